@@ -1,0 +1,60 @@
+"""Adversarial examples for medical image segmentation.
+
+Names are looked up when they are first used, so that importing the package (which napari does
+to find the plugin) imports neither torch nor napari.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from . import attacks, measures, targets
+    from .crafting import Example, craft, craft_steps
+    from .errors import NeedsTrust, SegadvError
+    from .io import read, read_mask
+    from .scan import Mask, Scan
+    from .victims import load_victim
+
+_HOMES = {
+    "craft": "crafting",
+    "craft_steps": "crafting",
+    "Example": "example",
+    "SegadvError": "errors",
+    "NeedsTrust": "errors",
+    "read": "io",
+    "read_mask": "io",
+    "Mask": "scan",
+    "Scan": "scan",
+    "load_victim": "victims",
+}
+_MODULES = ("attacks", "measures", "targets")
+
+__all__ = [
+    "Example",
+    "Mask",
+    "NeedsTrust",
+    "Scan",
+    "SegadvError",
+    "attacks",
+    "craft",
+    "craft_steps",
+    "load_victim",
+    "measures",
+    "read",
+    "read_mask",
+    "targets",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

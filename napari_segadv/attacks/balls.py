@@ -1,0 +1,66 @@
+"""The sets a perturbation must stay in, and the direction of steepest descent in each."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .problem import Problem, per_item
+
+
+def l2_norm(values: Tensor) -> Tensor:
+    """L2 norm (N,) of each item (N, ...)."""
+    length: Tensor = torch.linalg.vector_norm(values.flatten(1), dim=1)
+    return length
+
+
+@dataclass(frozen=True)
+class Ball:
+    """Perturbations d (N, C, *S) of one norm and radius, within bounds and region.
+
+    Attributes:
+        problem: gives the bounds on intensities and the region.
+        norm: "linf" or "l2" (over all pixels and channels of an item).
+        radius: (N,), in the image's units.
+    """
+
+    problem: Problem
+    norm: str
+    radius: Tensor
+
+    def project(self, d: Tensor) -> Tensor:
+        """The nearest perturbation inside (for the ball and the box in turn)."""
+        radius = per_item(self.radius, d)
+        if self.problem.region is not None:
+            d = d * self.problem.region
+        if self.norm == "linf":
+            d = torch.minimum(torch.maximum(d, -radius), radius)
+        else:
+            length = per_item(l2_norm(d), d)
+            d = d * (radius / length.clamp_min(1e-30)).clamp_max(1.0)
+        # Clean pixels lie within the bounds, so clamping only ever shortens d.
+        return self.problem.clamp(self.problem.clean + d) - self.problem.clean
+
+    def restrict(self, gradient: Tensor) -> Tensor:
+        """The gradient inside the region. To be done before anything normalises it."""
+        region = self.problem.region
+        return gradient if region is None else gradient * region
+
+    def steepest(self, gradient: Tensor) -> Tensor:
+        """The unit step (of the ball's norm) along a gradient; 0 where the gradient is 0."""
+        if self.norm == "linf":
+            return gradient.sign()
+        # Scaled by its largest entry first: squares of small float32 gradients underflow.
+        peak = gradient.abs().flatten(1).amax(1)
+        gradient = gradient / per_item(peak.clamp_min(1e-38), gradient)
+        return gradient / per_item(l2_norm(gradient).clamp_min(1e-30), gradient)
+
+    def random(self, generator: torch.Generator) -> Tensor:
+        """A perturbation drawn uniformly (Linf) or of uniform direction and length (L2)."""
+        clean = self.problem.clean
+        noise = torch.rand(clean.shape, generator=generator) * 2 - 1
+        noise = noise.to(clean.device)
+        if self.norm == "l2":
+            reach = torch.rand(len(clean), generator=generator).to(clean.device)
+            noise = self.steepest(noise) * per_item(reach, noise)
+        return self.project(noise * per_item(self.radius, noise))

@@ -1,0 +1,130 @@
+"""What an attack declares: a frozen dataclass of parameters and a rule that runs on a Problem."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+
+from ..budgets import default_budget
+from ..parameters import IMAGE_UNITS, Param, check
+from .balls import Ball
+from .loop import Plan, optimise
+from .losses import LOSSES
+from .problem import Problem, Run
+from .rules import RULES, Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """Base of all attacks.
+
+    Class attributes of a subclass:
+        name: what `--method` calls it.
+        title: what the viewer calls it.
+        source: the paper.
+        tasks: of "segmentation", "classification", "detection".
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str]
+    tasks: ClassVar[tuple[str, ...]] = ("segmentation",)
+
+    epsilon: Annotated[
+        float | None,
+        Param(
+            "Largest change of a pixel (Linf) or length of the whole change (L2); none: 2 % of "
+            "the window the victim sees, for L2 0.5 % of it as root mean square",
+            low=0.0,
+            unit=IMAGE_UNITS,
+        ),
+    ] = None
+    norm: Annotated[
+        Literal["linf", "l2"], Param("How the size of the perturbation is measured")
+    ] = "linf"
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def budget(self, problem: Problem) -> float:
+        """Epsilon in the image's units."""
+        if self.epsilon is not None:
+            return self.epsilon
+        return default_budget(self.norm, problem.window, problem.clean[0].numel())
+
+    def ball(self, problem: Problem) -> Ball:
+        """The set that the perturbations of a problem must stay in."""
+        radius = problem.clean.new_full((len(problem),), self.budget(problem))
+        return Ball(problem, self.norm, radius)
+
+    def run(self, problem: Problem, seed: int = 0) -> Run:
+        """A generator that yields Progress after each step and returns the Outcome.
+
+        Args:
+            problem: a batch of images and what they are to become.
+            seed: of everything random; the same seed gives the same result.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientAttack(Attack):
+    """An attack that descends a loss by steps inside a ball, with additive noise."""
+
+    steps: Annotated[int, Param("Gradient steps at most", low=1, high=100_000)] = 40
+    loss: Annotated[
+        Literal["margin", "cross-entropy", "soft-iou", "js"], Param("What is made small")
+    ] = "margin"
+    step: Annotated[
+        Literal["adam", "apgd", "sign", "momentum"],
+        Param("Step rule: Adam is the quickest, APGD the best over 100 steps or more"),
+    ] = "adam"
+    step_size: Annotated[
+        float | None,
+        Param(
+            "Length of the first step; none: epsilon / 4 (adam), 2 epsilon (apgd), epsilon / 20",
+            low=0.0,
+            unit=IMAGE_UNITS,
+            advanced=True,
+        ),
+    ] = None
+    goal: Annotated[
+        float | None,
+        Param(
+            "Stop when this share of the pixels has moved and of the structures has stayed; "
+            "none: run all steps",
+            low=0.0,
+            high=1.0,
+        ),
+    ] = 0.99
+    kappa: Annotated[
+        float, Param("Margin in logits that the margin loss asks for", low=0.0, advanced=True)
+    ] = 1.0
+    random_start: Annotated[
+        bool, Param("Start at a random point of the budget, not at the image", advanced=True)
+    ] = False
+    restarts: Annotated[
+        int,
+        Param("Runs from other random points while the goal is missed", low=1, advanced=True),
+    ] = 1
+
+    def run(self, problem: Problem, seed: int = 0) -> Run:
+        ball = self.ball(problem)
+        generator = torch.Generator().manual_seed(seed)
+        plan = Plan.additive(
+            ball,
+            steps=self.steps,
+            loss=LOSSES[self.loss],
+            rule=lambda: self.make_rule(ball),
+            goal=self.goal,
+            kappa=self.kappa,
+            first_random=self.random_start,
+            restarts=self.restarts,
+            generator=generator,
+        )
+        return optimise(problem, plan)
+
+    def make_rule(self, ball: Ball) -> Rule:
+        """A fresh step rule for one start in a ball."""
+        size = None if self.step_size is None else torch.full_like(ball.radius, self.step_size)
+        return RULES[self.step](ball, self.steps, size)

@@ -1,0 +1,126 @@
+"""Losses on logits: each gives one value per item, and smaller means nearer to the goal."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .problem import Problem
+
+Loss = Callable[["Outputs"], Tensor]
+
+
+class _Margins(torch.autograd.Function):
+    """max over c != t of z_c, minus z_t; a tenth of the time of scatter, argmax and gather."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
+        index = labels.unsqueeze(1)
+        others = logits.scatter(1, index, -math.inf).max(1, keepdim=True)
+        small = others.indices.to(torch.uint8 if logits.shape[1] < 256 else torch.int16)
+        ctx.save_for_backward(small, labels)
+        ctx.classes = logits.shape[1]
+        return (others.values - logits.gather(1, index)).squeeze(1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        others, labels = ctx.saved_tensors
+        grad = grads[0].unsqueeze(1)
+        out = grad.new_zeros(grad.shape[0], ctx.classes, *grad.shape[2:])
+        out.scatter_(1, others.long(), grad)
+        out.scatter_(1, labels.unsqueeze(1), -grad)
+        return out, None
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The logits of one forward pass (N, K, *S) beside the problem that they answer."""
+
+    logits: Tensor
+    problem: Problem
+    kappa: float = 1.0
+
+    @cached_property
+    def margins(self) -> Tensor:
+        """(N, *S): how far the strongest other class is above the label; negative at the label."""
+        margins: Tensor = _Margins.apply(self.logits, self.problem.labels)  # type: ignore[no-untyped-call]
+        return margins
+
+    @property
+    def hits(self) -> Tensor:
+        """(N, *S) bool: pixels at the target, or off the truth if untargeted."""
+        margins = self.margins.detach()
+        return margins < 0 if self.problem.targeted else margins > 0
+
+    def mean(self, pixels: Tensor) -> Tensor:
+        """Mean (N,) over the care pixels of a value (N, *S)."""
+        return (pixels * self.problem.weights).flatten(1).sum(1)
+
+    def shares(self) -> tuple[Tensor, Tensor]:
+        """`moved` and `kept`, each (N,); 1 where there is nothing to move or to keep."""
+        hits = self.hits
+        found = []
+        for wanted in (self.problem.moving, self.problem.keeping):
+            total = wanted.flatten(1).sum(1)
+            there = (hits & wanted).flatten(1).sum(1)
+            found.append(torch.where(total > 0, there / total.clamp_min(1), 1.0))
+        return found[0], found[1]
+
+
+def _signed(value: Tensor, outputs: Outputs) -> Tensor:
+    """A distance to the labels, turned round where the attack is to get away from them."""
+    return value if outputs.problem.targeted else -value
+
+
+def margin(outputs: Outputs) -> Tensor:
+    """Mean of ReLU(max over c != t of z_c - z_t + kappa) (Carlini & Wagner 2017, eq. 6)."""
+    margins = outputs.margins if outputs.problem.targeted else -outputs.margins
+    return outputs.mean(torch.relu(margins + outputs.kappa))
+
+
+def cross_entropy(outputs: Outputs) -> Tensor:
+    """Mean cross-entropy to the labels."""
+    pixels = F.cross_entropy(outputs.logits, outputs.problem.labels, reduction="none")
+    return _signed(outputs.mean(pixels), outputs)
+
+
+def soft_iou(outputs: Outputs) -> Tensor:
+    """1 - mean soft IoU of the structures (Bortsova 2021), background left out.
+
+    A target that erases a structure says nothing but "background" there, so for such a target
+    the background counts as one more structure.
+    """
+    from monai.losses import DiceLoss  # late: importing MONAI takes seconds, and few runs need it
+
+    problem = outputs.problem
+    target = F.one_hot(problem.labels, outputs.logits.shape[1]).movedim(-1, 1)
+    care = 1.0 if problem.care is None else (problem.care > 0).unsqueeze(1)
+    loss = DiceLoss(jaccard=True, include_background=problem.erases, reduction="none")
+    values = loss(outputs.logits.softmax(1) * care, target * care)
+    return _signed(values.flatten(1).mean(1), outputs)
+
+
+def jensen_shannon(outputs: Outputs) -> Tensor:
+    """Mean Jensen-Shannon divergence of softmax z to the one-hot labels, in nats.
+
+    With a one-hot label it depends on the label's probability p alone:
+    (log 2/(1+p) + p log 2p/(1+p) + (1-p) log 2) / 2.
+    """
+    log_p = outputs.logits.log_softmax(1).gather(1, outputs.problem.labels.unsqueeze(1)).squeeze(1)
+    p = log_p.exp()
+    log_half = torch.log1p(p) - math.log(2.0)
+    pixels = 0.5 * (-log_half + p * (log_p - log_half) + (1 - p) * math.log(2.0))
+    return _signed(outputs.mean(pixels), outputs)
+
+
+LOSSES: dict[str, Loss] = {
+    "margin": margin,
+    "cross-entropy": cross_entropy,
+    "soft-iou": soft_iou,
+    "js": jensen_shannon,
+}

@@ -1,0 +1,140 @@
+"""What an attack is given, what it reports while it runs, and what it hands back: tensors only."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Project = Callable[[Tensor], Tensor]
+
+
+class Model(Protocol):
+    """A victim as an attack sees it: a differentiable map from images to class logits.
+
+    Called with (N, C, *S) float32 intensities in the image's units, it returns logits
+    (N, K, *S) on the same pixels. Windows, preprocessing and precision are its own affair.
+    """
+
+    def __call__(self, images: Tensor, /) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A batch of N images to be attacked, each an item of its own.
+
+    Attributes:
+        model: the victim.
+        clean: images (N, C, *S), float32, in the image's units.
+        labels: class numbers (N, *S), int64: the target, or the truth if untargeted.
+        reference: the victim's clean prediction (N, *S), int64.
+        targeted: towards `labels`, or away from them.
+        low, high: bounds on intensities. A pixel that lies outside already may stay.
+        window: width of the intensity window that the victim sees, in the image's units.
+        region: (N, 1, *S) or (N, C, *S) bool, where the perturbation may live; None: everywhere.
+        care: weights (N, *S) of the pixels that count; None: all alike.
+    """
+
+    model: Model
+    clean: Tensor
+    labels: Tensor
+    reference: Tensor
+    targeted: bool = True
+    low: float = 0.0
+    high: float = 255.0
+    window: float = 255.0
+    region: Tensor | None = None
+    care: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    @cached_property
+    def weights(self) -> Tensor:
+        """Share of each pixel in a mean over the care pixels: (N, *S) or a scalar."""
+        if self.care is None:
+            return self.clean.new_tensor(1.0 / self.labels[0].numel())
+        care = self.care.to(self.clean)
+        return care / per_item(care.flatten(1).sum(1).clamp_min(1e-12), care)
+
+    @cached_property
+    def moving(self) -> Tensor:
+        """Pixels (N, *S) that have to change class: off target, or on a structure if untargeted."""
+        off = self.labels != self.reference if self.targeted else self.labels != 0
+        return off if self.care is None else off & (self.care > 0)
+
+    @cached_property
+    def keeping(self) -> Tensor:
+        """Pixels (N, *S) of structures that are to stay as they are; none if untargeted."""
+        if not self.targeted:
+            return torch.zeros_like(self.moving)
+        still = (self.labels == self.reference) & (self.reference != 0)
+        return still if self.care is None else still & (self.care > 0)
+
+    @cached_property
+    def erases(self) -> bool:
+        """True if the target has background where the clean prediction has a structure."""
+        return self.targeted and bool(((self.labels == 0) & (self.reference != 0)).any())
+
+    def clamp(self, images: Tensor) -> Tensor:
+        """Images within the bounds, and where a clean pixel lies outside, between it and them."""
+        return torch.minimum(torch.maximum(images, self._floor), self._ceiling)
+
+    @cached_property
+    def _floor(self) -> Tensor:
+        return self.clean.clamp_max(self.low)
+
+    @cached_property
+    def _ceiling(self) -> Tensor:
+        return self.clean.clamp_min(self.high)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """State after a step. Tensors stay on the device until a property is read."""
+
+    step: int
+    steps: int
+    losses: Tensor
+    successes: Tensor
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of the batch."""
+        return float(self.losses.mean())
+
+    @property
+    def success(self) -> float:
+        """Mean over the batch of the smaller of `moved` and `kept`, best so far."""
+        return float(self.successes.mean())
+
+    def __str__(self) -> str:
+        return f"loss {self.loss:.4g}, success {self.success:.1%}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an attack found: the best image of each item.
+
+    Attributes:
+        adversarial: (N, C, *S), in the image's units.
+        moved, kept: (N,) shares at that image, see DESIGN.md's "Success".
+        steps: steps taken.
+        curve: loss and success (best so far), mean of the batch, at each forward pass.
+    """
+
+    adversarial: Tensor
+    moved: Tensor
+    kept: Tensor
+    steps: int
+    curve: tuple[tuple[float, float], ...]
+
+
+Run = Generator[Progress, None, Outcome]
+
+
+def per_item(values: Tensor, like: Tensor) -> Tensor:
+    """Values (N,) shaped to broadcast over (N, ...)."""
+    return values.view(-1, *(1,) * (like.ndim - 1))

@@ -1,0 +1,266 @@
+"""segadv: the command line. Each command is a thin layer over the library."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .errors import SegadvError
+from .terminal import follow, guarded, report
+
+if TYPE_CHECKING:
+    from .scan import Mask
+    from .victims import Victim
+
+app = typer.Typer(
+    name="segadv",
+    help="Adversarial examples for medical image segmentation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Image = Annotated[Path, typer.Argument(help="An image file, or a folder with a DICOM series.")]
+VictimName = Annotated[
+    str, typer.Option("--victim", help="demo:NAME, a MONAI bundle's folder, or a network file.")
+]
+Trust = Annotated[
+    str | None,
+    typer.Option(metavar="SHA256", help="Hash of a victim that may run code on loading."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
+
+
+def example(*lines: str) -> str:
+    """The end of a command's help: how it is called."""
+    return "Example:  " + "   ".join(lines)
+
+
+@app.command(epilog=example("segadv demo --headless --out demo-output"))
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Without a window.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the result.")] = None,
+) -> None:
+    """A chest X-ray, a heart symbol as target, and the image that makes the network draw it."""
+    from . import demo as demonstration
+
+    if not headless and demonstration.display_works():
+        demonstration.show()
+        return
+    folder = out or Path("demo-output")
+    made = follow(demonstration.run(), "attacking")
+    made.save(folder, overwrite=True)
+    report(made, folder)
+    typer.echo(f"look at {folder / 'figure.png'}")
+
+
+@app.command(epilog=example("segadv victims"))
+def victims() -> None:
+    """Lists the built-in victims."""
+    from .samples import bundle_facts
+
+    for name, facts in bundle_facts().items():
+        dice = ", ".join(f"{label} {value:.3f}" for label, value in facts.dice.items())
+        typer.echo(f"demo:{name}  {facts.task}\n    Dice on fresh phantoms: {dice}")
+
+
+@app.command(epilog=example("segadv attacks --json"))
+def attacks(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Lists the attacks and their parameters."""
+    from .attacks import available
+    from .parameters import parameters
+
+    if as_json:
+        listed = [
+            {
+                "name": name,
+                "title": attack.title,
+                "source": attack.source,
+                "tasks": list(attack.tasks),
+                "parameters": [p.describe() for p in parameters(attack)],
+            }
+            for name, attack in available().items()
+        ]
+        typer.echo(json.dumps(listed, indent=1))
+        return
+    for name, attack in available().items():
+        typer.echo(f"{name}  {attack.title} ({attack.source})")
+        for p in parameters(attack):
+            typer.echo(f"    {p.name} = {p.default}  {p.param.doc} [{p.expected()}]")
+
+
+@app.command(epilog=example("segadv predict ct.nii.gz --victim bundle/ --out labels.nii.gz"))
+def predict(
+    image: Image,
+    victim: VictimName,
+    out: Annotated[Path, typer.Option(help="File for the label map.")],
+    device: Device = "auto",
+    trust: Trust = None,
+) -> None:
+    """Writes what a victim predicts on an image."""
+    from . import io
+    from .request import pick_device
+
+    loaded, scan = _load_victim(victim, trust), io.read(image)
+    mask = loaded.predict(scan, pick_device(device))
+    _write_mask(mask, out)
+    names = ", ".join(f"{n} {name}" for n, name in enumerate(mask.classes))
+    typer.echo(f"{out}: {names}")
+
+
+@app.command(
+    epilog=example("segadv target heart labels.nii.gz --label 1 --size 0.5 --out target.nii.gz")
+)
+def target(
+    shape: Annotated[str, typer.Argument(help="heart, resize, shift, erase, swap or fill.")],
+    mask: Annotated[Path, typer.Argument(help="The label map to start from.")],
+    label: Annotated[int, typer.Option(help="Class number of the structure.")],
+    out: Annotated[Path, typer.Option(help="File for the target.")],
+    size: Annotated[float | None, typer.Option(help="Linear size (heart, resize).")] = None,
+    shift: Annotated[str | None, typer.Option(metavar="Z,Y,X", help="Pixels (shift).")] = None,
+    to: Annotated[int | None, typer.Option(help="Other class (erase, swap).")] = None,
+) -> None:
+    """Makes a target from a label map."""
+    from . import io
+    from .parameters import parameters
+    from .targets import get
+
+    function = get(shape)
+    known = {p.name: p for p in parameters(function)}
+    given: dict[str, Any] = {"label": label, "size": size, "shift": shift, "to": to}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
+        if name not in known:
+            raise SegadvError(f"--{name}: target {shape} has no such option; see --help")
+        given[name] = known[name].parse(str(value))
+        known[name].check(given[name])
+    missing = [n for n, p in known.items() if n not in given and p.required]
+    if missing:
+        raise SegadvError(f"target {shape}: needs --{missing[0]}")
+    _write_mask(function(io.read_mask(mask), **given), out)
+    typer.echo(str(out))
+
+
+@app.command(
+    epilog=example("segadv attack xray.png --victim demo:chest-xray --target t.png --out result")
+)
+def attack(
+    image: Image,
+    victim: VictimName,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the result.")],
+    target: Annotated[Path | None, typer.Option(help="Label map to be predicted.")] = None,
+    untargeted: Annotated[bool, typer.Option("--untargeted", help="Away from the truth.")] = False,
+    truth: Annotated[Path | None, typer.Option(help="Label map that is right.")] = None,
+    method: Annotated[str, typer.Option(help="See segadv attacks.")] = "pgd",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")
+    ] = None,
+    region: Annotated[Path | None, typer.Option(help="Where the noise may live.")] = None,
+    care: Annotated[Path | None, typer.Option(help="Which pixels count.")] = None,
+    surrogate: Annotated[
+        str | None, typer.Option(help="Another victim to craft on; --victim is measured.")
+    ] = None,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    trust: Trust = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Makes an adversarial image and writes it with noise, predictions, figure and result.json."""
+    from . import io
+    from .attacks import get
+    from .crafting import craft_steps
+    from .example import refuse_existing
+    from .parameters import from_texts
+
+    if (target is None) == (not untargeted):
+        raise SegadvError("give either --target FILE or --untargeted")
+    refuse_existing(out, overwrite)
+    chosen = get(method)
+    made = chosen(**from_texts(chosen, _settings(set_ or [])))
+    loaded = _load_victim(victim, trust)
+    scan = io.read(image)
+
+    def mask(path: Path | None) -> "Mask | None":
+        return None if path is None else io.read_mask(path, scan.grid)
+
+    run = craft_steps(
+        scan,
+        loaded,
+        made,
+        target=mask(target),
+        truth=mask(truth),
+        region=mask(region),
+        care=mask(care),
+        surrogate=None if surrogate is None else _load_victim(surrogate, trust),
+        device=device,
+        seed=seed,
+    )
+    result = follow(run, "attacking")
+    result.save(out, overwrite)
+    report(result, out)
+
+
+@app.command(
+    epilog=example("segadv train cases.csv --out bundle --dims 3 --classes liver=5,spleen=1")
+)
+def train(
+    cases: Annotated[Path, typer.Argument(help="CSV with columns image,mask.")],
+    out: Annotated[Path, typer.Option(help="Folder for the MONAI bundle.")],
+    network: Annotated[str, typer.Option(help="unet or segresnet.")] = "unet",
+    dims: Annotated[int, typer.Option(help="2 or 3.")] = 2,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the cases.")] = 100,
+    classes: Annotated[
+        str | None, typer.Option(help="Labels of each class: liver=5,kidneys=2+3. All by default.")
+    ] = None,
+    width: Annotated[int, typer.Option(min=1, help="Channels of the first level.")] = 16,
+    spacing: Annotated[
+        str | None, typer.Option(metavar="Z,Y,X", help="mm. The cases' median by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+) -> None:
+    """Fits a small network to images and masks and writes it as a MONAI bundle."""
+    from .victims.training import recipe_from, train_bundle
+
+    recipe = recipe_from(network, dims, epochs, width, spacing, seed)
+    dice, about = follow(train_bundle(cases, out, recipe, classes), "training")
+    typer.echo(f"{out}: {about}")
+    typer.echo("Dice " + ", ".join(f"{name} {value:.3f}" for name, value in dice.items()))
+
+
+def _load_victim(source: str, trust: str | None) -> "Victim":
+    from .victims import load_victim
+
+    return load_victim(source, trust)
+
+
+def _settings(texts: list[str]) -> dict[str, str]:
+    """`name=value` texts as a dictionary."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SegadvError(f"--set {text}: write name=value")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _write_mask(mask: "Mask", out: Path) -> None:
+    from . import io
+
+    if out.is_dir():
+        raise SegadvError(f"{out}: is a folder; name a file")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    io.save_mask(mask, out)
+
+
+def main() -> None:
+    """Entry point."""
+    guarded(lambda: app(standalone_mode=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""The one path from a Scan, a Victim, an Attack and a target to an Example."""
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import io
+from .attacks import Attack, Outcome, Problem, Progress
+from .errors import SegadvError
+from .example import Example, read_back
+from .io.quantise import effective_epsilon, quantise
+from .measures import measure
+from .parameters import values
+from .provenance import (
+    describe_budget,
+    describe_curve,
+    describe_image,
+    describe_passes,
+    describe_versions,
+    describe_victim,
+)
+from .request import Request, fitting, pick_device, problem_of
+from .scan import Mask, Scan
+from .victims.victim import Model, Victim, as_array
+
+__all__ = ["Crafting", "Example", "craft", "craft_steps"]
+
+Crafting = Generator[Progress, None, Example]
+DEFAULT_GOAL = 0.99
+
+
+def craft(scan: Scan, victim: Victim, attack: Attack, **options: Any) -> Example:
+    """Makes an adversarial example and measures it from its file.
+
+    Args:
+        scan: the image.
+        victim: what is attacked.
+        attack: how, with its budget in the scan's units.
+        options: as `craft_steps` takes them, `target=` above all.
+
+    Raises:
+        SegadvError: where the parts do not fit each other.
+    """
+    run = craft_steps(scan, victim, attack, **options)
+    while True:
+        try:
+            next(run)
+        except StopIteration as stop:
+            example: Example = stop.value
+            return example
+
+
+def craft_steps(
+    scan: Scan,
+    victim: Victim,
+    attack: Attack,
+    *,
+    target: Mask | None = None,
+    truth: Mask | None = None,
+    region: Mask | None = None,
+    care: Mask | None = None,
+    surrogate: Victim | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    poll: Callable[[], None] | None = None,
+) -> Crafting:
+    """As `craft`, a step at a time: yields Progress after each step and returns the Example.
+
+    Closing the generator stops the run before the next step.
+
+    Args:
+        scan, victim, attack: as for `craft`.
+        target: what the victim shall predict; None: an untargeted attack, away from `truth`.
+        truth: what is right; for an untargeted attack the clean prediction by default.
+        region: where it is not 0, the perturbation may live.
+        care: where it is not 0, pixels count.
+        surrogate: a network that stands in for the victim while crafting; the victim is measured.
+        device: "auto", "cpu" or "cuda".
+        seed: of everything random.
+        poll: called after each piece of a pass (a window, a group of slices); it may raise, which
+            stops the run within a step.
+
+    Raises:
+        SegadvError: where the parts do not fit each other.
+    """
+    request = Request(
+        scan,
+        victim,
+        attack,
+        fitting(target, scan, "target"),
+        fitting(truth, scan, "truth"),
+        fitting(region, scan, "region"),
+        fitting(care, scan, "care mask"),
+        surrogate,
+        pick_device(device),
+        seed,
+        poll or (lambda: None),
+    )
+    return _guarded(request)
+
+
+def _guarded(request: Request) -> Crafting:
+    """The run, with its memory given back and running out of it explained."""
+    try:
+        return (yield from _run(request))
+    except torch.OutOfMemoryError:
+        raise SegadvError(
+            f"{request.scan.name}: out of GPU memory; use a victim with smaller windows, or "
+            "--device cpu"
+        ) from None
+    finally:
+        if request.device == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _run(request: Request) -> Crafting:
+    started = time.perf_counter()
+    judge, clean = _predict(request.victim, request.scan, request)
+    attacked, reference = judge, clean
+    if request.surrogate is not None:
+        attacked, reference = _predict(request.surrogate, request.scan, request)
+        if len(reference.classes) != len(clean.classes):
+            raise SegadvError(
+                f"{request.surrogate.name}: predicts {len(reference.classes)} classes, but the "
+                f"victim {len(clean.classes)}; use a surrogate for the same classes"
+            )
+    problem = problem_of(request, attacked, reference)
+    attack, epsilon, notes = _whole_steps(request, problem)
+    done = replace(attacked.passes)
+    outcome = yield from attack.run(problem, request.seed)
+    record = {
+        "method": attack.name,
+        "parameters": values(request.attack),
+        "seed": request.seed,
+        "goal": "targeted" if request.target is not None else "untargeted",
+        "image": describe_image(request.scan),
+        "victim": describe_victim(request.victim, clean.classes),
+        "budget": describe_budget(request.scan, judge.window, attack.norm, epsilon),
+        "passes": describe_passes(done, attacked.passes),
+        "steps": outcome.steps,
+        "device": request.device,
+        "versions": describe_versions(),
+        "curve": describe_curve(outcome),
+    }
+    if request.surrogate is not None:
+        record["surrogate"] = describe_victim(request.surrogate, clean.classes)
+    example = _example(request, judge, clean, outcome, epsilon, notes)
+    goal = getattr(request.attack, "goal", None)
+    reached = min(example.measures[k] for k in ("moved", "kept") if example.measures[k] is not None)
+    record["succeeded"] = reached >= (DEFAULT_GOAL if goal is None else goal)
+    record["seconds"] = round(time.perf_counter() - started, 3)
+    return replace(example, record=record)
+
+
+def _predict(victim: Victim, scan: Scan, request: Request) -> tuple[Model, Mask]:
+    """A victim on a scan and what it predicts there; refuses labels that it does not know."""
+    model = victim.on(scan, request.device)
+    model.passes.on_piece = request.poll
+    with torch.no_grad():
+        prediction = model.mask(model(model.image))
+    count = len(prediction.classes)
+    for role, mask in (("target", request.target), ("truth", request.truth)):
+        highest = int(mask.array.max()) if mask is not None else 0
+        if mask is not None and highest >= count:
+            known = ", ".join(f"{n} {name}" for n, name in enumerate(prediction.classes))
+            raise SegadvError(
+                f"{mask.path or role}: the {role} holds class {highest}, which {victim.name} does "
+                f"not have; it knows {known}"
+            )
+    return model, prediction
+
+
+def _whole_steps(request: Request, problem: Problem) -> tuple[Attack, float, tuple[str, ...]]:
+    """The attack with a budget of whole grey levels, the budget asked for, and notes on it."""
+    attack, storage = request.attack, request.scan.storage
+    epsilon = attack.budget(problem)
+    _, why = io.output_format(request.scan)
+    notes = [why] if why else []
+    if attack.norm == "linf" and storage.integer:
+        whole = effective_epsilon(epsilon, storage)
+        if whole > 0:
+            return replace(attack, epsilon=whole), epsilon, tuple(notes)
+        notes.append(
+            f"the budget of {epsilon:g} is below one step of the file ({storage.quantum:g} "
+            f"{request.scan.units}), so the saved image equals the clean one"
+        )
+    return attack, epsilon, tuple(notes)
+
+
+def _example(
+    request: Request,
+    judge: Model,
+    clean: Mask,
+    outcome: Outcome,
+    epsilon: float,
+    notes: tuple[str, ...],
+) -> Example:
+    """Rounds, saves, reads back, predicts again and measures."""
+    scan, norm = request.scan, request.attack.norm
+    exact = replace(scan, array=as_array(outcome.adversarial, scan))
+    stored = replace(scan, array=quantise(scan, exact.array, norm, epsilon))
+    adversarial = replace(read_back(stored), grid=scan.grid, units=scan.units, path=None)
+    _, after = _predict(request.victim, adversarial, request)
+    with torch.no_grad():
+        before_saving = judge.mask(judge(outcome.adversarial))
+
+    def figures(image: Scan, prediction: Mask) -> Mapping[str, Any]:
+        return measure(
+            scan,
+            image,
+            (clean, prediction),
+            target=request.target,
+            truth=request.truth,
+            care=request.care,
+            window=judge.window,
+        )
+
+    difference = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
+    target = request.target
+    return Example(
+        scan,
+        adversarial,
+        difference.astype(np.float32),
+        None if target is None else replace(target, classes=clean.classes),
+        clean,
+        after,
+        figures(adversarial, after),
+        figures(exact, before_saving),
+        {},
+        judge.window,
+        notes,
+    )

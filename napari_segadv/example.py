@@ -1,0 +1,137 @@
+"""Example: what an attack leaves behind, and the folder it is saved as, all or nothing."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import io
+from .errors import SegadvError
+from .scan import Mask, Scan
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """An adversarial example, as its file holds it.
+
+    Attributes:
+        clean: the scan that was attacked.
+        adversarial: the scan as read back from a file of the clean one's format.
+        noise: their difference, float32, in the scan's units.
+        target: what was to be predicted; None if untargeted.
+        prediction_clean, prediction_adversarial: the victim's, the latter of the file read back.
+        measures: figures of the file read back, see DESIGN.md.
+        measures_before_saving: the same of the image before it was rounded to the file's type.
+        record: everything `result.json` holds besides the measures.
+        window: (low, high) of the intensities that the victim sees.
+        notes: what the user has to know (another file format, a budget below one grey level).
+    """
+
+    clean: Scan
+    adversarial: Scan
+    noise: npt.NDArray[np.float32]
+    target: Mask | None
+    prediction_clean: Mask
+    prediction_adversarial: Mask
+    measures: Mapping[str, Any]
+    measures_before_saving: Mapping[str, Any]
+    record: Mapping[str, Any]
+    window: tuple[float, float]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the file read back reaches the attack's goal."""
+        return bool(self.record["succeeded"])
+
+    @property
+    def noise_shown(self) -> npt.NDArray[np.float32]:
+        """The noise as one signed value a pixel: of a colour image the largest component."""
+        if not self.clean.colour:
+            return self.noise
+        place = np.abs(self.noise).argmax(axis=-1)[..., None]
+        return np.take_along_axis(self.noise, place, axis=-1)[..., 0]
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The contents of `result.json`."""
+        return {
+            **self.record,
+            "measures": dict(self.measures),
+            "measures_before_saving": dict(self.measures_before_saving),
+            "notes": list(self.notes),
+        }
+
+    def save(self, folder: str | Path, overwrite: bool = False) -> Path:
+        """Writes the example's files into a folder, all or nothing; returns the folder.
+
+        Args:
+            folder: is made, with its parents.
+            overwrite: replace an earlier result there.
+
+        Raises:
+            SegadvError: where the folder exists (and is no earlier result, or `overwrite` is
+                off) or can't be written.
+        """
+        folder = Path(folder)
+        refuse_existing(folder, overwrite)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as half:
+                new = Path(half) / "new"
+                new.mkdir()
+                self._write(new)
+                if folder.exists():
+                    folder.rename(Path(half) / "old")
+                shutil.move(new, folder)
+        except OSError as error:
+            raise SegadvError(
+                f"{folder}: can't be written ({error.strerror or error}); name another folder"
+            ) from None
+        return folder
+
+    def _write(self, folder: Path) -> None:
+        from .figure import figure
+
+        ending, _ = io.output_format(self.clean)
+        adversarial = folder / f"adversarial{ending}"
+        io.save(self.adversarial, adversarial)
+        if not np.array_equal(io.read(adversarial).array, self.adversarial.array):
+            raise SegadvError(
+                f"{adversarial.name}: reads back differently from what was measured; please "
+                "report it with the image's format"
+            )
+        io.save_array(self.noise, folder / "noise.nii.gz", self.clean)
+        io.save_mask(self.prediction_clean, folder / "prediction_clean.nii.gz")
+        io.save_mask(self.prediction_adversarial, folder / "prediction_adversarial.nii.gz")
+        figure(self).savefig(folder / "figure.png")
+        text = json.dumps(self.result, indent=1, allow_nan=False)
+        (folder / "result.json").write_text(text + "\n", encoding="utf-8")
+
+
+def refuse_existing(folder: Path, overwrite: bool) -> None:
+    """Raises SegadvError where a folder must not be (over)written."""
+    if not folder.exists():
+        return
+    earlier = folder.is_dir() and ((folder / "result.json").is_file() or not any(folder.iterdir()))
+    if not overwrite:
+        raise SegadvError(f"{folder}: exists already; name another folder or add --overwrite")
+    if not earlier:
+        raise SegadvError(
+            f"{folder}: is no earlier result, so it is not overwritten; name another folder"
+        )
+
+
+def read_back(scan: Scan) -> Scan:
+    """A scan as it comes back from a file of its format."""
+    ending, _ = io.output_format(scan)
+    with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
+        path = Path(folder) / f"adversarial{ending}"
+        io.save(scan, path)
+        return io.read(path)

@@ -1,0 +1,91 @@
+"""The picture of an example: clean, target, adversarial, noise and both predictions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .example import Example
+from .palette import colour, overlay
+from .scan import Array, Mask
+
+Draw = Callable[[Any], None]
+
+
+def figure(example: Example) -> Figure:
+    """Six panels; of a volume, the slice whose prediction (or else intensity) changed most."""
+    cut = changed_slice(example)
+    clean, adversarial = _shown(example.clean.array[cut]), _shown(example.adversarial.array[cut])
+    low, high = example.window
+    aspect = example.clean.grid.spacing[-2] / example.clean.grid.spacing[-1]
+
+    def image(axes: Any, array: Array, mask: Mask | None = None) -> None:
+        grey = {} if example.clean.colour else {"cmap": "gray", "vmin": low, "vmax": high}
+        axes.imshow(array, aspect=aspect, interpolation="nearest", **grey)
+        if mask is not None:
+            axes.imshow(overlay(mask.array[cut]), aspect=aspect, interpolation="nearest")
+
+    measures = example.measures
+    iou, linf = measures["target_iou"], measures["linf"]
+    panels: list[tuple[str, Array, Mask | None]] = [
+        ("clean", clean, None),
+        ("target" if example.target else "untargeted", clean, example.target),
+        ("prediction of clean", clean, example.prediction_clean),
+        ("adversarial", adversarial, None),
+        ("noise", clean, None),
+        (
+            "prediction of adversarial" + ("" if iou is None else f", IoU {iou:.3f}"),
+            adversarial,
+            example.prediction_adversarial,
+        ),
+    ]
+    result = Figure(figsize=(12, 8 * min(max(aspect * clean.shape[0] / clean.shape[1], 0.6), 1.3)))
+    result.set_layout_engine("constrained")
+    for axes, (title, array, mask) in zip(result.subplots(2, 3).flat, panels, strict=True):
+        if title == "noise":
+            drawn = axes.imshow(
+                example.noise_shown[cut],
+                cmap="RdBu_r",
+                vmin=-linf or -1,
+                vmax=linf or 1,
+                aspect=aspect,
+            )
+            bar = result.colorbar(drawn, ax=axes, fraction=0.046, pad=0.02)
+            bar.set_label(example.clean.units)
+            title = f"noise, at most {linf:g} {example.clean.units}"
+        else:
+            image(axes, array, mask)
+        axes.set_title(title)
+        axes.set_axis_off()
+    _legend(result, example, cut)
+    return result
+
+
+def changed_slice(example: Example) -> Any:
+    """Index of the slice that changed most; everything for a 2-D image."""
+    if example.clean.grid.ndim == 2:
+        return ...
+    changed = example.prediction_clean.array != example.prediction_adversarial.array
+    by_slice = changed.sum(axis=(1, 2)).astype(float)
+    if not by_slice.any():
+        by_slice = np.abs(example.noise).reshape(len(example.noise), -1).sum(axis=1)
+    return int(by_slice.argmax())
+
+
+def _shown(array: Array) -> Array:
+    """Colour as matplotlib wants it: bytes, or floats in 0 to 1."""
+    if array.ndim == 3 and array.dtype != np.uint8:
+        return array.astype(np.float64) / max(float(array.max()), 1.0)
+    return array
+
+
+def _legend(result: Figure, example: Example, cut: Any) -> None:
+    from matplotlib.patches import Patch
+
+    maps = [example.prediction_clean, example.prediction_adversarial, example.target]
+    labels = sorted({int(n) for m in maps if m for n in np.unique(m.array[cut])} - {0})
+    names = [example.prediction_clean.class_name(label) for label in labels]
+    patches = [Patch(color=colour(n), label=name) for n, name in zip(labels, names, strict=True)]
+    if patches:
+        result.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), 6))

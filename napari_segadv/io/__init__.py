@@ -1,0 +1,192 @@
+"""Files to Scans and Masks, and back."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import SegadvError
+from ..scan import Array, Grid, Mask, Scan, Storage
+from .itk import array_of, grid_of, image_of
+from .registry import Format, format_of, suffix
+
+__all__ = ["output_format", "read", "read_mask", "save", "save_array", "save_mask", "to_grid"]
+
+# A CT holds air; no other modality goes far below zero.
+HU_BELOW = -150.0
+
+
+def read(path: str | Path) -> Scan:
+    """Reads an image: NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or a DICOM series.
+
+    Args:
+        path: a file, or the folder of a DICOM series.
+
+    Returns:
+        The Scan, (z, y, x) or (y, x), RGB last, in HU if it is a CT and grey levels otherwise.
+
+    Raises:
+        SegadvError: where there is no such file, it can't be read, has more than three
+            dimensions, or holds NaN, infinities or one value only.
+    """
+    path = Path(path)
+    form, image, meta = _load(path)
+    array, colour = array_of(image, path)
+    _check(array, path, meta.pop("broken", 0))
+    storage = Storage(str(array.dtype))
+    if "scaling" in meta:
+        storage = Storage(*meta.pop("scaling"))
+    meta["format"] = form.name
+    units = _units(array, form, meta, colour)
+    return Scan(array, grid_of(image, form.geometry), units, storage, colour, path, meta)
+
+
+def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
+    """Reads a label map, brought onto `grid` by its geometry if one is given.
+
+    Raises:
+        SegadvError: where it can't be read, holds no whole numbers from 0 to 65535, or does not
+            fit `grid` (see `to_grid`).
+    """
+    path = Path(path)
+    form, image, _ = _load(path)
+    array, colour = array_of(image, path)
+    if colour:
+        if (array != array[..., :1]).any():
+            raise SegadvError(f"{path}: a colour image is no mask; save class numbers as grey")
+        array = array[..., 0]
+    if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.rint(array))).all():
+        raise SegadvError(f"{path}: holds fractions; a mask holds whole class numbers")
+    if array.size and (array.min() < 0 or array.max() > np.iinfo(np.uint16).max):
+        raise SegadvError(f"{path}: holds numbers outside 0 to 65535; those are no class numbers")
+    array = array.astype(np.uint8 if array.max() < 256 else np.uint16)
+    mask = Mask(array, grid_of(image, form.geometry), path=path)
+    return mask if grid is None else to_grid(mask, grid)
+
+
+def to_grid(mask: Mask, grid: Grid) -> Mask:
+    """Puts a mask on an image's grid by its geometry (nearest neighbour), not by its shape.
+
+    Raises:
+        SegadvError: where either has no geometry and their shapes differ, or where more than
+            1 % of the labelled voxels would fall outside: it is a mask of something else.
+    """
+    if mask.grid.same_as(grid):
+        return replace(mask, grid=grid)
+    name = mask.path or "the mask"
+    if mask.grid.ndim != grid.ndim or not (mask.grid.physical and grid.physical):
+        raise SegadvError(
+            f"{name}: has {_size(mask.grid)} pixels but the image has {_size(grid)}, and no common "
+            "geometry; use the mask that was made for this image"
+        )
+    reference = image_of(np.zeros(grid.shape, np.uint8), grid)
+    resampler = sitk.ResampleImageFilter()
+    resampler.SetReferenceImage(reference)
+    resampler.SetInterpolator(sitk.sitkNearestNeighbor)
+    moved = sitk.GetArrayFromImage(resampler.Execute(image_of(mask.array, mask.grid)))
+    lost = _share_outside(mask, grid)
+    if lost > 0.01:
+        raise SegadvError(
+            f"{name}: {lost:.0%} of its labelled voxels lie outside the image; it belongs to "
+            "another image or patient, so use the mask that was made for this one"
+        )
+    return replace(mask, array=moved, grid=grid)
+
+
+def output_format(scan: Scan) -> tuple[str, str]:
+    """The suffix that a scan's adversarial image is saved with, and why if it is another one."""
+    if scan.path is None:
+        return (".nii.gz" if scan.grid.physical or scan.grid.ndim == 3 else ".png"), ""
+    form = format_of(scan.path)
+    kept = form.write is not None and suffix(scan.path) in form.suffixes
+    return (suffix(scan.path) if kept else form.saved_as), form.why_not
+
+
+def save(scan: Scan, path: Path) -> None:
+    """Writes a scan's pixels as its storage holds them, geometry and scaling included.
+
+    Raises:
+        SegadvError: where the format can't hold it or the file can't be written.
+    """
+    stored = scan.array
+    if scan.storage.dtype != str(stored.dtype):
+        unscaled = (stored.astype(np.float64) - scan.storage.intercept) / scan.storage.slope
+        stored = np.rint(unscaled) if scan.storage.integer else unscaled
+        stored = stored.astype(scan.storage.dtype)
+    _write(image_of(stored, scan.grid, scan.colour), path, scan)
+
+
+def save_array(array: Array, path: Path, scan: Scan) -> None:
+    """Writes an array on a scan's grid as float32 (noise, for instance)."""
+    plain = replace(scan, storage=Storage("float32"), array=array.astype(np.float32))
+    _write(image_of(plain.array, scan.grid, scan.colour), path, plain)
+
+
+def save_mask(mask: Mask, path: Path) -> None:
+    """Writes a mask with its geometry: uint8 where its numbers allow.
+
+    Raises:
+        SegadvError: where the file can't be written.
+    """
+    kind = np.uint8 if mask.array.max(initial=0) < 256 else np.uint16
+    array = mask.array.astype(kind)
+    _write(
+        image_of(array, mask.grid), path, Scan(array, mask.grid, "class", Storage(kind.__name__))
+    )
+
+
+def _write(image: sitk.Image, path: Path, scan: Scan) -> None:
+    form = format_of(path)
+    if form.write is None:
+        raise SegadvError(f"{path}: {form.name} can't be written; use {form.saved_as}")
+    form.write(image, path, scan)
+
+
+def _load(path: Path) -> tuple[Format, sitk.Image, dict[str, Any]]:
+    if not path.exists():
+        raise SegadvError(f"{path}: no such file or folder; check the name")
+    form = format_of(path)
+    image, meta = form.read(path)
+    if image.GetDimension() not in (2, 3):
+        size = " x ".join(map(str, image.GetSize()))
+        raise SegadvError(
+            f"{path}: has {image.GetDimension()} dimensions ({size}); save one volume"
+        )
+    return form, image, meta
+
+
+def _check(array: Array, path: Path, broken: int) -> None:
+    broken = broken or int(array.size - np.isfinite(array).sum())
+    if broken:
+        raise SegadvError(
+            f"{path}: {broken} of {array.size} values are NaN or infinite; "
+            "replace them by numbers (air is -1024 in a CT)"
+        )
+    if array.min() == array.max():
+        raise SegadvError(
+            f"{path}: every pixel is {array.flat[0]}; there is nothing to attack in it, so check "
+            "that it is the right file"
+        )
+
+
+def _units(array: Array, form: Format, meta: dict[str, Any], colour: bool) -> str:
+    if "modality" in meta:
+        return "HU" if meta["modality"] == "CT" else "grey level"
+    return "HU" if form.geometry and not colour and array.min() < HU_BELOW else "grey level"
+
+
+def _size(grid: Grid) -> str:
+    return " x ".join(map(str, grid.shape))
+
+
+def _share_outside(mask: Mask, grid: Grid) -> float:
+    """Share of a mask's labelled voxels whose centres lie outside a grid."""
+    index = np.argwhere(mask.array > 0)
+    if not len(index):
+        return 0.0
+    world = mask.grid.affine @ np.vstack([index.T, np.ones(len(index))])
+    there = (np.linalg.inv(grid.affine) @ world)[:-1]
+    ends = np.array(grid.shape)[:, None] - 0.5
+    return float(1.0 - ((there >= -0.5 - 1e-6) & (there <= ends + 1e-6)).all(axis=0).mean())

@@ -1,0 +1,93 @@
+"""Rounding an adversarial image to what its file can hold, without leaving the budget."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from ..scan import Array, Scan, Storage
+
+Float = npt.NDArray[np.float64]
+
+
+def effective_epsilon(epsilon: float, storage: Storage) -> float:
+    """The largest Linf distance within `epsilon` that integers can have: whole storage steps."""
+    quantum = storage.quantum
+    return math.floor(epsilon / quantum + 1e-9) * quantum if quantum else epsilon
+
+
+def quantise(scan: Scan, adversarial: npt.ArrayLike, norm: str, epsilon: float) -> Array:
+    """The image nearest to `adversarial` that the scan's file can hold inside the budget.
+
+    Args:
+        scan: the clean scan.
+        adversarial: intensities of the scan's shape, in its units.
+        norm: "linf" or "l2".
+        epsilon: the budget in the scan's units; L2 is taken over all pixels and channels.
+
+    Returns:
+        Intensities as the file read back will give them, of the scan's shape and array type.
+        Their distance to the clean array, computed in float64, is at most `epsilon`, and values
+        stay in the scan's bounds except where the clean value lies outside.
+    """
+    clean = scan.array.astype(np.float64)
+    wanted = np.asarray(adversarial, dtype=np.float64)
+    low = np.minimum(scan.bounds[0], clean)
+    high = np.maximum(scan.bounds[1], clean)
+    wanted = np.clip(wanted, low, high)
+    if scan.storage.integer:
+        return _whole_steps(scan, clean, wanted, low, high, norm, epsilon)
+    return _floats(scan, clean, wanted, norm, epsilon)
+
+
+def _whole_steps(
+    scan: Scan, clean: Float, wanted: Float, low: Float, high: Float, norm: str, epsilon: float
+) -> Array:
+    """Integers: a whole number of storage steps away from the clean value."""
+    quantum = scan.storage.quantum
+    exact = (wanted - clean) / quantum
+    steps = np.rint(exact)
+    if norm == "linf":
+        most = math.floor(epsilon / quantum + 1e-9)
+        steps = np.clip(steps, -most, most)
+    else:
+        steps = _inside_ball(exact, steps, epsilon / quantum)
+    # A bound need not be a whole step away from the clean value: stop short of it.
+    steps = np.clip(steps, np.ceil((low - clean) / quantum), np.floor((high - clean) / quantum))
+    stored = (clean + steps * quantum).astype(scan.array.dtype)
+    if norm == "linf":
+        # A slope such as 0.1 has no exact float: three steps of it can come out above 0.3.
+        beyond = np.abs(stored.astype(np.float64) - clean) > epsilon
+        stored[beyond] = (clean + (steps - np.sign(steps)) * quantum)[beyond]
+    return stored
+
+
+def _inside_ball(exact: Float, steps: Float, radius: float) -> Float:
+    """Rounds towards zero, then rounds up again where it matters most while the ball has room."""
+    if (steps**2).sum() <= radius**2:
+        return steps
+    kept = np.trunc(exact)
+    extra = np.where(steps != kept, 2 * np.abs(kept) + 1, 0.0).ravel()
+    order = np.argsort(-np.abs(exact - kept).ravel(), kind="stable")
+    spent = np.cumsum(extra[order]) <= radius**2 - (kept**2).sum()
+    taken = np.zeros(extra.shape, dtype=bool)
+    taken[order] = spent
+    return np.where(taken.reshape(steps.shape), steps, kept)
+
+
+def _floats(scan: Scan, clean: Float, wanted: Float, norm: str, epsilon: float) -> Array:
+    """Floating point: the nearest number of the type that is not beyond the budget."""
+    dtype = scan.array.dtype
+    if norm == "linf":
+        stored = np.clip(wanted, clean - epsilon, clean + epsilon).astype(dtype)
+        beyond = np.abs(stored.astype(np.float64) - clean) > epsilon
+        stored[beyond] = np.nextafter(stored[beyond], scan.array[beyond])
+        return stored
+    noise = wanted - clean
+    length = float(np.linalg.norm(noise))
+    shrink = min(1.0, epsilon / length) if length else 1.0
+    stored = (clean + shrink * noise).astype(dtype)
+    while float(np.linalg.norm(stored.astype(np.float64) - clean)) > epsilon:
+        shrink *= 1.0 - 1e-6
+        stored = (clean + shrink * noise).astype(dtype)
+    return stored

@@ -1,0 +1,86 @@
+"""What a file format declares, and how the one that fits a path is found."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import discovery
+from ..errors import SegadvError
+from ..scan import Scan
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+
+def no_reason(scan: Scan) -> str | None:
+    """For a format that keeps whatever it reads."""
+    return None
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format.
+
+    Attributes:
+        name: what people call it.
+        suffixes: file name endings, lower case, the preferred one first.
+        geometry: whether it carries spacing, origin and direction.
+        read: path -> the ITK image and what else is worth keeping (`Scan.meta`).
+        write: ITK image of stored numbers, path, the Scan it belongs to.
+        saved_as: suffix that an image of this format is saved with, itself unless it can't
+            keep what was written (a lossy format) or can't be written yet.
+        why_not: a sentence for the user where `saved_as` is another format.
+        claims: tells from a path whether this format reads it; by suffix if None.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    geometry: bool
+    read: Callable[[Path], "tuple[sitk.Image, dict[str, Any]]"]
+    write: "Callable[[sitk.Image, Path, Scan], None] | None"
+    saved_as: str
+    why_not: str = ""
+    claims: Callable[[Path], bool] | None = None
+    dimensions: str = "2-D, 3-D"
+    pixels: str = "grey, RGB"
+
+    def fits(self, path: Path) -> bool:
+        if self.claims is not None:
+            return self.claims(path)
+        return path.name.lower().endswith(self.suffixes)
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """Every declared format."""
+    from . import formats as package
+
+    found = [f for module in discovery.modules(package) for f in getattr(module, "FORMATS", ())]
+    return tuple(found)
+
+
+def suffix(path: Path) -> str:
+    """The ending of a file's name as a known format has it (".nii.gz" whole), or its last part."""
+    name = path.name.lower()
+    known = [end for form in formats() for end in form.suffixes if name.endswith(end)]
+    return max(known, key=len) if known else path.suffix.lower()
+
+
+def format_of(path: Path) -> Format:
+    """The format that reads or writes a path.
+
+    Raises:
+        SegadvError: where none does.
+    """
+    for form in formats():
+        if form.fits(path):
+            return form
+    if path.is_dir():
+        raise SegadvError(
+            f"{path}: no DICOM series in this folder; name a folder that directly holds one, "
+            "or an image file"
+        )
+    readable = ", ".join(end for form in formats() for end in form.suffixes)
+    raise SegadvError(f"{path}: not an image that can be read; known are {readable} and DICOM")

@@ -1,0 +1,92 @@
+"""Where an example comes from, as plain data for `result.json`."""
+
+import hashlib
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import __version__
+from .attacks import Outcome
+from .budgets import share_of_window
+from .scan import Scan
+from .victims.trust import sha256_of
+from .victims.victim import Victim
+from .victims.windows import Passes
+
+PACKAGES = ("torch", "monai", "numpy", "SimpleITK")
+
+
+def describe_image(scan: Scan) -> dict[str, Any]:
+    """File, hash and kind of a scan."""
+    return {
+        "path": None if scan.path is None else str(scan.path),
+        "sha256": image_hash(scan),
+        "shape": list(scan.array.shape),
+        "spacing": list(scan.grid.spacing),
+        "units": scan.units,
+        "dtype": scan.storage.dtype,
+    }
+
+
+def image_hash(scan: Scan) -> str:
+    """Hash of the scan's file, of its series' files, or of its pixels if it has none."""
+    if scan.path is None:
+        return hashlib.sha256(np.ascontiguousarray(scan.array).tobytes()).hexdigest()
+    files = scan.meta.get("files")
+    if files is None or len(files) == 1:
+        return sha256_of(Path(files[0]) if files else scan.path)
+    return hashlib.sha256("".join(sha256_of(Path(f)) for f in files).encode()).hexdigest()
+
+
+def describe_victim(victim: Victim, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Source, hash and classes of a victim."""
+    return {
+        "path": victim.name if victim.trust == "built-in" else str(victim.path),
+        "sha256": victim.sha256,
+        "trust": victim.trust,
+        "task": victim.task,
+        "classes": list(classes),
+    }
+
+
+def describe_budget(
+    scan: Scan, window: tuple[float, float], norm: str, epsilon: float
+) -> dict[str, Any]:
+    """A budget as asked for, and as a percentage of the window that the victim sees."""
+    share = share_of_window(norm, epsilon, window[1] - window[0], scan.array.size)
+    return {
+        "norm": norm,
+        "epsilon": epsilon,
+        "units": scan.units,
+        "epsilon_percent_of_window": share,
+    }
+
+
+def describe_passes(before: Passes, after: Passes) -> dict[str, float]:
+    """The work done between two counts, in passes over the whole image."""
+    return {
+        "forward": _tidy(after.forward - before.forward),
+        "backward": _tidy(after.backward - before.backward),
+    }
+
+
+def describe_curve(outcome: Outcome) -> list[dict[str, float]]:
+    """Loss, and success of the best so far, at each forward pass."""
+    return [
+        {"step": step, "loss": loss, "success": success}
+        for step, (loss, success) in enumerate(outcome.curve)
+    ]
+
+
+def describe_versions() -> dict[str, str]:
+    """Versions of this package, Python and what computes."""
+    packages = {name: version(name) for name in PACKAGES}
+    return {"napari-segadv": __version__, "python": platform.python_version(), **packages}
+
+
+def _tidy(count: float) -> float:
+    """A pass count without the dust of adding thirds."""
+    return round(count) if abs(count - round(count)) < 1e-6 else round(count, 3)

@@ -1,0 +1,1 @@
+"""The parts that the chest X-ray phantom is put together from."""

@@ -1,0 +1,1 @@
+"""One kind of phantom a module: NAME, TITLE, CLASSES, UNITS, SPACING and draw()."""

@@ -1,0 +1,1 @@
+"""One target shape a module, a function of the module's name."""

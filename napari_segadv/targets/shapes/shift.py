@@ -1,0 +1,49 @@
+"""A structure moved to another place."""
+
+from typing import Annotated
+
+import numpy as np
+
+from ...errors import SegadvError
+from ...parameters import Param
+from ...scan import Mask
+from ..structure import Label, drawn, structure
+
+
+def shift(
+    mask: Mask,
+    label: Label,
+    shift: Annotated[
+        tuple[float, ...], Param("How far: slices, rows, columns (2-D: rows, columns)")
+    ] = (0, 0, 0),
+) -> Mask:
+    """Moves a structure by whole pixels.
+
+    Where it was becomes background; where it comes to lie, it covers.
+
+    Args:
+        mask: the label map to start from.
+        label: the structure.
+        shift: pixels along each axis, array order; for a 2-D mask a leading 0 may stand.
+
+    Raises:
+        SegadvError: where the mask does not hold the label, or the shift does not fit it.
+    """
+    ndim = mask.grid.ndim
+    moves = [round(step) for step in shift]
+    if len(moves) == ndim + 1 and moves[0] == 0:
+        moves = moves[1:]
+    if len(moves) != ndim:
+        axes = "slices, rows, columns" if ndim == 3 else "rows, columns"
+        raise SegadvError(f"shift {','.join(map(str, shift))}: give {ndim} numbers ({axes})")
+    old = structure(mask, label)
+    new = np.zeros_like(old)
+    source = tuple(slice(max(-m, 0), n - max(m, 0)) for m, n in zip(moves, old.shape, strict=True))
+    there = tuple(slice(max(m, 0), n - max(-m, 0)) for m, n in zip(moves, old.shape, strict=True))
+    if all(abs(m) < n for m, n in zip(moves, old.shape, strict=True)):
+        new[there] = old[source]
+    if not new.any():
+        raise SegadvError(
+            f"shift {','.join(map(str, moves))}: moves class {label} out of the image; shift less"
+        )
+    return drawn(mask, old, new, label)

@@ -1,0 +1,18 @@
+"""Two structures that the victim shall take for each other."""
+
+from ...errors import SegadvError
+from ...scan import Mask
+from ..structure import Label, To, painted, structure
+
+
+def swap(mask: Mask, label: Label, to: To) -> Mask:
+    """Exchanges two classes.
+
+    Raises:
+        SegadvError: where the mask lacks one of them, or they are the same.
+    """
+    if label == to:
+        raise SegadvError(f"swap {label} with {to}: name two different classes")
+    first, second = structure(mask, label), structure(mask, to)
+    array = painted(mask.array.copy(), first, to)
+    return mask.with_array(painted(array, second, label))

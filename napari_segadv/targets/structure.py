@@ -1,0 +1,75 @@
+"""What every target shape needs: the pixels of a structure, its centre, its size in mm."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import SegadvError
+from ..parameters import Param
+from ..scan import Array, Mask
+
+Label = Annotated[int, Param("Class number of the structure that is changed", low=0, high=65535)]
+To = Annotated[int, Param("Class number that it becomes", low=0, high=65535)]
+Bool = npt.NDArray[np.bool_]
+Float = npt.NDArray[np.float64]
+
+
+def structure(mask: Mask, label: int) -> Bool:
+    """The pixels of a label.
+
+    Raises:
+        SegadvError: where there are none.
+    """
+    pixels: Bool = np.asarray(mask.array == label)
+    if not pixels.any():
+        held = ", ".join(mask_names(mask))
+        raise SegadvError(
+            f"{mask.path or 'the mask'}: holds no pixel of class {label}; it holds {held}"
+        )
+    return pixels
+
+
+def mask_names(mask: Mask) -> list[str]:
+    """Class numbers in a mask, with their names where known."""
+    return [
+        f"{n} ({mask.classes[n]})" if n < len(mask.classes) else str(n)
+        for n in np.unique(mask.array).tolist()
+    ]
+
+
+def centre(pixels: Bool) -> Float:
+    """Centre of mass in pixels, array order."""
+    return np.array([axis.mean() for axis in np.nonzero(pixels)])
+
+
+def offsets(mask: Mask, middle: Float) -> list[Float]:
+    """For each axis the distance in mm (or pixels) of every index from a centre, to broadcast."""
+    ndim = mask.grid.ndim
+    return [
+        ((np.arange(n) - c) * s).reshape([-1 if i == axis else 1 for i in range(ndim)])
+        for axis, (n, c, s) in enumerate(
+            zip(mask.grid.shape, middle, mask.grid.spacing, strict=True)
+        )
+    ]
+
+
+def extent(mask: Mask, pixels: Bool) -> float:
+    """Area in mm^2 or volume in mm^3 (pixels where there is no geometry)."""
+    return float(pixels.sum() * np.prod(mask.grid.spacing))
+
+
+def drawn(mask: Mask, old: Bool, new: Bool, label: int, background: int = 0) -> Mask:
+    """The mask with a structure's old pixels emptied and its new ones drawn on top of all."""
+    array: Array = mask.array.copy()
+    array[old] = background
+    return mask.with_array(painted(array, new, label))
+
+
+def painted(array: Array, pixels: Bool, label: int) -> Array:
+    """An array with pixels set to a label, in a type that can hold it."""
+    if label > np.iinfo(array.dtype).max:
+        array = array.astype(np.uint16)
+    array[pixels] = label
+    out: npt.NDArray[Any] = array
+    return out

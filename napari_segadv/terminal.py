@@ -1,0 +1,88 @@
+"""The command line's manners: progress on a terminal, results in few lines, errors in one."""
+
+import os
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import Progress as Bar
+
+from .errors import SegadvError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .example import Example
+
+Result = TypeVar("Result")
+FAILED, BAD_INPUT, STOPPED = 1, 2, 130
+
+
+def follow(run: Generator[Any, None, Result], title: str) -> Result:
+    """Runs a generator to its end with a progress bar on a terminal; returns what it returns."""
+    with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(title, total=None)
+        shown = 0.0
+        try:
+            while True:
+                state = next(run)
+                # Reading a state waits for the GPU, so it is not done at every step.
+                if time.monotonic() - shown > 0.1:
+                    shown = time.monotonic()
+                    bar.update(
+                        task, completed=state.step, total=state.steps, description=str(state)
+                    )
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+
+def report(made: "Example", folder: "Path") -> None:
+    """What came out, in a few lines."""
+    m = made.measures
+    for note in made.notes:
+        typer.echo(f"note: {note}", err=True)
+    verdict = "reached its goal" if made.succeeded else "did not reach its goal"
+    typer.echo(f"{folder}: {verdict} after {made.record['steps']} steps")
+    if m["target_iou"] is not None:
+        typer.echo(
+            f"target IoU {m['target_iou']:.3f}, moved {m['moved']:.3f}, kept {m['kept']:.3f}"
+        )
+    typer.echo(
+        f"largest change {m['linf']:g} {m['units']} ({m['linf_percent_of_window']:.2g} % of the "
+        f"window), mean {m['mean_abs']:.3g}, L2 {m['l2']:.4g}"
+    )
+
+
+def guarded(command: Callable[[], Any]) -> NoReturn:
+    """Runs the command line: an error is one line on stderr, status 2 if the user can mend it."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    try:
+        sys.exit(command() or 0)
+    except SegadvError as error:
+        _fail(str(error), BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("stopped; nothing was written", STOPPED)
+    except BrokenPipeError:
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last resort: a line in place of a traceback
+        # Typer keeps its usage errors to itself: they are the ones that format a message.
+        if hasattr(error, "format_message"):
+            _fail(f"{error.format_message()} (see segadv --help)", BAD_INPUT)
+        if os.environ.get("SEGADV_TRACEBACK"):
+            traceback.print_exc()
+        _fail(
+            f"{type(error).__name__}: {error} (this should not happen: please report it with what "
+            "SEGADV_TRACEBACK=1 shows)",
+            FAILED,
+        )
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    sys.stderr.write(f"segadv: {' '.join(message.split())}\n")
+    sys.exit(status)

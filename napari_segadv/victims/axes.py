@@ -1,0 +1,171 @@
+"""Linear maps along the axes of an image: permute, flip, crop, pad, resample, and the way back.
+
+Every spatial step of a preprocessing chain is one of these. A resampling is a small matrix for
+each axis: five times as quick as a general grid sampler, and its gradient is deterministic.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Affine = npt.NDArray[np.float64]
+
+# Logit that stands for "background, certainly" where a crop left nothing to predict.
+CERTAIN = 20.0
+
+
+@dataclass(frozen=True)
+class AxisMap:
+    """Where the pixels of one output axis lie on its input axis: scale * index + offset."""
+
+    source: int
+    scale: float
+    offset: float
+    size_in: int
+    size_out: int
+
+    @property
+    def whole(self) -> bool:
+        """True if output pixels fall on input pixels: a flip, crop or pad, or nothing at all."""
+        unit = abs(abs(self.scale) - 1) < 1e-4
+        last = self.scale * (self.size_out - 1) + self.offset
+        return unit and all(abs(v - round(v)) < 1e-2 for v in (self.offset, last))
+
+    @property
+    def flips(self) -> bool:
+        return self.scale < 0
+
+    @property
+    def pads(self) -> tuple[int, int]:
+        """Pixels to add before and behind (negative: to cut off), once flipped."""
+        first = round(self.offset) if not self.flips else self.size_in - 1 - round(self.offset)
+        return -first, self.size_out + first - self.size_in
+
+    def matrix(self) -> Tensor:
+        """(size_out, size_in) weights of linear interpolation, held at the border."""
+        at = np.clip(np.arange(self.size_out) * self.scale + self.offset, 0, self.size_in - 1)
+        below = np.clip(np.floor(at + 1e-9).astype(int), 0, max(self.size_in - 2, 0))
+        share = at - below
+        rows = np.arange(self.size_out)
+        weights = np.zeros((self.size_out, self.size_in))
+        weights[rows, below] += 1 - share
+        weights[rows, np.minimum(below + 1, self.size_in - 1)] += share
+        return torch.from_numpy(weights.astype(np.float32))
+
+    def inverse_matrix(self) -> Tensor:
+        """(size_in, size_out) weights that take values on the output axis back to the input's."""
+        back = AxisMap(0, 1 / self.scale, -self.offset / self.scale, self.size_out, self.size_in)
+        return back.matrix()
+
+
+@dataclass(frozen=True)
+class AxesMap:
+    """An axis map for every output axis.
+
+    Attributes:
+        axes: one map an output axis; their sources are a permutation.
+        pad_mode, pad_value: what padding puts in, as in torch.nn.functional.pad.
+        matrices: weights of an output axis that replace linear interpolation, by axis.
+        cached: weights on the devices that have asked for them.
+    """
+
+    axes: tuple[AxisMap, ...]
+    pad_mode: str = "constant"
+    pad_value: float = 0.0
+    matrices: dict[int, Tensor] = field(default_factory=dict)
+    cached: dict[tuple[int, bool, str, str], Tensor] = field(default_factory=dict, repr=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Takes an image (N, C, *input) to (N, C, *output)."""
+        order = [axis.source for axis in self.axes]
+        if order != sorted(order):
+            x = x.permute(0, 1, *(2 + source for source in order))
+        flipped = [2 + i for i, axis in enumerate(self.axes) if axis.whole and axis.flips]
+        x = x.flip(flipped) if flipped else x
+        x = self._pad(x, [axis.pads if axis.whole else (0, 0) for axis in self.axes])
+        for i, axis in enumerate(self.axes):
+            if not axis.whole:
+                x = along(x, 2 + i, self._weights(i, False, x))
+        return x
+
+    def backward(self, z: Tensor) -> Tensor:
+        """Takes logits (N, K, *output) back to (N, K, *input); background where cut off."""
+        for i, axis in enumerate(self.axes):
+            if not axis.whole:
+                z = along(z, 2 + i, self._weights(i, True, z))
+        pads = [axis.pads if axis.whole else (0, 0) for axis in self.axes]
+        if any(before < 0 or behind < 0 for before, behind in pads):
+            # Padding a "not background" of 0 and adding it where nothing was predicted.
+            inside = self._unpad(torch.ones_like(z[:1, :1]), pads)
+            z = self._unpad(z, pads)
+            z = torch.cat([z[:, :1] + CERTAIN * (1 - inside), z[:, 1:]], dim=1)
+        else:
+            z = self._unpad(z, pads)
+        flipped = [2 + i for i, axis in enumerate(self.axes) if axis.whole and axis.flips]
+        z = z.flip(flipped) if flipped else z
+        order = [axis.source for axis in self.axes]
+        if order != sorted(order):
+            z = z.permute(0, 1, *(2 + int(i) for i in np.argsort(order)))
+        return z
+
+    def _weights(self, i: int, back: bool, like: Tensor) -> Tensor:
+        """The matrix of an output axis, forward or back, made once for a device and a type."""
+        key = (i, back, str(like.device), str(like.dtype))
+        if key not in self.cached:
+            axis = self.axes[i]
+            forward = self.matrices[i] if i in self.matrices else axis.matrix()
+            self.cached[key] = (axis.inverse_matrix() if back else forward).to(like)
+        return self.cached[key]
+
+    def _pad(self, x: Tensor, pads: Sequence[tuple[int, int]]) -> Tensor:
+        if not any(any(pad) for pad in pads):
+            return x
+        crop = _flat((min(before, 0), min(behind, 0)) for before, behind in pads)
+        grow = _flat((max(before, 0), max(behind, 0)) for before, behind in pads)
+        x = F.pad(x, crop)
+        if self.pad_mode == "constant":
+            return F.pad(x, grow, value=self.pad_value)
+        return F.pad(x, grow, mode=self.pad_mode)
+
+    @staticmethod
+    def _unpad(z: Tensor, pads: Sequence[tuple[int, int]]) -> Tensor:
+        return F.pad(z, _flat((-before, -behind) for before, behind in pads))
+
+
+def _flat(pads: "object") -> list[int]:
+    """Pads in torch's order: the last axis first."""
+    return [p for pad in reversed(list(pads)) for p in pad]  # type: ignore[call-overload]
+
+
+def along(x: Tensor, axis: int, weights: Tensor) -> Tensor:
+    """Applies weights (out, in) along an axis."""
+    if axis == x.ndim - 1:
+        return x @ weights.T
+    out: Tensor = (weights @ x.flatten(axis + 1)).unflatten(-1, x.shape[axis + 1 :])
+    return out
+
+
+def between(
+    before: Affine, shape_in: Sequence[int], after: Affine, shape_out: Sequence[int]
+) -> "AxesMap | None":
+    """The map between two grids (index to world each); None if their axes are not parallel."""
+    xform = np.linalg.inv(before) @ after
+    ndim = len(shape_in)
+    axes = []
+    for out in range(ndim):
+        column = xform[:ndim, out]
+        source = int(np.abs(column).argmax())
+        others = np.delete(column, source)
+        if np.abs(others).max(initial=0) * shape_out[out] > 1e-2:
+            return None
+        axes.append(
+            AxisMap(source, column[source], xform[source, -1], shape_in[source], shape_out[out])
+        )
+    if sorted(axis.source for axis in axes) != list(range(ndim)):
+        return None
+    return AxesMap(tuple(axes))

@@ -1,0 +1,177 @@
+"""A MONAI bundle's configuration, read as data; evaluated only after somebody agreed to it."""
+
+import copy
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import SegadvError
+from .network import one_line
+from .trust import network_runs, runs_in
+
+ENDINGS = (".json", ".yaml", ".yml")
+NETWORK_KEYS = ("network_def", "network", "net", "model")
+
+
+@dataclass(frozen=True, eq=False)
+class BundleConfig:
+    """The parts of a bundle's configuration that a victim is made from.
+
+    Attributes:
+        root: the bundle's folder.
+        source: the configuration file.
+        parser: MONAI's ConfigParser, which has read the file and run nothing.
+        network_id: key of the network.
+        metadata: contents of metadata.json, or {}.
+    """
+
+    root: Path
+    source: Path
+    parser: Any
+    network_id: str
+    metadata: Mapping[str, Any]
+
+    def raw(self, key: str, default: Any = None) -> Any:
+        """A part with its references to other parts put in, nothing evaluated."""
+        try:
+            return self._filled(self.parser.get(key, default), ())
+        except KeyError as error:
+            raise SegadvError(f"{self.source}: refers to {error}, which is not there") from None
+
+    def _filled(self, value: Any, seen: tuple[str, ...]) -> Any:
+        if isinstance(value, Mapping):
+            return {k: self._filled(v, seen) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._filled(v, seen) for v in value]
+        if isinstance(value, str) and value.startswith("@"):
+            key = value[1:].replace("#", "::")
+            if key in seen:
+                raise SegadvError(f"{self.source}: {value} refers to itself")
+            missing = object()
+            found = self.parser.get(key, missing)
+            if found is missing:
+                raise KeyError(value)
+            return self._filled(found, (*seen, key))
+        return value
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """The network's `_target_` and arguments, as data."""
+        raw = self.raw(self.network_id)
+        return dict(raw) if isinstance(raw, Mapping) else {"_target_": str(raw)}
+
+    @property
+    def transforms(self) -> list[Mapping[str, Any]]:
+        """The transforms of the preprocessing, as data."""
+        raw = self.raw("preprocessing", {})
+        listed = raw.get("transforms", []) if isinstance(raw, Mapping) else raw
+        if not isinstance(listed, list) or not all(isinstance(t, Mapping) for t in listed):
+            return [{"_target_": str(listed)}] if listed else []
+        return listed
+
+    @property
+    def inferer(self) -> Mapping[str, Any]:
+        raw = self.raw("inferer", {})
+        return raw if isinstance(raw, Mapping) else {"_target_": str(raw)}
+
+    def runs(self) -> tuple[str, ...]:
+        """What making a victim of this would run, beyond MONAI's own classes with literals."""
+        network = self.network
+        target = str(network.get("_target_", ""))
+        if target[:1] in ("$", "%"):
+            found = [f"{self.network_id}: {target}"]
+        else:
+            found = list(network_runs(target, arguments_of(network)))
+        found += runs_in(self.transforms, "preprocessing: ")
+        found += runs_in(self.inferer, "inferer: ")
+        if found:
+            # MONAI evaluates every import statement of a file before it evaluates anything else.
+            found += [f for f in runs_in(self.parser.get()) if "$import " in f or "$from " in f]
+        return tuple(dict.fromkeys(found))
+
+    def evaluated_network(self) -> Any:
+        """The network as MONAI builds it, expressions and all. Only after consent."""
+        with self._importable():
+            return self._fresh_parser().get_parsed_content(self.network_id)
+
+    def _fresh_parser(self) -> Any:
+        """A parser without anything resolved: it would hand out components as it met them first."""
+        return type(self.parser)(copy.deepcopy(self.parser.get()))
+
+    def evaluated(self, key: str) -> Any:
+        """A part with its expressions evaluated and its components left as data. After consent."""
+        with self._importable():
+            return self._plain(self._fresh_parser().get_parsed_content(key, instantiate=False))
+
+    def _plain(self, value: Any) -> Any:
+        if hasattr(value, "resolve_args"):
+            arguments = {k: self._plain(v) for k, v in value.resolve_args().items()}
+            return {"_target_": value.resolve_module_name(), **arguments}
+        if isinstance(value, Mapping):
+            return {k: self._plain(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._plain(v) for v in value]
+        return value
+
+    @contextmanager
+    def _importable(self) -> Iterator[None]:
+        """Lets a bundle import its own scripts, as MONAI's documentation asks users to arrange."""
+        sys.path.insert(0, str(self.root))
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - it is somebody else's code that runs here
+            raise SegadvError(
+                f"{self.source}: its code failed ({one_line(error)}); check the bundle's "
+                "requirements"
+            ) from None
+        finally:
+            sys.path.remove(str(self.root))
+
+
+def read_config(root: Path) -> BundleConfig:
+    """Reads a bundle's configuration. Nothing in it runs.
+
+    Raises:
+        SegadvError: where there is none, or it can't be parsed or names no network.
+    """
+    from monai.bundle import ConfigParser
+
+    source = find_config(root)
+    parser = ConfigParser()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            parser.read_config(str(source))
+            metadata = find(root / "configs", "metadata")
+            meta = ConfigParser.load_config_file(str(metadata)) if metadata else {}
+        except Exception as error:  # noqa: BLE001 - YAML, JSON and MONAI each raise their own
+            raise SegadvError(
+                f"{source}: can't be parsed ({one_line(error)}); correct the file"
+            ) from None
+    content = parser.get()
+    key = next((k for k in NETWORK_KEYS if isinstance(content, Mapping) and k in content), None)
+    if key is None:
+        raise SegadvError(f'{source}: has no "network_def"; name the network there')
+    return BundleConfig(root, source, parser, key, meta if isinstance(meta, Mapping) else {})
+
+
+def find_config(root: Path) -> Path:
+    """The configuration that says how the bundle predicts."""
+    for name in ("inference", "evaluate"):
+        found = find(root / "configs", name)
+        if found:
+            return found
+    raise SegadvError(f"{root}: no configs/inference.json (or .yaml); is this a MONAI bundle?")
+
+
+def find(folder: Path, name: str) -> Path | None:
+    return next((p for end in ENDINGS if (p := folder / f"{name}{end}").is_file()), None)
+
+
+def arguments_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A component's arguments: its entries but MONAI's own underscored ones."""
+    return {k: v for k, v in config.items() if not (k.startswith("_") and k.endswith("_"))}

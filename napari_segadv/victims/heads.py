@@ -1,0 +1,71 @@
+"""What networks return, turned into class logits (N, K, *S) with K of at least 2."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ..errors import SegadvError
+
+Activation = Literal["none", "softmax", "sigmoid"]
+
+# Probabilities are kept this far from 0 and 1, where a logarithm has no finite gradient.
+SMALLEST = 1e-7
+
+
+def tensor_of(output: Any) -> Tensor:
+    """The segmentation among what a network returned: itself, `out`, or the first of several.
+
+    Raises:
+        SegadvError: where there is none.
+    """
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping) and output:
+        for key in ("out", "logits", "pred", "seg"):
+            if key in output:
+                return tensor_of(output[key])
+        return tensor_of(next(iter(output.values())))
+    if isinstance(output, (list, tuple)) and output:
+        return tensor_of(output[0])
+    raise SegadvError(f"the network returns a {type(output).__name__}; it must return a tensor")
+
+
+@dataclass
+class Head:
+    """Turns a network's output into class logits.
+
+    Attributes:
+        activation: what the network ends in. None: found out from its first output, once.
+    """
+
+    activation: Activation | None = None
+
+    def logits(self, output: Tensor) -> Tensor:
+        """Class logits (N, K, *S): raw ones as they are, probabilities by their logarithm.
+
+        One channel z is a two-class network with logits [0, z].
+        """
+        if self.activation is None:
+            self.activation = detect(output.detach())
+        if output.shape[1] == 1:
+            if self.activation == "none":
+                return torch.cat([torch.zeros_like(output), output], dim=1)
+            p = output.clamp(SMALLEST, 1 - SMALLEST)
+            return torch.cat([torch.log1p(-p), p.log()], dim=1)
+        if self.activation == "none":
+            return output
+        return output.clamp_min(SMALLEST).log()
+
+
+def detect(output: Tensor) -> Activation:
+    """Whether values are probabilities: in [0, 1], and over several channels of sum 1."""
+    low, high = float(output.amin()), float(output.amax())
+    if low < 0 or high > 1:
+        return "none"
+    if output.shape[1] == 1:
+        return "sigmoid"
+    off = float((output.sum(1) - 1).abs().amax())
+    return "softmax" if off < 1e-3 else "none"

@@ -1,0 +1,49 @@
+"""What a victim file format declares, and how the one that fits a path is found."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from .. import discovery
+from ..errors import SegadvError
+from .victim import Victim
+
+
+@dataclass(frozen=True)
+class VictimFormat:
+    """A kind of file or folder that a victim can be loaded from.
+
+    Attributes:
+        name: what people call it.
+        claims: tells from a path whether this format loads it.
+        load: path and agreed hash (or None) to Victim; raises NeedsTrust or SegadvError.
+    """
+
+    name: str
+    claims: Callable[[Path], bool]
+    load: Callable[[Path, str | None], Victim]
+
+
+@cache
+def victim_formats() -> tuple[VictimFormat, ...]:
+    """Every declared format."""
+    from . import formats
+
+    return tuple(module.FORMAT for module in discovery.modules(formats))
+
+
+def load_file(path: Path, trust: str | None = None) -> Victim:
+    """Loads a victim from a file or folder.
+
+    Raises:
+        NeedsTrust: where it would run code that nobody has agreed to.
+        SegadvError: where it can't be loaded.
+    """
+    if not path.exists():
+        raise SegadvError(f"{path}: no such file or folder; give demo:NAME, a bundle or a network")
+    for form in victim_formats():
+        if form.claims(path):
+            return form.load(path, trust)
+    names = ", ".join(form.name for form in victim_formats())
+    raise SegadvError(f"{path}: not a victim that can be loaded; known are {names}")

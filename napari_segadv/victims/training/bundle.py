@@ -1,0 +1,137 @@
+"""Writes a trained network as a MONAI bundle, which MONAI and this project both open."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...errors import SegadvError
+from .fit import Trained
+
+OVERLAP = 0.25
+
+
+def write_bundle(
+    trained: Trained, folder: Path, name: str, dice: Mapping[str, float], about: str
+) -> Path:
+    """Writes configs/inference.json, configs/metadata.json and models/model.pt.
+
+    Args:
+        trained: the network and how it came about.
+        folder: must not exist.
+        name: of the bundle.
+        dice: Dice of each class, for the metadata.
+        about: on what it was measured and trained, one sentence.
+
+    Raises:
+        SegadvError: where the folder exists or can't be written.
+    """
+    if folder.exists():
+        raise SegadvError(f"{folder}: exists already; name another folder")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as half:
+            new = Path(half) / "new"
+            (new / "configs").mkdir(parents=True)
+            (new / "models").mkdir()
+            _write_json(new / "configs" / "inference.json", _inference(trained))
+            _write_json(new / "configs" / "metadata.json", _metadata(trained, name, dice, about))
+            torch.save(trained.network.state_dict(), new / "models" / "model.pt")
+            new.rename(folder)
+    except OSError as error:
+        raise SegadvError(
+            f"{folder}: can't be written ({error.strerror or error}); name another folder"
+        ) from None
+    return folder
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _inference(trained: Trained) -> dict[str, Any]:
+    recipe = trained.recipe
+    load = [
+        {"_target_": "LoadImaged", "keys": "image"},
+        {"_target_": "EnsureChannelFirstd", "keys": "image"},
+    ]
+    inferer: dict[str, Any] = {"_target_": "SimpleInferer"}
+    if recipe.dims == 3:
+        inferer = {
+            "_target_": "SlidingWindowInferer",
+            "roi_size": list(reversed(recipe.patch)),
+            "sw_batch_size": 1,
+            "overlap": OVERLAP,
+            "mode": "gaussian",
+        }
+    elif recipe.levels > 1:
+        # The image itself, padded to what the network can halve level by level.
+        divisible = {"_target_": "DivisiblePadd", "keys": "image", "k": 2 ** (recipe.levels - 1)}
+        return _config(trained, [*load, *recipe.preprocessing(), divisible], inferer)
+    return _config(trained, [*load, *recipe.preprocessing()], inferer)
+
+
+def _config(
+    trained: Trained, transforms: list[dict[str, Any]], inferer: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "network_def": trained.recipe.network_config(trained.channels, len(trained.classes)),
+        "preprocessing": {"_target_": "Compose", "transforms": transforms},
+        "inferer": inferer,
+        "postprocessing": {
+            "_target_": "Compose",
+            "transforms": [
+                {"_target_": "Activationsd", "keys": "pred", "softmax": True},
+                {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+            ],
+        },
+    }
+
+
+def _metadata(trained: Trained, name: str, dice: Mapping[str, float], about: str) -> dict[str, Any]:
+    classes = {str(n): label for n, label in enumerate(trained.classes)}
+    shape = list(reversed(trained.recipe.patch))
+    return {
+        "version": "1.0.0",
+        "name": name,
+        "task": "segmentation of " + ", ".join(trained.classes[1:]),
+        "description": about,
+        "monai_version": version("monai"),
+        "pytorch_version": version("torch").split("+")[0],
+        "numpy_version": version("numpy"),
+        "eval_metrics": {f"dice {label}": round(value, 4) for label, value in dice.items()},
+        "intended_use": "robustness research; not for diagnosis",
+        "network_data_format": {
+            "inputs": {
+                "image": {
+                    "type": "image",
+                    "num_channels": trained.channels,
+                    "spatial_shape": shape,
+                    "dtype": "float32",
+                    "value_range": [0, 1],
+                    "is_patch_data": trained.recipe.dims == 3,
+                    "channel_def": {
+                        str(n): c
+                        for n, c in enumerate(
+                            ("red", "green", "blue") if trained.channels == 3 else ("grey",)
+                        )
+                    },
+                }
+            },
+            "outputs": {
+                "pred": {
+                    "type": "image",
+                    "format": "segmentation",
+                    "num_channels": len(trained.classes),
+                    "spatial_shape": shape,
+                    "dtype": "float32",
+                    "value_range": [0, 1],
+                    "channel_def": classes,
+                }
+            },
+        },
+    }

@@ -1,0 +1,100 @@
+"""What a victim's file would run on loading, and whether somebody has agreed to that.
+
+Data alone (safetensors, a state dict, the literals of a bundle) needs no agreement. Everything
+else does, for the hash of the whole file or folder; an agreement can be remembered.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from ..errors import NeedsTrust
+
+_NETWORKS = "monai.networks.nets"
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file, or of a folder's files with their names (hidden ones and caches left out)."""
+    if path.is_file():
+        return _hash_file(path)
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        relative = file.relative_to(path)
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
+        if file.is_file() and not hidden:
+            digest.update(f"{relative.as_posix()}\0{_hash_file(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _store() -> Path:
+    return Path(platformdirs.user_config_dir("napari-segadv", appauthor=False)) / "trusted.json"
+
+
+def remembered() -> dict[str, str]:
+    """Hashes that somebody agreed to for good, each with the path it had then."""
+    try:
+        known = json.loads(_store().read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def remember(sha256: str, path: Path) -> None:
+    """Agrees to a hash for good."""
+    store = _store()
+    store.parent.mkdir(parents=True, exist_ok=True)
+    store.write_text(json.dumps({**remembered(), sha256: str(path)}, indent=1))
+
+
+def require(path: Path, sha256: str, runs: Sequence[str], trust: str | None) -> None:
+    """Lets loading go on if nothing would run, or the hash was agreed to.
+
+    Raises:
+        NeedsTrust: otherwise.
+    """
+    if runs and sha256 != (trust or "").lower() and sha256 not in remembered():
+        raise NeedsTrust(str(path), sha256, tuple(runs))
+
+
+def runs_in(config: Any, place: str = "") -> Iterator[str]:
+    """What evaluating a part of a MONAI configuration would run, beyond MONAI's own classes.
+
+    Yields each `$` expression, each `%` macro, and each `_target_` outside of MONAI.
+    """
+    if isinstance(config, Mapping):
+        target = config.get("_target_")
+        if isinstance(target, str) and not _is_monai(target):
+            yield f"{place}_target_ {target}"
+        for key, value in config.items():
+            if key != "_target_":
+                yield from runs_in(value, f"{place}{key}: ")
+    elif isinstance(config, list):
+        for value in config:
+            yield from runs_in(value, place)
+    elif isinstance(config, str) and config[:1] in ("$", "%"):
+        yield f"{place}{config}"
+
+
+def _is_monai(target: str) -> bool:
+    return "." not in target or target.startswith("monai.")
+
+
+def network_runs(target: str, arguments: Mapping[str, Any]) -> Iterator[str]:
+    """What building a network would run: a class that is not MONAI's, or a download of weights."""
+    name = target.rsplit(".", 1)[-1]
+    if "." in target and not re.fullmatch(rf"{re.escape(_NETWORKS)}(\.\w+)*\.{name}", target):
+        yield f"_target_ {target}"
+    for key, value in arguments.items():
+        if "pretrained" in key and value:
+            yield f"{key}: {value} (fetches weights)"
+    yield from runs_in(dict(arguments))

@@ -1,0 +1,252 @@
+"""Victim: a network with its preprocessing, and Model: the same on the grid of one Scan."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import SegadvError
+from ..scan import Mask, Scan
+from .axes import Affine
+from .chain import DATA_DEPENDENT, Space, Step, bind
+from .heads import Head, tensor_of
+from .windows import Passes, WindowSpec, one_pass, slices, sliding
+
+# Slices of a volume that go through a 2-D network at a time.
+SLICES_AT_A_TIME = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Victim:
+    """A network under attack with its preprocessing.
+
+    Attributes:
+        network: in evaluation mode where it has one, its parameters frozen.
+        name: what to call it.
+        dims: 2 or 3; a 2-D network sees a volume slice by slice.
+        channels: of the image that the preprocessing starts from (1 grey, 3 RGB).
+        classes: names, background first; empty until known.
+        steps: preprocessing.
+        array_order: True if the network's axes are (z, y, x) or (y, x), False if (x, y, z) as
+            MONAI reads files.
+        windows: how it is slid over an image; None: the whole image at once.
+        head: what it ends in.
+        task: "segmentation".
+        path, sha256: the file or folder it came from and the hash of all of it.
+        trust: "data" (nothing of the file runs), "code" (agreed to) or "built-in".
+    """
+
+    network: nn.Module | Callable[[Tensor], Any]
+    name: str
+    dims: int
+    channels: int = 1
+    classes: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    array_order: bool = False
+    windows: WindowSpec | None = None
+    head: Head = field(default_factory=Head)
+    task: str = "segmentation"
+    path: Path | None = None
+    sha256: str = ""
+    trust: str = "data"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.network, nn.Module):
+            for parameter in self.network.parameters():
+                parameter.requires_grad_(False)
+
+    def to(self, device: str | torch.device) -> "Victim":
+        """The same victim with its network on a device."""
+        if isinstance(self.network, nn.Module):
+            return replace(self, network=self.network.to(device))
+        return self
+
+    def on(self, scan: Scan, device: str | torch.device = "cpu") -> "Model":
+        """The victim on a scan's grid.
+
+        Raises:
+            SegadvError: where the scan is of another kind than the victim was made for.
+        """
+        return Model(self.to(device), scan, torch.device(device))
+
+    def predict(
+        self,
+        scan: Scan,
+        device: str | torch.device = "cpu",
+        poll: Callable[[], None] | None = None,
+    ) -> Mask:
+        """The class with the largest logit at each pixel of a scan.
+
+        Args:
+            scan: the image.
+            device: to compute on.
+            poll: called after each window or group of slices; it may raise, to stop.
+
+        Raises:
+            SegadvError: as `on`.
+        """
+        model = self.on(scan, device)
+        if poll is not None:
+            model.passes.on_piece = poll
+        with torch.no_grad():
+            return model.mask(model(model.image))
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """The intensities that the preprocessing lets through, if it says so."""
+        return next((step.window for step in self.steps if step.window is not None), None)
+
+
+class Model:
+    """A victim on one scan's grid: images (N, C, *S) in the scan's units to logits (N, K, *S).
+
+    Differentiable with respect to the images; see `attacks.problem.Model`.
+
+    Attributes:
+        image: the scan as a tensor (1, C, *S), float32, on the device.
+        passes: work done so far; `passes.on_piece` is called after each piece of it.
+        window: (low, high) of the intensities that the victim sees, in the scan's units.
+    """
+
+    def __init__(self, victim: Victim, scan: Scan, device: torch.device) -> None:
+        _check_fit(victim, scan)
+        self.victim, self.scan, self.device = victim, scan, device
+        self.passes = Passes()
+        self.image = as_tensor(scan, device)
+        self.by_slice = victim.dims == 2 and scan.grid.ndim == 3
+        image, affine = self.image[0], ras_affine(scan)
+        if self.by_slice:
+            image, affine = image[:, image.shape[1] // 2], slice_affine(scan)
+        if not victim.array_order:
+            image = image.permute(0, *range(image.ndim - 1, 0, -1))
+            affine = affine[:, [*range(len(affine) - 2, -1, -1), -1]]
+        self.chain = bind(victim.steps, image.cpu(), Space(tuple(image.shape[1:]), affine))
+        low, high = victim.window or scan.bounds
+        self.window = (float(low), float(high))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        if not self.by_slice:
+            return self._whole(images, self._windowed)
+        n, _, depth = images.shape[:3]
+        flat = images.transpose(1, 2).flatten(0, 1)
+        if self.victim.windows is None:
+            z = slices(flat, lambda x: self._whole(x, self._network), SLICES_AT_A_TIME, self.passes)
+        else:
+            z = self._whole(flat, self._windowed)
+        stacked: Tensor = z.unflatten(0, (n, depth))
+        return stacked.transpose(1, 2)
+
+    def mask(self, logits: Tensor) -> Mask:
+        """The label map of the first item's logits."""
+        self._check_classes(logits)
+        labels = logits[0].max(0).indices
+        kind = np.uint8 if logits.shape[1] <= 256 else np.uint16
+        return Mask(labels.cpu().numpy().astype(kind), self.scan.grid, self.class_names(logits))
+
+    def class_names(self, logits: Tensor) -> tuple[str, ...]:
+        """The victim's class names, or numbers where it has none."""
+        count = logits.shape[1]
+        return self.victim.classes or tuple(
+            "background" if i == 0 else f"class {i}" for i in range(count)
+        )
+
+    def _whole(self, images: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
+        """Preprocessing, network and the way back, for images of the network's dimension."""
+        if not self.victim.array_order:
+            images = images.permute(0, 1, *range(images.ndim - 1, 1, -1))
+        x = self.chain.forward(images)
+        z = self.chain.backward(self.victim.head.logits(run(x)))
+        if not self.victim.array_order:
+            z = z.permute(0, 1, *range(z.ndim - 1, 1, -1))
+        return z
+
+    def _windowed(self, x: Tensor) -> Tensor:
+        if self.victim.windows is None:
+            return one_pass(x, self._network, self.passes)
+        return sliding(x, self._network, self.victim.windows, self.passes)
+
+    def _network(self, x: Tensor) -> Tensor:
+        """The network's output as a tensor; a refusal becomes one line."""
+        try:
+            y = tensor_of(self.victim.network(x.contiguous()))
+        except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise SegadvError(
+                f"{self.victim.name}: the network refuses an input of {tuple(x.shape)} ({reason}); "
+                "check its channels, dimensions and window size"
+            ) from error
+        if y.shape[2:] != x.shape[2:]:
+            raise SegadvError(
+                f"{self.victim.name}: the network turns {tuple(x.shape[2:])} pixels into "
+                f"{tuple(y.shape[2:])}; only networks that keep the size are supported"
+            )
+        return y
+
+    def _check_classes(self, logits: Tensor) -> None:
+        named = len(self.victim.classes)
+        if named and named != logits.shape[1]:
+            raise SegadvError(
+                f"{self.victim.name}: names {named} classes but predicts {logits.shape[1]}; "
+                "correct the class names in its description"
+            )
+
+
+def as_tensor(scan: Scan, device: str | torch.device) -> Tensor:
+    """A scan as (1, C, *S) float32; a copy, so the caller's array never changes."""
+    x = torch.from_numpy(np.array(scan.array, dtype=np.float32))
+    x = x.movedim(-1, 0) if scan.colour else x.unsqueeze(0)
+    return x.unsqueeze(0).contiguous().to(device)
+
+
+def as_array(images: Tensor, scan: Scan) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The first of images (N, C, *S) as an array of a scan's shape."""
+    x = images[0].detach().float().cpu()
+    return np.ascontiguousarray((x.movedim(0, -1) if scan.colour else x[0]).numpy())
+
+
+def ras_affine(scan: Scan) -> Affine:
+    """Index in array order, (z, y, x), to RAS world, (x, y, z); without geometry just pixels."""
+    affine = scan.grid.affine.copy()
+    if scan.grid.physical:
+        affine[-3:-1] *= -1.0
+    return np.vstack([affine[-2::-1], affine[-1:]])
+
+
+def slice_affine(scan: Scan) -> Affine:
+    """The affine of one slice: index (y, x) to (x, y), with the volume's spacing and flips.
+
+    Slices are those of the array's first axis whatever their plane, and counted as axial.
+    """
+    affine = np.eye(3)
+    whole = ras_affine(scan)[:3, 1:3]
+    y, x = (float(np.sign(whole[np.abs(whole[:, i]).argmax(), i])) for i in (0, 1))
+    affine[:2, :2] = [[0, x * scan.grid.spacing[2]], [y * scan.grid.spacing[1], 0]]
+    return affine
+
+
+def _check_fit(victim: Victim, scan: Scan) -> None:
+    if victim.channels != scan.channels:
+        kinds = {1: "a grey image", 3: "an RGB image"}
+        wanted = kinds.get(victim.channels, f"{victim.channels} channels")
+        raise SegadvError(
+            f"{scan.name}: is {kinds[scan.channels]} but {victim.name} takes {wanted}; "
+            "use an image of that kind or another victim"
+        )
+    if victim.dims == 3 and scan.grid.ndim == 2:
+        raise SegadvError(
+            f"{scan.name}: is a 2-D image but {victim.name} takes volumes; use a volume or a 2-D "
+            "victim"
+        )
+    if victim.dims == 2 and scan.grid.ndim == 3:
+        cut = [step.name for step in victim.steps if step.name in DATA_DEPENDENT]
+        if cut:
+            raise SegadvError(
+                f"{victim.name}: crops each slice by its content ({cut[0]}), so it can't be used "
+                "on a volume; save the slice as an image"
+            )

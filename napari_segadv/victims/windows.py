@@ -1,0 +1,226 @@
+"""Piece-by-piece passes through a network, with the exact gradient in the memory of one piece.
+
+A forward pass runs all pieces without a graph. Given the gradient of a global loss with respect
+to the logits, a second pass runs piece by piece with a graph, fed its share of that gradient.
+The result equals the gradient of the full graph, since the pieces only meet in a sum; that
+holds for networks in evaluation mode only.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Index = tuple[slice, ...]
+Network = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class WindowSpec:
+    """How a network is slid over a volume, with the names of MONAI's SlidingWindowInferer."""
+
+    roi_size: tuple[int, ...]
+    sw_batch_size: int = 1
+    overlap: tuple[float, ...] = (0.25,)
+    mode: str = "gaussian"
+    sigma_scale: float = 0.125
+    padding_mode: str = "constant"
+    cval: float = 0.0
+
+
+@dataclass
+class Passes:
+    """Work done, in passes over the whole image; a piece counts for its share."""
+
+    forward: float = 0.0
+    backward: float = 0.0
+    on_piece: Callable[[], None] = field(default=lambda: None)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Parts of a batch (N, C, *S) that go through a network one chunk after the other.
+
+    Attributes:
+        chunks: for each call of the network, the indices that are cut out and concatenated.
+        weight: importance (1, 1, *roi) of a piece's pixels where pieces overlap; None: 1.
+        share: 1 / sum of the weights at each pixel (1, 1, *S), the same for all items; None: 1.
+    """
+
+    chunks: tuple[tuple[Index, ...], ...]
+    weight: Tensor | None = None
+    share: Tensor | None = None
+
+    def take(self, x: Tensor, chunk: Sequence[Index]) -> Tensor:
+        """A chunk of a tensor (N, any channels, *S)."""
+        parts = [x[index[0], :, *index[2:]] for index in chunk]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def weights(self, chunk: Sequence[Index]) -> Tensor | None:
+        """How much each pixel of a chunk's pieces counts in the blend (B, 1, *roi); None: 1."""
+        if self.weight is None or self.share is None:
+            return None
+        return torch.cat([self.weight * self.share[:, :, *index[2:]] for index in chunk])
+
+
+def _blend(x: Tensor, network: Network, pieces: Pieces, passes: Passes) -> Tensor:
+    out: Tensor | None = None
+    for chunk in pieces.chunks:
+        # A network may hand back its input, or a view of it: what it gets is a copy.
+        y = network(pieces.take(x, chunk).clone())
+        if out is None:
+            out = y.new_zeros(x.shape[0], y.shape[1], *x.shape[2:])
+        weights = pieces.weights(chunk)
+        if weights is not None:
+            y = y * weights
+        for index, part in zip(chunk, y.split([_length(i) for i in chunk]), strict=True):
+            out[index[0], :, *index[2:]] += part
+        passes.forward += 1 / len(pieces.chunks)
+        passes.on_piece()
+    assert out is not None
+    return out
+
+
+def _length(index: Index) -> int:
+    return int(index[0].stop - index[0].start)
+
+
+class _TwoPass(torch.autograd.Function):
+    """Forward without a graph, backward by a second forward of each piece that matters."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, network: Network, pieces: Pieces, passes: Passes) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.parts = network, pieces, passes
+        return _blend(x, network, pieces, passes)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        (x,) = ctx.saved_tensors
+        network, pieces, passes = ctx.parts
+        grad = grads[0]
+        out = torch.zeros_like(x)
+        matters = torch.stack([_matters(grad, chunk) for chunk in pieces.chunks]).tolist()
+        for chunk, wanted in zip(pieces.chunks, matters, strict=True):
+            if not wanted:
+                continue
+            back = _pull(x, grad, network, pieces, chunk)
+            for index, part in zip(chunk, back.split([_length(i) for i in chunk]), strict=True):
+                out[index] += part
+            del back
+            passes.forward += 1 / len(pieces.chunks)
+            passes.backward += 1 / len(pieces.chunks)
+            passes.on_piece()
+        return out, None, None, None
+
+
+def _pull(
+    x: Tensor, grad: Tensor, network: Network, pieces: Pieces, chunk: Sequence[Index]
+) -> Tensor:
+    """A chunk's part of the gradient; a function, so that nothing of it outlives the call."""
+    cotangent = pieces.take(grad, chunk)
+    weights = pieces.weights(chunk)
+    if weights is not None:
+        # Piece by piece: weighting the whole gradient would take another volume a class.
+        cotangent = cotangent * weights
+    with torch.enable_grad():
+        leaf = pieces.take(x, chunk).detach().clone().requires_grad_()
+        y = network(leaf)
+    (back,) = torch.autograd.grad(y, leaf, cotangent)
+    return back
+
+
+def _matters(grad: Tensor, chunk: Sequence[Index]) -> Tensor:
+    return torch.stack([grad[index[0], :, *index[2:]].any() for index in chunk]).any()
+
+
+def two_pass(x: Tensor, network: Network, pieces: Pieces, passes: Passes) -> Tensor:
+    """The network's output (N, K, *S) for x (N, C, *S), piece by piece; differentiable."""
+    if not (x.requires_grad and torch.is_grad_enabled()):
+        with torch.no_grad():
+            return _blend(x, network, pieces, passes)
+    out: Tensor = _TwoPass.apply(x, network, pieces, passes)  # type: ignore[no-untyped-call]
+    return out
+
+
+def one_pass(x: Tensor, network: Network, passes: Passes) -> Tensor:
+    """The network's output for x in one go, with its graph if x asks for one."""
+    y = network(x)
+    passes.forward += 1
+    if y.requires_grad:
+        y.register_hook(lambda _: _count_backward(passes))
+    passes.on_piece()
+    return y
+
+
+def _count_backward(passes: Passes) -> None:
+    passes.backward += 1
+
+
+def sliding(x: Tensor, network: Network, spec: WindowSpec, passes: Passes) -> Tensor:
+    """What MONAI's sliding_window_inference gives, differentiable in constant memory.
+
+    A single window that covers the image keeps its graph: that is one forward pass less.
+
+    Args:
+        x: (N, C, *S) on the network's grid.
+        network: (B, C, *roi) to (B, K, *roi).
+        spec: the windows.
+        passes: counts the work.
+    """
+    from monai.data.utils import dense_patch_slices
+    from monai.utils import fall_back_tuple
+
+    size = tuple(x.shape[2:])
+    roi = tuple(int(n) for n in fall_back_tuple(spec.roi_size, size))
+    missing = [max(r - n, 0) for r, n in zip(roi, size, strict=True)]
+    pads = [(m // 2, m - m // 2) for m in missing]
+    if any(missing):
+        flat = [p for pad in reversed(pads) for p in pad]
+        constant = spec.padding_mode == "constant"
+        x = F.pad(x, flat, mode=spec.padding_mode, value=spec.cval if constant else None)
+    padded = tuple(x.shape[2:])
+    if padded == roi:
+        out = one_pass(x, network, passes)
+    else:
+        overlap = spec.overlap * len(roi) if len(spec.overlap) == 1 else spec.overlap
+        step = [
+            r if r == n else max(int(r * (1 - o)), 1)
+            for r, n, o in zip(roi, padded, overlap, strict=True)
+        ]
+        places = dense_patch_slices(padded, roi, step)
+        out = two_pass(x, network, _windows(x, places, roi, spec), passes)
+    inside = [slice(before, before + n) for (before, _), n in zip(pads, size, strict=True)]
+    return out[:, :, *inside] if any(missing) else out
+
+
+def _windows(x: Tensor, places: Sequence[Index], roi: tuple[int, ...], spec: WindowSpec) -> Pieces:
+    from monai.data.utils import compute_importance_map
+
+    weight = compute_importance_map(
+        roi, mode=spec.mode, sigma_scale=spec.sigma_scale, device=x.device, dtype=x.dtype
+    )[None, None]
+    total = x.new_zeros(1, 1, *x.shape[2:])
+    for place in places:
+        total[:, :, *place] += weight
+    indices = [
+        (slice(item, item + 1), slice(None), *place) for item in range(len(x)) for place in places
+    ]
+    return Pieces(_chunked(indices, spec.sw_batch_size), weight, total.reciprocal_())
+
+
+def _chunked(indices: Sequence[Index], size: int) -> tuple[tuple[Index, ...], ...]:
+    return tuple(tuple(indices[i : i + size]) for i in range(0, len(indices), size))
+
+
+def slices(x: Tensor, network: Network, batch: int, passes: Passes) -> Tensor:
+    """Runs a batch (B, C, *S) `batch` items at a time, each chunk in two passes."""
+    if len(x) <= batch:
+        return one_pass(x, network, passes)
+    whole = (slice(None),) * (x.ndim - 1)
+    starts = range(0, len(x), batch)
+    chunks = tuple(((slice(i, min(i + batch, len(x))), *whole),) for i in starts)
+    return two_pass(x, network, Pieces(chunks), passes)

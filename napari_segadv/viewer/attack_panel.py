@@ -1,0 +1,254 @@
+"""The dock widget "Adversarial attack": image, victim, target, method, budget, run."""
+
+from typing import Any
+
+import napari
+from magicgui.widgets import ComboBox, SpinBox
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from ..errors import SegadvError
+from ..parameters import parameters
+from .budget import BudgetEditor
+from .controller import TARGET, Controller, unwrapped
+from .forms import ParameterForm
+from .layers import scan_of
+from .panel_layout import group, set_tips, stack
+from .runner import Snapshot
+from .target_section import TargetSection
+from .victim_section import VictimSection
+
+UNTARGETED = "none (untargeted)"
+
+
+class AttackPanel(QWidget):
+    """The panel. It shows the viewer's Controller and forwards clicks to it."""
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
+        self.viewer = unwrapped(napari_viewer)
+        self.controller = Controller.of(self.viewer)
+        self.image: Any = ComboBox(choices=self._images, nullable=True)
+        self.victim_section = VictimSection(self.controller)
+        self.target_section = TargetSection()
+        self.target: Any = ComboBox(choices=self._targets)
+        self.method: Any = ComboBox(choices=["pgd"])
+        self.budget = BudgetEditor()
+        self.form: ParameterForm | None = None
+        self.form_place = QWidget()
+        self.device: Any = ComboBox(choices=["auto", "cpu", "cuda"])
+        self.seed: Any = SpinBox(value=0, min=0, max=2**31 - 1)
+        self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
+        self.progress = QProgressBar()
+        self.status = QLabel("")
+        self._lay_out()
+        self._connect()
+        self._refresh_layers()
+        self._busy_changed(self.controller.busy)
+        if self.controller.attacks:
+            self._prepared(self.controller.attacks)
+        elif not self.controller.busy:
+            self.controller.prepare()
+
+    def _lay_out(self) -> None:
+        QVBoxLayout(self.form_place).setContentsMargins(0, 0, 0, 0)
+        self.status.setWordWrap(True)
+        source = group("Image and victim", [("image", self.image), self.victim_section])
+        method = group(
+            "Attack",
+            [
+                ("target layer", self.target),
+                ("method", self.method),
+                ("budget", self.budget),
+                self.form_place,
+                ("device", self.device),
+                ("seed", self.seed),
+            ],
+        )
+        target = group("Target", [self.target_section])
+        below = [[self.run_button, self.cancel_button], self.progress, self.status]
+        stack(self, [source, target, method], below)
+        set_tips(
+            {
+                self.image: "The image to attack",
+                self.target: "The labels that the network shall be made to predict",
+                self.method: "The attack",
+                self.device: "Where to compute; auto takes a GPU if there is one",
+                self.seed: "The same seed gives the same result",
+                self.run_button: "Makes the adversarial image",
+                self.cancel_button: "Stops within a step",
+            }
+        )
+
+    def _connect(self) -> None:
+        layers = self.viewer.layers.events
+        for event in (layers.inserted, layers.removed, layers.reordered):
+            event.connect(self._refresh_layers)
+        self.image.changed.connect(self._rescale)
+        self.victim_section.refused.connect(self.status.setText)
+        self.method.changed.connect(self._rebuild_form)
+        self.victim_section.predict_button.clicked.connect(self._predict)
+        self.target_section.button.clicked.connect(self._make_target)
+        self.run_button.clicked.connect(self._run)
+        self.cancel_button.clicked.connect(self.controller.cancel)
+        shown: dict[Any, Any] = {
+            self.controller.busy_changed: self._busy_changed,
+            self.controller.prepared: self._prepared,
+            self.controller.progressed: self._progressed,
+            self.controller.failed: self._failed,
+            self.controller.trust_asked: self.victim_section.ask,
+            self.controller.victim_changed: self._victim_changed,
+            self.controller.target_made: self._target_made,
+            self.controller.finished: self._finished,
+            self.controller.stopped: self._stopped,
+        }
+        for signal, slot in shown.items():
+            signal.connect(slot)
+        self.destroyed.connect(lambda: unlink(shown))
+
+    def _images(self, widget: Any = None) -> list[Image]:
+        made = self.controller.made
+        return [x for x in self.viewer.layers if isinstance(x, Image) and not made(x)]
+
+    def _labels(self) -> list[Labels]:
+        return [x for x in self.viewer.layers if isinstance(x, Labels)]
+
+    def _targets(self, widget: Any = None) -> list[Any]:
+        made = self.controller.made
+        own = [x for x in self._labels() if x.name == TARGET or not made(x)]
+        return [*reversed(own), UNTARGETED]
+
+    def _refresh_layers(self, event: Any = None) -> None:
+        self.image.reset_choices()
+        images = self._images()
+        if images and self.image.value is None:
+            self.image.value = images[-1]
+        self.target.reset_choices()
+        self.target_section.set_layers(self._labels())
+
+    def _rescale(self) -> None:
+        """Tells the budget which image and victim it is for."""
+        victim, layer = self.controller.victim, self.image.value
+        if layer is None:
+            return
+        try:
+            scan = scan_of(layer)
+        except SegadvError as error:
+            self._failed(str(error))
+            return
+        low, high = (victim and victim.window) or scan.bounds
+        self.budget.set_scale(high - low, scan.array.size, scan.units)
+
+    def _prepared(self, attacks: dict[str, Any]) -> None:
+        self.method.choices = [(attack.title, name) for name, attack in attacks.items()]
+        self.method.value = "pgd"
+        self._rebuild_form()
+        if self.controller.victim is None:
+            self.victim_section.choose(self.victim_section.victim.value)
+        else:
+            self._victim_changed(self.controller.victim)
+
+    def _rebuild_form(self) -> None:
+        """A form for the parameters of the chosen attack."""
+        if self.form is not None:
+            self.form_place.layout().removeWidget(self.form)
+            self.form.deleteLater()
+        if self.method.value in self.controller.attacks:
+            declared = parameters(self.controller.attacks[self.method.value])
+            layer = self.image.value
+            units = scan_of(layer).units if layer is not None else "image units"
+            self.form = ParameterForm(declared, units, leave_out=("epsilon", "norm"))
+            self.form_place.layout().addWidget(self.form)
+
+    def _victim_changed(self, victim: Any) -> None:
+        self.victim_section.show_victim(victim)
+        self.target_section.set_classes(victim.classes)
+        self._rescale()
+        self.status.setText("ready")
+
+    def _predict(self) -> None:
+        self._try(self.controller.predict, self.image.value, self.device.value)
+
+    def _make_target(self) -> None:
+        def make() -> None:
+            shape, settings, start = self.target_section.settings()
+            self.controller.make_target(self.image.value, shape, settings, start, self.device.value)
+
+        self._try(make)
+
+    def _target_made(self, layer: Labels) -> None:
+        self.target.value = layer
+        self.status.setText("target made; paint on it if you like, then run")
+
+    def _run(self) -> None:
+        def run() -> None:
+            if self.form is None:
+                raise SegadvError("still loading; try again in a moment")
+            settings = {**self.form.values(), **self.budget.values()}
+            target = self.target.value if isinstance(self.target.value, Labels) else None
+            self.controller.attack(
+                self.image.value,
+                self.method.value,
+                settings,
+                target,
+                self.device.value,
+                self.seed.value,
+            )
+
+        self._try(run)
+
+    def _try(self, action: Any, *arguments: Any) -> None:
+        """Does something that may be refused in one line."""
+        try:
+            action(*arguments)
+        except SegadvError as error:
+            self._failed(str(error))
+
+    def _busy_changed(self, title: str) -> None:
+        idle = not title
+        for button in (self.target_section.button, self.run_button):
+            button.setEnabled(idle)
+        self.victim_section.set_enabled(idle)
+        self.cancel_button.setEnabled(not idle)
+        self.progress.setRange(0, 1 if idle else 0)
+        self.progress.setValue(0)
+        if title:
+            self.status.setText(f"{title} …")
+
+    def _progressed(self, now: Snapshot) -> None:
+        self.progress.setRange(0, now.steps)
+        self.progress.setValue(now.step)
+        self.status.setText(f"step {now.step}: loss {now.loss:.4g}, success {now.success:.1%}")
+
+    def _failed(self, message: str) -> None:
+        self.status.setText(message)
+        show_error(message)
+
+    def _stopped(self) -> None:
+        self.status.setText("cancelled; nothing was changed")
+
+    def _finished(self, example: Any) -> None:
+        self.progress.setValue(self.progress.maximum())
+        self.status.setText(summary(example))
+        for note in example.notes:
+            show_info(note)
+
+
+def unlink(shown: dict[Any, Any]) -> None:
+    """Takes a panel that is gone off the controller's signals."""
+    for signal, slot in shown.items():
+        signal.disconnect(slot, missing_ok=True)
+
+
+def summary(example: Any) -> str:
+    """What came out, in two lines."""
+    m = example.measures
+    verdict = "goal reached" if example.succeeded else "goal not reached"
+    head = f"{verdict} after {example.record['steps']} steps"
+    if m["target_iou"] is not None:
+        head += f": target IoU {m['target_iou']:.3f}, moved {m['moved']:.1%}, kept {m['kept']:.1%}"
+    return (
+        f"{head}\nlargest change {m['linf']:g} {m['units']} "
+        f"({m['linf_percent_of_window']:.2g} % of the window)"
+    )

@@ -1,0 +1,67 @@
+"""The budget: epsilon in the image's units, with the share of the victim's window beside it."""
+
+from typing import Any
+
+from magicgui.widgets import ComboBox, FloatSpinBox
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from ..budgets import default_budget, share_of_window
+
+TIP = (
+    "Linf: the largest change of any pixel. L2: the length of the whole change.\n"
+    "In the image's own units; the percentage is that of the intensity window the victim sees."
+)
+
+
+class BudgetEditor(QWidget):
+    """Norm and epsilon. Follows the image and the victim until the user sets a value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = ComboBox(choices=[("Linf", "linf"), ("L2", "l2")])
+        self.epsilon = FloatSpinBox(value=5.0, min=0.0, max=1e9, step=1.0)
+        self.share = QLabel("")
+        self.share.setWordWrap(True)
+        self._window = 255.0
+        self._pixels = 1
+        self._units = "grey level"
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.epsilon.native, stretch=1)
+        row.addWidget(self.norm.native)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.share)
+        self.setToolTip(TIP)
+        self.epsilon.changed.connect(self._describe)
+        self.norm.changed.connect(self._suggest)
+
+    def set_scale(self, window: float, pixels: int, units: str) -> None:
+        """Takes over an image and a victim, and suggests a budget for them.
+
+        Args:
+            window: width of the victim's intensity window.
+            pixels: number of intensities in the image.
+            units: of the image.
+        """
+        if (window, pixels, units) != (self._window, self._pixels, self._units):
+            self._window, self._pixels, self._units = window, pixels, units
+            self._suggest()
+
+    def values(self) -> dict[str, Any]:
+        """`epsilon` and `norm`, as an attack takes them."""
+        return {"epsilon": float(self.epsilon.value), "norm": self.norm.value}
+
+    def _suggest(self) -> None:
+        suggestion = default_budget(self.norm.value, self._window, self._pixels)
+        self.epsilon.value = float(f"{suggestion:.2g}")
+        self._describe()
+
+    def _describe(self) -> None:
+        norm = self.norm.value
+        share = share_of_window(norm, float(self.epsilon.value), self._window, self._pixels)
+        kind = "" if norm == "linf" else " as root mean square"
+        self.share.setText(
+            f"{self._units}: {share:.2g} %{kind} of the victim's window ({self._window:g})"
+        )

@@ -1,0 +1,288 @@
+"""What the panels do, without a window: victims, predictions, targets, runs and their layers.
+
+One controller belongs to a viewer and outlives the panels that show it. Layers are touched on
+the main thread only; jobs get copies, so that painting in mid-run changes nothing.
+"""
+
+import weakref
+from collections.abc import Callable, Generator
+from typing import Any, ClassVar
+
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+from psygnal import Signal
+
+from ..errors import SegadvError
+from ..scan import Mask, Scan
+from .layers import (
+    LayerTuple,
+    example_tuples,
+    looking_like,
+    mask_of,
+    mask_tuple,
+    placed_like,
+    scan_of,
+)
+from .runner import Ended, Poll, QtRunner, Runner, Snapshot, Work
+
+ADVERSARIAL = "adversarial"
+CLEAN = "prediction (clean)"
+TARGET = "target"
+
+
+def unwrapped(viewer: ViewerModel) -> ViewerModel:
+    """The viewer itself: napari hands plugins a proxy, whose layers are proxies in their turn."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+class Controller:
+    """Actions and state of one viewer.
+
+    Signals, all on the main thread:
+        busy_changed: what is going on, "" when idle.
+        prepared: the attacks by name, once torch is loaded.
+        progressed: a Snapshot of a running attack.
+        failed: a line for the user.
+        trust_asked: a NeedsTrust; answer with `load_victim(source, trust=question.sha256)`.
+        victim_changed: the Victim, or None.
+        predicted: the clean prediction, a Mask.
+        target_made: the target's Labels layer.
+        finished: the Example.
+        stopped: after a cancel.
+    """
+
+    busy_changed = Signal(str)
+    prepared = Signal(object)
+    progressed = Signal(Snapshot)
+    failed = Signal(str)
+    trust_asked = Signal(object)
+    victim_changed = Signal(object)
+    predicted = Signal(object)
+    target_made = Signal(object)
+    finished = Signal(object)
+    stopped = Signal()
+
+    _known: ClassVar[dict[int, "Controller"]] = {}
+
+    def __init__(self, viewer: ViewerModel, runner: Runner | None = None) -> None:
+        self.viewer = viewer
+        self.attacks: dict[str, Any] = {}
+        self.victim: Any = None
+        self.source = ""
+        self.example: Any = None
+        self._runner = runner or QtRunner()
+        self._busy = ""
+        self._layers: dict[str, Layer] = {}
+        self._prediction: tuple[Scan, Any, Mask] | None = None
+
+    @classmethod
+    def of(cls, viewer: ViewerModel) -> "Controller":
+        """The viewer's controller, made when it is first asked for."""
+        viewer = unwrapped(viewer)
+        key = id(viewer)
+        if key not in cls._known:
+            cls._known[key] = cls(viewer)
+            weakref.finalize(viewer, cls._known.pop, key, None)
+        return cls._known[key]
+
+    @property
+    def busy(self) -> str:
+        """What is going on, "" when idle."""
+        return self._busy
+
+    def made(self, layer: Layer) -> bool:
+        """Whether a layer is a result of this controller's."""
+        return any(layer is own for own in self._layers.values())
+
+    def cancel(self) -> None:
+        """Stops the running job within a step."""
+        self._runner.cancel()
+
+    def prepare(self) -> None:
+        """Imports torch and MONAI, which takes seconds, off the main thread; ends in `prepared`."""
+
+        def work(poll: Poll) -> Any:
+            from .. import attacks, crafting, victims  # noqa: F401 - to have them imported
+
+            return attacks.available()
+
+        def done(attacks: dict[str, Any]) -> None:
+            self.attacks = attacks
+            self.prepared.emit(attacks)
+
+        self._start("loading torch and MONAI", work, done)
+
+    def load_victim(self, source: str, trust: str | None = None) -> None:
+        """Loads a victim; ends in `victim_changed`, `trust_asked` or `failed`."""
+
+        def work(poll: Poll) -> Any:
+            from ..victims import load_victim
+
+            return load_victim(source, trust)
+
+        def done(victim: Any) -> None:
+            self.victim, self.source, self._prediction = victim, source, None
+            self.victim_changed.emit(victim)
+
+        self._start(f"loading {source}", work, done)
+
+    def predict(self, layer: Image, device: str = "auto") -> None:
+        """Shows what the victim predicts on an image; ends in `predicted` or `failed`."""
+        scan, victim = self._checked(layer)
+
+        def work(poll: Poll) -> Mask:
+            return self._predict(scan, victim, device, poll)
+
+        def done(mask: Mask) -> None:
+            self._show_prediction(layer, scan, victim, mask)
+
+        self._start("predicting", work, done)
+
+    def make_target(
+        self,
+        layer: Image,
+        shape: str,
+        settings: dict[str, Any],
+        start: Labels | None = None,
+        device: str = "auto",
+    ) -> None:
+        """Makes a target layer; ends in `target_made` or `failed`.
+
+        Args:
+            layer: the image.
+            shape: name of a target shape; "copy" for the start as it is.
+            settings: its parameters.
+            start: labels to change; None: the victim's clean prediction.
+            device: for the prediction.
+        """
+        scan, victim = self._checked(layer)
+        painted = None if start is None else mask_of(start, layer, scan.grid)
+
+        def work(poll: Poll) -> tuple[Mask, LayerTuple]:
+            from .. import targets
+
+            clean = self._predict(scan, victim, device, poll)
+            mask = clean if painted is None else Mask(painted.array, scan.grid, clean.classes)
+            target = mask if shape == "copy" else targets.get(shape)(mask, **settings)
+            return clean, mask_tuple(target, TARGET)
+
+        def done(made: tuple[Mask, LayerTuple]) -> None:
+            clean, (data, keywords, kind) = made
+            self._show_prediction(layer, scan, victim, clean)
+            shown = self._show(TARGET, (data, {**keywords, **placed_like(layer)}, kind))
+            shown.contour = 2
+            self.viewer.layers.selection.active = shown
+            self.target_made.emit(shown)
+
+        self._start("making the target", work, done)
+
+    def attack(
+        self,
+        layer: Image,
+        method: str,
+        settings: dict[str, Any],
+        target: Labels | None,
+        device: str = "auto",
+        seed: int = 0,
+    ) -> None:
+        """Runs an attack; ends in `finished`, `stopped` or `failed`.
+
+        Args:
+            layer: the image.
+            method: name of an attack.
+            settings: its parameters.
+            target: what is to be predicted; None: untargeted.
+            device, seed: as for `craft`.
+        """
+        scan, victim = self._checked(layer)
+        wanted = None if target is None else mask_of(target, layer, scan.grid)
+
+        def work(poll: Poll) -> Generator[Any, None, Any]:
+            from .. import attacks
+            from ..crafting import craft_steps
+
+            attack = attacks.get(method)(**settings)
+            example = yield from craft_steps(
+                scan, victim, attack, target=wanted, device=device, seed=seed, poll=poll
+            )
+            return example, example_tuples(example)
+
+        def done(found: tuple[Any, dict[str, LayerTuple]]) -> None:
+            example, shown = found
+            self.example = example
+            self._prediction = (scan, victim, example.prediction_clean)
+            if layer in self.viewer.layers:
+                for name, (data, keywords, kind) in shown.items():
+                    look = looking_like(layer) if name == ADVERSARIAL else {}
+                    self._show(name, (data, {**look, **placed_like(layer), **keywords}, kind))
+                if target is not None and target in self.viewer.layers:
+                    self._raise(target)
+                    self.viewer.layers.selection.active = target
+            self.finished.emit(example)
+
+        self._start("attacking", work, done)
+
+    def _checked(self, layer: Image | None) -> tuple[Scan, Any]:
+        if self.victim is None:
+            raise SegadvError("no victim is loaded; choose one first")
+        if layer is None or layer not in self.viewer.layers:
+            raise SegadvError("no image is chosen; open one first")
+        return scan_of(layer), self.victim
+
+    def _predict(self, scan: Scan, victim: Any, device: str, poll: Poll) -> Mask:
+        """The clean prediction, computed once for an image and a victim."""
+        from ..request import pick_device
+
+        if self._prediction is not None:
+            for_scan, for_victim, mask = self._prediction
+            if for_scan is scan and for_victim is victim:
+                return mask
+        found: Mask = victim.predict(scan, pick_device(device), poll)
+        return found
+
+    def _show_prediction(self, layer: Image, scan: Scan, victim: Any, mask: Mask) -> None:
+        self._prediction = (scan, victim, mask)
+        if layer in self.viewer.layers:
+            data, keywords, kind = mask_tuple(mask, CLEAN)
+            keywords |= {"opacity": 0.4, **placed_like(layer)}
+            self._show(CLEAN, (data, keywords, kind))
+        self.predicted.emit(mask)
+
+    def _show(self, name: str, made: LayerTuple) -> Layer:
+        """Adds a layer, in the place of the one that was added under this name before."""
+        data, keywords, kind = made
+        old = self._layers.get(name)
+        index = len(self.viewer.layers)
+        if old is not None and old in self.viewer.layers:
+            index = self.viewer.layers.index(old)
+            self.viewer.layers.remove(old)
+        new = Layer.create(data, {**keywords, "name": name}, kind)
+        self.viewer.layers.insert(index, new)
+        self._layers[name] = new
+        return new
+
+    def _raise(self, layer: Layer) -> None:
+        """Puts a layer on top."""
+        self.viewer.layers.move(self.viewer.layers.index(layer), len(self.viewer.layers))
+
+    def _start(self, title: str, work: Work, done: Callable[[Any], None]) -> None:
+        if self._busy:
+            raise SegadvError(f"still {self._busy}; wait for it or cancel it")
+
+        def ended(how: Ended) -> None:
+            self._set_busy("")
+            if how.stopped:
+                self.stopped.emit()
+            elif how.needs_trust is not None:
+                self.trust_asked.emit(how.needs_trust)
+            elif how.error is not None:
+                self.failed.emit(how.error)
+            else:
+                done(how.value)
+
+        self._set_busy(title)
+        self._runner.start(work, self.progressed.emit, ended)
+
+    def _set_busy(self, title: str) -> None:
+        self._busy = title
+        self.busy_changed.emit(title)

@@ -1,0 +1,91 @@
+"""What napari calls by the manifest: reader, writers, sample data. Light to import."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..scan import Mask
+    from .layers import LayerTuple
+
+# A label map has few different numbers; an 8-bit image nearly always has more.
+MOST_LABELS = 128
+
+
+def get_reader(path: str | list[str]) -> "Callable[[Any], list[LayerTuple]] | None":
+    """A reader for a path that holds a medical image; None for others."""
+    paths = [path] if isinstance(path, str) else list(path)
+    from ..io.registry import formats
+
+    if not all(any(form.fits(Path(p)) for form in formats()) for p in paths):
+        return None
+    return read
+
+
+def read(path: str | list[str]) -> "list[LayerTuple]":
+    """Image or labels layers of files or DICOM folders."""
+    from .. import io
+    from .layers import image_tuple, mask_tuple
+    from .series import one_series
+
+    layers = []
+    for name in [path] if isinstance(path, str) else path:
+        chosen = one_series(Path(name))
+        if chosen is None:
+            continue
+        mask = labels_in(chosen)
+        layers.append(
+            image_tuple(io.read(chosen)) if mask is None else mask_tuple(mask, chosen.name)
+        )
+    return layers
+
+
+def labels_in(path: Path) -> "Mask | None":
+    """The label map in a file with geometry, if its numbers look like one."""
+    import numpy as np
+
+    from .. import io
+    from ..errors import SegadvError
+    from ..io.formats.dicom import is_dicom
+
+    if path.is_dir() or is_dicom(path):
+        return None
+    try:
+        mask = io.read_mask(path)
+    except SegadvError:
+        return None
+    return mask if len(np.unique(mask.array)) <= MOST_LABELS else None
+
+
+def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Writes an image layer with the geometry and storage type of its scan."""
+    from .saving import save_image
+
+    return [save_image(Path(path), data, attributes)]
+
+
+def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Writes a labels layer with its geometry."""
+    from .saving import save_labels
+
+    return [save_labels(Path(path), data, attributes)]
+
+
+def chest_xray() -> "list[LayerTuple]":
+    return _sample("chest-xray")
+
+
+def abdomen_ct() -> "list[LayerTuple]":
+    return _sample("abdomen-ct")
+
+
+def fundus() -> "list[LayerTuple]":
+    return _sample("fundus")
+
+
+def _sample(name: str) -> "list[LayerTuple]":
+    from ..samples import DEMO_SEED, phantom
+    from .layers import image_tuple
+
+    scan, _ = phantom(name, DEMO_SEED)
+    return [image_tuple(scan)]

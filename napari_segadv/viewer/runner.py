@@ -1,0 +1,103 @@
+"""Runs one job at a time off the main thread, with progress, cancel and errors as values."""
+
+import time
+import warnings
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from napari.qt.threading import create_worker
+
+from ..errors import Cancelled, NeedsTrust, SegadvError
+
+# Signals to the main thread a second, at most.
+RATE = 10.0
+
+Poll = Callable[[], None]
+# A function, or a generator function that yields Progress, of a Poll.
+Work = Callable[[Poll], Any]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Progress of a job in plain numbers, read in the thread that computes."""
+
+    step: int
+    steps: int
+    loss: float
+    success: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended: with a value, a message for the user, a question, or stopped."""
+
+    value: Any = None
+    error: str | None = None
+    needs_trust: NeedsTrust | None = None
+    stopped: bool = False
+
+
+class Runner(Protocol):
+    """Starts jobs; `progressed` and `ended` are called on the main thread."""
+
+    def start(
+        self, work: Work, progressed: Callable[[Snapshot], None], ended: Callable[[Ended], None]
+    ) -> None: ...
+
+    def cancel(self) -> None: ...
+
+
+def guarded(work: Work, poll: Poll) -> Generator[Snapshot, None, Ended]:
+    """A job whose errors are values and whose progress comes at most RATE times a second."""
+    # Workers show every warning to the user; those of torch and MONAI mean nothing to one.
+    warnings.simplefilter("ignore")
+    try:
+        run = work(poll)
+        if not isinstance(run, Generator):
+            return Ended(run)
+        last = 0.0
+        while True:
+            state = next(run)
+            poll()
+            if time.monotonic() - last >= 1 / RATE:
+                last = time.monotonic()
+                yield Snapshot(state.step, state.steps, state.loss, state.success)
+    except StopIteration as stop:
+        return Ended(stop.value)
+    except Cancelled:
+        return Ended(stopped=True)
+    except NeedsTrust as question:
+        return Ended(needs_trust=question)
+    except SegadvError as error:
+        return Ended(error=str(error))
+    except Exception as error:  # noqa: BLE001 - no traceback reaches a user
+        return Ended(error=f"{type(error).__name__}: {error} (please report this)")
+
+
+class QtRunner:
+    """A Runner on napari's worker threads, which napari stops when its window closes."""
+
+    def __init__(self) -> None:
+        self._worker: Any = None
+
+    def start(
+        self, work: Work, progressed: Callable[[Snapshot], None], ended: Callable[[Ended], None]
+    ) -> None:
+        worker = create_worker(guarded, work, self._poll, _start_thread=False)
+        # A worker that was told to quit returns nothing, it only finishes.
+        results = [Ended(stopped=True)]
+        worker.yielded.connect(progressed)
+        worker.returned.connect(results.append)
+        worker.finished.connect(lambda: ended(results[-1]))
+        self._worker = worker
+        worker.start()
+
+    def cancel(self) -> None:
+        if self._worker is not None:
+            self._worker.quit()
+
+    def _poll(self) -> None:
+        """Called in the thread that computes, after each piece of a pass."""
+        if self._worker.abort_requested:
+            raise Cancelled

@@ -1,0 +1,84 @@
+"""The part of the panel that chooses the victim: built in, or from a file that is asked about."""
+
+from pathlib import Path
+from typing import Any
+
+from magicgui.widgets import ComboBox
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QWidget
+
+from ..errors import NeedsTrust
+from ..samples import bundles
+from .controller import Controller
+from .dialogs import ask_trust, pick_file, pick_folder
+from .layers import legend
+from .panel_layout import set_tips, side_by_side
+
+
+class VictimSection(QWidget):
+    """A list of victims, buttons to open others, and what the chosen one can see.
+
+    `refused` is emitted with a line for the user where a file's code was not agreed to.
+    """
+
+    refused = Signal(str)
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self.controller = controller
+        self.victim: Any = ComboBox(choices=[f"demo:{name}" for name in bundles()])
+        self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Bundle…")
+        self.predict_button = QPushButton("Predict")
+        self.about = QLabel("")
+        self.about.setWordWrap(True)
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("victim", self.victim.native)
+        form.addRow(side_by_side([self.file_button, self.folder_button, self.predict_button]))
+        form.addRow(self.about)
+        set_tips(
+            {
+                self.victim: "The network to attack",
+                self.file_button: "A network file: safetensors or a state dict with a JSON beside "
+                "it, TorchScript, .pt2",
+                self.folder_button: "The folder of a MONAI bundle",
+                self.predict_button: "Shows what the network sees in the image as it is",
+            }
+        )
+        self.victim.changed.connect(self.choose)
+        self.file_button.clicked.connect(lambda: self.open(pick_file(self)))
+        self.folder_button.clicked.connect(lambda: self.open(pick_folder(self)))
+
+    def choose(self, source: str) -> None:
+        """Loads a victim of the list, unless it is loaded already."""
+        if source and source != self.controller.source and not self.controller.busy:
+            self.controller.load_victim(source)
+
+    def open(self, path: str) -> None:
+        """Loads a victim from a file or folder; "" does nothing."""
+        if path:
+            self.controller.load_victim(path)
+
+    def ask(self, question: NeedsTrust) -> None:
+        """Asks whether a file's code may run, and loads it if so."""
+        if ask_trust(self, question):
+            from ..victims.trust import remember
+
+            remember(question.sha256, Path(question.path))
+            self.controller.load_victim(question.path, question.sha256)
+        else:
+            self.refused.emit(f"{question.path}: not loaded")
+
+    def show_victim(self, victim: Any) -> None:
+        """Shows the victim that has been loaded."""
+        source = self.controller.source
+        if source not in self.victim.choices:
+            self.victim.choices = [*self.victim.choices, source]
+        self.victim.value = source
+        names = {n: name for n, name in enumerate(victim.classes) if n}
+        self.about.setText(legend(names) if names else "class names unknown")
+
+    def set_enabled(self, enabled: bool) -> None:
+        for button in (self.file_button, self.folder_button, self.predict_button):
+            button.setEnabled(enabled)
+        self.victim.enabled = enabled

@@ -1,0 +1,85 @@
+"""Fixtures that several rooms share: real data, small networks, small images."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers import bands, disc_image
+
+from napari_segadv.scan import Grid, Scan, Storage
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+torch.set_num_threads(2)
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of real images; a test that needs it skips where it is missing."""
+    if not SHARED.is_dir():
+        pytest.skip(f"real images are not here ({SHARED})")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path_factory, monkeypatch):
+    """Nothing that a test agrees to is remembered on the machine."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+
+
+@pytest.fixture
+def scan2d() -> Scan:
+    return Scan.from_array(disc_image())
+
+
+@pytest.fixture
+def ct() -> Scan:
+    """A small oblique-free CT with flips and anisotropic spacing, int16 HU."""
+    rng = np.random.default_rng(0)
+    array = (rng.normal(0, 30, (20, 36, 40))).astype(np.int16)
+    array[6:14, 10:24, 8:20] += 150
+    array[:, :4] = -1000
+    direction = np.diag([1.0, -1.0, -1.0])
+    grid = Grid(array.shape, (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), direction)
+    return Scan(array, grid, "HU", Storage("int16"))
+
+
+@pytest.fixture
+def band_victim():
+    """A 2-D victim of three classes on bytes, that can be attacked and understood."""
+    from napari_segadv.victims.chain import Step
+    from napari_segadv.victims.victim import Victim
+
+    step = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
+    return Victim(
+        bands(), name="bands", dims=2, classes=("background", "dim", "bright"), steps=(step,)
+    )
+
+
+@pytest.fixture
+def weights_file(tmp_path) -> Path:
+    """A state dict of a small UNet with its description."""
+    from monai.networks.nets import UNet
+
+    arguments = {
+        "spatial_dims": 2,
+        "in_channels": 1,
+        "out_channels": 3,
+        "channels": [4, 8, 16],
+        "strides": [2, 2],
+    }
+    torch.manual_seed(0)
+    path = tmp_path / "net.pt"
+    torch.save(UNet(**arguments).state_dict(), path)
+    description = {
+        "network": "UNet",
+        "arguments": arguments,
+        "classes": ["background", "a", "b"],
+        "window": [0, 255],
+    }
+    path.with_suffix(".json").write_text(json.dumps(description))
+    return path

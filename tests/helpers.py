@@ -1,0 +1,130 @@
+"""Small images, networks and files that tests are made with."""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from napari_segadv.scan import Mask, Scan
+from napari_segadv.victims.chain import Step
+from napari_segadv.victims.victim import Victim
+from napari_segadv.victims.windows import WindowSpec
+
+ARGUMENTS = {
+    "spatial_dims": 2,
+    "in_channels": 1,
+    "out_channels": 3,
+    "channels": [4, 8, 16],
+    "strides": [2, 2],
+}
+DESCRIPTION = {"classes": ["background", "a", "b"], "dims": 2, "window": [0, 255]}
+
+
+def disc_image(shape=(48, 64), seed=0) -> np.ndarray:
+    """Two bright discs on a darker, noisy ground, as bytes."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = 60 + 10 * rng.standard_normal(shape)
+    image += 70 * (np.hypot(y - shape[0] * 0.5, x - shape[1] * 0.3) < shape[0] * 0.25)
+    image += 120 * (np.hypot(y - shape[0] * 0.5, x - shape[1] * 0.75) < shape[0] * 0.2)
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def disc_labels(shape=(48, 64)) -> np.ndarray:
+    """The discs of `disc_image` as classes 1 and 2."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    labels = np.zeros(shape, np.uint8)
+    labels[np.hypot(y - shape[0] * 0.5, x - shape[1] * 0.3) < shape[0] * 0.25] = 1
+    labels[np.hypot(y - shape[0] * 0.5, x - shape[1] * 0.75) < shape[0] * 0.2] = 2
+    return labels
+
+
+def bands(thresholds=(95.0, 155.0), dims=2, channels=1) -> torch.nn.Module:
+    """A network whose classes are intensity bands of a locally averaged image.
+
+    Its logits are distances to the bands' middles, so what an attack must do is known: move the
+    average across a threshold.
+    """
+    conv = torch.nn.Conv2d if dims == 2 else torch.nn.Conv3d
+    smooth = conv(channels, 1, 3, padding=1, padding_mode="replicate", bias=False)
+    smooth.weight.data.fill_(1.0 / smooth.weight.numel())
+    middles = torch.tensor([60.0, 130.0, 180.0])
+    score = conv(1, 3, 1)
+    score.weight.data = (middles / 255).reshape(3, 1, *[1] * dims) * 40
+    score.bias.data = -20 * (middles / 255) ** 2
+    return torch.nn.Sequential(smooth, score).eval()
+
+
+def mask_on(scan: Scan, labels: np.ndarray, classes=()) -> Mask:
+    return Mask(labels, scan.grid, tuple(classes))
+
+
+def write_series(
+    folder: Path,
+    volume: np.ndarray,
+    *,
+    description="abdomen",
+    modality="CT",
+    skip=(),
+    names="{:03d}.dcm",
+):
+    """Writes stored numbers (z, y, x) as a series, HU = stored - 1024, head first."""
+    folder.mkdir(exist_ok=True, parents=True)
+    series, study, frame = generate_uid(), generate_uid(), generate_uid()
+    files = []
+    for z, picture in enumerate(volume):
+        if z in skip:
+            continue
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+        meta.MediaStorageSOPInstanceUID = generate_uid()
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        path = folder / names.format(z)
+        ds = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+        ds.SOPClassUID, ds.SOPInstanceUID = (
+            meta.MediaStorageSOPClassUID,
+            meta.MediaStorageSOPInstanceUID,
+        )
+        ds.SeriesInstanceUID, ds.StudyInstanceUID, ds.FrameOfReferenceUID = series, study, frame
+        ds.Modality, ds.SeriesDescription, ds.PatientID = modality, description, "nobody"
+        ds.InstanceNumber, ds.SeriesNumber = z + 1, 1
+        ds.ImagePositionPatient = [-10.0, 20.0, 5.0 + 2.5 * z]
+        ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        ds.PixelSpacing, ds.SliceThickness = [0.8, 0.7], 2.5
+        ds.Rows, ds.Columns = picture.shape
+        ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
+        ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+        ds.RescaleSlope, ds.RescaleIntercept, ds.RescaleType = 1, -1024, "HU"
+        ds.WindowCenter, ds.WindowWidth = 40, 400
+        ds.PixelData = picture.astype(np.uint16).tobytes()
+        ds.save_as(path, enforce_file_format=True)
+        files.append(path)
+    return files
+
+
+def describe(path: Path, **more) -> None:
+    path.with_suffix(".json").write_text(json.dumps({**DESCRIPTION, **more}))
+
+
+def save_torchscript(network, folder, name="net.ts"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(network), folder / name)
+    describe(folder / name)
+    return folder / name
+
+
+def volume_victim(dims):
+    """Bands over a volume, through windows with overlap or slice by slice."""
+    window = Step(
+        "ScaleIntensityRange",
+        {"a_min": -60.0, "a_max": 240.0, "b_min": 0.0, "b_max": 1.0, "clip": True},
+    )
+    windows = WindowSpec((16, 16, 16), overlap=(0.25,)) if dims == 3 else None
+    return Victim(
+        bands(dims=dims), name=f"bands {dims}-D", dims=dims, steps=(window,), windows=windows
+    )

@@ -1,0 +1,97 @@
+"""Measures against independent implementations and by hand."""
+
+import numpy as np
+import pytest
+import torch
+from monai.metrics import SSIMMetric
+
+from napari_segadv.measures import Overlap, away, distances, moved_and_kept, visibility
+from napari_segadv.scan import Scan
+
+
+@pytest.fixture
+def maps():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 4, (30, 40)), rng.integers(0, 4, (30, 40))
+
+
+def test_overlap_by_hand(maps):
+    a, b = maps
+    overlap = Overlap.of(a, b)
+    for label in range(4):
+        both, either = ((a == label) & (b == label)).sum(), ((a == label) | (b == label)).sum()
+        assert overlap.iou(label) == both / either
+        assert overlap.dice(label) == 2 * both / ((a == label).sum() + (b == label).sum())
+    assert overlap.mean_iou() == pytest.approx(np.mean([overlap.iou(n) for n in (1, 2, 3)]))
+    assert overlap.accuracy() == (a == b).mean()
+
+
+def test_the_mean_is_over_the_references_structures():
+    reference, prediction = np.array([0, 1, 1, 0]), np.array([0, 1, 1, 2])
+    assert Overlap.of(prediction, reference).mean_iou() == 1.0
+    empty = np.zeros(4, int)
+    assert Overlap.of(empty, empty).mean_iou() == 1.0
+    assert Overlap.of(reference, empty).mean_iou() == 0.0
+
+
+def test_care_leaves_pixels_out(maps):
+    a, b = maps
+    care = np.zeros_like(a)
+    care[:, :20] = 1
+    assert Overlap.of(a, b, care).accuracy() == (a == b)[:, :20].mean()
+
+
+def test_moved_and_kept_by_hand():
+    clean, target = np.array([0, 1, 1, 2, 2, 2]), np.array([0, 1, 0, 2, 2, 1])
+    prediction = np.array([2, 1, 0, 2, 0, 2])
+    assert moved_and_kept(prediction, target, clean) == (0.5, pytest.approx(2 / 3))
+    assert moved_and_kept(clean, clean, clean) == (1.0, 1.0)
+    assert away(prediction, clean) == 2 / 5
+
+
+def test_distances():
+    a = Scan.from_array(np.full((20, 20), 100, np.uint8))
+    array = a.array.copy()
+    array[0, 0], array[1, 1] = 103, 96
+    b = Scan.from_array(array)
+    found = distances(a, b, (0.0, 255.0))
+    assert found["linf"] == 4
+    assert found["l2"] == 5
+    assert found["mean_abs"] == 7 / 400
+    assert found["linf_percent_of_window"] == pytest.approx(400 / 255)
+    assert found["psnr"] == pytest.approx(10 * np.log10(255**2 * 400 / 25))
+    assert distances(a, a, (0.0, 255.0))["psnr"] is None
+
+
+def test_ssim_is_the_usual_one():
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 255, (64, 48)).astype(np.uint8)
+    b = np.clip(a + rng.normal(0, 20, a.shape), 0, 255).astype(np.uint8)
+    ssim, _ = visibility(Scan.from_array(a), Scan.from_array(b), (0.0, 255.0))
+    x, y = (torch.from_numpy(v.astype(np.float32))[None, None] for v in (a, b))
+    theirs = SSIMMetric(spatial_dims=2, data_range=255.0)(x, y).item()
+    # MONAI takes the mean without the border, the other library over all of it but 5 pixels.
+    assert ssim == pytest.approx(theirs, abs=2e-3)
+
+
+def test_what_lies_outside_the_window_is_invisible():
+    array = np.zeros((20, 20), np.int16)
+    array[5:10] = 1000
+    other = array.copy()
+    other[5:10] += 50
+    ssim, psnr = visibility(Scan.from_array(array), Scan.from_array(other), (-160.0, 240.0))
+    assert (ssim, psnr) == (1.0, None)
+
+
+def test_small_and_deep_and_coloured():
+    rng = np.random.default_rng(0)
+    small = Scan.from_array(rng.integers(0, 9, (5, 5)).astype(np.uint8))
+    assert visibility(small, small, (0.0, 255.0))[0] is None
+    deep = rng.normal(0, 100, (6, 20, 20)).astype(np.float32)
+    changed = deep.copy()
+    changed[2] += rng.normal(0, 30, (20, 20))
+    ssim, _ = visibility(Scan.from_array(deep), Scan.from_array(changed), (-300.0, 300.0))
+    single, _ = visibility(Scan.from_array(deep[2]), Scan.from_array(changed[2]), (-300.0, 300.0))
+    assert ssim == pytest.approx((5 + single) / 6)
+    rgb = rng.integers(0, 255, (20, 20, 3)).astype(np.uint8)
+    assert visibility(*[Scan.from_array(rgb, colour=True)] * 2, (0.0, 255.0)) == (1.0, None)

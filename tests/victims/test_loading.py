@@ -1,0 +1,357 @@
+"""Victims from files: every format, the trust question, and damaged or hostile files."""
+
+import json
+import shutil
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import ARGUMENTS, DESCRIPTION, describe, save_torchscript
+from monai.networks.nets import UNet
+from safetensors.torch import save_file
+
+from napari_segadv.errors import NeedsTrust, SegadvError
+from napari_segadv.scan import Scan
+from napari_segadv.victims import load_victim
+from napari_segadv.victims.trust import remember, sha256_of
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return UNet(**ARGUMENTS).eval()
+
+
+@pytest.fixture
+def labels(network, scan2d):
+    """What the network itself predicts on the image."""
+    x = torch.from_numpy(scan2d.array.astype("float32"))[None, None] / 255
+    with torch.no_grad():
+        return network(x).argmax(1)[0].numpy()
+
+
+def with_network(path: Path) -> Path:
+    describe(path, network="UNet", arguments=ARGUMENTS)
+    return path
+
+
+def save_state_dict(network, folder):
+    torch.save(network.state_dict(), folder / "net.pt")
+    return with_network(folder / "net.pt")
+
+
+def save_checkpoint(network, folder):
+    """As training frameworks nest and prefix it."""
+    state = {f"module.{k}": v for k, v in network.state_dict().items()}
+    torch.save({"epoch": 3, "state_dict": state}, folder / "net.ckpt")
+    return with_network(folder / "net.ckpt")
+
+
+def save_safetensors(network, folder):
+    save_file(network.state_dict(), folder / "net.safetensors")
+    return with_network(folder / "net.safetensors")
+
+
+def save_torchscript_as_pt(network, folder):
+    return save_torchscript(network, folder, "net.pt")
+
+
+def save_exported(network, folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(network, (torch.zeros(1, 1, 48, 64),))
+        torch.export.save(program, folder / "net.pt2")
+    describe(folder / "net.pt2")
+    return folder / "net.pt2"
+
+
+def bundle(network, folder, preprocessing=None, definition=None, **more):
+    root = folder / "bundle"
+    (root / "configs").mkdir(parents=True)
+    (root / "models").mkdir()
+    window = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": "@low", "a_max": 255}
+    config = {
+        "imports": ["$import glob"],
+        "device": "$torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')",
+        "low": 0,
+        "network_def": definition or {"_target_": "UNet", **ARGUMENTS},
+        "network": "$@network_def.to(@device)",
+        "preprocessing": {
+            "_target_": "Compose",
+            "transforms": preprocessing
+            or [
+                {"_target_": "LoadImaged", "keys": "image"},
+                {"_target_": "EnsureChannelFirstd", "keys": "image"},
+                {**window, "b_min": 0.0, "b_max": 1.0, "clip": True},
+            ],
+        },
+        "inferer": {"_target_": "SimpleInferer"},
+        **more,
+    }
+    channels = {str(n): name for n, name in enumerate(DESCRIPTION["classes"])}
+    metadata = {
+        "name": "small",
+        "network_data_format": {
+            "inputs": {"image": {"num_channels": 1, "spatial_shape": [48, 64]}},
+            "outputs": {"pred": {"channel_def": channels}},
+        },
+    }
+    (root / "configs" / "inference.json").write_text(json.dumps(config))
+    (root / "configs" / "metadata.json").write_text(json.dumps(metadata))
+    torch.save(network.state_dict(), root / "models" / "model.pt")
+    return root
+
+
+DATA = [save_state_dict, save_checkpoint, save_safetensors]
+CODE = [save_torchscript, save_torchscript_as_pt, save_exported]
+
+
+@pytest.mark.parametrize("save", DATA)
+def test_data_is_loaded_without_a_question(save, network, scan2d, labels, tmp_path):
+    victim = load_victim(save(network, tmp_path))
+    assert victim.trust == "data"
+    assert (victim.predict(scan2d).array == labels).all()
+    assert victim.predict(scan2d).classes == ("background", "a", "b")
+    assert victim.window == (0.0, 255.0)
+
+
+def test_the_json_stands_for_its_weights(network, scan2d, labels, tmp_path):
+    path = save_safetensors(network, tmp_path).with_suffix(".json")
+    assert (load_victim(path).predict(scan2d).array == labels).all()
+
+
+@pytest.mark.parametrize("save", CODE)
+def test_code_is_asked_for_first(save, network, scan2d, labels, tmp_path):
+    path = save(network, tmp_path)
+    with pytest.raises(NeedsTrust) as question:
+        load_victim(path)
+    assert question.value.sha256 == sha256_of(path)
+    assert str(path) in str(question.value)
+    with pytest.raises(NeedsTrust):
+        load_victim(path, trust="0" * 64)
+    victim = load_victim(path, trust=question.value.sha256)
+    assert victim.trust == "code"
+    assert (victim.predict(scan2d).array == labels).all()
+    x = torch.rand(1, 1, 48, 64, requires_grad=True)
+    model = victim.on(scan2d)
+    (gradient,) = torch.autograd.grad(model(x * 255).sum(), x)
+    assert gradient.abs().sum() > 0
+    remember(question.value.sha256, path)
+    load_victim(path)
+
+
+def test_a_bundle_is_read_as_data(network, scan2d, tmp_path):
+    victim = load_victim(bundle(network, tmp_path))
+    assert (victim.trust, victim.classes, victim.dims) == ("data", ("background", "a", "b"), 2)
+    assert victim.window == (0.0, 255.0)
+    # MONAI's readers give (x, y): the network sees the image transposed.
+    x = torch.from_numpy(scan2d.array.astype("float32")).T[None, None] / 255
+    with torch.no_grad():
+        expected = network(x).argmax(1)[0].T.numpy()
+    assert (victim.predict(scan2d).array == expected).all()
+
+
+def test_a_yaml_bundle(network, scan2d, tmp_path):
+    import yaml
+
+    root = bundle(network, tmp_path)
+    expected = load_victim(root).predict(scan2d).array
+    config = root / "configs" / "inference.json"
+    config.with_suffix(".yaml").write_text(yaml.safe_dump(json.loads(config.read_text())))
+    config.unlink()
+    assert (load_victim(root).predict(scan2d).array == expected).all()
+
+
+def witness(tmp_path) -> tuple[str, Path]:
+    """An expression that leaves a trace when it is evaluated."""
+    trace = tmp_path / "it-ran"
+    return f"$__import__('pathlib').Path({str(trace)!r}).touch() or 3", trace
+
+
+@pytest.mark.parametrize("where", ["network", "preprocessing", "inferer", "target", "reference"])
+def test_code_in_a_bundle_does_not_run_unasked(where, network, scan2d, tmp_path):
+    expression, trace = witness(tmp_path)
+    definition = {"_target_": "UNet", **ARGUMENTS}
+    more: dict = {}
+    preprocessing = None
+    if where == "network":
+        definition["out_channels"] = expression
+    elif where == "reference":
+        definition["out_channels"] = "@count"
+        more["count"] = expression
+    elif where == "target":
+        definition = {"_target_": "subprocess.run", "args": ["touch", str(trace)]}
+    elif where == "preprocessing":
+        step = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 255}
+        preprocessing = [{**step, "b_min": 0.0, "b_max": f"{expression} - 2"}]
+    else:
+        more["inferer"] = {"_target_": "SlidingWindowInferer", "roi_size": [48, expression]}
+    root = bundle(network, tmp_path, preprocessing, definition, **more)
+    with pytest.raises(NeedsTrust) as question:
+        load_victim(root)
+    assert not trace.exists()
+    assert any("$" in run or "subprocess" in run for run in question.value.runs)
+    assert "\n" not in str(question.value)
+    if where in ("network", "reference", "preprocessing"):
+        victim = load_victim(root, trust=question.value.sha256)
+        assert trace.exists()
+        assert victim.predict(scan2d).array.shape == scan2d.grid.shape
+
+
+def test_expressions_elsewhere_are_never_evaluated(network, scan2d, tmp_path):
+    expression, trace = witness(tmp_path)
+    root = bundle(network, tmp_path, dataset=expression, evaluator={"_target_": "os.system"})
+    load_victim(root).predict(scan2d)
+    assert not trace.exists()
+
+
+def test_a_changed_bundle_needs_a_new_agreement(network, tmp_path):
+    expression, trace = witness(tmp_path)
+    root = bundle(
+        network, tmp_path, definition={"_target_": "UNet", **ARGUMENTS, "out_channels": expression}
+    )
+    old = sha256_of(root)
+    (root / "scripts").mkdir()
+    (root / "scripts" / "__init__.py").write_text("x = 1\n")
+    with pytest.raises(NeedsTrust):
+        load_victim(root, trust=old)
+    assert not trace.exists()
+
+
+def test_a_network_that_fetches_weights_is_asked_for(network, tmp_path):
+    path = save_state_dict(network, tmp_path)
+    describe(path, network="DenseNet121", arguments={"spatial_dims": 2, "pretrained": True})
+    with pytest.raises(NeedsTrust, match="fetches weights"):
+        load_victim(path)
+
+
+def test_a_class_path_is_asked_for(network, tmp_path):
+    path = save_state_dict(network, tmp_path)
+    describe(path, network="os.system", arguments={"command": "true"})
+    with pytest.raises(NeedsTrust, match=r"_target_ os\.system"):
+        load_victim(path)
+    describe(path, network="monai.networks.nets.unet.UNet", arguments=ARGUMENTS)
+    assert load_victim(path).trust == "data"
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("save", [*DATA, *CODE])
+def test_truncated_files(save, network, tmp_path):
+    path = save(network, tmp_path)
+    truncate(path)
+    with pytest.raises(SegadvError, match="damaged or incomplete|can't be loaded") as error:
+        load_victim(path, trust=sha256_of(path))
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def broken(name: str, network, folder: Path) -> Path:
+    """A file with one thing wrong."""
+    path = save_state_dict(network, folder)
+    if name == "whole network":
+        torch.save(network, path)
+    elif name == "no description":
+        path.with_suffix(".json").unlink()
+    elif name == "no JSON":
+        path.with_suffix(".json").write_text("{")
+    elif name == "unknown key":
+        describe(path, network="UNet", arguments=ARGUMENTS, windows=[0, 1])
+    elif name == "other arguments":
+        describe(path, network="UNet", arguments={**ARGUMENTS, "channels": [8, 16, 32]})
+    elif name == "senseless arguments":
+        describe(path, network="UNet", arguments={"colour": "green"})
+    elif name == "no such class":
+        describe(path, network="UNeT", arguments=ARGUMENTS)
+    elif name == "NaN weights":
+        state = network.state_dict()
+        next(iter(state.values())).fill_(float("nan"))
+        torch.save(state, path)
+    elif name == "wrong kind":
+        describe(path, network="UNet", arguments=ARGUMENTS, window=3)
+    elif name == "a folder":
+        return folder
+    elif name == "bundle without weights":
+        root = bundle(network, folder)
+        shutil.rmtree(root / "models")
+        return root
+    elif name == "bundle with an unknown step":
+        return bundle(network, folder, [{"_target_": "HistogramNormalized", "keys": "image"}])
+    elif name == "bundle of overlapping structures":
+        steps = [{"_target_": "Activationsd", "keys": "pred", "sigmoid": True}]
+        return bundle(network, folder, postprocessing={"_target_": "Compose", "transforms": steps})
+    elif name == "broken reference":
+        return bundle(
+            network, folder, definition={"_target_": "UNet", **ARGUMENTS, "in_channels": "@no"}
+        )
+    return path
+
+
+MESSAGES = {
+    "whole network": "holds a whole network",
+    "no description": "needs a description beside it, net.json",
+    "no JSON": "is no valid JSON",
+    "unknown key": "unknown key windows",
+    "other arguments": "weights don't fit the network",
+    "senseless arguments": "refuses its arguments",
+    "no such class": "no network class UNeT",
+    "NaN weights": "NaN or infinite weights",
+    "wrong kind": "of the wrong kind",
+    "a folder": "not a victim that can be loaded",
+    "bundle without weights": "no model.pt or model.safetensors",
+    "bundle with an unknown step": "HistogramNormalized is not known",
+    "bundle of overlapping structures": "overlapping structures",
+    "broken reference": "which is not there",
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_what_is_wrong_is_said_in_one_line(name, network, tmp_path):
+    path = broken(name, network, tmp_path)
+    with pytest.raises(SegadvError, match=MESSAGES[name]) as error:
+        load_victim(path)
+    assert str(tmp_path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_images_of_another_kind(network, scan2d, ct, tmp_path):
+    path = save_state_dict(network, tmp_path)
+    grey = load_victim(path)
+    colour = Scan.from_array(scan2d.array[..., None].repeat(3, -1), colour=True)
+    with pytest.raises(SegadvError, match="is an RGB image but net takes a grey image"):
+        grey.predict(colour)
+    describe(path, network="UNet", arguments={**ARGUMENTS, "in_channels": 3})
+    torch.save(UNet(**{**ARGUMENTS, "in_channels": 3}).state_dict(), path)
+    with pytest.raises(SegadvError, match="is a grey image but net takes an RGB image"):
+        load_victim(path).predict(scan2d)
+    describe(path, network="UNet", arguments={**ARGUMENTS, "spatial_dims": 3}, dims=3)
+    torch.save(UNet(**{**ARGUMENTS, "spatial_dims": 3}).state_dict(), path)
+    with pytest.raises(SegadvError, match="is a 2-D image but net takes volumes"):
+        load_victim(path).predict(scan2d)
+
+
+def test_a_fixed_input_size_that_does_not_fit_is_one_line(network, ct, tmp_path):
+    path = save_exported(network, tmp_path)
+    victim = load_victim(path, trust=sha256_of(path))
+    with pytest.raises(SegadvError, match="refuses an input of"):
+        victim.predict(Scan.from_array(ct.array[5]))
+
+
+def test_missing_and_unknown_names(tmp_path):
+    with pytest.raises(SegadvError, match="no such file or folder"):
+        load_victim(tmp_path / "nothing.pt")
+    with pytest.raises(SegadvError, match="no such built-in victim; there are"):
+        load_victim("demo:knee")
+
+
+def test_a_2d_victim_sees_a_volume_slice_by_slice(network, ct, tmp_path):
+    victim = load_victim(save_state_dict(network, tmp_path))
+    depth = ct.grid.shape[0]
+    padded = Scan.from_array(ct.array)
+    whole = victim.predict(padded)
+    for z in (0, 7, depth - 1):
+        one = victim.predict(Scan.from_array(ct.array[z]))
+        assert (whole.array[z] == one.array).all()

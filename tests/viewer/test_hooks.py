@@ -1,0 +1,113 @@
+"""Reader, writers and samples as napari calls them."""
+
+import numpy as np
+import pytest
+from helpers import disc_image, disc_labels, write_series
+
+from napari_segadv import io
+from napari_segadv.scan import Grid, Mask, Scan, Storage
+
+
+def series_folder(folder, count=1):
+    """DICOM series in one folder."""
+    stored = np.random.default_rng(0).integers(0, 2000, (4, 12, 10)).astype(np.uint16)
+    for n in range(count):
+        write_series(folder, stored[: 4 - n], description=f"series {n}", names=f"{n}-{{:03d}}.dcm")
+    return stored.astype(int) - 1024
+
+
+def test_a_nifti_dropped_on_napari(window, ct, tmp_path):
+    io.save(ct, tmp_path / "ct.nii.gz")
+    (layer,) = window.open(tmp_path / "ct.nii.gz", plugin="napari-segadv")
+    np.testing.assert_array_equal(layer.data, ct.array)
+    np.testing.assert_allclose(layer.data_to_world((1, 2, 3)), (ct.grid.affine @ [1, 2, 3, 1])[:3])
+    assert tuple(layer.contrast_limits) == (-160, 240)
+
+
+def test_a_label_map_dropped_on_napari(window, ct, tmp_path):
+    labels = np.zeros(ct.grid.shape, np.uint8)
+    labels[5:9, 5:9, 5:9] = 3
+    io.save_mask(Mask(labels, ct.grid), tmp_path / "seg.nii.gz")
+    (layer,) = window.open(tmp_path / "seg.nii.gz", plugin="napari-segadv")
+    assert layer._type_string == "labels"
+    np.testing.assert_array_equal(layer.data, labels)
+
+
+def test_a_dicom_folder_dropped_on_napari(window, tmp_path):
+    hu = series_folder(tmp_path / "s")
+    (layer,) = window.open(tmp_path / "s", plugin="napari-segadv")
+    np.testing.assert_array_equal(layer.data, hu)
+    assert tuple(layer.contrast_limits) == (-160, 240)
+
+
+def test_a_folder_of_several_series_asks(window, tmp_path, qtbot):
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication, QInputDialog
+
+    hu = series_folder(tmp_path / "s", count=2)
+    seen = []
+
+    def answer():
+        dialog = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QInputDialog))
+        seen.extend(dialog.comboBoxItems())
+        dialog.setTextValue(seen[1])
+        dialog.accept()
+
+    QTimer.singleShot(500, answer)
+    (layer,) = window.open(tmp_path / "s", plugin="napari-segadv")
+    assert seen == ["1. series 0, 4 files", "2. series 1, 3 files"]
+    np.testing.assert_array_equal(layer.data, hu[:3])
+
+
+def test_paths_that_are_not_ours(tmp_path):
+    from napari_segadv.viewer.hooks import get_reader
+
+    (tmp_path / "empty").mkdir()
+    assert get_reader(str(tmp_path / "empty")) is None
+    assert get_reader("notes.txt") is None
+    assert get_reader(["a.nii.gz", "b.nii.gz"]) is not None
+
+
+@pytest.mark.parametrize("key", ["chest-xray", "abdomen-ct", "fundus"])
+def test_samples(window, key):
+    (layer,) = window.open_sample("napari-segadv", key)
+    assert layer.rgb == (key == "fundus")
+    assert layer.ndim == (3 if key == "abdomen-ct" else 2)
+
+
+def test_an_image_is_saved_with_its_geometry_and_type(window, ct, tmp_path):
+    io.save(ct, tmp_path / "ct.nii.gz")
+    (layer,) = window.open(tmp_path / "ct.nii.gz", plugin="napari-segadv")
+    layer.save(str(tmp_path / "again.nii.gz"), plugin="napari-segadv")
+    back = io.read(tmp_path / "again.nii.gz")
+    assert back.storage.dtype == "int16"
+    assert back.grid.same_as(ct.grid)
+    np.testing.assert_array_equal(back.array, ct.array)
+
+
+def test_painted_labels_are_saved_with_the_images_geometry(window, ct, tmp_path):
+    io.save_mask(Mask(np.ones(ct.grid.shape, np.uint8), ct.grid), tmp_path / "m.nii.gz")
+    (layer,) = window.open(tmp_path / "m.nii.gz", plugin="napari-segadv")
+    layer.data[2, 3, 4] = 5
+    layer.save(str(tmp_path / "painted.nii.gz"), plugin="napari-segadv")
+    back = io.read_mask(tmp_path / "painted.nii.gz")
+    assert back.array[2, 3, 4] == 5
+    assert back.grid.same_as(ct.grid)
+
+
+def test_layers_from_elsewhere_are_saved_too(window, tmp_path):
+    image = window.add_image(disc_image(), scale=(2.0, 3.0))
+    image.save(str(tmp_path / "i.nii.gz"), plugin="napari-segadv")
+    assert io.read(tmp_path / "i.nii.gz").grid.spacing == (2.0, 3.0)
+    labels = window.add_labels(disc_labels())
+    labels.save(str(tmp_path / "l.png"), plugin="napari-segadv")
+    np.testing.assert_array_equal(io.read_mask(tmp_path / "l.png").array, disc_labels())
+
+
+def test_a_scaled_nifti_keeps_its_scaling(window, tmp_path):
+    grid = Grid((3, 4, 5), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
+    array = (np.arange(60).reshape(3, 4, 5) * 0.5).astype(np.float32)
+    io.save(Scan(array, grid, "grey level", Storage("int16", 0.5)), tmp_path / "s.nii.gz")
+    (layer,) = window.open(tmp_path / "s.nii.gz", plugin="napari-segadv")
+    layer.save(str(tmp_path / "t.nii.gz"), plugin="napari-segadv")
+    assert io.read(tmp_path / "t.nii.gz").storage == Storage("int16", 0.5)
