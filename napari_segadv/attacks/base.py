@@ -82,7 +82,7 @@ class GradientAttack(Attack):
     step_size: Annotated[
         float | None,
         Param(
-            "Length of the first step; none: epsilon / 4 (adam), 2 epsilon (apgd), epsilon / 20",
+            "Length of the first step; none: epsilon (adam), 2 epsilon (apgd), epsilon / 20",
             low=0.0,
             unit=IMAGE_UNITS,
             advanced=True,

@@ -72,6 +72,7 @@ def train(
         for number in range(1, recipe.epochs + 1):
             losses.append(next(steps))
             yield Epoch(number, recipe.epochs, losses[-1])
+    network.to(memory_format=torch.contiguous_format)
     return Trained(network.eval(), recipe, classes.names, channels, tuple(losses), len(cases))
 
 
@@ -98,11 +99,17 @@ def _steps(
         optimiser, recipe.rate, total_steps=each * recipe.epochs + 1
     )
     network.train()
+    if not recipe.bfloat16:
+        # Convolutions in float32 take half the time so, in 3-D above all.
+        last = torch.channels_last if recipe.dims == 2 else torch.channels_last_3d
+        network.to(memory_format=last)
     for _ in range(recipe.epochs):
         total, done = 0.0, 0
         for batch in _batches(items, crop, recipe):
             optimiser.zero_grad()
-            loss = loss_of(network(batch[0]), batch[1])
+            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+                logits = network(batch[0])
+            loss = loss_of(logits.float(), batch[1])
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimiser.step()

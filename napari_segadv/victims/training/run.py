@@ -17,7 +17,13 @@ CASES_TO_HOLD_OUT = 5
 
 
 def recipe_from(
-    network: str, dims: int, epochs: int, width: int, spacing: str | None, seed: int
+    network: str,
+    dims: int,
+    epochs: int,
+    width: int,
+    spacing: str | None,
+    seed: int,
+    bfloat16: bool,
 ) -> Recipe:
     """A Recipe from what the command line gives.
 
@@ -36,7 +42,15 @@ def recipe_from(
             parts = ()
         if len(parts) != dims or min(parts, default=0) <= 0:
             raise SegadvError(f"--spacing {spacing}: give {dims} lengths in mm, such as 3,1.5,1.5")
-    return Recipe(dims, cast(Network, network), width, epochs=epochs, spacing=parts, seed=seed)
+    return Recipe(
+        dims,
+        cast(Network, network),
+        width,
+        epochs=epochs,
+        spacing=parts,
+        seed=seed,
+        bfloat16=bfloat16,
+    )
 
 
 def train_bundle(
