@@ -1,4 +1,4 @@
-"""The demo: a chest X-ray, a small heart in place of its heart, and the attack that draws it."""
+"""The demo: a chest X-ray, a heart symbol in place of its heart, and the attack that draws it."""
 
 import os
 import sys
@@ -8,8 +8,7 @@ if TYPE_CHECKING:
     from .crafting import Crafting
 
 NAME = "chest-xray"
-HEART = 1
-SIZE = 0.6
+STRUCTURE = "heart"
 
 
 def run() -> "Crafting":
@@ -22,7 +21,8 @@ def run() -> "Crafting":
 
     scan, _ = phantom(NAME, DEMO_SEED)
     victim = load_victim(f"demo:{NAME}")
-    target = targets.get("heart")(victim.predict(scan), label=HEART, size=SIZE)
+    label = victim.classes.index(STRUCTURE)
+    target = targets.get("heart")(victim.predict(scan), label=label)
     return craft_steps(scan, victim, get("pgd")(), target=target)
 
 
@@ -46,5 +46,5 @@ def show() -> None:
     from .viewer.demo import prepare
 
     viewer = napari.Viewer(title="napari-segadv demo")
-    prepare(viewer)
+    prepare(viewer, NAME, STRUCTURE, "heart")
     napari.run()

@@ -43,6 +43,8 @@ def follow(run: Generator[Any, None, Result], title: str) -> Result:
 
 def report(made: "Example", folder: "Path") -> None:
     """What came out, in a few lines."""
+    from .measures import percent
+
     m = made.measures
     for note in made.notes:
         typer.echo(f"note: {note}", err=True)
@@ -50,7 +52,8 @@ def report(made: "Example", folder: "Path") -> None:
     typer.echo(f"{folder}: {verdict} after {made.record['steps']} steps")
     if m["target_iou"] is not None:
         typer.echo(
-            f"target IoU {m['target_iou']:.3f}, moved {m['moved']:.3f}, kept {m['kept']:.3f}"
+            f"target IoU {m['target_iou']:.3f}, moved {percent(m['moved'])}, "
+            f"kept {percent(m['kept'])}"
         )
     typer.echo(
         f"largest change {m['linf']:g} {m['units']} ({m['linf_percent_of_window']:.2g} % of the "

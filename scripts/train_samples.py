@@ -32,10 +32,10 @@ RECIPES = {
     ),
     "fundus": Recipe(
         dims=2,
-        width=16,
-        widest=128,
+        network="segresnet",  # whose first level has every pixel: vessels are a few wide
+        width=8,
         levels=5,
-        epochs=14,
+        epochs=20,
         patch=(256, 256),
         patches=2,
         resize=(512, 512),

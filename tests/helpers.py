@@ -14,6 +14,9 @@ from napari_segadv.victims.chain import Step
 from napari_segadv.victims.victim import Victim
 from napari_segadv.victims.windows import WindowSpec
 
+# Real images beside the project; tests that need them skip where they are missing.
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
 ARGUMENTS = {
     "spatial_dims": 2,
     "in_channels": 1,

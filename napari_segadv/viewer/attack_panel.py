@@ -243,11 +243,16 @@ def unlink(shown: dict[Any, Any]) -> None:
 
 def summary(example: Any) -> str:
     """What came out, in two lines."""
+    from ..measures import percent
+
     m = example.measures
     verdict = "goal reached" if example.succeeded else "goal not reached"
     head = f"{verdict} after {example.record['steps']} steps"
     if m["target_iou"] is not None:
-        head += f": target IoU {m['target_iou']:.3f}, moved {m['moved']:.1%}, kept {m['kept']:.1%}"
+        head += (
+            f": target IoU {m['target_iou']:.3f}, moved {percent(m['moved'])}, "
+            f"kept {percent(m['kept'])}"
+        )
     return (
         f"{head}\nlargest change {m['linf']:g} {m['units']} "
         f"({m['linf_percent_of_window']:.2g} % of the window)"

@@ -1,27 +1,41 @@
-"""Puts the demo's X-ray and target into a viewer, with the panel docked beside it."""
+"""Puts a sample and a target for one of its structures into a viewer, with the panel beside it."""
 
 from typing import Any
 
 import napari
 
-from ..demo import HEART, NAME, SIZE
 from .attack_panel import AttackPanel
 
 PLUGIN, PANEL = "napari-segadv", "Adversarial attack"
 
 
-def prepare(viewer: "napari.viewer.Viewer") -> AttackPanel:
-    """Opens the sample and the panel; the target is made as soon as the victim is loaded."""
-    viewer.open_sample(PLUGIN, NAME)
+def prepare(
+    viewer: "napari.viewer.Viewer",
+    name: str,
+    structure: str,
+    shape: str,
+) -> AttackPanel:
+    """Opens a sample and the panel; the target is made as soon as the victim is loaded.
+
+    Args:
+        viewer: an open viewer.
+        name: of the sample and of its built-in victim.
+        structure: name of the class that is changed.
+        shape: what becomes of it, see `targets`.
+    """
+    viewer.open_sample(PLUGIN, name)
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, PANEL)
-    controller = panel.controller
+    wanted = f"demo:{name}"
 
     def make_target(victim: Any) -> None:
-        controller.victim_changed.disconnect(make_target)
+        if panel.controller.source != wanted:
+            return
+        panel.controller.victim_changed.disconnect(make_target)
         section = panel.target_section
-        section.structure.value, section.shape.value = HEART, "heart"
-        section.form.editors["size"].value = SIZE
+        section.structure.value = victim.classes.index(structure)
+        section.shape.value = shape
         section.button.click()
 
-    controller.victim_changed.connect(make_target)
+    panel.controller.victim_changed.connect(make_target)
+    panel.victim_section.victim.value = wanted
     return panel  # type: ignore[no-any-return]

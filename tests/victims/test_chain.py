@@ -4,6 +4,7 @@ import monai.transforms as mt
 import numpy as np
 import pytest
 import torch
+from helpers import SHARED
 
 from napari_segadv import io
 from napari_segadv.errors import SegadvError
@@ -77,8 +78,6 @@ CHAINS = {
 
 @pytest.fixture(scope="module")
 def sample(request):
-    from conftest import SHARED
-
     path = SHARED / "ct" / "thorax_abdomen_ct.nii.gz"
     if not path.exists():
         pytest.skip(f"the sample CT is not here ({path})")

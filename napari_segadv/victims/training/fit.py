@@ -162,6 +162,8 @@ def _monai_steps(recipe: Recipe) -> list[Any]:
             arguments["keys"] = ("image", "mask")
         if "mode" in arguments:
             arguments["mode"] = (arguments["mode"], "nearest")
+        if "anti_aliasing" in arguments:
+            arguments["anti_aliasing"] = (True, False)
         steps.append(getattr(monai.transforms, config["_target_"])(**arguments))
     return steps
 

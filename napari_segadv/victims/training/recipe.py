@@ -115,7 +115,7 @@ class Recipe:
             steps.append({"_target_": "CropForegroundd", "keys": "image", **cropping})
         if self.resize is not None:
             size = list(reversed(self.resize))
-            steps.append(
-                {"_target_": "Resized", "keys": "image", "spatial_size": size, "mode": "area"}
-            )
+            mode = "bilinear" if self.dims == 2 else "trilinear"
+            smooth = {"mode": mode, "anti_aliasing": True}
+            steps.append({"_target_": "Resized", "keys": "image", "spatial_size": size, **smooth})
         return steps

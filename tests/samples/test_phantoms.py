@@ -1,0 +1,61 @@
+"""Phantoms and the built-in victims: the same seed, the same anatomy; victims that know it."""
+
+import numpy as np
+import pytest
+
+from napari_segadv import SegadvError, load_victim
+from napari_segadv.measures import Overlap
+from napari_segadv.samples import bundle_facts, bundles, generators, phantom
+
+SHAPES = {
+    "chest-xray": ((512, 512), "uint8"),
+    "abdomen-ct": ((96, 160, 160), "int16"),
+    "fundus": ((512, 512, 3), "uint8"),
+}
+# What the victims have to reach on fresh phantoms, and what is hard to see.
+GOAL, HARD_GOAL = 0.90, 0.80
+HARD = {"right clavicle", "left clavicle", "pancreas", "cup"}
+FRESH_SEED = 40_000
+
+
+def test_each_phantom_has_a_victim():
+    assert set(generators()) == set(bundles()) == set(SHAPES)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_seed_is_a_patient(name):
+    scan, truth = phantom(name, 1)
+    again, _ = phantom(name, 1)
+    other, other_truth = phantom(name, 2)
+    shape, dtype = SHAPES[name]
+    assert all(n >= wanted for n, wanted in zip(scan.array.shape, shape, strict=True))
+    assert scan.array.dtype == dtype
+    np.testing.assert_array_equal(scan.array, again.array)
+    assert (scan.array != other.array).any()
+    assert (truth.array != other_truth.array).any()
+    assert set(np.unique(truth.array)) == set(range(len(truth.classes)))
+    assert scan.units == ("HU" if name == "abdomen-ct" else "grey level")
+
+
+def test_an_unknown_phantom_is_named():
+    with pytest.raises(SegadvError, match="knee: no such phantom"):
+        phantom("knee")
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_bundle_is_small_and_says_what_it_reaches(name):
+    size = sum(path.stat().st_size for path in bundles()[name].rglob("*") if path.is_file())
+    assert size <= 3_000_000
+    facts = bundle_facts()[name]
+    assert list(facts.dice) == list(generators()[name].CLASSES[1:])
+    for label, dice in facts.dice.items():
+        assert dice >= (HARD_GOAL if label in HARD else GOAL), label
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_victim_knows_a_fresh_phantom(name):
+    scan, truth = phantom(name, FRESH_SEED)
+    overlap = Overlap.of(load_victim(f"demo:{name}").predict(scan).array, truth.array)
+    for number, label in enumerate(truth.classes[1:], start=1):
+        # One patient, not the mean of twenty: some room below the goal.
+        assert overlap.dice(number) >= (HARD_GOAL if label in HARD else GOAL) - 0.1, label
