@@ -23,6 +23,7 @@ from .layers import (
     placed_like,
     scan_of,
 )
+from .results import Results
 from .runner import Ended, Poll, QtRunner, Runner, Snapshot, Work
 
 ADVERSARIAL = "adversarial"
@@ -72,7 +73,7 @@ class Controller:
         self.example: Any = None
         self._runner = runner or QtRunner()
         self._busy = ""
-        self._layers: dict[str, Layer] = {}
+        self._results = Results(viewer)
         self._prediction: tuple[Scan, Any, Mask] | None = None
 
     @classmethod
@@ -92,7 +93,7 @@ class Controller:
 
     def made(self, layer: Layer) -> bool:
         """Whether a layer is a result of this controller's."""
-        return any(layer is own for own in self._layers.values())
+        return layer in self._results
 
     def cancel(self) -> None:
         """Stops the running job within a step."""
@@ -169,9 +170,10 @@ class Controller:
         def done(made: tuple[Mask, LayerTuple]) -> None:
             clean, (data, keywords, kind) = made
             self._show_prediction(layer, scan, victim, clean)
-            shown = self._show(TARGET, (data, {**keywords, **placed_like(layer)}, kind))
+            look = {**keywords, **placed_like(layer)}
+            shown = self._results.show(TARGET, (data, look, kind))
             shown.contour = 2
-            self.viewer.layers.selection.active = shown
+            self._results.select(shown)
             self.target_made.emit(shown)
 
         self._start("making the target", work, done)
@@ -214,10 +216,10 @@ class Controller:
             if layer in self.viewer.layers:
                 for name, (data, keywords, kind) in shown.items():
                     look = looking_like(layer) if name == ADVERSARIAL else {}
-                    self._show(name, (data, {**look, **placed_like(layer), **keywords}, kind))
-                if target is not None and target in self.viewer.layers:
-                    self._raise(target)
-                    self.viewer.layers.selection.active = target
+                    place = {**look, **placed_like(layer)}
+                    self._results.show(name, (data, {**place, **keywords}, kind))
+                if target is not None:
+                    self._results.select(target, on_top=True)
             self.finished.emit(example)
 
         self._start("attacking", work, done)
@@ -245,25 +247,8 @@ class Controller:
         if layer in self.viewer.layers:
             data, keywords, kind = mask_tuple(mask, CLEAN)
             keywords |= {"opacity": 0.4, **placed_like(layer)}
-            self._show(CLEAN, (data, keywords, kind))
+            self._results.show(CLEAN, (data, keywords, kind))
         self.predicted.emit(mask)
-
-    def _show(self, name: str, made: LayerTuple) -> Layer:
-        """Adds a layer, in the place of the one that was added under this name before."""
-        data, keywords, kind = made
-        old = self._layers.get(name)
-        index = len(self.viewer.layers)
-        if old is not None and old in self.viewer.layers:
-            index = self.viewer.layers.index(old)
-            self.viewer.layers.remove(old)
-        new = Layer.create(data, {**keywords, "name": name}, kind)
-        self.viewer.layers.insert(index, new)
-        self._layers[name] = new
-        return new
-
-    def _raise(self, layer: Layer) -> None:
-        """Puts a layer on top."""
-        self.viewer.layers.move(self.viewer.layers.index(layer), len(self.viewer.layers))
 
     def _start(self, title: str, work: Work, done: Callable[[Any], None]) -> None:
         if self._busy:

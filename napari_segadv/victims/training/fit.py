@@ -72,7 +72,6 @@ def train(
         for number in range(1, recipe.epochs + 1):
             losses.append(next(steps))
             yield Epoch(number, recipe.epochs, losses[-1])
-    network.to(memory_format=torch.contiguous_format)
     return Trained(network.eval(), recipe, classes.names, channels, tuple(losses), len(cases))
 
 
@@ -100,9 +99,7 @@ def _steps(
     )
     network.train()
     if not recipe.bfloat16:
-        # Convolutions in float32 take half the time so, in 3-D above all.
-        last = torch.channels_last if recipe.dims == 2 else torch.channels_last_3d
-        network.to(memory_format=last)
+        _put_channels_last(network, recipe.dims)
     for _ in range(recipe.epochs):
         total, done = 0.0, 0
         for batch in _batches(items, crop, recipe):
@@ -117,6 +114,14 @@ def _steps(
                 schedule.step()
             total, done = total + float(loss.detach()), done + 1
         yield total / done
+
+
+def _put_channels_last(network: nn.Module, dims: int) -> None:
+    """Float32 convolutions take half the time in this order, in 3-D above all."""
+    order = torch.channels_last if dims == 2 else torch.channels_last_3d
+    for weights in network.parameters():
+        if weights.ndim == dims + 2:
+            weights.data = weights.data.contiguous(memory_format=order)
 
 
 def _items(case: Case, classes: ClassMap, recipe: Recipe) -> list[dict[str, Any]]:
