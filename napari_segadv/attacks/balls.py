@@ -1,6 +1,7 @@
 """The sets a perturbation must stay in, and the direction of steepest descent in each."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -28,18 +29,29 @@ class Ball:
     norm: str
     radius: Tensor
 
-    def project(self, d: Tensor) -> Tensor:
-        """The nearest perturbation inside (for the ball and the box in turn)."""
-        radius = per_item(self.radius, d)
-        if self.problem.region is not None:
-            d = d * self.problem.region
+    @cached_property
+    def limits(self) -> tuple[Tensor, Tensor]:
+        """Lowest and highest perturbation of each pixel: its bounds, the region, and Linf's radius.
+
+        A clean pixel that lies outside the bounds already may stay there.
+        """
+        problem = self.problem
+        low = (problem.low - problem.clean).clamp_max_(0)
+        high = (problem.high - problem.clean).clamp_min_(0)
+        if problem.region is not None:
+            low, high = low * problem.region, high * problem.region
         if self.norm == "linf":
-            d = torch.minimum(torch.maximum(d, -radius), radius)
-        else:
+            radius = per_item(self.radius, low)
+            low, high = torch.maximum(low, -radius), torch.minimum(high, radius)
+        return low, high
+
+    def project(self, d: Tensor) -> Tensor:
+        """The nearest perturbation inside (for L2 the ball, then the limits: they shorten it)."""
+        if self.norm == "l2":
+            d = self.restrict(d)
             length = per_item(l2_norm(d), d)
-            d = d * (radius / length.clamp_min(1e-30)).clamp_max(1.0)
-        # Clean pixels lie within the bounds, so clamping only ever shortens d.
-        return self.problem.clamp(self.problem.clean + d) - self.problem.clean
+            d = d * (per_item(self.radius, d) / length.clamp_min(1e-30)).clamp_max(1.0)
+        return torch.clamp(d, *self.limits)
 
     def restrict(self, gradient: Tensor) -> Tensor:
         """The gradient inside the region. To be done before anything normalises it."""

@@ -74,21 +74,15 @@ class Problem:
         return still if self.care is None else still & (self.care > 0)
 
     @cached_property
+    def wanted(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """`moving` and `keeping`, each with the number of its pixels (N,)."""
+        moving, keeping = self.moving, self.keeping
+        return (moving, moving.flatten(1).sum(1)), (keeping, keeping.flatten(1).sum(1))
+
+    @cached_property
     def erases(self) -> bool:
         """True if the target has background where the clean prediction has a structure."""
         return self.targeted and bool(((self.labels == 0) & (self.reference != 0)).any())
-
-    def clamp(self, images: Tensor) -> Tensor:
-        """Images within the bounds, and where a clean pixel lies outside, between it and them."""
-        return torch.minimum(torch.maximum(images, self._floor), self._ceiling)
-
-    @cached_property
-    def _floor(self) -> Tensor:
-        return self.clean.clamp_max(self.low)
-
-    @cached_property
-    def _ceiling(self) -> Tensor:
-        return self.clean.clamp_min(self.high)
 
 
 @dataclass(frozen=True)

@@ -72,15 +72,17 @@ class Adam:
             self.scale = per_item(1 / typical_size(gradient), gradient)
             self.m, self.v = torch.zeros_like(gradient), torch.zeros_like(gradient)
         g = gradient * self.scale
-        self.m.mul_(self.beta1).add_(g, alpha=1 - self.beta1)
+        self.m.lerp_(g, 1 - self.beta1)
         self.v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
-        mean = self.m / (1 - self.beta1 ** (step + 1))
-        size = (self.v / (1 - self.beta2 ** (step + 1))).sqrt_()
-        direction = mean / (size + self.damping)
+        # m^ / (sqrt v^ + damping), with the corrections of both averages taken together.
+        first = 1 - self.beta1 ** (step + 1)
+        second = first / math.sqrt(1 - self.beta2 ** (step + 1))
+        size = self.v.sqrt().mul_(second).add_(first * self.damping)
+        direction = torch.div(self.m, size, out=size)
         if self.ball.norm == "l2":
             direction = self.ball.steepest(direction)
         share = (1 + math.cos(math.pi * step / self.steps)) / 2
-        return self.ball.project(d - share * per_item(self.size, d) * direction)
+        return self.ball.project(d - direction * per_item(share * self.size, d))
 
 
 def typical_size(gradient: Tensor) -> Tensor:
