@@ -128,7 +128,13 @@ def _run(request: Request) -> Crafting:
                 f"{request.surrogate.name}: predicts {len(reference.classes)} classes, but the "
                 f"victim {len(clean.classes)}; use a surrogate for the same classes"
             )
-    problem = problem_of(request, attacked, reference)
+    problem = problem_of(request, attacked, reference, judge.window)
+    if not problem.targeted and not problem.moving.any():
+        raise SegadvError(
+            f"{request.scan.name}: {request.victim.name} finds no structure in it, so there is "
+            "nothing to get away from; give a truth or a target"
+        )
+    image = describe_image(request.scan)
     attack, epsilon, notes = _whole_steps(request, problem)
     done = replace(attacked.passes)
     outcome = yield from attack.run(problem, request.seed)
@@ -137,7 +143,7 @@ def _run(request: Request) -> Crafting:
         "parameters": values(request.attack),
         "seed": request.seed,
         "goal": "targeted" if request.target is not None else "untargeted",
-        "image": describe_image(request.scan),
+        "image": image,
         "victim": describe_victim(request.victim, clean.classes),
         "budget": describe_budget(request.scan, judge.window, attack.norm, epsilon),
         "passes": describe_passes(done, attacked.passes),
@@ -201,7 +207,9 @@ def _example(
 ) -> Example:
     """Rounds, saves, reads back, predicts again and measures."""
     scan, norm = request.scan, request.attack.norm
-    exact = replace(scan, array=as_array(outcome.adversarial, scan))
+    # From the scan's own numbers: float32 can't hold every one of a float64 image.
+    change = as_array(outcome.adversarial, scan) - as_array(judge.image, scan).astype(np.float64)
+    exact = replace(scan, array=scan.array + change)
     stored = replace(scan, array=quantise(scan, exact.array, norm, epsilon))
     adversarial = replace(read_back(stored), grid=scan.grid, units=scan.units, path=None)
     _, after = _predict(request.victim, adversarial, request)

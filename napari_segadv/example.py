@@ -1,7 +1,6 @@
 """Example: what an attack leaves behind, and the folder it is saved as, all or nothing."""
 
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -87,9 +86,7 @@ class Example:
                 new = Path(half) / "new"
                 new.mkdir()
                 self._write(new)
-                if folder.exists():
-                    folder.rename(Path(half) / "old")
-                shutil.move(new, folder)
+                replace_folder(folder, new, Path(half) / "old")
         except OSError as error:
             raise SegadvError(
                 f"{folder}: can't be written ({error.strerror or error}); name another folder"
@@ -113,6 +110,19 @@ class Example:
         figure(self).savefig(folder / "figure.png")
         text = json.dumps(self.result, indent=1, allow_nan=False)
         (folder / "result.json").write_text(text + "\n", encoding="utf-8")
+
+
+def replace_folder(folder: Path, new: Path, aside: Path) -> None:
+    """Puts a new folder in the place of one that may exist; if that fails, the old one is back."""
+    existed = folder.exists()
+    if existed:
+        folder.rename(aside)
+    try:
+        new.rename(folder)
+    except BaseException:
+        if existed:
+            aside.rename(folder)
+        raise
 
 
 def refuse_existing(folder: Path, overwrite: bool) -> None:

@@ -7,6 +7,7 @@ A parameter is a dataclass field or a keyword of a function, annotated with a `P
 
 import dataclasses
 import inspect
+import math
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -120,7 +121,10 @@ class Parameter:
         low, high = self.param.low, self.param.high
         if fits and number in (int, float):
             # Comparing this way round refuses NaN.
-            fits = all((low is None or v >= low) and (high is None or v <= high) for v in numbers)
+            fits = all(
+                abs(v) < math.inf and (low is None or v >= low) and (high is None or v <= high)
+                for v in numbers
+            )
         if not fits or (self.choices and value not in self.choices):
             raise SegadvError(f"{self.name}={value}: must be {self.expected()}")
 

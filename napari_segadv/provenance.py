@@ -11,8 +11,9 @@ import numpy as np
 from . import __version__
 from .attacks import Outcome
 from .budgets import share_of_window
+from .errors import SegadvError
 from .scan import Scan
-from .victims.trust import sha256_of
+from .victims.trust import sha256_of_all
 from .victims.victim import Victim
 from .victims.windows import Passes
 
@@ -32,13 +33,18 @@ def describe_image(scan: Scan) -> dict[str, Any]:
 
 
 def image_hash(scan: Scan) -> str:
-    """Hash of the scan's file, of its series' files, or of its pixels if it has none."""
+    """Hash of the scan's file, of its several files, or of its pixels if it has none.
+
+    Raises:
+        SegadvError: where a file is gone.
+    """
     if scan.path is None:
         return hashlib.sha256(np.ascontiguousarray(scan.array).tobytes()).hexdigest()
-    files = scan.meta.get("files")
-    if files is None or len(files) == 1:
-        return sha256_of(Path(files[0]) if files else scan.path)
-    return hashlib.sha256("".join(sha256_of(Path(f)) for f in files).encode()).hexdigest()
+    files = [Path(name) for name in scan.meta.get("files", (scan.path,))]
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing is not None:
+        raise SegadvError(f"{missing}: is gone since it was read; put it back and try again")
+    return sha256_of_all(files)
 
 
 def describe_victim(victim: Victim, classes: tuple[str, ...]) -> dict[str, Any]:

@@ -53,20 +53,31 @@ def pick_device(device: str) -> str:
     return "cuda" if device != "cpu" and available else "cpu"
 
 
-def problem_of(request: Request, model: Model, reference: Mask) -> Problem:
-    """The request as tensors, for a model that predicts `reference` on the clean image."""
+def problem_of(
+    request: Request, model: Model, reference: Mask, window: tuple[float, float]
+) -> Problem:
+    """The request as tensors.
+
+    Args:
+        request: what is asked for.
+        model: what is attacked: the victim or its surrogate.
+        reference: what the model predicts on the clean image.
+        window: the intensities that the victim sees.
+    """
 
     def tensor(mask: Mask | None) -> torch.Tensor | None:
         if mask is None:
             return None
         return torch.from_numpy(mask.array.astype(np.int64))[None].to(model.device)
 
+    def marked(mask: Mask) -> torch.Tensor:
+        return torch.from_numpy(mask.array != 0)[None].to(model.device)
+
     known = tensor(reference)
     wanted = request.target or request.truth
     labels = known if wanted is None else tensor(wanted)
     assert known is not None
     assert labels is not None
-    region, care = tensor(request.region), tensor(request.care)
     low, high = request.scan.bounds
     return Problem(
         model,
@@ -76,9 +87,9 @@ def problem_of(request: Request, model: Model, reference: Mask) -> Problem:
         targeted=request.target is not None,
         low=low,
         high=high,
-        window=model.window[1] - model.window[0],
-        region=None if region is None else (region != 0).unsqueeze(1),
-        care=None if care is None else (care != 0).float(),
+        window=window[1] - window[0],
+        region=None if request.region is None else marked(request.region).unsqueeze(1),
+        care=None if request.care is None else marked(request.care),
     )
 
 

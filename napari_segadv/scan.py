@@ -57,13 +57,6 @@ class Grid:
         """True where an array axis is not parallel to a world axis."""
         return bool((np.abs(self.direction) > 1e-4).sum() > self.ndim)
 
-    @property
-    def voxel_ml(self) -> float | None:
-        """Volume of a voxel in millilitres; None for a 2-D image or one without geometry."""
-        if self.ndim != 3 or not self.physical:
-            return None
-        return float(np.prod(self.spacing)) / 1000.0
-
     def same_as(self, other: "Grid") -> bool:
         """True if index for index both grids mean the same place (to a hundredth of a pixel)."""
         if self.shape != other.shape:
@@ -161,6 +154,8 @@ class Scan:
                 f"an array of shape {values.shape} and type {values.dtype} is no 2-D or 3-D image: "
                 "give (z, y, x) or (y, x) numbers, RGB last"
             )
+        if values.dtype.kind == "f" and values.dtype.itemsize not in (4, 8):
+            values = values.astype(np.float32)
         grid = Grid.pixels(shape)
         if spacing is not None:
             grid = replace(grid, spacing=tuple(float(s) for s in spacing), physical=True)
@@ -182,10 +177,11 @@ class Scan:
         Bytes go from 0 to 255 and HU from air to the nominal maximum of a scanner; other images
         are held to their own least and largest value. Pixels that already lie outside may stay.
         """
+        least, most = self.storage.limits
         if self.storage.dtype == "uint8":
-            return self.storage.limits
+            return least, most
         if self.units == "HU":
-            return HU_AIR, HU_NOMINAL_MAX
+            return max(HU_AIR, least), min(HU_NOMINAL_MAX, most)
         return float(self.array.min()), float(self.array.max())
 
 

@@ -131,14 +131,15 @@ def optimise(problem: Problem, plan: Plan) -> Run:
     """Runs a plan on a batch; yields Progress after each step and returns the Outcome.
 
     Steps + 1 forward passes and as many backward passes as steps; closing the generator stops
-    it before the next pass. Nothing is copied from the device between checks.
+    it before the next pass. Between checks this loop copies nothing from the device.
     """
-    best = Best.of(plan.start(0))
+    first = plan.start(0)
+    best = Best.of(first)
     curve = _Curve()
     taken = 0
     every = STEPS_BETWEEN_CHECKS.get(problem.clean.device.type, 10)
     for restart in range(plan.restarts):
-        variable = plan.start(restart)
+        variable = plan.start(restart) if restart else first
         rule = plan.rule()
         for step in range(plan.steps + 1):
             leaf = variable.detach().requires_grad_()

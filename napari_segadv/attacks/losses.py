@@ -103,10 +103,13 @@ def soft_iou(outputs: Outputs) -> Tensor:
     from monai.losses import DiceLoss  # late: importing MONAI takes seconds, and few runs need it
 
     problem = outputs.problem
-    target = F.one_hot(problem.labels, outputs.logits.shape[1]).movedim(-1, 1)
-    care = 1.0 if problem.care is None else (problem.care > 0).unsqueeze(1)
+    found = outputs.logits.softmax(1)
+    target = torch.zeros_like(found).scatter_(1, problem.labels.unsqueeze(1), 1.0)
+    if problem.care is not None:
+        care = (problem.care > 0).unsqueeze(1)
+        found, target = found * care, target * care
     loss = DiceLoss(jaccard=True, include_background=problem.erases, reduction="none")
-    values = loss(outputs.logits.softmax(1) * care, target * care)
+    values = loss(found, target)
     return _signed(values.flatten(1).mean(1), outputs)
 
 

@@ -1,5 +1,6 @@
 """Files to Scans and Masks, and back."""
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ __all__ = ["output_format", "read", "read_mask", "save", "save_array", "save_mas
 
 # A CT holds air; no other modality goes far below zero.
 HU_BELOW = -150.0
+PNG_TYPES = ("uint8", "uint16")
 
 
 def read(path: str | Path) -> Scan:
@@ -51,8 +53,10 @@ def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
             fit `grid` (see `to_grid`).
     """
     path = Path(path)
-    form, image, _ = _load(path)
+    form, image, meta = _load(path)
     array, colour = array_of(image, path)
+    if meta.get("broken"):
+        raise SegadvError(f"{path}: holds NaN or infinity; a mask holds whole class numbers")
     if colour:
         if (array != array[..., :1]).any():
             raise SegadvError(f"{path}: a colour image is no mask; save class numbers as grey")
@@ -81,24 +85,25 @@ def to_grid(mask: Mask, grid: Grid) -> Mask:
             f"{name}: has {_size(mask.grid)} pixels but the image has {_size(grid)}, and no common "
             "geometry; use the mask that was made for this image"
         )
-    reference = image_of(np.zeros(grid.shape, np.uint8), grid)
-    resampler = sitk.ResampleImageFilter()
-    resampler.SetReferenceImage(reference)
-    resampler.SetInterpolator(sitk.sitkNearestNeighbor)
-    moved = sitk.GetArrayFromImage(resampler.Execute(image_of(mask.array, mask.grid)))
     lost = _share_outside(mask, grid)
     if lost > 0.01:
         raise SegadvError(
             f"{name}: {lost:.0%} of its labelled voxels lie outside the image; it belongs to "
             "another image or patient, so use the mask that was made for this one"
         )
+    reference = image_of(np.zeros(grid.shape, np.uint8), grid)
+    resampler = sitk.ResampleImageFilter()
+    resampler.SetReferenceImage(reference)
+    resampler.SetInterpolator(sitk.sitkNearestNeighbor)
+    moved = sitk.GetArrayFromImage(resampler.Execute(image_of(mask.array, mask.grid)))
     return replace(mask, array=moved, grid=grid)
 
 
 def output_format(scan: Scan) -> tuple[str, str]:
     """The suffix that a scan's adversarial image is saved with, and why if it is another one."""
     if scan.path is None:
-        return (".nii.gz" if scan.grid.physical or scan.grid.ndim == 3 else ".png"), ""
+        flat = scan.grid.ndim == 2 and not scan.grid.physical
+        return (".png" if flat and scan.storage.dtype in PNG_TYPES else ".nii.gz"), ""
     form = format_of(scan.path)
     kept = form.write is not None and suffix(scan.path) in form.suffixes
     return (suffix(scan.path) if kept else form.saved_as), form.why_not
@@ -141,7 +146,17 @@ def _write(image: sitk.Image, path: Path, scan: Scan) -> None:
     form = format_of(path)
     if form.write is None:
         raise SegadvError(f"{path}: {form.name} can't be written; use {form.saved_as}")
-    form.write(image, path, scan)
+    # Beside the file and then in its place: nothing is ever half-written, and some formats
+    # make two files that name each other.
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as half:
+            form.write(image, Path(half) / path.name, scan)
+            for made in sorted(Path(half).iterdir()):
+                made.replace(path.parent / made.name)
+    except OSError as error:
+        raise SegadvError(
+            f"{path}: can't be written ({error.strerror or error}); name another file"
+        ) from None
 
 
 def _load(path: Path) -> tuple[Format, sitk.Image, dict[str, Any]]:
@@ -183,10 +198,15 @@ def _size(grid: Grid) -> str:
 
 def _share_outside(mask: Mask, grid: Grid) -> float:
     """Share of a mask's labelled voxels whose centres lie outside a grid."""
-    index = np.argwhere(mask.array > 0)
-    if not len(index):
-        return 0.0
-    world = mask.grid.affine @ np.vstack([index.T, np.ones(len(index))])
-    there = (np.linalg.inv(grid.affine) @ world)[:-1]
+    to_index = np.linalg.inv(grid.affine) @ mask.grid.affine
     ends = np.array(grid.shape)[:, None] - 0.5
-    return float(1.0 - ((there >= -0.5 - 1e-6) & (there <= ends + 1e-6)).all(axis=0).mean())
+    labelled = inside = 0
+    # A plane at a time: the places of all voxels of a body would need gigabytes.
+    for first, plane in enumerate(mask.array):
+        index = np.stack(np.nonzero(np.atleast_1d(plane)))
+        count = index.shape[1]
+        place = np.vstack([np.full((1, count), first), index, np.ones((1, count))])
+        there = (to_index @ place)[:-1]
+        inside += int(((there >= -0.5 - 1e-6) & (there <= ends + 1e-6)).all(axis=0).sum())
+        labelled += count
+    return 1.0 - inside / labelled if labelled else 0.0

@@ -85,9 +85,9 @@ def _floats(scan: Scan, clean: Float, wanted: Float, norm: str, epsilon: float) 
         return stored
     noise = wanted - clean
     length = float(np.linalg.norm(noise))
-    shrink = min(1.0, epsilon / length) if length else 1.0
+    # A hair inside the ball, and each value rounded towards the clean one: no sum can leave it.
+    shrink = min(1.0, epsilon / length) * (1 - 1e-12) if length else 1.0
     stored = (clean + shrink * noise).astype(dtype)
-    while float(np.linalg.norm(stored.astype(np.float64) - clean)) > epsilon:
-        shrink *= 1.0 - 1e-6
-        stored = (clean + shrink * noise).astype(dtype)
+    beyond = np.abs(stored.astype(np.float64) - clean) > np.abs(shrink * noise)
+    stored[beyond] = np.nextafter(stored[beyond], scan.array[beyond])
     return stored

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 
-def no_reason(scan: Scan) -> str | None:
-    """For a format that keeps whatever it reads."""
-    return None
-
-
 @dataclass(frozen=True)
 class Format:
     """A file format.

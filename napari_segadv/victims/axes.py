@@ -19,6 +19,15 @@ Affine = npt.NDArray[np.float64]
 CERTAIN = 20.0
 
 
+# Names of padding, numpy's and torch's, as torch has them.
+PAD_MODES = {
+    "constant": "constant",
+    "edge": "replicate",
+    "replicate": "replicate",
+    "reflect": "reflect",
+}
+
+
 @dataclass(frozen=True)
 class AxisMap:
     """Where the pixels of one output axis lie on its input axis: scale * index + offset."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import SegadvError
-from .axes import Affine, AxesMap, between
+from .axes import PAD_MODES, Affine, AxesMap, between
 from .intensity import INTENSITY
 
 SPATIAL = frozenset(
@@ -62,6 +62,11 @@ class Step:
         if self.name != "ScaleIntensityRange":
             return None
         return float(self.arguments["a_min"]), float(self.arguments["a_max"])
+
+    @property
+    def rescales(self) -> bool:
+        """Whether intensities are in other units behind this step."""
+        return self.name.startswith("ScaleIntensity") or self.name == "NormalizeIntensity"
 
 
 @dataclass(frozen=True)
@@ -134,9 +139,16 @@ def _bind_step(step: Step, before: Space, after: Space) -> BoundStep:
             "is parallel to the patient first"
         )
     value = step.arguments.get("value", step.arguments.get("constant_values", 0.0))
-    axes = replace(axes, pad_mode=str(step.arguments.get("mode", "constant")), pad_value=value)
     if step.name == "Resize":
         axes = replace(axes, matrices=_resize_matrices(axes, step.arguments))
+    elif "Pad" in step.name:
+        mode = str(step.arguments.get("mode", "constant"))
+        if mode not in PAD_MODES:
+            raise SegadvError(
+                f"preprocessing step {step.name}: mode {mode} is not known; use one of "
+                + ", ".join(PAD_MODES)
+            )
+        axes = replace(axes, pad_mode=PAD_MODES[mode], pad_value=value)
     return BoundStep(axes.forward, axes.backward)
 
 

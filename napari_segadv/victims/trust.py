@@ -31,6 +31,13 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def sha256_of_all(files: Sequence[Path]) -> str:
+    """Hash of a file, or of several that belong together, in their order."""
+    if len(files) == 1:
+        return sha256_of(files[0])
+    return hashlib.sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()
+
+
 def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -91,8 +98,7 @@ def _is_monai(target: str) -> bool:
 
 def network_runs(target: str, arguments: Mapping[str, Any]) -> Iterator[str]:
     """What building a network would run: a class that is not MONAI's, or a download of weights."""
-    name = target.rsplit(".", 1)[-1]
-    if "." in target and not re.fullmatch(rf"{re.escape(_NETWORKS)}(\.\w+)*\.{name}", target):
+    if "." in target and not re.fullmatch(rf"{re.escape(_NETWORKS)}(\.\w+)+", target):
         yield f"_target_ {target}"
     for key, value in arguments.items():
         if "pretrained" in key and value:

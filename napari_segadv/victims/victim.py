@@ -98,7 +98,9 @@ class Victim:
     @property
     def window(self) -> tuple[float, float] | None:
         """The intensities that the preprocessing lets through, if it says so."""
-        return next((step.window for step in self.steps if step.window is not None), None)
+        # Behind a first scaling intensities are no longer in the scan's units.
+        first = next((step for step in self.steps if step.rescales), None)
+        return None if first is None else first.window
 
 
 class Model:
@@ -130,7 +132,13 @@ class Model:
 
     def __call__(self, images: Tensor) -> Tensor:
         # In memory order: whatever is computed on logits of another order takes thrice as long.
-        return self._logits(images).contiguous()
+        logits = self._logits(images).contiguous()
+        if images.requires_grad and torch.is_grad_enabled() and not logits.requires_grad:
+            raise SegadvError(
+                f"{self.victim.name}: its output has no gradient (does it end in argmax or a "
+                "threshold?); use the network before that step"
+            )
+        return logits
 
     def _logits(self, images: Tensor) -> Tensor:
         if not self.by_slice:

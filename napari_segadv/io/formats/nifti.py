@@ -2,13 +2,18 @@
 
 import gzip
 import struct
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
 import SimpleITK as sitk
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 
+from ...errors import SegadvError
 from ...scan import Scan
 from ..itk import guarded, write_image
 from ..registry import Format
@@ -31,13 +36,30 @@ def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
     meta: dict[str, Any] = {}
     if reader.GetMetaData("datatype") in FLOATS:
         # ITK's reader silently turns NaN and infinity into 0, so they are counted beforehand.
-        raw = np.asanyarray(nibabel.load(path).dataobj)
+        raw = _guarded(lambda: np.asanyarray(nibabel.load(path).dataobj), path)
         meta["broken"] = int(raw.size - np.isfinite(raw).sum())
-    slope, intercept = (float(reader.GetMetaData(key)) for key in ("scl_slope", "scl_inter"))
     dtype = DATATYPES.get(reader.GetMetaData("datatype"))
-    if slope != 0.0 and (slope, intercept) != (1.0, 0.0) and dtype is not None:
+    slope, intercept = _scaling(path) if dtype is not None else (1.0, 0.0)
+    if slope != 0.0 and (slope, intercept) != (1.0, 0.0):
         meta["scaling"] = (dtype, slope, intercept)
     return image, meta
+
+
+def _guarded(load: Callable[[], Any], path: Path) -> Any:
+    """Runs a read of nibabel's, which has errors of its own."""
+    try:
+        return load()
+    except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error) as error:
+        reason = " ".join(str(error).split())
+        raise SegadvError(
+            f"{path}: can't be read as an image ({reason}); is it complete?"
+        ) from None
+
+
+def _scaling(path: Path) -> tuple[float, float]:
+    """Slope and intercept as the header holds them: ITK's metadata gives six digits of them."""
+    data = _guarded(lambda: nibabel.load(path).dataobj, path)
+    return float(data.slope), float(data.inter)
 
 
 def write(image: sitk.Image, path: Path, scan: Scan) -> None:

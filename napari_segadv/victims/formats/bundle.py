@@ -104,7 +104,7 @@ def describe(config: BundleConfig, network: nn.Module, parts: Parts) -> Victim:
     channels = int(arguments.get("in_channels", image.get("num_channels", 1)))
     repeats = [int(s.arguments["repeats"]) for s in steps if s.name == "RepeatChannel"]
     dims = _dims(parts, image, config)
-    classes = _classes(pred)
+    classes = _classes(pred, config)
     _refuse_multilabel(config, int(arguments.get("out_channels", len(classes) or 1)))
     return Victim(
         network,
@@ -141,11 +141,17 @@ def _dims(parts: Parts, image: Mapping[str, Any], config: BundleConfig) -> int:
     return int(dims)
 
 
-def _classes(pred: Mapping[str, Any]) -> tuple[str, ...]:
+def _classes(pred: Mapping[str, Any], config: BundleConfig) -> tuple[str, ...]:
     """Names from channel_def {"0": "background", ...}; one channel alone stands for class 1."""
     named = pred.get("channel_def", {})
     if not isinstance(named, Mapping):
         return ()
+    numbers = [str(key) for key in named]
+    if not all(number.isdecimal() for number in numbers):
+        raise SegadvError(
+            f'{config.source}: "channel_def" of the output must name channels by number, not '
+            f"{next(n for n in numbers if not n.isdecimal())}"
+        )
     names = tuple(str(named[key]) for key in sorted(named, key=lambda k: int(str(k))))
     return ("background", *names) if len(names) == 1 else names
 

@@ -38,8 +38,9 @@ def load(path: Path, trust: str | None) -> Victim:
             f'{source}: weights need "network" (a class of monai.networks.nets) and "arguments"'
         )
     target, arguments = str(description["network"]), dict(description.get("arguments", {}))
-    sha256 = consent.sha256_of(path)
     runs = tuple(consent.network_runs(target, arguments))
+    # The description says what would run, so it is part of what is agreed to.
+    sha256 = consent.sha256_of_all([path, source] if runs else [path])
     consent.require(path, sha256, runs, trust)
     fields = victim_fields(description, source)
     fields["name"] = fields["name"] or path.stem
