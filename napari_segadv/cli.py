@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .arguments import (
+    Device,
+    Image,
+    Overwrite,
+    Trust,
+    VictimName,
+    settings_of,
+    victim_of,
+    write_mask,
+)
 from .errors import SegadvError
 from .terminal import follow, guarded, report
 
 if TYPE_CHECKING:
     from .scan import Mask
-    from .victims import Victim
 
 app = typer.Typer(
     name="segadv",
@@ -20,17 +29,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Image = Annotated[Path, typer.Argument(help="An image file, or a folder with a DICOM series.")]
-VictimName = Annotated[
-    str, typer.Option("--victim", help="demo:NAME, a MONAI bundle's folder, or a network file.")
-]
-Trust = Annotated[
-    str | None,
-    typer.Option(metavar="SHA256", help="Hash of a victim that may run code on loading."),
-]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 
 
 def example(*lines: str) -> str:
@@ -41,15 +39,20 @@ def example(*lines: str) -> str:
 @app.command(epilog=example("segadv demo --headless --out demo-output"))
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Without a window.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for the result.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the result, without a window.")
+    ] = None,
 ) -> None:
     """A chest X-ray, a heart symbol as target, and the image that makes the network draw it."""
     from . import demo as demonstration
 
-    if not headless and demonstration.display_works():
+    if out is None and not headless and demonstration.display_works():
         demonstration.show()
         return
+    from .example import refuse_existing
+
     folder = out or Path("demo-output")
+    refuse_existing(folder, overwrite=True)
     made = follow(demonstration.run(), "attacking")
     made.save(folder, overwrite=True)
     report(made, folder)
@@ -105,9 +108,9 @@ def predict(
     from . import io
     from .request import pick_device
 
-    loaded, scan = _load_victim(victim, trust), io.read(image)
+    loaded, scan = victim_of(victim, trust), io.read(image)
     mask = loaded.predict(scan, pick_device(device))
-    _write_mask(mask, out)
+    write_mask(mask, out, image)
     names = ", ".join(f"{n} {name}" for n, name in enumerate(mask.classes))
     typer.echo(f"{out}: {names}")
 
@@ -141,7 +144,7 @@ def target(
     missing = [n for n, p in known.items() if n not in given and p.required]
     if missing:
         raise SegadvError(f"target {shape}: needs --{missing[0]}")
-    _write_mask(function(io.read_mask(mask), **given), out)
+    write_mask(function(io.read_mask(mask), **given), out, mask)
     typer.echo(str(out))
 
 
@@ -180,8 +183,8 @@ def attack(
         raise SegadvError("give either --target FILE or --untargeted")
     refuse_existing(out, overwrite)
     chosen = get(method)
-    made = chosen(**from_texts(chosen, _settings(set_ or [])))
-    loaded = _load_victim(victim, trust)
+    made = chosen(**from_texts(chosen, settings_of(set_ or [])))
+    loaded = victim_of(victim, trust)
     scan = io.read(image)
 
     def mask(path: Path | None) -> "Mask | None":
@@ -195,7 +198,7 @@ def attack(
         truth=mask(truth),
         region=mask(region),
         care=mask(care),
-        surrogate=None if surrogate is None else _load_victim(surrogate, trust),
+        surrogate=None if surrogate is None else victim_of(surrogate, trust),
         device=device,
         seed=seed,
     )
@@ -232,32 +235,6 @@ def train(
     dice, about = follow(train_bundle(cases, out, recipe, classes), "training")
     typer.echo(f"{out}: {about}")
     typer.echo("Dice " + ", ".join(f"{name} {value:.3f}" for name, value in dice.items()))
-
-
-def _load_victim(source: str, trust: str | None) -> "Victim":
-    from .victims import load_victim
-
-    return load_victim(source, trust)
-
-
-def _settings(texts: list[str]) -> dict[str, str]:
-    """`name=value` texts as a dictionary."""
-    found = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise SegadvError(f"--set {text}: write name=value")
-        found[name.strip()] = value.strip()
-    return found
-
-
-def _write_mask(mask: "Mask", out: Path) -> None:
-    from . import io
-
-    if out.is_dir():
-        raise SegadvError(f"{out}: is a folder; name a file")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    io.save_mask(mask, out)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from . import io
 from .errors import SegadvError
+from .measures import percent
 from .scan import Mask, Scan
 
 
@@ -66,6 +67,23 @@ class Example:
             "measures_before_saving": dict(self.measures_before_saving),
             "notes": list(self.notes),
         }
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """What came out, in two lines for people."""
+        m = self.measures
+        verdict = "goal reached" if self.succeeded else "goal not reached"
+        head = f"{verdict} after {self.record['steps']} steps"
+        if m["target_iou"] is not None:
+            head += (
+                f": target IoU {m['target_iou']:.3f}, moved {percent(m['moved'])}, "
+                f"kept {percent(m['kept'])}"
+            )
+        change = (
+            f"largest change {m['linf']:g} {m['units']} ({m['linf_percent_of_window']:.2g} % of "
+            f"the window), mean {m['mean_abs']:.3g}, L2 {m['l2']:.4g}"
+        )
+        return head, change
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Writes the example's files into a folder, all or nothing; returns the folder.

@@ -16,7 +16,10 @@ Draw = Callable[[Any], None]
 def figure(example: Example) -> Figure:
     """Six panels; of a volume, the slice whose prediction (or else intensity) changed most."""
     cut = changed_slice(example)
-    clean, adversarial = _shown(example.clean.array[cut]), _shown(example.adversarial.array[cut])
+    upright = _flips(example)
+    clean, adversarial = (
+        _shown(s.array[cut])[upright] for s in (example.clean, example.adversarial)
+    )
     low, high = example.window
     aspect = example.clean.grid.spacing[-2] / example.clean.grid.spacing[-1]
 
@@ -24,7 +27,7 @@ def figure(example: Example) -> Figure:
         grey = {} if example.clean.colour else {"cmap": "gray", "vmin": low, "vmax": high}
         axes.imshow(array, aspect=aspect, interpolation="nearest", **grey)
         if mask is not None:
-            axes.imshow(overlay(mask.array[cut]), aspect=aspect, interpolation="nearest")
+            axes.imshow(overlay(mask.array[cut][upright]), aspect=aspect, interpolation="nearest")
 
     measures = example.measures
     iou, linf = measures["target_iou"], measures["linf"]
@@ -45,7 +48,7 @@ def figure(example: Example) -> Figure:
     for axes, (title, array, mask) in zip(result.subplots(2, 3).flat, panels, strict=True):
         if title == "noise":
             drawn = axes.imshow(
-                example.noise_shown[cut],
+                example.noise_shown[cut][upright],
                 cmap="RdBu_r",
                 vmin=-linf or -1,
                 vmax=linf or 1,
@@ -71,6 +74,12 @@ def changed_slice(example: Example) -> Any:
     if not by_slice.any():
         by_slice = np.abs(example.noise).reshape(len(example.noise), -1).sum(axis=1)
     return int(by_slice.argmax())
+
+
+def _flips(example: Example) -> tuple[slice, slice]:
+    """Index that turns a slice as it is shown: rows to the back, columns to the patient's left."""
+    down, across = np.diag(example.clean.grid.direction)[-2:]
+    return slice(None, None, -1 if down < 0 else 1), slice(None, None, -1 if across < 0 else 1)
 
 
 def _shown(array: Array) -> Array:

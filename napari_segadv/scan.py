@@ -15,6 +15,8 @@ Array = npt.NDArray[Any]
 
 HU_AIR = -1024.0
 HU_NOMINAL_MAX = 3071.0
+# A CT holds air; no other modality goes far below zero.
+HU_BELOW = -150.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,22 +43,9 @@ def follow(run: Generator[Any, None, Result], title: str) -> Result:
 
 def report(made: "Example", folder: "Path") -> None:
     """What came out, in a few lines."""
-    from .measures import percent
-
-    m = made.measures
     for note in made.notes:
         typer.echo(f"note: {note}", err=True)
-    verdict = "reached its goal" if made.succeeded else "did not reach its goal"
-    typer.echo(f"{folder}: {verdict} after {made.record['steps']} steps")
-    if m["target_iou"] is not None:
-        typer.echo(
-            f"target IoU {m['target_iou']:.3f}, moved {percent(m['moved'])}, "
-            f"kept {percent(m['kept'])}"
-        )
-    typer.echo(
-        f"largest change {m['linf']:g} {m['units']} ({m['linf_percent_of_window']:.2g} % of the "
-        f"window), mean {m['mean_abs']:.3g}, L2 {m['l2']:.4g}"
-    )
+    typer.echo("\n".join([f"{folder}: {made.summary[0]}", *made.summary[1:]]))
 
 
 def guarded(command: Callable[[], Any]) -> NoReturn:

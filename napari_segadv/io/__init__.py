@@ -9,14 +9,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import SegadvError
-from ..scan import Array, Grid, Mask, Scan, Storage
+from ..scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from .itk import array_of, grid_of, image_of
 from .registry import Format, format_of, suffix
 
 __all__ = ["output_format", "read", "read_mask", "save", "save_array", "save_mask", "to_grid"]
 
-# A CT holds air; no other modality goes far below zero.
-HU_BELOW = -150.0
 PNG_TYPES = ("uint8", "uint16")
 
 

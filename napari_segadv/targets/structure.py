@@ -44,14 +44,20 @@ def centre(pixels: Bool) -> Float:
 
 
 def offsets(mask: Mask, middle: Float) -> list[Float]:
-    """For each axis the distance in mm (or pixels) of every index from a centre, to broadcast."""
-    ndim = mask.grid.ndim
-    return [
-        ((np.arange(n) - c) * s).reshape([-1 if i == axis else 1 for i in range(ndim)])
-        for axis, (n, c, s) in enumerate(
-            zip(mask.grid.shape, middle, mask.grid.spacing, strict=True)
-        )
-    ]
+    """Distances in mm (or pixels) of every index from a centre along each axis, to broadcast.
+
+    In the order and the sense of the world's axes (to the head, to the back, to the left), as
+    the image is shown; an oblique image is shown along its own axes.
+    """
+    grid = mask.grid
+    found = []
+    for axis, (n, c, s) in enumerate(zip(grid.shape, middle, grid.spacing, strict=True)):
+        column = grid.direction[:, axis]
+        along = axis if grid.oblique else int(np.abs(column).argmax())
+        sense = -1.0 if column[along] < 0 and not grid.oblique else 1.0
+        shape = [-1 if i == axis else 1 for i in range(grid.ndim)]
+        found.append((along, (sense * s * (np.arange(n) - c)).reshape(shape)))
+    return [distance for _, distance in sorted(found, key=lambda pair: pair[0])]
 
 
 def extent(mask: Mask, pixels: Bool) -> float:

@@ -11,15 +11,16 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidg
 from ..errors import SegadvError
 from ..parameters import parameters
 from .budget import BudgetEditor
-from .controller import TARGET, Controller, unwrapped
+from .controller import Controller
 from .forms import ParameterForm
-from .layers import scan_of
+from .layers import scan_of, units_of
 from .panel_layout import group, set_tips, stack
+from .results import unwrapped
 from .runner import Snapshot
 from .target_section import TargetSection
 from .victim_section import VictimSection
 
-UNTARGETED = "none (untargeted)"
+CHOOSE, UNTARGETED = "choose …", "none (untargeted)"
 
 
 class AttackPanel(QWidget):
@@ -32,7 +33,7 @@ class AttackPanel(QWidget):
         self.image: Any = ComboBox(choices=self._images, nullable=True)
         self.victim_section = VictimSection(self.controller)
         self.target_section = TargetSection()
-        self.target: Any = ComboBox(choices=self._targets)
+        self.target: Any = ComboBox(choices=self._targets, value=CHOOSE)
         self.method: Any = ComboBox(choices=["pgd"])
         self.budget = BudgetEditor()
         self.form: ParameterForm | None = None
@@ -99,6 +100,7 @@ class AttackPanel(QWidget):
             self.controller.failed: self._failed,
             self.controller.trust_asked: self.victim_section.ask,
             self.controller.victim_changed: self._victim_changed,
+            self.controller.predicted: self._predicted,
             self.controller.target_made: self._target_made,
             self.controller.finished: self._finished,
             self.controller.stopped: self._stopped,
@@ -116,8 +118,8 @@ class AttackPanel(QWidget):
 
     def _targets(self, widget: Any = None) -> list[Any]:
         made = self.controller.made
-        own = [x for x in self._labels() if x.name == TARGET or not made(x)]
-        return [*reversed(own), UNTARGETED]
+        own = [x for x in self._labels() if not made(x)]
+        return [CHOOSE, *reversed(own), UNTARGETED]
 
     def _refresh_layers(self, event: Any = None) -> None:
         self.image.reset_choices()
@@ -125,6 +127,9 @@ class AttackPanel(QWidget):
         if images and self.image.value is None:
             self.image.value = images[-1]
         self.target.reset_choices()
+        new = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
+        if self.target.value == CHOOSE and any(new is choice for choice in self.target.choices):
+            self.target.value = new
         self.target_section.set_layers(self._labels())
 
     def _rescale(self) -> None:
@@ -157,7 +162,7 @@ class AttackPanel(QWidget):
         if self.method.value in self.controller.attacks:
             declared = parameters(self.controller.attacks[self.method.value])
             layer = self.image.value
-            units = scan_of(layer).units if layer is not None else "image units"
+            units = units_of(layer) if layer is not None else "image units"
             self.form = ParameterForm(declared, units, leave_out=("epsilon", "norm"))
             self.form_place.layout().addWidget(self.form)
 
@@ -166,6 +171,11 @@ class AttackPanel(QWidget):
         self.target_section.set_classes(victim.classes)
         self._rescale()
         self.status.setText("ready")
+
+    def _predicted(self, mask: Any) -> None:
+        """A victim without class names has shown how many there are."""
+        if self.controller.victim is not None and not self.controller.victim.classes:
+            self.target_section.set_classes(mask.classes)
 
     def _predict(self) -> None:
         self._try(self.controller.predict, self.image.value, self.device.value)
@@ -184,7 +194,10 @@ class AttackPanel(QWidget):
     def _run(self) -> None:
         def run() -> None:
             if self.form is None:
-                raise SegadvError("still loading; try again in a moment")
+                self.controller.prepare()
+                return
+            if self.target.value == CHOOSE and self.image.value is not None:
+                raise SegadvError("no target is chosen; make one, or paint on a new labels layer")
             settings = {**self.form.values(), **self.budget.values()}
             target = self.target.value if isinstance(self.target.value, Labels) else None
             self.controller.attack(
@@ -210,7 +223,7 @@ class AttackPanel(QWidget):
         for button in (self.target_section.button, self.run_button):
             button.setEnabled(idle)
         self.victim_section.set_enabled(idle)
-        self.cancel_button.setEnabled(not idle)
+        self.cancel_button.setEnabled(not idle and self.controller.can_cancel)
         self.progress.setRange(0, 1 if idle else 0)
         self.progress.setValue(0)
         if title:
@@ -222,15 +235,17 @@ class AttackPanel(QWidget):
         self.status.setText(f"step {now.step}: loss {now.loss:.4g}, success {now.success:.1%}")
 
     def _failed(self, message: str) -> None:
+        self.victim_section.show_loaded()
         self.status.setText(message)
         show_error(message)
 
     def _stopped(self) -> None:
+        self.victim_section.show_loaded()
         self.status.setText("cancelled; nothing was changed")
 
     def _finished(self, example: Any) -> None:
         self.progress.setValue(self.progress.maximum())
-        self.status.setText(summary(example))
+        self.status.setText("\n".join(example.summary))
         for note in example.notes:
             show_info(note)
 
@@ -239,21 +254,3 @@ def unlink(shown: dict[Any, Any]) -> None:
     """Takes a panel that is gone off the controller's signals."""
     for signal, slot in shown.items():
         signal.disconnect(slot, missing_ok=True)
-
-
-def summary(example: Any) -> str:
-    """What came out, in two lines."""
-    from ..measures import percent
-
-    m = example.measures
-    verdict = "goal reached" if example.succeeded else "goal not reached"
-    head = f"{verdict} after {example.record['steps']} steps"
-    if m["target_iou"] is not None:
-        head += (
-            f": target IoU {m['target_iou']:.3f}, moved {percent(m['moved'])}, "
-            f"kept {percent(m['kept'])}"
-        )
-    return (
-        f"{head}\nlargest change {m['linf']:g} {m['units']} "
-        f"({m['linf_percent_of_window']:.2g} % of the window)"
-    )

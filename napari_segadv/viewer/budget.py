@@ -1,5 +1,6 @@
 """The budget: epsilon in the image's units, with the share of the victim's window beside it."""
 
+import math
 from typing import Any
 
 from magicgui.widgets import ComboBox, FloatSpinBox
@@ -14,7 +15,7 @@ TIP = (
 
 
 class BudgetEditor(QWidget):
-    """Norm and epsilon. Follows the image and the victim until the user sets a value."""
+    """Norm and epsilon. Another image, victim or norm brings another suggestion."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,6 +56,10 @@ class BudgetEditor(QWidget):
 
     def _suggest(self) -> None:
         suggestion = default_budget(self.norm.value, self._window, self._pixels)
+        # Images scaled to 0..1 have budgets of a thousandth.
+        digits = 0 if suggestion <= 0 else max(0, -math.floor(math.log10(suggestion)))
+        self.epsilon.native.setDecimals(digits + 2)
+        self.epsilon.step = 10.0**-digits
         self.epsilon.value = float(f"{suggestion:.2g}")
         self._describe()
 

@@ -15,25 +15,19 @@ from psygnal import Signal
 from ..errors import SegadvError
 from ..scan import Mask, Scan
 from .layers import (
+    ADVERSARIAL,
+    CLEAN,
+    TARGET,
     LayerTuple,
     example_tuples,
     looking_like,
     mask_of,
     mask_tuple,
-    placed_like,
     scan_of,
 )
-from .results import Results
+from .places import placed_like
+from .results import Results, unwrapped
 from .runner import Ended, Poll, QtRunner, Runner, Snapshot, Work
-
-ADVERSARIAL = "adversarial"
-CLEAN = "prediction (clean)"
-TARGET = "target"
-
-
-def unwrapped(viewer: ViewerModel) -> ViewerModel:
-    """The viewer itself: napari hands plugins a proxy, whose layers are proxies in their turn."""
-    return getattr(viewer, "__wrapped__", viewer)
 
 
 class Controller:
@@ -66,13 +60,13 @@ class Controller:
     _known: ClassVar[dict[int, "Controller"]] = {}
 
     def __init__(self, viewer: ViewerModel, runner: Runner | None = None) -> None:
-        self.viewer = viewer
         self.attacks: dict[str, Any] = {}
         self.victim: Any = None
         self.source = ""
         self.example: Any = None
         self._runner = runner or QtRunner()
         self._busy = ""
+        self.can_cancel = False
         self._results = Results(viewer)
         self._prediction: tuple[Scan, Any, Mask] | None = None
 
@@ -87,13 +81,18 @@ class Controller:
         return cls._known[key]
 
     @property
+    def layers(self) -> Any:
+        """The viewer's layers. The viewer itself is not held: it may be closed at any time."""
+        return self._results.layers
+
+    @property
     def busy(self) -> str:
         """What is going on, "" when idle."""
         return self._busy
 
     def made(self, layer: Layer) -> bool:
-        """Whether a layer is a result of this controller's."""
-        return layer in self._results
+        """Whether a layer is a result of this controller's, the target left out."""
+        return layer in self._results and layer is not self._results.get(TARGET)
 
     def cancel(self) -> None:
         """Stops the running job within a step."""
@@ -111,7 +110,7 @@ class Controller:
             self.attacks = attacks
             self.prepared.emit(attacks)
 
-        self._start("loading torch and MONAI", work, done)
+        self._start("loading torch and MONAI", work, done, can_cancel=False)
 
     def load_victim(self, source: str, trust: str | None = None) -> None:
         """Loads a victim; ends in `victim_changed`, `trust_asked` or `failed`."""
@@ -170,6 +169,8 @@ class Controller:
         def done(made: tuple[Mask, LayerTuple]) -> None:
             clean, (data, keywords, kind) = made
             self._show_prediction(layer, scan, victim, clean)
+            if layer not in self.layers:
+                return
             look = {**keywords, **placed_like(layer)}
             shown = self._results.show(TARGET, (data, look, kind))
             shown.contour = 2
@@ -213,7 +214,7 @@ class Controller:
             example, shown = found
             self.example = example
             self._prediction = (scan, victim, example.prediction_clean)
-            if layer in self.viewer.layers:
+            if layer in self.layers:
                 for name, (data, keywords, kind) in shown.items():
                     look = looking_like(layer) if name == ADVERSARIAL else {}
                     place = {**look, **placed_like(layer)}
@@ -227,7 +228,7 @@ class Controller:
     def _checked(self, layer: Image | None) -> tuple[Scan, Any]:
         if self.victim is None:
             raise SegadvError("no victim is loaded; choose one first")
-        if layer is None or layer not in self.viewer.layers:
+        if layer is None or layer not in self.layers:
             raise SegadvError("no image is chosen; open one first")
         return scan_of(layer), self.victim
 
@@ -244,13 +245,15 @@ class Controller:
 
     def _show_prediction(self, layer: Image, scan: Scan, victim: Any, mask: Mask) -> None:
         self._prediction = (scan, victim, mask)
-        if layer in self.viewer.layers:
+        if layer in self.layers:
             data, keywords, kind = mask_tuple(mask, CLEAN)
             keywords |= {"opacity": 0.4, **placed_like(layer)}
             self._results.show(CLEAN, (data, keywords, kind))
         self.predicted.emit(mask)
 
-    def _start(self, title: str, work: Work, done: Callable[[Any], None]) -> None:
+    def _start(
+        self, title: str, work: Work, done: Callable[[Any], None], can_cancel: bool = True
+    ) -> None:
         if self._busy:
             raise SegadvError(f"still {self._busy}; wait for it or cancel it")
 
@@ -265,6 +268,7 @@ class Controller:
             else:
                 done(how.value)
 
+        self.can_cancel = can_cancel
         self._set_busy(title)
         self._runner.start(work, self.progressed.emit, ended)
 

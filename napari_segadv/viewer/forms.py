@@ -120,7 +120,11 @@ def _number(parameter: Parameter, default: float | None) -> Widget:
         return SpinBox(value=int(low if default is None else default), min=int(low), max=int(high))
     step = parameter.param.step or (0.01 if high <= 1 else 0.1)
     value = default if default is not None else max(low, min(1.0, high))
-    return FloatSpinBox(value=value, min=low, max=high, step=step)
+    editor = FloatSpinBox(value=value, min=low, max=high, step=step)
+    if parameter.param.unit == IMAGE_UNITS:
+        # Of an image scaled to 0..1, say.
+        editor.native.setDecimals(5)
+    return editor
 
 
 def tooltip(parameter: Parameter, units: str) -> str:

@@ -1,6 +1,7 @@
 """Scans, masks and examples as napari layers, and layers back to scans and masks."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,12 +10,15 @@ from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from ..errors import SegadvError
 from ..palette import colour
-from ..scan import Array, Grid, Mask, Scan, Storage
+from ..scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
+from .places import grid_from, kept_grid, matrix_of, placement, same_place, shown_grid
 
 if TYPE_CHECKING:
     from ..example import Example
 
 KEY = "segadv"
+ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
+CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"
 SOFT_TISSUE = (-160.0, 240.0)
 
 # Nothing where nothing changed, so that it can lie on the image: blue below zero, red above.
@@ -31,28 +35,6 @@ NOISE_COLOURS = Colormap(
 )
 
 LayerTuple = tuple[Array, dict[str, Any], str]
-
-
-def placement(grid: Grid) -> dict[str, Any]:
-    """How a grid's pixels are put into napari's world: keywords of a layer.
-
-    Flips are shown; napari can't show slices of an oblique volume, so of such a grid only the
-    spacing is used. The grid itself stays with the layer.
-    """
-    if not grid.physical:
-        return {}
-    units = {"units": ("mm",) * grid.ndim}
-    if np.allclose(grid.direction, np.diag(np.diag(grid.direction)), atol=1e-4):
-        return {"affine": grid.affine, **units}
-    return {"scale": grid.spacing, **units}
-
-
-PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-
-
-def placed_like(layer: Image | Labels) -> dict[str, Any]:
-    """The keywords that put another layer of the same pixels exactly where this one is."""
-    return {name: getattr(layer, name) for name in PLACED}
 
 
 def window_of(scan: Scan) -> tuple[float, float]:
@@ -146,20 +128,16 @@ def scan_of(layer: Image) -> Scan:
     if isinstance(known, Scan) and known.grid.shape == shape:
         grid, units = known.grid, known.units
     else:
-        grid, units = grid_of(layer, shape), "grey level"
-        if grid.ndim == 3 and not layer.rgb and data.min() < -150:
+        grid, units = grid_from(matrix_of(layer), shape), "grey level"
+        if grid.ndim == 3 and not layer.rgb and data.min() < HU_BELOW:
             units = "HU"
     return Scan(np.array(colour_data), grid, units, Storage(str(data.dtype)), bool(layer.rgb))
 
 
-def grid_of(layer: Image | Labels, shape: tuple[int, ...]) -> Grid:
-    """A grid from a layer's own scale and translation."""
-    ndim = len(shape)
-    scale = tuple(abs(float(s)) or 1.0 for s in layer.scale[-ndim:])
-    offset = tuple(float(t) for t in layer.translate[-ndim:])
-    if all(s == 1.0 for s in scale) and not any(offset):
-        return Grid.pixels(shape)
-    return Grid(shape, scale, offset, np.eye(ndim))
+def units_of(layer: Image) -> str:
+    """The units of an image layer's scan, without making one."""
+    known = layer.metadata.get(KEY)
+    return known.units if isinstance(known, Scan) else "grey level"
 
 
 def mask_of(layer: Labels, beside: Image, grid: Grid) -> Mask:
@@ -173,30 +151,19 @@ def mask_of(layer: Labels, beside: Image, grid: Grid) -> Mask:
     data = np.array(layer.data)
     kind = np.uint8 if data.max(initial=0) < 256 else np.uint16
     data = data.astype(kind)
-    known = layer.metadata.get(KEY)
     if data.shape == grid.shape and same_place(layer, beside):
         return Mask(data, grid)
     from ..io import to_grid
 
-    own = known if isinstance(known, Grid) and known.shape == data.shape else None
     if data.ndim not in (2, 3):
         raise SegadvError(f"layer {layer.name}: is no 2-D or 3-D label map")
+    own, there = kept_grid(layer, layer.metadata.get(KEY)), kept_grid(beside, grid)
+    if own is None or own.shape != data.shape or there is None:
+        own, there = shown_grid(layer, data.shape), shown_grid(beside, grid.shape)
     try:
-        return to_grid(Mask(data, own or grid_of(layer, data.shape)), grid)
+        return replace(to_grid(Mask(data, own), there), grid=grid)
     except SegadvError as error:
         raise SegadvError(f"layer {layer.name}: {error}") from None
-
-
-def same_place(one: Image | Labels, other: Image | Labels) -> bool:
-    """Whether two layers put their pixels at the same place of napari's world."""
-    a, b = (_linear(layer) for layer in (one, other))
-    return a.shape == b.shape and bool(np.allclose(a, b, atol=1e-3))
-
-
-def _linear(layer: Image | Labels) -> Array:
-    """The matrix from a layer's data to the world."""
-    matrix: Array = layer._transforms[1:3].simplified.affine_matrix
-    return matrix
 
 
 def example_tuples(example: "Example") -> dict[str, LayerTuple]:
@@ -212,14 +179,15 @@ def example_tuples(example: "Example") -> dict[str, LayerTuple]:
         return mask.array.copy(), {**known, **keywords}, "labels"
 
     return {
-        "adversarial": (
+        ADVERSARIAL: (
             example.adversarial.array,
             {"rgb": example.clean.colour, "metadata": {KEY: example.adversarial}},
             "image",
         ),
-        "noise": (
+        NOISE: (
             example.noise_shown,
             {
+                "metadata": {KEY: example.clean.grid},
                 "colormap": NOISE_COLOURS,
                 "contrast_limits": (-linf, linf),
                 "blending": "additive",
@@ -227,8 +195,8 @@ def example_tuples(example: "Example") -> dict[str, LayerTuple]:
             },
             "image",
         ),
-        "prediction (clean)": labels(example.prediction_clean, visible=False),
-        "prediction (adversarial)": labels(example.prediction_adversarial),
+        CLEAN: labels(example.prediction_clean, visible=False),
+        AFTER: labels(example.prediction_adversarial),
     }
 
 

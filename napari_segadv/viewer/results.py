@@ -1,38 +1,61 @@
 """The layers that a controller has put into its viewer: each replaces the last of its name."""
 
+import weakref
+from typing import Any
+
 from napari.components import ViewerModel
 from napari.layers import Layer
 
 from .layers import LayerTuple
 
 
+def unwrapped(viewer: ViewerModel) -> ViewerModel:
+    """The viewer itself: napari hands plugins a proxy, whose layers are proxies in their turn."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
 class Results:
-    """Layers by name. They may be removed, renamed or moved by the user at any time."""
+    """Layers by name. They may be removed or moved by the user; a renamed one is the user's own."""
 
     def __init__(self, viewer: ViewerModel) -> None:
-        self.viewer = viewer
-        self._layers: dict[str, Layer] = {}
+        self._viewer = weakref.ref(viewer)
+        self._layers: dict[str, tuple[Layer, str | None]] = {}
+
+    @property
+    def layers(self) -> Any:
+        """The viewer's list of layers; none where the viewer is gone."""
+        viewer = self._viewer()
+        return () if viewer is None else viewer.layers
+
+    def get(self, name: str) -> Layer | None:
+        """The layer shown under a name, unless it was removed or renamed."""
+        layer, shown_as = self._layers.get(name, (None, None))
+        if layer is None or layer not in self.layers:
+            return None
+        return layer if shown_as in (None, layer.name) else None
 
     def __contains__(self, layer: Layer) -> bool:
-        return any(layer is own for own in self._layers.values())
+        return any(self.get(name) is layer for name in self._layers)
 
     def show(self, name: str, made: LayerTuple) -> Layer:
         """Adds a layer, in the place of the one that was added under this name before."""
         data, keywords, kind = made
-        old = self._layers.get(name)
-        index = len(self.viewer.layers)
-        if old is not None and old in self.viewer.layers:
-            index = self.viewer.layers.index(old)
-            self.viewer.layers.remove(old)
+        old = self.get(name)
+        index = len(self.layers)
+        if old is not None:
+            index = self.layers.index(old)
+            self.layers.remove(old)
         new = Layer.create(data, {**keywords, "name": name}, kind)
-        self.viewer.layers.insert(index, new)
-        self._layers[name] = new
+        # Before it is seen: who listens to new layers asks whose they are.
+        self._layers[name] = (new, None)
+        self.layers.insert(index, new)
+        self._layers[name] = (new, new.name)
         return new
 
     def select(self, layer: Layer, *, on_top: bool = False) -> None:
         """Makes a layer the active one, if it is still there."""
-        if layer not in self.viewer.layers:
+        if layer not in self.layers:
             return
         if on_top:
-            self.viewer.layers.move(self.viewer.layers.index(layer), len(self.viewer.layers))
-        self.viewer.layers.selection.active = layer
+            self.layers.move(self.layers.index(layer), len(self.layers))
+        self.layers.selection.active = layer

@@ -10,6 +10,7 @@ from .. import io
 from ..errors import SegadvError
 from ..scan import Grid, Mask, Scan, Storage
 from .layers import KEY
+from .places import grid_from, matrix_from
 
 
 def save_image(path: Path, data: Any, attributes: dict[str, Any]) -> str:
@@ -22,12 +23,14 @@ def save_image(path: Path, data: Any, attributes: dict[str, Any]) -> str:
     array = np.asarray(data)
     colour = bool(attributes.get("rgb", False))
     shape = array.shape[:-1] if colour else array.shape
-    if isinstance(known, Scan) and known.array.shape == array.shape:
+    if isinstance(known, Grid) and known.shape == shape:
+        scan = Scan(array, known, "grey level", Storage(str(array.dtype)), colour)
+    elif isinstance(known, Scan) and known.array.shape == array.shape:
         same_type = array.dtype == known.array.dtype
         storage = known.storage if same_type else Storage(str(array.dtype))
         scan = replace(known, array=array, storage=storage)
     else:
-        grid = _grid(attributes, shape)
+        grid = grid_from(matrix_from(attributes, len(shape)), shape)
         scan = Scan(array, grid, "grey level", Storage(str(array.dtype)), colour)
     io.save(scan, path)
     return str(path)
@@ -44,16 +47,7 @@ def save_labels(path: Path, data: Any, attributes: dict[str, Any]) -> str:
         raise SegadvError(f"{path}: labels outside 0 to 65535 can't be written")
     known = attributes.get("metadata", {}).get(KEY)
     fits = isinstance(known, Grid) and known.shape == array.shape
-    grid = known if fits else _grid(attributes, array.shape)
+    matrix = matrix_from(attributes, array.ndim)
+    grid = known if fits else grid_from(matrix, array.shape)
     io.save_mask(Mask(array.astype(np.uint16), grid), path)
     return str(path)
-
-
-def _grid(attributes: dict[str, Any], shape: tuple[int, ...]) -> Grid:
-    """A grid from a layer's scale and translation."""
-    ndim = len(shape)
-    scale = tuple(abs(float(s)) or 1.0 for s in attributes.get("scale", (1.0,) * ndim))
-    offset = tuple(float(t) for t in attributes.get("translate", (0.0,) * ndim))
-    if len(scale) != ndim or len(offset) != ndim:
-        return Grid.pixels(shape)
-    return Grid(shape, scale, offset, np.eye(ndim))

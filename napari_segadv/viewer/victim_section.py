@@ -59,6 +59,11 @@ class VictimSection(QWidget):
         if path:
             self.controller.load_victim(path)
 
+    def show_loaded(self) -> None:
+        """Puts the list back to the victim that is loaded: another could not be."""
+        if self.controller.source in self.victim.choices:
+            self.victim.value = self.controller.source
+
     def ask(self, question: NeedsTrust) -> None:
         """Asks whether a file's code may run, and loads it if so."""
         if ask_trust(self, question):
@@ -67,6 +72,7 @@ class VictimSection(QWidget):
             remember(question.sha256, Path(question.path))
             self.controller.load_victim(question.path, question.sha256)
         else:
+            self.show_loaded()
             self.refused.emit(f"{question.path}: not loaded")
 
     def show_victim(self, victim: Any) -> None:

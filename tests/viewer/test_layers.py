@@ -16,11 +16,10 @@ from napari_segadv.viewer.layers import (
     looking_like,
     mask_of,
     mask_tuple,
-    placed_like,
-    same_place,
     scan_of,
     window_of,
 )
+from napari_segadv.viewer.places import placed_like, same_place
 
 
 def layer(made):

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from ...errors import SegadvError
 from ...parameters import Param
 from ...scan import Mask
 from ..structure import Bool, Float, Label, centre, drawn, extent, offsets, structure
@@ -22,9 +23,9 @@ def heart(
 ) -> Mask:
     """Replaces a structure by a heart symbol at its centre of mass.
 
-    The symbol stands upright in the plane of the screen, (y, x); in a volume it is a body whose
-    axial slices are hearts. It is drawn on top of everything; what else the structure covered
-    becomes background, other structures keep their pixels.
+    The symbol stands upright as the image is shown; in a volume it is a body whose axial slices
+    are hearts. It covers what lies there of other structures; what else the structure itself
+    covered becomes background.
 
     Args:
         mask: the label map to start from.
@@ -32,7 +33,7 @@ def heart(
         size: linear size; at 1 the symbol's area (volume) is that of the structure.
 
     Raises:
-        SegadvError: where the mask does not hold the label.
+        SegadvError: where the mask does not hold the label, or the symbol is below a pixel.
     """
     old = structure(mask, label)
     ndim = mask.grid.ndim
@@ -40,6 +41,8 @@ def heart(
     unit = size * (extent(mask, old) / whole) ** (1 / ndim)
     distances = [d / unit for d in offsets(mask, centre(old))]
     new = flat_heart(*distances) if ndim == 2 else solid_heart(*distances)
+    if not new.any():
+        raise SegadvError(f"size {size:g}: a heart of less than a pixel; give a larger size")
     return drawn(mask, old, new, label)
 
 
