@@ -60,6 +60,8 @@ def guarded(command: Callable[[], Any]) -> NoReturn:
         _fail("stopped; nothing was written", STOPPED)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; name another", BAD_INPUT)
     except Exception as error:  # noqa: BLE001 - the last resort: a line in place of a traceback
         # Typer keeps its usage errors to itself: they are the ones that format a message.
         if hasattr(error, "format_message"):

@@ -35,7 +35,7 @@ RECIPES = {
         network="segresnet",  # whose first level has every pixel: vessels are a few wide
         width=8,
         levels=5,
-        epochs=20,
+        epochs=16,
         patch=(256, 256),
         patches=2,
         resize=(512, 512),
@@ -43,7 +43,7 @@ RECIPES = {
         crop=True,
     ),
 }
-CASES = {"abdomen-ct": 100, "chest-xray": 800, "fundus": 500}
+CASES = {"abdomen-ct": 100, "chest-xray": 800, "fundus": 600}
 
 
 def cases(name: str, first: int, count: int) -> list[Case]:

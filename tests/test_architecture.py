@@ -12,13 +12,13 @@ PACKAGE = ROOT / "napari_segadv"
 
 # A room may import itself and what stands before it in this list.
 ROOMS = [
-    "errors budgets discovery palette",
+    "errors budgets discovery palette tensors",
     "parameters scan",
     "io attacks targets measures samples",
     "victims",
     "provenance example figure request",
     "crafting",
-    "terminal",
+    "terminal arguments",
     "demo",
     "viewer",
     "cli",
@@ -86,6 +86,7 @@ def test_attacks_know_tensors_only():
                 "parameters",
                 "budgets",
                 "discovery",
+                "tensors",
             )
 
 

@@ -6,7 +6,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from .problem import Problem, per_item
+from ..tensors import per_item
+from .problem import Problem
 
 
 def l2_norm(values: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """What an attack declares: a frozen dataclass of parameters and a rule that runs on a Problem."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -13,9 +14,12 @@ from .losses import LOSSES
 from .problem import Problem, Run
 from .rules import RULES, Rule
 
+# Intensities are computed in float32; no image's units need more.
+LARGEST = 1e9
+
 
 @dataclass(frozen=True, kw_only=True)
-class Attack:
+class Attack(ABC):
     """Base of all attacks.
 
     Class attributes of a subclass:
@@ -36,6 +40,7 @@ class Attack:
             "Largest change of a pixel (Linf) or length of the whole change (L2); none: 2 % of "
             "the window the victim sees, for L2 0.5 % of it as root mean square",
             low=0.0,
+            high=LARGEST,
             unit=IMAGE_UNITS,
         ),
     ] = None
@@ -57,6 +62,7 @@ class Attack:
         radius = problem.clean.new_full((len(problem),), self.budget(problem))
         return Ball(problem, self.norm, radius)
 
+    @abstractmethod
     def run(self, problem: Problem, seed: int = 0) -> Run:
         """A generator that yields Progress after each step and returns the Outcome.
 
@@ -64,7 +70,6 @@ class Attack:
             problem: a batch of images and what they are to become.
             seed: of everything random; the same seed gives the same result.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +89,7 @@ class GradientAttack(Attack):
         Param(
             "Length of the first step; none: epsilon (adam), 2 epsilon (apgd), epsilon / 20",
             low=0.0,
+            high=LARGEST,
             unit=IMAGE_UNITS,
             advanced=True,
         ),
@@ -98,14 +104,20 @@ class GradientAttack(Attack):
         ),
     ] = 0.99
     kappa: Annotated[
-        float, Param("Margin in logits that the margin loss asks for", low=0.0, advanced=True)
+        float,
+        Param("Margin in logits that the margin loss asks for", low=0.0, high=1e6, advanced=True),
     ] = 1.0
     random_start: Annotated[
         bool, Param("Start at a random point of the budget, not at the image", advanced=True)
     ] = False
     restarts: Annotated[
         int,
-        Param("Runs from other random points while the goal is missed", low=1, advanced=True),
+        Param(
+            "Runs from other random points while the goal is missed",
+            low=1,
+            high=1000,
+            advanced=True,
+        ),
     ] = 1
 
     def run(self, problem: Problem, seed: int = 0) -> Run:

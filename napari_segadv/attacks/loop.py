@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..tensors import per_item
 from .balls import Ball
 from .losses import Loss, Outputs
-from .problem import Outcome, Problem, Progress, Run, per_item
+from .problem import Outcome, Problem, Progress, Run
 from .rules import Rule
 
 # Reading a flag from a GPU waits for everything queued on it, so it is done seldom there.

@@ -1,6 +1,6 @@
 """What an attack is given, what it reports while it runs, and what it hands back: tensors only."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-Project = Callable[[Tensor], Tensor]
+from ..tensors import per_item
 
 
 class Model(Protocol):
@@ -127,8 +127,3 @@ class Outcome:
 
 
 Run = Generator[Progress, None, Outcome]
-
-
-def per_item(values: Tensor, like: Tensor) -> Tensor:
-    """Values (N,) shaped to broadcast over (N, ...)."""
-    return values.view(-1, *(1,) * (like.ndim - 1))

@@ -6,8 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..tensors import per_item
 from .balls import Ball
-from .problem import per_item
 
 
 class Rule(Protocol):

@@ -40,7 +40,7 @@ def read(path: str | Path) -> Scan:
         storage = Storage(*meta.pop("scaling"))
     meta["format"] = form.name
     units = _units(array, form, meta, colour)
-    return Scan(array, grid_of(image, form.geometry), units, storage, colour, path, meta)
+    return Scan(array, grid_of(image, form.geometry, path), units, storage, colour, path, meta)
 
 
 def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
@@ -64,7 +64,7 @@ def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
     if array.size and (array.min() < 0 or array.max() > np.iinfo(np.uint16).max):
         raise SegadvError(f"{path}: holds numbers outside 0 to 65535; those are no class numbers")
     array = array.astype(np.uint8 if array.max() < 256 else np.uint16)
-    mask = Mask(array, grid_of(image, form.geometry), path=path)
+    mask = Mask(array, grid_of(image, form.geometry, path), path=path)
     return mask if grid is None else to_grid(mask, grid)
 
 
@@ -144,6 +144,8 @@ def _write(image: sitk.Image, path: Path, scan: Scan) -> None:
     form = format_of(path)
     if form.write is None:
         raise SegadvError(f"{path}: {form.name} can't be written; use {form.saved_as}")
+    if scan.grid.ndim == 3 and form.dimensions == "2-D":
+        raise SegadvError(f"{path}: {form.name} holds one slice, not a volume; use .nii.gz")
     # Beside the file and then in its place: nothing is ever half-written, and some formats
     # make two files that name each other.
     try:
@@ -177,6 +179,8 @@ def _check(array: Array, path: Path, broken: int) -> None:
             f"{path}: {broken} of {array.size} values are NaN or infinite; "
             "replace them by numbers (air is -1024 in a CT)"
         )
+    if max(abs(float(array.min())), abs(float(array.max()))) > np.finfo(np.float32).max:
+        raise SegadvError(f"{path}: holds values beyond what float32 can compute with; rescale it")
     if array.min() == array.max():
         raise SegadvError(
             f"{path}: every pixel is {array.flat[0]}; there is nothing to attack in it, so check "

@@ -1,6 +1,9 @@
 """Scan and Mask to and from SimpleITK images: axis order, colour and error messages."""
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,24 @@ from ..errors import SegadvError
 from ..scan import Array, Grid
 
 
-def grid_of(image: sitk.Image, physical: bool) -> Grid:
-    """The grid of an ITK image, turned from ITK's (x, y, z) into array order."""
+def grid_of(image: sitk.Image, physical: bool, path: Path) -> Grid:
+    """The grid of an ITK image, turned from ITK's (x, y, z) into array order.
+
+    Raises:
+        SegadvError: where its pixels have no size, or its axes are not at right angles.
+    """
     ndim = image.GetDimension()
     shape = tuple(reversed(image.GetSize()))
     if not physical:
         return Grid.pixels(shape)
     direction = np.array(image.GetDirection(), dtype=np.float64).reshape(ndim, ndim)[::-1, ::-1]
+    sizes = np.array([*image.GetSpacing(), *image.GetOrigin()])
+    if not (np.isfinite(sizes).all() and (sizes[:ndim] > 0).all()):
+        raise SegadvError(f"{path}: has pixels of no size; correct the spacing in its header")
+    if not np.allclose(direction.T @ direction, np.eye(ndim), atol=1e-3):
+        raise SegadvError(
+            f"{path}: its axes are not at right angles (a tilted gantry?); resample it first"
+        )
     return Grid(
         shape,
         tuple(reversed(image.GetSpacing())),
@@ -70,12 +84,35 @@ def read_image(path: Path) -> sitk.Image:
     return guarded(reader.Execute, path)
 
 
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Keeps what native libraries write to the terminal from it: the error says it all."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = []
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in (1, 2):
+            kept.append((number, os.dup(number)))
+            os.dup2(nowhere, number)
+        os.close(nowhere)
+    except OSError:
+        pass  # a program without a terminal has nothing to keep silent
+    try:
+        yield
+    finally:
+        for number, original in kept:
+            os.dup2(original, number)
+            os.close(original)
+
+
 def guarded(read: Callable[[], Any], path: Path) -> Any:
     """Runs an ITK read and turns its failure into one line."""
     warned = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
-        return read()
+        with silenced():
+            return read()
     except (RuntimeError, MemoryError) as error:
         reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").strip()
         raise SegadvError(

@@ -9,7 +9,7 @@ from ..errors import SegadvError
 from ..parameters import Param
 from ..scan import Array, Mask
 
-Label = Annotated[int, Param("Class number of the structure that is changed", low=0, high=65535)]
+Label = Annotated[int, Param("Class number of the structure that is changed", low=1, high=65535)]
 To = Annotated[int, Param("Class number that it becomes", low=0, high=65535)]
 Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]

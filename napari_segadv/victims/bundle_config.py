@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ..errors import SegadvError
 from .network import one_line
 from .trust import network_runs, runs_in
 
+# Far more than any bundle holds.
+MOST_NODES = 100_000
 ENDINGS = (".json", ".yaml", ".yml")
 NETWORK_KEYS = ("network_def", "network", "net", "model")
 
@@ -121,6 +125,8 @@ class BundleConfig:
     def _importable(self) -> Iterator[None]:
         """Lets a bundle import its own scripts, as MONAI's documentation asks users to arrange."""
         sys.path.insert(0, str(self.root))
+        # What was agreed to must not change by being run.
+        written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
         try:
             yield
         except Exception as error:  # noqa: BLE001 - it is somebody else's code that runs here
@@ -129,6 +135,7 @@ class BundleConfig:
                 "requirements"
             ) from None
         finally:
+            sys.dont_write_bytecode = written
             sys.path.remove(str(self.root))
 
 
@@ -144,9 +151,12 @@ def read_config(root: Path) -> BundleConfig:
     parser = ConfigParser()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        metadata = find(root / "configs", "metadata")
+        for file in (source, metadata):
+            if file is not None and file.suffix != ".json":
+                refuse_bomb(file)
         try:
             parser.read_config(str(source))
-            metadata = find(root / "configs", "metadata")
             meta = ConfigParser.load_config_file(str(metadata)) if metadata else {}
         except Exception as error:  # noqa: BLE001 - YAML, JSON and MONAI each raise their own
             raise SegadvError(
@@ -157,6 +167,30 @@ def read_config(root: Path) -> BundleConfig:
     if key is None:
         raise SegadvError(f'{source}: has no "network_def"; name the network there')
     return BundleConfig(root, source, parser, key, meta if isinstance(meta, Mapping) else {})
+
+
+def refuse_bomb(path: Path) -> None:
+    """Refuses YAML whose aliases stand for far more than is written there.
+
+    Raises:
+        SegadvError: naming the file.
+    """
+    sizes: dict[int, int] = {}
+
+    def size(node: Any) -> int:
+        if id(node) not in sizes:
+            children = node.value if isinstance(node, yaml.CollectionNode) else []
+            flat = [c for pair in children for c in (pair if isinstance(pair, tuple) else (pair,))]
+            sizes[id(node)] = 1  # an alias to a node that holds it
+            sizes[id(node)] = 1 + sum(size(child) for child in flat)
+        return sizes[id(node)]
+
+    try:
+        held = size(yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader))
+    except (yaml.YAMLError, OSError, UnicodeDecodeError, RecursionError):
+        return  # whoever parses it says what is wrong
+    if held > MOST_NODES:
+        raise SegadvError(f"{path}: its aliases stand for {held} values; write them out")
 
 
 def find_config(root: Path) -> Path:

@@ -56,6 +56,10 @@ class Step:
                 f"describe the preprocessing with these: {known}"
             )
 
+        if self.window is not None and not self.window[0] < self.window[1]:
+            low, high = self.window
+            raise SegadvError(f"the window from {low:g} to {high:g} is empty; give low, then high")
+
     @property
     def window(self) -> tuple[float, float] | None:
         """The intensities that this step lets through, if it names them."""

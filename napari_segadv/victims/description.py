@@ -18,6 +18,7 @@
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,8 @@ def victim_fields(description: Mapping[str, Any], source: Path) -> dict[str, Any
 
 def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
     arguments = description.get("arguments", {})
+    if isinstance(description.get("classes"), str):
+        raise ValueError('"classes" must be a list of names')
     dims = description.get("dims", arguments.get("spatial_dims"))
     if dims not in (2, 3):
         raise ValueError('"dims" must be 2 or 3')
@@ -122,8 +125,8 @@ def _steps(description: Mapping[str, Any], dims: int) -> tuple[Step, ...]:
         steps.append(Step("Orientation", {"axcodes": str(description["orientation"])}))
     if "spacing" in description:
         spacing = [float(s) for s in description["spacing"]]
-        if len(spacing) != dims:
-            raise ValueError(f'"spacing" needs {dims} numbers')
+        if len(spacing) != dims or not all(0 < s < math.inf for s in spacing):
+            raise ValueError(f'"spacing" needs {dims} lengths in mm')
         steps.append(Step("Spacing", {"pixdim": spacing}))
     if "window" in description:
         (a_min, a_max), (b_min, b_max) = description["window"], description.get("scale", (0, 1))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -42,6 +42,11 @@ class Head:
     """
 
     activation: Activation | None = None
+
+    def __post_init__(self) -> None:
+        if self.activation not in (None, *get_args(Activation)):
+            known = ", ".join(get_args(Activation))
+            raise SegadvError(f"activation {self.activation}: unknown; use one of {known}")
 
     def logits(self, output: Tensor) -> Tensor:
         """Class logits (N, K, *S): raw ones as they are, probabilities by their logarithm.

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..attacks.problem import per_item
+from ..tensors import per_item
 
 Function = Callable[..., Tensor]
 

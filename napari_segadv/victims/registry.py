@@ -9,6 +9,11 @@ from .. import discovery
 from ..errors import SegadvError
 from .victim import Victim
 
+ODD_CONTENTS = (
+    *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
+    *(RuntimeError, NotImplementedError, MemoryError),
+)
+
 
 @dataclass(frozen=True)
 class VictimFormat:
@@ -33,6 +38,22 @@ def victim_formats() -> tuple[VictimFormat, ...]:
     return tuple(module.FORMAT for module in discovery.modules(formats))
 
 
+def _understood(form: VictimFormat, path: Path, trust: str | None) -> Victim:
+    """Loads; whatever a file's odd contents make Python stumble over becomes one line."""
+    try:
+        return form.load(path, trust)
+    except SegadvError as error:
+        if str(path) in str(error):
+            raise
+        raise SegadvError(f"{path}: {error}") from None
+    except ODD_CONTENTS as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SegadvError(
+            f"{path}: can't be understood as a {form.name} ({type(error).__name__}: {reason}); "
+            "compare it with docs/victims.md"
+        ) from None
+
+
 def load_file(path: Path, trust: str | None = None) -> Victim:
     """Loads a victim from a file or folder.
 
@@ -44,6 +65,6 @@ def load_file(path: Path, trust: str | None = None) -> Victim:
         raise SegadvError(f"{path}: no such file or folder; give demo:NAME, a bundle or a network")
     for form in victim_formats():
         if form.claims(path):
-            return form.load(path, trust)
+            return _understood(form, path, trust)
     names = ", ".join(form.name for form in victim_formats())
     raise SegadvError(f"{path}: not a victim that can be loaded; known are {names}")

@@ -5,6 +5,7 @@ else does, for the hash of the whole file or folder; an agreement can be remembe
 """
 
 import hashlib
+import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,14 +20,16 @@ _NETWORKS = "monai.networks.nets"
 
 
 def sha256_of(path: Path) -> str:
-    """Hash of a file, or of a folder's files with their names (hidden ones and caches left out)."""
+    """Hash of a file, or of all of a folder's files with their names.
+
+    Hidden files and compiled scripts count: a script can be run from either.
+    """
     if path.is_file():
         return _hash_file(path)
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")):
         relative = file.relative_to(path)
-        hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
-        if file.is_file() and not hidden:
+        if file.is_file():
             digest.update(f"{relative.as_posix()}\0{_hash_file(file)}\n".encode())
     return digest.hexdigest()
 
@@ -73,21 +76,27 @@ def require(path: Path, sha256: str, runs: Sequence[str], trust: str | None) -> 
         raise NeedsTrust(str(path), sha256, tuple(runs))
 
 
-def runs_in(config: Any, place: str = "") -> Iterator[str]:
+def runs_in(config: Any, place: str = "", seen: set[int] | None = None) -> Iterator[str]:
     """What evaluating a part of a MONAI configuration would run, beyond MONAI's own classes.
 
     Yields each `$` expression, each `%` macro, and each `_target_` outside of MONAI.
     """
+    seen = set() if seen is None else seen
+    if isinstance(config, (Mapping, list)):
+        # Aliases in YAML make a tree of billions out of a few lines.
+        if id(config) in seen:
+            return
+        seen.add(id(config))
     if isinstance(config, Mapping):
         target = config.get("_target_")
         if isinstance(target, str) and not _is_monai(target):
             yield f"{place}_target_ {target}"
         for key, value in config.items():
             if key != "_target_":
-                yield from runs_in(value, f"{place}{key}: ")
+                yield from runs_in(value, f"{place}{key}: ", seen)
     elif isinstance(config, list):
         for value in config:
-            yield from runs_in(value, place)
+            yield from runs_in(value, place, seen)
     elif isinstance(config, str) and config[:1] in ("$", "%"):
         yield f"{place}{config}"
 
@@ -96,11 +105,23 @@ def _is_monai(target: str) -> bool:
     return "." not in target or target.startswith("monai.")
 
 
+def _fetching_defaults(target: str) -> dict[str, Any]:
+    """Arguments of a network of MONAI's that fetch weights unless they are set otherwise."""
+    import monai.networks.nets
+
+    found = getattr(monai.networks.nets, target.rsplit(".", 1)[-1], None)
+    if not isinstance(found, type):
+        return {}
+    declared = inspect.signature(found).parameters.values()
+    return {p.name: p.default for p in declared if "pretrained" in p.name and p.default is True}
+
+
 def network_runs(target: str, arguments: Mapping[str, Any]) -> Iterator[str]:
     """What building a network would run: a class that is not MONAI's, or a download of weights."""
     if "." in target and not re.fullmatch(rf"{re.escape(_NETWORKS)}(\.\w+)+", target):
         yield f"_target_ {target}"
-    for key, value in arguments.items():
-        if "pretrained" in key and value:
+    given = {**_fetching_defaults(target), **arguments}
+    for key, value in given.items():
+        if value and ("pretrained" in key or key == "weights"):
             yield f"{key}: {value} (fetches weights)"
     yield from runs_in(dict(arguments))

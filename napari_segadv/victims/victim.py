@@ -155,6 +155,11 @@ class Model:
     def mask(self, logits: Tensor) -> Mask:
         """The label map of the first item's logits."""
         self._check_classes(logits)
+        if not bool(torch.isfinite(logits).all()):
+            raise SegadvError(
+                f"{self.victim.name}: predicts NaN or infinity on {self.scan.name}; check its "
+                "weights and its preprocessing"
+            )
         labels = logits[0].max(0).indices
         kind = np.uint8 if logits.shape[1] <= 256 else np.uint16
         return Mask(labels.cpu().numpy().astype(kind), self.scan.grid, self.class_names(logits))

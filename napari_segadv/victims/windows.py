@@ -14,6 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..errors import SegadvError
+
+LARGEST_WINDOW = 4096
 Index = tuple[slice, ...]
 Network = Callable[[Tensor], Tensor]
 
@@ -29,6 +32,14 @@ class WindowSpec:
     sigma_scale: float = 0.125
     padding_mode: str = "constant"
     cval: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not all(0 < n <= LARGEST_WINDOW for n in self.roi_size):
+            raise SegadvError(f"windows of {self.roi_size}: give sizes from 1 to {LARGEST_WINDOW}")
+        if not all(0 <= share < 1 for share in self.overlap):
+            raise SegadvError(f"windows overlap by {self.overlap}: give shares from 0 to below 1")
+        if self.mode not in ("gaussian", "constant"):
+            raise SegadvError(f"window mode {self.mode}: use gaussian or constant")
 
 
 @dataclass

@@ -9,18 +9,18 @@ from typing import Any
 
 import nibabel
 import numpy as np
+import numpy.typing as npt
 import SimpleITK as sitk
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from ...errors import SegadvError
 from ...scan import Scan
-from ..itk import guarded, write_image
+from ..itk import guarded, silenced, write_image
 from ..registry import Format
 
 # Byte offsets of the NIfTI-1 and NIfTI-2 headers: where scl_slope and scl_inter stand, and as what.
 SCALING_AT = {348: (112, "ff"), 540: (176, "dd")}
-FLOATS = ("16", "64")
 DATATYPES = {"2": "uint8", "4": "int16", "8": "int32", "256": "int8", "512": "uint16"}
 
 
@@ -32,34 +32,39 @@ def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
     """
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    # ITK's reader silently turns NaN, infinity and what is missing into 0.
+    raw, slope, intercept = _guarded(lambda: _stored(path), path)
     image = guarded(reader.Execute, path)
     meta: dict[str, Any] = {}
-    if reader.GetMetaData("datatype") in FLOATS:
-        # ITK's reader silently turns NaN and infinity into 0, so they are counted beforehand.
-        raw = _guarded(lambda: np.asanyarray(nibabel.load(path).dataobj), path)
+    if raw.dtype.kind == "f":
         meta["broken"] = int(raw.size - np.isfinite(raw).sum())
     dtype = DATATYPES.get(reader.GetMetaData("datatype"))
-    slope, intercept = _scaling(path) if dtype is not None else (1.0, 0.0)
-    if slope != 0.0 and (slope, intercept) != (1.0, 0.0):
+    if (slope, intercept) != (1.0, 0.0) and dtype is not None:
+        if not (np.isfinite(slope) and np.isfinite(intercept)):
+            raise SegadvError(f"{path}: its scaling is no number; correct the header's scl_slope")
         meta["scaling"] = (dtype, slope, intercept)
     return image, meta
+
+
+def _stored(path: Path) -> tuple[npt.NDArray[Any], float, float]:
+    """The stored numbers, which must all be there, and their scaling.
+
+    ITK's metadata gives six digits of slope and intercept only.
+    """
+    data: Any = nibabel.load(path).dataobj
+    return np.asanyarray(data.get_unscaled()), float(data.slope), float(data.inter)
 
 
 def _guarded(load: Callable[[], Any], path: Path) -> Any:
     """Runs a read of nibabel's, which has errors of its own."""
     try:
-        return load()
+        with silenced():
+            return load()
     except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error) as error:
         reason = " ".join(str(error).split())
         raise SegadvError(
             f"{path}: can't be read as an image ({reason}); is it complete?"
         ) from None
-
-
-def _scaling(path: Path) -> tuple[float, float]:
-    """Slope and intercept as the header holds them: ITK's metadata gives six digits of them."""
-    data = _guarded(lambda: nibabel.load(path).dataobj, path)
-    return float(data.slope), float(data.inter)
 
 
 def write(image: sitk.Image, path: Path, scan: Scan) -> None:

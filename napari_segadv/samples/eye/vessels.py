@@ -7,7 +7,7 @@ import numpy as np
 from .pose import Array, Eye, Line, Mask, Rng, turned
 
 Route = Callable[[complex], complex]  # where a vessel wants to go from a point
-THINNEST = 2.4  # width (pixels of 512) below which a vessel fades and is not labelled
+THINNEST = 3.4  # width (pixels of 512) below which a vessel fades and is not labelled
 
 # A vessel to be: where it starts, its heading, its width, and the way that it takes.
 Sprout = tuple[complex, complex, float, Route]

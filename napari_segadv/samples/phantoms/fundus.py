@@ -66,7 +66,7 @@ def draw(
     scene = nerve_fibres(rng, eye, scene)
     # The vessels climb out of the cup on its nasal side.
     origin = pit + eye.disc * complex(-ratio * rng.uniform(0.1, 0.35), rng.normal(0, 0.03))
-    widest = max(eye.disc * rng.uniform(0.065, 0.086), 4.8 * eye.unit)
+    widest = max(eye.disc * rng.uniform(0.075, 0.098), 5.6 * eye.unit)
     visible = np.zeros((size, size), np.bool_)
     blood = rng.uniform(0.6, 1.25)
     for density, width in ((VEIN, widest), (ARTERY, widest * rng.uniform(0.72, 0.88))):

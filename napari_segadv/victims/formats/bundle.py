@@ -185,6 +185,8 @@ def windows_of(inferer: Mapping[str, Any], dims: int, config: BundleConfig) -> W
     try:
         roi = inferer["roi_size"]
         roi = [roi] * dims if isinstance(roi, int) else list(roi)
+        if len(roi) != dims:
+            raise ValueError(f"roi_size {roi} of a {dims}-D network")
         overlap = inferer.get("overlap", 0.25)
         return WindowSpec(
             tuple(int(n) for n in roi),
