@@ -1,5 +1,6 @@
 """What the commands' arguments are called, and what they mean."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ Trust = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of everything random.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 
 
@@ -48,13 +50,46 @@ def settings_of(texts: list[str]) -> dict[str, str]:
     return found
 
 
-def write_mask(mask: "Mask", out: Path, source: Path) -> None:
-    """Writes a label map to a file that is not the one it was made from."""
-    from . import io
+def check_output(out: Path, source: Path) -> None:
+    """Refuses a file for a label map that can't be meant, before anything is computed.
 
-    if out.exists() and source.exists() and out.samefile(source):
-        raise SegadvError(f"{out}: is the input; name another file")
+    Raises:
+        SegadvError: where it is a folder, the input, or of a kind that is not written.
+    """
+    from .io.registry import format_of
+
     if out.is_dir():
         raise SegadvError(f"{out}: is a folder; name a file")
+    if out.exists() and source.exists() and out.samefile(source):
+        raise SegadvError(f"{out}: is the input; name another file")
+    try:
+        writable = format_of(out).write is not None
+    except SegadvError:
+        writable = False
+    if not writable:
+        raise SegadvError(f"{out}: label maps can't be written as that; use .nii.gz or .png")
+
+
+def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | None]) -> None:
+    """Refuses a folder for a result that can't be meant, before anything is computed.
+
+    Raises:
+        SegadvError: where it exists (see `refuse_existing`) or an input lies inside.
+    """
+    from .example import refuse_existing
+
+    refuse_existing(out, overwrite)
+    inside = [path for path in inputs if path and path.resolve().is_relative_to(out.resolve())]
+    if inside and out.exists():
+        raise SegadvError(f"{inside[0]}: lies in {out}, which would be replaced; name another")
+    parent = next(folder for folder in out.absolute().parents if folder.exists())
+    if not parent.is_dir():
+        raise SegadvError(f"{parent}: is a file; name another folder for the result")
+
+
+def write_mask(mask: "Mask", out: Path) -> None:
+    """Writes a label map and the folders above it."""
+    from . import io
+
     out.parent.mkdir(parents=True, exist_ok=True)
     io.save_mask(mask, out)

@@ -10,8 +10,11 @@ from .arguments import (
     Device,
     Image,
     Overwrite,
+    Seed,
     Trust,
     VictimName,
+    check_folder,
+    check_output,
     settings_of,
     victim_of,
     write_mask,
@@ -108,9 +111,10 @@ def predict(
     from . import io
     from .request import pick_device
 
+    check_output(out, image)
     loaded, scan = victim_of(victim, trust), io.read(image)
     mask = loaded.predict(scan, pick_device(device))
-    write_mask(mask, out, image)
+    write_mask(mask, out)
     names = ", ".join(f"{n} {name}" for n, name in enumerate(mask.classes))
     typer.echo(f"{out}: {names}")
 
@@ -132,6 +136,7 @@ def target(
     from .parameters import parameters
     from .targets import get
 
+    check_output(out, mask)
     function = get(shape)
     known = {p.name: p for p in parameters(function)}
     given: dict[str, Any] = {"label": label, "size": size, "shift": shift, "to": to}
@@ -144,7 +149,7 @@ def target(
     missing = [n for n, p in known.items() if n not in given and p.required]
     if missing:
         raise SegadvError(f"target {shape}: needs --{missing[0]}")
-    write_mask(function(io.read_mask(mask), **given), out, mask)
+    write_mask(function(io.read_mask(mask), **given), out)
     typer.echo(str(out))
 
 
@@ -168,7 +173,7 @@ def attack(
         str | None, typer.Option(help="Another victim to craft on; --victim is measured.")
     ] = None,
     device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Seed = 0,
     trust: Trust = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -176,12 +181,11 @@ def attack(
     from . import io
     from .attacks import get
     from .crafting import craft_steps
-    from .example import refuse_existing
     from .parameters import from_texts
 
     if (target is None) == (not untargeted):
         raise SegadvError("give either --target FILE or --untargeted")
-    refuse_existing(out, overwrite)
+    check_folder(out, overwrite, (image, target, truth, region, care))
     chosen = get(method)
     made = chosen(**from_texts(chosen, settings_of(set_ or [])))
     loaded = victim_of(victim, trust)
@@ -223,7 +227,7 @@ def train(
     spacing: Annotated[
         str | None, typer.Option(metavar="Z,Y,X", help="mm. The cases' median by default.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Seed = 0,
     bfloat16: Annotated[
         bool, typer.Option("--bfloat16", help="Faster on processors with AMX.")
     ] = False,

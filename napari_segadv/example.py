@@ -145,15 +145,26 @@ def replace_folder(folder: Path, new: Path, aside: Path) -> None:
 
 def refuse_existing(folder: Path, overwrite: bool) -> None:
     """Raises SegadvError where a folder must not be (over)written."""
-    if not folder.exists():
+    if not (folder.exists() or folder.is_symlink()):
         return
-    earlier = folder.is_dir() and ((folder / "result.json").is_file() or not any(folder.iterdir()))
     if not overwrite:
         raise SegadvError(f"{folder}: exists already; name another folder or add --overwrite")
-    if not earlier:
+    if not _is_result(folder):
         raise SegadvError(
             f"{folder}: is no earlier result, so it is not overwritten; name another folder"
         )
+
+
+def _is_result(folder: Path) -> bool:
+    """Whether a folder holds what an example is saved as and nothing else, or nothing."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    ours = ("noise.nii.gz", "figure.png", "result.json")
+    return all(
+        path.is_file()
+        and (path.name in ours or path.name.startswith(("adversarial.", "prediction_")))
+        for path in folder.iterdir()
+    )
 
 
 def read_back(scan: Scan) -> Scan:

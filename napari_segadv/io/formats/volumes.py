@@ -1,5 +1,6 @@
 """NRRD and MetaImage: ITK keeps their geometry and types as they are."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,14 @@ from ..registry import Format
 
 
 def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
-    return read_image(path), {}
+    """The image; `meta["files"]` names the header and its pixels where they lie apart."""
+    meta: dict[str, Any] = {}
+    if path.suffix.lower() in (".nhdr", ".mhd"):
+        header = path.read_bytes()[:10_000].decode("latin-1")
+        found = re.search(r"^(?:data file:|ElementDataFile *=) *(\S.*?) *$", header, re.I | re.M)
+        pixels = path.parent / found[1] if found else path
+        meta["files"] = [str(file) for file in (path, pixels) if file.is_file()]
+    return read_image(path), meta
 
 
 def write(image: sitk.Image, path: Path, scan: Scan) -> None:

@@ -53,6 +53,11 @@ class ClassMap:
                 f"classes {text}: write name=label, with + for several labels of one class, such "
                 "as liver=5,kidneys=2+3"
             ) from None
+        if len(set(names)) < len(names) or "" in names or any(min(each) < 1 for each in labels):
+            raise SegadvError(
+                f"classes {text}: give each class a name of its own and labels from 1; the "
+                "background is what is left"
+            )
         return cls(tuple(names), tuple(labels))
 
     @classmethod

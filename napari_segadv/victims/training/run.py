@@ -14,6 +14,8 @@ from .recipe import Network, Recipe
 
 # With fewer cases than this, every one is needed for training.
 CASES_TO_HOLD_OUT = 5
+# mm that images are resampled to.
+SPACINGS = (0.05, 100.0)
 
 
 def recipe_from(
@@ -40,8 +42,14 @@ def recipe_from(
             parts = tuple(float(part) for part in spacing.split(","))
         except ValueError:
             parts = ()
-        if len(parts) != dims or min(parts, default=0) <= 0:
-            raise SegadvError(f"--spacing {spacing}: give {dims} lengths in mm, such as 3,1.5,1.5")
+        low, high = SPACINGS
+        if len(parts) != dims or not all(low <= part <= high for part in parts):
+            raise SegadvError(
+                f"--spacing {spacing}: give {dims} lengths in mm from {low:g} to {high:g}, "
+                "such as 3,1.5,1.5"
+            )
+    if network == "segresnet" and width % 8:
+        raise SegadvError(f"--width {width}: a segresnet needs a multiple of 8")
     return Recipe(
         dims,
         cast(Network, network),
