@@ -179,7 +179,7 @@ def _check(array: Array, path: Path, broken: int) -> None:
             f"{path}: {broken} of {array.size} values are NaN or infinite; "
             "replace them by numbers (air is -1024 in a CT)"
         )
-    if max(abs(float(array.min())), abs(float(array.max()))) > np.finfo(np.float32).max:
+    if max(abs(float(array.min())), abs(float(array.max()))) > float(np.finfo(np.float32).max):
         raise SegadvError(f"{path}: holds values beyond what float32 can compute with; rescale it")
     if array.min() == array.max():
         raise SegadvError(

@@ -8,7 +8,7 @@ import tifffile
 
 from ...errors import SegadvError
 from ...scan import Scan
-from ..itk import read_image, write_image
+from ..itk import read_image, silenced, write_image
 from ..registry import Format
 
 
@@ -17,18 +17,24 @@ def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
 
 
 def read_tiff(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
-    """A TIFF file, which must be whole: libtiff takes what is missing for 0."""
+    """A TIFF file, which must be whole: libtiff takes what is missing for 0 or leaves it out."""
     try:
-        with tifffile.TiffFile(path) as file:
+        with silenced(), tifffile.TiffFile(path) as file:
             ends = [
                 start + count
                 for page in file.pages
                 for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)
             ]
-    except (tifffile.TiffFileError, OSError, ValueError, TypeError, AttributeError, KeyError):
-        ends = []  # ITK says what is wrong
-    if ends and max(ends) > path.stat().st_size:
-        raise SegadvError(f"{path}: ends before its last slice; copy the file again")
+            file.filehandle.seek(file.pages.next_page_offset)
+            order = "little" if file.byteorder == "<" else "big"
+            following = int.from_bytes(file.filehandle.read(file.tiff.offsetsize), order)
+    except (tifffile.TiffFileError, ValueError, TypeError, AttributeError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise SegadvError(
+            f"{path}: can't be read as an image ({reason}); is it complete?"
+        ) from None
+    if following or max(ends, default=0) > path.stat().st_size:
+        raise SegadvError(f"{path}: ends before its last slice; is it complete?")
     return read_image(path), {}
 
 

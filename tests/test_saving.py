@@ -1,0 +1,122 @@
+"""Results on disk: replaced whole or not at all, and never together with what is not theirs."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import napari_segadv as sa
+from napari_segadv.errors import SegadvError
+from napari_segadv.scan import Grid, Scan, Storage
+
+
+@pytest.fixture
+def example(scan2d, band_victim):
+    attack = sa.attacks.PGD(epsilon=8, steps=1)
+    return sa.craft(scan2d, band_victim, attack)
+
+
+def test_overwriting_replaces_the_earlier_result(tmp_path, example):
+    example.save(tmp_path / "out")
+    later = replace(example, notes=("later",))
+    with pytest.raises(SegadvError, match="exists already"):
+        later.save(tmp_path / "out")
+    later.save(tmp_path / "out", overwrite=True)
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["notes"] == ["later"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_overwriting_that_fails_leaves_the_earlier_result(tmp_path, example, monkeypatch):
+    folder = example.save(tmp_path / "out")
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    rename = Path.rename
+
+    def full(self, target):
+        if self.name == "new":
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(SegadvError, match="No space left"):
+        example.save(folder, overwrite=True)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("foreign", ["thesis.docx", "data"])
+def test_what_is_not_a_result_is_never_replaced(tmp_path, example, foreign):
+    folder = example.save(tmp_path / "out")
+    if foreign == "data":
+        (folder / foreign).mkdir()
+    else:
+        (folder / foreign).write_text("years of work")
+    with pytest.raises(SegadvError, match="no earlier result"):
+        example.save(folder, overwrite=True)
+    assert (folder / foreign).exists()
+
+
+def test_a_link_is_not_replaced(tmp_path, example):
+    example.save(tmp_path / "real")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with pytest.raises(SegadvError, match="no earlier result"):
+        example.save(tmp_path / "link", overwrite=True)
+
+
+KINDS = ["uint8", "int8", "int16", "uint16", "int32", "float16", "float32", "float64"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_arrays_of_every_type_are_saved_and_read_back(tmp_path, band_victim, kind):
+    rng = np.random.default_rng(0)
+    array = rng.integers(0, 120, (24, 32)).astype(kind)
+    scan = Scan.from_array(array)
+    target = np.ones(array.shape, np.uint8)
+    made = sa.craft(scan, band_victim, sa.attacks.PGD(epsilon=6, steps=2), target=target)
+    made.save(tmp_path / "out")
+    assert made.measures["linf"] <= 6
+    assert made.adversarial.array.dtype == scan.array.dtype
+
+
+def test_unsigned_ct_stays_in_the_budget(tmp_path, band_victim):
+    array = np.random.default_rng(0).integers(0, 255, (24, 32)).astype(np.uint16)
+    array[:4] = 0
+    scan = Scan(array, Grid.pixels((24, 32)), "HU", Storage("uint16"))
+    made = sa.craft(scan, band_victim, sa.attacks.PGD(epsilon=20, steps=3))
+    assert made.measures["linf"] <= 20
+
+
+def test_float64_keeps_what_lies_outside_the_region(band_victim):
+    array = np.random.default_rng(0).random((24, 32)) * 200 + 1e-9
+    scan = Scan.from_array(array)
+    region = np.zeros((24, 32), np.uint8)
+    region[:, :16] = 1
+    attack = sa.attacks.PGD(epsilon=9.0, steps=3)
+    made = sa.craft(scan, band_victim, attack, region=region)
+    np.testing.assert_array_equal(made.adversarial.array[:, 16:], array[:, 16:])
+    assert made.measures["linf"] > 0
+
+
+def test_nothing_to_get_away_from(band_victim):
+    dark = np.random.default_rng(0).integers(0, 40, (24, 32)).astype(np.uint8)
+    with pytest.raises(SegadvError, match="finds no structure"):
+        sa.craft(Scan.from_array(dark), band_victim, sa.attacks.PGD(steps=2))
+
+
+def test_a_surrogate_does_not_change_the_budget(scan2d, band_victim):
+    narrow = replace(band_victim, steps=())
+    attack = sa.attacks.PGD(steps=2)
+    alone = sa.craft(scan2d, band_victim, attack)
+    helped = sa.craft(scan2d, band_victim, attack, surrogate=narrow)
+    assert helped.record["budget"] == alone.record["budget"]
+
+
+def test_a_file_that_is_gone_is_named(tmp_path, scan2d, band_victim):
+    from napari_segadv import io
+
+    io.save(scan2d, tmp_path / "x.png")
+    scan = sa.read(tmp_path / "x.png")
+    (tmp_path / "x.png").unlink()
+    with pytest.raises(SegadvError, match=r"x\.png: is gone"):
+        sa.craft(scan, band_victim, sa.attacks.PGD(steps=1))
