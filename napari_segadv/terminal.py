@@ -53,7 +53,11 @@ def guarded(command: Callable[[], Any]) -> NoReturn:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     try:
-        sys.exit(command() or 0)
+        status = command() or 0
+        if status == STOPPED:
+            # Typer makes an exit status of an interrupt.
+            raise KeyboardInterrupt
+        sys.exit(status)
     except SegadvError as error:
         _fail(str(error), BAD_INPUT)
     except (KeyboardInterrupt, typer.Abort):

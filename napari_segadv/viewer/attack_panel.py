@@ -122,11 +122,11 @@ class AttackPanel(QWidget):
         return [CHOOSE, *reversed(own), UNTARGETED]
 
     def _refresh_layers(self, event: Any = None) -> None:
-        self.image.reset_choices()
+        refresh(self.image)
         images = self._images()
         if images and self.image.value is None:
             self.image.value = images[-1]
-        self.target.reset_choices()
+        refresh(self.target)
         new = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
         if self.target.value == CHOOSE and any(new is choice for choice in self.target.choices):
             self.target.value = new
@@ -248,6 +248,15 @@ class AttackPanel(QWidget):
         self.status.setText("\n".join(example.summary))
         for note in example.notes:
             show_info(note)
+
+
+def refresh(box: Any) -> None:
+    """Offers the layers there are now; what was chosen stays chosen, under its new name too."""
+    chosen = box.value
+    box.reset_choices()
+    there = any(chosen is choice for choice in box.choices)
+    if there or box.choices:
+        box.value = chosen if there else box.choices[0]
 
 
 def unlink(shown: dict[Any, Any]) -> None:

@@ -36,7 +36,7 @@ def test_a_nifti_that_lacks_its_end(tmp_path, dtype, missing, capfd):
     packed.write_bytes(gzip.compress(path.read_bytes()))
     refused(packed, "complete")
     io.save(volume(dtype), packed)
-    packed.write_bytes(packed.read_bytes()[: -missing - 8])  # the last eight are a checksum
+    packed.write_bytes(packed.read_bytes()[:-500])
     refused(packed, "complete")
     assert capfd.readouterr() == ("", "")
 

@@ -159,7 +159,8 @@ def test_the_window_stays_responsive(window, ready, qtbot):
     idle(qtbot, panel.controller)
     timer.stop()
     assert len(ticks) > 20
-    assert np.median(np.diff(ticks)) < 0.2
+    # A frozen window would tick once in a second and a half; the machine may be busy.
+    assert np.max(np.diff(ticks)) < 1.0
 
 
 def test_layers_removed_and_renamed_in_mid_run(window, ready, qtbot):

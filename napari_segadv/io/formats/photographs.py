@@ -1,7 +1,7 @@
 """PNG, JPEG and TIFF: pixels without geometry."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import SimpleITK as sitk
 import tifffile
@@ -26,7 +26,7 @@ def read_tiff(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
                 for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)
             ]
             file.filehandle.seek(file.pages.next_page_offset)
-            order = "little" if file.byteorder == "<" else "big"
+            order: Literal["little", "big"] = "little" if file.byteorder == "<" else "big"
             following = int.from_bytes(file.filehandle.read(file.tiff.offsetsize), order)
     except (tifffile.TiffFileError, ValueError, TypeError, AttributeError, KeyError) as error:
         reason = " ".join(str(error).split())
