@@ -1,7 +1,6 @@
 """Fixtures that several rooms share: real data, small networks, small images."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from helpers import SHARED, bands, disc_image
 
 from napari_segadv.scan import Grid, Scan, Storage
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
 torch.set_num_threads(2)
 
 

@@ -140,6 +140,11 @@ def _pull(
     with torch.enable_grad():
         leaf = pieces.take(x, chunk).detach().clone().requires_grad_()
         y = network(leaf)
+    if not y.requires_grad:
+        raise SegadvError(
+            "the network's output has no gradient (does it end in argmax or a threshold?); use it "
+            "before that step"
+        )
     (back,) = torch.autograd.grad(y, leaf, cotangent)
     return back
 
