@@ -3,21 +3,17 @@
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ...errors import SegadvError
 from ...measures import Overlap
-from ..axes import Affine
-from ..victim import Victim, as_tensor, ras_affine, slice_affine
+from ..victim import Victim
 from .cases import Case, ClassMap, counts
+from .patches import augmentation, batches, prepared
 from .recipe import Recipe
-
-# Places to choose patches from; all voxels of a class would fill the memory.
-SAMPLES_PER_CLASS = 20_000
 
 
 @dataclass(frozen=True)
@@ -89,8 +85,8 @@ def _steps(
     """Runs epochs; yields the mean loss of each."""
     from monai.losses import DiceCELoss
 
-    items = [item for case in cases for item in _items(case, classes, recipe)]
-    crop = _augmentation(recipe, len(classes.names))
+    items = [item for case in cases for item in prepared(case, classes, recipe)]
+    crop = augmentation(recipe, len(classes.names))
     loss_of = DiceCELoss(to_onehot_y=True, softmax=True, smooth_nr=1e-5, smooth_dr=1e-5)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=1e-4)
     each = max(1, math.ceil(len(items) * recipe.patches / recipe.batch))
@@ -102,7 +98,7 @@ def _steps(
         _put_channels_last(network, recipe.dims)
     for _ in range(recipe.epochs):
         total, done = 0.0, 0
-        for batch in _batches(items, crop, recipe):
+        for batch in batches(items, crop, recipe):
             optimiser.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
                 logits = network(batch[0])
@@ -122,118 +118,6 @@ def _put_channels_last(network: nn.Module, dims: int) -> None:
     for weights in network.parameters():
         if weights.ndim == dims + 2:
             weights.data = weights.data.contiguous(memory_format=order)
-
-
-def _items(case: Case, classes: ClassMap, recipe: Recipe) -> list[dict[str, Any]]:
-    """A case, or each of its slices that a 2-D network sees, preprocessed as the bundle will."""
-    from monai.data import MetaTensor
-    from monai.transforms import ClassesToIndicesd, Compose, SpatialPadd
-
-    image = as_tensor(case.scan, "cpu")[0]
-    labels = torch.from_numpy(classes(case.mask.array))[None].float()
-    pairs: list[tuple[Tensor, Tensor, Affine]] = [(image, labels, ras_affine(case.scan))]
-    if recipe.dims == 2 and case.scan.grid.ndim == 3:
-        affine = slice_affine(case.scan)
-        pairs = [(image[:, z], labels[:, z], affine) for z in range(image.shape[1])]
-    prepare = Compose(
-        [
-            *_monai_steps(recipe),
-            SpatialPadd(("image", "mask"), tuple(reversed(recipe.patch))),
-            ClassesToIndicesd(
-                "mask", num_classes=len(classes.names), max_samples_per_class=SAMPLES_PER_CLASS
-            ),
-        ]
-    )
-    found = []
-    for x, y, affine in pairs:
-        axes = (0, *range(x.ndim - 1, 0, -1))
-        turned = torch.from_numpy(affine[:, [*range(len(affine) - 2, -1, -1), -1]])
-        item = {
-            "image": MetaTensor(x.permute(axes).contiguous(), affine=turned),
-            "mask": MetaTensor(y.permute(axes).contiguous(), affine=turned),
-        }
-        found.append(prepare(item))
-    return found
-
-
-def _monai_steps(recipe: Recipe) -> list[Any]:
-    """The preprocessing with MONAI's own transforms, spatial ones on the mask as well."""
-    import monai.transforms
-
-    steps = []
-    for config in recipe.preprocessing():
-        arguments = {k: v for k, v in config.items() if k != "_target_"}
-        if "Intensity" not in config["_target_"]:
-            arguments["keys"] = ("image", "mask")
-        if "mode" in arguments:
-            arguments["mode"] = (arguments["mode"], "nearest")
-        if "anti_aliasing" in arguments:
-            arguments["anti_aliasing"] = (True, False)
-        steps.append(getattr(monai.transforms, config["_target_"])(**arguments))
-    return steps
-
-
-def _augmentation(recipe: Recipe, classes: int) -> Any:
-    """Random patches, about as many around each class, bent and changed in intensity."""
-    from monai.transforms import (
-        Compose,
-        RandAdjustContrastd,
-        RandAffined,
-        RandCropByLabelClassesd,
-        RandGaussianNoised,
-        RandGaussianSmoothd,
-        RandScaleIntensityd,
-        RandShiftIntensityd,
-    )
-
-    both, dims = ("image", "mask"), recipe.dims
-    compose = Compose(
-        [
-            RandCropByLabelClassesd(
-                both,
-                "mask",
-                spatial_size=tuple(reversed(recipe.patch)),
-                num_classes=classes,
-                num_samples=recipe.patches,
-                indices_key="mask_cls_indices",
-                warn=False,
-            ),
-            RandAffined(
-                both,
-                prob=0.5,
-                rotate_range=[0.15] * (1 if dims == 2 else 3),
-                scale_range=[0.15] * dims,
-                mode=("bilinear", "nearest"),
-                padding_mode="border",
-            ),
-            RandGaussianSmoothd("image", prob=0.15, sigma_x=(0.3, 1.0), sigma_y=(0.3, 1.0)),
-            RandGaussianNoised("image", prob=0.3, std=0.03),
-            RandScaleIntensityd("image", factors=0.15, prob=0.3),
-            RandShiftIntensityd("image", offsets=0.1, prob=0.3),
-            RandAdjustContrastd("image", prob=0.2, gamma=(0.7, 1.5)),
-        ]
-    )
-    compose.set_random_state(recipe.seed)
-    return compose
-
-
-def _batches(items: Sequence[dict[str, Any]], augment: Any, recipe: Recipe) -> Any:
-    """Batches (images, masks) of one epoch."""
-    waiting: list[dict[str, Any]] = []
-    for index in torch.randperm(len(items)).tolist():
-        waiting += augment(items[index])
-        while len(waiting) >= recipe.batch:
-            batch, waiting = waiting[: recipe.batch], waiting[recipe.batch :]
-            yield _stacked(batch)
-    if waiting:
-        yield _stacked(waiting)
-
-
-def _stacked(batch: Sequence[dict[str, Any]]) -> tuple[Tensor, Tensor]:
-    images, masks = (
-        torch.stack([item[key].as_tensor() for item in batch]) for key in ("image", "mask")
-    )
-    return images, masks
 
 
 def dice_table(victim: Victim, cases: Sequence[Case], classes: ClassMap) -> dict[str, float]:

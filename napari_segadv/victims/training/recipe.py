@@ -28,6 +28,7 @@ class Recipe:
         window: intensities let through; None: from the cases.
         resize: pixels that every image is resized to; None: left as it is.
         crop: cut 2-D images to what is brighter than the window's lower end before resizing.
+        bend: share of the patches that are turned and scaled at random.
         rate: largest learning rate.
         seed: of everything random.
         bfloat16: compute the network in bfloat16, which processors with AMX do faster.
@@ -46,6 +47,7 @@ class Recipe:
     window: tuple[float, float] | None = None
     resize: tuple[int, ...] | None = None
     crop: bool = False
+    bend: float = 0.5
     rate: float = 2e-3
     seed: int = 0
     bfloat16: bool = False
