@@ -78,7 +78,6 @@ def figures(result: dict) -> dict[str, str]:
         "budget": f"{result['budget']['epsilon']:g} HU",
         "steps": str(result["steps"]),
         "passes": f"{passes['forward']:g} forward, {passes['backward']:g} backward",
-        "time": f"{result['seconds']:.0f} s",
         "moved": f"{m['moved']:.4f}",
         "kept": f"{m['kept']:.4f}",
         "target IoU": f"{m['target_iou']:.4f}",
