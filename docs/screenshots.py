@@ -85,9 +85,10 @@ def abdomen(viewer: napari.Viewer) -> None:
     """A volume: the kidneys erased, seen in one slice."""
     panel = open_demo(viewer, "abdomen-ct", "kidneys", "erase")
     panel.budget.epsilon.value = 10
-    clean = panel.controller.viewer.layers["prediction (clean)"].data
+    clean = viewer.layers["prediction (clean)"].data
     area = (clean == panel.target_section.structure.value).sum((1, 2))
     viewer.dims.set_current_step(0, int(area.argmax()))
+    panel.form.editors["steps"].value = 10
     run(viewer, panel)
     save(viewer, "abdomen")
 

@@ -44,7 +44,7 @@ RECIPES = {
         crop=True,
     ),
 }
-CASES = {"abdomen-ct": 100, "chest-xray": 800, "fundus": 700}
+CASES = {"abdomen-ct": 100, "chest-xray": 800, "fundus": 450}
 
 
 def cases(name: str, first: int, count: int) -> list[Case]:

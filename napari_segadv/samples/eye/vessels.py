@@ -7,7 +7,7 @@ import numpy as np
 from .pose import Array, Eye, Line, Mask, Rng, turned
 
 Route = Callable[[complex], complex]  # where a vessel wants to go from a point
-THINNEST = 3.4  # width (pixels of 512) below which a vessel fades and is not labelled
+THINNEST = 3.0  # width (pixels of 512) below which a vessel fades and is not labelled
 
 # A vessel to be: where it starts, its heading, its width, and the way that it takes.
 Sprout = tuple[complex, complex, float, Route]
@@ -82,7 +82,7 @@ def grow(rng: Rng, eye: Eye, sprout: Sprout, taken: set[complex]) -> Grown:
         heading *= np.exp(1j * (bend + 0.05 * np.angle(route(z) / heading)))
         z += step * heading
         gone += step
-        width *= 0.9993 if width > THINNEST * u else 0.986
+        width *= 0.9993 if width > THINNEST * u else 0.975
         width *= 1 - 0.012 * np.exp(-((abs(z - eye.fovea) / eye.disc) ** 2))  # finest at the fovea
         ahead = z + 8 * u * heading
         raphe = ahead.real > 0.5 * eye.fovea and ahead.imag * z.imag < 0
@@ -126,9 +126,10 @@ def paint_tree(eye: Eye, tree: Tree, widest: float, origin: complex) -> tuple[Ar
     size = len(eye.z)
     pixel = eye.to_pixel(tree[0])
     wide = tree[1] / eye.unit
-    # Twigs fade quickly below the labelled width; vessels surface gradually inside the cup.
+    # Twigs are faint below the labelled width, so that where a vessel ends can be seen; vessels
+    # surface gradually inside the cup.
     strength = np.clip(tree[1] / widest, 0.2, 1) ** 0.4
-    strength *= np.where(wide < THINNEST, np.clip((wide - 0.9) / 2.4, 0, 1), 1)
+    strength *= np.where(wide < THINNEST, np.clip(wide / THINNEST - 0.6, 0, 1), 1)
     strength *= np.clip(np.abs(tree[0] - origin) / (0.12 * eye.disc), 0.1, 1)
     maps = np.zeros((3, size, size), np.float32)
     reach = np.ceil(tree[1] / 2 + 0.5).astype(int)
