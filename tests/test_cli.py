@@ -264,3 +264,44 @@ def test_a_bug_shows_no_traceback(run, monkeypatch):
     assert status == 1
     assert "ZeroDivisionError" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("out", ["new/folder/o.txt", "new/o.jpg", "xray.png"])
+def test_an_output_that_can_not_be_meant_is_refused_at_once(run, image, out):
+    before = image.read_bytes()
+    status, _, err = run("predict", image, "--victim", "demo:chest-xray", "--out", out)
+    assert status == 2
+    assert out in err
+    assert len(err.splitlines()) == 1
+    assert image.read_bytes() == before
+    assert not (image.parent / "new").exists()
+
+
+def test_a_result_with_the_input_inside_is_not_replaced(run, image, target, tmp_path):
+    (tmp_path / "out").mkdir()
+    inside = tmp_path / "out" / "adversarial.png"
+    inside.write_bytes(image.read_bytes())
+    arguments = ("--victim", "demo:chest-xray", "--target", target, "--out", "out", "--overwrite")
+    status, _, err = run("attack", inside, *arguments)
+    assert status == 2
+    assert "would be replaced" in err
+    assert inside.exists()
+
+
+def test_what_the_system_refuses_is_one_line(run, image, monkeypatch):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied", str(image))
+
+    monkeypatch.setattr(io, "read", refuse)
+    status, _, err = run("predict", image, "--victim", "demo:chest-xray", "--out", "o.png")
+    assert status == 2
+    assert err == f"segadv: {image}: Permission denied; name another\n"
+
+
+@pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])
+def test_a_seed_that_torch_can_not_take(run, image, seed):
+    arguments = ("--victim", "demo:chest-xray", "--untargeted", "--out", "out", "--seed", seed)
+    status, _, err = run("attack", image, *arguments)
+    assert status == 2
+    assert "--seed" in err
+    assert len(err.splitlines()) == 1
