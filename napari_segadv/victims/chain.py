@@ -1,5 +1,6 @@
 """A victim's preprocessing as a differentiable chain, checked step by step against MONAI's own."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -192,7 +193,10 @@ def _monai(step: Step, image: Any) -> Any:
     import monai.transforms
 
     try:
-        return getattr(monai.transforms, step.name)(**step.arguments)(image)
+        with warnings.catch_warnings():
+            # MONAI announces defaults that will change; its result is compared in any case.
+            warnings.simplefilter("ignore", FutureWarning)
+            return getattr(monai.transforms, step.name)(**step.arguments)(image)
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise SegadvError(

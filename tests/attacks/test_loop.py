@@ -217,7 +217,7 @@ def test_defaults_and_budgets(easy):
     [
         ({"steps": 0}, "steps=0: must be a whole number from 1"),
         ({"steps": 2.5}, "steps=2.5"),
-        ({"epsilon": -1.0}, "epsilon=-1.0: must be a number of 0 or more, or none"),
+        ({"epsilon": -1.0}, "epsilon=-1.0: must be a number from 0 to 1e.09, or none"),
         ({"epsilon": float("nan")}, "epsilon=nan"),
         ({"loss": "dice"}, "loss=dice: must be one of margin"),
         ({"goal": 1.5}, "goal=1.5: must be a number from 0 to 1, or none"),
