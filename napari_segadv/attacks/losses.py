@@ -28,7 +28,7 @@ class _Margins(torch.autograd.Function):
         index = labels.unsqueeze(1)
         own = logits.gather(1, index)
         # Put back bit for bit, so nothing that autograd has kept of the logits changes.
-        aside = logits.data.scatter_(1, index, -math.inf)
+        aside = logits.data.scatter_(1, index, torch.full_like(own, -math.inf))
         highest = aside.amax(1, keepdim=True)
         aside.scatter_(1, index, own)
         ctx.save_for_backward(logits, highest, index)
@@ -38,8 +38,8 @@ class _Margins(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         logits, highest, index = ctx.saved_tensors
         grad = grads[0].unsqueeze(1)
-        # 1 at the maximum and 0 below.
-        out = (logits - highest).scatter_(1, index, -1).sign_().add_(1).mul_(grad)
+        # 1 at the maximum and 0 below; at the label whatever, it is written over.
+        out = (logits - highest).sign_().add_(1).mul_(grad)
         return out.scatter_(1, index, -grad), None
 
 
