@@ -81,26 +81,7 @@ def noise(viewer: napari.Viewer) -> None:
     save(viewer, "noise")
 
 
-def abdomen(viewer: napari.Viewer) -> None:
-    """A volume: the kidneys erased, seen in one slice."""
-    panel = open_demo(viewer, "abdomen-ct", "kidneys", "erase")
-    panel.budget.epsilon.value = 10
-    clean = viewer.layers["prediction (clean)"].data
-    area = (clean == panel.target_section.structure.value).sum((1, 2))
-    viewer.dims.set_current_step(0, int(area.argmax()))
-    panel.form.editors["steps"].value = 10
-    run(viewer, panel)
-    save(viewer, "abdomen")
-
-
-def fundus(viewer: napari.Viewer) -> None:
-    """A colour image: a cup enlarged."""
-    panel = open_demo(viewer, "fundus", "cup", "resize")
-    run(viewer, panel)
-    save(viewer, "fundus")
-
-
-PICTURES = {"chest": chest, "noise": noise, "abdomen": abdomen, "fundus": fundus}
+PICTURES = {"chest": chest, "noise": noise}
 
 
 def main() -> None:
