@@ -19,7 +19,7 @@ class _Margins(torch.autograd.Function):
     """max over c != t of z_c, minus z_t. Where classes tie for the maximum, each gets the gradient.
 
     A step of an attack has to cost little beside the network's passes. A maximum without its
-    index takes a fifteenth of the time, so the backward pass finds again where it was; and the
+    index is far cheaper than one with it, so the backward pass finds again where it was; and the
     label's logit steps aside in place, which saves a copy of all logits.
     """
 

@@ -9,9 +9,11 @@ from .. import discovery
 from ..errors import SegadvError
 from .victim import Victim
 
+# What Python and torch raise over a description or weights that hold the wrong kind of thing;
+# RuntimeError is torch's for nearly everything, and RecursionError is one too.
 ODD_CONTENTS = (
     *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
-    *(RuntimeError, NotImplementedError, MemoryError),
+    *(RuntimeError, MemoryError),
 )
 
 

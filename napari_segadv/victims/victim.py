@@ -131,7 +131,7 @@ class Model:
         self.window = (float(low), float(high))
 
     def __call__(self, images: Tensor) -> Tensor:
-        # In memory order: whatever is computed on logits of another order takes thrice as long.
+        # In memory order: a loss on logits of another order reads them with strides, slowly.
         logits = self._logits(images).contiguous()
         if images.requires_grad and torch.is_grad_enabled() and not logits.requires_grad:
             raise SegadvError(
