@@ -1,7 +1,9 @@
 """What a PGD step costs over a bare forward and backward of the same frozen victim. Prints figures.
 
-Pairs of one bare pass and one step alternate in a single run, so that a busy machine slows both;
-the ratio is the median over the pairs. Run: python benchmarks/step_cost.py
+Two passes are the measure: through the network as its bundle builds it, and through the network as
+`load_victim` makes it quicker (`frozen`). Passes and steps alternate in a single run, so that a
+busy machine slows all alike; a ratio is the median over the rounds.
+Run: python benchmarks/step_cost.py
 """
 
 import argparse
@@ -14,8 +16,9 @@ import torch
 
 from napari_segadv import attacks, targets
 from napari_segadv.attacks.problem import Problem
-from napari_segadv.samples import DEMO_SEED, phantom
-from napari_segadv.victims import load_victim
+from napari_segadv.samples import DEMO_SEED, bundles, phantom
+from napari_segadv.victims import Model, load_victim
+from napari_segadv.victims.formats import bundle
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -26,7 +29,7 @@ def seconds(action: Callable[[], object]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
     options = parser.parse_args()
     torch.set_num_threads(2)
@@ -37,15 +40,17 @@ def main() -> None:
     target = torch.from_numpy(targets.heart(clean, label=1, size=0.6).array).long()[None]
     reference = torch.from_numpy(clean.array).long()[None]
     problem = Problem(model, model.image, target, reference)
+    plain = bundle.load(bundles()["chest-xray"], None).on(scan)
     found = {}
-    print(f"chest X-ray victim, {tuple(scan.array.shape)}, {options.pairs} pairs")
+    print(f"chest X-ray victim, {tuple(scan.array.shape)}, {options.rounds} rounds")
+    print("a step over a bare forward and backward: of the network as built, as loaded")
     for name, settings in {
         "default (adam, margin)": {},
         "sign, cross-entropy": {"step": "sign", "loss": "cross-entropy"},
         "sign, margin": {"step": "sign"},
     }.items():
-        found[name] = ratio(model, problem, settings, options.pairs)
-        print(f"{name:24} {found[name]:.3f} of a bare forward and backward")
+        found[name] = ratios([plain, model], problem, settings, options.rounds)
+        print(f"{name:24} {found[name][0]:.3f} {found[name][1]:.3f}")
     before = model.passes.forward
     run = attacks.PGD(steps=9, goal=None).run(problem)
     for _ in run:
@@ -55,24 +60,29 @@ def main() -> None:
         print(json.dumps(found))
 
 
-def ratio(model: object, problem: Problem, settings: dict[str, str], pairs: int) -> float:
-    """Median of step time over bare time."""
+def ratios(
+    models: list[Model], problem: Problem, settings: dict[str, str], rounds: int
+) -> list[float]:
+    """Median of a step's time over the time of a bare pass through each model."""
     cotangent = torch.randn_like(problem.model(problem.clean))
 
-    def bare() -> None:
+    def bare(model: Model) -> None:
         leaf = problem.clean.clone().requires_grad_()
-        torch.autograd.grad(problem.model(leaf), leaf, cotangent)
+        torch.autograd.grad(model(leaf), leaf, cotangent)
 
-    run = attacks.PGD(steps=pairs + 3, goal=None, **settings).run(problem)
+    run = attacks.PGD(steps=rounds + 3, goal=None, **settings).run(problem)
     for _ in range(2):
-        bare()
+        for model in models:
+            bare(model)
         next(run)
-    ratios = []
-    for _ in range(pairs):
-        alone = seconds(bare)
-        ratios.append(seconds(lambda: next(run)) / alone)
+    found: list[list[float]] = [[] for _ in models]
+    for _ in range(rounds):
+        alone = [seconds(lambda model=model: bare(model)) for model in models]
+        step = seconds(lambda: next(run))
+        for values, time_alone in zip(found, alone, strict=True):
+            values.append(step / time_alone)
     run.close()
-    return statistics.median(ratios)
+    return [statistics.median(values) for values in found]
 
 
 if __name__ == "__main__":

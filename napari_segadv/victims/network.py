@@ -119,6 +119,20 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         ) from None
 
 
+def frozen(network: nn.Module) -> nn.Module:
+    """The same network, for passes that never learn: bit for bit the same values and gradients.
+
+    The backward pass of a PReLU always computes the gradient of its slope too. Where the slope
+    is one number, a LeakyReLU with that number does the rest alone. Changes the network in place.
+    """
+    for name, module in network.named_children():
+        if type(module) is nn.PReLU and module.num_parameters == 1:
+            setattr(network, name, nn.LeakyReLU(float(module.weight)))
+        else:
+            frozen(module)
+    return network
+
+
 def one_line(error: BaseException) -> str:
     """An exception's message without its line breaks, shortened."""
     return " ".join(str(error).split())[:160]

@@ -1,12 +1,15 @@
 """What a victim file format declares, and how the one that fits a path is found."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from torch import nn
+
 from .. import discovery
 from ..errors import SegadvError
+from .network import frozen
 from .victim import Victim
 
 # What Python and torch raise over a description or weights that hold the wrong kind of thing;
@@ -43,7 +46,12 @@ def victim_formats() -> tuple[VictimFormat, ...]:
 def _understood(form: VictimFormat, path: Path, trust: str | None) -> Victim:
     """Loads; whatever a file's odd contents make Python stumble over becomes one line."""
     try:
-        return form.load(path, trust)
+        victim = form.load(path, trust)
+        network = victim.network
+        # Code that somebody wrote may look into its modules; MONAI's classes don't.
+        if victim.trust == "data" and isinstance(network, nn.Module):
+            return replace(victim, network=frozen(network))
+        return victim
     except SegadvError as error:
         if str(path) in str(error):
             raise
