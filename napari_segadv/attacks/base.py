@@ -1,5 +1,6 @@
 """What an attack declares: a frozen dataclass of parameters and a rule that runs on a Problem."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -10,7 +11,7 @@ from ..budgets import default_budget
 from ..parameters import IMAGE_UNITS, Param, check
 from .balls import Ball
 from .loop import Plan, optimise
-from .losses import LOSSES
+from .losses import Loss
 from .problem import Problem, Run
 from .rules import RULES, Rule
 
@@ -27,12 +28,14 @@ class Attack(ABC):
         title: what the viewer calls it.
         source: the paper.
         tasks: of "segmentation", "classification", "detection".
+        unbounded: True where the paper sets no budget; then "none" means that there is none.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]
     tasks: ClassVar[tuple[str, ...]] = ("segmentation",)
+    unbounded: ClassVar[bool] = False
 
     epsilon: Annotated[
         float | None,
@@ -52,10 +55,14 @@ class Attack(ABC):
         check(self)
 
     def budget(self, problem: Problem) -> float:
-        """Epsilon in the image's units."""
+        """Epsilon in the image's units; without a budget the largest that the bounds allow."""
         if self.epsilon is not None:
             return self.epsilon
-        return default_budget(self.norm, problem.window, problem.clean[0].numel())
+        pixels = problem.clean[0].numel()
+        if self.unbounded:
+            width = problem.high - problem.low
+            return width if self.norm == "linf" else width * math.sqrt(pixels)
+        return default_budget(self.norm, problem.window, pixels)
 
     def ball(self, problem: Problem) -> Ball:
         """The set that the perturbations of a problem must stay in."""
@@ -74,12 +81,9 @@ class Attack(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class GradientAttack(Attack):
-    """An attack that descends a loss by steps inside a ball, with additive noise."""
+    """An attack that descends its objective by steps inside a ball, with additive noise."""
 
     steps: Annotated[int, Param("Gradient steps at most", low=1, high=100_000)] = 40
-    loss: Annotated[
-        Literal["margin", "cross-entropy", "soft-iou", "js"], Param("What is made small")
-    ] = "margin"
     step: Annotated[
         Literal["adam", "apgd", "sign", "momentum"],
         Param("Step rule: Adam is the quickest, APGD the best over 100 steps or more"),
@@ -103,10 +107,6 @@ class GradientAttack(Attack):
             high=1.0,
         ),
     ] = 0.99
-    kappa: Annotated[
-        float,
-        Param("Margin in logits that the margin loss asks for", low=0.0, high=1e6, advanced=True),
-    ] = 1.0
     random_start: Annotated[
         bool, Param("Start at a random point of the budget, not at the image", advanced=True)
     ] = False
@@ -126,15 +126,18 @@ class GradientAttack(Attack):
         plan = Plan.additive(
             ball,
             steps=self.steps,
-            loss=LOSSES[self.loss],
+            loss=self.objective(),
             rule=lambda: self.make_rule(ball),
             goal=self.goal,
-            kappa=self.kappa,
             first_random=self.random_start,
             restarts=self.restarts,
             generator=generator,
         )
         return optimise(problem, plan)
+
+    @abstractmethod
+    def objective(self) -> Loss:
+        """What is made small; a fresh one for each run, so it may keep count."""
 
     def make_rule(self, ball: Ball) -> Rule:
         """A fresh step rule for one start in a ball."""

@@ -1,4 +1,4 @@
-"""The one loop that every gradient attack runs in: best so far, early stop, restarts, counting."""
+"""The one loop that every iterative attack runs in: best so far, early stop, restarts, counting."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from ..tensors import per_item
 from .balls import Ball
 from .losses import Loss, Outputs
 from .problem import Outcome, Problem, Progress, Run
-from .rules import Rule
+from .rules import Rule, Seen
 
 # Reading a flag from a GPU waits for everything queued on it, so it is done seldom there.
 STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 10}
@@ -18,10 +18,10 @@ STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 10}
 
 @dataclass
 class Best:
-    """The best variable of each item so far, ranked by min(moved, kept), then by the loss."""
+    """The best variable of each item so far, ranked by min(moved, kept), then by a tie-breaker."""
 
     score: Tensor
-    loss: Tensor
+    tie: Tensor
     moved: Tensor
     kept: Tensor
     variable: Tensor
@@ -32,13 +32,21 @@ class Best:
         zero = variable.new_zeros(len(variable))
         return cls(zero - 1, zero, zero, zero, variable, zero.bool())
 
-    def update(self, variable: Tensor, losses: Tensor, moved: Tensor, kept: Tensor) -> None:
-        """Takes over the items that are better now. An item that is done changes no more."""
-        score = torch.minimum(moved, kept)
-        level = (score == self.score) & (losses < self.loss)
+    def update(
+        self, variable: Tensor, score: Tensor, tie: Tensor, moved: Tensor, kept: Tensor
+    ) -> None:
+        """Takes over the items that are better now. An item that is done changes no more.
+
+        Args:
+            variable: of this pass.
+            score: (N,), larger is better.
+            tie: (N,), smaller is better where the scores are alike.
+            moved, kept: (N,), of this pass.
+        """
+        level = (score == self.score) & (tie < self.tie)
         better = ((score > self.score) | level) & ~self.done
         self.score = torch.where(better, score, self.score)
-        self.loss = torch.where(better, losses, self.loss)
+        self.tie = torch.where(better, tie, self.tie)
         self.moved = torch.where(better, moved, self.moved)
         self.kept = torch.where(better, kept, self.kept)
         self.variable = torch.where(per_item(better, variable), variable, self.variable)
@@ -54,15 +62,19 @@ class Plan:
     """The choices that make an attack out of the loop.
 
     Attributes:
-        steps: gradient steps at most, in each start.
+        steps: steps at most, in each start.
         loss: what to make small.
         rule: makes the step rule of one start.
-        start: the variable that start k begins at.
-        apply: turns the variable into images.
+        start: the variable that start k begins at: noise, fields, a latent code (N, ...).
+        apply: turns the variable into images (N, C, *S); with two views into (2N, C, *S), first
+            all images, then all of the second view.
         restrict: takes the gradient of the variable to what may change.
         goal: success at which an item is done; None: never.
-        kappa: margin that the margin loss asks for.
         restarts: starts, of which the later ones go on with the items that are not done.
+        penalty: of the variable (N,), added to the loss; None: none.
+        size: of the variable (N,). If given, the run goes on beyond the goal, and the smallest
+            variable that reaches it is the best.
+        blind: True for an attack by scores, which needs no gradient.
     """
 
     steps: int
@@ -72,8 +84,10 @@ class Plan:
     apply: Callable[[Tensor], Tensor]
     restrict: Callable[[Tensor], Tensor]
     goal: float | None = None
-    kappa: float = 1.0
     restarts: int = 1
+    penalty: Callable[[Tensor], Tensor] | None = None
+    size: Callable[[Tensor], Tensor] | None = None
+    blind: bool = False
 
     @classmethod
     def additive(
@@ -84,10 +98,11 @@ class Plan:
         loss: Loss,
         rule: Callable[[], Rule],
         goal: float | None = None,
-        kappa: float = 1.0,
         restarts: int = 1,
         first_random: bool = False,
         generator: torch.Generator | None = None,
+        penalty: Callable[[Tensor], Tensor] | None = None,
+        size: Callable[[Tensor], Tensor] | None = None,
     ) -> "Plan":
         """A plan whose variable is noise in a ball.
 
@@ -109,9 +124,24 @@ class Plan:
             apply=lambda noise: clean + noise,
             restrict=ball.restrict,
             goal=goal,
-            kappa=kappa,
             restarts=restarts,
+            penalty=penalty,
+            size=size,
         )
+
+    def outputs(self, problem: Problem, variable: Tensor, step: int) -> Outputs:
+        """One forward pass at a variable."""
+        logits = problem.model(self.apply(variable))
+        n = len(variable)
+        others = logits[n:] if len(logits) > n else None
+        return Outputs(logits[:n], problem, step / self.steps, others)
+
+    def rank(self, variable: Tensor, scores: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
+        """Score and tie-breaker of each item, see `Best.update`."""
+        if self.size is None or self.goal is None:
+            return scores, losses
+        tie = torch.where(scores >= self.goal, self.size(variable), losses)
+        return scores.clamp_max(self.goal), tie
 
 
 @dataclass
@@ -131,38 +161,45 @@ class _Curve:
 def optimise(problem: Problem, plan: Plan) -> Run:
     """Runs a plan on a batch; yields Progress after each step and returns the Outcome.
 
-    Steps + 1 forward passes and as many backward passes as steps; closing the generator stops
-    it before the next pass. Between checks this loop copies nothing from the device.
+    Steps + 1 forward passes and as many backward passes as steps (none if blind); closing the
+    generator stops it before the next pass. Between checks this loop copies nothing from the
+    device.
     """
     first = plan.start(0)
     best = Best.of(first)
     curve = _Curve()
     taken = 0
     every = STEPS_BETWEEN_CHECKS.get(problem.clean.device.type, 10)
+    stops_at = plan.goal if plan.size is None else None
     for restart in range(plan.restarts):
         variable = plan.start(restart) if restart else first
         rule = plan.rule()
         for step in range(plan.steps + 1):
-            leaf = variable.detach().requires_grad_()
-            outputs = Outputs(problem.model(plan.apply(leaf)), problem, plan.kappa)
+            leaf = variable.detach().requires_grad_(not plan.blind)
+            outputs = plan.outputs(problem, leaf, step)
             losses = plan.loss(outputs)
+            if plan.penalty is not None:
+                losses = losses + plan.penalty(leaf)
             with torch.no_grad():
-                best.update(variable, losses.detach(), *outputs.shares())
-                best.finish(plan.goal)
-                curve.add(losses.detach(), best.score)
+                moved, kept = outputs.shares()
+                seen = Seen(step, losses.detach(), torch.minimum(moved, kept))
+                best.update(variable, *plan.rank(variable, seen.scores, seen.losses), moved, kept)
+                best.finish(stops_at)
+                curve.add(seen.losses, best.score)
             checked = step % every == 0 or step == plan.steps
             if step == plan.steps or (checked and bool(best.done.all())):
                 break
-            (gradient,) = torch.autograd.grad(losses.sum(), leaf)
+            gradient = leaf.new_empty(0)
+            if not plan.blind:
+                (gradient,) = torch.autograd.grad(losses.sum(), leaf)
             # The graph holds a pass's activations: let go of it before the rule needs memory.
-            losses = losses.detach()
-            del outputs, leaf
+            del outputs, leaf, losses
             with torch.no_grad():
-                variable = rule(variable, plan.restrict(gradient), losses, step)
+                variable = rule(variable, gradient if plan.blind else plan.restrict(gradient), seen)
             taken += 1
-            yield Progress(taken, plan.steps * plan.restarts, losses, best.score)
+            yield Progress(taken, plan.steps * plan.restarts, seen.losses, best.score)
         if bool(best.done.all()):
             break
     with torch.no_grad():
-        adversarial = plan.apply(best.variable)
+        adversarial = plan.apply(best.variable)[: len(problem)]
     return Outcome(adversarial, best.moved, best.kept, taken, curve.values())

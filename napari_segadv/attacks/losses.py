@@ -45,11 +45,19 @@ class _Margins(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class Outputs:
-    """The logits of one forward pass (N, K, *S) beside the problem that they answer."""
+    """The logits of one forward pass (N, K, *S) beside the problem that they answer.
+
+    Attributes:
+        logits: of the images.
+        problem: what is asked of them.
+        share: how much of the run is over, from 0 to 1.
+        others: logits (N, K, *S) of a second view of each image, where the attack makes one.
+    """
 
     logits: Tensor
     problem: Problem
-    kappa: float = 1.0
+    share: float = 0.0
+    others: Tensor | None = None
 
     @cached_property
     def margins(self) -> Tensor:
@@ -77,21 +85,21 @@ class Outputs:
         return found[0], found[1]
 
 
-def _signed(value: Tensor, outputs: Outputs) -> Tensor:
+def signed(value: Tensor, outputs: Outputs) -> Tensor:
     """A distance to the labels, turned round where the attack is to get away from them."""
     return value if outputs.problem.targeted else -value
 
 
-def margin(outputs: Outputs) -> Tensor:
+def margin(outputs: Outputs, kappa: float = 1.0) -> Tensor:
     """Mean of ReLU(max over c != t of z_c - z_t + kappa) (Carlini & Wagner 2017, eq. 6)."""
     margins = outputs.margins if outputs.problem.targeted else -outputs.margins
-    return outputs.mean(torch.relu(margins + outputs.kappa))
+    return outputs.mean(torch.relu(margins + kappa))
 
 
 def cross_entropy(outputs: Outputs) -> Tensor:
     """Mean cross-entropy to the labels."""
     pixels = F.cross_entropy(outputs.logits, outputs.problem.labels, reduction="none")
-    return _signed(outputs.mean(pixels), outputs)
+    return signed(outputs.mean(pixels), outputs)
 
 
 def soft_iou(outputs: Outputs) -> Tensor:
@@ -110,7 +118,7 @@ def soft_iou(outputs: Outputs) -> Tensor:
         found, target = found * care, target * care
     loss = DiceLoss(jaccard=True, include_background=problem.erases, reduction="none")
     values = loss(found, target)
-    return _signed(values.flatten(1).mean(1), outputs)
+    return signed(values.flatten(1).mean(1), outputs)
 
 
 def jensen_shannon(outputs: Outputs) -> Tensor:
@@ -123,7 +131,7 @@ def jensen_shannon(outputs: Outputs) -> Tensor:
     p = log_p.exp()
     log_half = torch.log1p(p) - math.log(2.0)
     pixels = 0.5 * (-log_half + p * (log_p - log_half) + (1 - p) * math.log(2.0))
-    return _signed(outputs.mean(pixels), outputs)
+    return signed(outputs.mean(pixels), outputs)
 
 
 LOSSES: dict[str, Loss] = {

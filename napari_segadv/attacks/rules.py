@@ -1,6 +1,7 @@
 """Step rules: how a perturbation moves along the gradient."""
 
 import math
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -10,15 +11,30 @@ from ..tensors import per_item
 from .balls import Ball
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the pass at a perturbation has shown of each item.
+
+    Attributes:
+        step: number of the step from 0.
+        losses: (N,).
+        scores: (N,), the smaller of `moved` and `kept` at this perturbation.
+    """
+
+    step: int
+    losses: Tensor
+    scores: Tensor
+
+
 class Rule(Protocol):
     """Moves a perturbation; holds the state of one run.
 
     Called with the perturbation (N, C, *S) inside the ball, the gradient of the loss there
-    (already restricted to the region), the losses (N,) and the number of the step from 0; it
+    (already restricted to the region; empty for an attack by scores) and what was seen there; it
     returns the next perturbation inside the ball.
     """
 
-    def __call__(self, d: Tensor, gradient: Tensor, losses: Tensor, step: int, /) -> Tensor: ...
+    def __call__(self, d: Tensor, gradient: Tensor, seen: Seen, /) -> Tensor: ...
 
 
 class Sign:
@@ -28,7 +44,7 @@ class Sign:
         self.ball = ball
         self.size = ball.radius / 20 if size is None else size
 
-    def __call__(self, d: Tensor, gradient: Tensor, losses: Tensor, step: int) -> Tensor:
+    def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
         return self.ball.project(d - per_item(self.size, d) * self.ball.steepest(gradient))
 
 
@@ -41,11 +57,11 @@ class Momentum(Sign):
         super().__init__(ball, steps, size)
         self.m: Tensor | None = None
 
-    def __call__(self, d: Tensor, gradient: Tensor, losses: Tensor, step: int) -> Tensor:
+    def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
         mean = gradient.abs().flatten(1).mean(1).clamp_min(1e-38)
         unit = gradient / per_item(mean, gradient)
         self.m = unit if self.m is None else self.mu * self.m + unit
-        return super().__call__(d, self.m, losses, step)
+        return super().__call__(d, self.m, seen)
 
 
 class Adam:
@@ -67,7 +83,7 @@ class Adam:
         self.v = torch.empty(0)
         self.scale = torch.empty(0)
 
-    def __call__(self, d: Tensor, gradient: Tensor, losses: Tensor, step: int) -> Tensor:
+    def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
         if self.m is None:
             self.scale = per_item(1 / typical_size(gradient), gradient)
             self.m, self.v = torch.zeros_like(gradient), torch.zeros_like(gradient)
@@ -75,13 +91,13 @@ class Adam:
         self.m.lerp_(g, 1 - self.beta1)
         self.v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
         # m^ / (sqrt v^ + damping), with the corrections of both averages taken together.
-        first = 1 - self.beta1 ** (step + 1)
-        second = first / math.sqrt(1 - self.beta2 ** (step + 1))
+        first = 1 - self.beta1 ** (seen.step + 1)
+        second = first / math.sqrt(1 - self.beta2 ** (seen.step + 1))
         size = self.v.sqrt().mul_(second).add_(first * self.damping)
         direction = torch.div(self.m, size, out=size)
         if self.ball.norm == "l2":
             direction = self.ball.steepest(direction)
-        share = (1 + math.cos(math.pi * step / self.steps)) / 2
+        share = (1 + math.cos(math.pi * seen.step / self.steps)) / 2
         return self.ball.project(d - direction * per_item(share * self.size, d))
 
 
@@ -112,7 +128,8 @@ class APGD:
         self.halved = torch.empty(0)
         self.losses_then = torch.empty(0)
 
-    def __call__(self, d: Tensor, gradient: Tensor, losses: Tensor, step: int) -> Tensor:
+    def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
+        losses = seen.losses
         if self.before is None:
             self.best_losses = self.losses_then = self.previous = losses
             self.best, self.best_gradient = d, gradient
@@ -127,8 +144,8 @@ class APGD:
         self.best = torch.where(per_item(improved, d), d, self.best)
         self.best_gradient = torch.where(per_item(improved, d), gradient, self.best_gradient)
         before = self.before
-        if step in self.checkpoints:
-            few = self.better < 0.75 * (step - self.last_checkpoint)
+        if seen.step in self.checkpoints:
+            few = self.better < 0.75 * (seen.step - self.last_checkpoint)
             stuck = ~self.halved & (self.best_losses >= self.losses_then)
             halve = few | stuck
             self.eta = torch.where(halve, self.eta / 2, self.eta)
@@ -138,7 +155,7 @@ class APGD:
             gradient = torch.where(back, self.best_gradient, gradient)
             self.halved, self.losses_then = halve, self.best_losses
             self.better = torch.zeros_like(self.better)
-            self.last_checkpoint = step
+            self.last_checkpoint = seen.step
         self.before = d
         return self._move(d, before, gradient, momentum=0.25)
 

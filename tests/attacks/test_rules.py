@@ -8,7 +8,7 @@ import torch
 
 from napari_segadv.attacks.balls import Ball
 from napari_segadv.attacks.problem import Problem
-from napari_segadv.attacks.rules import RULES, checkpoints
+from napari_segadv.attacks.rules import RULES, Seen, checkpoints
 
 STEPS, EPSILON = 30, 0.5
 
@@ -26,6 +26,10 @@ def quadratic(d):
     return (slopes * (d - centre) ** 2).flatten(1).sum(1), 2 * slopes * (d - centre)
 
 
+def seen(losses, step):
+    return Seen(step, losses, torch.zeros_like(losses))
+
+
 def run(name, norm="linf"):
     ball = Ball(problem(), norm, torch.full((2,), EPSILON, dtype=torch.float64))
     rule = RULES[name](ball, STEPS, None)
@@ -33,7 +37,7 @@ def run(name, norm="linf"):
     path = [d]
     for step in range(STEPS):
         losses, gradient = quadratic(d)
-        d = rule(d, gradient, losses, step)
+        d = rule(d, gradient, seen(losses, step))
         path.append(d)
     return path
 
@@ -129,7 +133,7 @@ def test_the_size_of_the_gradient_does_not_matter(name, norm, scale):
         d = torch.zeros(1, 1, 4, 5)
         for step in range(8):
             losses, gradient = quadratic(d.double())
-            d = rule(d, (factor * gradient).float(), losses.float(), step)
+            d = rule(d, (factor * gradient).float(), seen(losses.float(), step))
         results.append(d)
     torch.testing.assert_close(results[0], results[1], rtol=1e-3, atol=1e-4)
 
@@ -139,6 +143,6 @@ def test_where_the_gradient_is_zero_nothing_moves():
         for norm in ("linf", "l2"):
             ball = Ball(problem(1), norm, torch.ones(1, dtype=torch.float64))
             zero = torch.zeros(1, 1, 4, 5, dtype=torch.float64)
-            d = RULES[name](ball, 10, None)(zero, zero, zero.flatten(1).sum(1), 0)
+            d = RULES[name](ball, 10, None)(zero, zero, seen(zero.flatten(1).sum(1), 0))
             assert (d == 0).all()
             assert d.isfinite().all()

@@ -1,12 +1,13 @@
 """FGSM and PGD: gradient steps inside a ball, targeted or not."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 from ...parameters import Param
 from ..base import Attack, GradientAttack
 from ..loop import Plan, optimise
-from ..losses import LOSSES
+from ..losses import LOSSES, Loss, margin
 from ..problem import Problem, Run
 from ..rules import Sign
 
@@ -22,6 +23,17 @@ class PGD(GradientAttack):
     name: ClassVar[str] = "pgd"
     title: ClassVar[str] = "PGD"
     source: ClassVar[str] = "Madry 2018, arXiv 1706.06083; Bortsova 2021"
+
+    loss: Annotated[
+        Literal["margin", "cross-entropy", "soft-iou", "js"], Param("What is made small")
+    ] = "margin"
+    kappa: Annotated[
+        float,
+        Param("Margin in logits that the margin loss asks for", low=0.0, high=1e6, advanced=True),
+    ] = 1.0
+
+    def objective(self) -> Loss:
+        return partial(margin, kappa=self.kappa) if self.loss == "margin" else LOSSES[self.loss]
 
 
 @dataclass(frozen=True, kw_only=True)
