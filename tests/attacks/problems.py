@@ -1,0 +1,146 @@
+"""Small problems of every task that attacks are held against, and what runs an attack on them."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from napari_segadv.attacks.problem import Problem
+from napari_segadv.victims.heads import Head
+
+SHAPES = {2: (12, 14), 3: (6, 8, 7)}
+
+
+class Model:
+    """A curved victim of any task, computed in double precision, that counts its passes.
+
+    A batch gives the bits of its items: no convolution in float32 that depends on its size.
+    """
+
+    def __init__(self, images, *, task="segmentation", classes=3, seed=0):
+        """Its logits are centred on the images given, so no class rules.
+
+        Args:
+            images: (N, C, *S).
+            task: as of an attack.
+            classes: 1 for a network that ends in one sigmoid channel.
+            seed: of the weights.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        self.dims, self.task, self.classes = images.ndim - 2, task, classes
+        draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
+        self.first = draw(6, images.shape[1], *[3] * self.dims) * 3.0 ** -(self.dims / 2)
+        self.second = draw(classes, 6, *[1] * self.dims)
+        self.bias = torch.zeros(classes, dtype=torch.float64)
+        self.forwards = self.backwards = 0
+        z = self.scores(images.double())
+        self.bias = -z.transpose(0, 1).flatten(1).mean(1)
+
+    def scores(self, images):
+        convolve = {2: F.conv2d, 3: F.conv3d}[self.dims]
+        x = F.pad((images - 128) / 40, [1, 1] * self.dims, mode="replicate")
+        z = convolve(torch.tanh(convolve(x, self.first)), self.second, self.bias)
+        if self.task == "classification":
+            return 4 * z.flatten(2).mean(2, keepdim=True)
+        if self.task == "detection":
+            pool = {2: F.avg_pool2d, 3: F.avg_pool3d}[self.dims]
+            return 3 * pool(z, 2).flatten(2)
+        return z
+
+    def __call__(self, images):
+        self.forwards += 1
+        z = self.scores(images.double())
+        if self.classes == 1:
+            z = Head("sigmoid").logits(z.sigmoid())
+        if z.requires_grad:
+            z.register_hook(self._count)
+        return z.to(images.dtype)
+
+    def _count(self, _):
+        self.backwards += 1
+
+
+def images_of(n=1, dims=2, channels=1, dtype=torch.float32):
+    """Waves with noise, (N, C, *S), between 0 and 255."""
+    rng = np.random.default_rng(0)
+    grid = np.meshgrid(*[np.linspace(0, 5, size) for size in SHAPES[dims]], indexing="ij")
+    made = []
+    for item in range(n):
+        wave = np.sin(sum(axis * (1 + 0.3 * item) for axis in grid))
+        noise = rng.standard_normal((channels, *SHAPES[dims]))
+        made.append(np.clip(128 + (50 - 10 * item) * wave + 15 * noise, 0, 255))
+    return torch.from_numpy(np.stack(made)).to(dtype)
+
+
+def problem_of(
+    *,
+    task="segmentation",
+    classes=3,
+    n=1,
+    dims=2,
+    channels=1,
+    targeted=True,
+    dtype=torch.float32,
+    **more,
+):
+    """Towards the next class in a part of the image, or away from the clean prediction.
+
+    The further an item is back in the batch, the more of it has to change.
+    """
+    clean = images_of(n, dims, channels, dtype)
+    model = Model(clean, task=task, classes=classes)
+    with torch.no_grad():
+        reference = model(clean).max(1).indices
+    model.forwards = 0
+    labels = reference.clone()
+    if targeted:
+        for item, part in enumerate(labels):
+            change = part[: max(1, len(part) * (item + 1) // (2 * n))]
+            change.copy_((change + 1) % max(classes, 2))
+    return Problem(model, clean, labels, reference, targeted=targeted, **more)
+
+
+def item_of(problem, item):
+    """A problem of one item of a batch, on the same model."""
+    part = slice(item, item + 1)
+    cut = lambda tensor: None if tensor is None else tensor[part]
+    return Problem(
+        problem.model,
+        problem.clean[part],
+        problem.labels[part],
+        problem.reference[part],
+        targeted=problem.targeted,
+        low=problem.low,
+        high=problem.high,
+        window=problem.window,
+        region=cut(problem.region),
+        care=cut(problem.care),
+    )
+
+
+def finish(attack, problem, seed=0):
+    """The outcome of a run, and all that it yielded."""
+    states, generator = [], attack.run(problem, seed)
+    while True:
+        try:
+            states.append(next(generator))
+        except StopIteration as stop:
+            return stop.value, states
+
+
+def path_of(attack, problem, seed=0):
+    """The images (N, C, *S) that the victim was shown, in order."""
+    seen, model = [], problem.model
+
+    def spy(images):
+        seen.append(images.detach().clone())
+        return model(images)
+
+    finish(attack, swap_model(problem, spy), seed)
+    return seen
+
+
+def swap_model(problem, model):
+    """The same problem, put to another model."""
+    return replace(problem, model=model)
