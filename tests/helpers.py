@@ -109,6 +109,14 @@ def write_series(
     return files
 
 
+def small_network() -> torch.nn.Module:
+    """A UNet of `ARGUMENTS`, with the same weights every time."""
+    from monai.networks.nets import UNet
+
+    torch.manual_seed(0)
+    return UNet(**ARGUMENTS).eval()
+
+
 def describe(path: Path, **more) -> None:
     path.with_suffix(".json").write_text(json.dumps({**DESCRIPTION, **more}))
 
@@ -119,6 +127,67 @@ def save_torchscript(network, folder, name="net.ts"):
         torch.jit.save(torch.jit.script(network), folder / name)
     describe(folder / name)
     return folder / name
+
+
+def save_torchscript_as_pt(network, folder):
+    return save_torchscript(network, folder, "net.pt")
+
+
+def save_exported(network, folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(network, (torch.zeros(1, 1, 48, 64),))
+        torch.export.save(program, folder / "net.pt2")
+    describe(folder / "net.pt2")
+    return folder / "net.pt2"
+
+
+# Loading what these write can run code, so it is asked for first.
+SAVE_AS_CODE = (save_torchscript, save_torchscript_as_pt, save_exported)
+
+
+def save_bundle(network, folder, config, metadata=None):
+    """A MONAI bundle of weights and a configuration, with metadata only where it is given."""
+    root = folder / "bundle"
+    (root / "configs").mkdir(parents=True)
+    (root / "models").mkdir()
+    (root / "configs" / "inference.json").write_text(json.dumps(config))
+    if metadata is not None:
+        (root / "configs" / "metadata.json").write_text(json.dumps(metadata))
+    torch.save(network.state_dict(), root / "models" / "model.pt")
+    return root
+
+
+def bundle(network, folder, preprocessing=None, definition=None, **more):
+    """A MONAI bundle of all the usual parts; `more` are further ones, or others in their place."""
+    window = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": "@low", "a_max": 255}
+    config = {
+        "imports": ["$import glob"],
+        "device": "$torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')",
+        "low": 0,
+        "network_def": definition or {"_target_": "UNet", **ARGUMENTS},
+        "network": "$@network_def.to(@device)",
+        "preprocessing": {
+            "_target_": "Compose",
+            "transforms": preprocessing
+            or [
+                {"_target_": "LoadImaged", "keys": "image"},
+                {"_target_": "EnsureChannelFirstd", "keys": "image"},
+                {**window, "b_min": 0.0, "b_max": 1.0, "clip": True},
+            ],
+        },
+        "inferer": {"_target_": "SimpleInferer"},
+        **more,
+    }
+    channels = {str(n): name for n, name in enumerate(DESCRIPTION["classes"])}
+    metadata = {
+        "name": "small",
+        "network_data_format": {
+            "inputs": {"image": {"num_channels": 1, "spatial_shape": [48, 64]}},
+            "outputs": {"pred": {"channel_def": channels}},
+        },
+    }
+    return save_bundle(network, folder, config, metadata)
 
 
 def volume_victim(dims):

@@ -1,24 +1,42 @@
-"""What an agreement covers: all that would run, and nothing runs or is fetched without it."""
+"""Consent: it covers all that would run, nothing runs without it; odd contents are refused."""
 
-import json
 import sys
+from pathlib import Path
 
 import pytest
 import torch
-from helpers import ARGUMENTS, describe
-from monai.networks.nets import UNet
+from helpers import ARGUMENTS, SAVE_AS_CODE, bundle, describe, save_bundle, small_network
 
 from napari_segadv.errors import NeedsTrust, SegadvError
 from napari_segadv.scan import Scan
 from napari_segadv.victims import load_victim
-from napari_segadv.victims.trust import network_runs
+from napari_segadv.victims.trust import network_runs, remember, sha256_of
 
 
 @pytest.fixture
-def weights(tmp_path):
+def network():
+    return small_network()
+
+
+@pytest.fixture
+def weights(network, tmp_path):
     path = tmp_path / "net.pt"
-    torch.save(UNet(**ARGUMENTS).state_dict(), path)
+    torch.save(network.state_dict(), path)
     return path
+
+
+@pytest.mark.parametrize("save", SAVE_AS_CODE)
+def test_code_is_asked_for_first(save, network, tmp_path):
+    path = save(network, tmp_path)
+    with pytest.raises(NeedsTrust) as question:
+        load_victim(path)
+    assert question.value.sha256 == sha256_of(path)
+    assert str(path) in str(question.value)
+    with pytest.raises(NeedsTrust):
+        load_victim(path, trust="0" * 64)
+    assert load_victim(path, trust=question.value.sha256).trust == "code"
+    remember(question.value.sha256, path)
+    load_victim(path)
 
 
 @pytest.mark.parametrize(
@@ -28,9 +46,18 @@ def test_a_class_from_elsewhere_is_asked_about(target):
     assert list(network_runs(target, {}))
 
 
-@pytest.mark.parametrize("target", ["UNet", "monai.networks.nets.UNet"])
-def test_monais_own_networks_are_not(target):
-    assert not list(network_runs(target, {"spatial_dims": 2}))
+@pytest.mark.parametrize(
+    "target", ["UNet", "monai.networks.nets.UNet", "monai.networks.nets.unet.UNet"]
+)
+def test_monais_own_networks_are_not(target, weights):
+    describe(weights, network=target, arguments=ARGUMENTS)
+    assert load_victim(weights).trust == "data"
+
+
+def test_a_network_that_fetches_weights_is_asked_for(weights):
+    describe(weights, network="DenseNet121", arguments={"spatial_dims": 2, "pretrained": True})
+    with pytest.raises(NeedsTrust, match="fetches weights"):
+        load_victim(weights)
 
 
 def test_a_class_that_fetches_weights_by_default_is_asked_about():
@@ -48,19 +75,62 @@ def test_another_class_in_the_json_needs_another_agreement(weights, tmp_path, mo
     agreed = asked.value.sha256
     assert load_victim(weights, agreed).trust == "code"
     describe(weights, network="os.system", arguments={})
-    with pytest.raises(NeedsTrust) as again:
+    with pytest.raises(NeedsTrust, match=r"_target_ os\.system") as again:
         load_victim(weights, agreed)
     assert again.value.sha256 != agreed
 
 
-def test_a_compiled_script_planted_later_needs_another_agreement(tmp_path):
-    root = tmp_path / "bundle"
-    (root / "configs").mkdir(parents=True)
-    (root / "models").mkdir()
-    torch.save(UNet(**ARGUMENTS).state_dict(), root / "models" / "model.pt")
+def witness(tmp_path) -> tuple[str, Path]:
+    """An expression that leaves a trace when it is evaluated."""
+    trace = tmp_path / "it-ran"
+    return f"$__import__('pathlib').Path({str(trace)!r}).touch() or 3", trace
+
+
+@pytest.mark.parametrize("where", ["network", "preprocessing", "inferer", "target", "reference"])
+def test_code_in_a_bundle_does_not_run_unasked(where, network, scan2d, tmp_path):
+    expression, trace = witness(tmp_path)
+    definition = {"_target_": "UNet", **ARGUMENTS}
+    more: dict = {}
+    preprocessing = None
+    if where == "network":
+        definition["out_channels"] = expression
+    elif where == "reference":
+        definition["out_channels"] = "@count"
+        more["count"] = expression
+    elif where == "target":
+        definition = {"_target_": "subprocess.run", "args": ["touch", str(trace)]}
+    elif where == "preprocessing":
+        step = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 255}
+        preprocessing = [{**step, "b_min": 0.0, "b_max": f"{expression} - 2"}]
+    else:
+        more["inferer"] = {"_target_": "SlidingWindowInferer", "roi_size": [48, expression]}
+    root = bundle(network, tmp_path, preprocessing, definition, **more)
+    with pytest.raises(NeedsTrust) as question:
+        load_victim(root)
+    assert not trace.exists()
+    assert any("$" in run or "subprocess" in run for run in question.value.runs)
+    assert "\n" not in str(question.value)
+    if where in ("network", "reference", "preprocessing"):
+        victim = load_victim(root, trust=question.value.sha256)
+        assert trace.exists()
+        assert victim.predict(scan2d).array.shape == scan2d.grid.shape
+
+
+def test_expressions_elsewhere_are_never_evaluated(network, scan2d, tmp_path):
+    expression, trace = witness(tmp_path)
+    root = bundle(network, tmp_path, dataset=expression, evaluator={"_target_": "os.system"})
+    load_victim(root).predict(scan2d)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    "planted", ["scripts/__init__.py", "__pycache__/planted_net.cpython-311.pyc"]
+)
+def test_a_script_planted_later_needs_another_agreement(planted, network, tmp_path):
+    expression, trace = witness(tmp_path)
+    definition = {"_target_": "planted_net.Net", **ARGUMENTS, "out_channels": expression}
+    root = save_bundle(network, tmp_path, {"network_def": definition})
     (root / "planted_net.py").write_text("from monai.networks.nets import UNet as Net\n")
-    config = {"network_def": {"_target_": "planted_net.Net", **ARGUMENTS}}
-    (root / "configs" / "inference.json").write_text(json.dumps(config))
     with pytest.raises(NeedsTrust) as asked:
         load_victim(root)
     agreed = asked.value.sha256
@@ -68,10 +138,13 @@ def test_a_compiled_script_planted_later_needs_another_agreement(tmp_path):
     sys.modules.pop("planted_net", None)
     # Running it has not changed what was agreed to.
     load_victim(root, agreed)
-    (root / "__pycache__").mkdir()
-    (root / "__pycache__" / "planted_net.cpython-311.pyc").write_bytes(b"other")
+    sys.modules.pop("planted_net", None)
+    trace.unlink()
+    (root / planted).parent.mkdir()
+    (root / planted).write_bytes(b"other")
     with pytest.raises(NeedsTrust):
         load_victim(root, agreed)
+    assert not trace.exists()
 
 
 def test_aliases_that_stand_for_billions(tmp_path):
@@ -120,14 +193,8 @@ def test_odd_descriptions_are_one_line_that_names_the_file(weights, change, says
     ],
     ids=str,
 )
-def test_odd_metadata_is_one_line(tmp_path, meta):
-    root = tmp_path / "bundle"
-    (root / "configs").mkdir(parents=True)
-    (root / "models").mkdir()
-    torch.save(UNet(**ARGUMENTS).state_dict(), root / "models" / "model.pt")
-    config = {"network_def": {"_target_": "UNet", **ARGUMENTS}}
-    (root / "configs" / "inference.json").write_text(json.dumps(config))
-    (root / "configs" / "metadata.json").write_text(json.dumps(meta))
+def test_odd_metadata_is_one_line(network, tmp_path, meta):
+    root = save_bundle(network, tmp_path, {"network_def": {"_target_": "UNet", **ARGUMENTS}}, meta)
     with pytest.raises(SegadvError) as caught:
         load_victim(root)
     assert str(root) in str(caught.value)
