@@ -1,0 +1,171 @@
+"""Square: random search with squares of +-epsilon, by scores alone."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from ...parameters import Param
+from ...tensors import per_item
+from ..balls import Ball
+from ..base import Attack
+from ..loop import Plan, optimise
+from ..losses import LOSSES
+from ..problem import Problem, Run
+from ..rules import Seen
+
+# Of 10,000 queries, those after which the paper halves the share of pixels (section 5).
+HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Square(Attack):
+    """Square attack (Andriushchenko 2020, ECCV, algorithms 1 and 2) in Linf; needs no gradient.
+
+    It starts at vertical stripes of +-epsilon. Each query tries a square in which every channel
+    takes +epsilon or -epsilon, and keeps it if the loss is smaller. The share p of the pixels
+    inside the square is halved at the published queries, in proportion to `steps`. A volume has
+    cubes, and stripes of its own in each slice. With a region the squares are drawn inside the
+    box around it.
+
+    A square that would change nothing is drawn again in another colour, as in the authors' code,
+    for it would cost a query. The items of a batch share the draws, so each gets what it gets
+    alone. The loss is a mean over pixels; a classifier has one. The paper takes the margin for
+    untargeted and the cross-entropy for targeted attacks, and has Linf and L2; L2 is not here.
+    """
+
+    name: ClassVar[str] = "square"
+    title: ClassVar[str] = "Square (scores only)"
+    source: ClassVar[str] = "Andriushchenko 2020, arXiv 1912.00049"
+    tasks: ClassVar[tuple[str, ...]] = ("segmentation", "classification", "detection")
+
+    norm: Annotated[
+        Literal["linf"], Param("How the size of the perturbation is measured: Linf only")
+    ] = "linf"
+    steps: Annotated[
+        int, Param("Queries after the first; the paper has 10,000", low=1, high=1_000_000)
+    ] = 1000
+    loss: Annotated[Literal["margin", "cross-entropy"], Param("What is made small")] = "margin"
+    p_init: Annotated[
+        float,
+        Param("Share of the pixels in the first squares", low=1e-6, high=1.0, advanced=True),
+    ] = 0.05
+    goal: Annotated[
+        float | None,
+        Param(
+            "Stop when this share of the pixels has moved and of the structures has stayed; "
+            "none: run all steps",
+            low=0.0,
+            high=1.0,
+        ),
+    ] = 0.99
+
+    def run(self, problem: Problem, seed: int = 0) -> Run:
+        ball = self.ball(problem)
+        generator = torch.Generator().manual_seed(seed)
+        plan = Plan(
+            steps=self.steps,
+            loss=LOSSES[self.loss],
+            rule=lambda: Search(ball, self.steps, self.p_init, generator),
+            start=lambda _: stripes(ball, generator),
+            apply=lambda noise: problem.clean + noise,
+            restrict=ball.restrict,
+            goal=self.goal,
+            blind=True,
+        )
+        return optimise(problem, plan)
+
+
+def stripes(ball: Ball, generator: torch.Generator) -> Tensor:
+    """Noise (N, C, *S) of the lowest or highest values, constant along the image's columns."""
+    low, high = ball.limits
+    shape = list(low.shape[1:])
+    shape[-2] = 1
+    up = torch.randint(0, 2, shape, generator=generator).bool().to(low.device)
+    return torch.where(up, high, low)
+
+
+def halvings(step: int, steps: int) -> int:
+    """How often p has been halved at a step (from 0) of a run."""
+    query = step * 10_000 // steps
+    return sum(query > after for after in HALVED_AFTER)
+
+
+def sides_of(extent: tuple[int, ...], share: float) -> tuple[int, ...]:
+    """Edges of the square (or cube) that takes a share of a box.
+
+    Where an axis is too short for it, the others make up for that: a CT has few slices.
+    """
+    volume, sides = share * math.prod(extent), [0] * len(extent)
+    for left, axis in enumerate(sorted(range(len(extent)), key=lambda axis: extent[axis])):
+        side = min(volume ** (1 / (len(extent) - left)), extent[axis])
+        sides[axis] = max(round(side), 1)
+        volume /= side
+    return tuple(sides)
+
+
+def boxes_of(problem: Problem) -> list[tuple[tuple[int, int], ...]]:
+    """First and last index + 1 along each axis of the box around each item's region."""
+    shape = problem.clean.shape[2:]
+    whole = tuple((0, size) for size in shape)
+    if problem.region is None:
+        return [whole] * len(problem)
+    found = []
+    for region in problem.region.amax(1).cpu():
+        index = region.nonzero()
+        ends = (
+            zip(index.amin(0).tolist(), index.amax(0).tolist(), strict=True) if len(index) else ()
+        )
+        found.append(tuple((low, high + 1) for low, high in ends) or whole)
+    return found
+
+
+class Search:
+    """Random search: proposes a square on the best perturbation so far, item by item."""
+
+    def __init__(self, ball: Ball, steps: int, p_init: float, generator: torch.Generator) -> None:
+        self.low, self.high = ball.limits
+        self.boxes = boxes_of(ball.problem)
+        self.steps, self.p_init, self.generator = steps, p_init, generator
+        self.best = self.losses = torch.empty(0)
+
+    def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
+        if seen.step == 0:
+            self.best, self.losses = d, seen.losses
+        better = seen.losses < self.losses
+        self.best = torch.where(per_item(better, d), d, self.best)
+        self.losses = torch.minimum(self.losses, seen.losses)
+        share = self.p_init / 2 ** halvings(seen.step, self.steps)
+        place, first, second = self._draw(d)
+        proposal = self.best.clone()
+        for item, box in enumerate(self.boxes):
+            at: tuple[int | slice, ...] = (item, slice(None), *window(box, share, place))
+            low, high, now = self.low[at], self.high[at], self.best[at]
+            square = torch.where(first, high, low)
+            same = (square == now).all()
+            proposal[at] = torch.where(same, torch.where(second, high, low), square)
+        return proposal
+
+    def _draw(self, d: Tensor) -> tuple[list[float], Tensor, Tensor]:
+        """A place, one number from 0 to 1 for each axis, and two different colours (C, 1, ...)."""
+        dims, channels = d.ndim - 2, d.shape[1]
+        place = torch.rand(dims, generator=self.generator, dtype=torch.float64).tolist()
+        first = torch.randint(0, 2, (channels,), generator=self.generator)
+        change = torch.zeros_like(first)
+        while not change.any():
+            change = torch.randint(0, 2, (channels,), generator=self.generator)
+        colours = torch.stack([first, first ^ change]).bool().to(d.device)
+        shaped = colours.view(2, channels, *[1] * dims)
+        return place, shaped[0], shaped[1]
+
+
+def window(box: tuple[tuple[int, int], ...], share: float, place: list[float]) -> tuple[slice, ...]:
+    """Where in a box a square with a share of its pixels lies; each place is as likely."""
+    sides = sides_of(tuple(high - low for low, high in box), share)
+    found = []
+    for (low, high), side, u in zip(box, sides, place, strict=True):
+        start = low + int(u * (high - low - side + 1))
+        found.append(slice(start, start + side))
+    return tuple(found)
