@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .attacks import Attack, Outcome, Problem, Progress
 from .errors import SegadvError
 from .example import Example, read_back
 from .io.quantise import effective_epsilon, quantise
-from .measures import measure
+from .measures import distances
 from .parameters import values
 from .provenance import (
     describe_budget,
@@ -23,8 +24,9 @@ from .provenance import (
     describe_versions,
     describe_victim,
 )
-from .request import Request, fitting, pick_device, problem_of
-from .scan import Mask, Scan
+from .request import Request, pick_device, problem_of
+from .scan import Array, Mask, Scan
+from .victims.task import Prediction, task_of
 from .victims.victim import Model, Victim, as_array
 
 __all__ = ["Crafting", "Example", "craft", "craft_steps"]
@@ -59,10 +61,10 @@ def craft_steps(
     victim: Victim,
     attack: Attack,
     *,
-    target: Mask | None = None,
-    truth: Mask | None = None,
-    region: Mask | None = None,
-    care: Mask | None = None,
+    target: Any = None,
+    truth: Any = None,
+    region: Mask | Array | str | Path | None = None,
+    care: Mask | Array | str | Path | None = None,
     surrogate: Victim | None = None,
     device: str = "auto",
     seed: int = 0,
@@ -74,9 +76,12 @@ def craft_steps(
 
     Args:
         scan, victim, attack: as for `craft`.
-        target: what the victim shall predict; None: an untargeted attack, away from `truth`.
-        truth: what is right; for an untargeted attack the clean prediction by default.
-        region: where it is not 0, the perturbation may live.
+        target: what the victim shall predict; None: an untargeted attack, away from `truth`. For
+            segmentation a mask (a Mask, an array, or a file's path), for classification a class
+            (its number or name, a Grade, or a JSON file's path).
+        truth: what is right, given likewise; for an untargeted attack the clean prediction by
+            default.
+        region: a mask; where it is not 0, the perturbation may live.
         care: where it is not 0, pixels count.
         surrogate: a network that stands in for the victim while crafting; the victim is measured.
         device: "auto", "cpu" or "cuda".
@@ -87,14 +92,22 @@ def craft_steps(
     Raises:
         SegadvError: where the parts do not fit each other.
     """
+    task = task_of(victim.task)
+
+    def wanted(given: Any, role: str) -> Prediction | None:
+        return None if given is None else task.wanted(given, role, scan, victim)
+
+    def mask(given: Any, role: str) -> Mask | None:
+        return None if given is None else io.mask_for(given, scan, role)
+
     request = Request(
         scan,
         victim,
         attack,
-        fitting(target, scan, "target"),
-        fitting(truth, scan, "truth"),
-        fitting(region, scan, "region"),
-        fitting(care, scan, "care mask"),
+        wanted(target, "target"),
+        wanted(truth, "truth"),
+        mask(region, "region"),
+        mask(care, "care mask"),
         surrogate,
         pick_device(device),
         seed,
@@ -155,6 +168,11 @@ def _run(request: Request) -> Crafting:
     if request.surrogate is not None:
         record["surrogate"] = describe_victim(request.surrogate, clean.classes)
     example = _example(request, judge, clean, outcome, epsilon, notes)
+    for name in ("target", "prediction_clean", "prediction_adversarial"):
+        said = getattr(example, name)
+        data = None if said is None else judge.task.record(said)
+        if data is not None:
+            record[name] = data
     goal = getattr(request.attack, "goal", None)
     reached = min(example.measures[k] for k in ("moved", "kept") if example.measures[k] is not None)
     record["succeeded"] = reached >= (DEFAULT_GOAL if goal is None else goal)
@@ -162,20 +180,19 @@ def _run(request: Request) -> Crafting:
     return replace(example, record=record)
 
 
-def _predict(victim: Victim, scan: Scan, request: Request) -> tuple[Model, Mask]:
+def _predict(victim: Victim, scan: Scan, request: Request) -> tuple[Model, Any]:
     """A victim on a scan and what it predicts there; refuses labels that it does not know."""
     model = victim.on(scan, request.device)
     model.passes.on_piece = request.poll
-    with torch.no_grad():
-        prediction = model.mask(model(model.image))
+    prediction = model.predict()
     count = len(prediction.classes)
-    for role, mask in (("target", request.target), ("truth", request.truth)):
-        highest = int(mask.array.max()) if mask is not None else 0
-        if mask is not None and highest >= count:
+    for role, labels in (("target", request.target), ("truth", request.truth)):
+        highest = int(labels.array.max()) if labels is not None else 0
+        if labels is not None and highest >= count:
             known = ", ".join(f"{n} {name}" for n, name in enumerate(prediction.classes))
             raise SegadvError(
-                f"{mask.path or role}: the {role} holds class {highest}, which {victim.name} does "
-                f"not have; it knows {known}"
+                f"{labels.path or role}: the {role} holds class {highest}, which {victim.name} "
+                f"does not have; it knows {known}"
             )
     return model, prediction
 
@@ -200,7 +217,7 @@ def _whole_steps(request: Request, problem: Problem) -> tuple[Attack, float, tup
 def _example(
     request: Request,
     judge: Model,
-    clean: Mask,
+    clean: Prediction,
     outcome: Outcome,
     epsilon: float,
     notes: tuple[str, ...],
@@ -213,32 +230,27 @@ def _example(
     stored = replace(scan, array=quantise(scan, exact.array, norm, epsilon))
     adversarial = replace(read_back(stored), grid=scan.grid, units=scan.units, path=None)
     _, after = _predict(request.victim, adversarial, request)
-    with torch.no_grad():
-        before_saving = judge.mask(judge(outcome.adversarial))
+    before_saving = judge.predict(outcome.adversarial)
 
-    def figures(image: Scan, prediction: Mask) -> Mapping[str, Any]:
-        return measure(
-            scan,
-            image,
-            (clean, prediction),
-            target=request.target,
-            truth=request.truth,
-            care=request.care,
-            window=judge.window,
+    def figures(image: Scan, prediction: Prediction) -> Mapping[str, Any]:
+        found = judge.task.measure(
+            clean, prediction, target=request.target, truth=request.truth, care=request.care
         )
+        return found | distances(scan, image, judge.window)
 
     difference = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
     target = request.target
     return Example(
-        scan,
-        adversarial,
-        difference.astype(np.float32),
-        None if target is None else replace(target, classes=clean.classes),
-        clean,
-        after,
-        figures(adversarial, after),
-        figures(exact, before_saving),
-        {},
-        judge.window,
-        notes,
+        task=judge.task,
+        clean=scan,
+        adversarial=adversarial,
+        noise=difference.astype(np.float32),
+        target=None if target is None else target.named(clean.classes),
+        prediction_clean=clean,
+        prediction_adversarial=after,
+        measures=figures(adversarial, after),
+        measures_before_saving=figures(exact, before_saving),
+        record={},
+        window=judge.window,
+        notes=notes,
     )

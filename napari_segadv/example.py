@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from . import io
 from .errors import SegadvError
-from .measures import percent
-from .scan import Mask, Scan
+from .scan import Scan
+from .victims.task import Prediction, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +21,7 @@ class Example:
     """An adversarial example, as its file holds it.
 
     Attributes:
+        task: the victim's, which knows what predictions are.
         clean: the scan that was attacked.
         adversarial: the scan as read back from a file of the clean one's format.
         noise: their difference, float32, in the scan's units.
@@ -33,12 +34,13 @@ class Example:
         notes: what the user has to know (another file format, a budget below one grey level).
     """
 
+    task: Task[Any]
     clean: Scan
     adversarial: Scan
     noise: npt.NDArray[np.float32]
-    target: Mask | None
-    prediction_clean: Mask
-    prediction_adversarial: Mask
+    target: Prediction | None
+    prediction_clean: Prediction
+    prediction_adversarial: Prediction
     measures: Mapping[str, Any]
     measures_before_saving: Mapping[str, Any]
     record: Mapping[str, Any]
@@ -74,11 +76,8 @@ class Example:
         m = self.measures
         verdict = "goal reached" if self.succeeded else "goal not reached"
         head = f"{verdict} after {self.record['steps']} steps"
-        if m["target_iou"] is not None:
-            head += (
-                f": target IoU {m['target_iou']:.3f}, moved {percent(m['moved'])}, "
-                f"kept {percent(m['kept'])}"
-            )
+        made = self.task.headline(self.prediction_clean, self.prediction_adversarial, m)
+        head += f": {made}" if made else ""
         change = (
             f"largest change {m['linf']:g} {m['units']} ({m['linf_percent_of_window']:.2g} % of "
             f"the window), mean {m['mean_abs']:.3g}, L2 {m['l2']:.4g}"
@@ -123,8 +122,8 @@ class Example:
                 "report it with the image's format"
             )
         io.save_array(self.noise, folder / "noise.nii.gz", self.clean)
-        io.save_mask(self.prediction_clean, folder / "prediction_clean.nii.gz")
-        io.save_mask(self.prediction_adversarial, folder / "prediction_adversarial.nii.gz")
+        for name in ("prediction_clean", "prediction_adversarial"):
+            self.task.save(getattr(self, name), folder / f"{name}{self.task.ending}")
         figure(self).savefig(folder / "figure.png")
         text = json.dumps(self.result, indent=1, allow_nan=False)
         (folder / "result.json").write_text(text + "\n", encoding="utf-8")

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from .example import Example
 from .palette import colour, overlay
 from .scan import Array, Mask
+from .victims.task import Prediction
 
 Draw = Callable[[Any], None]
 
@@ -23,15 +24,15 @@ def figure(example: Example) -> Figure:
     low, high = example.window
     aspect = example.clean.grid.spacing[-2] / example.clean.grid.spacing[-1]
 
-    def image(axes: Any, array: Array, mask: Mask | None = None) -> None:
+    def image(axes: Any, array: Array, said: Prediction | None = None) -> None:
         grey = {} if example.clean.colour else {"cmap": "gray", "vmin": low, "vmax": high}
         axes.imshow(array, aspect=aspect, interpolation="nearest", **grey)
-        if mask is not None:
-            axes.imshow(overlay(mask.array[cut][upright]), aspect=aspect, interpolation="nearest")
+        if isinstance(said, Mask):
+            axes.imshow(overlay(said.array[cut][upright]), aspect=aspect, interpolation="nearest")
 
     measures = example.measures
     iou, linf = measures["target_iou"], measures["linf"]
-    panels: list[tuple[str, Array, Mask | None]] = [
+    panels: list[tuple[str, Array, Prediction | None]] = [
         ("clean", clean, None),
         ("target" if example.target else "untargeted", clean, example.target),
         ("prediction of clean", clean, example.prediction_clean),
@@ -45,7 +46,7 @@ def figure(example: Example) -> Figure:
     ]
     result = Figure(figsize=(12, 8 * min(max(aspect * clean.shape[0] / clean.shape[1], 0.6), 1.3)))
     result.set_layout_engine("constrained")
-    for axes, (title, array, mask) in zip(result.subplots(2, 3).flat, panels, strict=True):
+    for axes, (title, array, said) in zip(result.subplots(2, 3).flat, panels, strict=True):
         if title == "noise":
             drawn = axes.imshow(
                 example.noise_shown[cut][upright],
@@ -58,8 +59,9 @@ def figure(example: Example) -> Figure:
             bar.set_label(example.clean.units)
             title = f"noise, at most {linf:g} {example.clean.units}"
         else:
-            image(axes, array, mask)
-        axes.set_title(title)
+            image(axes, array, said)
+        caption = "" if said is None else example.task.caption(said)
+        axes.set_title(f"{title}: {caption}" if caption else title)
         axes.set_axis_off()
     _legend(result, example, cut)
     return result
@@ -69,8 +71,10 @@ def changed_slice(example: Example) -> Any:
     """Index of the slice that changed most; everything for a 2-D image."""
     if example.clean.grid.ndim == 2:
         return ...
-    changed = example.prediction_clean.array != example.prediction_adversarial.array
-    by_slice = changed.sum(axis=(1, 2)).astype(float)
+    by_slice = np.zeros(len(example.noise))
+    if isinstance(example.prediction_clean, Mask):
+        changed = example.prediction_clean.array != example.prediction_adversarial.array
+        by_slice += changed.sum(axis=(1, 2))
     if not by_slice.any():
         by_slice = np.abs(example.noise).reshape(len(example.noise), -1).sum(axis=1)
     return int(by_slice.argmax())
@@ -92,9 +96,10 @@ def _shown(array: Array) -> Array:
 def _legend(result: Figure, example: Example, cut: Any) -> None:
     from matplotlib.patches import Patch
 
-    maps = [example.prediction_clean, example.prediction_adversarial, example.target]
-    labels = sorted({int(n) for m in maps if m for n in np.unique(m.array[cut])} - {0})
-    names = [example.prediction_clean.class_name(label) for label in labels]
+    said = [example.prediction_clean, example.prediction_adversarial, example.target]
+    maps = [m for m in said if isinstance(m, Mask)]
+    labels = sorted({int(n) for m in maps for n in np.unique(m.array[cut])} - {0})
+    names = [maps[0].class_name(label) for label in labels]
     patches = [Patch(color=colour(n), label=name) for n, name in zip(labels, names, strict=True)]
     if patches:
         result.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), 6))

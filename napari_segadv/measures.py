@@ -1,7 +1,6 @@
 """What came out: overlap of label maps, distance of images, and how visible a change is."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,8 @@ from .scan import Array, Mask, Scan
 
 # Pixels across the Gaussian window of SSIM at its published sigma of 1.5.
 SSIM_WINDOW = 11
+# Figures that every result has; None where they say nothing.
+TARGET_FIGURES = ("target_iou", "target_iou_per_class", "target_pixel_accuracy", "moved", "kept")
 
 
 @dataclass(frozen=True)
@@ -146,52 +147,37 @@ def _ssim(a: Array, b: Array, span: float, colour: bool) -> float:
     return float(value)
 
 
-def measure(
-    clean: Scan,
-    adversarial: Scan,
-    predictions: Sequence[Mask],
-    *,
-    target: Mask | None,
-    truth: Mask | None,
-    care: Mask | None,
-    window: tuple[float, float],
+def overlaps(
+    before: Mask, after: Mask, *, target: Mask | None, truth: Mask | None, care: Mask | None
 ) -> dict[str, Any]:
-    """All figures of one example, see DESIGN.md.
+    """How label maps agree with target, clean prediction and truth, see DESIGN.md.
 
     Args:
-        clean, adversarial: the images.
-        predictions: the clean and the adversarial one.
+        before, after: the clean prediction and the adversarial one.
         target: what was to be predicted; None for an untargeted attack.
         truth: what is right, if known.
         care: the pixels that count, if not all.
-        window: the intensities that the victim sees.
     """
-    before, after = (np.asarray(p.array) for p in predictions)
+    clean, found = np.asarray(before.array), np.asarray(after.array)
     cared = None if care is None else np.asarray(care.array)
-    found: dict[str, Any] = {
-        "target_iou": None,
-        "target_iou_per_class": None,
-        "target_pixel_accuracy": None,
-        "moved": None,
-        "kept": None,
-    }
+    figures: dict[str, Any] = dict.fromkeys(TARGET_FIGURES)
     if target is not None:
-        overlap = Overlap.of(after, target.array, cared)
-        names = {label: predictions[0].class_name(label) for label in overlap.structures}
-        moved, kept = moved_and_kept(after, target.array, before, cared)
-        found |= {
+        overlap = Overlap.of(found, target.array, cared)
+        names = {label: before.class_name(label) for label in overlap.structures}
+        moved, kept = moved_and_kept(found, target.array, clean, cared)
+        figures |= {
             "target_iou": overlap.mean_iou(),
             "target_iou_per_class": {names[n]: overlap.iou(n) for n in overlap.structures},
             "target_pixel_accuracy": overlap.accuracy(),
             "moved": moved,
             "kept": kept,
         }
-    elif truth is not None or before.any():
-        found["moved"] = away(after, before if truth is None else truth.array, cared)
-    found["iou_with_clean"] = Overlap.of(after, before).mean_iou()
+    elif truth is not None or clean.any():
+        figures["moved"] = away(found, clean if truth is None else truth.array, cared)
+    figures["iou_with_clean"] = Overlap.of(found, clean).mean_iou()
     if truth is not None:
-        for name, labels in (("dice_with_truth", after), ("dice_with_truth_clean", before)):
+        for name, labels in (("dice_with_truth", found), ("dice_with_truth_clean", clean)):
             overlap = Overlap.of(labels, truth.array, cared)
             dice = [overlap.dice(label) for label in overlap.structures]
-            found[name] = float(np.mean(dice)) if dice else None
-    return found | distances(clean, adversarial, window)
+            figures[name] = float(np.mean(dice)) if dice else None
+    return figures

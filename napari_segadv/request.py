@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from . import io
-from .attacks import Attack, Problem
+from .attacks import Attack, Problem, available
 from .errors import SegadvError
-from .scan import Array, Mask, Scan
+from .scan import Mask, Scan
+from .victims.task import Prediction
 from .victims.victim import Model, Victim
 
 
@@ -18,14 +18,15 @@ class Request:
     """What is to be crafted: every mask on the scan's grid.
 
     Raises:
-        SegadvError: where a region or care mask marks nothing.
+        SegadvError: where a region or care mask marks nothing, or where attack, victim and
+            surrogate are for different tasks.
     """
 
     scan: Scan
     victim: Victim
     attack: Attack
-    target: Mask | None
-    truth: Mask | None
+    target: Prediction | None
+    truth: Prediction | None
     region: Mask | None
     care: Mask | None
     surrogate: Victim | None
@@ -37,6 +38,18 @@ class Request:
         for name, mask in (("region", self.region), ("care mask", self.care)):
             if mask is not None and not np.any(mask.array):
                 raise SegadvError(f"{mask.path or name}: the {name} is empty; mark some pixels")
+        task, attack = self.victim.task, self.attack
+        if task not in attack.tasks:
+            fit = ", ".join(name for name, known in available().items() if task in known.tasks)
+            raise SegadvError(
+                f"method {attack.name}: is for {' and '.join(attack.tasks)}, but "
+                f"{self.victim.name} does {task}; use {fit or 'another victim'}"
+            )
+        if self.surrogate is not None and self.surrogate.task != task:
+            raise SegadvError(
+                f"{self.surrogate.name}: does {self.surrogate.task}, but the victim {task}; use a "
+                "surrogate for the same task"
+            )
 
 
 def pick_device(device: str) -> str:
@@ -54,7 +67,7 @@ def pick_device(device: str) -> str:
 
 
 def problem_of(
-    request: Request, model: Model, reference: Mask, window: tuple[float, float]
+    request: Request, model: Model, reference: Prediction, window: tuple[float, float]
 ) -> Problem:
     """The request as tensors.
 
@@ -65,24 +78,24 @@ def problem_of(
         window: the intensities that the victim sees.
     """
 
-    def tensor(mask: Mask | None) -> torch.Tensor | None:
-        if mask is None:
-            return None
-        return torch.from_numpy(mask.array.astype(np.int64))[None].to(model.device)
+    def tensor(labels: Prediction) -> torch.Tensor:
+        return torch.from_numpy(labels.array.astype(np.int64))[None].to(model.device)
 
     def marked(mask: Mask) -> torch.Tensor:
         return torch.from_numpy(mask.array != 0)[None].to(model.device)
 
     known = tensor(reference)
     wanted = request.target or request.truth
-    labels = known if wanted is None else tensor(wanted)
-    assert known is not None
-    assert labels is not None
+    if request.care is not None and known.shape[1:] != model.image.shape[2:]:
+        raise SegadvError(
+            f"{request.care.path or 'care mask'}: marks pixels, but {request.victim.name} says "
+            "nothing of single pixels; leave the care mask away"
+        )
     low, high = request.scan.bounds
-    return Problem(
+    return model.task.problem(
         model,
         model.image,
-        labels,
+        known if wanted is None else tensor(wanted),
         known,
         targeted=request.target is not None,
         low=low,
@@ -91,16 +104,3 @@ def problem_of(
         region=None if request.region is None else marked(request.region).unsqueeze(1),
         care=None if request.care is None else marked(request.care),
     )
-
-
-def fitting(mask: Mask | Array | None, scan: Scan, role: str) -> Mask | None:
-    """A mask brought onto the scan's grid by its geometry; an array of its shape is one already."""
-    if mask is None or isinstance(mask, Mask):
-        return None if mask is None else io.to_grid(mask, scan.grid)
-    array = np.asarray(mask)
-    if array.shape != scan.grid.shape or array.dtype.kind not in "iub":
-        raise SegadvError(
-            f"{role}: an array of shape {array.shape} and type {array.dtype} is no mask of "
-            f"{scan.name}; give class numbers of shape {scan.grid.shape}"
-        )
-    return Mask(array.astype(np.uint16 if array.max() > 255 else np.uint8), scan.grid)

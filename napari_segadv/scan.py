@@ -207,6 +207,10 @@ class Mask:
         array = np.asarray(self.array, dtype=dtype)
         return array.copy() if copy else array
 
+    def named(self, classes: tuple[str, ...]) -> "Mask":
+        """The same labels with names for their classes."""
+        return replace(self, classes=classes)
+
     def with_array(self, array: Array) -> "Mask":
         """The same grid and classes with other labels."""
         return replace(self, array=np.asarray(array))

@@ -13,7 +13,16 @@ from ..scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from .itk import array_of, grid_of, image_of
 from .registry import Format, format_of, suffix
 
-__all__ = ["output_format", "read", "read_mask", "save", "save_array", "save_mask", "to_grid"]
+__all__ = [
+    "mask_for",
+    "output_format",
+    "read",
+    "read_mask",
+    "save",
+    "save_array",
+    "save_mask",
+    "to_grid",
+]
 
 PNG_TYPES = ("uint8", "uint16")
 
@@ -66,6 +75,30 @@ def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
     array = array.astype(np.uint8 if array.max() < 256 else np.uint16)
     mask = Mask(array, grid_of(image, form.geometry, path), path=path)
     return mask if grid is None else to_grid(mask, grid)
+
+
+def mask_for(given: Mask | Array | str | Path, scan: Scan, role: str) -> Mask:
+    """A mask on a scan's grid, brought there by its geometry.
+
+    Args:
+        given: a Mask, the path of one, or an array of the scan's shape.
+        scan: the image.
+        role: what the mask is for, to say so in an error.
+
+    Raises:
+        SegadvError: where it is no mask, or does not fit.
+    """
+    if isinstance(given, (str, Path)):
+        return read_mask(given, scan.grid)
+    if isinstance(given, Mask):
+        return to_grid(given, scan.grid)
+    array = np.asarray(given)
+    if array.shape != scan.grid.shape or array.dtype.kind not in "iub":
+        raise SegadvError(
+            f"{role}: an array of shape {array.shape} and type {array.dtype} is no mask of "
+            f"{scan.name}; give class numbers of shape {scan.grid.shape}"
+        )
+    return Mask(array.astype(np.uint16 if array.max() > 255 else np.uint8), scan.grid)
 
 
 def to_grid(mask: Mask, grid: Grid) -> Mask:

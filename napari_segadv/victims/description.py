@@ -3,6 +3,7 @@
 {
   "network": "UNet",                    class of monai.networks.nets (weights alone need it)
   "arguments": {"spatial_dims": 3, ...},
+  "task": "segmentation",               or "classification"
   "classes": ["background", "spleen"],
   "channels": 1,                        of the image: 1 grey, 3 RGB
   "dims": 3,
@@ -26,11 +27,22 @@ from typing import Any
 from ..errors import SegadvError
 from .chain import Step, from_monai
 from .heads import Head
+from .task import DEFAULT, task_of
 from .windows import WindowSpec
 
 KEYS = frozenset(
     {
-        *("name", "network", "arguments", "classes", "channels", "dims", "axes", "activation"),
+        *(
+            "name",
+            "task",
+            "network",
+            "arguments",
+            "classes",
+            "channels",
+            "dims",
+            "axes",
+            "activation",
+        ),
         *("window", "scale", "orientation", "spacing", "preprocessing"),
         *("roi_size", "overlap", "mode"),
     }
@@ -104,12 +116,14 @@ def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
     axes = str(description.get("axes", "zyx"))
     if axes not in ("zyx", "yx", "xyz", "xy"):
         raise ValueError('"axes" must be "zyx" or "xyz"')
+    task = task_of(str(description.get("task", DEFAULT)))
     classes = tuple(str(name) for name in description.get("classes", ()))
     return {
         "name": str(description.get("name", "")),
         "dims": dims,
         "channels": int(description.get("channels", arguments.get("in_channels", 1))),
-        "classes": classes if len(classes) != 1 else ("background", *classes),
+        "task": task.name,
+        "classes": task.names(classes),
         "steps": _steps(description, dims),
         "array_order": axes in ("zyx", "yx"),
         "windows": _windows(description, dims),

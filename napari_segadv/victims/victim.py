@@ -10,14 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SegadvError
-from ..scan import Mask, Scan
+from ..scan import Scan
 from .axes import Affine
-from .chain import DATA_DEPENDENT, Space, Step, bind
-from .heads import Head, tensor_of
-from .windows import Passes, WindowSpec, one_pass, slices, sliding
-
-# Slices of a volume that go through a 2-D network at a time.
-SLICES_AT_A_TIME = 4
+from .chain import Space, Step, bind
+from .heads import Head
+from .task import Task, task_of
+from .windows import Passes, WindowSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +27,13 @@ class Victim:
         name: what to call it.
         dims: 2 or 3; a 2-D network sees a volume slice by slice.
         channels: of the image that the preprocessing starts from (1 grey, 3 RGB).
-        classes: names, background first; empty until known.
+        classes: names, of a segmentation background first; empty until known.
         steps: preprocessing.
         array_order: True if the network's axes are (z, y, x) or (y, x), False if (x, y, z) as
             MONAI reads files.
         windows: how it is slid over an image; None: the whole image at once.
         head: what it ends in.
-        task: "segmentation".
+        task: name of a task, see `task.tasks`.
         path, sha256: the file or folder it came from and the hash of all of it.
         trust: "data" (nothing of the file runs), "code" (agreed to) or "built-in".
     """
@@ -55,6 +53,7 @@ class Victim:
     trust: str = "data"
 
     def __post_init__(self) -> None:
+        task_of(self.task)
         if isinstance(self.network, nn.Module):
             for parameter in self.network.parameters():
                 parameter.requires_grad_(False)
@@ -78,8 +77,8 @@ class Victim:
         scan: Scan,
         device: str | torch.device = "cpu",
         poll: Callable[[], None] | None = None,
-    ) -> Mask:
-        """The class with the largest logit at each pixel of a scan.
+    ) -> Any:
+        """What the victim says of a scan: of a segmentation the Mask of the likeliest classes.
 
         Args:
             scan: the image.
@@ -92,8 +91,7 @@ class Victim:
         model = self.on(scan, device)
         if poll is not None:
             model.passes.on_piece = poll
-        with torch.no_grad():
-            return model.mask(model(model.image))
+        return model.predict()
 
     @property
     def window(self) -> tuple[float, float] | None:
@@ -104,18 +102,24 @@ class Victim:
 
 
 class Model:
-    """A victim on one scan's grid: images (N, C, *S) in the scan's units to logits (N, K, *S).
+    """A victim on one scan's grid: images (N, C, *S) in the scan's units to logits (N, K, *S').
 
-    Differentiable with respect to the images; see `attacks.problem.Model`.
+    Differentiable with respect to the images; see `attacks.problem.Model`. What S' is, is the
+    victim's task's choice.
 
     Attributes:
+        task: the victim's.
         image: the scan as a tensor (1, C, *S), float32, on the device.
+        by_slice: True for a 2-D network on a volume.
+        chain: the preprocessing on the scan's grid.
         passes: work done so far; `passes.on_piece` is called after each piece of it.
         window: (low, high) of the intensities that the victim sees, in the scan's units.
     """
 
     def __init__(self, victim: Victim, scan: Scan, device: torch.device) -> None:
+        self.task: Task[Any] = task_of(victim.task)
         _check_fit(victim, scan)
+        self.task.check(victim, scan)
         self.victim, self.scan, self.device = victim, scan, device
         self.passes = Passes()
         self.image = as_tensor(scan, device)
@@ -132,7 +136,7 @@ class Model:
 
     def __call__(self, images: Tensor) -> Tensor:
         # In memory order: a loss on logits of another order reads them with strides, slowly.
-        logits = self._logits(images).contiguous()
+        logits = self.task.logits(self, images).contiguous()
         if images.requires_grad and torch.is_grad_enabled() and not logits.requires_grad:
             raise SegadvError(
                 f"{self.victim.name}: its output has no gradient (does it end in argmax or a "
@@ -140,56 +144,25 @@ class Model:
             )
         return logits
 
-    def _logits(self, images: Tensor) -> Tensor:
-        if not self.by_slice:
-            return self._whole(images, self._windowed)
-        n, _, depth = images.shape[:3]
-        flat = images.transpose(1, 2).flatten(0, 1)
-        if self.victim.windows is None:
-            z = slices(flat, lambda x: self._whole(x, self._network), SLICES_AT_A_TIME, self.passes)
-        else:
-            z = self._whole(flat, self._windowed)
-        stacked: Tensor = z.unflatten(0, (n, depth))
-        return stacked.transpose(1, 2)
+    def predict(self, images: Tensor | None = None) -> Any:
+        """The task's prediction for the first of some images (N, C, *S), by default the scan.
 
-    def mask(self, logits: Tensor) -> Mask:
-        """The label map of the first item's logits."""
-        self._check_classes(logits)
-        if not bool(torch.isfinite(logits).all()):
-            raise SegadvError(
-                f"{self.victim.name}: predicts NaN or infinity on {self.scan.name}; check its "
-                "weights and its preprocessing"
-            )
-        labels = logits[0].max(0).indices
-        kind = np.uint8 if logits.shape[1] <= 256 else np.uint16
-        return Mask(labels.cpu().numpy().astype(kind), self.scan.grid, self.class_names(logits))
+        Raises:
+            SegadvError: where the victim predicts no numbers or other classes than it names.
+        """
+        with torch.no_grad():
+            return self.task.predict(self, self.image if images is None else images)
 
-    def class_names(self, logits: Tensor) -> tuple[str, ...]:
-        """The victim's class names, or numbers where it has none."""
-        count = logits.shape[1]
-        return self.victim.classes or tuple(
-            "background" if i == 0 else f"class {i}" for i in range(count)
-        )
-
-    def _whole(self, images: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
-        """Preprocessing, network and the way back, for images of the network's dimension."""
+    def prepared(self, images: Tensor) -> Tensor:
+        """Images of the network's dimension as the network takes them."""
         if not self.victim.array_order:
             images = images.permute(0, 1, *range(images.ndim - 1, 1, -1))
-        x = self.chain.forward(images)
-        z = self.chain.backward(self.victim.head.logits(run(x)))
-        if not self.victim.array_order:
-            z = z.permute(0, 1, *range(z.ndim - 1, 1, -1))
-        return z
+        return self.chain.forward(images)
 
-    def _windowed(self, x: Tensor) -> Tensor:
-        if self.victim.windows is None:
-            return one_pass(x, self._network, self.passes)
-        return sliding(x, self._network, self.victim.windows, self.passes)
-
-    def _network(self, x: Tensor) -> Tensor:
-        """The network's output as a tensor; a refusal becomes one line."""
+    def output(self, x: Tensor) -> Any:
+        """What the network returns for prepared images; a refusal becomes one line."""
         try:
-            y = tensor_of(self.victim.network(x.contiguous()))
+            return self.victim.network(x.contiguous())
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
@@ -198,20 +171,31 @@ class Model:
                 f"{self.victim.name}: the network refuses an input of {tuple(x.shape)} ({reason}); "
                 "check its channels, dimensions and window size"
             ) from error
-        if y.shape[2:] != x.shape[2:]:
-            raise SegadvError(
-                f"{self.victim.name}: the network turns {tuple(x.shape[2:])} pixels into "
-                f"{tuple(y.shape[2:])}; only networks that keep the size are supported"
-            )
-        return y
 
-    def _check_classes(self, logits: Tensor) -> None:
+    def checked(self, logits: Tensor) -> Tensor:
+        """The logits, once it is clear that they are numbers and as many as there are classes.
+
+        Raises:
+            SegadvError: where they are not.
+        """
         named = len(self.victim.classes)
         if named and named != logits.shape[1]:
             raise SegadvError(
                 f"{self.victim.name}: names {named} classes but predicts {logits.shape[1]}; "
                 "correct the class names in its description"
             )
+        if not bool(torch.isfinite(logits).all()):
+            raise SegadvError(
+                f"{self.victim.name}: predicts NaN or infinity on {self.scan.name}; check its "
+                "weights and its preprocessing"
+            )
+        return logits
+
+    def class_names(self, logits: Tensor) -> tuple[str, ...]:
+        """The victim's class names, or numbers where it has none."""
+        return self.victim.classes or tuple(
+            self.task.default_name(label) for label in range(logits.shape[1])
+        )
 
 
 def as_tensor(scan: Scan, device: str | torch.device) -> Tensor:
@@ -260,10 +244,3 @@ def _check_fit(victim: Victim, scan: Scan) -> None:
             f"{scan.name}: is a 2-D image but {victim.name} takes volumes; use a volume or a 2-D "
             "victim"
         )
-    if victim.dims == 2 and scan.grid.ndim == 3:
-        cut = [step.name for step in victim.steps if step.name in DATA_DEPENDENT]
-        if cut:
-            raise SegadvError(
-                f"{victim.name}: crops each slice by its content ({cut[0]}), so it can't be used "
-                "on a volume; save the slice as an image"
-            )

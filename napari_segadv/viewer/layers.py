@@ -174,7 +174,7 @@ def example_tuples(example: "Example") -> dict[str, LayerTuple]:
     linf = float(example.measures["linf"]) or 1.0
     classes = example.prediction_clean.classes
 
-    def labels(mask: Mask, **keywords: Any) -> LayerTuple:
+    def labels(mask: Any, **keywords: Any) -> LayerTuple:
         known = {**class_keywords(classes), "metadata": {KEY: mask.grid}, "opacity": 0.4}
         return mask.array.copy(), {**known, **keywords}, "labels"
 

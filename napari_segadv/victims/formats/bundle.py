@@ -13,6 +13,7 @@ from ..bundle_config import BundleConfig, arguments_of, find, read_config
 from ..chain import Step, from_monai
 from ..network import build, load_weights
 from ..registry import VictimFormat
+from ..task import task_in
 from ..victim import Victim
 from ..windows import WindowSpec
 from .torchscript import open_script
@@ -104,8 +105,10 @@ def describe(config: BundleConfig, network: nn.Module, parts: Parts) -> Victim:
     channels = int(arguments.get("in_channels", image.get("num_channels", 1)))
     repeats = [int(s.arguments["repeats"]) for s in steps if s.name == "RepeatChannel"]
     dims = _dims(parts, image, config)
-    classes = _classes(pred, config)
-    _refuse_multilabel(config, int(arguments.get("out_channels", len(classes) or 1)))
+    task = task_in(f"{config.metadata.get('task', '')} {pred.get('format', '')}")
+    classes = task.names(_classes(pred, config))
+    outputs = arguments.get("out_channels", arguments.get("num_classes", len(classes) or 1))
+    _refuse_multilabel(config, int(outputs))
     return Victim(
         network,
         name=str(config.metadata.get("name", config.root.name)),
@@ -114,6 +117,7 @@ def describe(config: BundleConfig, network: nn.Module, parts: Parts) -> Victim:
         classes=classes,
         steps=steps,
         windows=windows_of(parts.inferer, dims, config) if parts.inferer else None,
+        task=task.name,
     )
 
 
@@ -142,7 +146,7 @@ def _dims(parts: Parts, image: Mapping[str, Any], config: BundleConfig) -> int:
 
 
 def _classes(pred: Mapping[str, Any], config: BundleConfig) -> tuple[str, ...]:
-    """Names from channel_def {"0": "background", ...}; one channel alone stands for class 1."""
+    """Names from channel_def {"0": "background", ...}."""
     named = pred.get("channel_def", {})
     if not isinstance(named, Mapping):
         return ()
@@ -152,8 +156,7 @@ def _classes(pred: Mapping[str, Any], config: BundleConfig) -> tuple[str, ...]:
             f'{config.source}: "channel_def" of the output must name channels by number, not '
             f"{next(n for n in numbers if not n.isdecimal())}"
         )
-    names = tuple(str(named[key]) for key in sorted(named, key=lambda k: int(str(k))))
-    return ("background", *names) if len(names) == 1 else names
+    return tuple(str(named[key]) for key in sorted(named, key=lambda k: int(str(k))))
 
 
 def _refuse_multilabel(config: BundleConfig, channels: int) -> None:
@@ -167,7 +170,7 @@ def _refuse_multilabel(config: BundleConfig, channels: int) -> None:
     if sigmoid and channels > 1:
         raise SegadvError(
             f"{config.root}: predicts {channels} overlapping structures (sigmoid for each); only "
-            "victims with one class a pixel are supported"
+            "victims with one class a pixel, or an image, are supported"
         )
 
 

@@ -1,0 +1,1 @@
+"""One task a module; `victims.task` finds the TASK that each declares."""

@@ -1,0 +1,231 @@
+"""Classification: one class for a whole image, such as a grade of a disease."""
+
+import json
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ...attacks.problem import Problem
+from ...errors import SegadvError
+from ...measures import TARGET_FIGURES, percent
+from ...scan import Mask, Scan
+from ..heads import tensor_of
+from ..task import Task
+from ..windows import one_pass
+
+if TYPE_CHECKING:
+    from ..victim import Model, Victim
+
+
+@dataclass(frozen=True)
+class Grade:
+    """The class of an image, predicted or wanted.
+
+    Attributes:
+        label: class number.
+        classes: names; empty where nobody has named them.
+        probabilities: of each class; empty for one that is wanted.
+        path: the file that it was read from.
+    """
+
+    label: int
+    classes: tuple[str, ...] = ()
+    probabilities: tuple[float, ...] = ()
+    path: Path | None = None
+
+    @property
+    def array(self) -> npt.NDArray[np.int64]:
+        """The class number as the one cell (1,) that an attack moves."""
+        return np.array([self.label])
+
+    @property
+    def name(self) -> str:
+        known = self.label < len(self.classes)
+        return self.classes[self.label] if known else f"class {self.label}"
+
+    @property
+    def text(self) -> str:
+        """Name and, of a prediction, probability."""
+        if not self.probabilities:
+            return self.name
+        return f"{self.name} {percent(self.probabilities[self.label])}"
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """As plain data: label, class and, of a prediction, the probability of each class."""
+        found: dict[str, Any] = {"label": self.label, "class": self.name}
+        if self.probabilities:
+            names = self.classes or tuple(str(n) for n in range(len(self.probabilities)))
+            found["probabilities"] = dict(zip(names, self.probabilities, strict=True))
+        return found
+
+    def named(self, classes: tuple[str, ...]) -> "Grade":
+        return replace(self, classes=classes)
+
+
+class OneClass(Problem):
+    """A problem of one cell for each image, whose class 0 is a class like any other."""
+
+    @cached_property
+    def moving(self) -> Tensor:
+        return torch.ones_like(self.labels, dtype=torch.bool)
+
+    @cached_property
+    def keeping(self) -> Tensor:
+        return torch.zeros_like(self.labels, dtype=torch.bool)
+
+    @cached_property
+    def erases(self) -> bool:
+        return True
+
+
+class Classification(Task[Grade]):
+    """A class for the whole image: S' is one cell, with no way back through the preprocessing."""
+
+    name: ClassVar[str] = "classification"
+    words: ClassVar[tuple[str, ...]] = ("classification", "classifier", "grading")
+    problem: ClassVar[type[Problem]] = OneClass
+    ending: ClassVar[str] = ".json"
+
+    def names(self, listed: tuple[str, ...]) -> tuple[str, ...]:
+        return listed if len(listed) != 1 else (f"not {listed[0]}", *listed)
+
+    def default_name(self, label: int) -> str:
+        return f"class {label}"
+
+    def check(self, victim: "Victim", scan: Scan) -> None:
+        if victim.windows is not None:
+            raise SegadvError(
+                f"{victim.name}: names a class for the whole image, so it can't be slid over it "
+                "in windows; leave the windows away"
+            )
+        if victim.dims == 2 and scan.grid.ndim == 3:
+            raise SegadvError(
+                f"{scan.name}: is a volume, but {victim.name} names the class of a 2-D image; save "
+                "one slice as an image, or use a 3-D victim"
+            )
+
+    def logits(self, model: "Model", images: Tensor) -> Tensor:
+        def network(x: Tensor) -> Tensor:
+            y = tensor_of(model.output(x))
+            if len(y) != len(x) or y.shape[2:].numel() != 1:
+                raise SegadvError(
+                    f"{model.victim.name}: the network returns {tuple(y.shape)} for {len(x)} "
+                    "images, not one number a class; is its task segmentation?"
+                )
+            return y.reshape(len(x), -1)
+
+        scores = one_pass(model.prepared(images), network, model.passes)
+        return model.victim.head.logits(scores).unsqueeze(-1)
+
+    def predict(self, model: "Model", images: Tensor) -> Grade:
+        logits = model.checked(model(images))
+        scores = logits[0, :, 0].double()
+        label, shares = int(scores.argmax()), scores.softmax(0).tolist()
+        return Grade(label, model.class_names(logits), tuple(shares))
+
+    def wanted(self, given: Any, role: str, scan: Scan, victim: "Victim") -> Grade:
+        if isinstance(given, Grade):
+            return given
+        if isinstance(given, Path) or (isinstance(given, str) and given.endswith(".json")):
+            path = Path(given)
+            return replace(self.wanted(read_class(path), f"{path}", scan, victim), path=path)
+        if isinstance(given, str):
+            given = int(given) if given.isdecimal() else label_of(given, role, victim)
+        try:
+            label = -1 if isinstance(given, bool) else operator.index(given)
+        except TypeError:
+            label = -1
+        if label < 0:
+            raise SegadvError(
+                f"{role}: {victim.name} predicts one class for an image; give the class's number "
+                "or name"
+            )
+        return Grade(label, victim.classes)
+
+    def measure(
+        self,
+        before: Grade,
+        after: Grade,
+        *,
+        target: Grade | None,
+        truth: Grade | None,
+        care: Mask | None,
+    ) -> dict[str, Any]:
+        """`moved` is 1 or 0: whether the class is the target's, or else no longer the truth's."""
+        figures: dict[str, Any] = dict.fromkeys((*TARGET_FIGURES, "iou_with_clean"))
+        from_class = (truth or before).label
+        if target is not None:
+            figures["moved"] = float(after.label == target.label)
+        else:
+            figures["moved"] = float(after.label != from_class)
+        for name, label in (
+            ("target_probability", None if target is None else target.label),
+            ("truth_probability", None if target is not None and truth is None else from_class),
+        ):
+            figures[name] = None if label is None else after.probabilities[label]
+            figures[f"{name}_clean"] = None if label is None else before.probabilities[label]
+        return figures
+
+    def record(self, prediction: Grade) -> dict[str, Any] | None:
+        return prediction.data
+
+    def save(self, prediction: Grade, path: Path) -> None:
+        text = json.dumps({"task": self.name, **prediction.data}, indent=1, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    def check_output(self, path: Path) -> None:
+        if path.suffix != ".json":
+            raise SegadvError(f"{path}: a class is written as .json; name such a file")
+
+    def headline(self, before: Grade, after: Grade, measures: Mapping[str, Any]) -> str:
+        return f"{before.text} became {after.text}"
+
+    def caption(self, prediction: Grade) -> str:
+        return prediction.text
+
+
+def read_class(path: Path) -> Any:
+    """A class's number or name from a JSON file: bare, or as "label" or "class" of an object.
+
+    Raises:
+        SegadvError: where there is none.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise SegadvError(f"{path}: can't be read; check that it exists") from None
+    except ValueError as error:
+        raise SegadvError(f"{path}: is no valid JSON ({error}); correct it") from None
+    if isinstance(content, Mapping):
+        content = content.get("label", content.get("class"))
+    if not isinstance(content, (int, str)):
+        raise SegadvError(f'{path}: names no class; write {{"label": 3}} or {{"class": "name"}}')
+    return content
+
+
+def label_of(name: str, role: str, victim: "Victim") -> int:
+    """The number of a class.
+
+    Raises:
+        SegadvError: where the victim knows none of that name.
+    """
+    folded = [known.casefold() for known in victim.classes]
+    if name.casefold() in folded:
+        return folded.index(name.casefold())
+    known = ", ".join(f"{n} {known}" for n, known in enumerate(victim.classes))
+    raise SegadvError(
+        f"{role}: {victim.name} has no class {name}; "
+        + (f"it knows {known}" if known else "its classes have no names, so give a number")
+    )
+
+
+TASK = Classification()
