@@ -1,6 +1,7 @@
 """Small problems of every task that attacks are held against, and what runs an attack on them."""
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -10,6 +11,18 @@ from napari_segadv.attacks.problem import Problem
 from napari_segadv.victims.heads import Head
 
 SHAPES = {2: (12, 14), 3: (6, 8, 7)}
+
+
+class OneCell(Problem):
+    """A problem of one class for the whole image, of which none is a background."""
+
+    @cached_property
+    def moving(self):
+        return torch.ones_like(self.labels, dtype=torch.bool)
+
+    @cached_property
+    def keeping(self):
+        return torch.zeros_like(self.labels, dtype=torch.bool)
 
 
 class Model:
@@ -98,25 +111,16 @@ def problem_of(
         for item, part in enumerate(labels):
             change = part[: max(1, len(part) * (item + 1) // (2 * n))]
             change.copy_((change + 1) % max(classes, 2))
-    return Problem(model, clean, labels, reference, targeted=targeted, **more)
+    kind = OneCell if task == "classification" else Problem
+    return kind(model, clean, labels, reference, targeted=targeted, **more)
 
 
 def item_of(problem, item):
     """A problem of one item of a batch, on the same model."""
     part = slice(item, item + 1)
-    cut = lambda tensor: None if tensor is None else tensor[part]
-    return Problem(
-        problem.model,
-        problem.clean[part],
-        problem.labels[part],
-        problem.reference[part],
-        targeted=problem.targeted,
-        low=problem.low,
-        high=problem.high,
-        window=problem.window,
-        region=cut(problem.region),
-        care=cut(problem.care),
-    )
+    tensors = ("clean", "labels", "reference", "region", "care")
+    given = {name: getattr(problem, name) for name in tensors}
+    return replace(problem, **{k: v[part] for k, v in given.items() if v is not None})
 
 
 def finish(attack, problem, seed=0):
@@ -137,10 +141,5 @@ def path_of(attack, problem, seed=0):
         seen.append(images.detach().clone())
         return model(images)
 
-    finish(attack, swap_model(problem, spy), seed)
+    finish(attack, replace(problem, model=spy), seed)
     return seen
-
-
-def swap_model(problem, model):
-    """The same problem, put to another model."""
-    return replace(problem, model=model)
