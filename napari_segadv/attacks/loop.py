@@ -1,6 +1,6 @@
 """The one loop that every iterative attack runs in: best so far, early stop, restarts, counting."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -26,11 +26,13 @@ class Best:
     kept: Tensor
     variable: Tensor
     done: Tensor
+    newest: bool = False
 
     @classmethod
-    def of(cls, variable: Tensor) -> "Best":
+    def of(cls, variable: Tensor, newest: bool = False) -> "Best":
+        """Before the first pass. With `newest` the last variable is always the best one."""
         zero = variable.new_zeros(len(variable))
-        return cls(zero - 1, zero, zero, zero, variable, zero.bool())
+        return cls(zero - 1, zero, zero, zero, variable, zero.bool(), newest)
 
     def update(
         self, variable: Tensor, score: Tensor, tie: Tensor, moved: Tensor, kept: Tensor
@@ -44,7 +46,7 @@ class Best:
             moved, kept: (N,), of this pass.
         """
         level = (score == self.score) & (tie < self.tie)
-        better = ((score > self.score) | level) & ~self.done
+        better = ((score > self.score) | level | self.newest) & ~self.done
         self.score = torch.where(better, score, self.score)
         self.tie = torch.where(better, tie, self.tie)
         self.moved = torch.where(better, moved, self.moved)
@@ -66,8 +68,9 @@ class Plan:
         loss: what to make small.
         rule: makes the step rule of one start.
         start: the variable that start k begins at: noise, fields, a latent code (N, ...).
-        apply: turns the variable into images (N, C, *S); with two views into (2N, C, *S), first
-            all images, then all of the second view.
+        apply: turns the variable into images (N, C, *S).
+        second: turns the variable into another view (N, C, *S) of the images, whose logits the
+            loss wants too; None where it gives None: no second pass at that step.
         restrict: takes the gradient of the variable to what may change.
         goal: success at which an item is done; None: never.
         restarts: starts, of which the later ones go on with the items that are not done.
@@ -75,6 +78,8 @@ class Plan:
         size: of the variable (N,). If given, the run goes on beyond the goal, and the smallest
             variable that reaches it is the best.
         blind: True for an attack by scores, which needs no gradient.
+        keeps_best: False for an attack whose paper hands back the last image.
+        fields: names what the best variable stands for, for the Outcome; None: noise alone.
     """
 
     steps: int
@@ -87,7 +92,10 @@ class Plan:
     restarts: int = 1
     penalty: Callable[[Tensor], Tensor] | None = None
     size: Callable[[Tensor], Tensor] | None = None
+    second: Callable[[Tensor, int], Tensor | None] | None = None
     blind: bool = False
+    keeps_best: bool = True
+    fields: Callable[[Tensor], Mapping[str, Tensor]] | None = None
 
     @classmethod
     def additive(
@@ -103,6 +111,8 @@ class Plan:
         generator: torch.Generator | None = None,
         penalty: Callable[[Tensor], Tensor] | None = None,
         size: Callable[[Tensor], Tensor] | None = None,
+        second: Callable[[Tensor, int], Tensor | None] | None = None,
+        keeps_best: bool = True,
     ) -> "Plan":
         """A plan whose variable is noise in a ball.
 
@@ -127,14 +137,16 @@ class Plan:
             restarts=restarts,
             penalty=penalty,
             size=size,
+            second=second,
+            keeps_best=keeps_best,
         )
 
     def outputs(self, problem: Problem, variable: Tensor, step: int) -> Outputs:
         """One forward pass at a variable."""
         logits = problem.model(self.apply(variable))
-        n = len(variable)
-        others = logits[n:] if len(logits) > n else None
-        return Outputs(logits[:n], problem, step / self.steps, others)
+        view = None if self.second is None else self.second(variable, step)
+        others = None if view is None else problem.model(view)
+        return Outputs(logits, problem, step / max(self.steps, 1), others)
 
     def rank(self, variable: Tensor, scores: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
         """Score and tie-breaker of each item, see `Best.update`."""
@@ -166,7 +178,7 @@ def optimise(problem: Problem, plan: Plan) -> Run:
     device.
     """
     first = plan.start(0)
-    best = Best.of(first)
+    best = Best.of(first, not plan.keeps_best)
     curve = _Curve()
     taken = 0
     every = STEPS_BETWEEN_CHECKS.get(problem.clean.device.type, 10)
@@ -201,5 +213,6 @@ def optimise(problem: Problem, plan: Plan) -> Run:
         if bool(best.done.all()):
             break
     with torch.no_grad():
-        adversarial = plan.apply(best.variable)[: len(problem)]
-    return Outcome(adversarial, best.moved, best.kept, taken, curve.values())
+        adversarial = plan.apply(best.variable)
+        fields = {} if plan.fields is None else plan.fields(best.variable)
+    return Outcome(adversarial, best.moved, best.kept, taken, curve.values(), fields)

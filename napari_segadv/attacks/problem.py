@@ -1,7 +1,7 @@
 """What an attack is given, what it reports while it runs, and what it hands back: tensors only."""
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -117,6 +117,9 @@ class Outcome:
         moved, kept: (N,) shares at that image, see DESIGN.md's "Success".
         steps: steps taken.
         curve: loss and success (best so far), mean of the batch, at each forward pass.
+        fields: what the images were made with, where it is not noise alone: "displacement"
+            (N, dims, *S), in pixels along each axis of the array, the image at p taking what was
+            at p + D(p), and "intensity" (N, C, *S), in the image's units.
     """
 
     adversarial: Tensor
@@ -124,6 +127,7 @@ class Outcome:
     kept: Tensor
     steps: int
     curve: tuple[tuple[float, float], ...]
+    fields: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 Run = Generator[Progress, None, Outcome]

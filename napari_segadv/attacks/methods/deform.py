@@ -1,0 +1,220 @@
+"""Deform: displacement and intensity fields optimised for the one image."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from ...parameters import IMAGE_UNITS, Param
+from ..balls import Ball
+from ..base import LARGEST, Attack
+from ..loop import Plan, optimise
+from ..losses import LOSSES
+from ..problem import Problem, Run
+from ..rules import RULES
+from ..synthesis.fields import Lattice, Synthesis, named
+from ..synthesis.losses import away_by, mean_square, spread
+
+# Distance of the controls as a share of the image's longest side, and at least this many pixels.
+SPACING_SHARE, SMALLEST_SPACING = 1 / 64, 4.0
+# Of that distance, up to which no displacement folds in 3-D; in 2-D it is 0.48.
+FOLD_FREE = 0.4
+# Of the window that the victim sees.
+INTENSITY_SHARE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deform(Attack):
+    """Smooth displacement D and intensity V as free variables: I_DV = warp(I, D) + V.
+
+    The immediate form of Chen 2019's learned synthesis: what their generator would put out is
+    optimised for this image. Untargeted it makes (xi - CE)^2 small (their segmentation loss), with
+    the cross-entropy averaged over the structures; with a target the chosen loss to that. Added
+    are 0.1 |D|^2 and 0.01 V^2, means over pixels with D in pixels and V in standard deviations of
+    the image (the paper z-scores its images and says no more of the norms).
+
+    Both fields are cubic B-splines over a control grid, so they are smooth whatever the victim's
+    gradient is, and limits on the controls hold for the fields. A displacement of at most 0.4 of
+    the controls' distance along each axis never folds (Choi & Lee 2000).
+
+    Without a target the last image is the result, since more than xi is not asked for.
+    """
+
+    name: ClassVar[str] = "deform"
+    title: ClassVar[str] = "Deformation and shading"
+    source: ClassVar[str] = "Chen 2019, arXiv 1909.11167 (fields of one image)"
+    unbounded: ClassVar[bool] = True
+
+    epsilon: Annotated[
+        float | None,
+        Param(
+            "Largest change of a pixel (Linf) or length of the whole change (L2), by both fields "
+            "together; none: no limit, as in the paper",
+            low=0.0,
+            high=LARGEST,
+            unit=IMAGE_UNITS,
+        ),
+    ] = None
+    parts: Annotated[
+        Literal["both", "displacement", "intensity"], Param("Which of the two fields to use")
+    ] = "both"
+    displacement: Annotated[
+        float | None,
+        Param(
+            "Largest displacement along each axis; none: 0.4 of the spacing, which never folds",
+            low=0.0,
+            high=10_000.0,
+            unit="pixels",
+        ),
+    ] = None
+    intensity: Annotated[
+        float | None,
+        Param(
+            "Largest change by the intensity field; none: 5 % of the window the victim sees",
+            low=0.0,
+            high=LARGEST,
+            unit=IMAGE_UNITS,
+        ),
+    ] = None
+    spacing: Annotated[
+        float | None,
+        Param(
+            "Distance of the fields' control points, the larger the smoother; none: 1/64 of the "
+            "longest side, at least 4",
+            low=1.0,
+            high=10_000.0,
+            unit="pixels",
+        ),
+    ] = None
+    xi: Annotated[
+        float,
+        Param(
+            "Mean cross-entropy to reach on the structures, without a target (Chen 2019: 1 to 3)",
+            low=0.0,
+            high=1000.0,
+        ),
+    ] = 2.0
+    loss: Annotated[
+        Literal["margin", "cross-entropy", "soft-iou", "js"],
+        Param("What is made small, with a target"),
+    ] = "margin"
+    steps: Annotated[int, Param("Gradient steps at most", low=1, high=100_000)] = 60
+    step: Annotated[
+        Literal["adam", "apgd", "sign", "momentum"], Param("Step rule", advanced=True)
+    ] = "adam"
+    goal: Annotated[
+        float | None,
+        Param(
+            "With a target, stop when this share of the pixels has moved and of the structures has "
+            "stayed; none: run all steps",
+            low=0.0,
+            high=1.0,
+        ),
+    ] = 0.99
+    displacement_penalty: Annotated[
+        float, Param("Weight of |D|^2, in pixels", low=0.0, high=1e6, advanced=True)
+    ] = 0.1
+    intensity_penalty: Annotated[
+        float,
+        Param("Weight of V^2, in standard deviations", low=0.0, high=1e6, advanced=True),
+    ] = 0.01
+    random_start: Annotated[
+        bool, Param("Start at random fields, not at the image", advanced=True)
+    ] = False
+
+    def run(self, problem: Problem, seed: int = 0) -> Run:
+        generator = torch.Generator().manual_seed(seed)
+        fields = self.fields(problem)
+        box = fields.box(problem)
+        synthesis = Synthesis(self.ball(problem))
+
+        def start(restart: int) -> Tensor:
+            return (
+                box.random(generator) if self.random_start else problem.clean.new_zeros(box.shape)
+            )
+
+        plan = Plan(
+            steps=self.steps,
+            loss=LOSSES[self.loss] if problem.targeted else away_by(self.xi),
+            rule=lambda: RULES[self.step](box, self.steps, None),
+            start=start,
+            apply=lambda controls: synthesis(*fields(controls)),
+            restrict=box.restrict,
+            goal=self.goal if problem.targeted else None,
+            keeps_best=problem.targeted,
+            penalty=lambda controls: self.penalty(fields(controls), spread(problem.clean)),
+            fields=lambda controls: named(*fields(controls)),
+        )
+        return optimise(problem, plan)
+
+    def fields(self, problem: Problem) -> "Fields":
+        """How controls become the fields of a problem, with what was left open filled in."""
+        longest = max(problem.clean.shape[2:])
+        spacing = self.spacing or max(SPACING_SHARE * longest, SMALLEST_SPACING)
+        bend = FOLD_FREE * spacing if self.displacement is None else self.displacement
+        shade = INTENSITY_SHARE * problem.window if self.intensity is None else self.intensity
+        return Fields(
+            Lattice.over(problem.clean, spacing),
+            dims=0 if self.parts == "intensity" else problem.clean.ndim - 2,
+            channels=0 if self.parts == "displacement" else problem.clean.shape[1],
+            displacement=bend,
+            intensity=shade,
+        )
+
+    def penalty(self, fields: tuple[Tensor | None, Tensor | None], unit: Tensor) -> Tensor:
+        """0.1 |D|^2 + 0.01 V^2 (N,), V in `unit` (N,)."""
+        displacement, intensity = fields
+        total = torch.zeros_like(unit)
+        if displacement is not None:
+            total = total + self.displacement_penalty * mean_square(displacement)
+        if intensity is not None:
+            total = total + self.intensity_penalty * mean_square(intensity) / unit.square()
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Fields:
+    """Control values (N, dims + channels, *G) in shares of their limits, and the fields they make.
+
+    Attributes:
+        lattice: where the controls are.
+        dims, channels: components of D and V; 0 where a field is not used.
+        displacement, intensity: limits, in pixels and in the image's units.
+    """
+
+    lattice: Lattice
+    dims: int
+    channels: int
+    displacement: float
+    intensity: float
+
+    def __call__(self, controls: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """D (N, dims, *S) and V (N, channels, *S); None for one that is not used."""
+        both = self.lattice.expand(controls)
+        return (
+            self.displacement * both[:, : self.dims] if self.dims else None,
+            self.intensity * both[:, self.dims :] if self.channels else None,
+        )
+
+    def box(self, problem: Problem) -> "Box":
+        """The set that the controls of a problem must stay in."""
+        shape = (len(problem), self.dims + self.channels, *self.lattice.size)
+        return Box(problem, "linf", problem.clean.new_ones(len(problem)), shape)
+
+
+@dataclass(frozen=True)
+class Box(Ball):
+    """Control values from -1 to 1; regions and bounds are the images' affair, not theirs."""
+
+    shape: tuple[int, ...] = ()
+
+    def project(self, d: Tensor) -> Tensor:
+        return d.clamp(-1.0, 1.0)
+
+    def restrict(self, gradient: Tensor) -> Tensor:
+        return gradient
+
+    def random(self, generator: torch.Generator) -> Tensor:
+        drawn = torch.rand(self.shape, generator=generator) * 2 - 1
+        return drawn.to(self.radius.device)
