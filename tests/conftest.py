@@ -10,7 +10,8 @@ from helpers import SHARED, bands, disc_image
 
 from napari_segadv.scan import Grid, Scan, Storage
 
-torch.set_num_threads(2)
+# At most two; fewer where OMP_NUM_THREADS says so.
+torch.set_num_threads(min(2, torch.get_num_threads()))
 
 
 @pytest.fixture

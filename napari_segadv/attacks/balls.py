@@ -16,6 +16,14 @@ def l2_norm(values: Tensor) -> Tensor:
     return length
 
 
+def steepest_l2(gradient: Tensor) -> Tensor:
+    """A gradient (N, ...) divided by its L2 norm; 0 where it is 0."""
+    # Scaled by its largest entry first: squares of small float32 gradients underflow.
+    peak = gradient.abs().flatten(1).amax(1)
+    gradient = gradient / per_item(peak.clamp_min(1e-38), gradient)
+    return gradient / per_item(l2_norm(gradient).clamp_min(1e-30), gradient)
+
+
 @dataclass(frozen=True)
 class Ball:
     """Perturbations d (N, C, *S) of one norm and radius, within bounds and region.
@@ -61,12 +69,7 @@ class Ball:
 
     def steepest(self, gradient: Tensor) -> Tensor:
         """The unit step (of the ball's norm) along a gradient; 0 where the gradient is 0."""
-        if self.norm == "linf":
-            return gradient.sign()
-        # Scaled by its largest entry first: squares of small float32 gradients underflow.
-        peak = gradient.abs().flatten(1).amax(1)
-        gradient = gradient / per_item(peak.clamp_min(1e-38), gradient)
-        return gradient / per_item(l2_norm(gradient).clamp_min(1e-30), gradient)
+        return gradient.sign() if self.norm == "linf" else steepest_l2(gradient)
 
     def random(self, generator: torch.Generator) -> Tensor:
         """A perturbation drawn uniformly (Linf) or of uniform direction and length (L2)."""

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import torch
 
 from ..budgets import default_budget
+from ..errors import SegadvError
 from ..parameters import IMAGE_UNITS, Param, check
 from .balls import Ball
 from .loop import Plan, optimise
@@ -28,6 +29,7 @@ class Attack(ABC):
         title: what the viewer calls it.
         source: the paper.
         tasks: of "segmentation", "classification", "detection".
+        targeted_only: True where the attack makes no sense without a target.
         unbounded: True where the paper sets no budget; then "none" means that there is none.
     """
 
@@ -35,6 +37,7 @@ class Attack(ABC):
     title: ClassVar[str]
     source: ClassVar[str]
     tasks: ClassVar[tuple[str, ...]] = ("segmentation",)
+    targeted_only: ClassVar[bool] = False
     unbounded: ClassVar[bool] = False
 
     epsilon: Annotated[
@@ -68,6 +71,11 @@ class Attack(ABC):
         """The set that the perturbations of a problem must stay in."""
         radius = problem.clean.new_full((len(problem),), self.budget(problem))
         return Ball(problem, self.norm, radius)
+
+    def check_goal(self, problem: Problem) -> None:
+        """Raises SegadvError where the attack needs a target and there is none."""
+        if self.targeted_only and not problem.targeted:
+            raise SegadvError(f"method {self.name}: needs a target; give one, or take another")
 
     @abstractmethod
     def run(self, problem: Problem, seed: int = 0) -> Run:

@@ -1,0 +1,160 @@
+"""ASMA: the adaptive segmentation mask attack, as published and with gradient-scaled steps."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from ...parameters import IMAGE_UNITS, Param
+from ...tensors import per_item
+from ..balls import Ball, steepest_l2
+from ..base import LARGEST, Attack
+from ..loop import Plan, optimise
+from ..losses import Outputs
+from ..problem import Problem, Run
+from ..rules import Seen
+
+# Ozbulak 2019: the constants of the step, and the iterations.
+TAU, BETA, PAPER_STEPS = 1e-7, 1e-6, 2501
+SCALED_STEPS = 250
+# Of a step of the preset "scaled" at an IoU of 1, as a share of the window.
+SCALED_RMS = 2e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ASMA(Attack):
+    """Adaptive segmentation mask attack (Ozbulak 2019, MICCAI, eq. 2 and algorithm 1).
+
+    Maximises S - ||x - x0||^2 with S the sum of z_t over the pixels that are not at the target t
+    yet, by steps along the plain gradient whose length grows with the IoU: a = beta IoU + tau.
+    Images are counted in units of the victim's window, as the paper's are in [0, 1].
+
+    The preset "paper" is that update: no budget, no early stop, the last image is the result.
+    Whether its steps are too short or too long depends on the victim's gradient. The preset
+    "scaled" divides by the gradient's L2 norm, stops at the goal and keeps the best image.
+    """
+
+    name: ClassVar[str] = "asma"
+    title: ClassVar[str] = "ASMA"
+    source: ClassVar[str] = "Ozbulak 2019, arXiv 1907.13124"
+    targeted_only: ClassVar[bool] = True
+    unbounded: ClassVar[bool] = True
+
+    epsilon: Annotated[
+        float | None,
+        Param(
+            "Largest change of a pixel (Linf) or length of the whole change (L2); none: no limit, "
+            "as in the paper",
+            low=0.0,
+            high=LARGEST,
+            unit=IMAGE_UNITS,
+        ),
+    ] = None
+    preset: Annotated[
+        Literal["scaled", "paper"],
+        Param("scaled: steps in units of the gradient, stops at the goal; paper: as published"),
+    ] = "scaled"
+    multiplier: Annotated[float, Param("Factor of the step's length", low=0.0, high=1e9)] = 1.0
+    steps: Annotated[
+        int | None,
+        Param("Steps at most; none: 250, or the paper's 2501", low=1, high=100_000),
+    ] = None
+    goal: Annotated[
+        float | None,
+        Param(
+            "Stop when this share of the pixels has moved and of the structures has stayed; "
+            "none: run all steps, as the paper does",
+            low=0.0,
+            high=1.0,
+        ),
+    ] = 0.99
+
+    def run(self, problem: Problem, seed: int = 0) -> Run:
+        self.check_goal(problem)
+        ball, paper = self.ball(problem), self.preset == "paper"
+        objective = MaskedSum()
+        scale = problem.window
+
+        def rule() -> "PaperStep":
+            step = PaperStep if paper else ScaledStep
+            return step(ball, objective, self.multiplier)
+
+        plan = Plan.additive(
+            ball,
+            steps=self.steps or (PAPER_STEPS if paper else SCALED_STEPS),
+            loss=objective,
+            rule=rule,
+            goal=None if paper else self.goal,
+            penalty=lambda noise: (noise / scale).square().flatten(1).sum(1),
+            keeps_best=not paper,
+        )
+        return optimise(problem, plan)
+
+
+class MaskedSum:
+    """-S (eq. 2): minus the sum of z_t over the care pixels off target; notes the IoU."""
+
+    def __init__(self) -> None:
+        self.iou = torch.empty(0)
+
+    def __call__(self, outputs: Outputs) -> Tensor:
+        problem = outputs.problem
+        off = ~outputs.hits
+        if problem.care is not None:
+            off = off & (problem.care > 0)
+        own = outputs.logits.gather(1, problem.labels.unsqueeze(1)).squeeze(1)
+        self.iou = mean_iou(outputs)
+        return -(own * off).flatten(1).sum(1)
+
+
+class PaperStep:
+    """d <- Pi(d - a g), a = beta IoU + tau in units of the window; at first the IoU counts as 0."""
+
+    def __init__(self, ball: Ball, objective: MaskedSum, multiplier: float) -> None:
+        self.ball, self.objective, self.multiplier = ball, objective, multiplier
+
+    def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
+        return self.ball.project(d - per_item(self.length(seen), d) * gradient)
+
+    def length(self, seen: Seen) -> Tensor:
+        """a (N,), in squared image units: the gradient is one over image units."""
+        iou = self.objective.iou if seen.step else torch.zeros_like(self.objective.iou)
+        return self.multiplier * (BETA * iou + TAU) * self.ball.problem.window**2
+
+
+class ScaledStep(PaperStep):
+    """The same with the gradient's L2 norm divided out; a step with IoU 1 has a fixed length."""
+
+    def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
+        problem = self.ball.problem
+        longest = SCALED_RMS * problem.window * math.sqrt(problem.clean[0].numel())
+        share = (BETA * self.objective.iou + TAU) / (BETA + TAU)
+        length = per_item(self.multiplier * longest * share, d)
+        return self.ball.project(d - length * steepest_l2(gradient))
+
+
+def mean_iou(outputs: Outputs) -> Tensor:
+    """Mean IoU (N,) of prediction and target over the target's structures.
+
+    Background counts where the target has no structure at all. The reference multiplies label
+    values instead, which is right for masks of 0 and 1 only.
+    """
+    problem, (n, classes) = outputs.problem, outputs.logits.shape[:2]
+    predicted = outputs.logits.detach().argmax(1).flatten(1)
+    wanted = problem.labels.flatten(1)
+    items = torch.arange(n, device=wanted.device).unsqueeze(1)
+    pairs = (items * classes + wanted) * classes + predicted
+    weights = None if problem.care is None else (problem.care > 0).double().flatten()
+    counts = torch.bincount(pairs.flatten(), weights, minlength=n * classes**2)
+    counts = counts.view(n, classes, classes).double()
+    both = counts.diagonal(dim1=1, dim2=2)
+    total = counts.sum(2)
+    iou = both / (total + counts.sum(1) - both).clamp_min(1)
+    present = (total > 0).double()
+    structures = present.clone()
+    structures[:, 0] = 0
+    chosen = torch.where(structures.sum(1, keepdim=True) > 0, structures, present)
+    mean: Tensor = (iou * chosen).sum(1) / chosen.sum(1).clamp_min(1)
+    return mean.to(outputs.logits.dtype)

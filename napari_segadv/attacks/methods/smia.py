@@ -1,0 +1,123 @@
+"""SMIA: the stabilised medical image attack, built from the paper."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...errors import SegadvError
+from ...parameters import IMAGE_UNITS, Param
+from ..base import LARGEST, Attack
+from ..loop import Plan, optimise
+from ..losses import Outputs, signed
+from ..problem import Problem, Run
+from ..rules import Sign
+
+
+@dataclass(frozen=True, kw_only=True)
+class SMIA(Attack):
+    """Stabilised medical image attack (Qi 2021, ICLR, eq. 3 to 5).
+
+    Maximises L(f(x~), y) - alpha L(f(x~), f(x + W * eta)) from the second step on, with
+    eta = x~ - x the perturbation so far and W a Gaussian kernel: the prediction has to get away
+    from y and to stay where a smoothed perturbation takes it too. Towards a target, the first
+    loss is made small instead. Each step after the first takes two forward and backward passes.
+
+    The paper adds steps of epsilon without projecting, so that its effective budget is steps x
+    epsilon; here `epsilon` is that total, and a step is epsilon / steps unless told otherwise.
+    """
+
+    name: ClassVar[str] = "smia"
+    title: ClassVar[str] = "SMIA"
+    source: ClassVar[str] = "Qi 2021, ICLR"
+    tasks: ClassVar[tuple[str, ...]] = ("segmentation", "classification", "detection")
+
+    steps: Annotated[int, Param("Gradient steps at most", low=1, high=100_000)] = 10
+    alpha: Annotated[
+        float, Param("Weight of the stabilising loss; 0: as I-FGSM", low=0.0, high=1e6)
+    ] = 1.0
+    kernel: Annotated[int, Param("Width of the Gaussian kernel in pixels, odd", low=1, high=99)] = 3
+    sigma: Annotated[
+        float, Param("Standard deviation of the kernel in pixels", low=0.01, high=100.0)
+    ] = 1.0
+    second: Annotated[
+        Literal["soft", "hard"],
+        Param("The smoothed prediction as probabilities (with a gradient) or as classes"),
+    ] = "soft"
+    step_size: Annotated[
+        float | None,
+        Param(
+            "Length of a step; none: epsilon / steps",
+            low=0.0,
+            high=LARGEST,
+            unit=IMAGE_UNITS,
+            advanced=True,
+        ),
+    ] = None
+    goal: Annotated[
+        float | None,
+        Param(
+            "Stop when this share of the pixels has moved and of the structures has stayed; "
+            "none: run all steps",
+            low=0.0,
+            high=1.0,
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kernel % 2 == 0:
+            raise SegadvError(f"kernel={self.kernel}: must be odd")
+
+    def run(self, problem: Problem, seed: int = 0) -> Run:
+        ball = self.ball(problem)
+        length = self.budget(problem) / self.steps if self.step_size is None else self.step_size
+        size = torch.full_like(ball.radius, length)
+
+        def smoothed(noise: Tensor, step: int) -> Tensor | None:
+            """x + W * eta; at first there is no perturbation to smooth."""
+            if step == 0 or self.alpha == 0:
+                return None
+            return problem.clean + blur(noise, self.kernel, self.sigma)
+
+        plan = Plan.additive(
+            ball,
+            steps=self.steps,
+            loss=self.objective,
+            rule=lambda: Sign(ball, self.steps, size),
+            goal=self.goal,
+            second=smoothed,
+        )
+        return optimise(problem, plan)
+
+    def objective(self, outputs: Outputs) -> Tensor:
+        """Eq. 3 with its sign turned: what is made small (N,)."""
+        pixels = F.cross_entropy(outputs.logits, outputs.problem.labels, reduction="none")
+        loss = signed(outputs.mean(pixels), outputs)
+        if outputs.others is None:
+            return loss
+        if self.second == "hard":
+            stable = F.cross_entropy(outputs.logits, outputs.others.argmax(1), reduction="none")
+        else:
+            log_p, q = outputs.logits.log_softmax(1), outputs.others.softmax(1)
+            stable = -(q * log_p).sum(1)
+        return loss + self.alpha * outputs.mean(stable)
+
+
+def blur(noise: Tensor, kernel: int, sigma: float) -> Tensor:
+    """A depthwise Gaussian of noise (N, C, *S), axis by axis; outside the image it is 0."""
+    offsets = torch.arange(kernel, dtype=noise.dtype, device=noise.device) - kernel // 2
+    weights = torch.exp(-0.5 * (offsets / sigma).square())
+    weights = weights / weights.sum()
+    dims = noise.ndim - 2
+    convolve = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[dims]
+    flat = noise.flatten(0, 1).unsqueeze(1)
+    for axis in range(dims):
+        shape = [1] * dims
+        shape[axis] = kernel
+        padding = [0] * dims
+        padding[axis] = kernel // 2
+        flat = convolve(flat, weights.view(1, 1, *shape), padding=padding)
+    return flat.view_as(noise)
