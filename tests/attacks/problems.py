@@ -102,7 +102,8 @@ def problem_of(
     The further an item is back in the batch, the more of it has to change.
     """
     clean = images_of(n, dims, channels, dtype)
-    model = Model(clean, task=task, classes=classes)
+    # Centred on more images than one, or a classifier would be undecided on it.
+    model = Model(images_of(max(n, 4), dims, channels), task=task, classes=classes)
     with torch.no_grad():
         reference = model(clean).max(1).indices
     model.forwards = 0
