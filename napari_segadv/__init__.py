@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from . import attacks, measures, targets
     from .crafting import Example, craft, craft_steps
     from .errors import NeedsTrust, SegadvError
+    from .grade import Grade
     from .io import read, read_mask
     from .scan import Mask, Scan
     from .victims import load_victim
@@ -21,6 +22,7 @@ _HOMES = {
     "craft": "crafting",
     "craft_steps": "crafting",
     "Example": "example",
+    "Grade": "grade",
     "SegadvError": "errors",
     "NeedsTrust": "errors",
     "read": "io",
@@ -33,6 +35,7 @@ _MODULES = ("attacks", "measures", "targets")
 
 __all__ = [
     "Example",
+    "Grade",
     "Mask",
     "NeedsTrust",
     "Scan",

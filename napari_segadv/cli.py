@@ -68,8 +68,8 @@ def victims() -> None:
     from .samples import bundle_facts
 
     for name, facts in bundle_facts().items():
-        dice = ", ".join(f"{label} {value:.3f}" for label, value in facts.dice.items())
-        typer.echo(f"demo:{name}  {facts.task}\n    Dice on fresh phantoms: {dice}")
+        listed = ", ".join(f"{label} {value:.3f}" for label, value in facts.measured.items())
+        typer.echo(f"demo:{name}  {facts.task}\n    on fresh phantoms: {listed}")
 
 
 @app.command(epilog=example("segadv attacks --json"))

@@ -13,7 +13,8 @@ PACKAGE = ROOT / "napari_segadv"
 # A room may import itself and what stands before it in this list.
 ROOMS = [
     "errors budgets discovery palette tensors",
-    "parameters scan",
+    "parameters scan grade",
+    "boxes",
     "io attacks targets measures samples",
     "victims",
     "provenance example figure request",

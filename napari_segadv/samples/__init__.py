@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from .. import discovery
+from ..boxes import Boxes
 from ..errors import SegadvError
+from ..grade import Grade
 from ..scan import Grid, Mask, Scan, Storage
 
 BUNDLES = Path(__file__).parent / "bundles"
@@ -38,21 +41,28 @@ class BundleFacts:
 
     task: str
     description: str
-    dice: dict[str, float]
+    measured: dict[str, float]
+
+    @property
+    def dice(self) -> dict[str, float]:
+        """Dice of each class, of a victim that segments."""
+        prefix = "dice "
+        found = self.measured.items()
+        return {k.removeprefix(prefix): v for k, v in found if k.startswith(prefix)}
 
 
 def bundle_facts() -> dict[str, BundleFacts]:
-    """Task and measured Dice of the built-in victims, by name."""
+    """Task and what was measured of the built-in victims, by name."""
     found = {}
     for name, path in bundles().items():
         meta = json.loads((path / "configs" / "metadata.json").read_text(encoding="utf-8"))
-        dice = {k.removeprefix("dice "): float(v) for k, v in meta["eval_metrics"].items()}
-        found[name] = BundleFacts(meta["task"], meta["description"], dice)
+        measured = {k: float(v) for k, v in meta["eval_metrics"].items()}
+        found[name] = BundleFacts(meta["task"], meta["description"], measured)
     return found
 
 
-def phantom(name: str, seed: int = 0) -> tuple[Scan, Mask]:
-    """A phantom and the truth about it; the same seed gives the same one.
+def phantom(name: str, seed: int = 0) -> tuple[Scan, Any]:
+    """A phantom and the truth about it, a Mask, a Grade or Boxes; a seed gives the same one again.
 
     Raises:
         SegadvError: where nothing of that name can be drawn.
@@ -61,13 +71,15 @@ def phantom(name: str, seed: int = 0) -> tuple[Scan, Mask]:
     if name not in known:
         raise SegadvError(f"{name}: no such phantom; there are {', '.join(known)}")
     module = known[name]
-    image, labels = module.draw(np.random.default_rng(seed))
+    image, truth = module.draw(np.random.default_rng(seed))
     spacing = tuple(float(s) for s in module.SPACING)
-    grid = Grid(labels.shape, spacing, (0.0,) * labels.ndim, np.eye(labels.ndim))
-    if labels.ndim == 2:
-        grid = Grid.pixels(labels.shape)
-    colour = image.ndim > labels.ndim
+    ndim = len(spacing)
+    shape, colour = image.shape[:ndim], image.ndim > ndim
+    grid = Grid.pixels(shape) if ndim == 2 else Grid(shape, spacing, (0.0,) * ndim, np.eye(ndim))
     storage = Storage(str(image.dtype))
     meta = {"title": module.TITLE, "phantom": name, "seed": seed}
     scan = Scan(image, grid, module.UNITS, storage, colour, None, meta)
-    return scan, Mask(labels, grid, module.CLASSES)
+    if isinstance(truth, tuple):
+        return scan, Boxes.of(*truth, grid, module.CLASSES)
+    graded = np.ndim(truth) == 0
+    return scan, Grade(truth, module.CLASSES) if graded else Mask(truth, grid, module.CLASSES)

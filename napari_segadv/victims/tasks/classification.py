@@ -3,19 +3,18 @@
 import json
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from ...attacks.problem import Problem
 from ...errors import SegadvError
-from ...measures import TARGET_FIGURES, percent
+from ...grade import Grade
+from ...measures import TARGET_FIGURES
 from ...scan import Mask, Scan
 from ..heads import tensor_of
 from ..task import Task
@@ -23,52 +22,6 @@ from ..windows import one_pass
 
 if TYPE_CHECKING:
     from ..victim import Model, Victim
-
-
-@dataclass(frozen=True)
-class Grade:
-    """The class of an image, predicted or wanted.
-
-    Attributes:
-        label: class number.
-        classes: names; empty where nobody has named them.
-        probabilities: of each class; empty for one that is wanted.
-        path: the file that it was read from.
-    """
-
-    label: int
-    classes: tuple[str, ...] = ()
-    probabilities: tuple[float, ...] = ()
-    path: Path | None = None
-
-    @property
-    def array(self) -> npt.NDArray[np.int64]:
-        """The class number as the one cell (1,) that an attack moves."""
-        return np.array([self.label])
-
-    @property
-    def name(self) -> str:
-        known = self.label < len(self.classes)
-        return self.classes[self.label] if known else f"class {self.label}"
-
-    @property
-    def text(self) -> str:
-        """Name and, of a prediction, probability."""
-        if not self.probabilities:
-            return self.name
-        return f"{self.name} {percent(self.probabilities[self.label])}"
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """As plain data: label, class and, of a prediction, the probability of each class."""
-        found: dict[str, Any] = {"label": self.label, "class": self.name}
-        if self.probabilities:
-            names = self.classes or tuple(str(n) for n in range(len(self.probabilities)))
-            found["probabilities"] = dict(zip(names, self.probabilities, strict=True))
-        return found
-
-    def named(self, classes: tuple[str, ...]) -> "Grade":
-        return replace(self, classes=classes)
 
 
 class OneClass(Problem):

@@ -2,12 +2,13 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from ...errors import SegadvError
 from .fit import Trained
@@ -30,6 +31,21 @@ def write_bundle(
     Raises:
         SegadvError: where the folder exists or can't be written.
     """
+    metrics = {f"dice {label}": value for label, value in dice.items()}
+    task = "segmentation of " + ", ".join(trained.classes[1:])
+    shape = tuple(reversed(trained.recipe.patch))
+    metadata = metadata_of(name, task, about, metrics, trained.classes, trained.channels, shape)
+    return write_files(folder, _inference(trained), metadata, trained.network)
+
+
+def write_files(
+    folder: Path, inference: Mapping[str, Any], metadata: Mapping[str, Any], network: nn.Module
+) -> Path:
+    """Writes a bundle's configurations and the network's weights, all or nothing.
+
+    Raises:
+        SegadvError: where the folder exists or can't be written.
+    """
     if folder.exists():
         raise SegadvError(f"{folder}: exists already; name another folder")
     try:
@@ -38,9 +54,9 @@ def write_bundle(
             new = Path(half) / "new"
             (new / "configs").mkdir(parents=True)
             (new / "models").mkdir()
-            _write_json(new / "configs" / "inference.json", _inference(trained))
-            _write_json(new / "configs" / "metadata.json", _metadata(trained, name, dice, about))
-            torch.save(trained.network.state_dict(), new / "models" / "model.pt")
+            _write_json(new / "configs" / "inference.json", inference)
+            _write_json(new / "configs" / "metadata.json", metadata)
+            torch.save(network.state_dict(), new / "models" / "model.pt")
             new.rename(folder)
     except OSError as error:
         raise SegadvError(
@@ -92,45 +108,55 @@ def _config(
     }
 
 
-def _metadata(trained: Trained, name: str, dice: Mapping[str, float], about: str) -> dict[str, Any]:
-    classes = {str(n): label for n, label in enumerate(trained.classes)}
-    shape = list(reversed(trained.recipe.patch))
+def metadata_of(
+    name: str,
+    task: str,
+    about: str,
+    metrics: Mapping[str, float],
+    classes: Sequence[str],
+    channels: int,
+    shape: Sequence[int],
+) -> dict[str, Any]:
+    """The contents of metadata.json.
+
+    Args:
+        name: of the bundle.
+        task: what the network does; its first word is the name of a task.
+        about: on what it was measured and trained, one sentence.
+        metrics: what was measured.
+        classes: names of the output's channels.
+        channels: of the image.
+        shape: pixels that the network sees at a time, in its own order.
+    """
+    colours = ("red", "green", "blue") if channels == 3 else ("grey",)
+    image = {"type": "image", "spatial_shape": list(shape), "dtype": "float32"}
     return {
         "version": "1.0.0",
         "name": name,
-        "task": "segmentation of " + ", ".join(trained.classes[1:]),
+        "task": task,
         "description": about,
         "monai_version": version("monai"),
         "pytorch_version": version("torch").split("+")[0],
         "numpy_version": version("numpy"),
-        "eval_metrics": {f"dice {label}": round(value, 4) for label, value in dice.items()},
+        "eval_metrics": {label: round(value, 4) for label, value in metrics.items()},
         "intended_use": "robustness research; not for diagnosis",
         "network_data_format": {
             "inputs": {
                 "image": {
-                    "type": "image",
-                    "num_channels": trained.channels,
-                    "spatial_shape": shape,
-                    "dtype": "float32",
+                    **image,
+                    "num_channels": channels,
                     "value_range": [0, 1],
-                    "is_patch_data": trained.recipe.dims == 3,
-                    "channel_def": {
-                        str(n): c
-                        for n, c in enumerate(
-                            ("red", "green", "blue") if trained.channels == 3 else ("grey",)
-                        )
-                    },
+                    "is_patch_data": len(shape) == 3,
+                    "channel_def": {str(n): c for n, c in enumerate(colours)},
                 }
             },
             "outputs": {
                 "pred": {
-                    "type": "image",
-                    "format": "segmentation",
-                    "num_channels": len(trained.classes),
-                    "spatial_shape": shape,
-                    "dtype": "float32",
+                    **image,
+                    "format": task.split()[0],
+                    "num_channels": len(classes),
                     "value_range": [0, 1],
-                    "channel_def": classes,
+                    "channel_def": {str(n): label for n, label in enumerate(classes)},
                 }
             },
         },
