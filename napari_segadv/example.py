@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,10 @@ class Example:
         record: everything `result.json` holds besides the measures.
         window: (low, high) of the intensities that the victim sees.
         notes: what the user has to know (another file format, a budget below one grey level).
+        fields: float32 arrays of an attack that bends or shades: "displacement" (*S, dims), in
+            pixels along each axis of the array, the image at p taking what was at p + D(p); and
+            "intensity", shaped as the noise, in the scan's units. Their image is then held to
+            budget and bounds and rounded, so the noise is not exactly what they make.
     """
 
     task: Task[Any]
@@ -46,6 +50,7 @@ class Example:
     record: Mapping[str, Any]
     window: tuple[float, float]
     notes: tuple[str, ...] = ()
+    fields: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:
@@ -55,10 +60,7 @@ class Example:
     @property
     def noise_shown(self) -> npt.NDArray[np.float32]:
         """The noise as one signed value a pixel: of a colour image the largest component."""
-        if not self.clean.colour:
-            return self.noise
-        place = np.abs(self.noise).argmax(axis=-1)[..., None]
-        return np.take_along_axis(self.noise, place, axis=-1)[..., 0]
+        return one_component(self.noise, self.clean.colour)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -121,12 +123,21 @@ class Example:
                 f"{adversarial.name}: reads back differently from what was measured; please "
                 "report it with the image's format"
             )
-        io.save_array(self.noise, folder / "noise.nii.gz", self.clean)
+        for name, values in {"noise": self.noise, **self.fields}.items():
+            io.save_array(values, folder / f"{name}.nii.gz", self.clean)
         for name in ("prediction_clean", "prediction_adversarial"):
             self.task.save(getattr(self, name), folder / f"{name}{self.task.ending}")
         figure(self).savefig(folder / "figure.png")
         text = json.dumps(self.result, indent=1, allow_nan=False)
         (folder / "result.json").write_text(text + "\n", encoding="utf-8")
+
+
+def one_component(values: npt.NDArray[np.float32], colour: bool) -> npt.NDArray[np.float32]:
+    """One signed value a pixel: of a colour image's the largest of its components."""
+    if not colour:
+        return values
+    place = np.abs(values).argmax(axis=-1)[..., None]
+    return np.take_along_axis(values, place, axis=-1)[..., 0]
 
 
 def replace_folder(folder: Path, new: Path, aside: Path) -> None:
@@ -158,7 +169,8 @@ def _is_result(folder: Path) -> bool:
     """Whether a folder holds what an example is saved as and nothing else, or nothing."""
     if folder.is_symlink() or not folder.is_dir():
         return False
-    ours = ("noise.nii.gz", "figure.png", "result.json")
+    arrays = ("noise", "displacement", "intensity")
+    ours = ("figure.png", "result.json", *(f"{name}.nii.gz" for name in arrays))
     return all(
         path.is_file()
         and (path.name in ours or path.name.startswith(("adversarial.", "prediction_")))

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import volume_victim
 
 import napari_segadv as sa
+from napari_segadv import io
 from napari_segadv.errors import SegadvError
 from napari_segadv.scan import Grid, Scan, Storage
 
@@ -120,3 +122,28 @@ def test_a_file_that_is_gone_is_named(tmp_path, scan2d, band_victim):
     (tmp_path / "x.png").unlink()
     with pytest.raises(SegadvError, match=r"x\.png: is gone"):
         sa.craft(scan, band_victim, sa.attacks.PGD(steps=1))
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_fields_are_saved_with_the_images_geometry(tmp_path, scan2d, band_victim, ct, dims):
+    import nibabel
+
+    scan, victim = scan2d, band_victim
+    if dims == 3:
+        scan, victim = ct, volume_victim(3)
+    example = sa.craft(scan, victim, sa.attacks.Deform(steps=2))
+    assert example.fields["displacement"].shape == (*scan.grid.shape, dims)
+    assert example.fields["intensity"].shape == scan.grid.shape
+    folder = example.save(tmp_path / "out")
+    # NIfTI holds (x, y, z, 1, component): the array's axes turned round, its components not.
+    held = nibabel.load(folder / "displacement.nii.gz").get_fdata(dtype=np.float32)
+    held = held.reshape(*reversed(scan.grid.shape), dims)
+    turned = held.transpose(*reversed(range(dims)), dims)
+    assert np.array_equal(turned, example.fields["displacement"])
+    shading = io.read(folder / "intensity.nii.gz")
+    assert np.array_equal(shading.array, example.fields["intensity"])
+    assert shading.grid.same_as(scan.grid)
+    example.save(folder, overwrite=True)
+    plain = sa.craft(scan, victim, sa.attacks.FGSM())
+    plain.save(folder, overwrite=True)
+    assert not (folder / "displacement.nii.gz").exists()

@@ -155,9 +155,13 @@ def save(scan: Scan, path: Path) -> None:
 
 
 def save_array(array: Array, path: Path, scan: Scan) -> None:
-    """Writes an array on a scan's grid as float32 (noise, for instance)."""
-    plain = replace(scan, storage=Storage("float32"), array=array.astype(np.float32))
-    _write(image_of(plain.array, scan.grid, scan.colour), path, plain)
+    """Writes an array on a scan's grid as float32 (noise, for instance).
+
+    Components come last and are written as they are: a displacement's in array order.
+    """
+    plain = replace(scan, storage=Storage("float32"))
+    several = array.ndim > scan.grid.ndim
+    _write(image_of(array.astype(np.float32), scan.grid, several), path, plain)
 
 
 def save_mask(mask: Mask, path: Path) -> None:

@@ -211,6 +211,13 @@ def as_array(images: Tensor, scan: Scan) -> np.ndarray[Any, np.dtype[np.float32]
     return np.ascontiguousarray((x.movedim(0, -1) if scan.colour else x[0]).numpy())
 
 
+def field_array(field: Tensor, scan: Scan) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The first of fields (N, K, *S), components last unless there is one for a grey image."""
+    if field.shape[1] == scan.channels:
+        return as_array(field, scan)
+    return np.ascontiguousarray(field[0].detach().float().movedim(0, -1).cpu().numpy())
+
+
 def ras_affine(scan: Scan) -> Affine:
     """Index in array order, (z, y, x), to RAS world, (x, y, z); without geometry just pixels."""
     affine = scan.grid.affine.copy()

@@ -14,6 +14,7 @@ from psygnal import Signal
 
 from ..errors import SegadvError
 from ..scan import Mask, Scan
+from .fields import FIELDS
 from .layers import (
     ADVERSARIAL,
     CLEAN,
@@ -215,6 +216,7 @@ class Controller:
             self.example = example
             self._prediction = (scan, victim, example.prediction_clean)
             if layer in self.layers:
+                self._results.remove(*FIELDS - shown.keys())
                 for name, (data, keywords, kind) in shown.items():
                     look = looking_like(layer) if name == ADVERSARIAL else {}
                     place = {**look, **placed_like(layer)}

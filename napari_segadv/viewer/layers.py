@@ -11,6 +11,7 @@ from napari.utils.colormaps import Colormap, DirectLabelColormap
 from ..errors import SegadvError
 from ..palette import colour
 from ..scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
+from .fields import field_tuples
 from .places import grid_from, kept_grid, matrix_of, placement, same_place, shown_grid
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ def example_tuples(example: "Example") -> dict[str, LayerTuple]:
             },
             "image",
         ),
+        **field_tuples(example, NOISE_COLOURS),
         CLEAN: labels(example.prediction_clean, visible=False),
         AFTER: labels(example.prediction_adversarial),
     }

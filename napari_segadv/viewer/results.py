@@ -52,6 +52,13 @@ class Results:
         self._layers[name] = (new, new.name)
         return new
 
+    def remove(self, *names: str) -> None:
+        """Takes away the layers shown under some names, unless they were removed or renamed."""
+        for name in names:
+            layer = self.get(name)
+            if layer is not None:
+                self.layers.remove(layer)
+
     def select(self, layer: Layer, *, on_top: bool = False) -> None:
         """Makes a layer the active one, if it is still there."""
         if layer not in self.layers:
