@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # A real window without a screen; nothing where there is none to be had (macOS).
 XVFB := $(if $(filter Linux,$(shell uname)),xvfb-run -a -s "-screen 0 1600x1000x24")
 
-.PHONY: demo test check lint types screenshots clean
+.PHONY: demo test check lint types screenshots peers clean
 
 demo: $(VENV)/.demo
 	$(BIN)/segadv demo
@@ -26,6 +26,9 @@ screenshots: $(VENV)/.dev
 	sh scripts/display.sh
 	$(XVFB) $(BIN)/python docs/screenshots.py
 
+peers: $(VENV)/.peers
+	$(BIN)/python benchmarks/peers.py $(ARGS)
+
 $(VENV)/.demo: pyproject.toml constraints.txt
 	sh scripts/venv.sh $(VENV) qt
 	touch $@
@@ -33,6 +36,12 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 $(VENV)/.dev: pyproject.toml constraints.txt
 	sh scripts/venv.sh $(VENV) dev
 	touch $@ $(VENV)/.demo
+
+# adv-lib asks for torchvision and a plotting service that does not build; its attacks need neither.
+$(VENV)/.peers: pyproject.toml constraints.txt
+	sh scripts/venv.sh $(VENV) peers
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps adv-lib
+	touch $@
 
 clean:
 	rm -rf $(VENV) demo-output .mypy_cache .pytest_cache .ruff_cache

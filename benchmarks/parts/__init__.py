@@ -1,0 +1,1 @@
+"""What the benchmarks against other packages and on a GPU are made of."""
