@@ -1,0 +1,95 @@
+"""Boxes as JSON: {"task": "detection", "boxes": [{"class": .., "score": .., "box": [..]}, ...]}."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..boxes import Boxes, swapped
+from ..errors import SegadvError
+from ..scan import Grid
+
+
+def write_boxes(boxes: Boxes, path: Path) -> None:
+    """Writes boxes with the image's size, [width, height].
+
+    Raises:
+        SegadvError: where the file can't be written.
+    """
+    size = list(reversed(boxes.grid.shape))
+    content = {"task": "detection", "size": size, "boxes": boxes.data}
+    try:
+        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SegadvError(
+            f"{path}: can't be written ({error.strerror or error}); name another file"
+        ) from None
+
+
+def read_boxes(path: Path, grid: Grid, classes: tuple[str, ...]) -> Boxes:
+    """Boxes from a JSON file: a list, or an object that has one as "boxes".
+
+    Each is {"box": [x0, y0, x1, y1], "class": "name"} or with "label": 2; more is ignored.
+
+    Args:
+        path: the file.
+        grid: of the image that they lie in.
+        classes: the names that may stand there.
+
+    Raises:
+        SegadvError: where the file can't be read or a box can't be meant.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise SegadvError(f"{path}: can't be read as JSON; check the file") from None
+    except ValueError as error:
+        raise SegadvError(f"{path}: is no valid JSON ({error}); correct it") from None
+    listed = content.get("boxes") if isinstance(content, Mapping) else content
+    if not isinstance(listed, list):
+        raise SegadvError(f'{path}: holds no boxes; write {{"boxes": [...]}}, empty for none')
+    corners, labels = [], []
+    for number, one in enumerate(listed, start=1):
+        try:
+            corners.append(_corners(one["box"], grid))
+            labels.append(label_in(one, classes))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SegadvError(
+                f"{path}: box {number} can't be meant ({error}); write "
+                '{"box": [x0, y0, x1, y1], "class": "name"}'
+            ) from None
+    return replace(Boxes.of(corners, labels, grid, classes), path=path)
+
+
+def _corners(values: Any, grid: Grid) -> list[float]:
+    numbers = [float(v) for v in values]
+    if len(numbers) != 2 * grid.ndim or not all(math.isfinite(n) for n in numbers):
+        raise ValueError(f"it needs {2 * grid.ndim} numbers")
+    corners = swapped(np.array([numbers], np.float32))[0]
+    low, high = np.maximum(corners[: grid.ndim], 0), np.minimum(corners[grid.ndim :], grid.shape)
+    if not (low < high).all():
+        raise ValueError("it is empty, or outside of the image")
+    return [*low.tolist(), *high.tolist()]
+
+
+def label_in(one: Mapping[str, Any], classes: tuple[str, ...]) -> int:
+    """The class number that a box's entry names by "class" or "label".
+
+    Raises:
+        ValueError: where it names none that is known.
+    """
+    name, label = one.get("class"), one.get("label")
+    folded = [known.casefold() for known in classes]
+    if isinstance(name, str) and name.casefold() in folded:
+        label = folded.index(name.casefold())
+    elif isinstance(name, str) and label is None:
+        raise ValueError(
+            f"{name} is no class; there are {', '.join(classes[1:]) or 'numbers only'}"
+        )
+    if isinstance(label, bool) or not isinstance(label, int) or label < 1:
+        raise ValueError('it needs a "class" by name, or a "label" from 1')
+    return label
