@@ -80,6 +80,7 @@ def phantom(name: str, seed: int = 0) -> tuple[Scan, Any]:
     meta = {"title": module.TITLE, "phantom": name, "seed": seed}
     scan = Scan(image, grid, module.UNITS, storage, colour, None, meta)
     if isinstance(truth, tuple):
-        return scan, Boxes.of(*truth, grid, module.CLASSES)
+        corners, labels = truth
+        return scan, Boxes.of(corners, labels, grid, module.CLASSES)
     graded = np.ndim(truth) == 0
     return scan, Grade(truth, module.CLASSES) if graded else Mask(truth, grid, module.CLASSES)
