@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from .boxes import Boxes
 from .example import Example
 from .palette import colour, overlay
 from .scan import Array, Mask
@@ -29,12 +30,14 @@ def figure(example: Example) -> Figure:
         axes.imshow(array, aspect=aspect, interpolation="nearest", **grey)
         if isinstance(said, Mask):
             axes.imshow(overlay(said.array[cut][upright]), aspect=aspect, interpolation="nearest")
+        elif isinstance(said, Boxes):
+            outline(axes, said, upright)
 
     measures = example.measures
     iou, linf = measures["target_iou"], measures["linf"]
     panels: list[tuple[str, Array, Prediction | None]] = [
         ("clean", clean, None),
-        ("target" if example.target else "untargeted", clean, example.target),
+        ("untargeted" if example.target is None else "target", clean, example.target),
         ("prediction of clean", clean, example.prediction_clean),
         ("adversarial", adversarial, None),
         ("noise", clean, None),
@@ -65,6 +68,22 @@ def figure(example: Example) -> Figure:
         axes.set_axis_off()
     _legend(result, example, cut)
     return result
+
+
+def outline(axes: Any, boxes: Boxes, upright: tuple[slice, slice]) -> None:
+    """Draws boxes with their classes and scores over an image that `upright` has turned."""
+    from matplotlib.patches import Rectangle
+
+    for corners, label, text in zip(boxes.corners, boxes.labels, boxes.texts, strict=True):
+        (top, left), (high, wide) = corners[:2], corners[2:] - corners[:2]
+        if upright[0].step == -1:
+            top = boxes.grid.shape[0] - top - high
+        if upright[1].step == -1:
+            left = boxes.grid.shape[1] - left - wide
+        # A pixel's middle is at its number, its edge half a pixel before.
+        place, shade = (left - 0.5, top - 0.5), colour(int(label))
+        axes.add_patch(Rectangle(place, wide, high, fill=False, edgecolor=shade, linewidth=1.5))
+        axes.text(*place, text, color=shade, fontsize=7, verticalalignment="bottom", clip_on=True)
 
 
 def changed_slice(example: Example) -> Any:

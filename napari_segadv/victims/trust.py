@@ -17,6 +17,8 @@ import platformdirs
 from ..errors import NeedsTrust
 
 _NETWORKS = "monai.networks.nets"
+# Classes of this package that a file may name like MONAI's: they take literals and run nothing.
+_OWN = ("napari_segadv.victims.detector.SmallRetinaNet",)
 
 
 def sha256_of(path: Path) -> str:
@@ -118,7 +120,8 @@ def _fetching_defaults(target: str) -> dict[str, Any]:
 
 def network_runs(target: str, arguments: Mapping[str, Any]) -> Iterator[str]:
     """What building a network would run: a class that is not MONAI's, or a download of weights."""
-    if "." in target and not re.fullmatch(rf"{re.escape(_NETWORKS)}(\.\w+)+", target):
+    monai = re.fullmatch(rf"{re.escape(_NETWORKS)}(\.\w+)+", target)
+    if "." in target and not monai and target not in _OWN:
         yield f"_target_ {target}"
     given = {**_fetching_defaults(target), **arguments}
     for key, value in given.items():

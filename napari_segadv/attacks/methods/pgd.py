@@ -23,6 +23,7 @@ class PGD(GradientAttack):
     name: ClassVar[str] = "pgd"
     title: ClassVar[str] = "PGD"
     source: ClassVar[str] = "Madry 2018, arXiv 1706.06083; Bortsova 2021"
+    tasks: ClassVar[tuple[str, ...]] = ("segmentation", "classification", "detection")
 
     loss: Annotated[
         Literal["margin", "cross-entropy", "soft-iou", "js"], Param("What is made small")
@@ -43,6 +44,7 @@ class FGSM(Attack):
     name: ClassVar[str] = "fgsm"
     title: ClassVar[str] = "FGSM"
     source: ClassVar[str] = "Goodfellow 2015, arXiv 1412.6572"
+    tasks: ClassVar[tuple[str, ...]] = ("segmentation", "classification", "detection")
 
     loss: Annotated[
         Literal["margin", "cross-entropy", "soft-iou", "js"], Param("What is made small")

@@ -1,0 +1,164 @@
+"""From a detector's anchors to boxes on a scan's grid, and from wanted boxes to anchors."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..boxes import Anchors, Boxes, Corners, Labels, matches, overlap
+from ..errors import SegadvError
+from .windows import one_pass
+
+if TYPE_CHECKING:
+    from .detector import Detector
+    from .victim import Model
+
+# The background's logit: a class is predicted where its score is above 0.5.
+BACKGROUND = 0.0
+# Anchors that are to show a box where nothing was found: about as many as learn one in training,
+# of those that draw a box nearly there.
+NEW_ANCHORS, NEAR = 6, 0.5
+# What reading something else than a RetinaNet's output raises.
+WRONG_OUTPUTS = (KeyError, TypeError, IndexError, AttributeError, ValueError, RuntimeError)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a network says of images.
+
+    Attributes:
+        logits: (N, K, A), the background's first.
+        regression: (N, A, 2 d), which turns anchors into boxes.
+        anchors: (A, 2 d), boxes on the network's grid.
+    """
+
+    logits: Tensor
+    regression: Tensor
+    anchors: Tensor
+
+    @classmethod
+    def by(cls, model: "Model", images: Tensor) -> "Found":
+        """One pass of the network over images (N, C, *S)."""
+        from .detector import anchors_of, by_anchor
+
+        detector: Any = model.victim.network
+        dims = model.victim.dims
+        others: list[Tensor] = []
+
+        def network(x: Tensor) -> Tensor:
+            step = getattr(detector.network, "size_divisible", (1,) * dims)
+            if any(n % s for n, s in zip(x.shape[2:], step, strict=True)):
+                raise SegadvError(
+                    f"{model.victim.name}: takes sizes that {tuple(step)} divides, not "
+                    f"{tuple(x.shape[2:])}; add DivisiblePad or Resize to its preprocessing"
+                )
+            maps = model.output(x)
+            try:
+                classes, regression = maps["classification"], maps["box_regression"]
+                anchors = anchors_of(detector, x, classes)
+                values = sum(m[0].numel() for m in classes) // len(anchors)
+                others.extend((by_anchor(regression, 2 * dims), anchors))
+                z = by_anchor(classes, values).transpose(1, 2)
+            except (
+                KeyError,
+                TypeError,
+                IndexError,
+                AttributeError,
+                ValueError,
+                RuntimeError,
+            ) as error:
+                raise SegadvError(
+                    f"{model.victim.name}: the network does not return what MONAI's RetinaNet "
+                    f"returns ({' '.join(str(error).split())[:100]}); see docs/victims.md"
+                ) from None
+            return torch.cat([torch.full_like(z[:, :1], BACKGROUND), z], dim=1)
+
+        logits = one_pass(model.prepared(images), network, model.passes)
+        return cls(logits, *others)
+
+
+def detected(model: "Model", images: Tensor, least: float) -> Boxes:
+    """The boxes found in the first of some images; called without a gradient.
+
+    Args:
+        model: the victim on a scan.
+        images: (N, C, *S).
+        least: score that a box needs.
+    """
+    from monai.data.box_utils import batched_nms
+
+    found, detector = Found.by(model, images), cast("Detector", model.victim.network)
+    logits = model.checked(found.logits)[0].float()
+    z, labels = logits[1:].max(0)
+    scores = z.sigmoid()
+    decoded = detector.box_coder.decode_single(found.regression[0].float(), found.anchors)
+    corners = to_scan(model, decoded.cpu().double().numpy())
+    dims = model.scan.grid.ndim
+    there = (scores > least).cpu().numpy() & (corners[:, :dims] < corners[:, dims:]).all(axis=1)
+    place = torch.from_numpy(np.flatnonzero(there)).to(scores.device)
+    boxes = torch.from_numpy(corners).to(scores.device)[place]
+    if len(place):
+        best = batched_nms(boxes, scores[place], labels[place], detector.nms)
+        place = place[best]
+    chosen = place.cpu().numpy()
+    numbers: Labels = (labels + 1).cpu().numpy()
+    numbers[~there] = 0
+    result = Boxes(
+        corners[chosen],
+        numbers[chosen],
+        model.scan.grid,
+        scores[place].cpu().numpy(),
+        model.class_names(found.logits),
+    )
+    return replace(result, anchors=Anchors(numbers, corners, owners(numbers, corners, result)))
+
+
+def to_scan(model: "Model", corners: Any) -> Corners:
+    """Boxes on the network's grid, in the order of its axes, on the scan's grid in array order."""
+    from .victim import ras_affine
+
+    dims = model.scan.grid.ndim
+    matrix = np.linalg.inv(ras_affine(model.scan)) @ model.chain.space.affine
+    # Edges lie half a pixel before the centres that an affine speaks of.
+    ends = [half @ matrix[:-1, :-1].T + matrix[:-1, -1] for half in np.split(corners - 0.5, 2, 1)]
+    low, high = np.minimum(*ends) + 0.5, np.maximum(*ends) + 0.5
+    size = np.array(model.scan.grid.shape[-dims:])
+    both = np.concatenate([np.clip(low, 0, size), np.clip(high, 0, size)], axis=1)
+    return np.asarray(both, np.float32)
+
+
+def owners(labels: Labels, corners: Corners, boxes: Boxes) -> Labels:
+    """For each anchor the box of its class that lies nearest, by IoU; -1 for background."""
+    owner = np.full(len(labels), -1, np.int64)
+    on = np.flatnonzero(labels)
+    if len(on) and boxes.count:
+        share = overlap(corners[on], boxes.corners)
+        share[labels[on][:, None] != boxes.labels[None]] = -1
+        owner[on] = share.argmax(1)
+    return owner
+
+
+def anchor_labels(wanted: Boxes, reference: Boxes) -> Labels:
+    """Classes (A,) for the anchors of a prediction, so that it shows the boxes that are wanted.
+
+    The anchors of a predicted box that is wanted, of whatever class, take the wanted class; those
+    of other predicted boxes become background. A wanted box where nothing was found is given to
+    the anchors that draw a box nearly there.
+    """
+    anchors = reference.anchors
+    assert anchors is not None
+    labels = np.zeros_like(anchors.labels)
+    pairs = dict(matches(wanted, reference, any_class=True))
+    for index, known in pairs.items():
+        labels[anchors.owner == known] = wanted.labels[index]
+    taken = np.isin(anchors.owner, list(pairs.values()))
+    for index in sorted(set(range(wanted.count)) - pairs.keys()):
+        share = overlap(wanted.corners[index : index + 1], anchors.corners)[0]
+        share[taken] = -1
+        nearest = share.argsort(kind="stable")[::-1][:NEW_ANCHORS]
+        near = nearest[: max(1, int((share[nearest] >= NEAR).sum()))]
+        labels[near] = wanted.labels[index]
+        taken[near] = True
+    return labels

@@ -1,0 +1,167 @@
+"""Detection: boxes around findings, from the classes of a RetinaNet's anchors."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from ...boxes import Boxes, f1, matches
+from ...errors import SegadvError
+from ...io.boxes import read_boxes, write_boxes
+from ...measures import TARGET_FIGURES, away, moved_and_kept
+from ...scan import Mask, Scan
+from ..detections import Found, anchor_labels, detected
+from ..task import Task
+
+if TYPE_CHECKING:
+    from ..victim import Model, Victim
+
+# A class is predicted where its logit is above the background's 0.
+LEAST_SCORE = 0.5
+NOTHING = "none"
+
+
+class Detection(Task[Boxes]):
+    """Boxes: S' is the anchors (A,), and their class logits are [0, z_1, .., z_k].
+
+    z are the network's sigmoid logits, so the likeliest class is the detector's at a score of
+    0.5, and an anchor of class 0 shows no box.
+    """
+
+    name: ClassVar[str] = "detection"
+    words: ClassVar[tuple[str, ...]] = ("detection", "detector")
+    ending: ClassVar[str] = ".json"
+
+    def check(self, victim: "Victim", scan: Scan) -> None:
+        from ..detector import Detector
+
+        if not isinstance(victim.network, Detector):
+            raise SegadvError(
+                f"{victim.name}: detects, but its network names no anchors; wrap it as "
+                "victims.detector.Detector"
+            )
+        if victim.windows is not None:
+            raise SegadvError(
+                f"{victim.name}: detection in windows is not supported; leave the windows away"
+            )
+        if victim.dims != 2 or scan.grid.ndim != 2:
+            raise SegadvError(
+                f"{scan.name}: detection is supported in 2-D images only; save one slice as an "
+                "image"
+            )
+
+    def logits(self, model: "Model", images: Tensor) -> Tensor:
+        return Found.by(model, images).logits
+
+    def predict(self, model: "Model", images: Tensor) -> Boxes:
+        return detected(model, images, LEAST_SCORE)
+
+    def wanted(self, given: Any, role: str, scan: Scan, victim: "Victim") -> Boxes:
+        if isinstance(given, Boxes):
+            if given.grid.shape != scan.grid.shape:
+                raise SegadvError(
+                    f"{given.path or role}: the boxes are for an image of {given.grid.shape} "
+                    f"pixels, but {scan.name} has {scan.grid.shape}; use those made for it"
+                )
+            return given
+        text = str(given)
+        if text == NOTHING:
+            return Boxes.of([], [], scan.grid, victim.classes)
+        if text.startswith(f"{NOTHING}:"):
+            gone = tuple(label_of(n, role, victim) for n in text.partition(":")[2].split(","))
+            return replace(Boxes.of([], [], scan.grid, victim.classes), without=gone)
+        if not isinstance(given, (str, Path)):
+            raise SegadvError(f"{role}: {victim.name} predicts boxes; give Boxes or a JSON file")
+        return read_boxes(Path(given), scan.grid, victim.classes)
+
+    def fitted(self, wanted: Boxes, reference: Boxes) -> Boxes:
+        """What is wanted, as classes for the anchors that a prediction was made from."""
+        if wanted.without:
+            left = reference.pick(~np.isin(reference.labels, wanted.without))
+            wanted = replace(left, scores=left.scores[:0])
+        assert reference.anchors is not None
+        anchors = replace(reference.anchors, labels=anchor_labels(wanted, reference))
+        return replace(wanted, anchors=anchors)
+
+    def measure(
+        self,
+        before: Boxes,
+        after: Boxes,
+        *,
+        target: Boxes | None,
+        truth: Boxes | None,
+        care: Mask | None,
+    ) -> dict[str, Any]:
+        """`moved` and `kept` count anchors; further figures count boxes at an IoU of 0.5."""
+        figures: dict[str, Any] = dict.fromkeys((*TARGET_FIGURES, "iou_with_clean"))
+        found, clean = after.array, before.array
+        if target is not None:
+            wanted = self.fitted(target, before).array
+            figures["moved"], figures["kept"] = moved_and_kept(found, wanted, clean)
+        elif truth is not None or clean.any():
+            right = clean if truth is None else self.fitted(truth, before).array
+            figures["moved"] = away(found, right)
+        kept = len(matches(after, before))
+        figures |= {
+            "boxes_clean": before.count,
+            "boxes_kept": kept,
+            "boxes_removed": before.count - kept,
+            "boxes_added": after.count - kept,
+        }
+        if target is not None:
+            wanted_boxes = self.fitted(target, before)
+            hit = len(matches(after, wanted_boxes))
+            figures |= {
+                "target_boxes": wanted_boxes.count,
+                "target_boxes_found": hit,
+                "target_f1": f1(after, wanted_boxes),
+            }
+        if truth is not None:
+            right_boxes = self.fitted(truth, before)
+            figures["f1_with_truth"] = f1(after, right_boxes)
+            figures["f1_with_truth_clean"] = f1(before, right_boxes)
+        return figures
+
+    def record(self, prediction: Boxes) -> dict[str, Any] | None:
+        return {"boxes": prediction.data}
+
+    def save(self, prediction: Boxes, path: Path) -> None:
+        write_boxes(prediction, path)
+
+    def check_output(self, path: Path) -> None:
+        if path.suffix != ".json":
+            raise SegadvError(f"{path}: boxes are written as .json; name such a file")
+
+    def listing(self, prediction: Boxes) -> str:
+        return ", ".join(prediction.texts) or "no boxes"
+
+    def headline(self, before: Boxes, after: Boxes, measures: Mapping[str, Any]) -> str:
+        m = measures
+        return (
+            f"of {m['boxes_clean']} boxes {m['boxes_kept']} kept and {m['boxes_removed']} "
+            f"removed, {m['boxes_added']} added"
+        )
+
+    def caption(self, prediction: Boxes) -> str:
+        return f"{prediction.count} box" + ("es" if prediction.count != 1 else "")
+
+
+def label_of(name: str, role: str, victim: "Victim") -> int:
+    """The number of a class, given as that or as its name.
+
+    Raises:
+        SegadvError: where the victim knows none of that name.
+    """
+    folded = [known.casefold() for known in victim.classes]
+    text = name.strip().casefold()
+    label = int(text) if text.isdecimal() else folded.index(text) if text in folded else 0
+    if label < 1:
+        known = ", ".join(f"{n} {k}" for n, k in enumerate(victim.classes) if n)
+        raise SegadvError(f"{role}: {victim.name} has no class {name.strip()}; it knows {known}")
+    return label
+
+
+TASK = Detection()

@@ -1,0 +1,268 @@
+"""Detection: anchors as cells, boxes on the scan's grid, targets of boxes, files and trust."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from detectors import CLASSES, Squares, square_victim, squares
+from helpers import save_bundle
+from monai.apps.detection.networks.retinanet_detector import RetinaNetDetector
+
+import napari_segadv as sa
+from napari_segadv import SegadvError
+from napari_segadv.attacks import get
+from napari_segadv.boxes import Boxes
+from napari_segadv.scan import Scan
+from napari_segadv.victims.chain import Step
+from napari_segadv.victims.detections import detected
+from napari_segadv.victims.detector import SmallRetinaNet
+from napari_segadv.victims.task import task_in, task_of
+from napari_segadv.victims.victim import Victim
+from napari_segadv.victims.windows import WindowSpec
+
+ARGUMENTS = {
+    "spatial_dims": 2,
+    "in_channels": 3,
+    "num_classes": 1,
+    "widths": [4, 8, 8, 8],
+    "blocks": [1, 1, 1, 1],
+    "features": 8,
+    "levels": [2, 3, 4],
+    "sizes": [[8, 12], [16, 24], [32, 48]],
+    "ratios": [0.5, 1.0],
+}
+TASK = task_of("detection")
+
+
+def corners(boxes):
+    """Box and class of each, in a fixed order."""
+    listed = zip(boxes.corners.tolist(), boxes.labels.tolist(), strict=True)
+    return sorted((tuple(box), label) for box, label in listed)
+
+
+def test_logits_have_a_background_and_a_cell_an_anchor():
+    victim, scan = square_victim(), squares(bright=[(1, 2)], dark=[(3, 0)])
+    model = victim.on(scan)
+    images = model.image.clone().requires_grad_()
+    logits = model(images)
+    assert logits.shape == (1, 3, 4 * 6)
+    assert not logits[:, 0].any()
+    labels = logits.argmax(1)[0].reshape(4, 6)
+    assert (labels[1, 2], labels[3, 0], labels.count_nonzero()) == (1, 2, 2)
+    logits[0, 1, 8].backward()
+    there = images.grad[0, 0].abs() > 0
+    assert there[8:16, 16:24].all()
+    assert there.sum() == 64
+    assert (model.passes.forward, model.passes.backward) == (1, 1)
+
+
+@pytest.mark.parametrize("array_order", [True, False])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (),
+        (Step("Flip", {"spatial_axis": 0}),),
+        (Step("SpatialPad", {"spatial_size": [64, 64]}),),
+        (Step("Resize", {"spatial_size": [64, 64], "mode": "nearest"}),),
+    ],
+)
+def test_boxes_come_back_onto_the_scan(steps, array_order):
+    side = 64 if steps and steps[0].name == "Resize" else 0
+    shape = (32, 32) if side else (32, 48)
+    found = square_victim(steps, array_order).predict(
+        squares(bright=[(1, 2)], dark=[(3, 0)], shape=shape)
+    )
+    if side:  # four cells of the network on each square
+        assert {label for _, label in corners(found)} == {1, 2}
+        assert found.count == 8
+        assert min(c for c, label in corners(found) if label == 1) == (8, 16, 12, 20)
+        assert max(c for c, label in corners(found) if label == 1) == (12, 20, 16, 24)
+    else:
+        assert corners(found) == [((8, 16, 16, 24), 1), ((24, 0, 32, 8), 2)]
+    assert found.classes == CLASSES
+    assert (found.scores > 0.5).all()
+
+
+def test_boxes_are_those_of_monais_detector():
+    torch.manual_seed(0)
+    net = SmallRetinaNet(**ARGUMENTS).eval()
+    head = net.network.classification_head.cls_logits
+    torch.nn.init.normal_(head.weight, std=0.2)
+    torch.nn.init.zeros_(head.bias)
+    torch.nn.init.normal_(net.network.regression_head.bbox_reg.weight, std=0.1)
+    scan = Scan.from_array(
+        np.random.default_rng(1).integers(0, 256, (64, 96, 3)).astype(np.uint8), colour=True
+    )
+    victim = Victim(net, "net", 2, channels=3, array_order=True, task="detection")
+    model = victim.on(scan)
+    theirs = RetinaNetDetector(net.network, net.anchor_generator).eval()
+    theirs.set_box_selector_parameters(0.6, 10_000, 0.5, 10_000)
+    with torch.no_grad():
+        ours = detected(model, model.image, 0.6)
+        (expected,) = theirs(model.image)
+    assert 3 < ours.count < len(ours.array)
+    order = expected["labels_scores"].argsort(descending=True, stable=True)
+    np.testing.assert_allclose(ours.corners, expected["boxes"][order], atol=1e-3)
+    np.testing.assert_allclose(ours.scores, expected["labels_scores"][order], rtol=1e-5)
+    # Each anchor over the threshold belongs to the box that it was merged into.
+    on = ours.array > 0
+    assert (ours.anchors.owner[on] >= 0).all()
+    assert (ours.anchors.owner[~on] == -1).all()
+    assert set(ours.anchors.owner[on]) == set(range(ours.count))
+
+
+def test_wanted_boxes_become_classes_of_anchors():
+    clean = square_victim().predict(squares(bright=[(0, 0), (1, 2)], dark=[(3, 0)]))
+    wanted = Boxes.of(
+        # Kept though not exact, another class, and a new one between two cells.
+        [(1, 0, 8, 8), (24, 0, 32, 8), (17, 33, 24, 40)],
+        [1, 1, 2],
+        clean.grid,
+    )
+    labels = TASK.fitted(wanted, clean).array.reshape(4, 6)
+    expected = np.zeros((4, 6), int)
+    expected[0, 0], expected[3, 0], expected[2, 4] = 1, 1, 2
+    np.testing.assert_array_equal(labels, expected)
+    assert not TASK.fitted(Boxes.of([], [], clean.grid), clean).array.any()
+
+
+def attack(scan, target, **settings):
+    return sa.craft(
+        scan, square_victim(), get("pgd")(epsilon=60.0, **settings), target=target, device="cpu"
+    )
+
+
+def test_all_boxes_can_be_erased():
+    scan = squares(bright=[(0, 0), (1, 2)], dark=[(3, 0)])
+    example = attack(scan, "none")
+    assert example.succeeded
+    assert example.prediction_adversarial.count == 0
+    assert example.target.count == 0
+    found = {k: v for k, v in example.measures.items() if "box" in k or k in ("moved", "kept")}
+    assert found == {
+        "moved": 1.0,
+        "kept": 1.0,
+        "boxes_clean": 3,
+        "boxes_kept": 0,
+        "boxes_removed": 3,
+        "boxes_added": 0,
+        "target_boxes": 0,
+        "target_boxes_found": 0,
+    }
+    assert "of 3 boxes 0 kept and 3 removed, 0 added" in example.summary[0]
+
+
+@pytest.mark.parametrize("name", ["none:dark", "none:2", "none:DARK"])
+def test_one_class_can_be_erased(name):
+    example = attack(squares(bright=[(0, 0), (1, 2)], dark=[(3, 0)]), name)
+    assert example.succeeded
+    assert example.prediction_adversarial.labels.tolist() == [1, 1]
+    assert example.measures["kept"] == 1
+    assert example.target.count == 2
+    assert example.measures["target_f1"] == 1
+
+
+def test_an_edited_prediction_is_reached_and_saved(tmp_path):
+    scan = squares(bright=[(0, 0), (1, 2)], dark=[(3, 0)])
+    first = attack(scan, "none").save(tmp_path / "first")
+    edited = json.loads((first / "prediction_clean.json").read_text())
+    assert [box["class"] for box in edited["boxes"]].count("bright") == 2
+    edited["boxes"] = [
+        {"class": "dark", "box": [0, 0, 8, 8]},
+        {"class": "bright", "box": [33, 16, 40, 24]},
+    ]
+    path = tmp_path / "target.json"
+    path.write_text(json.dumps(edited))
+    example = sa.craft(
+        scan,
+        square_victim(),
+        get("pgd")(epsilon=150.0, steps=80),
+        target=path,
+        truth=square_victim().predict(scan),
+        device="cpu",
+    )
+    assert example.succeeded
+    after = [((0, 0, 8, 8), 2), ((16, 32, 24, 40), 1)]
+    assert corners(example.prediction_adversarial) == after
+    m = example.measures
+    assert (m["target_boxes"], m["target_boxes_found"], m["target_f1"]) == (2, 2, 1)
+    assert (m["boxes_kept"], m["boxes_removed"], m["boxes_added"]) == (0, 3, 2)
+    assert (m["f1_with_truth"], m["f1_with_truth_clean"]) == (0, 1)
+    saved = example.save(tmp_path / "second")
+    result = json.loads((saved / "result.json").read_text())
+    assert [b["class"] for b in result["target"]["boxes"]] == ["dark", "bright"]
+    assert len(result["prediction_clean"]["boxes"]) == 3
+    assert result["victim"]["task"] == "detection"
+    said = json.loads((saved / "prediction_adversarial.json").read_text())
+    assert sorted(b["class"] for b in said["boxes"]) == ["bright", "dark"]
+    assert (saved / "figure.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("method", ["pgd", "fgsm", "dag", "segpgd", "cospgd"])
+def test_every_detection_attack_gets_away(method):
+    scan = squares(bright=[(0, 0), (1, 2)])
+    example = sa.craft(scan, square_victim(), get(method)(epsilon=90.0), device="cpu")
+    assert example.measures["boxes_kept"] == 0
+    assert example.measures["moved"] == 1
+    assert example.record["goal"] == "untargeted"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"network": Squares()}, "names no anchors"),
+        ({"windows": WindowSpec((16, 16))}, "leave the windows away"),
+        ({"steps": (Step("SpatialPad", {"spatial_size": [33, 48]}),)}, "Resize to its preproc"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change, said):
+    with pytest.raises(SegadvError, match="squares: .*" + said):
+        replace(square_victim(), **change).predict(squares())
+
+
+def test_volumes_and_other_sizes_are_refused(ct):
+    with pytest.raises(SegadvError, match="2-D images only"):
+        square_victim().on(ct)
+    small = Boxes.of([], [], squares(shape=(16, 16)).grid)
+    with pytest.raises(SegadvError, match="boxes are for an image of"):
+        attack(squares(bright=[(0, 0)]), small)
+
+
+@pytest.mark.parametrize("name", ["none:polyp", "none:0", "none:"])
+def test_an_unknown_class_to_erase_is_named(name):
+    with pytest.raises(SegadvError, match="it knows 1 bright, 2 dark"):
+        attack(squares(bright=[(0, 0)]), name)
+
+
+def test_a_class_beyond_the_victims_is_named(tmp_path):
+    path = tmp_path / "t.json"
+    path.write_text('[{"box": [0, 0, 8, 8], "label": 3}]')
+    with pytest.raises(SegadvError, match="holds class 3, which squares does not have"):
+        attack(squares(bright=[(0, 0)]), path)
+
+
+def test_a_bundle_of_literals_is_data(tmp_path):
+    torch.manual_seed(0)
+    net = SmallRetinaNet(**ARGUMENTS)
+    target = "napari_segadv.victims.detector.SmallRetinaNet"
+    config = {"network_def": {"_target_": target, **ARGUMENTS}}
+    pred = {"format": "boxes", "channel_def": {"0": "background", "1": "polyp"}}
+    metadata = {"name": "polyps", "task": "detection of polyps",
+                "network_data_format": {"outputs": {"pred": pred}}}  # fmt: skip
+    victim = sa.load_victim(str(save_bundle(net, tmp_path / "bundle", config, metadata)))
+    assert (victim.trust, victim.task) == ("data", "detection")
+    assert victim.classes == ("background", "polyp")
+    rng = np.random.default_rng(0)
+    scan = Scan.from_array(rng.integers(0, 256, (64, 64, 3)).astype(np.uint8), colour=True)
+    assert victim.predict(scan).count == 0  # a network that has learnt nothing is sure of nothing
+    config["network_def"]["_target_"] = "napari_segadv.victims.detector.Detector"
+    with pytest.raises(sa.errors.NeedsTrust):
+        sa.load_victim(str(save_bundle(net, tmp_path / "other", config, metadata)))
+
+
+def test_metadata_that_speaks_of_detection_is_understood():
+    assert task_in("detection of artefacts") is TASK
+    assert task_in("Lung nodule detector") is TASK
+    assert task_in("segmentation") is not TASK
