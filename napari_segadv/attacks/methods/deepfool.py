@@ -87,8 +87,7 @@ class DeepFool(Attack):
             nearest = self.nearest(outputs, leaf, ball)
             del outputs, leaf
             with torch.no_grad():
-                beyond = 1 + self.overshoot
-                noise = ball.project(beyond * (noise / beyond + nearest))
+                noise = ball.project(noise + (1 + self.overshoot) * nearest)
             taken += 1
             yield Progress(taken, self.steps, losses, best.score)
         points = torch.stack(curve).tolist()
