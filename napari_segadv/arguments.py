@@ -9,7 +9,6 @@ import typer
 from .errors import NeedsTrust, SegadvError
 
 if TYPE_CHECKING:
-    from .scan import Mask
     from .victims import Victim
 
 Image = Annotated[Path, typer.Argument(help="An image file, or a folder with a DICOM series.")]
@@ -51,26 +50,18 @@ def settings_of(texts: list[str]) -> dict[str, str]:
 
 
 def check_output(out: Path, source: Path) -> None:
-    """Refuses a file for a label map that can't be meant, before anything is computed.
+    """Refuses a file for a result that can't be meant, before anything is computed.
 
     Raises:
-        SegadvError: where it is a folder, the input, or of a kind that is not written.
+        SegadvError: where it is a folder or the input.
     """
-    from .io.registry import format_of
-
     if out.is_dir():
         raise SegadvError(f"{out}: is a folder; name a file")
     if out.exists() and source.exists() and out.samefile(source):
         raise SegadvError(f"{out}: is the input; name another file")
-    try:
-        writable = format_of(out).write is not None
-    except SegadvError:
-        writable = False
-    if not writable:
-        raise SegadvError(f"{out}: label maps can't be written as that; use .nii.gz or .png")
 
 
-def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | None]) -> None:
+def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]) -> None:
     """Refuses a folder for a result that can't be meant, before anything is computed.
 
     Raises:
@@ -79,7 +70,9 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | None]) -> N
     from .example import refuse_existing
 
     refuse_existing(out, overwrite)
-    inside = [path for path in inputs if path and path.resolve().is_relative_to(out.resolve())]
+    # The name of a class is no file.
+    paths = [path for given in inputs if given and (path := Path(given)).exists()]
+    inside = [path for path in paths if path.resolve().is_relative_to(out.resolve())]
     if inside and out.exists():
         raise SegadvError(f"{inside[0]}: lies in {out}, which would be replaced; name another")
     parent = next(folder for folder in out.absolute().parents if folder.exists())
@@ -87,9 +80,12 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | None]) -> N
         raise SegadvError(f"{parent}: is a file; name another folder for the result")
 
 
-def write_mask(mask: "Mask", out: Path) -> None:
-    """Writes a label map and the folders above it."""
-    from . import io
-
+def made_folder(out: Path) -> Path:
+    """A file's path, once the folders above it exist."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    io.save_mask(mask, out)
+    return out
+
+
+def example(*lines: str) -> str:
+    """The end of a command's help: how it is called."""
+    return "Example:  " + "   ".join(lines)

@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from . import commands, discovery
 from .arguments import (
     Device,
     Image,
@@ -15,15 +16,13 @@ from .arguments import (
     VictimName,
     check_folder,
     check_output,
+    example,
+    made_folder,
     settings_of,
     victim_of,
-    write_mask,
 )
 from .errors import SegadvError
 from .terminal import follow, guarded, report
-
-if TYPE_CHECKING:
-    from .scan import Mask
 
 app = typer.Typer(
     name="segadv",
@@ -32,11 +31,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-def example(*lines: str) -> str:
-    """The end of a command's help: how it is called."""
-    return "Example:  " + "   ".join(lines)
 
 
 @app.command(epilog=example("segadv demo --headless --out demo-output"))
@@ -103,20 +97,22 @@ def attacks(
 def predict(
     image: Image,
     victim: VictimName,
-    out: Annotated[Path, typer.Option(help="File for the label map.")],
+    out: Annotated[Path, typer.Option(help="File for the label map, or for a class: .json.")],
     device: Device = "auto",
     trust: Trust = None,
 ) -> None:
     """Writes what a victim predicts on an image."""
     from . import io
     from .request import pick_device
+    from .victims.task import task_of
 
     check_output(out, image)
-    loaded, scan = victim_of(victim, trust), io.read(image)
-    mask = loaded.predict(scan, pick_device(device))
-    write_mask(mask, out)
-    names = ", ".join(f"{n} {name}" for n, name in enumerate(mask.classes))
-    typer.echo(f"{out}: {names}")
+    loaded = victim_of(victim, trust)
+    task = task_of(loaded.task)
+    task.check_output(out)
+    prediction = loaded.predict(io.read(image), pick_device(device))
+    task.save(prediction, made_folder(out))
+    typer.echo(f"{out}: {task.listing(prediction)}")
 
 
 @app.command(
@@ -133,10 +129,12 @@ def target(
 ) -> None:
     """Makes a target from a label map."""
     from . import io
+    from .io.registry import check_label_map
     from .parameters import parameters
     from .targets import get
 
     check_output(out, mask)
+    check_label_map(out)
     function = get(shape)
     known = {p.name: p for p in parameters(function)}
     given: dict[str, Any] = {"label": label, "size": size, "shift": shift, "to": to}
@@ -149,7 +147,8 @@ def target(
     missing = [n for n, p in known.items() if n not in given and p.required]
     if missing:
         raise SegadvError(f"target {shape}: needs --{missing[0]}")
-    write_mask(function(io.read_mask(mask), **given), out)
+    made = function(io.read_mask(mask), **given)
+    io.save_mask(made, made_folder(out))
     typer.echo(str(out))
 
 
@@ -160,17 +159,27 @@ def attack(
     image: Image,
     victim: VictimName,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the result.")],
-    target: Annotated[Path | None, typer.Option(help="Label map to be predicted.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Label map to be predicted; or a class, its number or name.")
+    ] = None,
     untargeted: Annotated[bool, typer.Option("--untargeted", help="Away from the truth.")] = False,
-    truth: Annotated[Path | None, typer.Option(help="Label map that is right.")] = None,
+    truth: Annotated[str | None, typer.Option(help="Label map or class that is right.")] = None,
     method: Annotated[str, typer.Option(help="See segadv attacks.")] = "pgd",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")
     ] = None,
-    region: Annotated[Path | None, typer.Option(help="Where the noise may live.")] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="Where the noise may live: a mask, bounding-box or receptive-field[:SHARE] of "
+            "what has to change.",
+        ),
+    ] = None,
     care: Annotated[Path | None, typer.Option(help="Which pixels count.")] = None,
     surrogate: Annotated[
-        str | None, typer.Option(help="Another victim to craft on; --victim is measured.")
+        list[str] | None,
+        typer.Option(help="Another victim to craft on; --victim is measured. May be repeated."),
     ] = None,
     device: Device = "auto",
     seed: Seed = 0,
@@ -184,25 +193,21 @@ def attack(
     from .parameters import from_texts
 
     if (target is None) == (not untargeted):
-        raise SegadvError("give either --target FILE or --untargeted")
+        raise SegadvError("give either --target or --untargeted")
     check_folder(out, overwrite, (image, target, truth, region, care))
     chosen = get(method)
     made = chosen(**from_texts(chosen, settings_of(set_ or [])))
     loaded = victim_of(victim, trust)
     scan = io.read(image)
-
-    def mask(path: Path | None) -> "Mask | None":
-        return None if path is None else io.read_mask(path, scan.grid)
-
     run = craft_steps(
         scan,
         loaded,
         made,
-        target=mask(target),
-        truth=mask(truth),
-        region=mask(region),
-        care=mask(care),
-        surrogate=None if surrogate is None else victim_of(surrogate, trust),
+        target=target,
+        truth=truth,
+        region=region,
+        care=care,
+        surrogate=[victim_of(name, trust) for name in surrogate or []],
         device=device,
         seed=seed,
     )
@@ -211,34 +216,8 @@ def attack(
     report(result, out)
 
 
-@app.command(
-    epilog=example("segadv train cases.csv --out bundle --dims 3 --classes liver=5,spleen=1")
-)
-def train(
-    cases: Annotated[Path, typer.Argument(help="CSV with columns image,mask.")],
-    out: Annotated[Path, typer.Option(help="Folder for the MONAI bundle.")],
-    network: Annotated[str, typer.Option(help="unet or segresnet.")] = "unet",
-    dims: Annotated[int, typer.Option(help="2 or 3.")] = 2,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the cases.")] = 100,
-    classes: Annotated[
-        str | None, typer.Option(help="Labels of each class: liver=5,kidneys=2+3. All by default.")
-    ] = None,
-    width: Annotated[int, typer.Option(min=1, help="Channels of the first level.")] = 16,
-    spacing: Annotated[
-        str | None, typer.Option(metavar="Z,Y,X", help="mm. The cases' median by default.")
-    ] = None,
-    seed: Seed = 0,
-    bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="Faster on processors with AMX.")
-    ] = False,
-) -> None:
-    """Fits a small network to images and masks and writes it as a MONAI bundle."""
-    from .victims.training import recipe_from, train_bundle
-
-    recipe = recipe_from(network, dims, epochs, width, spacing, seed, bfloat16)
-    dice, about = follow(train_bundle(cases, out, recipe, classes), "training")
-    typer.echo(f"{out}: {about}")
-    typer.echo("Dice " + ", ".join(f"{name} {value:.3f}" for name, value in dice.items()))
+for module in discovery.modules(commands):
+    module.add(app)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The one path from a Scan, a Victim, an Attack and a target to an Example."""
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 
 from . import io
 from .attacks import Attack, Outcome, Problem, Progress
+from .attacks.regions import is_named
 from .errors import SegadvError
 from .example import Example, read_back
 from .io.quantise import effective_epsilon, quantise
@@ -26,8 +27,9 @@ from .provenance import (
 )
 from .request import Request, pick_device, problem_of
 from .scan import Array, Mask, Scan
+from .victims.ensemble import Ensemble
 from .victims.task import Prediction, task_of
-from .victims.victim import Model, Victim, as_array
+from .victims.victim import Model, Victim, as_array, field_array
 
 __all__ = ["Crafting", "Example", "craft", "craft_steps"]
 
@@ -65,7 +67,7 @@ def craft_steps(
     truth: Any = None,
     region: Mask | Array | str | Path | None = None,
     care: Mask | Array | str | Path | None = None,
-    surrogate: Victim | None = None,
+    surrogate: Victim | Sequence[Victim] | None = None,
     device: str = "auto",
     seed: int = 0,
     poll: Callable[[], None] | None = None,
@@ -81,9 +83,11 @@ def craft_steps(
             (its number or name, a Grade, or a JSON file's path).
         truth: what is right, given likewise; for an untargeted attack the clean prediction by
             default.
-        region: a mask; where it is not 0, the perturbation may live.
+        region: a mask; where it is not 0, the perturbation may live. Or "bounding-box" of what
+            has to change, or "receptive-field" of it, see `attacks.regions`.
         care: where it is not 0, pixels count.
-        surrogate: a network that stands in for the victim while crafting; the victim is measured.
+        surrogate: a network, or several, that stand in for the victim while crafting; the victim
+            is measured.
         device: "auto", "cpu" or "cuda".
         seed: of everything random.
         poll: called after each piece of a pass (a window, a group of slices); it may raise, which
@@ -106,9 +110,9 @@ def craft_steps(
         attack,
         wanted(target, "target"),
         wanted(truth, "truth"),
-        mask(region, "region"),
+        region if is_named(region) else mask(region, "region"),
         mask(care, "care mask"),
-        surrogate,
+        (surrogate,) if isinstance(surrogate, Victim) else tuple(surrogate or ()),
         pick_device(device),
         seed,
         poll or (lambda: None),
@@ -133,15 +137,10 @@ def _guarded(request: Request) -> Crafting:
 def _run(request: Request) -> Crafting:
     started = time.perf_counter()
     judge, clean = _predict(request.victim, request.scan, request)
-    attacked, reference = judge, clean
-    if request.surrogate is not None:
-        attacked, reference = _predict(request.surrogate, request.scan, request)
-        if len(reference.classes) != len(clean.classes):
-            raise SegadvError(
-                f"{request.surrogate.name}: predicts {len(reference.classes)} classes, but the "
-                f"victim {len(clean.classes)}; use a surrogate for the same classes"
-            )
-    problem = problem_of(request, attacked, reference, judge.window)
+    request = request.fitted(clean)
+    attacked, known = _attacked(request, judge, clean)
+    done = replace(attacked.passes)
+    problem = problem_of(request, attacked, known, judge.window)
     if not problem.targeted and not problem.moving.any():
         raise SegadvError(
             f"{request.scan.name}: {request.victim.name} finds no structure in it, so there is "
@@ -149,7 +148,6 @@ def _run(request: Request) -> Crafting:
         )
     image = describe_image(request.scan)
     attack, epsilon, notes = _whole_steps(request, problem)
-    done = replace(attacked.passes)
     outcome = yield from attack.run(problem, request.seed)
     record = {
         "method": attack.name,
@@ -158,15 +156,17 @@ def _run(request: Request) -> Crafting:
         "goal": "targeted" if request.target is not None else "untargeted",
         "image": image,
         "victim": describe_victim(request.victim, clean.classes),
-        "budget": describe_budget(request.scan, judge.window, attack.norm, epsilon),
+        "budget": describe_budget(
+            request.scan, judge.window, attack.norm, None if request.attack.boundless else epsilon
+        ),
         "passes": describe_passes(done, attacked.passes),
         "steps": outcome.steps,
         "device": request.device,
         "versions": describe_versions(),
         "curve": describe_curve(outcome),
     }
-    if request.surrogate is not None:
-        record["surrogate"] = describe_victim(request.surrogate, clean.classes)
+    if request.surrogates:
+        record["surrogates"] = [describe_victim(s, clean.classes) for s in request.surrogates]
     example = _example(request, judge, clean, outcome, epsilon, notes)
     for name in ("target", "prediction_clean", "prediction_adversarial"):
         said = getattr(example, name)
@@ -180,6 +180,28 @@ def _run(request: Request) -> Crafting:
     return replace(example, record=record)
 
 
+def _attacked(
+    request: Request, judge: Model, clean: Prediction
+) -> tuple[Model | Ensemble, torch.Tensor]:
+    """What the attack sees, and the classes (1, *S') that it predicts on the clean image."""
+    if not request.surrogates:
+        return judge, torch.from_numpy(clean.array.astype(np.int64))[None].to(judge.device)
+    models = []
+    for surrogate in request.surrogates:
+        model, prediction = _predict(surrogate, request.scan, request)
+        if len(prediction.classes) != len(clean.classes):
+            raise SegadvError(
+                f"{surrogate.name}: predicts {len(prediction.classes)} classes, but the victim "
+                f"{len(clean.classes)}; use a surrogate for the same classes"
+            )
+        if prediction.array.shape != clean.array.shape:
+            raise SegadvError(f"{surrogate.name}: has other anchors than the victim; use the same")
+        models.append(model)
+    together = models[0] if len(models) == 1 else Ensemble(models)
+    with torch.no_grad():
+        return together, together(together.image).argmax(1)
+
+
 def _predict(victim: Victim, scan: Scan, request: Request) -> tuple[Model, Any]:
     """A victim on a scan and what it predicts there; refuses labels that it does not know."""
     model = victim.on(scan, request.device)
@@ -187,7 +209,7 @@ def _predict(victim: Victim, scan: Scan, request: Request) -> tuple[Model, Any]:
     prediction = model.predict()
     count = len(prediction.classes)
     for role, labels in (("target", request.target), ("truth", request.truth)):
-        highest = int(labels.array.max()) if labels is not None else 0
+        highest = int(labels.array.max(initial=0)) if labels is not None else 0
         if labels is not None and highest >= count:
             known = ", ".join(f"{n} {name}" for n, name in enumerate(prediction.classes))
             raise SegadvError(
@@ -253,4 +275,5 @@ def _example(
         record={},
         window=judge.window,
         notes=notes,
+        fields={name: field_array(field, scan) for name, field in outcome.fields.items()},
     )

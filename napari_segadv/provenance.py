@@ -59,10 +59,11 @@ def describe_victim(victim: Victim, classes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def describe_budget(
-    scan: Scan, window: tuple[float, float], norm: str, epsilon: float
+    scan: Scan, window: tuple[float, float], norm: str, epsilon: float | None
 ) -> dict[str, Any]:
-    """A budget as asked for, and as a percentage of the window that the victim sees."""
-    share = share_of_window(norm, epsilon, window[1] - window[0], scan.array.size)
+    """A budget as asked for (None: none), and as a percentage of the window the victim sees."""
+    width, size = window[1] - window[0], scan.array.size
+    share = None if epsilon is None else share_of_window(norm, epsilon, width, size)
     return {
         "norm": norm,
         "epsilon": epsilon,

@@ -1,21 +1,25 @@
 """What is asked of `craft`: scan, victim, attack and masks, checked against each other."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from .attacks import Attack, Problem, available
+from .attacks.regions import named_region
 from .errors import SegadvError
 from .scan import Mask, Scan
-from .victims.task import Prediction
+from .victims.ensemble import Ensemble
+from .victims.task import Prediction, task_of
 from .victims.victim import Model, Victim
 
 
 @dataclass(frozen=True)
 class Request:
     """What is to be crafted: every mask on the scan's grid.
+
+    `region` may also be the name of one that is measured, see `attacks.regions`.
 
     Raises:
         SegadvError: where a region or care mask marks nothing, or where attack, victim and
@@ -27,16 +31,16 @@ class Request:
     attack: Attack
     target: Prediction | None
     truth: Prediction | None
-    region: Mask | None
+    region: Mask | str | None
     care: Mask | None
-    surrogate: Victim | None
+    surrogates: tuple[Victim, ...]
     device: str
     seed: int
     poll: Callable[[], None] = field(default=lambda: None)
 
     def __post_init__(self) -> None:
         for name, mask in (("region", self.region), ("care mask", self.care)):
-            if mask is not None and not np.any(mask.array):
+            if isinstance(mask, Mask) and not np.any(mask.array):
                 raise SegadvError(f"{mask.path or name}: the {name} is empty; mark some pixels")
         task, attack = self.victim.task, self.attack
         if task not in attack.tasks:
@@ -45,11 +49,21 @@ class Request:
                 f"method {attack.name}: is for {' and '.join(attack.tasks)}, but "
                 f"{self.victim.name} does {task}; use {fit or 'another victim'}"
             )
-        if self.surrogate is not None and self.surrogate.task != task:
-            raise SegadvError(
-                f"{self.surrogate.name}: does {self.surrogate.task}, but the victim {task}; use a "
-                "surrogate for the same task"
-            )
+        for surrogate in self.surrogates:
+            if surrogate.task != task:
+                raise SegadvError(
+                    f"{surrogate.name}: does {surrogate.task}, but the victim {task}; use a "
+                    "surrogate for the same task"
+                )
+
+    def fitted(self, clean: Prediction) -> "Request":
+        """The same with target and truth as cells of the victim's clean prediction."""
+        task = task_of(self.victim.task)
+        target, truth = (
+            None if wanted is None else task.fitted(wanted, clean)
+            for wanted in (self.target, self.truth)
+        )
+        return replace(self, target=target, truth=truth)
 
 
 def pick_device(device: str) -> str:
@@ -67,14 +81,14 @@ def pick_device(device: str) -> str:
 
 
 def problem_of(
-    request: Request, model: Model, reference: Prediction, window: tuple[float, float]
+    request: Request, model: Model | Ensemble, known: torch.Tensor, window: tuple[float, float]
 ) -> Problem:
     """The request as tensors.
 
     Args:
         request: what is asked for.
-        model: what is attacked: the victim or its surrogate.
-        reference: what the model predicts on the clean image.
+        model: what is attacked: the victim or its surrogates.
+        known: the classes (1, *S') that the model predicts on the clean image.
         window: the intensities that the victim sees.
     """
 
@@ -84,15 +98,14 @@ def problem_of(
     def marked(mask: Mask) -> torch.Tensor:
         return torch.from_numpy(mask.array != 0)[None].to(model.device)
 
-    known = tensor(reference)
-    wanted = request.target or request.truth
+    wanted = request.truth if request.target is None else request.target
     if request.care is not None and known.shape[1:] != model.image.shape[2:]:
         raise SegadvError(
             f"{request.care.path or 'care mask'}: marks pixels, but {request.victim.name} says "
             "nothing of single pixels; leave the care mask away"
         )
     low, high = request.scan.bounds
-    return model.task.problem(
+    problem = model.task.problem(
         model,
         model.image,
         known if wanted is None else tensor(wanted),
@@ -101,6 +114,9 @@ def problem_of(
         low=low,
         high=high,
         window=window[1] - window[0],
-        region=None if request.region is None else marked(request.region).unsqueeze(1),
+        region=marked(request.region).unsqueeze(1) if isinstance(request.region, Mask) else None,
         care=None if request.care is None else marked(request.care),
     )
+    if isinstance(request.region, str):
+        return replace(problem, region=named_region(request.region, problem))
+    return problem

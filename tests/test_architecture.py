@@ -20,6 +20,8 @@ ROOMS = [
     "provenance example figure request",
     "crafting",
     "terminal arguments",
+    "reproduce",
+    "commands",
     "demo",
     "viewer",
     "cli",

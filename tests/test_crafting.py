@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import bands, disc_image, volume_victim
+from scipy import ndimage
 
 import napari_segadv as sa
 from napari_segadv import io
@@ -211,7 +212,7 @@ def test_a_surrogate_is_attacked_and_the_victim_measured(scan2d, band_victim):
     example = sa.craft(scan2d, watched, attack, target=target, surrogate=surrogate)
     # Clean, before saving, read back: the victim is never attacked itself.
     assert len(calls) == 3
-    assert example.record["surrogate"]["classes"] == list(example.prediction_clean.classes)
+    assert example.record["surrogates"][0]["classes"] == list(example.prediction_clean.classes)
     assert example.measures["moved"] > 0.3
 
 
@@ -285,3 +286,40 @@ def test_saving_is_all_or_nothing(tmp_path, scan2d, band_victim, monkeypatch):
     with pytest.raises(SegadvError, match="is no earlier result"):
         example.save(mine, overwrite=True)
     assert (mine / "thesis.doc").exists()
+
+
+def test_an_ensemble_is_attacked_through_its_mean(scan2d, band_victim):
+    """Two surrogates that disagree: their mean decides, and each makes its passes."""
+    target = erased(band_victim, scan2d)
+    other = bands()
+    other[1].bias.data += torch.tensor([0.0, 1.0, 0.0])
+    pair = [band_victim, replace(band_victim, network=other, name="other")]
+    attack = sa.attacks.PGD(epsilon=30.0, steps=4, goal=None)
+    example = sa.craft(scan2d, band_victim, attack, target=target, surrogate=pair)
+    assert [s["classes"] for s in example.record["surrogates"]] == [
+        list(example.prediction_clean.classes)
+    ] * 2
+    assert example.record["passes"] == {"forward": 10, "backward": 8}
+    alone = sa.craft(scan2d, band_victim, attack, target=target)
+    assert not np.array_equal(alone.noise, example.noise)
+
+
+@pytest.mark.parametrize("region", ["bounding-box", "receptive-field", "receptive-field:0.9"])
+def test_a_named_region_holds_the_noise_near_the_change(scan2d, band_victim, region):
+    target = erased(band_victim, scan2d)
+    attack = sa.attacks.PGD(epsilon=30.0, steps=4, goal=None)
+    example = sa.craft(scan2d, band_victim, attack, target=target, region=region)
+    moving = target.array != example.prediction_clean.array
+    rows, columns = np.nonzero(ndimage.binary_dilation(moving, np.ones((3, 3))))
+    outside = example.noise.copy()
+    outside[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = 0
+    assert not outside.any()
+    assert example.noise.any()
+
+
+def test_an_attack_without_a_budget_says_none(scan2d, band_victim):
+    target = erased(band_victim, scan2d)
+    attack = sa.attacks.get("least")(steps=20, goal=0.9)
+    example = sa.craft(scan2d, band_victim, attack, target=target)
+    assert example.record["budget"]["epsilon"] is None
+    assert example.record["budget"]["epsilon_percent_of_window"] is None

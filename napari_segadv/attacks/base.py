@@ -31,6 +31,8 @@ class Attack(ABC):
         tasks: of "segmentation", "classification", "detection".
         targeted_only: True where the attack makes no sense without a target.
         unbounded: True where the paper sets no budget; then "none" means that there is none.
+        loads: name of the parameter that is the folder of a trained generator, "" for none; the
+            problem brings it loaded.
     """
 
     name: ClassVar[str]
@@ -39,6 +41,7 @@ class Attack(ABC):
     tasks: ClassVar[tuple[str, ...]] = ("segmentation",)
     targeted_only: ClassVar[bool] = False
     unbounded: ClassVar[bool] = False
+    loads: ClassVar[str] = ""
 
     epsilon: Annotated[
         float | None,
@@ -57,12 +60,17 @@ class Attack(ABC):
     def __post_init__(self) -> None:
         check(self)
 
+    @property
+    def boundless(self) -> bool:
+        """Whether there is no budget at all."""
+        return self.unbounded and self.epsilon is None
+
     def budget(self, problem: Problem) -> float:
         """Epsilon in the image's units; without a budget the largest that the bounds allow."""
         if self.epsilon is not None:
             return self.epsilon
         pixels = problem.clean[0].numel()
-        if self.unbounded:
+        if self.boundless:
             width = problem.high - problem.low
             return width if self.norm == "linf" else width * math.sqrt(pixels)
         return default_budget(self.norm, problem.window, pixels)

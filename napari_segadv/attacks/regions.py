@@ -1,6 +1,8 @@
 """Regions that are named instead of painted: what the noise is limited to around the change."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -72,6 +74,11 @@ REGIONS: dict[str, Callable[[Problem], Tensor]] = {
 }
 
 
+def is_named(region: object) -> TypeGuard[str]:
+    """Whether a region is given by its name."""
+    return isinstance(region, str) and region.partition(":")[0] in REGIONS
+
+
 def named_region(text: str, problem: Problem) -> Tensor:
     """The region of a name, `receptive-field:SHARE` for the pixels that are felt most.
 
@@ -82,10 +89,8 @@ def named_region(text: str, problem: Problem) -> Tensor:
     if name not in REGIONS or (share and name != "receptive-field"):
         known = ", ".join(REGIONS)
         raise SegadvError(f"region {text}: unknown; paint one, or use one of {known}")
-    if not share:
-        region = REGIONS[name](problem)
-    else:
-        region = receptive_field(problem, _share(text, share))
+    measure = partial(receptive_field, share=_share(text, share)) if share else REGIONS[name]
+    region = measure(problem)
     if not bool(region.flatten(1).any(1).all()):
         raise SegadvError(f"region {text}: is empty, since no pixel has to change")
     return region

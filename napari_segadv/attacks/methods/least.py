@@ -1,0 +1,134 @@
+"""The least perturbation that reaches the goal: one run with a budget that follows success."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+import torch
+from torch import Tensor
+
+from ...budgets import default_budget
+from ...parameters import IMAGE_UNITS, Param
+from ..balls import Ball, l2_norm
+from ..base import LARGEST, Attack
+from ..loop import Plan, optimise
+from ..losses import margin
+from ..problem import Problem, Run
+from ..rules import Adam, Seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Least(Attack):
+    """The smallest Linf or L2 perturbation at which the goal is reached, in a single run.
+
+    As in DDN (Rony 2019, CVPR, algorithm 1) the budget follows success: after a pass that reaches
+    the goal it becomes min(epsilon, size of the perturbation) (1 - g_i), otherwise it grows, more
+    slowly, with g_i falling over the run. Inside, Adam descends the margin loss. The smallest
+    image that reaches the goal is the result.
+    """
+
+    name: ClassVar[str] = "least"
+    title: ClassVar[str] = "Least perturbation"
+    source: ClassVar[str] = "after Rony 2019, arXiv 1811.09600"
+    tasks: ClassVar[tuple[str, ...]] = ("segmentation", "classification", "detection")
+    unbounded: ClassVar[bool] = True
+
+    epsilon: Annotated[
+        float | None,
+        Param(
+            "Largest perturbation that is tried; none: no limit",
+            low=0.0,
+            high=LARGEST,
+            unit=IMAGE_UNITS,
+        ),
+    ] = None
+    steps: Annotated[int, Param("Gradient steps, all of which are run", low=1, high=100_000)] = 120
+    goal: Annotated[
+        float,
+        Param(
+            "Share of the pixels that has to move and of the structures that has to stay",
+            low=0.0,
+            high=1.0,
+        ),
+    ] = 0.99
+
+    def run(self, problem: Problem, seed: int = 0) -> Run:
+        widest = self.ball(problem)
+
+        def size(noise: Tensor) -> Tensor:
+            return size_of(noise, self.norm)
+
+        plan = Plan.additive(
+            widest,
+            steps=self.steps,
+            loss=margin,
+            rule=lambda: Following(widest, self.steps, self.goal),
+            goal=self.goal,
+            size=size,
+        )
+        return optimise(problem, plan)
+
+
+def size_of(noise: Tensor, norm: str) -> Tensor:
+    """Linf or L2 size (N,) of noise (N, C, *S)."""
+    return l2_norm(noise) if norm == "l2" else noise.abs().flatten(1).amax(1)
+
+
+class Patient(Adam):
+    """Adam for a ball that keeps shrinking: longer averages, and more damping."""
+
+    beta1, damping = 0.8, 0.3
+
+
+class Straight(Patient):
+    """The average gradient itself: with so much damping nothing is divided by its own size."""
+
+    damping = 10.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a run for one norm moves: found on small chest victims (`benchmarks/least.py`).
+
+    Attributes:
+        rule: of the steps inside the ball.
+        stride: of the first step, as a share of the radius.
+        widen: how much the radius grows after the first miss, before the goal has been reached
+            once; with each further miss it grows a little faster, for targets that are far.
+    """
+
+    rule: type[Adam]
+    stride: float
+    widen: float
+
+
+PACES = {"linf": Pace(Patient, 1.0, 0.015), "l2": Pace(Straight, 0.1, 0.05)}
+# How much the radius shrinks at a success: first and last. After a miss it grows by WIDEN of that.
+SHRINK, LAST_SHRINK, WIDEN = 0.1, 0.005, 0.2
+# Steps without success after which the radius grows twice as fast.
+MISSES = 10
+
+
+class Following:
+    """Steps inside a ball whose radius follows success, item by item."""
+
+    def __init__(self, widest: Ball, steps: int, goal: float) -> None:
+        problem = widest.problem
+        self.widest, self.steps, self.goal = widest, steps, goal
+        self.pace = PACES[widest.norm]
+        first = default_budget(widest.norm, problem.window, problem.clean[0].numel())
+        self.epsilon = widest.radius.clamp_max(first)
+        self.found = torch.zeros_like(self.epsilon, dtype=torch.bool)
+        self.inner = self.pace.rule(replace(widest, radius=self.epsilon), steps, None)
+
+    def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
+        shrink = SHRINK * (1 - seen.step / self.steps) + LAST_SHRINK
+        there = seen.scores >= self.goal
+        self.found = self.found | there
+        smaller = torch.minimum(self.epsilon, size_of(d, self.widest.norm)) * (1 - shrink)
+        faster = self.pace.widen * (1 + seen.step / MISSES)
+        growth = torch.where(self.found, WIDEN * shrink, faster)
+        larger = torch.minimum(self.epsilon * (1 + growth), self.widest.radius)
+        self.epsilon = torch.where(there, smaller, larger)
+        self.inner.ball = replace(self.widest, radius=self.epsilon)
+        self.inner.size = self.epsilon * self.pace.stride
+        return self.inner(d, gradient, seen)

@@ -1,0 +1,140 @@
+"""The folder of a reproduction: table.md, table.csv, figure.png and result.json, all or nothing."""
+
+import csv
+import io as text
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SegadvError
+from ..example import replace_folder
+from ..provenance import describe_versions, describe_victim
+from .bench import Bench, Report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from . import Paper
+
+FILES = ("table.md", "table.csv", "figure.png", "result.json")
+
+
+def refuse(folder: Path, overwrite: bool) -> None:
+    """Raises SegadvError where a folder must not be (over)written."""
+    if not (folder.exists() or folder.is_symlink()):
+        return
+    if not overwrite:
+        raise SegadvError(f"{folder}: exists already; name another folder or add --overwrite")
+    ours = folder.is_dir() and all(path.name in FILES for path in folder.iterdir())
+    if folder.is_symlink() or not ours:
+        raise SegadvError(
+            f"{folder}: is no earlier reproduction, so it is not overwritten; name another folder"
+        )
+
+
+def save(folder: Path, paper: "Paper", bench: Bench, report: Report, overwrite: bool) -> None:
+    """Writes the folder.
+
+    Raises:
+        SegadvError: where it exists, or can't be written.
+    """
+    refuse(folder, overwrite)
+    facts = about(paper, bench, report)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as half:
+            new = Path(half) / "new"
+            new.mkdir()
+            (new / "table.md").write_text(markdown(paper, report, facts), encoding="utf-8")
+            (new / "table.csv").write_text(as_csv(report), encoding="utf-8")
+            (new / "result.json").write_text(
+                json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+            )
+            figure(paper, report).savefig(new / "figure.png")
+            replace_folder(folder, new, Path(half) / "old")
+    except OSError as error:
+        raise SegadvError(
+            f"{folder}: can't be written ({error.strerror or error}); name another folder"
+        ) from None
+
+
+def about(paper: "Paper", bench: Bench, report: Report) -> dict[str, Any]:
+    """Where the table comes from, and the table itself."""
+    victims = {"victim": bench.victim, "surrogate": bench.surrogate}
+    return {
+        "reproduction": paper.NAME,
+        "source": paper.SOURCE,
+        **{
+            role: None if victim is None else describe_victim(victim, victim.classes)
+            for role, victim in victims.items()
+        },
+        "cases": [case.scan.name for case in bench.cases],
+        "quick": bench.quick,
+        "seed": bench.seed,
+        "passes": {"forward": round(bench.forwards), "backward": round(bench.backwards)},
+        "seconds": round(time.perf_counter() - bench.started, 1),
+        "versions": describe_versions(),
+        "columns": list(report.columns),
+        "rows": [list(row) for row in report.rows],
+        "findings": report.findings,
+    }
+
+
+def markdown(paper: "Paper", report: Report, facts: dict[str, Any]) -> str:
+    """The table with what is to be known of it."""
+    lines = [f"## {paper.TITLE}", "", f"After {paper.SOURCE}.", ""]
+    lines += [_row(report.columns), _row(["---"] * len(report.columns))]
+    lines += [_row([shown(value) for value in row]) for row in report.rows]
+    lines += ["", *[f"- {finding}" for finding in report.findings], ""]
+    cases = len(facts["cases"])
+    passes = facts["passes"]
+    lines.append(
+        f"Victim {facts['victim']['path']}, {cases} case{'s' * (cases != 1)}, seed "
+        f"{facts['seed']}, {passes['forward']} forward and {passes['backward']} backward passes, "
+        f"{facts['seconds']:.0f} s{', a smoke test' * facts['quick']}."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def as_csv(report: Report) -> str:
+    """The table with all its digits."""
+    out = text.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(report.columns)
+    writer.writerows(report.rows)
+    return out.getvalue()
+
+
+def figure(paper: "Paper", report: Report) -> "Figure":
+    """The report's curves."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
+    axes = drawn.add_subplot()
+    colours: dict[str, str] = {}
+    for curve in report.curves:
+        # The paper's curve and ours of the same setting share a colour.
+        setting = curve.label.removeprefix("paper, ")
+        colour = colours.setdefault(setting, f"C{len(colours)}")
+        style = "--" if curve.published else "-"
+        axes.plot(curve.x, curve.y, style, marker="o", color=colour, label=curve.label)
+    axes.set_xlabel(report.axes[0])
+    axes.set_ylabel(report.axes[1])
+    axes.set_title(f"{paper.TITLE}\n{paper.SOURCE}", fontsize=9)
+    axes.grid(alpha=0.3)
+    if report.curves:
+        axes.legend(fontsize=8)
+    return drawn
+
+
+def shown(value: Any) -> str:
+    """A cell for people."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def _row(cells: Any) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,102 @@
+"""Bortsova 2021, tables 2 and 3: a structure becomes a heart, white box."""
+
+from collections.abc import Generator
+from typing import Any
+
+from ... import targets
+from ...attacks.methods.pgd import PGD
+from ...example import Example
+from ...victims.training.cases import Case
+from ..bench import B_WIDTH, Bench, Curve, Report, Running, mean, rises
+
+NAME = "heart"
+TITLE = "The adversarial heart, white box"
+SOURCE = "Bortsova et al. 2021, tables 2 and 3"
+VICTIM = "demo:chest-xray"
+CASES = 3
+SURROGATE = False
+
+EPSILONS = (0.01, 0.02, 0.04, 0.08, 0.16)
+WHITE = {"small": (88.0, 96.9, 97.8, 98.4, 98.6), "large": (66.7, 83.2, 95.2, 98.7, 99.1)}
+BLACK = {"small": (34.3, 35.3, 36.8, 41.2, 28.9), "large": (43.3, 43.2, 43.4, 38.9, 13.1)}
+# Of a heart with the structure's own area.
+SIZES = {"small": 0.6, "large": 1.0}
+STEPS = 100
+LABEL = 1
+
+
+def run(bench: Bench) -> Running:
+    """IoU of prediction and target, of the heart and of the structure that follows it worst."""
+    settings = [(size, e) for size in SIZES for e in bench.some(EPSILONS)]
+    made = yield from bench.each(
+        settings, attack_on(bench, None), lambda s: f"{s[0]} heart, {s[1]}"
+    )
+    return report(bench, settings, made, WHITE, "white box")
+
+
+def attack_on(bench: Bench, surrogate: Any) -> Any:
+    """The paper's attack for a setting and a case."""
+
+    def make(setting: tuple[str, float], case: Case) -> Generator[Any, None, Example]:
+        size, epsilon = setting
+        clean = bench.victim.predict(case.scan)
+        target = targets.heart(clean, label=LABEL, size=SIZES[size])
+        attack = PGD(
+            epsilon=bench.units(epsilon, B_WIDTH),
+            steps=bench.steps(STEPS),
+            step="sign",
+            loss="soft-iou",
+            goal=None,
+        )
+        return bench.attack(case.scan, attack, target=target, surrogate=surrogate)
+
+    return make
+
+
+def report(
+    bench: Bench, settings: Any, made: list[list[Example]], paper: Any, label: str
+) -> Report:
+    """Rows by size and epsilon; the figure has a curve of each size."""
+    rows: list[tuple[Any, ...]] = []
+    curves: dict[str, list[tuple[float, float, float]]] = {size: [] for size in SIZES}
+    for (size, epsilon), examples in zip(settings, made, strict=True):
+        there = paper[size][EPSILONS.index(epsilon)]
+        per_class = [e.measures["target_iou_per_class"] for e in examples]
+        heart = next(iter(per_class[0]))
+        others = [name for name in per_class[0] if name != heart]
+        iou = 100 * mean(e.measures["target_iou"] for e in examples)
+        alone = 100 * mean(p[heart] for p in per_class)
+        least = min(100 * mean(p[name] for p in per_class) for name in others or [heart])
+        rows.append((size, epsilon, bench.units(epsilon, B_WIDTH), there, iou, alone, least))
+        curves[size].append((epsilon, there, iou))
+    lines = []
+    for size, points in curves.items():
+        x, there_, here = zip(*points, strict=True)
+        lines += [
+            Curve(f"paper, {size}, {label}", x, there_, True),
+            Curve(f"{size}, {label}", x, here),
+        ]
+    return Report(
+        (
+            *("heart", "epsilon in [-1, 1]", "epsilon in image units", "paper, IoU x 100"),
+            *("ours, IoU x 100", "heart alone", "worst other structure"),
+        ),
+        rows,
+        lines,
+        ("epsilon in [-1, 1]", "IoU with the target x 100"),
+        _findings(curves, label),
+    )
+
+
+def _findings(curves: dict[str, list[tuple[float, float, float]]], label: str) -> list[str]:
+    said = []
+    if label == "white box":
+        for size, points in curves.items():
+            word = "rises" if rises([here for *_, here in points]) else "does not rise steadily"
+            said.append(f"The IoU of {size} hearts {word} with epsilon (paper: rises).")
+        first = {size: points[0][2] for size, points in curves.items()}
+        word = "lower" if first["large"] < first["small"] else "not lower"
+        said.append(
+            f"At the smallest epsilon large hearts are {word} than small ones (paper: lower)."
+        )
+    return said

@@ -1,0 +1,143 @@
+"""Qi 2021, table 6: SMIA beside FGSM, PGD and DAG at equal passes and equal effective Linf."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from ...attacks import Attack
+from ...attacks.methods.dag import DAG
+from ...attacks.methods.pgd import FGSM, PGD
+from ...attacks.methods.smia import SMIA
+from ...measures import Overlap
+from ...scan import Array
+from ...victims.training.cases import Case
+from ..bench import Bench, Curve, Report, Running, Step, mean
+
+NAME = "smia"
+TITLE = "The stabilised medical image attack"
+SOURCE = "Qi et al. 2021, table 6 (COVID-19 CT)"
+VICTIM = "demo:chest-xray"
+CASES = 20
+SURROGATE = False
+
+# Accuracy, Jaccard and variance of the perturbation.
+PAPER: dict[str, tuple[Any, ...]] = {
+    "clean": (87.82, 93.57, ""),
+    "FGSM": (69.16, 83.66, 0.087),
+    "PGD": (69.40, 83.69, 0.081),
+    "DAG": (68.96, 90.87, 0.054),
+    "SMIA": (60.82, 79.18, "lower"),
+}
+# Of the window, in all: a budget at which the victim is neither untouched nor ruined.
+EPSILON_SHARE = 0.005
+STEPS = 10
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One attack on one case."""
+
+    accuracy: float
+    iou: float
+    variance: float
+    cosine: float
+
+
+def attacks_at(epsilon: float, steps: int) -> dict[str, tuple[Attack, int]]:
+    """The attacks of the table, each with the images that it shows its victim at a step.
+
+    SMIA takes two passes a step: it is shown with the steps of PGD, and with its passes.
+    """
+    length = epsilon / steps
+    half = max(1, (steps + 1) // 2)
+    sign: dict[str, Any] = {"step": "sign", "loss": "cross-entropy", "goal": None}
+    wide: dict[str, Any] = {"kernel": 7, "sigma": 3.0}
+    return {
+        "FGSM": (FGSM(epsilon=epsilon), 1),
+        "PGD": (PGD(epsilon=epsilon, steps=steps, step_size=length, **sign), 1),
+        "DAG": (DAG(epsilon=epsilon, steps=steps), 1),
+        "SMIA": (SMIA(epsilon=epsilon, steps=half), 2),
+        "SMIA, twice the passes": (SMIA(epsilon=epsilon, steps=steps), 2),
+        "SMIA 7 x 7, twice the passes": (SMIA(epsilon=epsilon, steps=steps, **wide), 2),
+    }
+
+
+def run(bench: Bench) -> Running:
+    """Accuracy and mean IoU with the truth, variance and steadiness of the perturbation."""
+    epsilon = EPSILON_SHARE * bench.window
+    chosen = attacks_at(epsilon, bench.steps(STEPS))
+
+    def make(name: str, case: Case) -> Generator[Any, None, Figures]:
+        attack, views = chosen[name]
+        problem = bench.problem(case.scan, attack, truth=case.mask)
+        return figures(bench.path(attack, problem, views), case.mask.array, epsilon)
+        yield
+
+    made = yield from bench.each(list(chosen), make)
+    found = dict(zip(chosen, made, strict=True))
+    overlaps = [
+        Overlap.of(bench.victim.predict(case.scan).array, case.mask.array) for case in bench.cases
+    ]
+    accuracy = 100 * mean(overlap.accuracy() for overlap in overlaps)
+    iou = 100 * mean(overlap.mean_iou() for overlap in overlaps)
+    rows: list[tuple[Any, ...]] = [("clean", *PAPER["clean"], accuracy, iou, "", "")]
+    for name, cases in found.items():
+        paper = PAPER.get(name, ("", "", ""))
+        rows.append((name, *paper, *(mean(getattr(c, f) for c in cases) for f in FIELDS)))
+    return Report(
+        (
+            *("attack", "paper, accuracy", "paper, Jaccard", "paper, variance"),
+            *("accuracy x 100", "IoU x 100", "variance / epsilon^2", "cosine of successive noise"),
+        ),
+        rows,
+        [Curve(name, list(range(len(c))), [f.iou for f in c]) for name, c in found.items()],
+        ("case", "IoU with the truth x 100"),
+        [
+            f"Every attack ends inside an Linf of {epsilon:.3g} image units, "
+            f"{100 * EPSILON_SHARE:g} % of the window.",
+            *(compared(name, found[name], found["PGD"]) for name in found if "SMIA" in name),
+        ],
+    )
+
+
+FIELDS = ("accuracy", "iou", "variance", "cosine")
+
+
+def figures(path: list[Step], truth: Array, epsilon: float) -> Figures:
+    """What the last image does, and how the noise grew.
+
+    The variance is that of the noise over the pixels in units of epsilon squared; the cosine is
+    the mean over the steps between the noise before and after each.
+    """
+    last = path[-1]
+    overlap = Overlap.of(last.labels, truth)
+    noises = [step.noise.double().flatten().numpy() for step in path[1:]]
+    cosines = [
+        float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-30))
+        for a, b in pairwise(noises)
+    ]
+    return Figures(
+        100 * overlap.accuracy(),
+        100 * overlap.mean_iou(),
+        float(noises[-1].var()) / epsilon**2,
+        mean(cosines) if cosines else 1.0,
+    )
+
+
+def compared(name: str, smia: list[Figures], pgd: list[Figures]) -> str:
+    """A sentence on the paper's claim: a larger drop, and a lower variance, than PGD."""
+    drops = [there.iou - here.iou for here, there in zip(smia, pgd, strict=True)]
+    wins = sum(drop > 0 for drop in drops)
+    lower = mean(f.variance for f in smia) < mean(f.variance for f in pgd)
+    text = (
+        f"{name} against PGD: its IoU is lower in {wins} of {len(drops)} cases, by "
+        f"{mean(drops):.2f} on average"
+    )
+    if len(drops) > 5 and any(drops):
+        text += f" (Wilcoxon p {stats.wilcoxon(drops).pvalue:.2g})"
+    verdict = "confirmed" if mean(drops) > 0 and lower else "refuted"
+    return f"{text}; its variance is {'lower' if lower else 'not lower'}: the claim is {verdict}."

@@ -1,0 +1,47 @@
+"""A second network of the same kind, trained on other phantoms: the attacker's own."""
+
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+from ..samples import generators
+from ..victims import Victim, load_victim
+from ..victims.training.cases import ClassMap
+from ..victims.training.fit import train
+from ..victims.training.recipe import Recipe
+from ..victims.training.run import finish
+from .bench import Done, phantoms
+
+# Nothing else was trained or is measured on phantoms from here.
+SURROGATE_SEED = 50_000
+CASES, EPOCHS, QUICK_CASES = 240, 10, 4
+
+
+def train_surrogate(victim: Victim, quick: bool) -> Generator[Done, None, Victim]:
+    """Trains a UNet at half the resolution on fresh phantoms of a built-in 2-D victim."""
+    name = victim.name.removeprefix("demo:")
+    classes = generators()[name].CLASSES
+    mapping = ClassMap(classes, tuple((n,) for n in range(1, len(classes))))
+    recipe = Recipe(
+        dims=2,
+        width=10,
+        levels=5,
+        epochs=1 if quick else EPOCHS,
+        resize=(64, 64) if quick else (256, 256),
+        window=(0, 255),
+        seed=1,
+    )
+    yield Done(0, recipe.epochs, "drawing phantoms for the surrogate")
+    cases = phantoms(name, QUICK_CASES if quick else CASES, SURROGATE_SEED)
+    run = train(cases, mapping, recipe)
+    while True:
+        try:
+            epoch = next(run)
+        except StopIteration as stop:
+            trained = stop.value
+            break
+        yield Done(epoch.step, epoch.steps, f"training the surrogate: {epoch}")
+    with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
+        place = Path(folder) / "surrogate"
+        finish(trained, place, "surrogate", cases[:2], mapping, unseen=False)
+        return load_victim(place)
