@@ -14,13 +14,12 @@ from .budget import BudgetEditor
 from .controller import Controller
 from .forms import ParameterForm
 from .layers import scan_of, units_of
-from .panel_layout import group, set_tips, stack
+from .panel_layout import group, refresh, set_tips, stack, unlink
 from .results import unwrapped
 from .runner import Snapshot
 from .target_section import TargetSection
+from .task_view import CHOOSE, UNTARGETED, view_of
 from .victim_section import VictimSection
-
-CHOOSE, UNTARGETED = "choose …", "none (untargeted)"
 
 
 class AttackPanel(QWidget):
@@ -30,6 +29,7 @@ class AttackPanel(QWidget):
         super().__init__()
         self.viewer = unwrapped(napari_viewer)
         self.controller = Controller.of(self.viewer)
+        self._classes: tuple[str, ...] = ()
         self.image: Any = ComboBox(choices=self._images, nullable=True)
         self.victim_section = VictimSection(self.controller)
         self.target_section = TargetSection()
@@ -59,7 +59,7 @@ class AttackPanel(QWidget):
         method = group(
             "Attack",
             [
-                ("target layer", self.target),
+                ("target", self.target),
                 ("method", self.method),
                 ("budget", self.budget),
                 self.form_place,
@@ -67,13 +67,13 @@ class AttackPanel(QWidget):
                 ("seed", self.seed),
             ],
         )
-        target = group("Target", [self.target_section])
+        self.making = group("Target", [self.target_section])
         below = [[self.run_button, self.cancel_button], self.progress, self.status]
-        stack(self, [source, target, method], below)
+        stack(self, [source, self.making, method], below)
         set_tips(
             {
                 self.image: "The image to attack",
-                self.target: "The labels that the network shall be made to predict",
+                self.target: "What the network shall be made to predict",
                 self.method: "The attack",
                 self.device: "Where to compute; auto takes a GPU if there is one",
                 self.seed: "The same seed gives the same result",
@@ -117,9 +117,9 @@ class AttackPanel(QWidget):
         return [x for x in self.viewer.layers if isinstance(x, Labels)]
 
     def _targets(self, widget: Any = None) -> list[Any]:
-        made = self.controller.made
-        own = [x for x in self._labels() if not made(x)]
-        return [CHOOSE, *reversed(own), UNTARGETED]
+        own = [x for x in self.viewer.layers if not self.controller.made(x)]
+        choices = [CHOOSE, *view_of(self.controller.task).choices(own, self._classes), UNTARGETED]
+        return [pair if isinstance(pair, tuple) else (str(pair), pair) for pair in choices]
 
     def _refresh_layers(self, event: Any = None) -> None:
         refresh(self.image)
@@ -146,13 +146,19 @@ class AttackPanel(QWidget):
         self.budget.set_scale(high - low, scan.array.size, scan.units)
 
     def _prepared(self, attacks: dict[str, Any]) -> None:
-        self.method.choices = [(attack.title, name) for name, attack in attacks.items()]
-        self.method.value = "pgd"
-        self._rebuild_form()
+        self._offer_methods(self.controller.task)
         if self.controller.victim is None:
             self.victim_section.choose(self.victim_section.victim.value)
         else:
             self._victim_changed(self.controller.victim)
+
+    def _offer_methods(self, task: str) -> None:
+        """The attacks that a task can be attacked with; the chosen one stays where it can."""
+        chosen, attacks = self.method.value, self.controller.attacks
+        fit = {name: attack.title for name, attack in attacks.items() if task in attack.tasks}
+        self.method.choices = [(title, name) for name, title in fit.items()]
+        self.method.value = next((n for n in (chosen, "pgd") if n in fit), next(iter(fit), None))
+        self._rebuild_form()
 
     def _rebuild_form(self) -> None:
         """A form for the parameters of the chosen attack."""
@@ -168,14 +174,26 @@ class AttackPanel(QWidget):
 
     def _victim_changed(self, victim: Any) -> None:
         self.victim_section.show_victim(victim)
-        self.target_section.set_classes(victim.classes)
+        self.making.setVisible(view_of(victim.task).paints)
+        self._offer_methods(victim.task)
+        self._offer_classes(victim.classes)
         self._rescale()
         self.status.setText("ready")
 
-    def _predicted(self, mask: Any) -> None:
+    def _offer_classes(self, classes: tuple[str, ...]) -> None:
+        self._classes = classes
+        self.target_section.set_classes(classes)
+        chosen = self.target.value
+        # What stays keeps its place in the list: emptied first, the list has the order it is given.
+        self.target.choices = [(CHOOSE, CHOOSE)]
+        self.target.choices = self._targets
+        if any(chosen is choice for choice in self.target.choices):
+            self.target.value = chosen
+
+    def _predicted(self, prediction: Any) -> None:
         """A victim without class names has shown how many there are."""
         if self.controller.victim is not None and not self.controller.victim.classes:
-            self.target_section.set_classes(mask.classes)
+            self._offer_classes(prediction.classes)
 
     def _predict(self) -> None:
         self._try(self.controller.predict, self.image.value, self.device.value)
@@ -197,9 +215,9 @@ class AttackPanel(QWidget):
                 self.controller.prepare()
                 return
             if self.target.value == CHOOSE and self.image.value is not None:
-                raise SegadvError("no target is chosen; make one, or paint on a new labels layer")
+                raise SegadvError(view_of(self.controller.task).missing)
             settings = {**self.form.values(), **self.budget.values()}
-            target = self.target.value if isinstance(self.target.value, Labels) else None
+            target = None if self.target.value in (CHOOSE, UNTARGETED) else self.target.value
             self.controller.attack(
                 self.image.value,
                 self.method.value,
@@ -248,18 +266,3 @@ class AttackPanel(QWidget):
         self.status.setText("\n".join(example.summary))
         for note in example.notes:
             show_info(note)
-
-
-def refresh(box: Any) -> None:
-    """Offers the layers there are now; what was chosen stays chosen, under its new name too."""
-    chosen = box.value
-    box.reset_choices()
-    there = any(chosen is choice for choice in box.choices)
-    if there or box.choices:
-        box.value = chosen if there else box.choices[0]
-
-
-def unlink(shown: dict[Any, Any]) -> None:
-    """Takes a panel that is gone off the controller's signals."""
-    for signal, slot in shown.items():
-        signal.disconnect(slot, missing_ok=True)

@@ -15,20 +15,10 @@ from psygnal import Signal
 from ..errors import SegadvError
 from ..scan import Mask, Scan
 from .fields import FIELDS
-from .layers import (
-    ADVERSARIAL,
-    CLEAN,
-    TARGET,
-    LayerTuple,
-    example_tuples,
-    looking_like,
-    mask_of,
-    mask_tuple,
-    scan_of,
-)
-from .places import placed_like
+from .layers import AFTER, CLEAN, TARGET, LayerTuple, example_tuples, mask_of, mask_tuple, scan_of
 from .results import Results, unwrapped
 from .runner import Ended, Poll, QtRunner, Runner, Snapshot, Work
+from .task_view import view_of
 
 
 class Controller:
@@ -41,7 +31,7 @@ class Controller:
         failed: a line for the user.
         trust_asked: a NeedsTrust; answer with `load_victim(source, trust=question.sha256)`.
         victim_changed: the Victim, or None.
-        predicted: the clean prediction, a Mask.
+        predicted: the clean prediction, of a segmentation a Mask.
         target_made: the target's Labels layer.
         finished: the Example.
         stopped: after a cancel.
@@ -69,7 +59,7 @@ class Controller:
         self._busy = ""
         self.can_cancel = False
         self._results = Results(viewer)
-        self._prediction: tuple[Scan, Any, Mask] | None = None
+        self._prediction: tuple[Scan, Any, Any] | None = None
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> "Controller":
@@ -85,6 +75,11 @@ class Controller:
     def layers(self) -> Any:
         """The viewer's layers. The viewer itself is not held: it may be closed at any time."""
         return self._results.layers
+
+    @property
+    def task(self) -> str:
+        """The victim's task."""
+        return "segmentation" if self.victim is None else str(self.victim.task)
 
     @property
     def busy(self) -> str:
@@ -131,11 +126,11 @@ class Controller:
         """Shows what the victim predicts on an image; ends in `predicted` or `failed`."""
         scan, victim = self._checked(layer)
 
-        def work(poll: Poll) -> Mask:
+        def work(poll: Poll) -> Any:
             return self._predict(scan, victim, device, poll)
 
-        def done(mask: Mask) -> None:
-            self._show_prediction(layer, scan, victim, mask)
+        def done(prediction: Any) -> None:
+            self._show_prediction(layer, scan, victim, prediction)
 
         self._start("predicting", work, done)
 
@@ -157,6 +152,8 @@ class Controller:
             device: for the prediction.
         """
         scan, victim = self._checked(layer)
+        if not view_of(victim.task).paints:
+            raise SegadvError(f"{victim.name}: predicts no structures to change; choose its target")
         painted = None if start is None else mask_of(start, layer, scan.grid)
 
         def work(poll: Poll) -> tuple[Mask, LayerTuple]:
@@ -168,12 +165,11 @@ class Controller:
             return clean, mask_tuple(target, TARGET)
 
         def done(made: tuple[Mask, LayerTuple]) -> None:
-            clean, (data, keywords, kind) = made
+            clean, target = made
             self._show_prediction(layer, scan, victim, clean)
             if layer not in self.layers:
                 return
-            look = {**keywords, **placed_like(layer)}
-            shown = self._results.show(TARGET, (data, look, kind))
+            (shown,) = self._results.show_beside(layer, {TARGET: target})
             shown.contour = 2
             self._results.select(shown)
             self.target_made.emit(shown)
@@ -185,7 +181,7 @@ class Controller:
         layer: Image,
         method: str,
         settings: dict[str, Any],
-        target: Labels | None,
+        target: Any,
         device: str = "auto",
         seed: int = 0,
     ) -> None:
@@ -195,11 +191,13 @@ class Controller:
             layer: the image.
             method: name of an attack.
             settings: its parameters.
-            target: what is to be predicted; None: untargeted.
+            target: what is to be predicted, one of the task's choices; None: untargeted.
             device, seed: as for `craft`.
         """
         scan, victim = self._checked(layer)
-        wanted = None if target is None else mask_of(target, layer, scan.grid)
+        wanted = target
+        if target is not None:
+            wanted = view_of(victim.task).wanted(target, layer, scan)
 
         def work(poll: Poll) -> Generator[Any, None, Any]:
             from .. import attacks
@@ -217,12 +215,11 @@ class Controller:
             self._prediction = (scan, victim, example.prediction_clean)
             if layer in self.layers:
                 self._results.remove(*FIELDS - shown.keys())
-                for name, (data, keywords, kind) in shown.items():
-                    look = looking_like(layer) if name == ADVERSARIAL else {}
-                    place = {**look, **placed_like(layer)}
-                    self._results.show(name, (data, {**place, **keywords}, kind))
-                if target is not None:
+                self._results.show_beside(layer, shown)
+                if isinstance(target, Layer):
                     self._results.select(target, on_top=True)
+                if view_of(victim.task).on_top:
+                    self._results.lift(CLEAN, AFTER)
             self.finished.emit(example)
 
         self._start("attacking", work, done)
@@ -234,24 +231,21 @@ class Controller:
             raise SegadvError("no image is chosen; open one first")
         return scan_of(layer), self.victim
 
-    def _predict(self, scan: Scan, victim: Any, device: str, poll: Poll) -> Mask:
+    def _predict(self, scan: Scan, victim: Any, device: str, poll: Poll) -> Any:
         """The clean prediction, computed once for an image and a victim."""
         from ..request import pick_device
 
         if self._prediction is not None:
-            for_scan, for_victim, mask = self._prediction
+            for_scan, for_victim, found = self._prediction
             if for_scan is scan and for_victim is victim:
-                return mask
-        found: Mask = victim.predict(scan, pick_device(device), poll)
-        return found
+                return found
+        return victim.predict(scan, pick_device(device), poll)
 
-    def _show_prediction(self, layer: Image, scan: Scan, victim: Any, mask: Mask) -> None:
-        self._prediction = (scan, victim, mask)
+    def _show_prediction(self, layer: Image, scan: Scan, victim: Any, prediction: Any) -> None:
+        self._prediction = (scan, victim, prediction)
         if layer in self.layers:
-            data, keywords, kind = mask_tuple(mask, CLEAN)
-            keywords |= {"opacity": 0.4, **placed_like(layer)}
-            self._results.show(CLEAN, (data, keywords, kind))
-        self.predicted.emit(mask)
+            self._results.show_beside(layer, {CLEAN: view_of(victim.task).clean(prediction, scan)})
+        self.predicted.emit(prediction)
 
     def _start(
         self, title: str, work: Work, done: Callable[[Any], None], can_cancel: bool = True

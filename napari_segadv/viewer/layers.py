@@ -13,6 +13,7 @@ from ..palette import colour
 from ..scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from .fields import field_tuples
 from .places import grid_from, kept_grid, matrix_of, placement, same_place, shown_grid
+from .task_view import view_of
 
 if TYPE_CHECKING:
     from ..example import Example
@@ -35,7 +36,8 @@ NOISE_COLOURS = Colormap(
     display_name="noise (blue - 0 - red)",
 )
 
-LayerTuple = tuple[Array, dict[str, Any], str]
+# Data (an array; of shapes a list of arrays), keywords and kind, as napari's readers give them.
+LayerTuple = tuple[Any, dict[str, Any], str]
 
 
 def window_of(scan: Scan) -> tuple[float, float]:
@@ -173,12 +175,6 @@ def example_tuples(example: "Example") -> dict[str, LayerTuple]:
     Copies whole volumes, so it is for the thread that computes.
     """
     linf = float(example.measures["linf"]) or 1.0
-    classes = example.prediction_clean.classes
-
-    def labels(mask: Any, **keywords: Any) -> LayerTuple:
-        known = {**class_keywords(classes), "metadata": {KEY: mask.grid}, "opacity": 0.4}
-        return mask.array.copy(), {**known, **keywords}, "labels"
-
     return {
         ADVERSARIAL: (
             example.adversarial.array,
@@ -197,8 +193,7 @@ def example_tuples(example: "Example") -> dict[str, LayerTuple]:
             "image",
         ),
         **field_tuples(example, NOISE_COLOURS),
-        CLEAN: labels(example.prediction_clean, visible=False),
-        AFTER: labels(example.prediction_adversarial),
+        **view_of(example.task.name).pair(example),
     }
 
 

@@ -76,3 +76,18 @@ def stack(panel: QWidget, groups: Sequence[QWidget], below: Sequence[Any]) -> No
 def set_tips(tips: Mapping[Any, str]) -> None:
     for widget, text in tips.items():
         native(widget).setToolTip(text)
+
+
+def refresh(box: Any) -> None:
+    """Offers the layers there are now; what was chosen stays chosen, under its new name too."""
+    chosen = box.value
+    box.reset_choices()
+    there = any(chosen is choice for choice in box.choices)
+    if there or box.choices:
+        box.value = chosen if there else box.choices[0]
+
+
+def unlink(shown: dict[Any, Any]) -> None:
+    """Takes a panel that is gone off the controller's signals."""
+    for signal, slot in shown.items():
+        signal.disconnect(slot, missing_ok=True)

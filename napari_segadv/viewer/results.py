@@ -1,12 +1,14 @@
 """The layers that a controller has put into its viewer: each replaces the last of its name."""
 
 import weakref
+from collections.abc import Mapping
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.layers import Layer
+from napari.layers import Image, Layer
 
-from .layers import LayerTuple
+from .layers import ADVERSARIAL, LayerTuple, looking_like
+from .places import placed_like
 
 
 def unwrapped(viewer: ViewerModel) -> ViewerModel:
@@ -52,12 +54,27 @@ class Results:
         self._layers[name] = (new, new.name)
         return new
 
+    def show_beside(self, image: Image, made: Mapping[str, LayerTuple]) -> list[Layer]:
+        """Shows layers exactly where an image is; the adversarial image looks like it too."""
+        shown = []
+        for name, (data, keywords, kind) in made.items():
+            look = looking_like(image) if name == ADVERSARIAL else {}
+            shown.append(self.show(name, (data, {**look, **keywords, **placed_like(image)}, kind)))
+        return shown
+
     def remove(self, *names: str) -> None:
         """Takes away the layers shown under some names, unless they were removed or renamed."""
         for name in names:
             layer = self.get(name)
             if layer is not None:
                 self.layers.remove(layer)
+
+    def lift(self, *names: str) -> None:
+        """Moves the layers shown under some names above all others, the last one highest."""
+        for name in names:
+            layer = self.get(name)
+            if layer is not None:
+                self.layers.move(self.layers.index(layer), len(self.layers))
 
     def select(self, layer: Layer, *, on_top: bool = False) -> None:
         """Makes a layer the active one, if it is still there."""

@@ -11,8 +11,8 @@ from ..errors import NeedsTrust
 from ..samples import bundles
 from .controller import Controller
 from .dialogs import ask_trust, pick_file, pick_folder
-from .layers import legend
 from .panel_layout import set_tips, side_by_side
+from .task_view import view_of
 
 
 class VictimSection(QWidget):
@@ -81,8 +81,8 @@ class VictimSection(QWidget):
         if source not in self.victim.choices:
             self.victim.choices = [*self.victim.choices, source]
         self.victim.value = source
-        names = {n: name for n, name in enumerate(victim.classes) if n}
-        self.about.setText(legend(names) if names else "class names unknown")
+        named = view_of(victim.task).legend(victim.classes)
+        self.about.setText(named or "class names unknown")
 
     def set_enabled(self, enabled: bool) -> None:
         for button in (self.file_button, self.folder_button, self.predict_button):

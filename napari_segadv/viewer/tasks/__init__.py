@@ -1,0 +1,1 @@
+"""One task's part of the viewer a module; `viewer.task_view` finds the VIEW that each declares."""

@@ -1,0 +1,154 @@
+"""Detection in the viewer: boxes as shapes, and targets that are edited copies of them."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from napari.layers import Image, Layer, Shapes
+
+from ...boxes import Boxes
+from ...errors import SegadvError
+from ...palette import colour
+from ...scan import Array, Scan
+from ..layers import AFTER, CLEAN, KEY, LayerTuple, legend
+from ..places import matrix_of
+from ..task_view import TaskView
+
+if TYPE_CHECKING:
+    from ...example import Example
+
+CLASS, SCORE = "class", "score"
+# In pixels of the image, and in points.
+WIDTH, THIN, FONT = 1.0, 0.5, 9
+PLAIN = (1.0, 1.0, 1.0, 1.0)
+
+
+class DetectionView(TaskView):
+    """A prediction is a rectangle for each box; a target is another shapes layer, or no box.
+
+    A copy of a prediction (napari's "Duplicate layer") is edited with napari's tools: boxes are
+    moved, drawn and deleted, and get another class in the features table.
+    """
+
+    name: ClassVar[str] = "detection"
+    on_top: ClassVar[bool] = True
+    missing: ClassVar[str] = (
+        "no target is chosen; choose what to erase, or edit a duplicate of the boxes' layer"
+    )
+
+    def clean(self, prediction: Boxes, scan: Scan) -> LayerTuple:
+        return outlines(prediction)
+
+    def pair(self, example: "Example") -> dict[str, LayerTuple]:
+        before, after = example.prediction_clean, example.prediction_adversarial
+        assert isinstance(before, Boxes)
+        assert isinstance(after, Boxes)
+        return {
+            CLEAN: outlines(before, edge_width=THIN, visible=False),
+            AFTER: outlines(after),
+        }
+
+    def choices(self, layers: Sequence[Layer], classes: Sequence[str]) -> list[Any]:
+        found = [layer for layer in reversed(layers) if isinstance(layer, Shapes)]
+        for layer in found:
+            # Colours follow the classes that a user gives; napari's own cycle does not.
+            layer.events.features.connect(recolour)
+        # The same strings each time: what was chosen is known by identity.
+        erased = [("no boxes at all", sys.intern("none"))]
+        erased += [(f"no {c}", sys.intern(f"none:{n}")) for n, c in enumerate(classes) if n]
+        return [*found, *erased]
+
+    def wanted(self, chosen: Shapes | str, beside: Image, scan: Scan) -> Any:
+        if isinstance(chosen, str):
+            return chosen
+        return boxes_in(chosen, beside)
+
+    def legend(self, classes: Sequence[str]) -> str:
+        return legend({n: name for n, name in enumerate(classes) if n})
+
+
+def outlines(boxes: Boxes, **more: Any) -> LayerTuple:
+    """A shapes layer of boxes in the pixels of their image, with class and score beside each."""
+    names = [boxes.class_name(int(label)) for label in boxes.labels]
+    known = list(boxes.classes[1:]) or sorted(set(names)) or ["box"]
+    scores = [f"{score:.2f}" for score in boxes.scores.tolist()] or [""] * boxes.count
+    features = pd.DataFrame(
+        {
+            CLASS: pd.Categorical(names, categories=known),
+            SCORE: pd.Series(scores, dtype=object),
+        }
+    )
+    shades = [(*colour(int(label)), 1.0) for label in boxes.labels]
+    keywords = {
+        "ndim": 2,
+        "shape_type": "rectangle",
+        "features": features,
+        "feature_defaults": {CLASS: known[0], SCORE: ""},
+        "face_color": "transparent",
+        "edge_color": shades or [PLAIN],
+        "edge_width": WIDTH,
+        "text": {
+            "string": f"{{{CLASS}}} {{{SCORE}}}",
+            "size": FONT,
+            "anchor": "upper_left",
+            "color": shades or [PLAIN],
+        },
+        "opacity": 1.0,
+        "metadata": {KEY: boxes},
+        **more,
+    }
+    if not boxes.count:
+        # napari takes one colour for nothing, but no list of them.
+        keywords |= {"edge_color": PLAIN, "text": {**keywords["text"], "color": PLAIN}}
+    return [rectangle(corners) for corners in boxes.corners], keywords, "shapes"
+
+
+def rectangle(corners: Array) -> Array:
+    """The four corners of a box (y0, x0, y1, x1), as napari counts: a pixel's middle is whole."""
+    top, left, low, right = np.asarray(corners, np.float64) - 0.5
+    return np.array([[top, left], [top, right], [low, right], [low, left]])
+
+
+def boxes_in(layer: Shapes, beside: Image) -> list[dict[str, Any]]:
+    """The boxes around a layer's shapes, in the pixels of an image layer, as in a JSON file.
+
+    Raises:
+        SegadvError: where a shape has no class, or the layer is not 2-D.
+    """
+    if layer.ndim != beside.ndim:
+        raise SegadvError(f"layer {layer.name}: has {layer.ndim} dimensions; draw on the image")
+    matrix = np.linalg.inv(matrix_of(beside)) @ matrix_of(layer)
+    names = list(layer.features[CLASS]) if CLASS in layer.features else [None] * len(layer.data)
+    found = []
+    for number, (shape, name) in enumerate(zip(layer.data, names, strict=True), start=1):
+        if not isinstance(name, str):
+            raise SegadvError(
+                f"layer {layer.name}: shape {number} has no class; start from a duplicate of the "
+                f'predicted boxes, or give it one in the features table, column "{CLASS}"'
+            )
+        points = np.asarray(shape) @ matrix[:-1, :-1].T + matrix[:-1, -1] + 0.5
+        low, high = points.min(0)[::-1], points.max(0)[::-1]
+        found.append({"class": name, "box": [*low.tolist(), *high.tolist()]})
+    return found
+
+
+def recolour(event: Any) -> None:
+    """Gives the shapes of a layer the colours of the classes that they have now."""
+    layer: Shapes = event.source
+    known = layer.metadata.get(KEY)
+    if not isinstance(known, Boxes) or CLASS not in layer.features:
+        return
+    numbers = {name: number for number, name in enumerate(known.classes)}
+    shades = [
+        (*colour(numbers[name]), 1.0) if numbers.get(name) else PLAIN
+        for name in layer.features[CLASS]
+    ]
+    if shades and len(shades) == len(layer.data):
+        with layer.events.features.blocker(recolour):
+            layer.edge_color = shades
+            layer.text.color = shades
+
+
+VIEW = DetectionView()
