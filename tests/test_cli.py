@@ -196,7 +196,7 @@ BAD = {
     "three channels": ("xray.png", "is a grey image but net takes an RGB image"),
     "truncated checkpoint": ("net.pt", "damaged or incomplete"),
     "bundle with code": ("bundle", "--trust"),
-    "unknown method": ("magic", "there are pgd, fgsm"),
+    "unknown method": ("magic", "unknown; there are", "pgd, fgsm"),
     "unknown parameter": ("strength", "no such parameter"),
     "senseless parameter": ("steps=many", "a whole number"),
     "existing folder": ("out", "add --overwrite"),

@@ -79,3 +79,13 @@ def format_of(path: Path) -> Format:
         )
     readable = ", ".join(end for form in formats() for end in form.suffixes)
     raise SegadvError(f"{path}: not an image that can be read; known are {readable} and DICOM")
+
+
+def check_label_map(path: Path) -> None:
+    """Raises SegadvError where a label map can't be written as such a file."""
+    try:
+        writable = format_of(path).write is not None
+    except SegadvError:
+        writable = False
+    if not writable:
+        raise SegadvError(f"{path}: label maps can't be written as that; use .nii.gz or .png")

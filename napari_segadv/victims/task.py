@@ -90,6 +90,10 @@ class Task(ABC, Generic[P]):
             SegadvError: where it can't be meant.
         """
 
+    def fitted(self, wanted: P, reference: P) -> P:
+        """What is wanted, with an `array` of the same cells as a prediction has."""
+        return wanted
+
     @abstractmethod
     def measure(
         self, before: P, after: P, *, target: P | None, truth: P | None, care: Mask | None
@@ -114,6 +118,10 @@ class Task(ABC, Generic[P]):
     @abstractmethod
     def check_output(self, path: Path) -> None:
         """Raises SegadvError where predictions can't be written as such a file."""
+
+    def listing(self, prediction: P) -> str:
+        """What a prediction's file holds, in a line for people; by default its classes."""
+        return ", ".join(f"{n} {name}" for n, name in enumerate(prediction.classes))
 
     @abstractmethod
     def headline(self, before: P, after: P, measures: Mapping[str, Any]) -> str:

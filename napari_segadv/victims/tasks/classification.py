@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -138,6 +139,12 @@ class Classification(Task[Grade]):
     def check_output(self, path: Path) -> None:
         if path.suffix != ".json":
             raise SegadvError(f"{path}: a class is written as .json; name such a file")
+
+    def listing(self, prediction: Grade) -> str:
+        return ", ".join(
+            Grade(int(n), prediction.classes, prediction.probabilities).text
+            for n in np.argsort(prediction.probabilities)[::-1]
+        )
 
     def headline(self, before: Grade, after: Grade, measures: Mapping[str, Any]) -> str:
         return f"{before.text} became {after.text}"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ... import io
 from ...errors import SegadvError
-from ...io.registry import format_of
+from ...io.registry import check_label_map
 from ...measures import overlaps, percent
 from ...scan import Mask, Scan
 from ..chain import DATA_DEPENDENT
@@ -81,12 +81,7 @@ class Segmentation(Task[Mask]):
         io.save_mask(prediction, path)
 
     def check_output(self, path: Path) -> None:
-        try:
-            writable = format_of(path).write is not None
-        except SegadvError:
-            writable = False
-        if not writable:
-            raise SegadvError(f"{path}: label maps can't be written as that; use .nii.gz or .png")
+        check_label_map(path)
 
     def headline(self, before: Mask, after: Mask, measures: Mapping[str, Any]) -> str:
         if measures["target_iou"] is None:
