@@ -1,6 +1,7 @@
-"""Dice of the built-in victims on phantoms that none was trained on. Prints a Markdown table.
+"""What the built-in victims reach on phantoms that none was trained on. Prints a Markdown table.
 
-Run: python benchmarks/dice.py
+Dice of victims that segment, average precision (IoU 0.5) of those that detect, share of right
+classes of those that classify. Run: python benchmarks/dice.py [--victim NAME]
 """
 
 import argparse
@@ -8,27 +9,67 @@ import argparse
 import torch
 
 from napari_segadv import load_victim
+from napari_segadv.boxes import mean_precision
 from napari_segadv.samples import bundles, generators, phantom
+from napari_segadv.victims import Victim
+from napari_segadv.victims.detections import detected
 from napari_segadv.victims.training.cases import Case, ClassMap
 from napari_segadv.victims.training.fit import dice_table
 
 FIRST_SEED = 30_000
+# Boxes down to this score count for the average precision.
+LEAST_SCORE = 0.02
+CASES = {"segmentation": 20, "classification": 100, "detection": 60}
+
+
+def dice(victim: Victim, name: str, seeds: range) -> dict[str, float]:
+    names = generators()[name].CLASSES
+    classes = ClassMap(names, tuple((n,) for n in range(1, len(names))))
+    return dice_table(victim, [Case(*phantom(name, seed)) for seed in seeds], classes)
+
+
+def precision(victim: Victim, name: str, seeds: range) -> dict[str, float]:
+    found, truths = [], []
+    for seed in seeds:
+        scan, truth = phantom(name, seed)
+        model = victim.on(scan)
+        with torch.no_grad():
+            found.append(detected(model, model.image, LEAST_SCORE))
+        truths.append(truth)
+    return mean_precision(found, truths, victim.classes)
+
+
+def accuracy(victim: Victim, name: str, seeds: range) -> dict[str, float]:
+    cases = [phantom(name, seed) for seed in seeds]
+    right = [victim.predict(scan).label == truth.label for scan, truth in cases]
+    return {"right": sum(right) / len(right)}
+
+
+MEASURES = {
+    "segmentation": ("Dice", dice),
+    "classification": ("accuracy", accuracy),
+    "detection": ("AP", precision),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=20)
+    parser.add_argument("--cases", type=int, default=0, help="0: the usual number for the task")
+    parser.add_argument("--victim", choices=list(bundles()), help="one alone")
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(2)
-    print("| victim | size | Dice, mean of", options.cases, "|\n| --- | --- | --- |")
+    torch.set_num_threads(options.threads)
+    print("| victim | size | measured on | mean |\n| --- | --- | --- | --- |")
     for name, folder in bundles().items():
-        names = generators()[name].CLASSES
-        classes = ClassMap(names, tuple((n,) for n in range(1, len(names))))
-        cases = [Case(*phantom(name, FIRST_SEED + n)) for n in range(options.cases)]
-        dice = dice_table(load_victim(f"demo:{name}"), cases, classes)
+        if options.victim not in (None, name):
+            continue
+        victim = load_victim(f"demo:{name}")
+        count = options.cases or CASES[victim.task]
+        title, measure = MEASURES[victim.task]
+        figures = measure(victim, name, range(FIRST_SEED, FIRST_SEED + count))
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        listed = ", ".join(f"{label} {value:.3f}" for label, value in dice.items())
-        print(f"| `demo:{name}` | {size / 1e6:.2f} MB | {listed} |", flush=True)
+        listed = ", ".join(f"{label} {value:.3f}" for label, value in figures.items())
+        print(f"| `demo:{name}` | {size / 1e6:.2f} MB | {count} | {title}: {listed} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,21 @@ def read_boxes(path: Path, grid: Grid, classes: tuple[str, ...]) -> Boxes:
     listed = content.get("boxes") if isinstance(content, Mapping) else content
     if not isinstance(listed, list):
         raise SegadvError(f'{path}: holds no boxes; write {{"boxes": [...]}}, empty for none')
+    return replace(boxes_of(listed, grid, classes, str(path)), path=path)
+
+
+def boxes_of(listed: Sequence[Any], grid: Grid, classes: tuple[str, ...], role: str) -> Boxes:
+    """Boxes from a list as it stands in a file.
+
+    Args:
+        listed: as for `read_boxes`.
+        grid: of the image that they lie in.
+        classes: the names that may stand there.
+        role: what they are for, or the file, to say so in an error.
+
+    Raises:
+        SegadvError: where a box can't be meant.
+    """
     corners, labels = [], []
     for number, one in enumerate(listed, start=1):
         try:
@@ -59,10 +74,10 @@ def read_boxes(path: Path, grid: Grid, classes: tuple[str, ...]) -> Boxes:
             labels.append(label_in(one, classes))
         except (KeyError, TypeError, ValueError) as error:
             raise SegadvError(
-                f"{path}: box {number} can't be meant ({error}); write "
+                f"{role}: box {number} can't be meant ({error}); write "
                 '{"box": [x0, y0, x1, y1], "class": "name"}'
             ) from None
-    return replace(Boxes.of(corners, labels, grid, classes), path=path)
+    return Boxes.of(corners, labels, grid, classes)
 
 
 def _corners(values: Any, grid: Grid) -> list[float]:

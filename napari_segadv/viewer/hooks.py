@@ -83,6 +83,10 @@ def fundus() -> "list[LayerTuple]":
     return _sample("fundus")
 
 
+def endoscopy() -> "list[LayerTuple]":
+    return _sample("endoscopy")
+
+
 def _sample(name: str) -> "list[LayerTuple]":
     from ..samples import DEMO_SEED, phantom
     from .layers import image_tuple

@@ -209,6 +209,19 @@ def test_every_detection_attack_gets_away(method):
     assert example.record["goal"] == "untargeted"
 
 
+def test_untargeted_only_anchors_with_boxes_count():
+    clean = squares(bright=[(0, 0), (1, 2)])
+    model = square_victim().on(clean)
+    labels = model(model.image).argmax(1)
+    problem = TASK.problem(model, model.image, labels, labels, targeted=False)
+    assert problem.weights.count_nonzero() == 2
+    assert problem.weights.sum() == 1
+    towards = replace(problem, targeted=True)
+    assert towards.weights.numel() == 1
+    none = replace(problem, labels=torch.zeros_like(labels))
+    assert not none.weights.any()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 
+from ...attacks.problem import Problem
 from ...boxes import Boxes, f1, matches
 from ...errors import SegadvError
-from ...io.boxes import read_boxes, write_boxes
+from ...io.boxes import boxes_of, read_boxes, write_boxes
 from ...measures import TARGET_FIGURES, away, moved_and_kept
 from ...scan import Mask, Scan
+from ...tensors import per_item
 from ..detections import Found, anchor_labels, detected
 from ..task import Task
 
@@ -24,6 +27,21 @@ LEAST_SCORE = 0.5
 NOTHING = "none"
 
 
+class OfAnchors(Problem):
+    """A problem whose cells are anchors: untargeted, only those that show a box count.
+
+    Away from the truth means away from its boxes; the thousands of anchors that show none would
+    otherwise outweigh them, and be made to show one.
+    """
+
+    @cached_property
+    def weights(self) -> Tensor:
+        if self.targeted:
+            return super().weights
+        shows = (self.labels != 0).to(self.clean)
+        return shows / per_item(shows.flatten(1).sum(1).clamp_min(1), shows)
+
+
 class Detection(Task[Boxes]):
     """Boxes: S' is the anchors (A,), and their class logits are [0, z_1, .., z_k].
 
@@ -33,6 +51,7 @@ class Detection(Task[Boxes]):
 
     name: ClassVar[str] = "detection"
     words: ClassVar[tuple[str, ...]] = ("detection", "detector")
+    problem: ClassVar[type[Problem]] = OfAnchors
     ending: ClassVar[str] = ".json"
 
     def check(self, victim: "Victim", scan: Scan) -> None:
@@ -73,6 +92,8 @@ class Detection(Task[Boxes]):
         if text.startswith(f"{NOTHING}:"):
             gone = tuple(label_of(n, role, victim) for n in text.partition(":")[2].split(","))
             return replace(Boxes.of([], [], scan.grid, victim.classes), without=gone)
+        if isinstance(given, list):
+            return boxes_of(given, scan.grid, victim.classes, role)
         if not isinstance(given, (str, Path)):
             raise SegadvError(f"{role}: {victim.name} predicts boxes; give Boxes or a JSON file")
         return read_boxes(Path(given), scan.grid, victim.classes)
