@@ -106,6 +106,16 @@ def test_a_linear_victim_takes_one_step_of_known_length(linear, norm, q):
         assert size == pytest.approx(1.02 * min(lengths))
 
 
+def test_a_lead_is_reached(linear):
+    curved = problem_of(task="classification", n=3, targeted=False)
+    for problem, lead in ((linear, 0.7), (curved, 0.2)):
+        outcome, _ = finish(deepfool(lead=lead), problem)
+        z, y = problem.model(outcome.adversarial)[..., 0], problem.labels
+        led = z.scatter(1, y, -torch.inf).amax(1) - z.gather(1, y)[:, 0]
+        assert (led >= lead).all()
+        assert (led <= 1.5 * lead).all()
+
+
 def test_inside_a_region_the_step_is_the_least_there(linear):
     region = torch.zeros(5, 1, 3, 4, dtype=torch.bool)
     region[:, :, :2] = True

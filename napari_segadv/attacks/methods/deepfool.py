@@ -28,8 +28,9 @@ class DeepFool(Attack):
     t and the strongest other class. The sum of the steps is overshot by a factor of 1.02, in each
     step, as in the authors' code: where success is tested is where the next step starts from.
 
-    The result is the first image beyond the boundary; the paper has no budget. A step takes one
-    forward pass and a backward pass for each class that is looked at.
+    The result is the first image beyond the boundary, by so little that rounding can undo it;
+    `lead` moves the boundaries away by that many logits. The paper has no budget. A step takes
+    one forward pass and a backward pass for each class that is looked at.
     """
 
     name: ClassVar[str] = "deepfool"
@@ -53,8 +54,17 @@ class DeepFool(Attack):
     ] = "l2"
     steps: Annotated[int, Param("Steps at most", low=1, high=100_000)] = 50
     overshoot: Annotated[
-        float, Param("Share by which each boundary is overshot", low=0.0, high=100.0)
+        float, Param("Share by which each step is overshot", low=0.0, high=100.0)
     ] = 0.02
+    lead: Annotated[
+        float,
+        Param(
+            "Logits by which the new class has to lead; 0 as published, more where rounding to "
+            "whole grey levels undoes the change",
+            low=0.0,
+            high=1e6,
+        ),
+    ] = 0.0
     candidates: Annotated[
         int,
         Param(
@@ -79,7 +89,7 @@ class DeepFool(Attack):
                 losses = _behind(outputs)
                 moved, kept = outputs.shares()
                 best.update(noise, torch.minimum(moved, kept), losses, moved, kept)
-                best.finish(1.0)
+                best.done = best.done | (losses < -self.lead)
                 curve.append(torch.stack([losses.mean(), best.score.mean()]))
             checked = step % every == 0 or step == self.steps
             if step == self.steps or (checked and bool(best.done.all())):
@@ -113,7 +123,7 @@ class DeepFool(Attack):
         for number, gap in enumerate(gaps):
             (w,) = torch.autograd.grad(gap.sum(), leaf, retain_graph=number + 1 < len(gaps))
             with torch.no_grad():
-                length, step = to_boundary(gap, ball.restrict(w), ball.norm)
+                length, step = to_boundary(self.lead - gap, ball.restrict(w), ball.norm)
                 nearer = length < distance
                 distance = torch.where(nearer, length, distance)
                 found = torch.where(per_item(nearer, found), step, found)
@@ -137,11 +147,11 @@ def _behind(outputs: Outputs) -> Tensor:
 
 
 def to_boundary(gap: Tensor, w: Tensor, norm: str) -> tuple[Tensor, Tensor]:
-    """Distance (N,) to where a linearised gap vanishes, and the step (N, C, *S) there.
+    """Distance (N,) to where a linearised gap is closed, and the step (N, C, *S) there.
 
     Args:
-        gap: f (N,).
-        w: its gradient (N, C, *S); where it is 0 the distance is infinite.
+        gap: by how much f (N,) has to grow.
+        w: the gradient of f (N, C, *S); where it is 0 the distance is infinite.
         norm: "l2" or "linf", in which the distance is measured.
     """
     # In units of the largest entry: squares of small float32 gradients underflow.
@@ -151,6 +161,6 @@ def to_boundary(gap: Tensor, w: Tensor, norm: str) -> tuple[Tensor, Tensor]:
     unit = w / per_item(peak, w)
     size = torch.linalg.vector_norm(unit.flatten(1), ord=2 if norm == "l2" else 1, dim=1)
     size = torch.where(there, size, 1.0)
-    distance = (gap.abs() / peak / size).clamp_max(LONGEST)
+    distance = (gap / peak / size).clamp(0.0, LONGEST)
     direction = unit / per_item(size, unit) if norm == "l2" else unit.sign()
     return torch.where(there, distance, torch.inf), per_item(distance, unit) * direction
