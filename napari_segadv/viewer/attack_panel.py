@@ -15,6 +15,7 @@ from .controller import Controller
 from .forms import ParameterForm
 from .layers import scan_of, units_of
 from .panel_layout import group, refresh, set_tips, stack, unlink
+from .region import RegionChooser
 from .results import unwrapped
 from .runner import Snapshot
 from .target_section import TargetSection
@@ -36,6 +37,7 @@ class AttackPanel(QWidget):
         self.target: Any = ComboBox(choices=self._targets, value=CHOOSE)
         self.method: Any = ComboBox(choices=["pgd"])
         self.budget = BudgetEditor()
+        self.region = RegionChooser(self._labels)
         self.form: ParameterForm | None = None
         self.form_place = QWidget()
         self.device: Any = ComboBox(choices=["auto", "cpu", "cuda"])
@@ -62,6 +64,7 @@ class AttackPanel(QWidget):
                 ("target", self.target),
                 ("method", self.method),
                 ("budget", self.budget),
+                ("region", self.region),
                 self.form_place,
                 ("device", self.device),
                 ("seed", self.seed),
@@ -127,6 +130,7 @@ class AttackPanel(QWidget):
         if images and self.image.value is None:
             self.image.value = images[-1]
         refresh(self.target)
+        refresh(self.region)
         new = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
         if self.target.value == CHOOSE and any(new is choice for choice in self.target.choices):
             self.target.value = new
@@ -166,7 +170,9 @@ class AttackPanel(QWidget):
             self.form_place.layout().removeWidget(self.form)
             self.form.deleteLater()
         if self.method.value in self.controller.attacks:
-            declared = parameters(self.controller.attacks[self.method.value])
+            attack = self.controller.attacks[self.method.value]
+            self.budget.set_unbounded(attack.unbounded)
+            declared = parameters(attack)
             layer = self.image.value
             units = units_of(layer) if layer is not None else "image units"
             self.form = ParameterForm(declared, units, leave_out=("epsilon", "norm"))
@@ -225,6 +231,7 @@ class AttackPanel(QWidget):
                 target,
                 self.device.value,
                 self.seed.value,
+                self.region.region,
             )
 
         self._try(run)

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from magicgui.widgets import ComboBox, FloatSpinBox
+from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ..budgets import default_budget, share_of_window
@@ -15,12 +15,17 @@ TIP = (
 
 
 class BudgetEditor(QWidget):
-    """Norm and epsilon. Another image, victim or norm brings another suggestion."""
+    """Norm and epsilon. Another image, victim or norm brings another suggestion.
+
+    For an attack that needs no budget a check mark says whether there is one.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.norm = ComboBox(choices=[("Linf", "linf"), ("L2", "l2")])
         self.epsilon = FloatSpinBox(value=5.0, min=0.0, max=1e9, step=1.0)
+        self.limited = CheckBox(value=True, text="", tooltip="Keep within a budget")
+        self.limited.visible = False
         self.share = QLabel("")
         self.share.setWordWrap(True)
         self._window = 255.0
@@ -28,6 +33,7 @@ class BudgetEditor(QWidget):
         self._units = "grey level"
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.limited.native)
         row.addWidget(self.epsilon.native, stretch=1)
         row.addWidget(self.norm.native)
         layout = QVBoxLayout(self)
@@ -37,6 +43,7 @@ class BudgetEditor(QWidget):
         self.setToolTip(TIP)
         self.epsilon.changed.connect(self._describe)
         self.norm.changed.connect(self._suggest)
+        self.limited.changed.connect(self._describe)
 
     def set_scale(self, window: float, pixels: int, units: str) -> None:
         """Takes over an image and a victim, and suggests a budget for them.
@@ -50,9 +57,15 @@ class BudgetEditor(QWidget):
             self._window, self._pixels, self._units = window, pixels, units
             self._suggest()
 
+    def set_unbounded(self, unbounded: bool) -> None:
+        """Takes over an attack: whether it can do without a budget, as it then does at first."""
+        self.limited.visible = unbounded
+        self.limited.value = not unbounded
+
     def values(self) -> dict[str, Any]:
-        """`epsilon` and `norm`, as an attack takes them."""
-        return {"epsilon": float(self.epsilon.value), "norm": self.norm.value}
+        """`epsilon` (None: no limit) and `norm`, as an attack takes them."""
+        epsilon = float(self.epsilon.value) if self.limited.value else None
+        return {"epsilon": epsilon, "norm": self.norm.value}
 
     def _suggest(self) -> None:
         suggestion = default_budget(self.norm.value, self._window, self._pixels)
@@ -65,6 +78,10 @@ class BudgetEditor(QWidget):
 
     def _describe(self) -> None:
         norm = self.norm.value
+        self.epsilon.enabled = bool(self.limited.value)
+        if not self.limited.value:
+            self.share.setText("no limit: as small as this attack makes it")
+            return
         share = share_of_window(norm, float(self.epsilon.value), self._window, self._pixels)
         kind = "" if norm == "linf" else " as root mean square"
         self.share.setText(

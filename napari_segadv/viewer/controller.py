@@ -184,6 +184,7 @@ class Controller:
         target: Any,
         device: str = "auto",
         seed: int = 0,
+        region: Labels | str | None = None,
     ) -> None:
         """Runs an attack; ends in `finished`, `stopped` or `failed`.
 
@@ -193,8 +194,10 @@ class Controller:
             settings: its parameters.
             target: what is to be predicted, one of the task's choices; None: untargeted.
             device, seed: as for `craft`.
+            region: a painted layer or a name that `craft` knows; None: everywhere.
         """
         scan, victim = self._checked(layer)
+        where = mask_of(region, layer, scan.grid) if isinstance(region, Labels) else region
         wanted = target
         if target is not None:
             wanted = view_of(victim.task).wanted(target, layer, scan)
@@ -204,8 +207,9 @@ class Controller:
             from ..crafting import craft_steps
 
             attack = attacks.get(method)(**settings)
+            limits = {"target": wanted, "region": where}
             example = yield from craft_steps(
-                scan, victim, attack, target=wanted, device=device, seed=seed, poll=poll
+                scan, victim, attack, device=device, seed=seed, poll=poll, **limits
             )
             return example, example_tuples(example)
 

@@ -35,6 +35,8 @@ PAPER: dict[str, tuple[Any, ...]] = {
 # Of the window, in all: a budget at which the victim is neither untouched nor ruined.
 EPSILON_SHARE = 0.005
 STEPS = 10
+# Cases below which nothing is said of the claim.
+ENOUGH = 6
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,9 @@ def compared(name: str, smia: list[Figures], pgd: list[Figures]) -> str:
         f"{name} against PGD: its IoU is lower in {wins} of {len(drops)} cases, by "
         f"{mean(drops):.2f} on average"
     )
-    if len(drops) > 5 and any(drops):
+    if len(drops) >= ENOUGH and any(drops):
         text += f" (Wilcoxon p {stats.wilcoxon(drops).pvalue:.2g})"
     verdict = "confirmed" if mean(drops) > 0 and lower else "refuted"
+    if len(drops) < ENOUGH:
+        verdict = "open, with so few cases"
     return f"{text}; its variance is {'lower' if lower else 'not lower'}: the claim is {verdict}."

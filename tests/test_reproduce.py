@@ -1,0 +1,123 @@
+"""segadv reproduce: every table on small cases, its files, and what it refuses."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from helpers import bands, disc_image, disc_labels
+
+from napari_segadv import io
+from napari_segadv.errors import SegadvError
+from napari_segadv.reproduce import get, names
+from napari_segadv.reproduce.bench import rises
+from napari_segadv.reproduce.command import reproduce
+from napari_segadv.scan import Grid, Mask, Scan
+
+PIXELS = ["untargeted", "heart", "resize", "asma", "smia", "black-box"]
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Two cases of discs as a CSV."""
+    lines = ["image,mask"]
+    for seed in range(2):
+        scan = Scan.from_array(disc_image(seed=seed))
+        io.save(scan, tmp_path / f"{seed}.png")
+        mask = Mask(disc_labels(), Grid.pixels((48, 64)), ())
+        io.save_mask(mask, tmp_path / f"{seed}_mask.png")
+        lines.append(f"{seed}.png,{seed}_mask.png")
+    path = tmp_path / "cases.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def finished(run):
+    states = []
+    while True:
+        try:
+            states.append(next(run))
+        except StopIteration as stop:
+            return stop.value, states
+
+
+@pytest.fixture
+def surrogate(band_victim):
+    other = bands()
+    other[1].bias.data += torch.tensor([0.0, 0.3, 0.0])
+    return replace(band_victim, network=other, name="another")
+
+
+@pytest.mark.parametrize("name", PIXELS)
+def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_path):
+    out = tmp_path / "out"
+    run = reproduce(
+        name, out, victim=band_victim, cases=table, surrogate=surrogate, quick=True, device="cpu"
+    )
+    report, states = finished(run)
+    assert all(str(state) and state.step < state.steps for state in states)
+    assert {path.name for path in out.iterdir()} == {
+        *("table.md", "table.csv", "figure.png", "result.json")
+    }
+    facts = json.loads((out / "result.json").read_text())
+    assert facts["passes"]["forward"] > facts["passes"]["backward"] > 0
+    assert facts["quick"] is True
+    assert len(facts["cases"]) == 1
+    with (out / "table.csv").open() as file:
+        head, *rows = list(csv.reader(file))
+    assert head == list(report.columns)
+    assert len(rows) == len(report.rows)
+    assert all(len(row) == len(head) for row in rows)
+    text = (out / "table.md").read_text()
+    assert get(name).SOURCE in text
+    assert all(finding in text for finding in report.findings)
+
+
+def test_the_heart_table_says_what_was_measured(table, band_victim, tmp_path):
+    """The whole run on these cases: more noise, larger IoU, in units of the window."""
+    run = reproduce("heart", tmp_path / "out", victim=band_victim, cases=table, device="cpu")
+    report, states = finished(run)
+    assert len(states) == 2 * 5 * 2
+    small = [row for row in report.rows if row[0] == "small"]
+    assert [row[1] for row in small] == [0.01, 0.02, 0.04, 0.08, 0.16]
+    assert small[2][2] == pytest.approx(0.04 / 2 * 255)
+    assert small[-1][4] >= small[0][4]
+
+
+def test_an_earlier_table_is_replaced_only_if_asked(table, band_victim, tmp_path):
+    out = tmp_path / "out"
+    settings = {"victim": band_victim, "cases": table, "quick": True, "device": "cpu"}
+    finished(reproduce("untargeted", out, **settings))
+    with pytest.raises(SegadvError, match="exists already"):
+        finished(reproduce("untargeted", out, **settings))
+    finished(reproduce("untargeted", out, overwrite=True, **settings))
+    (out / "mine.txt").write_text("keep")
+    with pytest.raises(SegadvError, match="no earlier reproduction"):
+        finished(reproduce("untargeted", out, overwrite=True, **settings))
+
+
+def test_what_is_missing_is_one_line(table, band_victim, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(SegadvError, match="nonsense: no such reproduction; there are asma"):
+        finished(reproduce("nonsense", out))
+    with pytest.raises(SegadvError, match="give its cases with --cases CSV"):
+        finished(reproduce("heart", out, victim=band_victim))
+    with pytest.raises(SegadvError, match="needs --surrogate"):
+        finished(reproduce("black-box", out, victim=band_victim, cases=table))
+    with pytest.raises(SegadvError, match="--count 5: there are 2 cases"):
+        finished(reproduce("heart", out, victim=band_victim, cases=table, count=5))
+    assert not out.exists()
+
+
+def test_names_are_those_of_the_modules():
+    assert set(PIXELS) <= set(names())
+    assert all(name == get(name).NAME for name in names())
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([1, 2, 3], True), ([1, 3, 2.95], True), ([3, 2, 1], False), ([1, 5, 2], False)],
+)
+def test_rises(values, expected):
+    assert rises(values) is expected
