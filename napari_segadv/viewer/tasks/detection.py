@@ -1,7 +1,8 @@
 """Detection in the viewer: boxes as shapes, and targets that are edited copies of them."""
 
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -23,6 +24,17 @@ CLASS, SCORE = "class", "score"
 # In pixels of the image, and in points.
 WIDTH, THIN, FONT = 1.0, 0.5, 9
 PLAIN = (1.0, 1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """A target that erases: "none" for every box, "none:2" for those of a class."""
+
+    text: str
+
+
+# The same object each time: a chosen value is known by its identity, which Qt keeps of objects.
+erasure = cache(Erasure)
 
 
 class DetectionView(TaskView):
@@ -53,17 +65,16 @@ class DetectionView(TaskView):
     def choices(self, layers: Sequence[Layer], classes: Sequence[str]) -> list[Any]:
         found = [layer for layer in reversed(layers) if isinstance(layer, Shapes)]
         for layer in found:
-            # Colours follow the classes that a user gives; napari's own cycle does not.
+            # Colours and texts follow the classes that a user gives. The features table says
+            # nothing of its edits, so the next selection or passing of the mouse shows them.
             layer.events.features.connect(recolour)
-        # The same strings each time: what was chosen is known by identity.
-        erased = [("no boxes at all", sys.intern("none"))]
-        erased += [(f"no {c}", sys.intern(f"none:{n}")) for n, c in enumerate(classes) if n]
+            layer.events.highlight.connect(recolour)
+        erased = [("no boxes at all", erasure("none"))]
+        erased += [(f"no {c}", erasure(f"none:{n}")) for n, c in enumerate(classes) if n]
         return [*found, *erased]
 
-    def wanted(self, chosen: Shapes | str, beside: Image, scan: Scan) -> Any:
-        if isinstance(chosen, str):
-            return chosen
-        return boxes_in(chosen, beside)
+    def wanted(self, chosen: Shapes | Erasure, beside: Image, scan: Scan) -> Any:
+        return chosen.text if isinstance(chosen, Erasure) else boxes_in(chosen, beside)
 
     def legend(self, classes: Sequence[str]) -> str:
         return legend({n: name for n, name in enumerate(classes) if n})
@@ -80,28 +91,26 @@ def outlines(boxes: Boxes, **more: Any) -> LayerTuple:
             SCORE: pd.Series(scores, dtype=object),
         }
     )
-    shades = [(*colour(int(label)), 1.0) for label in boxes.labels]
+    # napari takes one colour for no shapes, but no list of none.
+    shades = [(*colour(int(label)), 1.0) for label in boxes.labels] or "white"
     keywords = {
         "ndim": 2,
         "shape_type": "rectangle",
         "features": features,
         "feature_defaults": {CLASS: known[0], SCORE: ""},
         "face_color": "transparent",
-        "edge_color": shades or [PLAIN],
+        "edge_color": shades,
         "edge_width": WIDTH,
         "text": {
             "string": f"{{{CLASS}}} {{{SCORE}}}",
             "size": FONT,
             "anchor": "upper_left",
-            "color": shades or [PLAIN],
+            "color": shades,
         },
         "opacity": 1.0,
         "metadata": {KEY: boxes},
         **more,
     }
-    if not boxes.count:
-        # napari takes one colour for nothing, but no list of them.
-        keywords |= {"edge_color": PLAIN, "text": {**keywords["text"], "color": PLAIN}}
     return [rectangle(corners) for corners in boxes.corners], keywords, "shapes"
 
 
@@ -135,20 +144,22 @@ def boxes_in(layer: Shapes, beside: Image) -> list[dict[str, Any]]:
 
 
 def recolour(event: Any) -> None:
-    """Gives the shapes of a layer the colours of the classes that they have now."""
+    """Gives the shapes of a layer the colours and texts of the classes that they have now."""
     layer: Shapes = event.source
     known = layer.metadata.get(KEY)
     if not isinstance(known, Boxes) or CLASS not in layer.features:
         return
-    numbers = {name: number for number, name in enumerate(known.classes)}
+    numbers = {name: number for number, name in enumerate(known.classes) if number}
     shades = [
-        (*colour(numbers[name]), 1.0) if numbers.get(name) else PLAIN
+        (*colour(numbers[name]), 1.0) if name in numbers else PLAIN
         for name in layer.features[CLASS]
     ]
-    if shades and len(shades) == len(layer.data):
-        with layer.events.features.blocker(recolour):
-            layer.edge_color = shades
-            layer.text.color = shades
+    if len(shades) != len(layer.data) or np.allclose(shades, layer.edge_color, atol=1e-3):
+        return
+    with layer.events.features.blocker(recolour), layer.events.highlight.blocker(recolour):
+        layer.edge_color = shades
+        layer.text.color = shades
+        layer.refresh_text()
 
 
 VIEW = DetectionView()

@@ -1,0 +1,140 @@
+"""Detection in a real window: boxes as shapes, targets to erase or to edit, and the way back."""
+
+import numpy as np
+import pytest
+from clicks import click, idle
+from napari.layers import Layer, Shapes
+
+from napari_segadv.boxes import Boxes
+from napari_segadv.errors import SegadvError
+from napari_segadv.palette import colour
+from napari_segadv.samples import DEMO_SEED, phantom
+from napari_segadv.scan import Grid
+from napari_segadv.viewer.attack_panel import CHOOSE, UNTARGETED
+from napari_segadv.viewer.tasks.detection import VIEW, boxes_in, erasure, outlines, rectangle
+
+CLASSES = ("background", "specularity", "bubbles", "saturation", "blur")
+
+
+@pytest.fixture
+def ready(window, panel, qtbot):
+    """A frame and the built-in detector, its boxes shown."""
+    window.open_sample("napari-segadv", "endoscopy")
+    panel.victim_section.choose("demo:endoscopy")
+    idle(qtbot, panel.controller)
+    click(qtbot, panel.victim_section.predict_button)
+    idle(qtbot, panel.controller)
+    return panel
+
+
+def layers(viewer):
+    return {layer.name: layer for layer in viewer.layers}
+
+
+def test_boxes_are_shown_where_they_are(window, ready, qtbot):
+    clean = layers(window)["prediction (clean)"]
+    assert isinstance(clean, Shapes)
+    _, truth = phantom("endoscopy", DEMO_SEED)
+    assert len(clean.data) == truth.count
+    assert set(clean.features["class"]) == set(truth.texts)
+    for text, name, edge in zip(
+        clean.text.values, clean.features["class"], clean.edge_color, strict=True
+    ):
+        assert text.startswith(f"{name} 0.")
+        np.testing.assert_allclose(edge[:3], colour(CLASSES.index(name)), atol=1e-6)
+    texts = ["none", "none:1", "none:2", "none:3", "none:4"]
+    assert list(ready.target.choices) == [CHOOSE, *map(erasure, texts), UNTARGETED]
+    assert not ready.making.isVisible()
+    assert "blur" in ready.victim_section.about.text()
+    click(qtbot, ready.run_button)
+    assert ready.status.text() == VIEW.missing
+
+
+def test_a_class_is_erased(window, ready, qtbot):
+    panel = ready
+    panel.target.value = erasure("none:2")
+    window.add_shapes(np.zeros((0, 4, 2)), name="other")  # the choice outlives new layers
+    assert panel.target.value == erasure("none:2")
+    panel.budget.epsilon.value = 4
+    click(qtbot, panel.run_button)
+    idle(qtbot, panel.controller)
+    found = layers(window)
+    before, after = found["prediction (clean)"], found["prediction (adversarial)"]
+    assert "bubbles" in set(before.features["class"])
+    assert "bubbles" not in set(after.features["class"])
+    assert not before.visible
+    assert after.visible
+    names = [layer.name for layer in window.layers]
+    assert names[-2:] == ["prediction (clean)", "prediction (adversarial)"]
+    assert "removed" in panel.status.text()
+
+
+def test_an_edited_copy_is_a_target(window, ready, qtbot):
+    panel = ready
+    clean = layers(window)["prediction (clean)"]
+    data, keywords, kind = clean.as_layer_data_tuple()
+    copy = Layer.create(data, {**keywords, "name": "wanted"}, kind)
+    window.add_layer(copy)
+    assert panel.target.value is copy
+    gone = {n for n, name in enumerate(copy.features["class"]) if name != "blur"}
+    copy.selected_data = gone
+    copy.remove_selected()
+    assert set(copy.features["class"]) == {"blur"}
+    # As napari's features table does it, which tells nobody.
+    copy.features.loc[0, "class"] = "saturation"
+    copy.selected_data = {0}
+    np.testing.assert_allclose(copy.edge_color[0][:3], colour(3), atol=1e-6)
+    assert copy.text.values[0].startswith("saturation")
+    panel.budget.epsilon.value = 12
+    panel.form.editors["steps"].value = 60
+    click(qtbot, panel.run_button)
+    idle(qtbot, panel.controller)
+    after = layers(window)["prediction (adversarial)"]
+    assert list(after.features["class"]) == ["saturation"]
+    assert "goal reached" in panel.status.text()
+    assert list(copy.features["class"]) == ["saturation"]
+
+
+def boxes(*corners, labels=(), scores=()):
+    made = Boxes.of(corners, labels, Grid.pixels((40, 60)), CLASSES)
+    return Boxes(made.corners, made.labels, made.grid, np.array(scores, np.float32), CLASSES)
+
+
+def added(viewer, tuple_):
+    data, keywords, _ = tuple_
+    return viewer.add_shapes(data, **keywords)
+
+
+def test_shapes_become_the_boxes_that_they_were(make_napari_viewer):
+    viewer = make_napari_viewer()
+    image = viewer.add_image(np.zeros((40, 60)), scale=(2, 0.5), translate=(7, -3))
+    place = {"scale": image.scale, "translate": image.translate}
+    shown = outlines(boxes((1, 2, 11, 22), labels=[4], scores=[0.9]), **place)
+    assert boxes_in(added(viewer, shown), image) == [{"class": "blur", "box": [2, 1, 22, 11]}]
+    # Drawn in the world: another scale, the same place.
+    drawn = viewer.add_shapes(
+        [rectangle((1, 2, 11, 22)) * [2, 0.5] + [7, -3]], features={"class": ["blur"]}
+    )
+    (found,) = boxes_in(drawn, image)
+    np.testing.assert_allclose(found["box"], [2, 1, 22, 11])
+
+
+def test_no_boxes_are_shown_and_can_be_drawn_on(make_napari_viewer):
+    viewer = make_napari_viewer()
+    layer = added(viewer, outlines(boxes()))
+    assert not len(layer.data)
+    layer.add(rectangle((1, 2, 11, 22)), shape_type="rectangle")
+    assert list(layer.features["class"]) == ["specularity"]
+    image = viewer.add_image(np.zeros((40, 60)))
+    assert boxes_in(layer, image) == [{"class": "specularity", "box": [2, 1, 22, 11]}]
+
+
+def test_shapes_without_a_class_are_refused(make_napari_viewer):
+    viewer = make_napari_viewer()
+    image = viewer.add_image(np.zeros((40, 60)))
+    layer = viewer.add_shapes([rectangle((1, 2, 11, 22))], name="mine")
+    with pytest.raises(SegadvError, match="layer mine: shape 1 has no class"):
+        boxes_in(layer, image)
+    deep = viewer.add_shapes(np.zeros((0, 4, 3)), ndim=3, name="deep")
+    with pytest.raises(SegadvError, match="layer deep: has 3 dimensions"):
+        boxes_in(deep, image)
