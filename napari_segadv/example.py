@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from . import io
 from .errors import SegadvError
+from .folders import written_whole
 from .scan import Scan
 from .victims.task import Prediction, Task
 
@@ -99,17 +100,8 @@ class Example:
         """
         folder = Path(folder)
         refuse_existing(folder, overwrite)
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as half:
-                new = Path(half) / "new"
-                new.mkdir()
-                self._write(new)
-                replace_folder(folder, new, Path(half) / "old")
-        except OSError as error:
-            raise SegadvError(
-                f"{folder}: can't be written ({error.strerror or error}); name another folder"
-            ) from None
+        with written_whole(folder) as new:
+            self._write(new)
         return folder
 
     def _write(self, folder: Path) -> None:
@@ -138,19 +130,6 @@ def one_component(values: npt.NDArray[np.float32], colour: bool) -> npt.NDArray[
         return values
     place = np.abs(values).argmax(axis=-1)[..., None]
     return np.take_along_axis(values, place, axis=-1)[..., 0]
-
-
-def replace_folder(folder: Path, new: Path, aside: Path) -> None:
-    """Puts a new folder in the place of one that may exist; if that fails, the old one is back."""
-    existed = folder.exists()
-    if existed:
-        folder.rename(aside)
-    try:
-        new.rename(folder)
-    except BaseException:
-        if existed:
-            aside.rename(folder)
-        raise
 
 
 def refuse_existing(folder: Path, overwrite: bool) -> None:

@@ -13,12 +13,12 @@ PACKAGE = ROOT / "napari_segadv"
 # A room may import itself and what stands before it in this list.
 ROOMS = [
     "errors budgets discovery palette tensors",
-    "parameters scan grade",
+    "parameters scan grade folders",
     "boxes",
     "io attacks targets measures samples",
     "victims",
     "provenance example figure request",
-    "crafting",
+    "crafting universal",
     "terminal arguments",
     "reproduce",
     "commands",

@@ -3,13 +3,12 @@
 import csv
 import io as text
 import json
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SegadvError
-from ..example import replace_folder
+from ..folders import written_whole
 from ..provenance import describe_versions, describe_victim
 from .bench import Bench, Report
 
@@ -42,22 +41,13 @@ def save(folder: Path, paper: "Paper", bench: Bench, report: Report, overwrite: 
     """
     refuse(folder, overwrite)
     facts = about(paper, bench, report)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as half:
-            new = Path(half) / "new"
-            new.mkdir()
-            (new / "table.md").write_text(markdown(paper, report, facts), encoding="utf-8")
-            (new / "table.csv").write_text(as_csv(report), encoding="utf-8")
-            (new / "result.json").write_text(
-                json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-            )
-            figure(paper, report).savefig(new / "figure.png")
-            replace_folder(folder, new, Path(half) / "old")
-    except OSError as error:
-        raise SegadvError(
-            f"{folder}: can't be written ({error.strerror or error}); name another folder"
-        ) from None
+    with written_whole(folder) as new:
+        (new / "table.md").write_text(markdown(paper, report, facts), encoding="utf-8")
+        (new / "table.csv").write_text(as_csv(report), encoding="utf-8")
+        (new / "result.json").write_text(
+            json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
+        figure(paper, report).savefig(new / "figure.png")
 
 
 def about(paper: "Paper", bench: Bench, report: Report) -> dict[str, Any]:

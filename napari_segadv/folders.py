@@ -1,0 +1,43 @@
+"""Folders that are written whole or not at all."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import SegadvError
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """A new folder to write into, which takes the place of `folder` once all is written.
+
+    Whether an existing folder may be replaced is for the caller to have asked.
+
+    Raises:
+        SegadvError: where it can't be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as half:
+            new = Path(half) / "new"
+            new.mkdir()
+            yield new
+            replace_folder(folder, new, Path(half) / "old")
+    except OSError as error:
+        raise SegadvError(
+            f"{folder}: can't be written ({error.strerror or error}); name another folder"
+        ) from None
+
+
+def replace_folder(folder: Path, new: Path, aside: Path) -> None:
+    """Puts a new folder in the place of one that may exist; if that fails, the old one is back."""
+    existed = folder.exists()
+    if existed:
+        folder.rename(aside)
+    try:
+        new.rename(folder)
+    except BaseException:
+        if existed:
+            aside.rename(folder)
+        raise

@@ -1,0 +1,82 @@
+"""segadv universal: from a CSV to one perturbation, measured on images it has not seen."""
+
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from helpers import disc_image, disc_labels
+from typer.testing import CliRunner
+
+from napari_segadv import io
+from napari_segadv.attacks.universal import Universal
+from napari_segadv.cli import app
+from napari_segadv.errors import SegadvError
+from napari_segadv.scan import Grid, Mask, Scan
+from napari_segadv.universal import universal_steps
+
+
+def finished(run):
+    while True:
+        try:
+            next(run)
+        except StopIteration as stop:
+            return stop.value
+
+
+@pytest.fixture
+def cases():
+    scans = [Scan.from_array(disc_image(seed=seed)) for seed in range(6)]
+    return scans, [Mask(disc_labels(), Grid.pixels((48, 64)), ())] * 6
+
+
+def test_images_that_were_held_out_are_moved_too(cases, band_victim):
+    scans, truths = cases
+    attack = Universal(epsilon=40.0, epochs=8)
+    made = finished(universal_steps(scans, band_victim, attack, truths=truths, held_out=2))
+    found = made.record["cases"]
+    assert [case["held_out"] for case in found] == [False] * 4 + [True] * 2
+    assert all(case["moved"] > case["moved_clean"] + 0.2 for case in found)
+    assert all(case["linf"] <= 40.0 for case in found)
+    assert np.abs(made.noise).max() <= 40.0
+    assert "2 held-out images" in made.summary
+
+
+def test_a_target_for_all(cases, band_victim):
+    scans, truths = cases
+    target = Mask(np.where(disc_labels() == 1, 0, disc_labels()), scans[0].grid, ())
+    attack = Universal(epsilon=60.0, epochs=10)
+    made = finished(universal_steps(scans, band_victim, attack, truths=truths, target=target))
+    assert made.record["goal"] == "targeted"
+    assert min(case["moved"] for case in made.record["cases"]) > 0.5
+
+
+def test_the_command_writes_noise_and_measures(cases, weights_file, tmp_path):
+    lines = ["image,mask"]
+    for n, (scan, mask) in enumerate(zip(*cases, strict=True)):
+        io.save(scan, tmp_path / f"{n}.png")
+        io.save_mask(mask, tmp_path / f"{n}_mask.png")
+        lines.append(f"{n}.png,{n}_mask.png")
+    table = tmp_path / "cases.csv"
+    table.write_text("\n".join(lines))
+    out = tmp_path / "out"
+    given = ["universal", str(table), "--victim", str(weights_file), "--out", str(out)]
+    done = CliRunner().invoke(app, [*given, "--set", "epochs=1", "--set", "epsilon=9"])
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in out.iterdir()} == {"noise.nii.gz", "result.json"}
+    record = json.loads((out / "result.json").read_text())
+    assert record["budget"]["epsilon"] == 9
+    assert [case["held_out"] for case in record["cases"]] == [False] * 5 + [True]
+    noise = sitk.GetArrayFromImage(sitk.ReadImage(str(out / "noise.nii.gz")))
+    assert 0 < np.abs(noise).max() <= 9
+    again = CliRunner().invoke(app, given)
+    assert isinstance(again.exception, SegadvError)
+    assert "exists already" in str(again.exception)
+
+
+def test_too_few_to_hold_out(cases, band_victim):
+    scans, truths = cases
+    with pytest.raises(SegadvError, match="2 images: too few to hold 2 out"):
+        finished(
+            universal_steps(scans[:2], band_victim, Universal(), truths=truths[:2], held_out=2)
+        )
