@@ -13,7 +13,7 @@ import numpy.typing as npt
 from . import io
 from .errors import SegadvError
 from .folders import written_whole
-from .scan import Scan
+from .scan import Scan, one_component
 from .victims.task import Prediction, Task
 
 
@@ -122,14 +122,6 @@ class Example:
         figure(self).savefig(folder / "figure.png")
         text = json.dumps(self.result, indent=1, allow_nan=False)
         (folder / "result.json").write_text(text + "\n", encoding="utf-8")
-
-
-def one_component(values: npt.NDArray[np.float32], colour: bool) -> npt.NDArray[np.float32]:
-    """One signed value a pixel: of a colour image's the largest of its components."""
-    if not colour:
-        return values
-    place = np.abs(values).argmax(axis=-1)[..., None]
-    return np.take_along_axis(values, place, axis=-1)[..., 0]
 
 
 def refuse_existing(folder: Path, overwrite: bool) -> None:

@@ -217,3 +217,11 @@ class Mask:
 
     def class_name(self, label: int) -> str:
         return self.classes[label] if 0 <= label < len(self.classes) else f"class {label}"
+
+
+def one_component(values: npt.NDArray[np.float32], colour: bool) -> npt.NDArray[np.float32]:
+    """One signed value a pixel: of a colour image's the largest of its components."""
+    if not colour:
+        return values
+    place = np.abs(values).argmax(axis=-1)[..., None]
+    return np.take_along_axis(values, place, axis=-1)[..., 0]

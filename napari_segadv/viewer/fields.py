@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..example import one_component
-from ..scan import Array
+from ..scan import Array, one_component
 
 if TYPE_CHECKING:
     from ..example import Example
