@@ -97,7 +97,7 @@ def attacks(
 def predict(
     image: Image,
     victim: VictimName,
-    out: Annotated[Path, typer.Option(help="File for the label map, or for a class: .json.")],
+    out: Annotated[Path, typer.Option(help="File for the label map; of a class or boxes .json.")],
     device: Device = "auto",
     trust: Trust = None,
 ) -> None:
@@ -160,10 +160,14 @@ def attack(
     victim: VictimName,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the result.")],
     target: Annotated[
-        str | None, typer.Option(help="Label map to be predicted; or a class, its number or name.")
+        str | None,
+        typer.Option(
+            help="Label map to be predicted; or a class, its number or name; or boxes as JSON, "
+            "none for none, none:CLASS to erase a class."
+        ),
     ] = None,
     untargeted: Annotated[bool, typer.Option("--untargeted", help="Away from the truth.")] = False,
-    truth: Annotated[str | None, typer.Option(help="Label map or class that is right.")] = None,
+    truth: Annotated[str | None, typer.Option(help="Label map, class or boxes that are right.")] = None,
     method: Annotated[str, typer.Option(help="See segadv attacks.")] = "pgd",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")

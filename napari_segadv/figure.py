@@ -83,7 +83,8 @@ def outline(axes: Any, boxes: Boxes, upright: tuple[slice, slice]) -> None:
         # A pixel's middle is at its number, its edge half a pixel before.
         place, shade = (left - 0.5, top - 0.5), colour(int(label))
         axes.add_patch(Rectangle(place, wide, high, fill=False, edgecolor=shade, linewidth=1.5))
-        axes.text(*place, text, color=shade, fontsize=7, verticalalignment="bottom", clip_on=True)
+        words = axes.text(*place, text, color=shade, fontsize=7, va="bottom", clip_on=True)
+        words.set_bbox({"facecolor": "black", "alpha": 0.6, "pad": 1, "linewidth": 0})
 
 
 def changed_slice(example: Example) -> Any:

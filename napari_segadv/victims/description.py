@@ -3,7 +3,7 @@
 {
   "network": "UNet",                    class of monai.networks.nets (weights alone need it)
   "arguments": {"spatial_dims": 3, ...},
-  "task": "segmentation",               or "classification"
+  "task": "segmentation",               or "classification", "detection"
   "classes": ["background", "spleen"],
   "channels": 1,                        of the image: 1 grey, 3 RGB
   "dims": 3,

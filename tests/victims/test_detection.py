@@ -8,12 +8,14 @@ import pytest
 import torch
 from detectors import CLASSES, Squares, square_victim, squares
 from helpers import save_bundle
+from matplotlib.figure import Figure
 from monai.apps.detection.networks.retinanet_detector import RetinaNetDetector
 
 import napari_segadv as sa
 from napari_segadv import SegadvError
 from napari_segadv.attacks import get
 from napari_segadv.boxes import Boxes
+from napari_segadv.figure import outline
 from napari_segadv.scan import Scan
 from napari_segadv.victims.chain import Step
 from napari_segadv.victims.detections import detected
@@ -151,7 +153,7 @@ def test_all_boxes_can_be_erased():
         "target_boxes": 0,
         "target_boxes_found": 0,
     }
-    assert "of 3 boxes 0 kept and 3 removed, 0 added" in example.summary[0]
+    assert "target F1 1.000, of 3 boxes 0 kept and 3 removed, 0 added" in example.summary[0]
 
 
 @pytest.mark.parametrize("name", ["none:dark", "none:2", "none:DARK"])
@@ -273,6 +275,36 @@ def test_a_bundle_of_literals_is_data(tmp_path):
     config["network_def"]["_target_"] = "napari_segadv.victims.detector.Detector"
     with pytest.raises(sa.errors.NeedsTrust):
         sa.load_victim(str(save_bundle(net, tmp_path / "other", config, metadata)))
+
+
+def test_weights_with_a_description_are_data(tmp_path):
+    torch.manual_seed(0)
+    torch.save(SmallRetinaNet(**ARGUMENTS).state_dict(), tmp_path / "net.pt")
+    target = "napari_segadv.victims.detector.SmallRetinaNet"
+    description = {"network": target, "arguments": ARGUMENTS, "task": "detection"}
+    description |= {"classes": ["polyp"], "window": [0, 255]}
+    (tmp_path / "net.json").write_text(json.dumps(description))
+    victim = sa.load_victim(str(tmp_path / "net.pt"))
+    assert (victim.task, victim.trust, victim.channels) == ("detection", "data", 3)
+    assert victim.classes == ("background", "polyp")
+
+
+@pytest.mark.parametrize(
+    ("upright", "place"),
+    [((None, None), (4, 9)), ((-1, None), (4, 19)), ((None, -1), (33, 9)), ((-1, -1), (33, 19))],
+)
+def test_boxes_are_drawn_where_the_picture_is_turned_to(upright, place):
+    axes = Figure().subplots()
+    grid = squares(shape=(40, 60)).grid
+    outline(
+        axes,
+        Boxes.of([(9.5, 4.5, 20.5, 26.5)], [1], grid, CLASSES),
+        tuple(slice(None, None, step) for step in upright),
+    )
+    (drawn,) = axes.patches
+    assert drawn.get_xy() == place
+    assert (drawn.get_width(), drawn.get_height()) == (22, 11)
+    assert axes.texts[0].get_text() == "bright"
 
 
 def test_metadata_that_speaks_of_detection_is_understood():

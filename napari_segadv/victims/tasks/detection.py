@@ -161,7 +161,8 @@ class Detection(Task[Boxes]):
 
     def headline(self, before: Boxes, after: Boxes, measures: Mapping[str, Any]) -> str:
         m = measures
-        return (
+        wanted = f"target F1 {m['target_f1']:.3f}, " if "target_f1" in m else ""
+        return wanted + (
             f"of {m['boxes_clean']} boxes {m['boxes_kept']} kept and {m['boxes_removed']} "
             f"removed, {m['boxes_added']} added"
         )
