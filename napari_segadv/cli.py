@@ -167,7 +167,9 @@ def attack(
         ),
     ] = None,
     untargeted: Annotated[bool, typer.Option("--untargeted", help="Away from the truth.")] = False,
-    truth: Annotated[str | None, typer.Option(help="Label map, class or boxes that are right.")] = None,
+    truth: Annotated[
+        str | None, typer.Option(help="Label map, class or boxes that are right.")
+    ] = None,
     method: Annotated[str, typer.Option(help="See segadv attacks.")] = "pgd",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")
