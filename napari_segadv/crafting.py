@@ -149,7 +149,7 @@ def _run(request: Request) -> Crafting:
     image = describe_image(request.scan)
     attack, epsilon, notes = _whole_steps(request, problem)
     outcome = yield from attack.run(problem, request.seed)
-    record = {
+    record: dict[str, Any] = {
         "method": attack.name,
         "parameters": values(request.attack),
         "seed": request.seed,
@@ -164,6 +164,7 @@ def _run(request: Request) -> Crafting:
         "device": request.device,
         "versions": describe_versions(),
         "curve": describe_curve(outcome),
+        **({} if problem.trained is None else {"generator": dict(problem.trained.about)}),
     }
     if request.surrogates:
         record["surrogates"] = [describe_victim(s, clean.classes) for s in request.surrogates]

@@ -9,6 +9,7 @@ import torch
 from .attacks import Attack, Problem, available
 from .attacks.regions import named_region
 from .errors import SegadvError
+from .generators import load_generator
 from .scan import Mask, Scan
 from .victims.ensemble import Ensemble
 from .victims.task import Prediction, task_of
@@ -80,6 +81,11 @@ def pick_device(device: str) -> str:
     return "cuda" if device != "cpu" and available else "cpu"
 
 
+def _folder(attack: Attack) -> str | None:
+    """The folder of the generator that an attack draws from, if it does."""
+    return getattr(attack, attack.loads) if attack.loads else None
+
+
 def problem_of(
     request: Request, model: Model | Ensemble, known: torch.Tensor, window: tuple[float, float]
 ) -> Problem:
@@ -116,6 +122,7 @@ def problem_of(
         window=window[1] - window[0],
         region=marked(request.region).unsqueeze(1) if isinstance(request.region, Mask) else None,
         care=None if request.care is None else marked(request.care),
+        trained=load_generator(folder) if (folder := _folder(request.attack)) else None,
     )
     if isinstance(request.region, str):
         return replace(problem, region=named_region(request.region, problem))

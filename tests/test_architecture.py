@@ -17,8 +17,11 @@ ROOMS = [
     "boxes",
     "io attacks targets measures samples",
     "victims",
+    # Networks that attacks draw from: files, of which the attacks know nothing.
+    "generators",
     "provenance example figure request",
     "crafting universal",
+    "synthesis",
     "terminal arguments",
     "reproduce",
     "commands",

@@ -3,12 +3,15 @@
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
 from ..tensors import per_item
+
+if TYPE_CHECKING:
+    from .synthesis.synthesiser import Synthesiser
 
 
 class Model(Protocol):
@@ -35,6 +38,7 @@ class Problem:
         window: width of the intensity window that the victim sees, in the image's units.
         region: (N, 1, *S) or (N, C, *S) bool, where the perturbation may live; None: everywhere.
         care: weights (N, *S) of the pixels that count; None: all alike.
+        trained: the network that an attack's parameter names a folder of (`Attack.loads`), loaded.
     """
 
     model: Model
@@ -47,6 +51,7 @@ class Problem:
     window: float = 255.0
     region: Tensor | None = None
     care: Tensor | None = None
+    trained: "Synthesiser | None" = None
 
     def __len__(self) -> int:
         return len(self.clean)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, LineEdit, SpinBox, Widget
+from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit, SpinBox, Widget
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -95,6 +95,8 @@ class ParameterForm(QWidget):
             value = self.editors[parameter.name].value
             if parameter.kind is tuple:
                 value = parameter.parse(str(value))
+            elif parameter.kind is str and value is not None:
+                value = str(value)
             parameter.check(value)
             found[parameter.name] = value
         return found
@@ -109,6 +111,9 @@ def editor_for(parameter: Parameter) -> Any:
         return CheckBox(value=bool(default))
     if parameter.kind is tuple:
         return LineEdit(value=", ".join(f"{v:g}" for v in default or ()))
+    if parameter.kind is str:
+        mode = "d" if parameter.param.unit == "folder" else "r"
+        return FileEdit(mode=mode, value=default, nullable=parameter.optional)
     number = _number(parameter, default)
     return OptionalNumber(number, default) if parameter.optional else number
 

@@ -92,36 +92,55 @@ def read_cases(path: Path) -> list[Case]:
     Raises:
         SegadvError: naming the line where the CSV or a file is not as it should be.
     """
+    cases = []
+    for row in _rows(path, ("image", "mask")):
+        scan = io.read(path.parent / row["image"])
+        cases.append(Case(scan, io.read_mask(path.parent / row["mask"], scan.grid)))
+    check_alike([case.scan for case in cases])
+    return cases
+
+
+def read_images(path: Path) -> list[Scan]:
+    """The images of such a CSV, which needs no masks.
+
+    Raises:
+        SegadvError: as `read_cases`.
+    """
+    scans = [io.read(path.parent / row["image"]) for row in _rows(path, ("image",))]
+    check_alike(scans)
+    return scans
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """The lines of a CSV, each with something in some columns."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SegadvError(f"{path}: can't be read as CSV ({error}); check the file") from None
-    if not rows or not {"image", "mask"} <= set(rows[0]):
-        raise SegadvError(f"{path}: needs a first line `image,mask` and a line for each case")
-    cases = []
+    if not rows or not set(columns) <= set(rows[0]):
+        heading = ",".join(columns)
+        raise SegadvError(f"{path}: needs a first line `{heading}` and a line for each case")
     for number, row in enumerate(rows, start=2):
-        if not row["image"] or not row["mask"]:
-            raise SegadvError(f"{path}: line {number} names no image or no mask; complete it")
-        scan = io.read(path.parent / row["image"])
-        cases.append(Case(scan, io.read_mask(path.parent / row["mask"], scan.grid)))
-    check_alike(cases)
-    return cases
+        if not all(row[name] for name in columns):
+            missing = " or ".join(f"no {name}" for name in columns)
+            raise SegadvError(f"{path}: line {number} names {missing}; complete it")
+    return rows
 
 
-def check_alike(cases: Sequence[Case]) -> None:
-    """Refuses cases of different kinds, which one network can't take.
+def check_alike(scans: Sequence[Scan]) -> None:
+    """Refuses images of different kinds, which one network can't take.
 
     Raises:
-        SegadvError: naming the first case that differs.
+        SegadvError: naming the first that differs.
     """
-    first = cases[0].scan
-    for case in cases:
-        kind = (case.scan.channels, case.scan.grid.ndim, case.scan.units)
+    first = scans[0]
+    for scan in scans:
+        kind = (scan.channels, scan.grid.ndim, scan.units)
         if kind != (first.channels, first.grid.ndim, first.units):
             raise SegadvError(
-                f"{case.scan.name}: is not of the same kind as {first.name} (grey or colour, 2-D "
-                "or 3-D, units); train on images of one kind"
+                f"{scan.name}: is not of the same kind as {first.name} (grey or colour, 2-D or "
+                "3-D, units); train on images of one kind"
             )
 
 

@@ -1,0 +1,95 @@
+"""Synthesis: the best of several images that a trained generator makes of one."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from torch import Tensor
+
+from ...errors import SegadvError
+from ...parameters import IMAGE_UNITS, Param
+from ..base import LARGEST, Attack
+from ..loop import Plan, optimise
+from ..problem import Problem, Run
+from ..synthesis.fields import Synthesis as Images
+from ..synthesis.fields import named
+from ..synthesis.losses import away_by
+from ..synthesis.synthesiser import Synthesiser
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesis(Attack):
+    """Learned synthesis (Chen 2019): a generator draws D and V for an image, I_DV = warp(I, D) + V.
+
+    The generator was trained to get away from the victim's prediction by a mean cross-entropy xi
+    on the structures (`segadv synthesis train`), so there is no target here. Each of the samples
+    is drawn from the latent codes' distributions, seen once by the victim, and the one that moves
+    most of the structures is the result; no gradient is needed.
+    """
+
+    name: ClassVar[str] = "synthesis"
+    title: ClassVar[str] = "Learned synthesis"
+    source: ClassVar[str] = "Chen 2019, arXiv 1909.11167 (an implementation after the paper)"
+    unbounded: ClassVar[bool] = True
+    loads: ClassVar[str] = "generator"
+
+    epsilon: Annotated[
+        float | None,
+        Param(
+            "Largest change of a pixel (Linf) or length of the whole change (L2), by both fields "
+            "together; none: no limit, as in the paper",
+            low=0.0,
+            high=LARGEST,
+            unit=IMAGE_UNITS,
+        ),
+    ] = None
+    generator: Annotated[
+        str | None,
+        Param("A folder that segadv synthesis train has written", unit="folder"),
+    ] = None
+    samples: Annotated[
+        int, Param("Images drawn, of which the best is kept", low=1, high=10_000)
+    ] = 8
+
+    def run(self, problem: Problem, seed: int = 0) -> Run:
+        synthesiser = self.trained(problem)
+        images = Images(self.ball(problem))
+        rng = torch.Generator().manual_seed(seed)
+        clean = problem.clean
+        with torch.no_grad():
+            codes = synthesiser.codes(clean)
+
+        def draw() -> Tensor:
+            # The same for all items, so that an item's images don't depend on its batch.
+            return synthesiser.noise(clean[:1], rng).expand(len(clean), *(-1,) * clean.ndim)
+
+        plan = Plan(
+            steps=self.samples - 1,
+            loss=away_by(synthesiser.xi),
+            rule=lambda: lambda noise, gradient, seen: draw(),
+            start=lambda restart: draw(),
+            apply=lambda noise: images(*synthesiser.fields(clean, codes, noise)),
+            restrict=lambda gradient: gradient,
+            blind=True,
+            fields=lambda noise: named(*synthesiser.fields(clean, codes, noise)),
+        )
+        return optimise(problem, plan)
+
+    def trained(self, problem: Problem) -> Synthesiser:
+        """The generator, on the problem's device.
+
+        Raises:
+            SegadvError: where there is none, it does not fit, or a target is asked for.
+        """
+        if problem.targeted:
+            raise SegadvError(
+                f"method {self.name}: its generator knows no targets, it gets away from the clean "
+                "prediction; leave the target out, or take method deform"
+            )
+        if problem.trained is None:
+            raise SegadvError(
+                f"method {self.name}: needs a generator; train one with segadv synthesis train and "
+                "give its folder, --set generator=DIR"
+            )
+        problem.trained.check(problem.clean)
+        return problem.trained.to(problem.clean.device)

@@ -1,0 +1,164 @@
+"""Trains a generator and its critic on images, after Chen 2019."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.optim import RMSprop
+
+from ..balls import Ball
+from ..losses import Outputs
+from ..problem import Problem
+from .critic import Critic
+from .fields import Synthesis
+from .losses import mean_square, structures_cross_entropy
+from .recipe import Recipe
+from .synthesiser import Synthesiser
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress of a training after a step.
+
+    Attributes:
+        step, steps: done, and in all.
+        epoch: passes over the images that are complete.
+        loss: of the generator.
+        cross_entropy: what is to become xi.
+        change: mean |I_DV - I| in standard deviations of the training images (the paper's p).
+    """
+
+    step: int
+    steps: int
+    epoch: int
+    loss: float
+    cross_entropy: float
+    change: float
+
+    def __str__(self) -> str:
+        return f"cross-entropy {self.cross_entropy:.3g}, change {self.change:.3g}"
+
+
+@dataclass(eq=False)
+class Training:
+    """A generator and a critic under training, and how far it has come.
+
+    Attributes:
+        synthesiser: with the generator.
+        critic: with as many levels as the images allow.
+        recipe: how.
+        epoch: passes over the images done.
+    """
+
+    synthesiser: Synthesiser
+    critic: Critic
+    recipe: Recipe
+    epoch: int = 0
+    history: list[tuple[float, float, float]] = field(default_factory=list)
+
+    @cached_property
+    def optimisers(self) -> dict[str, RMSprop]:
+        """Of the generator and of the critic."""
+        recipe = self.recipe
+        return {
+            name: RMSprop(
+                network.parameters(), lr=recipe.rate, alpha=recipe.decay, eps=recipe.damping
+            )
+            for name, network in (
+                ("generator", self.synthesiser.network),
+                ("critic", self.critic),
+            )
+        }
+
+    def run(self, problems: Sequence[Problem]) -> Iterator[Step]:
+        """Goes on to the recipe's last epoch; yields after each step. Closing it stops.
+
+        Args:
+            problems: one image each, untargeted. Images of one shape share batches.
+        """
+        made = [Synthesis(whole_range(problem)) for problem in problems]
+        each = sum(1 for _ in batches(problems, self.recipe, 0))
+        self.synthesiser.network.train()
+        for epoch in range(self.epoch, self.recipe.epochs):
+            figures = []
+            for number, batch in enumerate(batches(problems, self.recipe, epoch)):
+                done = epoch * each + number
+                figures.append(self.step([made[i] for i in batch], done))
+                complete = epoch + (number == each - 1)
+                if complete > epoch:
+                    self.epoch = complete
+                    columns = zip(*figures, strict=True)
+                    self.history.append(tuple(sum(c) / len(figures) for c in columns))
+                yield Step(done + 1, each * self.recipe.epochs, complete, *figures[-1])
+
+    def step(self, made: Sequence[Synthesis], number: int) -> tuple[float, float, float]:
+        """One step of the critic and one of the generator; loss, cross-entropy and change."""
+        recipe, synthesiser = self.recipe, self.synthesiser
+        rng = torch.Generator().manual_seed(recipe.seed * 1_000_003 + number)
+        clean = torch.cat([one.ball.problem.clean for one in made])
+        codes = synthesiser.codes(clean)
+        d, v = synthesiser.fields(clean, codes, synthesiser.noise(clean, rng))
+        images = torch.cat(
+            [
+                one(*(None if f is None else f[i : i + 1] for f in (d, v)))
+                for i, one in enumerate(made)
+            ]
+        )
+        real, fake = synthesiser.scale(clean), synthesiser.scale(images)
+        self._criticise(real, fake.detach())
+        entropies = torch.cat(
+            [
+                structures_cross_entropy(Outputs(problem.model(images[i : i + 1]), problem))
+                for i, problem in enumerate(one.ball.problem for one in made)
+            ]
+        )
+        loss = (recipe.xi - entropies).square() - recipe.realism * self.critic(fake)
+        if d is not None:
+            loss = loss + recipe.displacement_penalty * mean_square(d)
+        if v is not None:
+            loss = loss + recipe.intensity_penalty * mean_square(v / synthesiser.scale.spread)
+        total = loss.mean()
+        if recipe.divergence:
+            total = total + recipe.divergence * sum(divergence(*code) for code in codes)
+        self._update("generator", total)
+        change = (images - clean).abs().mean() / synthesiser.scale.spread
+        return float(total.detach()), float(entropies.detach().mean()), float(change.detach())
+
+    def _criticise(self, real: Tensor, fake: Tensor) -> None:
+        """Ascends disc(I) - disc(I_DV)."""
+        self._update("critic", (self.critic(fake) - self.critic(real)).mean())
+        self.critic.clip(self.recipe.clip)
+
+    def _update(self, name: str, loss: Tensor) -> None:
+        optimiser = self.optimisers[name]
+        optimiser.zero_grad()
+        weights = optimiser.param_groups[0]["params"]
+        for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+            weight.grad = gradient
+        optimiser.step()
+
+
+def whole_range(problem: Problem) -> Ball:
+    """A ball that holds images to their intensities' bounds and to nothing else."""
+    width = problem.high - problem.low
+    return Ball(problem, "linf", problem.clean.new_full((len(problem),), width))
+
+
+def batches(problems: Sequence[Problem], recipe: Recipe, epoch: int) -> Iterator[list[int]]:
+    """Indices of the images of each step of an epoch, of one shape each, in random order."""
+    rng = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for index in torch.randperm(len(problems), generator=rng).tolist():
+        by_shape.setdefault(tuple(problems[index].clean.shape), []).append(index)
+    for alike in by_shape.values():
+        # Of nearly one size each: batch norm learns nothing from a single image.
+        for part in torch.tensor(alike).tensor_split(math.ceil(len(alike) / recipe.batch)):
+            yield part.tolist()
+
+
+def divergence(mean: Tensor, sigma: Tensor) -> Tensor:
+    """Mean over a code's cells of KL(N(mean, sigma^2) || N(0, 1)), in nats."""
+    return 0.5 * (mean.square() + sigma.square() - 2 * sigma.log() - 1).mean()

@@ -1,0 +1,98 @@
+"""What a generator learns from: images, slices or patches of them, each as a problem of its own."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ..attacks import Problem
+from ..attacks.synthesis.critic import SMALLEST_SIDE
+from ..attacks.synthesis.recipe import Recipe
+from ..errors import SegadvError
+from ..scan import Array, Grid, Scan
+from ..victims import Model, Victim
+
+
+def problems(
+    scans: Sequence[Scan], victim: Victim, recipe: Recipe, device: str
+) -> Iterator[Problem | None]:
+    """Untargeted problems of one image each; None for each that shows the victim no structure.
+
+    Args:
+        scans: images. Of a volume a 2-D victim gets single slices, a 3-D one patches if the
+            recipe says so; they are chosen where the victim finds structures.
+        victim: a segmentation network.
+        recipe: gives `pieces`, `patch` and the seed.
+        device: to compute on.
+
+    Raises:
+        SegadvError: where the victim does something else, or an image is too small.
+    """
+    if victim.task != "segmentation":
+        raise SegadvError(
+            f"{victim.name}: does {victim.task}; generators are trained against segmentation"
+        )
+    rng = np.random.default_rng(recipe.seed)
+    for scan in scans:
+        whole = Model(victim.to(device), scan, torch.device(device))
+        labels = whole.predict().array
+        for part in parts(scan, labels, victim.dims, recipe, rng):
+            yield problem_of(part, victim, device)
+
+
+def problem_of(scan: Scan, victim: Victim, device: str) -> Problem | None:
+    """The problem of getting away from the victim's own prediction; None where that is empty."""
+    model = victim.on(scan, device)
+    smallest = min(model.image.shape[-victim.dims :])
+    if smallest < SMALLEST_SIDE:
+        raise SegadvError(
+            f"{scan.name}: is {smallest} pixels thin; a generator needs {SMALLEST_SIDE} at least"
+        )
+    predicted = model.predict().array
+    if not predicted.any():
+        return None
+    labels = torch.from_numpy(predicted.astype(np.int64))[None].to(device)
+    low, high = scan.bounds
+    width = model.window[1] - model.window[0]
+    return Problem(
+        model, model.image, labels, labels, targeted=False, low=low, high=high, window=width
+    )
+
+
+def parts(
+    scan: Scan, labels: Array, dims: int, recipe: Recipe, rng: np.random.Generator
+) -> Iterator[Scan]:
+    """The scan, or slices (as volumes of one) or patches of it where there are labels."""
+    if scan.grid.ndim == 2 or (dims == 3 and not recipe.patch):
+        yield scan
+    elif dims == 2:
+        held = np.flatnonzero(labels.any(axis=(1, 2)))
+        count = min(recipe.pieces, len(held))
+        for z in held[np.linspace(0, len(held) - 1, count).round().astype(int)]:
+            yield part_of(scan, (slice(z, z + 1), slice(None), slice(None)))
+    else:
+        places = np.argwhere(labels)
+        for place in rng.permutation(places)[: recipe.pieces]:
+            yield part_of(scan, around(place, scan.grid.shape, recipe.patch))
+
+
+def around(place: Array, shape: Sequence[int], size: Sequence[float]) -> tuple[slice, ...]:
+    """The box of a size about a place, moved to lie inside a shape."""
+    found = []
+    for middle, length, wanted in zip(place, shape, size, strict=True):
+        extent = min(int(wanted), length)
+        start = min(max(int(middle) - extent // 2, 0), length - extent)
+        found.append(slice(start, start + extent))
+    return tuple(found)
+
+
+def part_of(scan: Scan, box: tuple[slice, ...]) -> Scan:
+    """A box of a scan, where it lies in the patient."""
+    array, grid = scan.array[box], scan.grid
+    shape = array.shape[: grid.ndim]
+    start = np.array([cut.indices(n)[0] for cut, n in zip(box, grid.shape, strict=True)])
+    if not grid.physical:
+        return replace(scan, array=array, grid=Grid.pixels(shape))
+    origin = (grid.affine @ [*start, 1.0])[:-1]
+    return replace(scan, array=array, grid=replace(grid, shape=shape, origin=tuple(origin)))
