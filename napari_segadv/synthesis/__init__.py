@@ -2,6 +2,7 @@
 
 from ..attacks.synthesis.recipe import Recipe
 from .samples import samples
+from .table import table
 from .train import train
 
-__all__ = ["Recipe", "samples", "train"]
+__all__ = ["Recipe", "samples", "table", "train"]

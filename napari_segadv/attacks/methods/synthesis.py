@@ -61,7 +61,8 @@ class Synthesis(Attack):
 
         def draw() -> Tensor:
             # The same for all items, so that an item's images don't depend on its batch.
-            return synthesiser.noise(clean[:1], rng).expand(len(clean), *(-1,) * clean.ndim)
+            one = synthesiser.noise(clean[:1], rng)
+            return one.expand(len(clean), *one.shape[1:])
 
         plan = Plan(
             steps=self.samples - 1,

@@ -63,7 +63,7 @@ class Synthesiser:
 
     def codes(self, images: Tensor) -> Distributions:
         """Mean and sigma of the codes of images (N, C, *S), or of all their slices."""
-        return self.network.distributions(self.scale(self._flat(images)))
+        return self.network.distributions(self.scale(self.flat(images)))
 
     def fields(
         self, images: Tensor, codes: Distributions, noise: Tensor
@@ -75,7 +75,7 @@ class Synthesiser:
             codes: of these images.
             noise: (N, parts, latent, *).
         """
-        flat = self._flat(images)
+        flat = self.flat(images)
         repeated = noise.repeat_interleave(len(flat) // len(noise), dim=0)
         controls = self.network.controls(codes, repeated)
         made = {
@@ -90,7 +90,8 @@ class Synthesiser:
             d = F.pad(d, (0, 0) * (images.ndim - 2) + (missing, 0))
         return d, None if v is None else self._whole(self.intensity * v, images)
 
-    def _flat(self, images: Tensor) -> Tensor:
+    def flat(self, images: Tensor) -> Tensor:
+        """Images (N, C, *S) as the generator takes them: of volumes, for slices, all slices."""
         if images.ndim - 2 == self.dims:
             return images
         return images.transpose(1, 2).flatten(0, 1)

@@ -97,7 +97,7 @@ class Training:
     def step(self, made: Sequence[Synthesis], number: int) -> tuple[float, float, float]:
         """One step of the critic and one of the generator; loss, cross-entropy and change."""
         recipe, synthesiser = self.recipe, self.synthesiser
-        rng = torch.Generator().manual_seed(recipe.seed * 1_000_003 + number)
+        rng = seeded(recipe.seed, number)
         clean = torch.cat([one.ball.problem.clean for one in made])
         codes = synthesiser.codes(clean)
         d, v = synthesiser.fields(clean, codes, synthesiser.noise(clean, rng))
@@ -107,7 +107,7 @@ class Training:
                 for i, one in enumerate(made)
             ]
         )
-        real, fake = synthesiser.scale(clean), synthesiser.scale(images)
+        real, fake = (synthesiser.scale(synthesiser.flat(x)) for x in (clean, images))
         self._criticise(real, fake.detach())
         entropies = torch.cat(
             [
@@ -115,17 +115,17 @@ class Training:
                 for i, problem in enumerate(one.ball.problem for one in made)
             ]
         )
-        loss = (recipe.xi - entropies).square() - recipe.realism * self.critic(fake)
+        loss = (recipe.xi - entropies).square().mean() - recipe.realism * self.critic(fake).mean()
         if d is not None:
-            loss = loss + recipe.displacement_penalty * mean_square(d)
+            loss = loss + recipe.displacement_penalty * mean_square(d).mean()
         if v is not None:
-            loss = loss + recipe.intensity_penalty * mean_square(v / synthesiser.scale.spread)
-        total = loss.mean()
+            unit = synthesiser.scale.spread
+            loss = loss + recipe.intensity_penalty * mean_square(v / unit).mean()
         if recipe.divergence:
-            total = total + recipe.divergence * sum(divergence(*code) for code in codes)
-        self._update("generator", total)
+            loss = loss + recipe.divergence * sum(divergence(*code) for code in codes)
+        self._update("generator", loss)
         change = (images - clean).abs().mean() / synthesiser.scale.spread
-        return float(total.detach()), float(entropies.detach().mean()), float(change.detach())
+        return float(loss.detach()), float(entropies.detach().mean()), float(change.detach())
 
     def _criticise(self, real: Tensor, fake: Tensor) -> None:
         """Ascends disc(I) - disc(I_DV)."""
@@ -141,6 +141,11 @@ class Training:
         optimiser.step()
 
 
+def seeded(seed: int, number: int) -> torch.Generator:
+    """A generator for one of many numbers, so that going on with a training needs no state."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + number) % 2**63)
+
+
 def whole_range(problem: Problem) -> Ball:
     """A ball that holds images to their intensities' bounds and to nothing else."""
     width = problem.high - problem.low
@@ -149,7 +154,7 @@ def whole_range(problem: Problem) -> Ball:
 
 def batches(problems: Sequence[Problem], recipe: Recipe, epoch: int) -> Iterator[list[int]]:
     """Indices of the images of each step of an epoch, of one shape each, in random order."""
-    rng = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+    rng = seeded(recipe.seed, epoch)
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for index in torch.randperm(len(problems), generator=rng).tolist():
         by_shape.setdefault(tuple(problems[index].clean.shape), []).append(index)
