@@ -171,8 +171,9 @@ class AttackPanel(QWidget):
             self.form.deleteLater()
         if self.method.value in self.controller.attacks:
             attack = self.controller.attacks[self.method.value]
-            self.budget.set_unbounded(attack.unbounded)
             declared = parameters(attack)
+            norms = next(p.choices for p in declared if p.name == "norm")
+            self.budget.set_attack(attack.unbounded, norms)
             layer = self.image.value
             units = units_of(layer) if layer is not None else "image units"
             self.form = ParameterForm(declared, units, leave_out=("epsilon", "norm"))

@@ -1,6 +1,7 @@
 """The budget: epsilon in the image's units, with the share of the victim's window beside it."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox
@@ -13,6 +14,8 @@ TIP = (
     "In the image's own units; the percentage is that of the intensity window the victim sees."
 )
 
+NORMS = [("Linf", "linf"), ("L2", "l2")]
+
 
 class BudgetEditor(QWidget):
     """Norm and epsilon. Another image, victim or norm brings another suggestion.
@@ -22,7 +25,7 @@ class BudgetEditor(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.norm = ComboBox(choices=[("Linf", "linf"), ("L2", "l2")])
+        self.norm = ComboBox(choices=NORMS)
         self.epsilon = FloatSpinBox(value=5.0, min=0.0, max=1e9, step=1.0)
         self.limited = CheckBox(value=True, text="", tooltip="Keep within a budget")
         self.limited.visible = False
@@ -57,8 +60,9 @@ class BudgetEditor(QWidget):
             self._window, self._pixels, self._units = window, pixels, units
             self._suggest()
 
-    def set_unbounded(self, unbounded: bool) -> None:
-        """Takes over an attack: whether it can do without a budget, as it then does at first."""
+    def set_attack(self, unbounded: bool, norms: Sequence[str]) -> None:
+        """Takes over an attack: its norms, and whether it does without a budget at first."""
+        self.norm.choices = [(title, name) for title, name in NORMS if name in norms]
         self.limited.visible = unbounded
         self.limited.value = not unbounded
 

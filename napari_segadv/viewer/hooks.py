@@ -87,6 +87,10 @@ def endoscopy() -> "list[LayerTuple]":
     return _sample("endoscopy")
 
 
+def fundus_grade() -> "list[LayerTuple]":
+    return _sample("fundus-grade")
+
+
 def _sample(name: str) -> "list[LayerTuple]":
     from ..samples import DEMO_SEED, phantom
     from .layers import image_tuple

@@ -60,3 +60,11 @@ def test_an_attack_without_a_budget_has_none_at_first(ready, qtbot):
     ready.method.value = "pgd"
     assert not ready.budget.limited.native.isVisible()
     assert ready.budget.values()["epsilon"] == 30
+
+
+def test_the_norms_are_those_of_the_attack(ready):
+    assert set(ready.budget.norm.choices) == {"linf", "l2"}
+    ready.method.value = "square"
+    assert tuple(ready.budget.norm.choices) == ("linf",)
+    ready.method.value = "pgd"
+    assert set(ready.budget.norm.choices) == {"linf", "l2"}

@@ -89,6 +89,8 @@ class SMIA(Attack):
             rule=lambda: Sign(ball, self.steps, size),
             goal=self.goal,
             second=smoothed,
+            # As in the paper; and losses with and without the second term can't be ranked.
+            keeps_best=False,
         )
         return optimise(problem, plan)
 
