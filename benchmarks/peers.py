@@ -38,18 +38,29 @@ def main() -> None:
     if missing():
         print(f"\nNot installed, left out: {', '.join(missing())}.")
     report: dict[str, Any] = {"options": vars(options), "versions": versions()}
+    # A run takes hours: what is found is written as soon as it is there.
     if "step" in options.parts:
         report["step"] = costs(found[0], options.rounds, options.epsilon)
-    if "curve" in options.parts:
-        report["curve"] = curves(found, options.marks, options.epsilon)
-    if "least" in options.parts:
-        report["least"] = least(found, options.most, options.epsilon)
-    report["seconds"] = time.perf_counter() - started
-    print(f"\n{report['seconds']:.0f} s")
-    if options.json:
-        Path(options.json).write_text(json.dumps(report), encoding="utf-8")
-    if options.figure and "curve" in report:
-        draw(report["curve"], options.figure)
+        write(report, options.json)
+    for target in options.targets:
+        of_it = [case for case in found if case.name == target]
+        if "curve" in options.parts:
+            curve = report.setdefault("curve", {})
+            curve[target] = curves(of_it, options.marks, options.epsilon)
+            write(report, options.json)
+            if options.figure:
+                draw(curve, options.figure)
+        if "least" in options.parts:
+            smallest = report.setdefault("least", {})
+            smallest[target] = least(of_it, options.most, options.epsilon)
+            write(report, options.json)
+    print(f"\n{time.perf_counter() - started:.0f} s")
+
+
+def write(report: dict[str, Any], path: str | None) -> None:
+    """Every figure so far."""
+    if path:
+        Path(path).write_text(json.dumps(report), encoding="utf-8")
 
 
 def arguments() -> argparse.Namespace:

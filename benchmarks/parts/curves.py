@@ -48,36 +48,34 @@ class Rows:
 
 
 def curves(found: list[Case], marks: list[int], epsilon: float) -> dict[str, Any]:
-    """Runs each attack on each case; prints the tables and the goals.
+    """Runs each attack on the cases of one target; prints the table and the goals.
 
     Returns:
-        By target and attack a list of what was found on each image.
+        By attack a list of what was found on each image.
     """
-    out: dict[str, Any] = {}
-    for target in dict.fromkeys(case.name for case in found):
-        rows = {one.name: Rows() for one in here()}
-        for case in (case for case in found if case.name == target):
-            for one in here():
-                rows[one.name].images.append(trace(one, case, marks, epsilon))
-        print(f"\n## Target IoU at {epsilon:.3g} grey levels, target: {target}\n")
-        print("Mean over the images, of the image in the budget. Methods without a budget are cut")
-        print("to it; in brackets the IoU and the Linf of what they made. The clean image has")
-        print(f"{statistics.mean(i['curve'][0] for i in rows[DEFAULT].images):.4f}.\n")
-        heads = [*(f"{n} passes" for n in marks), "forward, backward"]
-        print("| attack | " + " | ".join(heads) + " |")
-        print("| --- |" + " --- |" * len(heads))
+    target = found[0].name
+    rows = {one.name: Rows() for one in here()}
+    for case in found:
         for one in here():
-            print(f"| {one.name} | {rows[one.name].cells(one, marks)} |")
-        for mark in marks:
-            means = {name: row.mean(mark, "within") for name, row in rows.items()}
-            above = [name for name in peers(means) if means[name] > means[DEFAULT]]
-            goal(
-                f"{target}, {mark} passes: our default's IoU at or above every peer's",
-                not above,
-                f"{means[DEFAULT]:.4f}, {behind(above)}",
-            )
-        out[target] = {name: row.images for name, row in rows.items()}
-    return out
+            rows[one.name].images.append(trace(one, case, marks, epsilon))
+    print(f"\n## Target IoU at {epsilon:.3g} grey levels, target: {target}\n")
+    print("Mean over the images, of the image in the budget. Methods without a budget are cut")
+    print("to it; in brackets the IoU and the Linf of what they made. The clean image has")
+    print(f"{statistics.mean(i['curve'][0] for i in rows[DEFAULT].images):.4f}.\n")
+    heads = [*(f"{n} passes" for n in marks), "forward, backward"]
+    print("| attack | " + " | ".join(heads) + " |")
+    print("| --- |" + " --- |" * len(heads))
+    for one in here():
+        print(f"| {one.name} | {rows[one.name].cells(one, marks)} |")
+    for mark in marks:
+        means = {name: row.mean(mark, "within") for name, row in rows.items()}
+        above = [name for name in peers(means) if means[name] > means[DEFAULT]]
+        goal(
+            f"{target}, {mark} passes: our default's IoU at or above every peer's",
+            not above,
+            f"{means[DEFAULT]:.4f}, {behind(above)}",
+        )
+    return {name: row.images for name, row in rows.items()}
 
 
 def trace(one: Contestant, case: Case, marks: list[int], epsilon: float) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Look:
 
 
 def least(found: list[Case], most: int, epsilon: float) -> dict[str, Any]:
-    """Runs each method without a budget on each case; prints the tables and the goals.
+    """Runs each method without a budget on the cases of one target; prints table and goals.
 
     Args:
         found: the cases.
@@ -59,10 +59,9 @@ def least(found: list[Case], most: int, epsilon: float) -> dict[str, Any]:
             images = [smallest(one, case, min(passes, most), epsilon) for case in found]
             name = f"{one.name} ({norm}), {passes} passes"
             rows[name] = {"norm": norm, "name": one.name, "passes": passes, "images": images}
-            print(f"  {name}: done", file=sys.stderr, flush=True)
-    for target in dict.fromkeys(case.name for case in found):
-        show(rows, target)
-        compare(rows, target)
+            print(f"  {found[0].name}, {name}: done", file=sys.stderr, flush=True)
+    show(rows, found[0].name)
+    compare(rows, found[0].name)
     return rows
 
 
@@ -74,7 +73,6 @@ def smallest(one: Contestant, case: Case, passes: int, epsilon: float) -> dict[s
     result = one.run(meter, case, passes, epsilon)
     look.judge(result, case.predict(result))
     return {
-        "target": case.name,
         "seed": case.seed,
         "forward": meter.forward,
         "backward": meter.backward,
@@ -90,7 +88,7 @@ def show(rows: dict[str, Any], target: str) -> None:
     print("| attack (norm that it makes small) | backward passes | Linf | L2 | reached |")
     print("| --- | --- | --- | --- | --- |")
     for name, row in rows.items():
-        images = [image for image in row["images"] if image["target"] == target]
+        images = row["images"]
         cells = [f"{statistics.mean(image['backward'] for image in images):.0f}"]
         for norm in ("linf", "l2"):
             cells.append(f"{mean(images, ALL, norm)} ({mean(images, BOTH, norm)})")
@@ -115,13 +113,11 @@ def compare(rows: dict[str, Any], target: str) -> None:
         ]
         if not row["name"].startswith(OURS) or passes > LEAST_PASSES or not rivals:
             continue
-        won = total = 0
+        won, total = 0, len(row["images"])
         for index, image in enumerate(row["images"]):
-            if image["target"] == target:
-                own = size_of(image, norm)
-                theirs = min(size_of(rival["images"][index], norm) for rival in rivals)
-                won += own <= theirs and own < math.inf
-                total += 1
+            own = size_of(image, norm)
+            theirs = min(size_of(rival["images"][index], norm) for rival in rivals)
+            won += own <= theirs and own < math.inf
         of = f"{ALMA}'s" if norm == "linf" else "every peer's"
         goal(
             f"{target}: least {norm} of ours with {passes} passes at or below {of} with "
