@@ -15,7 +15,7 @@ from napari_segadv.reproduce.bench import rises
 from napari_segadv.reproduce.command import reproduce
 from napari_segadv.scan import Grid, Mask, Scan
 
-PIXELS = ["untargeted", "heart", "resize", "asma", "smia", "black-box"]
+PIXELS = ["untargeted", "heart", "resize", "asma", "smia", "synthesis", "black-box"]
 
 
 @pytest.fixture

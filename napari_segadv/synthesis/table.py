@@ -14,6 +14,7 @@ from ..generators import load_generator
 from ..measures import Overlap
 from ..scan import Array, Mask, Scan
 from ..victims import Victim
+from ..victims.training.cases import Case
 from .train import train
 
 # Chen 2019, table 1: which fields, and xi.
@@ -26,14 +27,6 @@ SETTINGS = (
 )
 # Share of its Dice that each organ has to lose, for the paper to call an attack a success.
 SUCCESS = 0.3
-
-
-@dataclass(frozen=True)
-class Case:
-    """An image to measure on, with what is right about it, in the victim's class numbers."""
-
-    scan: Scan
-    truth: Mask
 
 
 @dataclass(frozen=True)
@@ -98,7 +91,7 @@ def table(
 
     Args:
         images: to train on.
-        cases: others, to measure on.
+        cases: others, to measure on, their masks in the victim's class numbers.
         victim: a segmentation network.
         out: folder for the generators.
         recipe: of all, but for parts and xi; the defaults if None.
@@ -116,7 +109,7 @@ def table(
         try:
             while True:
                 state = next(run)
-                share = state.step / state.steps
+                share = (state.step - 1) / state.steps
                 text = f"{parts}, xi {xi:g}: {state}"
                 yield Measuring(int(100 * (number + share)), 100 * len(settings), text)
         except StopIteration as stop:
@@ -140,7 +133,7 @@ def measured(
             (before, example.prediction_clean),
             (after, example.prediction_adversarial),
         ):
-            for name, value in dice(prediction.array, case.truth, prediction.classes).items():
+            for name, value in dice(prediction.array, case.mask, prediction.classes).items():
                 found.setdefault(name, []).append(value)
     spent = content["about"]["spent"]
     return Row(

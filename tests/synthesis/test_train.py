@@ -17,7 +17,7 @@ from napari_segadv.generators import load_generator
 from napari_segadv.scan import Scan
 from napari_segadv.synthesis import Recipe, samples, table, train
 from napari_segadv.synthesis.pieces import around, part_of, problems
-from napari_segadv.synthesis.table import Case
+from napari_segadv.victims.training.cases import Case
 
 # So high a rate that a few steps change something.
 SMALL = {"width": 4, "latent": 2, "batch": 2, "epochs": 2, "rate": 0.03}
@@ -243,7 +243,7 @@ def test_the_table_has_a_row_for_each_setting_and_trains_none_twice(tmp_path, sc
     call = {"recipe": Recipe(**SMALL), "settings": settings}
     rows, states = finish(table(scans[:3], cases, band_victim, tmp_path / "g", **call))
     assert [(row.parts, row.xi) for row in rows] == list(settings)
-    assert states[-1].step == 200 == states[-1].steps
+    assert 100 < states[-1].step < 200 == states[-1].steps
     assert rows[0].clean == {"dim": 1.0, "bright": 1.0}
     assert set(rows[0].dice) == {"dim", "bright"}
     spread = load_generator(tmp_path / "g" / "both-xi-1").scale.spread
