@@ -41,10 +41,10 @@ def arrows(displacement: Array) -> tuple[Array, dict[str, Any]]:
     return data, {
         "features": {"pixels": sizes[long_enough]},
         "length": max(1.0, gap / longest) if longest else 1.0,
-        "edge_width": max(0.5, gap / 12),
+        "edge_width": max(0.5, gap / 8),
         "vector_style": "arrow",
         "edge_color": "pixels",
-        "edge_colormap": "viridis",
+        "edge_colormap": "autumn",
     }
 
 
