@@ -15,6 +15,7 @@ from napari_segadv.victims import Victim
 from napari_segadv.victims.detections import detected
 from napari_segadv.victims.training.cases import Case, ClassMap
 from napari_segadv.victims.training.fit import dice_table
+from napari_segadv.victims.training.grades import accuracy
 
 FIRST_SEED = 30_000
 # Boxes down to this score count for the average precision.
@@ -39,15 +40,13 @@ def precision(victim: Victim, name: str, seeds: range) -> dict[str, float]:
     return mean_precision(found, truths, victim.classes)
 
 
-def accuracy(victim: Victim, name: str, seeds: range) -> dict[str, float]:
-    cases = [phantom(name, seed) for seed in seeds]
-    right = [victim.predict(scan).label == truth.label for scan, truth in cases]
-    return {"right": sum(right) / len(right)}
+def graded(victim: Victim, name: str, seeds: range) -> dict[str, float]:
+    return accuracy(victim, (phantom(name, seed) for seed in seeds))
 
 
 MEASURES = {
     "segmentation": ("Dice", dice),
-    "classification": ("accuracy", accuracy),
+    "classification": ("share", graded),
     "detection": ("AP", precision),
 }
 

@@ -133,6 +133,7 @@ def test_a_target_that_is_the_clean_class_costs_nothing(victim):
     example = sa.craft(image(), victim, sa.attacks.PGD(), target="middling")
     assert (example.record["steps"], example.measures["linf"]) == (0, 0.0)
     assert example.succeeded
+    assert " stayed middling " in example.summary[0]
 
 
 def test_a_budget_that_is_too_small_is_a_result(victim):

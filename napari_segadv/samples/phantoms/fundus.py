@@ -1,5 +1,7 @@
 """Procedural colour fundus photographs with optic disc, cup and vessels labelled."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -14,6 +16,9 @@ TITLE = "Colour fundus photograph (phantom)"
 CLASSES = ("background", "disc", "cup", "vessels")
 UNITS = "grey level"
 SPACING = (1.0, 1.0)  # pixels: a photograph has no physical spacing
+
+# Paints something into the scene.
+Paint = Callable[[Rng, Eye, Array], Array]
 
 
 def illuminate(rng: Rng, eye: Eye, scene: Array) -> Array:
@@ -54,12 +59,24 @@ def camera(rng: Rng, eye: Eye, scene: Array, field: Array) -> npt.NDArray[np.uin
     return np.rint(255 * np.clip(seen, 0, 1)).astype(np.uint8)
 
 
+def unchanged(rng: Rng, eye: Eye, scene: Array) -> Array:
+    """Paints nothing."""
+    return scene
+
+
 def draw(
     rng: np.random.Generator, size: int = 512
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Draws one photograph (size, size, 3) and its labels (size, size), numbered as CLASSES."""
+    return photograph(rng, size, lesions)
+
+
+def photograph(
+    rng: Rng, size: int, behind: Paint, before: Paint = unchanged
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """As `draw`, with lesions behind the vessels and before them."""
     eye = pose_eye(rng, size)
-    scene = lesions(rng, eye, macula(rng, eye, retina(rng, eye)))
+    scene = behind(rng, eye, macula(rng, eye, retina(rng, eye)))
     ratio = rng.uniform(0.25, 0.8)
     pit = (1 - ratio) * eye.disc * complex(rng.uniform(-0.05, 0.15), rng.normal(0, 0.05))
     scene, disc, cup = nerve_head(rng, eye, scene, ratio, pit)
@@ -75,6 +92,7 @@ def draw(
         gleam *= rng.uniform(0.05, 0.5 if density is ARTERY else 0.2)
         scene = absorb(scene, blood * depth * (1 - gleam), density)
         visible |= seen
+    scene = before(rng, eye, scene)
     field = aperture(rng, eye)
     image = camera(rng, eye, illuminate(rng, eye, scene), field)
     labels = np.select((cup < 0, disc < 0, visible), (2, 1, 3), 0) * (field > 0.5)

@@ -147,7 +147,8 @@ class Classification(Task[Grade]):
         )
 
     def headline(self, before: Grade, after: Grade, measures: Mapping[str, Any]) -> str:
-        return f"{before.text} became {after.text}"
+        verb = "stayed" if before.label == after.label else "became"
+        return f"{before.text} {verb} {after.text}"
 
     def caption(self, prediction: Grade) -> str:
         return prediction.text
