@@ -1,0 +1,116 @@
+"""Learned synthesis on slices of the abdominal phantom: Chen 2019's table 1 with a 2-D victim.
+
+Trains the victim and a generator for each line, and prints a Markdown table; then what a step of
+`deform` costs beside one of `pgd`. The generators stay in --out, and complete ones are not trained
+again. Run: python benchmarks/synthesis.py --out DIR
+"""
+
+import argparse
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_segadv import attacks, load_victim
+from napari_segadv.attacks import Attack, Problem
+from napari_segadv.samples import phantom
+from napari_segadv.scan import Grid, Mask, Scan
+from napari_segadv.synthesis import Recipe, table
+from napari_segadv.synthesis.pieces import problem_of
+from napari_segadv.synthesis.table import Row
+from napari_segadv.victims.training.cases import Case, ClassMap
+from napari_segadv.victims.training.fit import train
+from napari_segadv.victims.training.recipe import Recipe as Training
+from napari_segadv.victims.training.run import finish
+
+# First seeds and numbers of the phantoms, and slices of each: for the victim, for the generators,
+# to measure on.
+VICTIM, IMAGES, CASES = (0, 16, 10), (500, 10, 6), (10_000, 4, 6)
+# A slice with this many classes shows most of the organs.
+CLASSES_SHOWN = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=30, help="of each generator")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    cases = slices(*CASES)
+    bundle = options.out / "victim"
+    if not bundle.exists():
+        train_victim(bundle, cases)
+    victim = load_victim(bundle)
+    images = [case.scan for case in slices(*IMAGES)]
+    recipe = Recipe(epochs=options.epochs)
+    rows = result(table(images, cases, victim, options.out / "generators", recipe=recipe))
+    show(rows, victim.classes[1:])
+    chest = load_victim("demo:chest-xray")
+    problem = problem_of(phantom("chest-xray", 20_001)[0], chest, "cpu")
+    assert problem is not None
+    plain = seconds(attacks.PGD(steps=12, goal=None), problem)
+    for parts in ("both", "intensity"):
+        share = seconds(attacks.Deform(steps=12, parts=parts), problem) / plain
+        print(f"\nA step of deform, {parts}: {share:.2f} of one of pgd.")
+
+
+def slices(first: int, count: int, each: int) -> list[Case]:
+    """2-D cases from phantoms, evenly spaced among the slices that show most of the organs."""
+    found = []
+    for seed in range(first, first + count):
+        scan, mask = phantom("abdomen-ct", seed)
+        assert isinstance(mask, Mask)
+        held = [z for z, part in enumerate(mask.array) if len(np.unique(part)) >= CLASSES_SHOWN]
+        for z in np.linspace(0, len(held) - 1, each).astype(int):
+            array, labels = (np.ascontiguousarray(a[held[z]]) for a in (scan.array, mask.array))
+            grid = Grid(labels.shape, scan.grid.spacing[1:], (0.0, 0.0), np.eye(2))
+            found.append(
+                Case(Scan(array, grid, scan.units, scan.storage), Mask(labels, grid, mask.classes))
+            )
+    return found
+
+
+def train_victim(bundle: Path, cases: list[Case]) -> None:
+    """A 2-D U-Net of the phantom's classes."""
+    own = slices(*VICTIM)
+    names = own[0].mask.classes
+    classes = ClassMap(names, tuple((n,) for n in range(1, len(names))))
+    recipe = Training(dims=2, width=16, levels=4, epochs=16, window=(-160, 240))
+    finish(result(train(own, classes, recipe)), bundle, "slices", cases, classes, unseen=True)
+
+
+def show(rows: list[Row], organs: tuple[str, ...]) -> None:
+    """The table, Dice x 100."""
+    heads = ("fields", "xi", *organs, "mean", "p", "passes", "training")
+    print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
+    clean = [100 * rows[0].clean[name] for name in organs]
+    print(f"| none | | {' | '.join(f'{v:.1f}' for v in [*clean, np.mean(clean)])} | | | |")
+    for row in rows:
+        dice = [100 * row.dice[name] for name in organs]
+        cells = [row.parts, f"{row.xi:g}", *(f"{value:.1f}" for value in [*dice, np.mean(dice)])]
+        cells += [f"{row.change:.3f}", f"{row.forward:.0f}", f"{row.seconds:.0f} s"]
+        print(f"| {' | '.join(cells)} |")
+
+
+def seconds(attack: Attack, problem: Problem) -> float:
+    """Processor time of a step: other programs don't count."""
+    started = time.process_time()
+    steps = result(attack.run(problem)).steps
+    return (time.process_time() - started) / steps
+
+
+def result(run: Generator[Any, None, Any]) -> Any:
+    """What a generator returns at its end."""
+    while True:
+        try:
+            next(run)
+        except StopIteration as stop:
+            return stop.value
+
+
+if __name__ == "__main__":
+    main()
