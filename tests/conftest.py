@@ -80,3 +80,12 @@ def weights_file(tmp_path) -> Path:
     }
     path.with_suffix(".json").write_text(json.dumps(description))
     return path
+
+
+@pytest.fixture
+def one_thread():
+    """Images as small as those of most tests take ten times as long in two threads as in one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -1,0 +1,8 @@
+"""What tests of generators on small images share."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def quickest(one_thread):
+    """Every test here computes in one thread."""
