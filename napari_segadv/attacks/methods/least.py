@@ -87,7 +87,7 @@ class Straight(Patient):
 
 @dataclass(frozen=True)
 class Pace:
-    """How a run for one norm moves: found on small chest victims (`benchmarks/least.py`).
+    """How a run for one norm moves: found on small chest victims.
 
     Attributes:
         rule: of the steps inside the ball.
