@@ -140,7 +140,8 @@ def _synthesiser(folder: Path, content: Mapping[str, Any]) -> Synthesiser:
         limits = [float(content[name]) for name in ("displacement", "intensity")]
         xi = float(content["xi"])
         scale = Scale(**{name: float(value) for name, value in content["scale"].items()})
-        about = {**content["about"], "recipe": content["recipe"], "epoch": int(content["epoch"])}
+        about = {name: content["about"][name] for name in ("victim", "pieces")}
+        about |= {"recipe": content["recipe"], "epoch": int(content["epoch"])}
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise _damaged(folder / JSON, error) from None
     load_weights(network, path)

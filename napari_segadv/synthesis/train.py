@@ -22,6 +22,7 @@ from ..generators import load_training, read_json, save_training
 from ..provenance import describe_victim
 from ..scan import Scan
 from ..victims import Victim
+from ..victims.training.cases import check_alike
 from ..victims.windows import Passes
 from .pieces import problems
 
@@ -67,6 +68,7 @@ def train(
         raise SegadvError(f"{out}: exists already; name another folder or add --resume")
     if not scans:
         raise SegadvError("there are no images to train on; list some")
+    check_alike(scans)
     kept = load_training(out, device) if resume else None
     if kept is not None:
         recipe = replace(kept[0].recipe, epochs=recipe.epochs)

@@ -215,3 +215,28 @@ def test_a_trained_generator_gets_away_from_an_image_it_has_not_seen():
     after = structures_cross_entropy(Outputs(problem.model(outcome.adversarial), problem))
     assert after > before + 0.3
     assert outcome.moved > 0.2
+
+
+def test_the_victims_gradient_reaches_the_generator_whole():
+    """Asked one image at a time, it is the gradient of the loss as the paper writes it."""
+    problems = small_problems(3)
+    training = training_of(problems, displacement_penalty=0.0, intensity_penalty=0.0)
+    training.recipe = replace(training.recipe, realism=0.0, divergence=0.0)
+    network = training.synthesiser.network.train()
+    made = [Synthesis(whole_range(problem)) for problem in problems]
+    clean = torch.cat([problem.clean for problem in problems])
+    d, v = drawn(training.synthesiser, clean)
+    images = torch.cat([one(d[i : i + 1], v[i : i + 1]) for i, one in enumerate(made)])
+    entropies = [
+        structures_cross_entropy(Outputs(problem.model(images[i : i + 1]), problem))
+        for i, problem in enumerate(problems)
+    ]
+    whole = (training.recipe.xi - torch.cat(entropies)).square().mean()
+    expected = torch.autograd.grad(whole, list(network.parameters()))
+    before = [w.detach().clone() for w in network.parameters()]
+    loss, entropy, _ = training.step(made, 0)
+    assert loss == pytest.approx(whole.item(), rel=1e-4)
+    assert entropy == pytest.approx(torch.cat(entropies).mean().item(), rel=1e-4)
+    for weights, old, gradient in zip(network.parameters(), before, expected, strict=True):
+        torch.testing.assert_close(weights.grad, gradient, rtol=1e-3, atol=1e-6)
+        assert not torch.equal(weights, old) or not gradient.any()

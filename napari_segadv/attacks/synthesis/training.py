@@ -109,13 +109,11 @@ class Training:
         )
         real, fake = (synthesiser.scale(synthesiser.flat(x)) for x in (clean, images))
         self._criticise(real, fake.detach())
-        entropies = torch.cat(
-            [
-                structures_cross_entropy(Outputs(problem.model(images[i : i + 1]), problem))
-                for i, problem in enumerate(one.ball.problem for one in made)
-            ]
-        )
-        loss = (recipe.xi - entropies).square().mean() - recipe.realism * self.critic(fake).mean()
+        entropies, gradient = self._ask([one.ball.problem for one in made], images)
+        # Worth the victim's loss to the generator: its gradient is that of the images.
+        pull = ((images - images.detach()) * gradient).sum()
+        loss = (recipe.xi - entropies).square().mean() + pull
+        loss = loss - recipe.realism * self.critic(fake).mean()
         if d is not None:
             loss = loss + recipe.displacement_penalty * mean_square(d).mean()
         if v is not None:
@@ -125,7 +123,21 @@ class Training:
             loss = loss + recipe.divergence * sum(divergence(*code) for code in codes)
         self._update("generator", loss)
         change = (images - clean).abs().mean() / synthesiser.scale.spread
-        return float(loss.detach()), float(entropies.detach().mean()), float(change.detach())
+        return float(loss.detach()), float(entropies.mean()), float(change.detach())
+
+    def _ask(self, problems: Sequence[Problem], images: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropies (N,), and the gradient of the mean (xi - CE)^2 for images (N, C, *S).
+
+        One image at a time, so that the memory is that of one pass through the victim.
+        """
+        entropies, gradients = [], []
+        for image, problem in zip(images.detach().split(1), problems, strict=True):
+            leaf = image.requires_grad_()
+            entropy = structures_cross_entropy(Outputs(problem.model(leaf), problem))
+            loss = (self.recipe.xi - entropy).square().sum() / len(images)
+            gradients += torch.autograd.grad(loss, leaf)
+            entropies.append(entropy.detach())
+        return torch.cat(entropies), torch.cat(gradients)
 
     def _criticise(self, real: Tensor, fake: Tensor) -> None:
         """Ascends disc(I) - disc(I_DV)."""
