@@ -68,10 +68,10 @@ def test_paths_that_are_not_ours(tmp_path):
     assert get_reader(["a.nii.gz", "b.nii.gz"]) is not None
 
 
-@pytest.mark.parametrize("key", ["chest-xray", "abdomen-ct", "fundus", "endoscopy"])
+@pytest.mark.parametrize("key", ["chest-xray", "abdomen-ct", "fundus", "fundus-grade", "endoscopy"])
 def test_samples(window, key):
     (layer,) = window.open_sample("napari-segadv", key)
-    assert layer.rgb == (key in ("fundus", "endoscopy"))
+    assert layer.rgb == (key in ("fundus", "fundus-grade", "endoscopy"))
     assert layer.ndim == (3 if key == "abdomen-ct" else 2)
 
 
