@@ -201,6 +201,7 @@ class AttackPanel(QWidget):
         """A victim without class names has shown how many there are."""
         if self.controller.victim is not None and not self.controller.victim.classes:
             self._offer_classes(prediction.classes)
+        self.status.setText("ready")
 
     def _predict(self) -> None:
         self._try(self.controller.predict, self.image.value, self.device.value)

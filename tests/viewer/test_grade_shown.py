@@ -80,6 +80,7 @@ def test_from_image_to_another_class(window, ready, qtbot):
     idle(qtbot, panel.controller)
     clean = panel.controller.victim.predict(panel.controller._checked(panel.image.value)[0])
     assert said(layers(window)["prediction (clean)"]) == f"clean: {clean.text}"
+    assert panel.status.text() == "ready"
     target = (clean.label + 1) % 3
     panel.target.value = target
     panel.budget.epsilon.value = 40
