@@ -25,9 +25,8 @@ from .provenance import (
     describe_versions,
     describe_victim,
 )
-from .request import Request, pick_device, problem_of
+from .request import Request, as_saved, attacked, pick_device, predict, problem_of
 from .scan import Array, Mask, Scan
-from .victims.ensemble import Ensemble
 from .victims.task import Prediction, task_of
 from .victims.victim import Model, Victim, as_array, field_array
 
@@ -136,11 +135,11 @@ def _guarded(request: Request) -> Crafting:
 
 def _run(request: Request) -> Crafting:
     started = time.perf_counter()
-    judge, clean = _predict(request.victim, request.scan, request)
+    judge, clean = predict(request.victim, request.scan, request)
     request = request.fitted(clean)
-    attacked, known = _attacked(request, judge, clean)
-    done = replace(attacked.passes)
-    problem = problem_of(request, attacked, known, judge.window)
+    seen, known = attacked(request, judge, clean)
+    done = replace(seen.passes)
+    problem = as_saved(problem_of(request, seen, known, judge.window), request.scan)
     if not problem.targeted and not problem.moving.any():
         raise SegadvError(
             f"{request.scan.name}: {request.victim.name} finds no structure in it, so there is "
@@ -159,7 +158,7 @@ def _run(request: Request) -> Crafting:
         "budget": describe_budget(
             request.scan, judge.window, attack.norm, None if request.attack.boundless else epsilon
         ),
-        "passes": describe_passes(done, attacked.passes),
+        "passes": describe_passes(done, seen.passes),
         "steps": outcome.steps,
         "device": request.device,
         "versions": describe_versions(),
@@ -179,45 +178,6 @@ def _run(request: Request) -> Crafting:
     record["succeeded"] = reached >= (DEFAULT_GOAL if goal is None else goal)
     record["seconds"] = round(time.perf_counter() - started, 3)
     return replace(example, record=record)
-
-
-def _attacked(
-    request: Request, judge: Model, clean: Prediction
-) -> tuple[Model | Ensemble, torch.Tensor]:
-    """What the attack sees, and the classes (1, *S') that it predicts on the clean image."""
-    if not request.surrogates:
-        return judge, torch.from_numpy(clean.array.astype(np.int64))[None].to(judge.device)
-    models = []
-    for surrogate in request.surrogates:
-        model, prediction = _predict(surrogate, request.scan, request)
-        if len(prediction.classes) != len(clean.classes):
-            raise SegadvError(
-                f"{surrogate.name}: predicts {len(prediction.classes)} classes, but the victim "
-                f"{len(clean.classes)}; use a surrogate for the same classes"
-            )
-        if prediction.array.shape != clean.array.shape:
-            raise SegadvError(f"{surrogate.name}: has other anchors than the victim; use the same")
-        models.append(model)
-    together = models[0] if len(models) == 1 else Ensemble(models)
-    with torch.no_grad():
-        return together, together(together.image).argmax(1)
-
-
-def _predict(victim: Victim, scan: Scan, request: Request) -> tuple[Model, Any]:
-    """A victim on a scan and what it predicts there; refuses labels that it does not know."""
-    model = victim.on(scan, request.device)
-    model.passes.on_piece = request.poll
-    prediction = model.predict()
-    count = len(prediction.classes)
-    for role, labels in (("target", request.target), ("truth", request.truth)):
-        highest = int(labels.array.max(initial=0)) if labels is not None else 0
-        if labels is not None and highest >= count:
-            known = ", ".join(f"{n} {name}" for n, name in enumerate(prediction.classes))
-            raise SegadvError(
-                f"{labels.path or role}: the {role} holds class {highest}, which {victim.name} "
-                f"does not have; it knows {known}"
-            )
-    return model, prediction
 
 
 def _whole_steps(request: Request, problem: Problem) -> tuple[Attack, float, tuple[str, ...]]:
@@ -252,7 +212,7 @@ def _example(
     exact = replace(scan, array=scan.array + change)
     stored = replace(scan, array=quantise(scan, exact.array, norm, epsilon))
     adversarial = replace(read_back(stored), grid=scan.grid, units=scan.units, path=None)
-    _, after = _predict(request.victim, adversarial, request)
+    _, after = predict(request.victim, adversarial, request)
     before_saving = judge.predict(outcome.adversarial)
 
     def figures(image: Scan, prediction: Prediction) -> Mapping[str, Any]:

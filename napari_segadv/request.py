@@ -1,7 +1,8 @@
-"""What is asked of `craft`: scan, victim, attack and masks, checked against each other."""
+"""What is asked of `craft`, checked against each other, and the tensors that are made of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from .errors import SegadvError
 from .generators import load_generator
 from .scan import Mask, Scan
 from .victims.ensemble import Ensemble
+from .victims.rounding import Rounded
 from .victims.task import Prediction, task_of
 from .victims.victim import Model, Victim
 
@@ -127,3 +129,49 @@ def problem_of(
     if isinstance(request.region, str):
         return replace(problem, region=named_region(request.region, problem))
     return problem
+
+
+def as_saved(problem: Problem, scan: Scan) -> Problem:
+    """The problem with a victim that sees each image as the scan's file will hold it."""
+    if not scan.storage.integer:
+        return problem
+    return replace(problem, model=Rounded(problem.model, problem.clean, scan.storage.quantum))
+
+
+def attacked(
+    request: Request, judge: Model, clean: Prediction
+) -> tuple[Model | Ensemble, torch.Tensor]:
+    """What the attack sees, and the classes (1, *S') that it predicts on the clean image."""
+    if not request.surrogates:
+        return judge, torch.from_numpy(clean.array.astype(np.int64))[None].to(judge.device)
+    models = []
+    for surrogate in request.surrogates:
+        model, prediction = predict(surrogate, request.scan, request)
+        if len(prediction.classes) != len(clean.classes):
+            raise SegadvError(
+                f"{surrogate.name}: predicts {len(prediction.classes)} classes, but the victim "
+                f"{len(clean.classes)}; use a surrogate for the same classes"
+            )
+        if prediction.array.shape != clean.array.shape:
+            raise SegadvError(f"{surrogate.name}: has other anchors than the victim; use the same")
+        models.append(model)
+    together = models[0] if len(models) == 1 else Ensemble(models)
+    with torch.no_grad():
+        return together, together(together.image).argmax(1)
+
+
+def predict(victim: Victim, scan: Scan, request: Request) -> tuple[Model, Any]:
+    """A victim on a scan and what it predicts there; refuses labels that it does not know."""
+    model = victim.on(scan, request.device)
+    model.passes.on_piece = request.poll
+    prediction = model.predict()
+    count = len(prediction.classes)
+    for role, labels in (("target", request.target), ("truth", request.truth)):
+        highest = int(labels.array.max(initial=0)) if labels is not None else 0
+        if labels is not None and highest >= count:
+            known = ", ".join(f"{n} {name}" for n, name in enumerate(prediction.classes))
+            raise SegadvError(
+                f"{labels.path or role}: the {role} holds class {highest}, which {victim.name} "
+                f"does not have; it knows {known}"
+            )
+    return model, prediction

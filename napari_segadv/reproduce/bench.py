@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,6 +19,8 @@ from ..samples import phantom
 from ..scan import Array, Mask, Scan
 from ..victims import Victim
 from ..victims.training.cases import Case
+
+T = TypeVar("T")
 
 # Of the first phantom: nothing was trained or measured on those from here.
 FIRST_SEED = 30_000
@@ -50,8 +52,15 @@ class Curve:
 
 @dataclass(frozen=True)
 class Step:
-    """An image on an attack's way: its noise (1, C, *S) in image units, the predicted classes."""
+    """An image on an attack's way.
 
+    Attributes:
+        number: of the step, from 0 for the clean image.
+        noise: (1, C, *S), in image units.
+        labels: the predicted classes.
+    """
+
+    number: int
     noise: Tensor
     labels: Array
 
@@ -136,15 +145,18 @@ class Bench:
         )
         return problem_of(request, model, known, model.window)
 
-    def path(self, attack: Attack, problem: Problem, views: int = 1) -> list[Step]:
+    def path(
+        self, attack: Attack, problem: Problem, look: Callable[[Step], T], views: int = 1
+    ) -> list[T]:
         """The images that an attack shows its victim, with what the victim says of them.
 
         Args:
             attack: run on the problem.
             problem: of one image.
+            look: what is kept of a step: thousands of images are more than fit in memory.
             views: images shown at each step but the first; the first of them is meant.
         """
-        seen: list[Step] = []
+        seen: list[T] = []
         shown = 0
 
         def spy(images: Tensor) -> Tensor:
@@ -152,7 +164,8 @@ class Bench:
             logits = problem.model(images)
             if shown == 0 or (shown - 1) % views == 0:
                 noise = (images.detach() - problem.clean).cpu()
-                seen.append(Step(noise, logits.detach().argmax(1)[0].cpu().numpy()))
+                labels = logits.detach().argmax(1)[0].cpu().numpy()
+                seen.append(look(Step(len(seen), noise, labels)))
             shown += 1
             self.forwards += 1
             return logits

@@ -93,7 +93,8 @@ class Pace:
         rule: of the steps inside the ball.
         stride: of the first step, as a share of the radius.
         widen: how much the radius grows after the first miss, before the goal has been reached
-            once; with each further miss it grows a little faster, for targets that are far.
+            once; with each further miss it grows a little faster, for targets that are far, and
+            near the goal more slowly: what is missing there is time, not room.
     """
 
     rule: type[Adam]
@@ -101,11 +102,15 @@ class Pace:
     widen: float
 
 
-PACES = {"linf": Pace(Patient, 1.0, 0.015), "l2": Pace(Straight, 0.1, 0.05)}
+PACES = {"linf": Pace(Patient, 1.0, 0.015), "l2": Pace(Straight, 0.1, 0.02)}
 # How much the radius shrinks at a success: first and last. After a miss it grows by WIDEN of that.
 SHRINK, LAST_SHRINK, WIDEN = 0.1, 0.005, 0.2
-# Steps without success after which the radius grows twice as fast.
+# Steps of the run that the paces are for: a shorter one grows faster, to come as far.
+PACED = 120
+# Of so many steps those without success after which the radius grows twice as fast.
 MISSES = 10
+# Nearer to the goal than this the radius grows in proportion to the distance, down to SLOWEST.
+NEAR, SLOWEST = 0.5, 0.2
 
 
 class Following:
@@ -125,7 +130,9 @@ class Following:
         there = seen.scores >= self.goal
         self.found = self.found | there
         smaller = torch.minimum(self.epsilon, size_of(d, self.widest.norm)) * (1 - shrink)
-        faster = self.pace.widen * (1 + seen.step / MISSES)
+        far = ((self.goal - seen.scores) / NEAR).clamp(SLOWEST, 1.0)
+        pace = self.pace.widen * PACED / self.steps
+        faster = pace * (1 + seen.step * PACED / self.steps / MISSES) * far
         growth = torch.where(self.found, WIDEN * shrink, faster)
         larger = torch.minimum(self.epsilon * (1 + growth), self.widest.radius)
         self.epsilon = torch.where(there, smaller, larger)

@@ -7,6 +7,7 @@ from typing import Any
 from ... import targets
 from ...attacks.methods.asma import ASMA, PAPER_STEPS
 from ...measures import Overlap
+from ...scan import Array
 from ...victims.training.cases import Case
 from ..bench import Bench, Curve, Report, Running, Step, mean
 
@@ -43,8 +44,11 @@ def run(bench: Bench) -> Running:
     def make(name: str, case: Case) -> Generator[Any, None, list[Point]]:
         target = targets.heart(bench.victim.predict(case.scan), label=LABEL, size=SIZE)
         problem = bench.problem(case.scan, settings[name], target=target)
-        path = bench.path(settings[name], problem)
-        return points(path, target.array, bench.window)
+
+        def look(seen: Step) -> Point:
+            return point(seen, target.array, bench.window)
+
+        return bench.path(settings[name], problem, look)
         yield
 
     paper, ours = yield from bench.each(list(settings), make)
@@ -65,15 +69,12 @@ def run(bench: Bench) -> Running:
     )
 
 
-def points(path: list[Step], target: Any, window: float) -> list[Point]:
-    """What a path's images are worth."""
-    found = []
-    for step, seen in enumerate(path):
-        overlap = Overlap.of(seen.labels, target)
-        noise = seen.noise / window
-        size = (float(noise.norm()), float(noise.abs().max()))
-        found.append(Point(step, overlap.mean_iou(), overlap.accuracy(), *size))
-    return found
+def point(seen: Step, target: Array, window: float) -> Point:
+    """What the image of a step is worth."""
+    overlap = Overlap.of(seen.labels, target)
+    noise = seen.noise / window
+    size = (float(noise.norm()), float(noise.abs().max()))
+    return Point(seen.number, overlap.mean_iou(), overlap.accuracy(), *size)
 
 
 def first_at(path: list[Point], iou: float) -> Point | None:

@@ -76,7 +76,8 @@ def run(bench: Bench) -> Running:
     def make(name: str, case: Case) -> Generator[Any, None, Figures]:
         attack, views = chosen[name]
         problem = bench.problem(case.scan, attack, truth=case.mask)
-        return figures(bench.path(attack, problem, views), case.mask.array, epsilon)
+        path = bench.path(attack, problem, lambda step: step, views)
+        return figures(path, case.mask.array, epsilon)
         yield
 
     made = yield from bench.each(list(chosen), make)
