@@ -107,7 +107,8 @@ class GradientAttack(Attack):
     step_size: Annotated[
         float | None,
         Param(
-            "Length of the first step; none: epsilon (adam), 2 epsilon (apgd), epsilon / 20",
+            "Length of the first step; none: epsilon (adam, in L2 half of it), 2 epsilon (apgd), "
+            "epsilon / 20",
             low=0.0,
             high=LARGEST,
             unit=IMAGE_UNITS,

@@ -72,33 +72,37 @@ class Adam:
     hardly depends on: with the same IoU less of the image changes, and with the same number of
     steps the IoU is higher (`benchmarks/hearts.py`). One run is some dozens of steps, so both
     averages are shorter than those for training a network.
+
+    In an L2 ball the direction is m^ itself, and the first step half the radius: dividing each
+    entry by its size suits a box, and in a ball spends length on pixels that hardly matter.
     """
 
     beta1, beta2, damping = 0.6, 0.9, 0.2
 
     def __init__(self, ball: Ball, steps: int, size: Tensor | None) -> None:
         self.ball, self.steps = ball, steps
-        self.size = ball.radius if size is None else size
-        self.m: Tensor | None = None
-        self.v = torch.empty(0)
-        self.scale = torch.empty(0)
+        self.round = ball.norm == "l2"
+        first = ball.radius / 2 if self.round else ball.radius
+        self.size = first if size is None else size
+        self.m = self.v = self.scale = torch.empty(0)
 
     def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
-        if self.m is None:
+        if not self.m.numel():
             self.scale = per_item(1 / typical_size(gradient), gradient)
             self.m, self.v = torch.zeros_like(gradient), torch.zeros_like(gradient)
         g = gradient * self.scale
         self.m.lerp_(g, 1 - self.beta1)
-        self.v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
-        # m^ / (sqrt v^ + damping), with the corrections of both averages taken together.
-        first = 1 - self.beta1 ** (seen.step + 1)
-        second = first / math.sqrt(1 - self.beta2 ** (seen.step + 1))
-        size = self.v.sqrt().mul_(second).add_(first * self.damping)
-        direction = torch.div(self.m, size, out=size)
-        if self.ball.norm == "l2":
-            direction = self.ball.steepest(direction)
+        direction = self.ball.steepest(self.m) if self.round else self._divided(g, seen.step)
         share = (1 + math.cos(math.pi * seen.step / self.steps)) / 2
         return self.ball.project(d - direction * per_item(share * self.size, d))
+
+    def _divided(self, g: Tensor, step: int) -> Tensor:
+        """m^ / (sqrt v^ + damping), with the corrections of both averages taken together."""
+        self.v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
+        first = 1 - self.beta1 ** (step + 1)
+        second = first / math.sqrt(1 - self.beta2 ** (step + 1))
+        size = self.v.sqrt().mul_(second).add_(first * self.damping)
+        return torch.div(self.m, size, out=size)
 
 
 def typical_size(gradient: Tensor) -> Tensor:

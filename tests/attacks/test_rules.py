@@ -66,6 +66,15 @@ def documented_adam(d, g, i, state):
     return clip(d - size * m / (np.sqrt(v) + 0.2))
 
 
+def documented_adam_l2(d, g, i, state):
+    """In an L2 ball: the average gradient, of half the radius, the step falling on a cosine."""
+    g = g / state.setdefault("unit", (g**2).sum() / np.abs(g).sum())
+    state["m"] = 0.6 * state.get("m", 0) + 0.4 * g
+    size = EPSILON / 2 * (1 + math.cos(math.pi * i / STEPS)) / 2
+    d = d - size * state["m"] / np.linalg.norm(state["m"])
+    return d * min(1.0, EPSILON / np.linalg.norm(d))
+
+
 UPDATES = {"sign": published_sign, "momentum": published_momentum, "adam": documented_adam}
 
 
@@ -77,6 +86,14 @@ def test_against_the_update_in_plain_float64(name):
         np.testing.assert_allclose(ours[:1].numpy(), d, atol=1e-9)
         _, gradient = quadratic(torch.from_numpy(d))
         d = update(d, gradient.numpy(), step, state)
+
+
+def test_adam_in_an_l2_ball_against_the_update_in_plain_float64():
+    state, d = {}, np.zeros((1, 1, 4, 5))
+    for step, ours in enumerate(run("adam", "l2")):
+        np.testing.assert_allclose(ours[:1].numpy(), d, atol=1e-9)
+        _, gradient = quadratic(torch.from_numpy(d))
+        d = documented_adam_l2(d, gradient.numpy(), step, state)
 
 
 def test_apgd_against_the_published_algorithm():

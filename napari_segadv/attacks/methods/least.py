@@ -79,30 +79,22 @@ class Patient(Adam):
     beta1, damping = 0.8, 0.3
 
 
-class Straight(Patient):
-    """The average gradient itself: with so much damping nothing is divided by its own size."""
-
-    damping = 10.0
-
-
 @dataclass(frozen=True)
 class Pace:
     """How a run for one norm moves: found on small chest victims.
 
     Attributes:
-        rule: of the steps inside the ball.
         stride: of the first step, as a share of the radius.
         widen: how much the radius grows after the first miss, before the goal has been reached
             once; with each further miss it grows a little faster, for targets that are far, and
             near the goal more slowly: what is missing there is time, not room.
     """
 
-    rule: type[Adam]
     stride: float
     widen: float
 
 
-PACES = {"linf": Pace(Patient, 1.0, 0.015), "l2": Pace(Straight, 0.1, 0.02)}
+PACES = {"linf": Pace(1.0, 0.015), "l2": Pace(0.1, 0.02)}
 # How much the radius shrinks at a success: first and last. After a miss it grows by WIDEN of that.
 SHRINK, LAST_SHRINK, WIDEN = 0.1, 0.005, 0.2
 # Steps of the run that the paces are for: a shorter one grows faster, to come as far.
@@ -123,7 +115,7 @@ class Following:
         first = default_budget(widest.norm, problem.window, problem.clean[0].numel())
         self.epsilon = widest.radius.clamp_max(first)
         self.found = torch.zeros_like(self.epsilon, dtype=torch.bool)
-        self.inner = self.pace.rule(replace(widest, radius=self.epsilon), steps, None)
+        self.inner = Patient(replace(widest, radius=self.epsilon), steps, None)
 
     def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
         shrink = SHRINK * (1 - seen.step / self.steps) + LAST_SHRINK
