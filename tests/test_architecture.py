@@ -12,7 +12,7 @@ PACKAGE = ROOT / "napari_segadv"
 
 # A room may import itself and what stands before it in this list.
 ROOMS = [
-    "errors budgets discovery palette tensors",
+    "errors budgets discovery palette presets tensors",
     "parameters scan grade folders",
     "boxes",
     "io attacks targets measures samples",

@@ -5,7 +5,7 @@ the main thread only; jobs get copies, so that painting in mid-run changes nothi
 """
 
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any, ClassVar
 
 from napari.components import ViewerModel
@@ -14,50 +14,48 @@ from psygnal import Signal
 
 from ..errors import SegadvError
 from ..scan import Mask, Scan
-from .fields import FIELDS
-from .layers import AFTER, CLEAN, TARGET, LayerTuple, example_tuples, mask_of, mask_tuple, scan_of
+from .jobs import Jobs
+from .layers import (
+    CLEAN,
+    TARGET,
+    LayerTuple,
+    example_tuples,
+    image_tuple,
+    mask_of,
+    mask_tuple,
+    scan_of,
+)
 from .results import Results, unwrapped
-from .runner import Ended, Poll, QtRunner, Runner, Snapshot, Work
+from .runner import Poll, Runner
+from .runs import Run, Runs
 from .task_view import view_of
 
 
-class Controller:
+class Controller(Jobs):
     """Actions and state of one viewer.
 
-    Signals, all on the main thread:
-        busy_changed: what is going on, "" when idle.
+    Signals besides those of Jobs, all on the main thread:
         prepared: the attacks by name, once torch is loaded.
-        progressed: a Snapshot of a running attack.
-        failed: a line for the user.
-        trust_asked: a NeedsTrust; answer with `load_victim(source, trust=question.sha256)`.
         victim_changed: the Victim, or None.
         predicted: the clean prediction, of a segmentation a Mask.
         target_made: the target's Labels layer.
         finished: the Example.
-        stopped: after a cancel.
     """
 
-    busy_changed = Signal(str)
     prepared = Signal(object)
-    progressed = Signal(Snapshot)
-    failed = Signal(str)
-    trust_asked = Signal(object)
     victim_changed = Signal(object)
     predicted = Signal(object)
     target_made = Signal(object)
     finished = Signal(object)
-    stopped = Signal()
 
     _known: ClassVar[dict[int, "Controller"]] = {}
 
     def __init__(self, viewer: ViewerModel, runner: Runner | None = None) -> None:
+        super().__init__(runner)
         self.attacks: dict[str, Any] = {}
         self.victim: Any = None
         self.source = ""
-        self.example: Any = None
-        self._runner = runner or QtRunner()
-        self._busy = ""
-        self.can_cancel = False
+        self.runs = Runs()
         self._results = Results(viewer)
         self._prediction: tuple[Scan, Any, Any] | None = None
 
@@ -81,18 +79,9 @@ class Controller:
         """The victim's task."""
         return "segmentation" if self.victim is None else str(self.victim.task)
 
-    @property
-    def busy(self) -> str:
-        """What is going on, "" when idle."""
-        return self._busy
-
     def made(self, layer: Layer) -> bool:
         """Whether a layer is a result of this controller's, the target left out."""
         return layer in self._results and layer is not self._results.get(TARGET)
-
-    def cancel(self) -> None:
-        """Stops the running job within a step."""
-        self._runner.cancel()
 
     def prepare(self) -> None:
         """Imports torch and MONAI, which takes seconds, off the main thread; ends in `prepared`."""
@@ -106,7 +95,7 @@ class Controller:
             self.attacks = attacks
             self.prepared.emit(attacks)
 
-        self._start("loading torch and MONAI", work, done, can_cancel=False)
+        self.start("loading torch and MONAI", work, done, can_cancel=False)
 
     def load_victim(self, source: str, trust: str | None = None) -> None:
         """Loads a victim; ends in `victim_changed`, `trust_asked` or `failed`."""
@@ -120,7 +109,7 @@ class Controller:
             self.victim, self.source, self._prediction = victim, source, None
             self.victim_changed.emit(victim)
 
-        self._start(f"loading {source}", work, done)
+        self.start(f"loading {source}", work, done)
 
     def predict(self, layer: Image, device: str = "auto") -> None:
         """Shows what the victim predicts on an image; ends in `predicted` or `failed`."""
@@ -132,7 +121,7 @@ class Controller:
         def done(prediction: Any) -> None:
             self._show_prediction(layer, scan, victim, prediction)
 
-        self._start("predicting", work, done)
+        self.start("predicting", work, done)
 
     def make_target(
         self,
@@ -174,7 +163,7 @@ class Controller:
             self._results.select(shown)
             self.target_made.emit(shown)
 
-        self._start("making the target", work, done)
+        self.start("making the target", work, done)
 
     def attack(
         self,
@@ -215,18 +204,40 @@ class Controller:
 
         def done(found: tuple[Any, dict[str, LayerTuple]]) -> None:
             example, shown = found
-            self.example = example
             self._prediction = (scan, victim, example.prediction_clean)
+            run = self.runs.add(example, layer)
             if layer in self.layers:
-                self._results.remove(*FIELDS - shown.keys())
-                self._results.show_beside(layer, shown)
+                self._results.show_example(layer, example, shown)
                 if isinstance(target, Layer):
                     self._results.select(target, on_top=True)
-                if view_of(victim.task).on_top:
-                    self._results.lift(CLEAN, AFTER)
+            self.runs.current = run
             self.finished.emit(example)
 
-        self._start("attacking", work, done)
+        self.start("attacking", work, done)
+
+    def show_run(self, run: Run) -> None:
+        """Shows an earlier run beside its image, which is opened again where it was closed."""
+
+        def work(poll: Poll) -> dict[str, LayerTuple]:
+            return example_tuples(run.example)
+
+        def done(shown: dict[str, LayerTuple]) -> None:
+            layer = run.image
+            if layer is None or layer not in self.layers:
+                layer = run.image = self._results.open(image_tuple(run.example.clean))
+            self._results.show_example(layer, run.example, shown)
+            self.runs.current = run
+
+        self.start(f"showing {run.name}", work, done, can_cancel=False)
+
+    @property
+    def example(self) -> Any:
+        """The Example that is shown, or None."""
+        return None if self.runs.current is None else self.runs.current.example
+
+    def shown(self, name: str) -> Layer | None:
+        """The layer of the run that is shown, by its name in `viewer.layers`."""
+        return self._results.get(name)
 
     def _checked(self, layer: Image | None) -> tuple[Scan, Any]:
         if self.victim is None:
@@ -250,28 +261,3 @@ class Controller:
         if layer in self.layers:
             self._results.show_beside(layer, {CLEAN: view_of(victim.task).clean(prediction, scan)})
         self.predicted.emit(prediction)
-
-    def _start(
-        self, title: str, work: Work, done: Callable[[Any], None], can_cancel: bool = True
-    ) -> None:
-        if self._busy:
-            raise SegadvError(f"still {self._busy}; wait for it or cancel it")
-
-        def ended(how: Ended) -> None:
-            self._set_busy("")
-            if how.stopped:
-                self.stopped.emit()
-            elif how.needs_trust is not None:
-                self.trust_asked.emit(how.needs_trust)
-            elif how.error is not None:
-                self.failed.emit(how.error)
-            else:
-                done(how.value)
-
-        self.can_cancel = can_cancel
-        self._set_busy(title)
-        self._runner.start(work, self.progressed.emit, ended)
-
-    def _set_busy(self, title: str) -> None:
-        self._busy = title
-        self.busy_changed.emit(title)

@@ -2,13 +2,18 @@
 
 import weakref
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
-from .layers import ADVERSARIAL, LayerTuple, looking_like
+from .fields import FIELDS
+from .layers import ADVERSARIAL, AFTER, CLEAN, LayerTuple, looking_like
 from .places import placed_like
+from .task_view import view_of
+
+if TYPE_CHECKING:
+    from ..example import Example
 
 
 def unwrapped(viewer: ViewerModel) -> ViewerModel:
@@ -61,6 +66,22 @@ class Results:
             look = looking_like(image) if name == ADVERSARIAL else {}
             shown.append(self.show(name, (data, {**look, **keywords, **placed_like(image)}, kind)))
         return shown
+
+    def show_example(
+        self, image: Image, example: "Example", made: Mapping[str, LayerTuple]
+    ) -> None:
+        """Shows an example beside its image, in the place of the one before."""
+        self.remove(*FIELDS - made.keys())
+        self.show_beside(image, made)
+        if view_of(example.task.name).on_top:
+            self.lift(CLEAN, AFTER)
+
+    def open(self, made: LayerTuple) -> Any:
+        """Adds a layer that is the user's own from now on."""
+        data, keywords, kind = made
+        layer = Layer.create(data, keywords, kind)
+        self.layers.append(layer)
+        return layer
 
     def remove(self, *names: str) -> None:
         """Takes away the layers shown under some names, unless they were removed or renamed."""

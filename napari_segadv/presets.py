@@ -1,0 +1,44 @@
+"""Window presets of a reading room: the intensities in which images are looked at."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A window.
+
+    Attributes:
+        name: as radiologists call it.
+        centre, width: level and width, in HU.
+    """
+
+    name: str
+    centre: float
+    width: float
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The lowest and highest intensity that is told apart."""
+        return self.centre - self.width / 2, self.centre + self.width / 2
+
+
+PRESETS = (
+    Preset("lung", -600.0, 1500.0),
+    Preset("mediastinum", 40.0, 400.0),
+    Preset("bone", 400.0, 1800.0),
+    Preset("brain", 40.0, 80.0),
+    Preset("liver", 60.0, 160.0),
+    Preset("soft tissue", 50.0, 350.0),
+)
+
+
+def presets_for(units: str, bounds: tuple[float, float]) -> tuple[Preset, ...]:
+    """The presets that make sense for an image: those of CT for HU, else the full range alone.
+
+    Args:
+        units: of the image.
+        bounds: the lowest and highest intensity that its file can hold, or that it has.
+    """
+    low, high = bounds
+    full = Preset("full range", (low + high) / 2, high - low)
+    return (*PRESETS, full) if units == "HU" else (full,)

@@ -1,0 +1,77 @@
+"""One job at a time, with its signals: what every action of the controller runs in."""
+
+from collections.abc import Callable
+from typing import Any
+
+from psygnal import Signal
+
+from ..errors import SegadvError
+from .runner import Ended, QtRunner, Runner, Snapshot, Work
+
+
+class Jobs:
+    """Runs jobs off the main thread and says how they go.
+
+    Signals, all on the main thread:
+        busy_changed: what is going on, "" when idle.
+        progressed: a Snapshot of a running attack.
+        failed: a line for the user.
+        trust_asked: a NeedsTrust; answer by loading again with its hash.
+        stopped: after a cancel.
+    """
+
+    busy_changed = Signal(str)
+    progressed = Signal(Snapshot)
+    failed = Signal(str)
+    trust_asked = Signal(object)
+    stopped = Signal()
+
+    def __init__(self, runner: Runner | None = None) -> None:
+        self.can_cancel = False
+        self._runner = runner or QtRunner()
+        self._busy = ""
+
+    @property
+    def busy(self) -> str:
+        """What is going on, "" when idle."""
+        return self._busy
+
+    def cancel(self) -> None:
+        """Stops the running job within a step."""
+        self._runner.cancel()
+
+    def start(
+        self, title: str, work: Work, done: Callable[[Any], None], can_cancel: bool = True
+    ) -> None:
+        """Starts a job.
+
+        Args:
+            title: what `busy` says meanwhile.
+            work: computes, in a thread of its own.
+            done: gets what it returned, on the main thread.
+            can_cancel: whether it can be stopped.
+
+        Raises:
+            SegadvError: while another job is running.
+        """
+        if self._busy:
+            raise SegadvError(f"still {self._busy}; wait for it or cancel it")
+
+        def ended(how: Ended) -> None:
+            self._set_busy("")
+            if how.stopped:
+                self.stopped.emit()
+            elif how.needs_trust is not None:
+                self.trust_asked.emit(how.needs_trust)
+            elif how.error is not None:
+                self.failed.emit(how.error)
+            else:
+                done(how.value)
+
+        self.can_cancel = can_cancel
+        self._set_busy(title)
+        self._runner.start(work, self.progressed.emit, ended)
+
+    def _set_busy(self, title: str) -> None:
+        self._busy = title
+        self.busy_changed.emit(title)

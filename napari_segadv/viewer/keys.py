@@ -1,0 +1,54 @@
+"""Keys of the panels: declared beside each panel, bound to the viewer, listed by the help."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from napari.components import ViewerModel
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a panel. A module `viewer.*_panel` lists its own as KEYS.
+
+    Attributes:
+        key: as napari spells it, "Shift-B" for one.
+        does: what happens, for the help and the docs.
+        method: of the panel; called without arguments. A generator is resumed when the key is
+            let go.
+    """
+
+    key: str
+    does: str
+    method: str
+
+
+def bind(viewer: ViewerModel, panel: Any, keys: Sequence[Key]) -> Callable[[], None]:
+    """Binds a panel's keys, over napari's own; returns what takes them off again."""
+
+    def handler(name: str) -> Callable[[Any], Any]:
+        return lambda viewer: getattr(panel, name)()
+
+    for key in keys:
+        viewer.bind_key(key.key, handler(key.method), overwrite=True)
+
+    def unbind() -> None:
+        for key in keys:
+            viewer.bind_key(key.key, None, overwrite=True)
+
+    return unbind
+
+
+def all_keys() -> dict[str, tuple[Key, ...]]:
+    """The keys of every panel, by the panel's title."""
+    panels = importlib.import_module(str(__package__))
+    found = {}
+    for module in pkgutil.iter_modules(panels.__path__):
+        if module.name.endswith("_panel"):
+            panel = importlib.import_module(f"{panels.__name__}.{module.name}")
+            keys = getattr(panel, "KEYS", ())
+            if keys:
+                found[str(panel.TITLE)] = tuple(keys)
+    return found
