@@ -92,7 +92,7 @@ class Runs:
     def rename(self, run: Run, name: str) -> None:
         """Another name; a name that is taken gets a number behind it."""
         if name and name != run.name:
-            run.name = self._unused(name)
+            run.name = self._unused(name, run)
         self.changed.emit()
 
     def remove(self, run: Run) -> None:
@@ -111,8 +111,8 @@ class Runs:
             run.verdicts[number] = verdict
         self.judged.emit(run)
 
-    def _unused(self, name: str) -> str:
-        taken = {run.name for run in self._runs}
+    def _unused(self, name: str, but: Run | None = None) -> str:
+        taken = {run.name for run in self._runs if run is not but}
         stem, number = name, 1
         words = name.rsplit(" ", 1)
         if len(words) == 2 and words[1].isdigit():

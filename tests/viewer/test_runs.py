@@ -1,5 +1,6 @@
 """The list of a session's runs, without a window."""
 
+import gc
 from types import SimpleNamespace
 
 import numpy as np
@@ -41,6 +42,7 @@ def test_an_image_that_is_gone_is_none():
     run = Runs().add(example(), layer)
     assert run.image is layer
     del layer
+    gc.collect()
     assert run.image is None
 
 
