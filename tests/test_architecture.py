@@ -13,13 +13,14 @@ PACKAGE = ROOT / "napari_segadv"
 # A room may import itself and what stands before it in this list.
 ROOMS = [
     "errors budgets discovery palette presets tensors",
-    "parameters scan grade folders",
+    "parameters scan grade folders verdicts reading",
     "boxes",
     "io attacks targets measures samples",
     "victims",
     # Networks that attacks draw from: files, of which the attacks know nothing.
     "generators",
     "provenance example figure request",
+    "slices visibility",
     "crafting universal",
     "synthesis",
     "terminal arguments",
