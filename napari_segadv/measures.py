@@ -130,11 +130,14 @@ def visibility(
     if min(clean.grid.shape[-2:]) < SSIM_WINDOW:
         return None, psnr
     pairs = zip(a, b, strict=True) if clean.grid.ndim == 3 else [(a, b)]
-    similar = [_ssim(x, y, high - low, clean.colour) if (x != y).any() else 1.0 for x, y in pairs]
+    similar = [
+        slice_ssim(x, y, high - low, clean.colour) if (x != y).any() else 1.0 for x, y in pairs
+    ]
     return float(np.mean(similar)), psnr
 
 
-def _ssim(a: Array, b: Array, span: float, colour: bool) -> float:
+def slice_ssim(a: Array, b: Array, span: float, colour: bool) -> float:
+    """SSIM (Wang 2004) of two slices of at least SSIM_WINDOW pixels; `span` is of intensities."""
     value = structural_similarity(
         a,
         b,

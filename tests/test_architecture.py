@@ -14,7 +14,7 @@ PACKAGE = ROOT / "napari_segadv"
 ROOMS = [
     "errors budgets discovery palette presets tensors",
     "parameters scan grade folders verdicts reading",
-    "boxes",
+    "boxes json_files",
     "io attacks targets measures samples",
     "victims",
     # Networks that attacks draw from: files, of which the attacks know nothing.

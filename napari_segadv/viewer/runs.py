@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 from psygnal import Signal
 
+from ..verdicts import VERDICTS as VERDICTS
+from ..verdicts import Verdict as Verdict
+
 if TYPE_CHECKING:
     from ..example import Example
-
-VERDICTS = ("nothing seen", "suspicious", "obvious")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a reader says of a slice: one of VERDICTS ("" where only a note was written)."""
-
-    said: str = ""
-    note: str = ""
 
 
 @dataclass(eq=False)
