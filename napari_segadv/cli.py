@@ -119,13 +119,32 @@ def predict(
     epilog=example("segadv target heart labels.nii.gz --label 1 --size 0.5 --out target.nii.gz")
 )
 def target(
-    shape: Annotated[str, typer.Argument(help="heart, resize, shift, erase, swap or fill.")],
+    shape: Annotated[
+        str,
+        typer.Argument(help="heart, ellipse, resize, grow, shrink, shift, erase, swap or fill."),
+    ],
     mask: Annotated[Path, typer.Argument(help="The label map to start from.")],
     label: Annotated[int, typer.Option(help="Class number of the structure.")],
     out: Annotated[Path, typer.Option(help="File for the target.")],
-    size: Annotated[float | None, typer.Option(help="Linear size (heart, resize).")] = None,
+    size: Annotated[
+        float | None, typer.Option(help="Linear size (heart, ellipse, resize).")
+    ] = None,
     shift: Annotated[str | None, typer.Option(metavar="Z,Y,X", help="Pixels (shift).")] = None,
-    to: Annotated[int | None, typer.Option(help="Other class (erase, swap).")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="M",
+            help="Other class (swap), or class of the pixels given up; surrounding: the class "
+            "around them (heart, ellipse, resize, shrink, shift, erase).",
+        ),
+    ] = None,
+    mm: Annotated[float | None, typer.Option(help="How far in mm (grow, shrink).")] = None,
+    axes: Annotated[
+        str | None, typer.Option(metavar="Z,Y,X", help="Half axes in mm (ellipse).")
+    ] = None,
+    cover: Annotated[
+        bool, typer.Option("--cover", help="Grow over other structures too (grow).")
+    ] = False,
 ) -> None:
     """Makes a target from a label map."""
     from . import io
@@ -137,7 +156,8 @@ def target(
     check_label_map(out)
     function = get(shape)
     known = {p.name: p for p in parameters(function)}
-    given: dict[str, Any] = {"label": label, "size": size, "shift": shift, "to": to}
+    given: dict[str, Any] = {"label": label, "size": size, "shift": shift, "mm": mm, "axes": axes}
+    given |= {"to": "none" if to == "surrounding" else to, "cover": cover or None}
     given = {name: value for name, value in given.items() if value is not None}
     for name, value in given.items():
         if name not in known:

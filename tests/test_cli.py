@@ -235,7 +235,12 @@ def test_target_options(run, target, tmp_path):
     for arguments, message in (
         (["star", target, "--label", 1], "target star: unknown"),
         (["heart", target, "--label", 9], "no pixel of class 9"),
-        (["heart", target, "--label", 1, "--to", 2], "--to: target heart has no such option"),
+        (["grow", target, "--label", 1, "--to", 2], "--to: target grow has no such option"),
+        (["erase", target, "--label", 1, "--to", "x"], "to=x: a whole number from 0"),
+        (["swap", target, "--label", 1, "--to", "surrounding"], "to=none: a whole number"),
+        (["ellipse", target, "--label", 1, "--axes", "3"], "axes 3: give 2 numbers"),
+        (["shrink", target, "--label", 1, "--mm", -1], "mm=-1.0: must be"),
+        (["heart", target, "--label", 1, "--cover"], "--cover: target heart has no such option"),
         (["swap", target, "--label", 1], "target swap: needs --to"),
         (["resize", target, "--label", 1, "--size", -1], "size=-1.0: must be"),
         (["shift", target, "--label", 1, "--shift", "a,b"], "shift=a,b"),
@@ -247,6 +252,15 @@ def test_target_options(run, target, tmp_path):
     assert run("target", "shift", target, "--label", 1, "--shift", "3,-4", "--out", "o.png")[0] == 0
     moved = io.read_mask(tmp_path / "o.png").array
     np.testing.assert_array_equal(moved == 1, np.roll(disc_labels() == 1, (3, -4), (0, 1)))
+    for shape, *more in (
+        ("grow", "--mm", 3, "--cover"),
+        ("shrink", "--mm", 2, "--to", "surrounding"),
+        ("ellipse", "--axes", "6,9", "--size", 0.5),
+        ("resize", "--size", 0.5, "--to", 2),
+    ):
+        status, out, err = run("target", shape, target, "--label", 1, *more, "--out", "s.png")
+        assert (status, err) == (0, ""), shape
+    assert (io.read_mask(tmp_path / "s.png").array == 2).sum() > (disc_labels() == 2).sum()
 
 
 def test_an_interrupt_says_so(run, image, monkeypatch):

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from ..errors import SegadvError
 from ..parameters import Param
@@ -11,6 +12,18 @@ from ..scan import Array, Mask
 
 Label = Annotated[int, Param("Class number of the structure that is changed", low=1, high=65535)]
 To = Annotated[int, Param("Class number that it becomes", low=0, high=65535)]
+GivenUp = Annotated[
+    int | None,
+    Param(
+        "Class number of the pixels that it gives up; none: what surrounds it", low=0, high=65535
+    ),
+]
+Millimetres = Annotated[
+    float,
+    Param("How far (in pixels where the image has no geometry)", 0.0, 500.0, unit="mm", step=0.5),
+]
+# Distances are sums of spacings in floating point: 3 x 0.7 mm is within 2.1 mm.
+EXACT = 1e-6
 Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
 
@@ -65,11 +78,50 @@ def extent(mask: Mask, pixels: Bool) -> float:
     return float(pixels.sum() * np.prod(mask.grid.spacing))
 
 
-def drawn(mask: Mask, old: Bool, new: Bool, label: int, background: int = 0) -> Mask:
-    """The mask with a structure's old pixels emptied and its new ones drawn on top of all."""
+def drawn(mask: Mask, old: Bool, new: Bool, label: int, to: int | None = 0) -> Mask:
+    """The mask with a structure's new pixels drawn on top of all, and the others given up."""
+    return mask.with_array(painted(emptied(mask, old, label, to), new, label))
+
+
+def emptied(mask: Mask, old: Bool, label: int, to: int | None) -> Array:
+    """A copy of the labels without a structure.
+
+    Args:
+        mask: the label map.
+        old: the structure's pixels.
+        label: its class number.
+        to: what they become; None: each the nearest class, in mm, that is not the structure.
+
+    Raises:
+        SegadvError: where they would become what they are.
+    """
+    if to == label:
+        raise SegadvError(f"class {label} can't give up pixels to itself; name another class")
+    if to is not None:
+        return painted(mask.array.copy(), old, to)
     array: Array = mask.array.copy()
-    array[old] = background
-    return mask.with_array(painted(array, new, label))
+    # The nearest other pixel of each lies within one pixel of the structure's box.
+    box = around(old, 1)
+    inside = old[box]
+    if inside.all():
+        array[old] = 0
+        return array
+    nearest = ndimage.distance_transform_edt(
+        inside, sampling=mask.grid.spacing, return_distances=False, return_indices=True
+    )
+    part = array[box]
+    part[inside] = part[tuple(axis[inside] for axis in nearest)]
+    return array
+
+
+def around(pixels: Bool, margin: int | tuple[int, ...]) -> tuple[slice, ...]:
+    """The box of some pixels and a margin, held to the array."""
+    margins = (margin,) * pixels.ndim if isinstance(margin, int) else margin
+    (box,) = ndimage.find_objects(pixels.view(np.uint8))
+    return tuple(
+        slice(max(side.start - m, 0), min(side.stop + m, n))
+        for side, m, n in zip(box, margins, pixels.shape, strict=True)
+    )
 
 
 def painted(array: Array, pixels: Bool, label: int) -> Array:

@@ -1,16 +1,13 @@
 """A structure that the victim shall no longer see."""
 
-from ...errors import SegadvError
 from ...scan import Mask
-from ..structure import Label, To, painted, structure
+from ..structure import GivenUp, Label, emptied, structure
 
 
-def erase(mask: Mask, label: Label, to: To = 0) -> Mask:
-    """Turns a structure into background, or into another class.
+def erase(mask: Mask, label: Label, to: GivenUp = 0) -> Mask:
+    """Turns a structure into background, another class, or what surrounds it (`to` None).
 
     Raises:
         SegadvError: where the mask does not hold the label, or both classes are the same.
     """
-    if label == to:
-        raise SegadvError(f"erase {label} to {to}: name another class")
-    return mask.with_array(painted(mask.array.copy(), structure(mask, label), to))
+    return mask.with_array(emptied(mask, structure(mask, label), label, to))

@@ -5,7 +5,7 @@ from typing import Annotated
 from ...errors import SegadvError
 from ...parameters import Param
 from ...scan import Mask
-from ..structure import Bool, Float, Label, centre, drawn, extent, offsets, structure
+from ..structure import Bool, Float, GivenUp, Label, centre, drawn, extent, offsets, structure
 
 # Area and height of the centroid of (x^2 + y^2 - 1)^3 = x^2 y^3, and volume and height of
 # the centroid of (x^2 + 9/4 y^2 + z^2 - 1)^3 = x^2 z^3 + 9/80 y^2 z^3, by numerical integration.
@@ -20,17 +20,19 @@ def heart(
         float,
         Param("Width against a heart of the structure's own area or volume", 0.05, 5.0, step=0.1),
     ] = 1.0,
+    to: GivenUp = 0,
 ) -> Mask:
     """Replaces a structure by a heart symbol at its centre of mass.
 
     The symbol stands upright as the image is shown; in a volume it is a body whose axial slices
     are hearts. It covers what lies there of other structures; what else the structure itself
-    covered becomes background.
+    covered is given up.
 
     Args:
         mask: the label map to start from.
         label: the structure.
         size: linear size; at 1 the symbol's area (volume) is that of the structure.
+        to: what it gives up becomes; None: the class around it, for a cup inside its disc.
 
     Raises:
         SegadvError: where the mask does not hold the label, or the symbol is below a pixel.
@@ -43,7 +45,7 @@ def heart(
     new = flat_heart(*distances) if ndim == 2 else solid_heart(*distances)
     if not new.any():
         raise SegadvError(f"size {size:g}: a heart of less than a pixel; give a larger size")
-    return drawn(mask, old, new, label)
+    return drawn(mask, old, new, label, to)
 
 
 def flat_heart(down: Float, across: Float) -> Bool:

@@ -7,22 +7,24 @@ from scipy import ndimage
 
 from ...parameters import Param
 from ...scan import Mask
-from ..structure import Label, centre, drawn, structure
+from ..structure import GivenUp, Label, centre, drawn, structure
 
 
 def resize(
     mask: Mask,
     label: Label,
     size: Annotated[float, Param("Linear scale: below 1 shrinks", 0.05, 5.0, step=0.1)] = 0.8,
+    to: GivenUp = 0,
 ) -> Mask:
     """Scales a structure about its centre of mass.
 
-    What it gives up becomes background; what it grows into, it covers.
+    What it grows into, it covers.
 
     Args:
         mask: the label map to start from.
         label: the structure.
         size: linear scale; the paper uses 0.4, 0.6, 0.8, 1.2, 1.4, 1.6 and 1.8.
+        to: what it gives up becomes; None: the class around it, for a cup inside its disc.
 
     Raises:
         SegadvError: where the mask does not hold the label.
@@ -35,4 +37,4 @@ def resize(
         offset=middle - middle / size,
         order=1,
     )
-    return drawn(mask, old, scaled >= 0.5, label)
+    return drawn(mask, old, scaled >= 0.5, label, to)

@@ -7,7 +7,7 @@ import numpy as np
 from ...errors import SegadvError
 from ...parameters import Param
 from ...scan import Mask
-from ..structure import Label, drawn, structure
+from ..structure import GivenUp, Label, drawn, structure
 
 
 def shift(
@@ -16,15 +16,17 @@ def shift(
     shift: Annotated[
         tuple[float, ...], Param("How far: slices, rows, columns (2-D: rows, columns)")
     ] = (0, 0, 0),
+    to: GivenUp = 0,
 ) -> Mask:
     """Moves a structure by whole pixels.
 
-    Where it was becomes background; where it comes to lie, it covers.
+    Where it comes to lie, it covers.
 
     Args:
         mask: the label map to start from.
         label: the structure.
         shift: pixels along each axis, array order; for a 2-D mask a leading 0 may stand.
+        to: what it gives up becomes; None: the class around it, for a cup inside its disc.
 
     Raises:
         SegadvError: where the mask does not hold the label, or the shift does not fit it.
@@ -46,4 +48,4 @@ def shift(
         raise SegadvError(
             f"shift {','.join(map(str, moves))}: moves class {label} out of the image; shift less"
         )
-    return drawn(mask, old, new, label)
+    return drawn(mask, old, new, label, to)
