@@ -19,7 +19,7 @@ ROOMS = [
     "victims",
     # Networks that attacks draw from: files, of which the attacks know nothing.
     "generators",
-    "provenance example figure request",
+    "provenance example figure request departure",
     "slices visibility",
     "crafting universal",
     "synthesis",
