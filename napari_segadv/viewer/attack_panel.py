@@ -18,6 +18,7 @@ from .panel_layout import group, refresh, set_tips, stack, unlink
 from .region import RegionChooser
 from .results import unwrapped
 from .runner import Snapshot
+from .settings import settings
 from .target_section import TargetSection
 from .task_view import CHOOSE, UNTARGETED, view_of
 from .victim_section import VictimSection
@@ -40,7 +41,7 @@ class AttackPanel(QWidget):
         self.region = RegionChooser(self._labels)
         self.form: ParameterForm | None = None
         self.form_place = QWidget()
-        self.device: Any = ComboBox(choices=["auto", "cpu", "cuda"])
+        self.device: Any = ComboBox(choices=["auto", "cpu", "cuda"], value=settings().device)
         self.seed: Any = SpinBox(value=0, min=0, max=2**31 - 1)
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
         self.progress = QProgressBar()

@@ -1,0 +1,49 @@
+"""Covers over the other windows, so that nothing in them is seen while a reading test runs."""
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
+
+
+class Cover(QWidget):
+    """An opaque sheet over a whole window, layer list, status bar and menus included."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        line = QLabel("A reading test is running in its own window.")
+        line.setAlignment(Qt.AlignCenter)
+        QVBoxLayout(self).addWidget(line)
+        # In the colour of the theme; without one, in that of the desktop.
+        self.setAttribute(Qt.WA_StyledBackground)
+        self.setAutoFillBackground(True)
+        window.installEventFilter(self)
+        self._fit()
+        self.show()
+
+    def _fit(self) -> None:
+        self.setGeometry(self.parentWidget().rect())
+        self.raise_()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        # A layout request comes when something was put into the window, over the cover.
+        if event.type() in (QEvent.Resize, QEvent.ChildAdded, QEvent.LayoutRequest):
+            self._fit()
+        return False
+
+
+def cover_all(but: QWidget) -> list[Cover]:
+    """Covers every window that is to be seen except one; floating panels are windows too."""
+    # Tooltips and menus go by themselves.
+    passing = (Qt.ToolTip, Qt.Popup, Qt.SplashScreen)
+    shown = [w for w in QApplication.topLevelWidgets() if w.isVisible() and w is not but]
+    return [Cover(w) for w in shown if w.windowType() not in passing]
+
+
+def uncover(covers: list[Cover]) -> None:
+    """Takes covers away; a window may have gone meanwhile, and its cover with it."""
+    while covers:
+        cover = covers.pop()
+        try:
+            cover.hide()
+            cover.deleteLater()
+        except RuntimeError:
+            continue

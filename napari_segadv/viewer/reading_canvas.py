@@ -1,0 +1,131 @@
+"""The bare canvas of the reading test: one image, or two side by side, and nothing that names them.
+
+A viewer model of its own, shown without layer list, controls, status bar or undo: names,
+thumbnails, metadata and contrast of the session's layers can't give the answer away.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari.components import ViewerModel
+from napari.layers import Image
+from napari.qt import QtViewer
+from qtpy.QtCore import Qt
+
+from ..presets import Preset, presets_for
+from ..scan import Array
+from .layers import image_tuple
+
+if TYPE_CHECKING:
+    from ..example import Example
+
+NAMES = ("image A", "image B")
+# Pixels of the screen over which a drag doubles a window's width, and moves its level by as much
+# as it is wide: those of the Compare panel.
+DOUBLING, SPAN = 150.0, 300.0
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """A clean and an altered image, and how both are shown: with the very same keywords.
+
+    Attributes:
+        clean, altered: (y, x) or (z, y, x), colour last.
+        keywords: contrast, colours and place.
+        presets: windows to look through; none for colour.
+        first: the slice to start in; None for a 2-D image.
+    """
+
+    clean: Array
+    altered: Array
+    keywords: dict[str, Any]
+    presets: tuple[Preset, ...]
+    first: int | None
+
+
+def stimulus(example: "Example", at_change: bool) -> Stimulus:
+    """An example for the test. Goes through whole volumes: for the thread that computes.
+
+    Args:
+        example: whose images are shown.
+        at_change: start in the slice that changed most, not in the middle.
+    """
+    from ..figure import changed_slice
+
+    scan = example.clean
+    array, keywords, _ = image_tuple(scan)
+    keywords = {k: value for k, value in keywords.items() if k not in ("name", "metadata")}
+    presets = () if scan.colour else presets_for(scan.units, scan.bounds)
+    first = None
+    if scan.grid.ndim == 3:
+        first = int(changed_slice(example)) if at_change else len(array) // 2
+    return Stimulus(array, example.adversarial.array, keywords, presets, first)
+
+
+class ReadingCanvas(QtViewer):
+    """Shows images; the mouse pans, zooms, scrolls and drags the window."""
+
+    def __init__(self, theme: str) -> None:
+        self.model = ViewerModel(title="")
+        self.model.theme = theme
+        super().__init__(self.model)
+        # No key of napari's reaches the canvas: some remove, hide or turn layers.
+        self.canvas.native.setFocusPolicy(Qt.NoFocus)
+        self.setAcceptDrops(False)
+        self.model.mouse_drag_callbacks.append(self._drag_window)
+        grid = self.model.canvas.grid
+        grid.shape, grid.stride, grid.spacing = (1, 2), -1, 4
+        self._presets: tuple[Preset, ...] = ()
+
+    @property
+    def images(self) -> list[Image]:
+        """The layers, left to right."""
+        return list(self.model.layers)
+
+    def show_images(self, arrays: Sequence[Array], stimulus: Stimulus) -> None:
+        """Shows one image or two, whole, in the stimulus' first slice and window."""
+        self.clear()
+        self._presets = stimulus.presets
+        self.model.canvas.grid.enabled = len(arrays) > 1
+        for name, array in zip(NAMES, arrays, strict=False):
+            self.model.layers.append(Image(array, name=name, **stimulus.keywords))
+        self.model.reset_view()
+        if stimulus.first is not None:
+            middle = [(size - 1) / 2 for size in arrays[0].shape[:3]]
+            place = self.images[0].data_to_world((stimulus.first, *middle[1:]))
+            self.model.dims.set_point(0, place[0])
+
+    def clear(self) -> None:
+        """Shows nothing."""
+        self.model.layers.clear()
+
+    def step(self, by: int) -> None:
+        """Goes some slices on or back."""
+        if self.model.dims.ndim > 2:
+            self.model.dims.set_current_step(0, self.model.dims.current_step[0] + by)
+
+    def choose_preset(self, number: int) -> None:
+        """Looks through a window of the image's, counted from 0; does nothing beyond the last."""
+        if number < len(self._presets):
+            self._set_limits(self._presets[number].limits)
+
+    def _set_limits(self, limits: tuple[float, float]) -> None:
+        for image in self.images:
+            image.contrast_limits = limits
+
+    def _drag_window(self, model: ViewerModel, event: Any) -> Generator[None, None, None]:
+        """A drag with the right button: across for the width, up and down for the level."""
+        if event.button != 2 or not self._presets or not self.images:
+            return
+        low, high = self.images[0].contrast_limits
+        x, y = event.pos
+        camera = model.scene.camera
+        camera.mouse_pan = False
+        yield
+        while event.type == "mouse_move":
+            width = (high - low) * 2.0 ** ((event.pos[0] - x) / DOUBLING)
+            level = (high + low) / 2 + (high - low) * (y - event.pos[1]) / SPAN
+            self._set_limits((level - width / 2, level + width / 2))
+            yield
+        camera.mouse_pan = True

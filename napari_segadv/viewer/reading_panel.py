@@ -1,0 +1,181 @@
+"""The dock widget "Reading test": can readers tell clean from adversarial images?"""
+
+from pathlib import Path
+from typing import Any
+
+import napari
+from magicgui.widgets import CheckBox, ComboBox, SpinBox
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QWidget,
+)
+
+from ..errors import SegadvError
+from ..reading import ALONE, PAIR, Reading, save
+from .controller import Controller
+from .panel_layout import group, set_tips, stack, unlink
+from .reading_canvas import Stimulus, stimulus
+from .reading_window import KEYS, ReadingWindow
+from .results import unwrapped
+from .runner import Poll
+from .runs import Run
+from .settings import settings
+
+TITLE = "Reading test"
+__all__ = ["KEYS", "TITLE", "ReadingPanel"]
+
+
+class ReadingPanel(QWidget):
+    """Chooses runs and shows the result; the test itself has a window of its own.
+
+    Its keys belong to that window alone, so none is bound to the viewer.
+    """
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
+        self.viewer = unwrapped(napari_viewer)
+        self.controller = Controller.of(self.viewer)
+        self.reading: Reading | None = None
+        self.test: ReadingWindow | None = None
+        self.runs = QListWidget()
+        self.mode: Any = ComboBox(choices=[ALONE, PAIR])
+        self.seed: Any = SpinBox(value=settings().seed, min=0, max=2**31 - 1)
+        self.at_change: Any = CheckBox(text="start in the slice that changed most")
+        self.start_button, self.export_button = QPushButton("Start"), QPushButton("Export CSV …")
+        self.status, self.result = QLabel(), QLabel("no test yet")
+        self._shown: list[Run] = []
+        self._lay_out()
+        self._connect()
+        self._offer_runs()
+        self._update()
+
+    def _lay_out(self) -> None:
+        for label in (self.status, self.result):
+            label.setWordWrap(True)
+        self.result.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        chosen = group("Runs", [self.runs])
+        how = group("Test", [("show", self.mode), ("seed", self.seed), self.at_change])
+        outcome = group("Result", [self.result])
+        stack(self, [chosen, how, outcome], [[self.start_button, self.export_button], self.status])
+        set_tips(
+            {
+                self.runs: "The runs whose clean and adversarial images are shown",
+                self.mode: "One at a time: is it altered? Each run's two images once, shuffled.\n"
+                "Side by side: which one is altered? Each run once.",
+                self.seed: "The same seed and runs give the same order; take a new one for each "
+                "reader",
+                self.at_change: "Of volumes; a hint of where to look. Off: the middle slice",
+                self.start_button: "Opens the test in its own window and hides all else",
+                self.export_button: "A line for each answer, and the result in a second file",
+                self.result: "Share of right answers, its exact 95 % interval "
+                "(Clopper-Pearson), and d' in standard deviations (log-linear correction)",
+                self.status: "What to do next",
+            }
+        )
+
+    def _connect(self) -> None:
+        self.runs.itemChanged.connect(self._update)
+        self.start_button.clicked.connect(self._prepare)
+        self.export_button.clicked.connect(self._choose_file)
+        shown: dict[Any, Any] = {
+            self.controller.runs.changed: self._offer_runs,
+            self.controller.busy_changed: self._update,
+            self.controller.failed: self.status.setText,
+        }
+        for signal, slot in shown.items():
+            signal.connect(slot)
+        self.destroyed.connect(lambda: unlink(shown))
+
+    @property
+    def chosen(self) -> list[Run]:
+        """The runs that are ticked, in the order of the list."""
+        rows = range(self.runs.count())
+        ticked = [self.runs.item(row).checkState() == Qt.Checked for row in rows]
+        return [run for run, tick in zip(self._shown, ticked, strict=True) if tick]
+
+    def _offer_runs(self) -> None:
+        """The runs there are now; a new one is ticked, the others stay as they were."""
+        left_out = [run for run in self._shown if run not in self.chosen]
+        self.runs.blockSignals(True)
+        self.runs.clear()
+        self._shown = list(self.controller.runs)
+        for run in self._shown:
+            item = QListWidgetItem(run.name, self.runs)
+            item.setFlags(Qt.ItemIsEnabled | Qt.ItemIsUserCheckable)
+            item.setCheckState(Qt.Unchecked if run in left_out else Qt.Checked)
+        self.runs.blockSignals(False)
+        self._update()
+
+    def _update(self, *_: Any) -> None:
+        runs, busy = len(self.chosen), self.controller.busy
+        self.start_button.setEnabled(bool(runs) and not busy)
+        self.export_button.setEnabled(self.reading is not None and bool(self.reading.answers))
+        if not runs:
+            self.status.setText("make runs in the Adversarial attack panel, then tick them here")
+        else:
+            self.status.setText(f"{busy} …" if busy else f"ready: {runs} run{'s' * (runs > 1)}")
+
+    def _prepare(self) -> None:
+        """Gets the images ready off the main thread, then opens the test."""
+        runs, at_change = self.chosen, bool(self.at_change.value)
+        reading = Reading([run.name for run in runs], self.mode.value, self.seed.value)
+
+        def work(poll: Poll) -> list[Stimulus]:
+            return [stimulus(run.example, at_change) for run in runs]
+
+        def done(stimuli: list[Stimulus]) -> None:
+            self._begin(reading, stimuli)
+
+        try:
+            self.controller.start("preparing the reading test", work, done, can_cancel=False)
+        except SegadvError as error:
+            self._failed(str(error))
+
+    def _begin(self, reading: Reading, stimuli: list[Stimulus]) -> None:
+        self.reading = reading
+        self.test = ReadingWindow(self.window(), reading, stimuli, self.viewer.theme)
+        self.test.finished.connect(self._ended)
+        self.test.start()
+
+    def _ended(self, code: int) -> None:
+        """The result, of a test that was stopped too."""
+        if self.test is not None:
+            self.test.deleteLater()
+            self.test = None
+        if self.reading is None:
+            return
+        answered, trials = len(self.reading.answers), len(self.reading.trials)
+        lines = list(self.reading.score.lines)
+        if answered < trials:
+            lines.insert(0, f"stopped after {answered} of {trials}")
+        self.result.setText("\n".join(lines))
+        self._update()
+
+    def _choose_file(self) -> None:
+        number = self.reading.seed if self.reading else 0
+        proposed = settings().folder / f"reading-{number}.csv"
+        title, kinds = "Export the answers", "CSV (*.csv)"
+        path, _ = QFileDialog.getSaveFileName(self, title, str(proposed), kinds)
+        if path:
+            self.export(Path(path))
+
+    def export(self, path: Path) -> None:
+        """Writes the answers and, beside them, the result."""
+        if self.reading is None:
+            return
+        try:
+            trials, summary = save(self.reading, path.with_suffix(path.suffix or ".csv"))
+        except SegadvError as error:
+            self._failed(str(error))
+            return
+        show_info(f"saved {trials} and {summary.name}")
+
+    def _failed(self, message: str) -> None:
+        self.status.setText(message)
+        show_error(message)

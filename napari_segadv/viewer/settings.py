@@ -1,0 +1,58 @@
+"""What the user has set in napari's Preferences (Plugins > Adversarial attacks), typed.
+
+Declared as `configurations` in napari.yaml; napari shows them, checks them and saves them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PLUGIN, GROUP = "napari-segadv", "defaults"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings, with the values that hold where napari knows none.
+
+    Attributes:
+        device: "auto", "cpu" or "cuda".
+        preset: strength of an attack to begin with: "subtle", "paper" or "strong".
+        seed: 0 to 2**31 - 1.
+        blink_rate: images a second in a blink comparison.
+        results: folder for results, "" for the home folder.
+    """
+
+    device: str = "auto"
+    preset: str = "paper"
+    seed: int = 0
+    blink_rate: float = 2.0
+    results: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where dialogs for saving open; the home folder where the one set is not there."""
+        chosen = Path(self.results).expanduser()
+        return chosen if self.results and chosen.is_dir() else Path.home()
+
+
+def settings() -> Settings:
+    """The settings as they are now: ask whenever a default is needed, they may change."""
+    values = _known()
+    if values is None:
+        return Settings()
+    defaults = Settings()
+    names = Settings.__dataclass_fields__
+    return Settings(**{name: getattr(values, name, getattr(defaults, name)) for name in names})
+
+
+def _known() -> Any:
+    """napari's own object, which can be written to; None where there is none.
+
+    An older napari has no such settings, and a viewer in a script may run without the manifest.
+    """
+    try:
+        from napari.settings import get_plugin_settings
+
+        return getattr(get_plugin_settings(PLUGIN), GROUP, None)
+    except (ImportError, KeyError):
+        return None

@@ -1,0 +1,341 @@
+"""The reading test in a real window: what is shown, what is hidden, what comes out."""
+
+import csv
+
+import numpy as np
+import pytest
+from clicks import click
+from helpers import disc_image, volume_victim
+from napari.layers import Image
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QApplication, QFileDialog, QLabel
+
+from napari_segadv import attacks, craft
+from napari_segadv.reading import ALONE, ALTERED, LEFT, PAIR, UNALTERED
+from napari_segadv.scan import Scan
+from napari_segadv.viewer import reading_window
+from napari_segadv.viewer.controller import Controller
+from napari_segadv.viewer.covers import Cover
+from napari_segadv.viewer.layers import image_tuple
+from napari_segadv.viewer.reading_window import ReadingWindow
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(reading_window, "BLANK", 20)
+
+
+def attacked(scan, victim):
+    return craft(scan, victim, attacks.get("pgd")(epsilon=8.0, steps=2), device="cpu")
+
+
+@pytest.fixture
+def examples(band_victim, one_thread):
+    scans = [Scan.from_array(np.roll(disc_image(), 5 * n, axis=1)) for n in range(2)]
+    return [attacked(scan, band_victim) for scan in scans]
+
+
+@pytest.fixture
+def reader(window, examples):
+    """The panel with two runs of 2-D images; the second is shown."""
+    controller = Controller.of(window)
+    for example in examples:
+        layer = window.add_layer(Image(example.clean.array, name="my scan"))
+        controller.runs.add(example, layer)
+    window.add_image(examples[1].adversarial.array, name="adversarial")
+    return window.window.add_plugin_dock_widget("napari-segadv", "Reading test")[1]
+
+
+def begin(qtbot, panel):
+    """Starts the test and waits for the first trial."""
+    click(qtbot, panel.start_button)
+    qtbot.waitUntil(lambda: panel.test is not None, timeout=20_000)
+    shown(qtbot, panel.test)
+    return panel.test
+
+
+def shown(qtbot, test):
+    qtbot.waitUntil(lambda: bool(test.canvas.images), timeout=5_000)
+
+
+def expected(test, example):
+    """The arrays that the present trial has to show, left to right."""
+    trial, clean, altered = test.reading.trial, example.clean.array, example.adversarial.array
+    if test.reading.mode == ALONE:
+        return [altered if trial.shown == ALTERED else clean]
+    return [altered, clean] if trial.shown == LEFT else [clean, altered]
+
+
+def check_shown(test, examples):
+    wanted = expected(test, examples[test.reading.trial.run])
+    assert len(test.canvas.images) == len(wanted)
+    for image, array in zip(test.canvas.images, wanted, strict=True):
+        np.testing.assert_array_equal(image.data, array)
+
+
+def answer_all(qtbot, test, key_for, examples):
+    """Answers every trial by a key or a button."""
+    for number in range(len(test.reading.trials)):
+        shown(qtbot, test)
+        check_shown(test, examples)
+        act = key_for(test.reading.trial)
+        if isinstance(act, str):
+            qtbot.keyClick(test, act)
+        else:
+            click(qtbot, act)
+        assert len(test.reading.answers) == number + 1
+
+
+def test_one_at_a_time_answered_right_by_keys(reader, qtbot, examples):
+    test = begin(qtbot, reader)
+    assert "1 of 4" in test.progress.text()
+    answer_all(qtbot, test, lambda trial: "j" if trial.shown == ALTERED else "f", examples)
+    qtbot.waitUntil(lambda: reader.test is None)
+    assert "4 of 4 right (100%)" in reader.result.text()
+    assert "95 % interval 40% to 100%" in reader.result.text()
+    # Two of two, corrected: z(2.5 / 3) = .967, twice.
+    assert "d' 1.93" in reader.result.text()
+    assert all(a.seconds > 0 for a in reader.reading.answers)
+
+
+def test_side_by_side_answered_by_buttons(reader, qtbot, examples):
+    reader.mode.value, reader.seed.value = PAIR, 4
+    test = begin(qtbot, reader)
+    answer_all(qtbot, test, lambda t: test.second if t.shown == LEFT else test.first, examples)
+    qtbot.waitUntil(lambda: reader.test is None)
+    assert "0 of 2 right" in reader.result.text()
+    assert reader.reading.seed == 4
+
+
+def test_nothing_on_the_screen_gives_the_answer_away(reader, window, qtbot, examples):
+    reader.mode.value = PAIR
+    test = begin(qtbot, reader)
+    one, other = test.canvas.images
+    assert (one.name, other.name) == ("image A", "image B")
+    assert one.metadata == other.metadata == {}
+    assert one.contrast_limits == other.contrast_limits
+    assert one.contrast_limits_range == other.contrast_limits_range
+    assert one.colormap.name == other.colormap.name
+    assert test.windowTitle() == "Reading test"
+    assert test.canvas.model.title == ""
+    assert test.canvas._layers is None, "a layer list has been made"
+    words = " ".join(label.text() for label in test.findChildren(QLabel)).lower()
+    for tell in ("adversarial", "my scan", "pgd"):
+        assert tell not in words
+    # All other windows lie under a sheet, and none of them takes a click.
+    assert test.isModal()
+    main = window.window._qt_window
+    (cover,) = main.findChildren(Cover)
+    assert cover.geometry() == main.rect()
+    seen = main.grab().toImage()
+    colours = {seen.pixelColor(x, y).name() for x in range(0, 1200, 40) for y in range(0, 350, 25)}
+    assert len(colours) == 1
+    qtbot.keyClick(test, "f")
+    shown(qtbot, test)
+    qtbot.keyClick(test, "f")
+    qtbot.waitUntil(lambda: reader.test is None)
+    qtbot.waitUntil(lambda: not main.findChildren(Cover))
+
+
+def test_floating_panels_are_covered_too(reader, window, qtbot):
+    other = QLabel("slice 17 changed most")
+    dock = window.window.add_dock_widget(other, name="other", area="right")
+    dock.setFloating(True)
+    test = begin(qtbot, reader)
+    assert dock.findChildren(Cover)
+    click(qtbot, test.stop)
+    qtbot.waitUntil(lambda: not dock.findChildren(Cover))
+    assert other.isVisible()
+
+
+def test_a_blank_screen_between_two_trials_takes_no_answer(reader, qtbot, monkeypatch):
+    monkeypatch.setattr(reading_window, "BLANK", 300)
+    test = begin(qtbot, reader)
+    qtbot.keyClick(test, "f")
+    assert test.canvas.images == []
+    assert not test.first.isEnabled()
+    qtbot.keyClick(test, "f")
+    assert len(test.reading.answers) == 1
+    shown(qtbot, test)
+    assert test.first.isEnabled()
+    click(qtbot, test.stop)
+
+
+def test_stopping_keeps_what_was_answered(reader, qtbot, tmp_path, monkeypatch, window):
+    before = [(layer.name, layer.visible) for layer in window.layers]
+    test = begin(qtbot, reader)
+    said = ALTERED if test.reading.trial.shown == ALTERED else UNALTERED
+    qtbot.keyClick(test, "j" if said == ALTERED else "f")
+    shown(qtbot, test)
+    # Escape is no way to lose a test by mistake, nor is Enter one to answer.
+    qtbot.keyClick(test, Qt.Key_Escape)
+    qtbot.keyClick(test, Qt.Key_Return)
+    qtbot.keyClick(test, Qt.Key_Space)
+    assert test.isVisible()
+    assert len(test.reading.answers) == 1
+    click(qtbot, test.stop)
+    assert reader.test is None
+    assert "stopped after 1 of 4" in reader.result.text()
+    assert [(layer.name, layer.visible) for layer in window.layers] == before
+    path = tmp_path / "me"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    click(qtbot, reader.export_button)
+    with (tmp_path / "me.csv").open(newline="") as file:
+        (line,) = csv.DictReader(file)
+    assert (line["answer"], line["right"], line["mode"]) == (said, "1", ALONE)
+    assert line["run"] in ("pgd 1", "pgd 2")
+    assert (tmp_path / "me-summary.csv").is_file()
+
+
+def test_a_file_that_can_not_be_written_is_one_line(reader, qtbot, tmp_path):
+    test = begin(qtbot, reader)
+    qtbot.keyClick(test, "f")
+    shown(qtbot, test)
+    test.close()
+    reader.export(tmp_path / "none" / "me.csv")
+    assert "can't be written" in reader.status.text()
+
+
+def test_closing_the_window_is_stopping(reader, qtbot):
+    test = begin(qtbot, reader)
+    test.close()
+    assert reader.test is None
+    assert "nothing was answered" in reader.result.text()
+    assert not reader.export_button.isEnabled()
+    assert reader.start_button.isEnabled()
+
+
+def test_runs_are_chosen_by_ticks(reader, qtbot, examples):
+    runs = reader.controller.runs
+    first, second = runs
+    assert reader.chosen == [first, second]
+    reader.runs.item(0).setCheckState(Qt.Unchecked)
+    runs.rename(second, "big heart")
+    third = runs.add(examples[0], None)
+    assert reader.chosen == [second, third]
+    assert reader.runs.item(1).text() == "big heart"
+    runs.remove(third)
+    reader.runs.item(1).setCheckState(Qt.Unchecked)
+    assert not reader.start_button.isEnabled()
+    assert "tick" in reader.status.text()
+
+
+def test_a_run_removed_and_an_image_closed_in_mid_test(reader, window, qtbot, examples):
+    test = begin(qtbot, reader)
+    window.layers.clear()
+    for run in reader.controller.runs:
+        reader.controller.runs.remove(run)
+    answer_all(qtbot, test, lambda trial: "f", examples)
+    qtbot.waitUntil(lambda: reader.test is None)
+    assert "2 of 4 right" in reader.result.text()
+
+
+def test_a_seed_repeats_the_order(reader, qtbot):
+    orders = []
+    for seed in (3, 3, 8):
+        reader.seed.value = seed
+        test = begin(qtbot, reader)
+        orders.append(test.reading.trials)
+        click(qtbot, test.stop)
+    assert orders[0] == orders[1] != orders[2]
+
+
+@pytest.fixture
+def in_volume(window, ct, one_thread):
+    """The panel with a run over a small, flipped, anisotropic CT."""
+    example = attacked(ct, volume_victim(2))
+    data, keywords, _ = image_tuple(ct)
+    Controller.of(window).runs.add(example, window.add_image(data, **keywords))
+    panel = window.window.add_plugin_dock_widget("napari-segadv", "Reading test")[1]
+    return panel, example
+
+
+def slice_shown(test):
+    """The number of the slice, in the array, that the canvas shows."""
+    return round(test.canvas.images[0].world_to_data(test.canvas.model.dims.point)[0])
+
+
+def test_a_volume_is_read_from_its_middle_slice(in_volume, qtbot):
+    panel, example = in_volume
+    panel.mode.value = PAIR
+    test = begin(qtbot, panel)
+    assert slice_shown(test) == len(example.clean.array) // 2
+    start = slice_shown(test)
+    qtbot.keyClick(test, Qt.Key_Up)
+    assert slice_shown(test) == start + 1
+    qtbot.keyClick(test, Qt.Key_Down)
+    qtbot.keyClick(test, Qt.Key_Down)
+    assert slice_shown(test) == start - 1
+    for image in test.canvas.images:
+        assert image.data.shape == example.clean.array.shape
+        np.testing.assert_allclose(image.scale, test.canvas.images[0].scale)
+    click(qtbot, test.stop)
+
+
+def test_or_from_the_slice_that_changed_most(in_volume, qtbot):
+    from napari_segadv.figure import changed_slice
+
+    panel, example = in_volume
+    panel.at_change.value = True
+    test = begin(qtbot, panel)
+    assert slice_shown(test) == changed_slice(example)
+    click(qtbot, test.stop)
+
+
+def test_windows_by_key_and_drag_hold_for_both_images(in_volume, qtbot):
+    panel, _ = in_volume
+    panel.mode.value = PAIR
+    test = begin(qtbot, panel)
+    one, other = test.canvas.images
+    qtbot.keyClick(test, "1")
+    assert one.contrast_limits == other.contrast_limits == [-1350.0, 150.0]
+    qtbot.keyClick(test, "2")
+    assert one.contrast_limits == other.contrast_limits == [-160.0, 240.0]
+    canvas = test.canvas.canvas.native
+    at = QPoint(canvas.width() // 4, canvas.height() // 2)
+    zoom = test.canvas.model.scene.camera.zoom
+    qtbot.mousePress(canvas, Qt.RightButton, pos=at)
+    for far in (20, 75, 150):
+        drag(canvas, at + QPoint(far, 0))
+        # napari takes moves at most every 5 ms.
+        qtbot.wait(30)
+    qtbot.mouseRelease(canvas, Qt.RightButton, pos=at + QPoint(150, 0))
+    assert one.contrast_limits == other.contrast_limits == [-360.0, 440.0]
+    assert test.canvas.model.scene.camera.zoom == zoom
+    assert test.canvas.model.scene.camera.mouse_pan
+    click(qtbot, test.stop)
+
+
+def drag(widget, to):
+    """A move with the right button held down, which QTest can't send."""
+    from qtpy.QtCore import QEvent, QPointF
+    from qtpy.QtGui import QMouseEvent
+
+    place = QPointF(to)
+    event = QMouseEvent(
+        QEvent.MouseMove,
+        place,
+        widget.mapToGlobal(place),
+        Qt.NoButton,
+        Qt.RightButton,
+        Qt.NoModifier,
+    )
+    QApplication.sendEvent(widget, event)
+
+
+def test_naparis_own_keys_do_nothing_in_the_test(reader, qtbot):
+    test = begin(qtbot, reader)
+    canvas = test.canvas.canvas.native
+    qtbot.mouseClick(canvas, Qt.LeftButton)
+    # A click gives it no focus, so keys go to the window.
+    focus = test.focusWidget() or test
+    assert focus is not canvas
+    for keys in ("V", "2", "Ctrl+Y", "Ctrl+Del", "Ctrl+G"):
+        code = QKeySequence(keys)[0]
+        qtbot.keyClick(focus, code.key(), code.keyboardModifiers())
+    assert [image.visible for image in test.canvas.images] == [True]
+    assert test.canvas.images[0].mode == "pan_zoom"
+    assert test.canvas.model.dims.ndisplay == 2
+    assert isinstance(test, ReadingWindow)
+    click(qtbot, test.stop)
