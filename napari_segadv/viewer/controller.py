@@ -239,6 +239,10 @@ class Controller(Jobs):
         """The layer of the run that is shown, by its name in `viewer.layers`."""
         return self._results.get(name)
 
+    def show_beside(self, image: Image, name: str, made: LayerTuple) -> Layer:
+        """Shows a panel's own layer where an image is; it counts as made by this controller."""
+        return self._results.show_beside(image, {name: made})[0]
+
     def _checked(self, layer: Image | None) -> tuple[Scan, Any]:
         if self.victim is None:
             raise SegadvError("no victim is loaded; choose one first")

@@ -1,8 +1,9 @@
 """Keys of the panels: declared beside each panel, bound to the viewer, listed by the help."""
 
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,14 @@ def bind(viewer: ViewerModel, panel: Any, keys: Sequence[Key]) -> Callable[[], N
     """Binds a panel's keys, over napari's own; returns what takes them off again."""
 
     def handler(name: str) -> Callable[[Any], Any]:
-        return lambda viewer: getattr(panel, name)()
+        if not inspect.isgeneratorfunction(getattr(panel, name)):
+            return lambda viewer: getattr(panel, name)()
+
+        # napari resumes what it can see to be a generator's function.
+        def held(viewer: ViewerModel) -> Iterator[None]:
+            yield from getattr(panel, name)()
+
+        return held
 
     for key in keys:
         viewer.bind_key(key.key, handler(key.method), overwrite=True)

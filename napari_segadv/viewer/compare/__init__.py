@@ -1,0 +1,1 @@
+"""Comparing clean and adversarial as images are compared in a reading room, without a panel."""

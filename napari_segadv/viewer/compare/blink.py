@@ -1,0 +1,27 @@
+"""Blink: the clean and the adversarial image in one place, by turns."""
+
+from typing import Any
+
+from .pair import Mode, Pair, fade
+
+
+class Blink(Mode):
+    """Only an opacity changes: no layer is sliced or sent to the graphics card again."""
+
+    name = "blink"
+
+    def __init__(self, pair: Pair) -> None:
+        super().__init__(pair)
+        pair.alone(self.loan)
+        self._front: Any = pair.front
+        self.clean_shown = False
+        self.show_clean(False)
+
+    def flip(self) -> None:
+        """The other one."""
+        self.show_clean(not self.clean_shown)
+
+    def show_clean(self, clean: bool) -> None:
+        self.clean_shown = clean
+        seen = clean == (self._front is self.pair.clean)
+        fade(self.loan, self._front, 1.0 if seen else 0.0)

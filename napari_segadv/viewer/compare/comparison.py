@@ -1,0 +1,186 @@
+"""What the Compare panel does, without Qt: one way to compare at a time, overlays, the window."""
+
+from typing import Any
+
+from napari.components import ViewerModel
+from psygnal import Signal
+
+from ...errors import SegadvError
+from ..controller import Controller
+from ..layers import ADVERSARIAL, NOISE
+from .blink import Blink
+from .contours import AS_THEY_ARE, Overlays
+from .difference import Difference, fitting_gain, full_colour
+from .loan import Loan
+from .pair import Mode, Pair, fade, pair_of
+from .side_by_side import SideBySide
+from .swipe import Swipe
+from .window import Window
+
+MODES = (Blink.name, SideBySide.name, Swipe.name, Difference.name)
+
+
+class Comparison:
+    """Ways to compare the run that is shown; everything is put back when one is left.
+
+    Signals:
+        changed: the mode, the look of the overlays, or the run.
+        left: why a mode had to be left, a line for the user.
+    """
+
+    changed = Signal()
+    left = Signal(str)
+
+    def __init__(self, viewer: ViewerModel, controller: Controller) -> None:
+        self.viewer, self.controller = viewer, controller
+        self.window = Window(viewer, controller)
+        self.mode: Mode | None = None
+        self.look = AS_THEY_ARE
+        self.share, self.gain = 0.5, 0.0
+        self._overlays: Overlays | None = None
+        self._held: Loan | None = None
+        self._was_tiled = False
+        # Last: napari and its list of layers have finished with a layer that is gone by then.
+        viewer.layers.events.removed.connect(self._removed, position="last")
+        viewer.dims.events.ndisplay.connect(self._turned, position="last")
+        controller.runs.chosen.connect(self._chosen)
+        self.window.changed.connect(self._windowed)
+        self.window.link()
+
+    def close(self) -> None:
+        """Puts everything back and listens no more."""
+        self.viewer.layers.events.removed.disconnect(self._removed)
+        self.viewer.dims.events.ndisplay.disconnect(self._turned)
+        self.controller.runs.chosen.disconnect(self._chosen, missing_ok=True)
+        self.window.changed.disconnect(self._windowed, missing_ok=True)
+        self.show(AS_THEY_ARE)
+        self._leave()
+        self.window.close()
+
+    @property
+    def pair(self) -> Pair:
+        """Raises SegadvError where no pair is shown."""
+        return pair_of(self.viewer, self.controller)
+
+    @property
+    def name(self) -> str:
+        """Of the mode; "" for none."""
+        return "" if self.mode is None else self.mode.name
+
+    def compare(self, name: str) -> None:
+        """Another way to compare; "" or the one there is: none.
+
+        Raises:
+            SegadvError: where there is nothing to compare, or not in this view.
+        """
+        again = name == self.name
+        self._leave()
+        try:
+            if name and not again:
+                self.mode = self._made(name, self.pair)
+        finally:
+            own = self.mode.layer if isinstance(self.mode, Swipe) else None
+            self.window.link(*([] if own is None else [own]))
+            self.changed.emit()
+
+    def _made(self, name: str, pair: Pair) -> Mode:
+        if name == Blink.name:
+            return Blink(pair)
+        if name == SideBySide.name:
+            return SideBySide(pair, self.controller)
+        if name == Swipe.name:
+            if self.viewer.dims.ndisplay != 2:
+                raise SegadvError("the swipe line is for slices; go back to 2-D first")
+            return Swipe(pair, self.controller, self.share)
+        self.gain = self.gain or fitting_gain(pair)
+        return Difference(pair, self.controller, self.gain)
+
+    def flip(self) -> None:
+        """Blinks once."""
+        if isinstance(self.mode, Blink) and self._held is None:
+            self.mode.flip()
+
+    def hold_clean(self, hold: bool) -> None:
+        """The clean image while a key is held down; side by side it is seen anyway."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.give_back()
+        if not hold or isinstance(self.mode, SideBySide):
+            return
+        pair, loan = self.pair, Loan()
+        loan.set(pair.clean, "visible", True)
+        fade(loan, pair.clean, 1.0)
+        own = self.mode.layer if self.mode is not None else None
+        for layer in (pair.adversarial, own):
+            if layer is not None:
+                fade(loan, layer, 0.0)
+        self._held = loan
+
+    def set_share(self, share: float) -> None:
+        """Moves the swipe line."""
+        self.share = share
+        if isinstance(self.mode, Swipe):
+            self.mode.set_share(share)
+
+    def set_gain(self, gain: float) -> None:
+        """Another gain of the difference."""
+        self.gain = gain
+        if isinstance(self.mode, Difference):
+            self.mode.set_gain(gain)
+
+    @property
+    def full_colour(self) -> float | None:
+        """The change that has the strongest colour, in the image's units."""
+        if not isinstance(self.mode, Difference):
+            return None
+        return full_colour(self.mode.pair, self.gain)
+
+    def show(self, look: str) -> None:
+        """Another look of target and predictions, one of LOOKS."""
+        self.look = look
+        if self._overlays is not None:
+            self._overlays.leave()
+        made = look != AS_THEY_ARE and self.controller.runs.current is not None
+        self._overlays = Overlays(self.viewer, self.controller, look) if made else None
+        self.changed.emit()
+
+    def _leave(self) -> None:
+        self.hold_clean(False)
+        mode, self.mode = self.mode, None
+        if mode is not None:
+            mode.leave()
+
+    def _removed(self, event: Any) -> None:
+        mode = self.mode
+        if mode is not None and event.value in (mode.pair.clean, mode.pair.adversarial, mode.layer):
+            self._was_tiled = isinstance(mode, SideBySide)
+            self.compare("")
+            self.left.emit(f"{mode.name}: {event.value.name} was removed")
+        elif mode is None:
+            self.window.link()
+
+    def _turned(self, event: Any) -> None:
+        if isinstance(self.mode, Swipe) and self.viewer.dims.ndisplay != 2:
+            self.compare("")
+            self.left.emit("the swipe line is for slices")
+
+    def _chosen(self, run: Any) -> None:
+        if self.mode is not None:
+            self.compare("")
+        self.gain = 0.0
+        self._put_in_order()
+        self.show(self.look)
+        self.window.refresh()
+        self.window.link()
+
+    def _put_in_order(self) -> None:
+        """Layers that replaced those of tiles have taken their places, the noise perhaps below."""
+        was, self._was_tiled = self._was_tiled, False
+        noise, image = self.controller.shown(NOISE), self.controller.shown(ADVERSARIAL)
+        layers = self.viewer.layers
+        if was and noise and image and layers.index(noise) < layers.index(image):
+            layers.move(layers.index(noise), layers.index(image) + 1)
+
+    def _windowed(self) -> None:
+        if isinstance(self.mode, Difference):
+            self.mode.set_gain(self.gain)

@@ -1,0 +1,59 @@
+"""Difference times a gain: colours that say how much the image changed, and to which side."""
+
+import math
+
+from ..controller import Controller
+from ..layers import KEY, NOISE, NOISE_COLOURS
+from .pair import Mode, Pair
+
+DIFFERENCE = "difference"
+MOST_GAIN = 10_000.0
+
+
+class Difference(Mode):
+    """Adversarial minus clean, in the window that the images are seen in.
+
+    The gain moves the limits of the colours only; nothing is computed again.
+    """
+
+    name = DIFFERENCE
+
+    def __init__(self, pair: Pair, controller: Controller, gain: float) -> None:
+        super().__init__(pair)
+        noise = controller.shown(NOISE)
+        data = pair.run.example.noise_shown if noise is None else noise.data
+        pair.alone(self.loan)
+        keywords = {
+            "metadata": {KEY: pair.run.example.clean.grid},
+            "colormap": NOISE_COLOURS,
+            "contrast_limits": (-1.0, 1.0),
+            "blending": "translucent_no_depth",
+        }
+        self.layer = self.own_layer(controller, DIFFERENCE, (data, keywords, "image"))
+        self.set_gain(gain)
+
+    def set_gain(self, gain: float) -> None:
+        most = full_colour(self.pair, gain)
+        if self.layer in self.pair.viewer.layers:
+            self.layer.contrast_limits = (-most, most)
+
+
+def full_colour(pair: Pair, gain: float) -> float:
+    """The change, in the image's units, that has the strongest colour."""
+    return width_of(pair) / 2 / gain
+
+
+def width_of(pair: Pair) -> float:
+    """Width of the window that the images are seen in; of a colour image the full range."""
+    low, high = pair.run.example.clean.bounds if pair.clean.rgb else pair.clean.contrast_limits
+    return float(high - low)
+
+
+def fitting_gain(pair: Pair) -> float:
+    """A round gain at which the largest change has the strongest colour."""
+    largest = float(pair.run.example.measures["linf"])
+    if largest <= 0:
+        return 1.0
+    gain = min(width_of(pair) / 2 / largest, MOST_GAIN)
+    digits = 10 ** math.floor(math.log10(gain))
+    return float(max(1.0, digits * round(gain / digits)))

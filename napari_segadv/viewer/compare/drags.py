@@ -1,0 +1,74 @@
+"""What a drag over the canvas does besides moving it: another window, or the swipe line."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from napari.components import ViewerModel
+
+from .loan import Loan
+from .swipe import Swipe, across
+from .window import Window
+
+# Pixels of the screen: over which a window's width doubles, and over which its level moves by as
+# much as it is wide; and how near the swipe line is taken hold of.
+DOUBLING, SPAN, NEAR = 150.0, 300.0, 12.0
+LEFT, RIGHT = 1, 2
+
+
+def drag_window(viewer: ViewerModel, window: Window) -> Callable[[Any, Any], Any]:
+    """A drag to the right widens the window, one up raises its level."""
+
+    def drag(_: Any, event: Any) -> Iterator[None]:
+        if window.limits is None or event.button not in (LEFT, RIGHT) or not _free(viewer):
+            return
+        (low, high), (x, y) = window.limits, event.pos[:2]
+        with _still(viewer):
+            yield
+            while event.type == "mouse_move":
+                width = (high - low) * 2 ** ((event.pos[0] - x) / DOUBLING)
+                window.set((low + high) / 2 + (y - event.pos[1]) / SPAN * (high - low), width)
+                event.handled = True
+                yield
+
+    return drag
+
+
+def drag_line(
+    viewer: ViewerModel, swipe: Swipe, moved: Callable[[float], None]
+) -> Callable[[Any, Any], Any]:
+    """A drag that begins at the swipe line takes the line along; `moved` gets its new share."""
+
+    def drag(_: Any, event: Any) -> Iterator[None]:
+        line = swipe.world()
+        if line is None or event.button != LEFT or not _free(viewer):
+            return
+        row = across(viewer, swipe.pair.clean)[0] + viewer.dims.ndim - swipe.pair.clean.ndim
+        if abs(event.position[row] - line) * viewer.scene.camera.zoom > NEAR:
+            return
+        with _still(viewer):
+            yield
+            while event.type == "mouse_move":
+                moved(swipe.share_at(event.position))
+                event.handled = True
+                yield
+
+    return drag
+
+
+def _free(viewer: ViewerModel) -> bool:
+    """Whether the active layer leaves drags to the viewer: painting goes first."""
+    active = viewer.layers.selection.active
+    return active is None or str(getattr(active, "mode", "pan_zoom")) == "pan_zoom"
+
+
+@contextmanager
+def _still(viewer: ViewerModel) -> Iterator[None]:
+    """The camera does not move meanwhile."""
+    loan = Loan()
+    try:
+        for name in ("mouse_pan", "mouse_zoom"):
+            loan.set(viewer.scene.camera, name, False)
+        yield
+    finally:
+        loan.give_back()

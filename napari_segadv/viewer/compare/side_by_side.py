@@ -1,0 +1,69 @@
+"""Side by side: clean on the left and adversarial on the right of one canvas, in napari's grid.
+
+A grid has one camera, one slider and one window for both by nature; a second canvas would have to
+be kept in step, takes twice the memory of the graphics card, and knows neither the keys nor the
+painting of the first.
+"""
+
+from napari.layers import Layer
+
+from ..controller import Controller
+from ..layers import AFTER, CLEAN, TARGET
+from .pair import Mode, Pair
+
+
+class SideBySide(Mode):
+    """The list of layers is put in order by tiles for the time being, and then back."""
+
+    name = "side by side"
+
+    def __init__(self, pair: Pair, controller: Controller) -> None:
+        super().__init__(pair)
+        layers = pair.viewer.layers
+        self._order = list(layers)
+        self._fit = 1.0
+        pair.alone(self.loan)
+        found = [controller.shown(name) for name in (CLEAN, AFTER, TARGET)]
+        clean, after, target = (x if x is not None and x.visible else None for x in found)
+        left = [x for x in (pair.clean, clean) if x is not None]
+        right = [x for x in (pair.adversarial, after, target) if x is not None]
+        rest = [x for x in self._order if x not in (*left, *right)]
+        for layer in rest:
+            self.loan.set(layer, "visible", False)
+        # Tiles have equally many layers, the first filled up with hidden ones; where there are
+        # too few of these, the target lies on the clean image.
+        while len(right) > len(left) + len(rest):
+            left.append(right.pop())
+        each = max(len(left), len(right))
+        gap = each - len(left)
+        self._arrange([*left, *rest[:gap], *right, *rest[gap:]])
+        camera, grid = pair.viewer.scene.camera, pair.viewer.canvas.grid
+        whole = self._fitted()
+        for name, value in (("shape", (1, 2)), ("stride", each), ("enabled", True)):
+            self.loan.set(grid, name, value)
+        # What filled the canvas fills its tile; what was zoomed in on stays in the middle.
+        self._fit = self._fitted() / whole
+        camera.zoom *= self._fit
+
+    def leave(self) -> None:
+        super().leave()
+        layers = self.pair.viewer.layers
+        old = [x for x in self._order if x in layers]
+        self._arrange([*old, *(x for x in layers if x not in old)])
+        self.pair.viewer.scene.camera.zoom /= self._fit
+
+    def _fitted(self) -> float:
+        """The zoom at which the pair fills what it has of the canvas."""
+        viewer, camera = self.pair.viewer, self.pair.viewer.scene.camera
+        centre, zoom = camera.center, camera.zoom
+        viewer.fit_to_view(layers=[self.pair.clean])
+        fitted = float(camera.zoom)
+        camera.center, camera.zoom = centre, zoom
+        return fitted
+
+    def _arrange(self, order: list[Layer]) -> None:
+        layers = self.pair.viewer.layers
+        if list(layers) != order:
+            chosen = set(layers.selection)
+            layers.move_multiple([layers.index(x) for x in order], 0)
+            layers.selection = chosen

@@ -1,0 +1,151 @@
+"""Swipe: left of a line the clean image, right of it the adversarial one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image
+
+from ...scan import Array
+from ..controller import Controller
+from ..layers import KEY, looking_like
+from ..places import matrix_of
+from .pair import Mode, Pair
+
+SWIPE = "swipe"
+# Rows of the line that are bright, then dark: it is seen on bone and on air.
+DASH = 4
+LINE_COLOUR = (255, 220, 0)
+
+# (axis of the data that runs across the screen, index there, whether clean lies below the index)
+Cut = tuple[int, int, bool]
+
+
+class Halves:
+    """An array that is put together from two when it is sliced, as napari slices it.
+
+    Args:
+        clean, adversarial: of the same shape.
+        cut: where the line is now; None: there is none.
+        ink: the values of the line's bright and dark dashes.
+    """
+
+    def __init__(
+        self,
+        clean: Array,
+        adversarial: Array,
+        cut: Callable[[], Cut | None],
+        ink: Callable[[], tuple[Any, Any]],
+    ) -> None:
+        self._clean, self._adversarial, self._cut, self._ink = clean, adversarial, cut, ink
+        self.shape, self.ndim, self.size = clean.shape, clean.ndim, clean.size
+        self.dtype = np.result_type(clean, adversarial)
+
+    def __getitem__(self, key: Any) -> Array:
+        """The slice, of which only the part that is clean is copied twice."""
+        key = key if isinstance(key, tuple) else (key,)
+        if Ellipsis in key:
+            at = key.index(Ellipsis)
+            fill = (slice(None),) * (self.ndim - len(key) + 1)
+            key = (*key[:at], *fill, *key[at + 1 :])
+        key = (*key, *(slice(None),) * (self.ndim - len(key)))
+        made = np.array(self._adversarial[key], dtype=self.dtype)
+        cut = self._cut()
+        if cut is None or not isinstance(key[cut[0]], slice):
+            return made
+        axis, index, below = cut
+        # The axis's place among those that are left, and which of its pixels were asked for.
+        left = sum(isinstance(k, slice) for k in key[:axis])
+        there = np.arange(self.shape[axis])[key[axis]]
+        part = there < index if below else there >= index
+        view, source = np.moveaxis(made, left, 0), np.moveaxis(self._clean[key], left, 0)
+        view[part] = source[part]
+        self._draw(view, np.flatnonzero(there == min(index, self.shape[axis] - 1)))
+        return made
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self[()], dtype=dtype)
+
+    def _draw(self, view: Array, line: Array) -> None:
+        bright, dark = self._ink()
+        dashes = (np.arange(view.shape[1]) // DASH) % 2 == 0
+        for index in line:
+            view[index][dashes] = bright
+            view[index][~dashes] = dark
+
+
+class Swipe(Mode):
+    """One layer above the pair, composed slice by slice: whichever axes are seen, and in colour."""
+
+    name = SWIPE
+
+    def __init__(self, pair: Pair, controller: Controller, share: float = 0.5) -> None:
+        super().__init__(pair)
+        self.share = share
+        example = pair.run.example
+        halves = Halves(example.clean.array, example.adversarial.array, self._cut, self._ink)
+        keywords = {
+            **looking_like(pair.clean),
+            "rgb": pair.clean.rgb,
+            "metadata": {KEY: example.clean.grid},
+            "interpolation2d": pair.clean.interpolation2d,
+        }
+        pair.alone(self.loan)
+        self.layer = self.own_layer(controller, SWIPE, (halves, keywords, "image"))
+
+    def set_share(self, share: float) -> None:
+        """Moves the line to a share of the image's width on the screen, from its left edge."""
+        self.share = min(1.0, max(0.0, share))
+        if self.layer in self.pair.viewer.layers:
+            self.layer.refresh(extent=False, thumbnail=False)
+
+    def world(self) -> float | None:
+        """Where the line is on the world axis that runs across the screen."""
+        cut = self._cut()
+        if cut is None:
+            return None
+        matrix, (axis, index, _) = matrix_of(self.pair.clean), cut
+        row = across(self.pair.viewer, self.pair.clean)[0]
+        return float(matrix[row, -1] + matrix[row, axis] * (index - 0.5))
+
+    def share_at(self, position: Any) -> float:
+        """The share of the width at which a place of the world lies."""
+        row, axis, reversed_ = across(self.pair.viewer, self.pair.clean)
+        matrix = matrix_of(self.pair.clean)
+        offset = len(position) - self.pair.clean.ndim
+        index = (position[row + offset] - matrix[row, -1]) / matrix[row, axis] + 0.5
+        share = index / self.pair.clean.data.shape[axis]
+        return float(1 - share if reversed_ else share)
+
+    def _cut(self) -> Cut | None:
+        if self.pair.viewer.dims.ndisplay != 2:
+            return None
+        _, axis, reversed_ = across(self.pair.viewer, self.pair.clean)
+        length = self.pair.clean.data.shape[axis]
+        index = round((1 - self.share if reversed_ else self.share) * length)
+        return axis, index, not reversed_
+
+    def _ink(self) -> tuple[Any, Any]:
+        if self.pair.clean.rgb:
+            # Floats in 0 to 1 are colours for napari too.
+            whole = self.pair.clean.data.dtype.kind in "iu"
+            bright = np.array(LINE_COLOUR) / (1 if whole else 255)
+            return bright, np.zeros(3)
+        low, high = self.pair.clean.contrast_limits
+        kind = np.result_type(self.pair.clean.data.dtype)
+        if kind.kind in "iu":
+            limits = np.iinfo(kind)
+            return min(high, limits.max), max(low, limits.min)
+        return high, low
+
+
+def across(viewer: ViewerModel, layer: Image) -> tuple[int, int, bool]:
+    """What runs across the screen: world axis of the layer, its data axis, and whether the data
+    run from right to left."""
+    offset = viewer.dims.ndim - layer.ndim
+    row = max(0, viewer.dims.displayed[-1] - offset)
+    steps = matrix_of(layer)[row, :-1]
+    axis = int(np.abs(steps).argmax())
+    mirrored = str(viewer.scene.camera.orientation2d[1]) == "left"
+    return row, axis, bool(steps[axis] < 0) != mirrored

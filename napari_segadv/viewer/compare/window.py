@@ -1,0 +1,123 @@
+"""One window on every image of the comparison: its level and width, and the presets that fit."""
+
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.experimental import link_layers, unlink_layers
+from napari.layers import Image
+from psygnal import Signal
+
+from ...errors import SegadvError
+from ...presets import Preset, presets_for
+from ...scan import Scan
+from ..controller import Controller
+from ..layers import KEY, units_of
+from .pair import pair_of
+
+LINKED = ("contrast_limits", "gamma")
+
+
+class Window:
+    """The window of the shown run's images; where none is shown, of the chosen image.
+
+    Signals:
+        changed: its limits, or the image that it is of.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, controller: Controller) -> None:
+        self._viewer, self._controller = viewer, controller
+        self._linked: list[Image] = []
+        self.image: Any = None
+        self.units = ""
+        self.presets: tuple[Preset, ...] = ()
+        events = viewer.layers.events
+        self._events = (events.inserted, events.removed, viewer.layers.selection.events.active)
+        for event in self._events:
+            event.connect(self.refresh)
+        self.refresh()
+
+    def close(self) -> None:
+        """Leaves the images as they are, and each to itself."""
+        for event in self._events:
+            event.disconnect(self.refresh)
+        self.unlink()
+        self._watch(None)
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The lowest and highest intensity told apart; None without a grey image."""
+        if self.image is None or self.image.rgb:
+            return None
+        low, high = self.image.contrast_limits
+        return float(low), float(high)
+
+    def set(self, centre: float, width: float) -> None:
+        """Another level and width, in the image's units."""
+        limits = (centre - width / 2, centre + width / 2)
+        if self.limits is not None and width > 0 and limits != self.limits:
+            self.image.contrast_limits = limits
+
+    def link(self, *others: Image) -> None:
+        """From now on the shown run's images, and others, share one window."""
+        self.unlink()
+        try:
+            pair = pair_of(self._viewer, self._controller)
+        except SegadvError:
+            return
+        if pair.clean.rgb:
+            return
+        for layer in (pair.adversarial, *others):
+            for name in LINKED:
+                setattr(layer, name, getattr(pair.clean, name))
+        self._linked = [pair.clean, pair.adversarial, *others]
+        link_layers(self._linked, LINKED)
+
+    def unlink(self) -> None:
+        linked, self._linked = self._linked, []
+        if linked:
+            unlink_layers(linked, LINKED)
+
+    def refresh(self, event: Any = None) -> None:
+        """Looks which image it is of now."""
+        image = self._wanted()
+        if image is not self.image:
+            self._watch(image)
+            self.changed.emit()
+
+    def _watch(self, image: Image | None) -> None:
+        if self.image is not None:
+            self.image.events.contrast_limits.disconnect(self._moved)
+        self.image, self.units, self.presets = image, "", ()
+        if image is not None:
+            image.events.contrast_limits.connect(self._moved)
+            self.units, self.presets = self._described(image)
+
+    def _wanted(self) -> Image | None:
+        try:
+            return pair_of(self._viewer, self._controller).clean
+        except SegadvError:
+            pass
+        layers = self._viewer.layers
+        active = layers.selection.active
+        if isinstance(active, Image):
+            return active
+        if self.image is not None and self.image in layers:
+            return self.image
+        seen = [x for x in layers if isinstance(x, Image) and x.visible]
+        return seen[0] if seen else None
+
+    def _described(self, image: Image) -> tuple[str, tuple[Preset, ...]]:
+        """Its units and presets, without a look at its pixels: a volume has many."""
+        run, known = self._controller.runs.current, image.metadata.get(KEY)
+        scan = run.example.clean if run is not None and run.image is image else known
+        if isinstance(scan, Scan) and (scan is not known or scan.units == "HU"):
+            return scan.units, presets_for(scan.units, scan.bounds)
+        low, high = image.contrast_limits_range
+        if image.data.dtype == "uint8":
+            low, high = 0, 255
+        return units_of(image), presets_for(units_of(image), (float(low), float(high)))
+
+    def _moved(self, event: Any = None) -> None:
+        self.changed.emit()

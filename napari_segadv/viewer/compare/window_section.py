@@ -1,0 +1,113 @@
+"""The part of the Compare panel for level and width: preset buttons, two numbers, a drag."""
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...presets import PRESETS, Preset
+from ..panel_layout import set_tips
+from .window import Window
+
+# Of the button of the full range, the only one of an X-ray.
+FULL = len(PRESETS) + 1
+COLUMNS = 2
+
+
+class WindowSection(QWidget):
+    """Shows a Window and forwards what is clicked and typed."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__()
+        self.window = window
+        self.buttons: dict[int, QPushButton] = {}
+        self.level, self.width_box = QDoubleSpinBox(), QDoubleSpinBox()
+        self.drag = QCheckBox("drag to window")
+        self.note = QLabel("colour images are shown in their full range")
+        self.note.setWordWrap(True)
+        for spin, low in ((self.level, -1e6), (self.width_box, 1e-3)):
+            spin.setRange(low, 1e6)
+            spin.setKeyboardTracking(False)
+            spin.valueChanged.connect(self._typed)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        self._grid = QGridLayout()
+        column.addLayout(self._grid)
+        form = QFormLayout()
+        form.addRow("level", self.level)
+        form.addRow("width", self.width_box)
+        form.addRow(self.drag)
+        column.addLayout(form)
+        column.addWidget(self.note)
+        set_tips(
+            {
+                self.level: "Middle of the window, in the image's units",
+                self.width_box: "Width of the window, in the image's units",
+                self.drag: "Drag on the canvas with either mouse button: right widens the window "
+                "(150 pixels double it), up raises the level. While a layer is painted on, "
+                "painting goes first",
+            }
+        )
+        self._shown: tuple[Preset, ...] | None = None
+        self.refresh()
+
+    def preset(self, number: int) -> None:
+        """Applies the preset with a number, if the image has it."""
+        found = dict(_numbered(self.window.presets)).get(number)
+        if found is not None:
+            self.window.set(found.centre, found.width)
+
+    def refresh(self) -> None:
+        """Shows the window as it is now."""
+        if self.window.presets != self._shown:
+            self._shown = self.window.presets
+            self._rebuild()
+        limits, units = self.window.limits, self.window.units
+        for widget in (self.level, self.width_box, self.drag, *self.buttons.values()):
+            widget.setEnabled(limits is not None)
+        self.note.setVisible(self.window.image is not None and limits is None)
+        if limits is None:
+            return
+        low, high = limits
+        decimals = 0 if high - low >= 20 else 3
+        for spin, value in ((self.level, (low + high) / 2), (self.width_box, high - low)):
+            with QSignalBlocker(spin):
+                spin.setSuffix("" if units == "grey level" else f" {units}")
+                spin.setDecimals(decimals)
+                spin.setSingleStep(max(10**-decimals, round((high - low) / 50, decimals)))
+                spin.setValue(value)
+        for number, preset in _numbered(self.window.presets):
+            self.buttons[number].setChecked(preset.limits == (low, high))
+
+    def _rebuild(self) -> None:
+        for button in self.buttons.values():
+            button.deleteLater()
+        self.buttons = {}
+        for place, (number, preset) in enumerate(_numbered(self.window.presets)):
+            button = QPushButton(f"{number}  {preset.name}")
+            button.setCheckable(True)
+            button.setToolTip(
+                f"Level {preset.centre:g}, width {preset.width:g} {self.window.units}; key {number}"
+            )
+            button.clicked.connect(lambda _, number=number: self._pressed(number))
+            self._grid.addWidget(button, place // COLUMNS, place % COLUMNS)
+            self.buttons[number] = button
+
+    def _pressed(self, number: int) -> None:
+        self.preset(number)
+        self.refresh()
+
+    def _typed(self) -> None:
+        self.window.set(self.level.value(), self.width_box.value())
+
+
+def _numbered(presets: tuple[Preset, ...]) -> list[tuple[int, Preset]]:
+    """Presets by the number of their key; the full range, the last, has the same everywhere."""
+    return [*enumerate(presets[:-1], 1), *((FULL, preset) for preset in presets[-1:])]
