@@ -1,0 +1,65 @@
+"""Where the slices of an array lie on the sliders of a viewer, whichever way they are turned."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Layer
+
+from .places import matrix_of
+
+
+@dataclass(frozen=True)
+class SlicePlace:
+    """The world axis that runs through the slices of an array's first axis.
+
+    Attributes:
+        axis: of the viewer's dims.
+        first: world coordinate of slice 0.
+        step: from one slice to the next; below 0 where the volume is flipped.
+        count: of slices.
+    """
+
+    axis: int
+    first: float
+    step: float
+    count: int
+
+    @classmethod
+    def of(cls, layer: Any, dims: Any) -> "SlicePlace":
+        """The place of a 3-D layer's slices."""
+        matrix = matrix_of(layer)
+        axis = int(np.abs(matrix[:-1, 0]).argmax())
+        # Where slices cross the axis at an angle, the middle of the slice counts.
+        middle = (np.asarray(layer.data.shape[1:3]) - 1) / 2
+        first = float(matrix[axis, 1:-1] @ middle + matrix[axis, -1])
+        count = int(layer.data.shape[0])
+        return cls(axis + dims.ndim - layer.ndim, first, float(matrix[axis, 0]), count)
+
+    def number(self, dims: Any) -> int:
+        """The slice at the viewer's position, or the nearest there is."""
+        number = round(float(dims.point[self.axis] - self.first) / self.step)
+        return min(max(number, 0), self.count - 1)
+
+    def show(self, dims: Any, number: int) -> None:
+        """Moves the viewer to a slice; of other displayed orders, back to one that shows slices."""
+        if dims.ndisplay == 2 and self.axis in dims.displayed:
+            others = [axis for axis in range(dims.ndim) if axis != self.axis]
+            dims.order = (*others[:-2], self.axis, *others[-2:])
+        dims.set_point(self.axis, self.first + number * self.step)
+
+
+def place_of(layers: list[Layer | None], viewer: Any, shape: tuple[int, ...]) -> SlicePlace | None:
+    """The place of a volume's slices, as the first layer shows it that is there and fits.
+
+    Args:
+        layers: that show the volume, any of which may be gone or changed.
+        viewer: whose dims they are shown in.
+        shape: of the volume.
+    """
+    for layer in layers:
+        if layer is None or layer not in viewer.layers or layer.ndim != 3:
+            continue
+        if tuple(layer.data.shape[:3]) == shape:
+            return SlicePlace.of(layer, viewer.dims)
+    return None
