@@ -43,7 +43,7 @@ KEYS = (
     Key("Shift-B", "blinks clean and adversarial, or stops", "toggle_blink"),
     Key("Shift-S", "clean and adversarial side by side, or back", "toggle_side"),
     Key("Shift-W", "swipe line between clean and adversarial, or none", "toggle_swipe"),
-    Key("Shift-D", "the difference in colours, or back", "toggle_difference"),
+    Key("Shift-X", "the difference in colours, or back", "toggle_difference"),
     Key("Shift-C", "contours of target and predictions, or back", "toggle_contours"),
     *(Key(str(n), does, f"preset_{n}") for n, does in enumerate(PRESET_KEYS, 1)),
 )
@@ -56,7 +56,7 @@ TIPS = {
     Swipe.name: "Left of a line the clean image, right of it the adversarial one (Shift-W); drag "
     "the line on the canvas. In 2-D only",
     Difference.name: "Adversarial minus clean, in colours: blue is darker, red is brighter "
-    "(Shift-D)",
+    "(Shift-X)",
 }
 
 
