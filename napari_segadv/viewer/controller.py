@@ -156,14 +156,17 @@ class Controller(Jobs):
         def done(made: tuple[Mask, LayerTuple]) -> None:
             clean, target = made
             self._show_prediction(layer, scan, victim, clean)
-            if layer not in self.layers:
-                return
+            self.show_target(layer, target)
+
+        self.start("making the target", work, done)
+
+    def show_target(self, layer: Image, target: LayerTuple) -> None:
+        """Shows a target beside its image, in the place of the last; ends in `target_made`."""
+        if layer in self.layers:
             (shown,) = self._results.show_beside(layer, {TARGET: target})
             shown.contour = 2
             self._results.select(shown)
             self.target_made.emit(shown)
-
-        self.start("making the target", work, done)
 
     def attack(
         self,
