@@ -11,7 +11,11 @@ import numpy as np
 
 from ..boxes import Boxes, swapped
 from ..errors import SegadvError
+from ..json_files import read_json
 from ..scan import Grid
+
+# Each is looked for among all anchors; of more, no detector speaks.
+MOST_BOXES = 1000
 
 
 def write_boxes(boxes: Boxes, path: Path) -> None:
@@ -43,12 +47,7 @@ def read_boxes(path: Path, grid: Grid, classes: tuple[str, ...]) -> Boxes:
     Raises:
         SegadvError: where the file can't be read or a box can't be meant.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        raise SegadvError(f"{path}: can't be read as JSON; check the file") from None
-    except ValueError as error:
-        raise SegadvError(f"{path}: is no valid JSON ({error}); correct it") from None
+    content = read_json(path)
     listed = content.get("boxes") if isinstance(content, Mapping) else content
     if not isinstance(listed, list):
         raise SegadvError(f'{path}: holds no boxes; write {{"boxes": [...]}}, empty for none')
@@ -67,6 +66,11 @@ def boxes_of(listed: Sequence[Any], grid: Grid, classes: tuple[str, ...], role: 
     Raises:
         SegadvError: where a box can't be meant.
     """
+    if len(listed) > MOST_BOXES:
+        raise SegadvError(
+            f"{role}: holds {len(listed)} boxes; at most {MOST_BOXES} can be told apart, so leave "
+            "the others away"
+        )
     corners, labels = [], []
     for number, one in enumerate(listed, start=1):
         try:
@@ -81,7 +85,8 @@ def boxes_of(listed: Sequence[Any], grid: Grid, classes: tuple[str, ...], role: 
 
 
 def _corners(values: Any, grid: Grid) -> list[float]:
-    numbers = [float(v) for v in values]
+    text = isinstance(values, (str, Mapping)) or any(isinstance(v, (bool, str)) for v in values)
+    numbers = [] if text else [float(v) for v in values]
     if len(numbers) != 2 * grid.ndim or not all(math.isfinite(n) for n in numbers):
         raise ValueError(f"it needs {2 * grid.ndim} numbers")
     corners = swapped(np.array([numbers], np.float32))[0]
@@ -103,7 +108,7 @@ def label_in(one: Mapping[str, Any], classes: tuple[str, ...]) -> int:
         label = folded.index(name.casefold())
     elif isinstance(name, str) and label is None:
         raise ValueError(
-            f"{name} is no class; there are {', '.join(classes[1:]) or 'numbers only'}"
+            f"{name[:40]} is no class; there are {', '.join(classes[1:]) or 'numbers only'}"
         )
     if isinstance(label, bool) or not isinstance(label, int) or label < 1:
         raise ValueError('it needs a "class" by name, or a "label" from 1')

@@ -18,13 +18,13 @@
 }
 """
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import SegadvError
+from ..json_files import read_json
 from .chain import Step, from_monai
 from .heads import Head
 from .task import DEFAULT, task_of
@@ -49,23 +49,6 @@ KEYS = frozenset(
 )
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
-
-    Raises:
-        SegadvError: where there is none.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise SegadvError(f"{path}: can't be read; check that it exists") from None
-    except ValueError as error:
-        raise SegadvError(f"{path}: is no valid JSON ({error}); correct it") from None
-    if not isinstance(content, dict):
-        raise SegadvError(f"{path}: holds no JSON object; it must start with a brace")
-    return content
-
-
 def beside(path: Path) -> Path:
     """The description that belongs to a network file: the same name, ending in .json."""
     return path.with_suffix(".json")
@@ -84,6 +67,8 @@ def read_description(path: Path) -> dict[str, Any]:
             '{"classes": [...], "dims": 2, "window": [low, high]}; see docs/victims.md'
         )
     content = read_json(source)
+    if not isinstance(content, dict):
+        raise SegadvError(f"{source}: holds no JSON object; it must start with a brace")
     unknown = sorted(content.keys() - KEYS)
     if unknown:
         raise SegadvError(

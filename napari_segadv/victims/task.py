@@ -152,6 +152,11 @@ def task_of(name: str) -> Task[Any]:
         raise SegadvError(f"task {name}: unknown; there are {', '.join(tasks())}") from None
 
 
+def number_in(text: str) -> int | None:
+    """The class number that a text gives; None for a name, or for more digits than can be meant."""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
 def task_in(text: str) -> Task[Any]:
     """The task that a text such as a bundle's metadata speaks of first; by default segmentation."""
     found = [

@@ -60,7 +60,12 @@ def test_a_bare_list_and_labels_do(tmp_path):
         ([{"box": [0, 0, 5, 5], "label": True}], 'a "label" from 1'),
         ([{"box": [5, 5, 5, 9], "label": 1}], "empty, or outside"),
         ([{"box": [70, 0, 90, 9], "label": 1}], "empty, or outside"),
-        ([{"box": [0, 0, float("nan"), 9], "label": 1}], "4 numbers"),
+        ([{"box": [0, 0, float("nan"), 9], "label": 1}], "NaN is no number"),
+        ([{"box": "0055", "label": 1}], "4 numbers"),
+        ([{"box": [True, False, 5, 5], "label": 1}], "4 numbers"),
+        ([{"box": [0, 0, 10**400, 5], "label": 1}], "no valid JSON"),
+        ([{"box": [0, 0, 5, 5], "label": 2**70}], "no valid JSON"),
+        ([{"box": [0, 0, 5, 5], "label": 1}] * 1001, "holds 1001 boxes; at most 1000"),
     ],
 )
 def test_what_cannot_be_meant_is_named(tmp_path, content, said):

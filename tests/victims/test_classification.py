@@ -191,6 +191,10 @@ def test_what_does_not_fit_is_said(victim, band_victim, tmp_path):
     (tmp_path / "t.json").write_text("{")
     refused("is no valid JSON", target=str(tmp_path / "t.json"))
     refused("can't be read", target=tmp_path / "none.json")
+    # A file that names itself, or more digits than Python reads, is no class.
+    for name in (str(tmp_path / "t.json"), "9" * 5000):
+        (tmp_path / "t.json").write_text(json.dumps({"class": name}))
+        refused(f"has no class {name[:40]}; it knows", target=tmp_path / "t.json")
     plain = replace(band_victim, network=Brightness())
     refused('say "task": "classification"', attacked=plain, target=mask)
 

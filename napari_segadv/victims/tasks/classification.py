@@ -15,10 +15,11 @@ from torch import Tensor
 from ...attacks.problem import Problem
 from ...errors import SegadvError
 from ...grade import Grade
+from ...json_files import read_json
 from ...measures import TARGET_FIGURES
 from ...scan import Mask, Scan
 from ..heads import tensor_of
-from ..task import Task
+from ..task import Task, number_in
 from ..windows import one_pass
 
 if TYPE_CHECKING:
@@ -91,9 +92,13 @@ class Classification(Task[Grade]):
             return given
         if isinstance(given, Path) or (isinstance(given, str) and given.endswith(".json")):
             path = Path(given)
-            return replace(self.wanted(read_class(path), f"{path}", scan, victim), path=path)
+            return replace(self._named(read_class(path), f"{path}", victim), path=path)
+        return self._named(given, role, victim)
+
+    def _named(self, given: Any, role: str, victim: "Victim") -> Grade:
         if isinstance(given, str):
-            given = int(given) if given.isdecimal() else label_of(given, role, victim)
+            number = number_in(given)
+            given = label_of(given, role, victim) if number is None else number
         try:
             label = -1 if isinstance(given, bool) else operator.index(given)
         except TypeError:
@@ -160,12 +165,7 @@ def read_class(path: Path) -> Any:
     Raises:
         SegadvError: where there is none.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise SegadvError(f"{path}: can't be read; check that it exists") from None
-    except ValueError as error:
-        raise SegadvError(f"{path}: is no valid JSON ({error}); correct it") from None
+    content = read_json(path)
     if isinstance(content, Mapping):
         content = content.get("label", content.get("class"))
     if not isinstance(content, (int, str)):
@@ -184,7 +184,7 @@ def label_of(name: str, role: str, victim: "Victim") -> int:
         return folded.index(name.casefold())
     known = ", ".join(f"{n} {known}" for n, known in enumerate(victim.classes))
     raise SegadvError(
-        f"{role}: {victim.name} has no class {name}; "
+        f"{role}: {victim.name} has no class {name[:40]}; "
         + (f"it knows {known}" if known else "its classes have no names, so give a number")
     )
 

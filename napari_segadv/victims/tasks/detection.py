@@ -17,7 +17,7 @@ from ...measures import TARGET_FIGURES, away, moved_and_kept
 from ...scan import Mask, Scan
 from ...tensors import per_item
 from ..detections import Found, anchor_labels, detected
-from ..task import Task
+from ..task import Task, number_in
 
 if TYPE_CHECKING:
     from ..victim import Model, Victim
@@ -179,10 +179,12 @@ def label_of(name: str, role: str, victim: "Victim") -> int:
     """
     folded = [known.casefold() for known in victim.classes]
     text = name.strip().casefold()
-    label = int(text) if text.isdecimal() else folded.index(text) if text in folded else 0
+    label = number_in(text) or (folded.index(text) if text in folded else 0)
     if label < 1:
         known = ", ".join(f"{n} {k}" for n, k in enumerate(victim.classes) if n)
-        raise SegadvError(f"{role}: {victim.name} has no class {name.strip()}; it knows {known}")
+        raise SegadvError(
+            f"{role}: {victim.name} has no class {name.strip()[:40]}; it knows {known}"
+        )
     return label
 
 

@@ -1,0 +1,46 @@
+"""JSON files that are hostile or damaged: one line each, in bounded time and memory."""
+
+import os
+
+import pytest
+
+from napari_segadv import json_files
+from napari_segadv.errors import SegadvError
+from napari_segadv.json_files import read_json
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "no valid JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a": NaN}', "NaN is no number"),
+        ("[-Infinity]", "-Infinity is no number"),
+        ("[1e999]", "1e999 is no number"),
+        ("9" * 5000, "9 is no number"),
+        ("-9223372036854775809", "is no number"),
+        (b"\xff\xfe\x00", "no valid JSON"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(tmp_path, content, said):
+    path = tmp_path / "x.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(SegadvError, match=f"{path}: .*{said}"):
+        read_json(path)
+
+
+def test_what_is_meant_is_read(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('\ufeff{"a": [1, -2.5, "3", null, -9223372036854775808]}', encoding="utf-8")
+    assert read_json(path) == {"a": [1, -2.5, "3", None, -(2**63)]}
+
+
+def test_what_is_no_file_is_neither_waited_for_nor_read_for_ever(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "gone"):
+        with pytest.raises(SegadvError, match="can't be read; check that it exists"):
+            read_json(path)
+    monkeypatch.setattr(json_files, "MOST_MEGABYTES", 0)
+    (tmp_path / "x.json").write_text("[]")
+    with pytest.raises(SegadvError, match="larger than"):
+        read_json(tmp_path / "x.json")
