@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import NeedsTrust, SegadvError
+from .folders import check_place
 
 if TYPE_CHECKING:
     from .victims import Victim
@@ -75,9 +76,7 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]
     inside = [path for path in paths if path.resolve().is_relative_to(out.resolve())]
     if inside and out.exists():
         raise SegadvError(f"{inside[0]}: lies in {out}, which would be replaced; name another")
-    parent = next(folder for folder in out.absolute().parents if folder.exists())
-    if not parent.is_dir():
-        raise SegadvError(f"{parent}: is a file; name another folder for the result")
+    check_place(out)
 
 
 def made_folder(out: Path) -> Path:

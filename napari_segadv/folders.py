@@ -8,6 +8,19 @@ from pathlib import Path
 from .errors import SegadvError
 
 
+def check_place(folder: Path) -> None:
+    """Refuses a place where no folder can be made, before anything is computed.
+
+    Raises:
+        SegadvError: where it is a link to nothing, or a file stands above it.
+    """
+    if folder.is_symlink() and not folder.exists():
+        raise SegadvError(f"{folder}: is a link to nothing; name another folder")
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise SegadvError(f"{above}: is a file; name another folder for the result")
+
+
 @contextmanager
 def written_whole(folder: Path) -> Iterator[Path]:
     """A new folder to write into, which takes the place of `folder` once all is written.

@@ -21,13 +21,25 @@ from ..attacks.synthesis.recipe import Recipe
 from ..attacks.synthesis.synthesiser import Synthesiser
 from ..attacks.synthesis.training import Training
 from ..errors import SegadvError
+from ..json_files import read_json as read_plain
 from ..victims.network import load_weights, one_line, read_weights
 from ..victims.trust import sha256_of
 
 JSON, KIND = "generator.json", "segadv synthesis generator"
-# Bounds on what a JSON may ask for, so that a damaged one asks for no more memory than there is.
-BOUNDS = {"dims": (2, 3), "channels": (1, 3), "width": (1, 256), "levels": (3, 6)}
-BOUNDS |= {"latent": (1, 256)}
+PARTS = ("generator", "training")
+# Bounds on what a JSON may ask for, so that a damaged one asks for no more memory than there is,
+# and for no numbers beyond those that float32 can square and sum.
+BOUNDS: dict[str, tuple[float, float]] = {
+    **{"dims": (2, 3), "channels": (1, 3), "width": (1, 256), "levels": (3, 6), "latent": (1, 256)},
+    **{"low": (-1e15, 1e15), "high": (-1e15, 1e15), "mean": (-1e15, 1e15)},
+    **{"deviation": (1e-15, 1e15), "spread": (1e-15, 1e15)},
+    **{"displacement": (0, 10_000), "intensity": (0, 1e15), "xi": (0, 1000)},
+    "epoch": (1, 100_000),
+}
+# What it says of the work that a training has taken.
+SPENT = ("forward", "backward", "seconds")
+# What is raised over contents of the wrong kind.
+ODD = (TypeError, ValueError, LookupError, AttributeError, RuntimeError, OverflowError, SegadvError)
 
 
 def save_training(training: Training, folder: Path, about: Mapping[str, Any]) -> None:
@@ -42,7 +54,7 @@ def save_training(training: Training, folder: Path, about: Mapping[str, Any]) ->
         SegadvError: where it can't be written.
     """
     synthesiser = training.synthesiser
-    names = {part: f"{part}-{training.epoch:05d}.safetensors" for part in ("generator", "training")}
+    names = {part: f"{part}-{training.epoch:05d}.safetensors" for part in PARTS}
     content = {
         "kind": KIND,
         "layout": asdict(synthesiser.network.layout),
@@ -95,15 +107,20 @@ def load_training(folder: Path, device: str = "cpu") -> tuple[Training, dict[str
     synthesiser = _synthesiser(folder, content).to(torch.device(device))
     path = folder / str(content["files"]["training"])
     state = read_weights(path)
+    about = dict(content["about"])
     try:
-        recipe = Recipe(**content["recipe"] | {"patch": tuple(content["recipe"]["patch"])})
+        about["spent"] = {name: float(about["spent"][name]) for name in SPENT}
         critic = Critic(synthesiser.network.layout, int(content["critic_side"])).to(device)
         history = [(float(a), float(b), float(c)) for a, b, c in content["history"]]
-        training = Training(synthesiser, critic, recipe, int(content["epoch"]), history)
+        epoch = int(content["epoch"])
+        training = Training(synthesiser, critic, _recipe(content), epoch, history)
+    except ODD as error:
+        raise _damaged(folder / JSON, error) from None
+    try:
         _restore(training, state)
-    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
+    except ODD as error:
         raise _damaged(path, error) from None
-    return training, dict(content["about"])
+    return training, about
 
 
 def read_json(folder: Path) -> dict[str, Any]:
@@ -113,16 +130,13 @@ def read_json(folder: Path) -> dict[str, Any]:
         SegadvError: where there is none, or it is something else.
     """
     path = folder / JSON
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
+    if not path.is_file():
         raise SegadvError(
             f"{folder}: holds no generator; give a folder that segadv synthesis train has written"
-        ) from None
-    except ValueError as error:
-        raise _damaged(path, error) from None
+        )
+    content = read_plain(path)
     files = content.get("files") if isinstance(content, dict) else None
-    if not isinstance(files, dict) or content.get("kind") != KIND:
+    if not isinstance(files, dict) or content.get("kind") != KIND or not files.keys() >= {*PARTS}:
         raise SegadvError(f"{path}: describes no generator; give the folder of a trained one")
     # Names alone, so that a JSON can't point out of its folder.
     names = {part: Path(str(name)).name for part, name in files.items()}
@@ -133,20 +147,29 @@ def _synthesiser(folder: Path, content: Mapping[str, Any]) -> Synthesiser:
     path = folder / str(content["files"]["generator"])
     try:
         layout = Layout(**content["layout"])
-        for name, (low, high) in BOUNDS.items():
-            if not low <= getattr(layout, name) <= high:
-                raise ValueError(f"{name} is not from {low} to {high}")
-        network = Generator(layout)
-        limits = [float(content[name]) for name in ("displacement", "intensity")]
-        xi = float(content["xi"])
+        limits = {name: float(content[name]) for name in ("displacement", "intensity", "xi")}
         scale = Scale(**{name: float(value) for name, value in content["scale"].items()})
+        _check_bounds(asdict(layout) | asdict(scale) | limits | {"epoch": content["epoch"]})
+        network = Generator(layout)
         about = {name: content["about"][name] for name in ("victim", "pieces")}
-        about |= {"recipe": content["recipe"], "epoch": int(content["epoch"])}
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        about |= {"recipe": asdict(_recipe(content)), "epoch": int(content["epoch"])}
+    except ODD as error:
         raise _damaged(folder / JSON, error) from None
     load_weights(network, path)
     about |= {"path": str(folder), "sha256": sha256_of(path)}
-    return Synthesiser(network, scale, limits[0], limits[1], xi, about)
+    return Synthesiser(network, scale, **limits, about=about)
+
+
+def _check_bounds(values: Mapping[str, Any]) -> None:
+    for name, (low, high) in BOUNDS.items():
+        if not low <= values[name] <= high:
+            raise ValueError(f"{name} is not from {low:g} to {high:g}")
+    if not values["low"] < values["high"]:
+        raise ValueError("the scale's window is empty")
+
+
+def _recipe(content: Mapping[str, Any]) -> Recipe:
+    return Recipe(**content["recipe"] | {"patch": tuple(content["recipe"]["patch"])})
 
 
 def _state(training: Training) -> dict[str, Tensor]:
@@ -159,6 +182,8 @@ def _state(training: Training) -> dict[str, Tensor]:
 
 
 def _restore(training: Training, state: Mapping[str, Tensor]) -> None:
+    if not all(bool(values.isfinite().all()) for values in state.values()):
+        raise ValueError("it holds NaN or infinity")
     training.critic.load_state_dict(_under("critic.", state))
     for name, optimiser in training.optimisers.items():
         averages: dict[int, dict[str, Tensor]] = {}
@@ -166,8 +191,13 @@ def _restore(training: Training, state: Mapping[str, Tensor]) -> None:
             index, _, what = key.partition(".")
             averages.setdefault(int(index), {})[what] = value
         groups = optimiser.state_dict()["param_groups"]
-        if set(averages) != set(groups[0]["params"]):
+        weights = optimiser.param_groups[0]["params"]
+        if averages.keys() != set(range(len(weights))):
             raise ValueError(f"the {name}'s averages are not all there")
+        for number, weight in enumerate(weights):
+            squares = averages[number]["square_avg"]
+            if squares.shape != weight.shape or not bool((squares >= 0).all()):
+                raise ValueError(f"the {name}'s averages are not those of its weights")
         optimiser.load_state_dict({"state": averages, "param_groups": groups})
 
 

@@ -18,6 +18,7 @@ from ..attacks.synthesis.recipe import Recipe
 from ..attacks.synthesis.synthesiser import Synthesiser
 from ..attacks.synthesis.training import Step, Training
 from ..errors import SegadvError
+from ..folders import check_place
 from ..generators import load_training, read_json, save_training
 from ..provenance import describe_victim
 from ..scan import Scan
@@ -66,6 +67,7 @@ def train(
     """
     if out.exists() and not resume:
         raise SegadvError(f"{out}: exists already; name another folder or add --resume")
+    check_place(out)
     if not scans:
         raise SegadvError("there are no images to train on; list some")
     check_alike(scans)

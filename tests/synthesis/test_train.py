@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 from helpers import disc_image, volume_victim
+from safetensors.torch import load_file, save_file
 
 import napari_segadv as sa
 from napari_segadv import cli, io
 from napari_segadv.errors import SegadvError
-from napari_segadv.generators import load_generator
+from napari_segadv.generators import load_generator, load_training
 from napari_segadv.scan import Scan
 from napari_segadv.synthesis import Recipe, samples, table, train
 from napari_segadv.synthesis.pieces import around, part_of, problems
@@ -101,6 +102,13 @@ def test_what_does_not_fit_is_refused(tmp_path, scans, band_victim, trained):
     with pytest.raises(SegadvError, match="5 pixels thin"):
         finish(train([thin], band_victim, recipe, tmp_path / "new"))
     assert not (tmp_path / "new").exists()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    for place, message in ((tmp_path / "file" / "x", "is a file"), (tmp_path / "link", "a link")):
+        with pytest.raises(SegadvError, match=message):
+            next(train(scans, band_victim, recipe, place))
+    with pytest.raises(SegadvError, match="seed"):
+        Recipe(seed=2**70)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +120,15 @@ def test_what_does_not_fit_is_refused(tmp_path, scans, band_victim, trained):
         (lambda c: c.pop("scale"), "damaged or of another version"),
         (lambda c: c["layout"].update(latent=3), "weights don't fit"),
         (lambda c: c["files"].update(generator="../../x.safetensors"), "no such file"),
+        (lambda c: c["files"].pop("generator"), "describes no generator"),
+        (lambda c: c["about"].update(pieces=float("nan")), "NaN is no number"),
+        (lambda c: c.update(xi=10**400), "no valid JSON"),
+        (lambda c: c.update(xi=1e30), "xi is not from 0 to 1000"),
+        (lambda c: c.update(displacement=-5), "displacement is not from 0"),
+        (lambda c: c.update(epoch=-5), "epoch is not from 1"),
+        (lambda c: c["scale"].update(deviation=0), "deviation is not from"),
+        (lambda c: c["scale"].update(low=255), "window is empty"),
+        (lambda c: c["recipe"].update(batch=0), "damaged or of another version"),
     ],
 )
 def test_damaged_generators_are_refused_in_one_line(tmp_path, trained, change, message):
@@ -123,6 +140,63 @@ def test_damaged_generators_are_refused_in_one_line(tmp_path, trained, change, m
         load_generator(folder)
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["about"].pop("spent"), "damaged or of another version"),
+        (lambda c: c["about"].update(spent={"forward": "x"}), "damaged or of another version"),
+        (lambda c: c.update(history=[[1, 2]]), "damaged or of another version"),
+    ],
+)
+def test_what_only_going_on_needs_is_checked_too(trained, change, message):
+    content = json.loads((trained / "generator.json").read_text())
+    change(content)
+    (trained / "generator.json").write_text(json.dumps(content))
+    with pytest.raises(SegadvError, match=f"generator.json: {message}"):
+        load_training(trained)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.pop("rmsprop.generator.0.square_avg"),
+        lambda t: t.update({"rmsprop.generator.0.square_avg": torch.zeros(7)}),
+        lambda t: t["rmsprop.generator.0.square_avg"].fill_(-1),
+        lambda t: t["rmsprop.critic.0.square_avg"].fill_(float("nan")),
+    ],
+)
+def test_damaged_averages_are_refused(trained, change):
+    file = next(trained.glob("training-*.safetensors"))
+    held = load_file(file)
+    change(held)
+    file.unlink()
+    save_file(held, file)
+    with pytest.raises(SegadvError, match=f"{file}: damaged or of another version"):
+        load_training(trained)
+
+
+def test_a_generator_that_overflows_warps_nothing(trained, scans, band_victim):
+    """PyTorch's gradient of a warp by NaN ends the process."""
+    file = next(trained.glob("generator-*.safetensors"))
+    held = {k: v.fill_(3e38) if v.is_floating_point() else v for k, v in load_file(file).items()}
+    file.unlink()
+    save_file(held, file)
+    with pytest.raises(SegadvError, match=f"{trained}: gives NaN"):
+        sa.craft(scans[0], band_victim, sa.attacks.Synthesis(generator=str(trained), samples=1))
+    with pytest.raises(SegadvError, match=f"{trained}: gives NaN"):
+        finish(train(scans, band_victim, Recipe(epochs=3), trained, resume=True))
+
+
+def test_a_training_that_diverges_says_so_and_writes_nothing(
+    tmp_path, scans, band_victim, monkeypatch
+):
+    place = "napari_segadv.attacks.synthesis.training.mean_square"
+    monkeypatch.setattr(place, lambda field: field.flatten(1).sum(1) * float("nan"))
+    with pytest.raises(SegadvError, match="come to NaN or infinity"):
+        finish(train(scans, band_victim, Recipe(**SMALL), tmp_path / "new"))
+    assert not (tmp_path / "new").exists()
 
 
 def test_damaged_weights_are_refused(trained):

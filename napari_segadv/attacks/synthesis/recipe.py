@@ -87,7 +87,7 @@ class Recipe:
         tuple[int, ...],
         Param("Size of the patches that a 3-D generator learns from; empty: the volumes", low=1),
     ] = ()
-    seed: Annotated[int, Param("Of everything random", low=0)] = 0
+    seed: Annotated[int, Param("Of everything random", low=0, high=2**63 - 1)] = 0
 
     def __post_init__(self) -> None:
         check(self)

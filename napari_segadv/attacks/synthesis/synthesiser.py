@@ -39,6 +39,11 @@ class Synthesiser:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        """Its folder, once it has one."""
+        return str(self.about.get("path", "the generator"))
+
+    @property
     def dims(self) -> int:
         return self.network.layout.dims
 
@@ -52,7 +57,7 @@ class Synthesiser:
         if channels != self.network.layout.channels or dims < self.dims:
             kind = "colour" if self.network.layout.channels == 3 else "grey"
             raise SegadvError(
-                f"the generator was trained on {kind} {self.dims}-D images, this is "
+                f"{self.name}: was trained on {kind} {self.dims}-D images, this is "
                 f"{dims}-D with {channels} channels; train one on such images"
             )
 
@@ -78,6 +83,11 @@ class Synthesiser:
         flat = self.flat(images)
         repeated = noise.repeat_interleave(len(flat) // len(noise), dim=0)
         controls = self.network.controls(codes, repeated)
+        # A warp by NaN reads memory that is not its own.
+        if not all(bool(values.isfinite().all()) for values in controls.values()):
+            raise SegadvError(
+                f"{self.name}: gives NaN instead of fields; train one anew, at a lower rate"
+            )
         made = {
             part: Lattice.of_size(flat, values.shape[2:]).expand(values)
             for part, values in controls.items()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import RMSprop
 
+from ...errors import SegadvError
 from ..balls import Ball
 from ..losses import Outputs
 from ..problem import Problem
@@ -121,6 +122,11 @@ class Training:
             loss = loss + recipe.intensity_penalty * mean_square(v / unit).mean()
         if recipe.divergence:
             loss = loss + recipe.divergence * sum(divergence(*code) for code in codes)
+        if not bool(loss.isfinite()):
+            raise SegadvError(
+                "the training has come to NaN or infinity; train anew with a lower rate or smaller "
+                "weights of the penalties"
+            )
         self._update("generator", loss)
         change = (images - clean).abs().mean() / synthesiser.scale.spread
         return float(loss.detach()), float(entropies.mean()), float(change.detach())
