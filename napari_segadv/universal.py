@@ -20,7 +20,7 @@ from .io.quantise import quantise
 from .measures import away, moved_and_kept
 from .parameters import values
 from .provenance import describe_budget, describe_image, describe_versions, describe_victim
-from .request import Request, pick_device, problem_of
+from .request import Request, pick_device, predict, problem_of
 from .scan import Mask, Scan
 from .victims.victim import Victim, as_array
 
@@ -125,10 +125,9 @@ def universal_steps(
 def _problem(
     scan: Scan, victim: Victim, truth: Mask, target: Mask | None, device: str, seed: int
 ) -> tuple[Problem, Scan]:
-    model = victim.on(scan, device)
-    with torch.no_grad():
-        known = model(model.image).argmax(1)
     request = Request(*(scan, victim, PGD(), target, truth), *(None, None, (), device, seed))
+    model, clean = predict(victim, scan, request)
+    known = torch.from_numpy(clean.array.astype(np.int64))[None].to(device)
     return problem_of(request, model, known, model.window), scan
 
 

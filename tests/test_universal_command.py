@@ -74,6 +74,14 @@ def test_the_command_writes_noise_and_measures(cases, weights_file, tmp_path):
     assert "exists already" in str(again.exception)
 
 
+def test_classes_that_the_victim_does_not_have(cases, band_victim):
+    scans, truths = cases
+    odd = Mask(disc_labels() * 30, scans[0].grid, ())
+    for given in ({"truths": [odd] * 6}, {"truths": truths, "target": odd}):
+        with pytest.raises(SegadvError, match="holds class 60, which bands does not have"):
+            next(universal_steps(scans, band_victim, Universal(epsilon=4.0), **given))
+
+
 def test_too_few_to_hold_out(cases, band_victim):
     scans, truths = cases
     with pytest.raises(SegadvError, match="2 images: too few to hold 2 out"):

@@ -7,6 +7,7 @@ import typer
 
 from ..arguments import Device, Seed, Trust, VictimName, example, settings_of, victim_of
 from ..errors import SegadvError
+from ..folders import check_place
 from ..terminal import follow
 
 # With fewer cases than this, every one is needed for making it.
@@ -43,6 +44,7 @@ def universal(
 
     if out.exists():
         raise SegadvError(f"{out}: exists already; name another folder")
+    check_place(out)
     attack = Universal(**from_texts(Universal, settings_of(set_ or [])))
     loaded, found = victim_of(victim, trust), read_cases(cases)
     run = universal_steps(

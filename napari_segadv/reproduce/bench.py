@@ -7,6 +7,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from ..attacks import Attack, Problem
 from ..crafting import craft_steps
 from ..errors import SegadvError
 from ..example import Example
-from ..request import Request, problem_of
+from ..request import Request, predict, problem_of
 from ..samples import phantom
 from ..scan import Array, Mask, Scan
 from ..victims import Victim
@@ -136,13 +137,12 @@ class Bench:
 
     def problem(self, scan: Scan, attack: Attack, target: Any = None, truth: Any = None) -> Problem:
         """A case as tensors, for tables that look at an attack from step to step."""
-        model = self.victim.on(scan, self.device)
-        with torch.no_grad():
-            known = model(model.image).argmax(1)
         request = Request(
             *(scan, self.victim, attack, target, truth),
             *(None, None, (), self.device, self.seed),
         )
+        model, clean = predict(self.victim, scan, request)
+        known = torch.from_numpy(clean.array.astype(np.int64))[None].to(model.device)
         return problem_of(request, model, known, model.window)
 
     def path(

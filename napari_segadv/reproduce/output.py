@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SegadvError
-from ..folders import written_whole
+from ..folders import check_place, written_whole
 from ..provenance import describe_versions, describe_victim
 from .bench import Bench, Report
 
@@ -23,6 +23,7 @@ FILES = ("table.md", "table.csv", "figure.png", "result.json")
 def refuse(folder: Path, overwrite: bool) -> None:
     """Raises SegadvError where a folder must not be (over)written."""
     if not (folder.exists() or folder.is_symlink()):
+        check_place(folder)
         return
     if not overwrite:
         raise SegadvError(f"{folder}: exists already; name another folder or add --overwrite")
