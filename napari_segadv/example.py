@@ -150,7 +150,16 @@ def _is_result(folder: Path) -> bool:
 
 
 def read_back(scan: Scan) -> Scan:
-    """A scan as it comes back from a file of its format."""
+    """A scan as it comes back from a file of its format.
+
+    Raises:
+        SegadvError: where it is all of one intensity, as no image is read.
+    """
+    if scan.array.min() == scan.array.max():
+        raise SegadvError(
+            f"{scan.name}: every pixel of the adversarial image is {scan.array.flat[0]}; attack it "
+            "with a smaller epsilon"
+        )
     ending, _ = io.output_format(scan)
     with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
         path = Path(folder) / f"adversarial{ending}"

@@ -80,5 +80,7 @@ def guarded(command: Callable[[], Any]) -> NoReturn:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    sys.stderr.write(f"segadv: {' '.join(message.split())}\n")
+    # A file's own words may hold what a terminal obeys, and could hide what would run.
+    line = "".join(c if c.isprintable() else " " for c in message)
+    sys.stderr.write(f"segadv: {' '.join(line.split())}\n")
     sys.exit(status)

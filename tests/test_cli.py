@@ -270,6 +270,11 @@ def test_an_interrupt_says_so(run, image, monkeypatch):
     assert err == "segadv: stopped; nothing was written\n"
 
 
+def test_a_files_words_do_not_command_the_terminal(run, image):
+    code, _, err = run("predict", str(image), "--victim", "\x1b[2Kx\x07y\nz.pt", "--out", "o.png")
+    assert (code, err) == (2, f"segadv: [2Kx y z.pt: {err.partition('z.pt: ')[2]}")
+
+
 def test_a_bug_shows_no_traceback(run, monkeypatch):
     import napari_segadv.attacks
 

@@ -11,6 +11,7 @@ from helpers import volume_victim
 import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.errors import SegadvError
+from napari_segadv.example import read_back
 from napari_segadv.scan import Grid, Scan, Storage
 
 
@@ -104,6 +105,12 @@ def test_nothing_to_get_away_from(band_victim):
     dark = np.random.default_rng(0).integers(0, 40, (24, 32)).astype(np.uint8)
     with pytest.raises(SegadvError, match="finds no structure"):
         sa.craft(Scan.from_array(dark), band_victim, sa.attacks.PGD(steps=2))
+
+
+def test_an_image_that_became_flat_is_named(scan2d):
+    flat = replace(scan2d, array=np.full_like(scan2d.array, 255))
+    with pytest.raises(SegadvError, match=f"^{scan2d.name}: .*is 255; attack it with a smaller"):
+        read_back(flat)
 
 
 def test_a_surrogate_does_not_change_the_budget(scan2d, band_victim):

@@ -155,12 +155,14 @@ def read_config(root: Path) -> BundleConfig:
         for file in (source, metadata):
             if file is not None and file.suffix != ".json":
                 refuse_bomb(file)
+        read = source
         try:
             parser.read_config(str(source))
+            read = metadata or source
             meta = ConfigParser.load_config_file(str(metadata)) if metadata else {}
         except Exception as error:  # noqa: BLE001 - YAML, JSON and MONAI each raise their own
             raise SegadvError(
-                f"{source}: can't be parsed ({one_line(error)}); correct the file"
+                f"{read}: can't be parsed ({one_line(error)}); correct the file"
             ) from None
     content = parser.get()
     key = next((k for k in NETWORK_KEYS if isinstance(content, Mapping) and k in content), None)

@@ -1,5 +1,6 @@
 """A victim's preprocessing as a differentiable chain, checked step by step against MONAI's own."""
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -57,9 +58,11 @@ class Step:
                 f"describe the preprocessing with these: {known}"
             )
 
-        if self.window is not None and not self.window[0] < self.window[1]:
+        if self.window is not None and not -math.inf < self.window[0] < self.window[1] < math.inf:
             low, high = self.window
-            raise SegadvError(f"the window from {low:g} to {high:g} is empty; give low, then high")
+            raise SegadvError(
+                f"the window from {low:g} to {high:g} is empty or has no end; give low, then high"
+            )
 
     @property
     def window(self) -> tuple[float, float] | None:

@@ -72,10 +72,12 @@ def load_weights(network: nn.Module, path: Path) -> None:
             f"{path}: weights don't fit the network ({len(missing)} missing, {len(extra)} "
             f"unknown, {len(shapes)} of another shape; {first} for one); correct its arguments"
         )
-    broken = [k for k, v in weights.items() if v.is_floating_point() and not v.isfinite().all()]
+    network.load_state_dict(weights)
+    # As the network holds them: a number of a wider type may have become infinite.
+    held = network.state_dict().items()
+    broken = [k for k, v in held if v.is_floating_point() and not v.isfinite().all()]
     if broken:
         raise SegadvError(f"{path}: {broken[0]} holds NaN or infinite weights; use another file")
-    network.load_state_dict(weights)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

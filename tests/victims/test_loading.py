@@ -221,3 +221,20 @@ def test_a_2d_victim_sees_a_volume_slice_by_slice(network, ct, tmp_path):
     for z in (0, 7, depth - 1):
         one = victim.predict(Scan.from_array(ct.array[z]))
         assert (whole.array[z] == one.array).all()
+
+
+def test_a_window_without_end_and_unreadable_metadata_are_named(network, tmp_path):
+    endless = bundle(network, tmp_path, low=float("-inf"))
+    with pytest.raises(SegadvError, match="inference.json: the window .* has no end"):
+        load_victim(endless)
+    (endless / "configs" / "metadata.json").write_text("{")
+    with pytest.raises(SegadvError, match="metadata.json: can't be parsed"):
+        load_victim(endless)
+
+
+def test_weights_that_overflow_are_refused(network, tmp_path):
+    path = save_safetensors(network, tmp_path)
+    wide = {key: value.double() + 1e300 for key, value in network.state_dict().items()}
+    save_file(wide, path)
+    with pytest.raises(SegadvError, match="holds NaN or infinite weights"):
+        load_victim(path)
