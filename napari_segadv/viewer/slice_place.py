@@ -42,8 +42,10 @@ class SlicePlace:
         return min(max(number, 0), self.count - 1)
 
     def show(self, dims: Any, number: int) -> None:
-        """Moves the viewer to a slice; of other displayed orders, back to one that shows slices."""
-        if dims.ndisplay == 2 and self.axis in dims.displayed:
+        """Moves the viewer to a slice; from 3-D and other displayed orders to one that shows it."""
+        # First: going back to 2-D, napari returns to the slice that was shown before.
+        dims.ndisplay = 2
+        if self.axis in dims.displayed:
             others = [axis for axis in range(dims.ndim) if axis != self.axis]
             dims.order = (*others[:-2], self.axis, *others[-2:])
         dims.set_point(self.axis, self.first + number * self.step)

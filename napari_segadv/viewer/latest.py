@@ -1,0 +1,68 @@
+"""A panel's own computing beside the controller's job: the newest question alone is answered."""
+
+from collections.abc import Callable
+from typing import Any
+
+from psygnal import Signal
+
+from .jobs import Jobs
+from .runner import Snapshot, Work
+
+
+class Latest:
+    """Runs what was asked for last off the main thread; attacks go on meanwhile.
+
+    Signals, all on the main thread:
+        progressed: a Snapshot.
+        failed: a line for the user.
+    """
+
+    progressed = Signal(Snapshot)
+    failed = Signal(str)
+
+    def __init__(self) -> None:
+        self._jobs = Jobs()
+        self._asked: object = None
+        self._done: Callable[[Any], None] | None = None
+        self._next: tuple[Work, Callable[[Any], None]] | None = None
+        self._jobs.progressed.connect(self.progressed.emit)
+        self._jobs.failed.connect(self.failed.emit)
+        self._jobs.busy_changed.connect(self._go_on)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being computed."""
+        return bool(self._jobs.busy)
+
+    def ask(self, work: Work, done: Callable[[Any], None]) -> None:
+        """Computes something instead of what is being computed.
+
+        Args:
+            work: as `Jobs.start` takes it.
+            done: gets what it returned, unless something else was asked for meanwhile.
+        """
+        asked = self._asked = object()
+        self._done = done
+
+        def answered(value: Any) -> None:
+            # What is done with the answer is kept here alone: it may hold volumes, and the runner
+            # keeps its last job.
+            if asked is self._asked and self._done is not None:
+                done, self._done = self._done, None
+                done(value)
+
+        self._next = (work, answered)
+        if self.busy:
+            self._jobs.cancel()
+        else:
+            self._go_on("")
+
+    def drop(self) -> None:
+        """Stops computing; nothing is answered any more."""
+        self._asked = self._done = self._next = None
+        self._jobs.cancel()
+
+    def _go_on(self, busy: str) -> None:
+        if not busy and self._next is not None:
+            (work, answered), self._next = self._next, None
+            self._jobs.start("computing", work, answered)

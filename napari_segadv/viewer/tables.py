@@ -1,0 +1,40 @@
+"""Small tables in panels: rows of text, of which one is clicked."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+
+ROW = 24
+
+
+class Table(QTableWidget):
+    """A table that is read and clicked, never typed into."""
+
+    def __init__(self, columns: Sequence[str], rows: int) -> None:
+        super().__init__(0, len(columns))
+        self.setHorizontalHeaderLabels(list(columns))
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeToContents)
+        self.horizontalHeader().setStretchLastSection(True)
+        self.setEditTriggers(QAbstractItemView.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SingleSelection)
+        # A table in focus searches its rows for letters, which are the viewer's keys.
+        self.setFocusPolicy(Qt.NoFocus)
+        self.setWordWrap(False)
+        self.setFixedHeight((rows + 1) * ROW + 8)
+
+    def fill(self, rows: Sequence[Sequence[str]], colours: Sequence[Any] = ()) -> None:
+        """Puts new rows in place of the old; colours are of the second column's text."""
+        self.setRowCount(len(rows))
+        for y, row in enumerate(rows):
+            for x, text in enumerate(row):
+                item = QTableWidgetItem(text)
+                item.setToolTip(text)
+                if x == 1 and y < len(colours):
+                    item.setForeground(QColor(colours[y]))
+                self.setItem(y, x, item)
