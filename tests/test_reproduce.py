@@ -80,8 +80,8 @@ def test_the_heart_table_says_what_was_measured(table, band_victim, tmp_path):
     report, states = finished(run)
     assert len(states) == 2 * 5 * 2
     small = [row for row in report.rows if row[0] == "small"]
-    assert [row[1] for row in small] == [0.01, 0.02, 0.04, 0.08, 0.16]
-    assert small[2][2] == pytest.approx(0.04 / 2 * 255)
+    assert [row[1] for row in small] == ["0 (clean)", 0.01, 0.02, 0.04, 0.08, 0.16]
+    assert small[3][2] == pytest.approx(0.04 / 2 * 255)
     assert small[-1][4] >= small[0][4]
 
 

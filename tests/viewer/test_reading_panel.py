@@ -295,6 +295,9 @@ def test_windows_by_key_and_drag_hold_for_both_images(in_volume, qtbot):
     canvas = test.canvas.canvas.native
     at = QPoint(canvas.width() // 4, canvas.height() // 2)
     zoom = test.canvas.model.scene.camera.zoom
+    # The grid is laid out when it is first drawn; before that a press falls on no image.
+    place = test.canvas.canvas._get_viewbox_at
+    qtbot.waitUntil(lambda: place((at.x(), at.y()))[0] is not None, timeout=20_000)
     qtbot.mousePress(canvas, Qt.RightButton, pos=at)
     for far in (20, 75, 150):
         drag(canvas, at + QPoint(far, 0))

@@ -26,7 +26,8 @@ def run(bench: Bench) -> Running:
     rows: list[tuple[Any, ...]] = [("away from the truth", *row, "") for row in away.rows]
     rows += [(f"{size} heart", *row) for size, *row in (r[:6] for r in hearts.rows)]
     last = epsilons[-1]
-    fails = max(row[4] for row in rows if row[0].endswith("heart")) < 90
+    by_size = {size: [row[4] for row in hearts.rows if row[0] == size] for size in heart.SIZES}
+    fails = all(max(with_noise) <= clean_iou for clean_iou, *with_noise in by_size.values())
     weaker = black[-1] > white[0]
     return Report(
         (
@@ -47,6 +48,10 @@ def run(bench: Bench) -> Running:
             f"At epsilon {last} the black box leaves an IoU of {black[-1]:.1f}, the white box "
             f"{white[0]:.1f}: {'white far above black, as in the paper' if weaker else 'not so'}.",
             "The targeted black box "
-            + ("fails, as in the paper." if fails else "succeeds here, other than in the paper."),
+            + (
+                "brings no heart nearer to its target: it fails, as in the paper."
+                if fails
+                else "brings hearts nearer to their target, other than in the paper."
+            ),
         ],
     )

@@ -6,6 +6,7 @@ from typing import Any
 from ... import targets
 from ...attacks.methods.pgd import PGD
 from ...example import Example
+from ...measures import Overlap
 from ...victims.training.cases import Case
 from ..bench import B_WIDTH, Bench, Curve, Report, Running, mean, rises
 
@@ -60,6 +61,8 @@ def report(
     rows: list[tuple[Any, ...]] = []
     curves: dict[str, list[tuple[float, float, float]]] = {size: [] for size in SIZES}
     for (size, epsilon), examples in zip(settings, made, strict=True):
+        if not curves[size]:
+            rows.append(before(size, examples))
         there = paper[size][EPSILONS.index(epsilon)]
         per_class = [e.measures["target_iou_per_class"] for e in examples]
         heart = next(iter(per_class[0]))
@@ -86,6 +89,19 @@ def report(
         ("epsilon in [-1, 1]", "IoU with the target x 100"),
         _findings(curves, label),
     )
+
+
+def before(size: str, examples: list[Example]) -> tuple[Any, ...]:
+    """The row of the clean images: how near to the target their prediction is already."""
+    overlaps = [
+        Overlap.of(e.prediction_clean.array, e.target.array)
+        for e in examples
+        if e.target is not None
+    ]
+    others = {n for overlap in overlaps for n in overlap.structures} - {LABEL}
+    least = min(100 * mean(o.iou(n) for o in overlaps) for n in others or {LABEL})
+    iou = 100 * mean(o.mean_iou() for o in overlaps)
+    return (size, "0 (clean)", 0, "", iou, 100 * mean(o.iou(LABEL) for o in overlaps), least)
 
 
 def _findings(curves: dict[str, list[tuple[float, float, float]]], label: str) -> list[str]:
