@@ -1,4 +1,4 @@
-"""The dock widget "Reading test": can readers tell clean from adversarial images?"""
+"""The dock widget "Reading test": whether readers tell clean from adversarial images."""
 
 from pathlib import Path
 from typing import Any
