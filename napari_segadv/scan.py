@@ -55,9 +55,9 @@ class Grid:
         return matrix
 
     @property
-    def oblique(self) -> bool:
-        """True where an array axis is not parallel to a world axis."""
-        return bool((np.abs(self.direction) > 1e-4).sum() > self.ndim)
+    def turned(self) -> bool:
+        """True where the array axes are not the world's in order: oblique, sagittal, coronal."""
+        return not np.allclose(np.abs(self.direction), np.eye(self.ndim), atol=1e-4)
 
     def same_as(self, other: "Grid") -> bool:
         """True if index for index both grids mean the same place (to a hundredth of a pixel)."""

@@ -16,7 +16,7 @@ def test_affine_maps_index_to_world_in_array_order():
     index = np.array([1, 2, 3, 1])
     expected = turn @ (np.array([3.0, 4.0, 3.0])) + [10, 20, 30]
     np.testing.assert_allclose((grid.affine @ index)[:3], expected)
-    assert grid.oblique
+    assert grid.turned
 
 
 def test_flipped_grids_of_one_shape_are_different_places():
@@ -24,7 +24,7 @@ def test_flipped_grids_of_one_shape_are_different_places():
     flipped = Grid((4, 5, 6), (1.0, 1.0, 1.0), (0.0, 0.0, 5.0), np.diag([1.0, 1.0, -1.0]))
     assert plain.same_as(plain)
     assert not plain.same_as(flipped)
-    assert not flipped.oblique
+    assert not flipped.turned
 
 
 def test_photographs_lie_on_each_other_pixel_for_pixel():

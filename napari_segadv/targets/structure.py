@@ -60,14 +60,14 @@ def offsets(mask: Mask, middle: Float) -> list[Float]:
     """Distances in mm (or pixels) of every index from a centre along each axis, to broadcast.
 
     In the order and the sense of the world's axes (to the head, to the back, to the left), as
-    the image is shown; an oblique image is shown along its own axes.
+    the image is shown; a turned image is shown along its own axes.
     """
     grid = mask.grid
     found = []
     for axis, (n, c, s) in enumerate(zip(grid.shape, middle, grid.spacing, strict=True)):
         column = grid.direction[:, axis]
-        along = axis if grid.oblique else int(np.abs(column).argmax())
-        sense = -1.0 if column[along] < 0 and not grid.oblique else 1.0
+        along = axis if grid.turned else int(np.abs(column).argmax())
+        sense = -1.0 if column[along] < 0 and not grid.turned else 1.0
         shape = [-1 if i == axis else 1 for i in range(grid.ndim)]
         found.append((along, (sense * s * (np.arange(n) - c)).reshape(shape)))
     return [distance for _, distance in sorted(found, key=lambda pair: pair[0])]

@@ -16,13 +16,14 @@ PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labe
 def placement(grid: Grid) -> dict[str, Any]:
     """How a grid's pixels are put into napari's world: keywords of a layer.
 
-    Flips are shown; napari can't show slices of an oblique volume, so of such a grid only the
-    spacing is used. The grid itself stays with the layer.
+    Flips are shown; napari can't show slices of a volume that is oblique, or stored in sagittal
+    or coronal slices, by its affine, so of such a grid only the spacing is used: it is shown as
+    it is stored. The grid itself stays with the layer.
     """
     if not grid.physical:
         return {}
     units = {"units": ("mm",) * grid.ndim}
-    if grid.oblique:
+    if grid.turned:
         return {"scale": grid.spacing, **units}
     return {"affine": grid.affine, **units}
 

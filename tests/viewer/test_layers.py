@@ -40,18 +40,26 @@ def test_pixels_lie_in_the_world_where_the_grid_says(flips):
     assert tuple(str(u) for u in shown.units) == ("millimeter",) * 3
 
 
-def test_an_oblique_volume_is_shown_by_its_spacing_and_kept(tmp_path):
+TURN = np.array([[0.96, -0.28, 0.0], [0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
+SAGITTAL = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize("turn", [TURN, SAGITTAL], ids=["oblique", "sagittal"])
+def test_a_turned_volume_is_shown_by_its_spacing_and_kept(tmp_path, turn):
     from napari_segadv import io
     from napari_segadv.viewer.hooks import write_image
 
-    turn = np.array([[0.96, -0.28, 0.0], [0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
     grid = Grid((4, 5, 6), (3.0, 1.5, 0.7), (-10.0, 20.0, 30.0), turn)
     scan = Scan(np.arange(120, dtype=np.int16).reshape(4, 5, 6), grid, "HU", Storage("int16"))
     data, keywords, _ = image_tuple(scan)
     assert keywords["scale"] == grid.spacing
     assert "affine" not in keywords
     shown = layer((data, keywords, "image"))
-    assert scan_of(shown).grid.oblique
+    assert scan_of(shown).grid.turned
+    viewer = ViewerModel()
+    viewer.add_layer(shown)
+    viewer.dims.set_current_step(0, 2)
+    np.testing.assert_array_equal(shown._slice.image.raw, scan.array[2])
     write_image(str(tmp_path / "o.nii.gz"), shown.data, {"metadata": shown.metadata})
     assert io.read(tmp_path / "o.nii.gz").grid.same_as(grid)
 
