@@ -19,7 +19,7 @@ from napari_segadv.attacks import Attack, Problem
 from napari_segadv.samples import phantom
 from napari_segadv.scan import Grid, Mask, Scan
 from napari_segadv.synthesis import Recipe, table
-from napari_segadv.synthesis.pieces import problem_of
+from napari_segadv.synthesis.pieces import piece_of
 from napari_segadv.synthesis.table import Row
 from napari_segadv.victims.training.cases import Case, ClassMap
 from napari_segadv.victims.training.fit import train
@@ -50,11 +50,11 @@ def main() -> None:
     rows = result(table(images, cases, victim, options.out / "generators", recipe=recipe))
     show(rows, victim.classes[1:])
     chest = load_victim("demo:chest-xray")
-    problem = problem_of(phantom("chest-xray", 20_001)[0], chest, "cpu")
-    assert problem is not None
-    plain = seconds(attacks.PGD(steps=12, goal=None), problem)
+    piece = piece_of(phantom("chest-xray", 20_001)[0], chest, "cpu")
+    assert piece is not None
+    plain = seconds(attacks.PGD(steps=12, goal=None), piece.problem)
     for parts in ("both", "intensity"):
-        share = seconds(attacks.Deform(steps=12, parts=parts), problem) / plain
+        share = seconds(attacks.Deform(steps=12, parts=parts), piece.problem) / plain
         print(f"\nA step of deform, {parts}: {share:.2f} of one of pgd.")
 
 

@@ -1,6 +1,7 @@
 """Fixtures that several rooms share: real data, small networks, small images."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -89,3 +90,20 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Runs segadv in this process, in an empty folder; status, stdout, stderr."""
+    from napari_segadv import cli
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["segadv", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
+
+    return call

@@ -27,6 +27,16 @@ ARGUMENTS = {
 DESCRIPTION = {"classes": ["background", "a", "b"], "dims": 2, "window": [0, 255]}
 
 
+def finish(run):
+    """What a generator returned at its end, and all that it yielded."""
+    states = []
+    while True:
+        try:
+            states.append(next(run))
+        except StopIteration as stop:
+            return stop.value, states
+
+
 def disc_image(shape=(48, 64), seed=0) -> np.ndarray:
     """Two bright discs on a darker, noisy ground, as bytes."""
     rng = np.random.default_rng(seed)

@@ -12,23 +12,8 @@ import torch
 from helpers import disc_image, disc_labels
 from PIL import Image
 
-from napari_segadv import cli, io
+from napari_segadv import io
 from napari_segadv.scan import Grid, Mask
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Runs segadv in this process, in an empty folder; status, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["segadv", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

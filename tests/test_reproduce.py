@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import bands, disc_image, disc_labels
+from helpers import bands, disc_image, disc_labels, finish
 
 from napari_segadv import io
 from napari_segadv.errors import SegadvError
@@ -33,15 +33,6 @@ def table(tmp_path):
     return path
 
 
-def finished(run):
-    states = []
-    while True:
-        try:
-            states.append(next(run))
-        except StopIteration as stop:
-            return stop.value, states
-
-
 @pytest.fixture
 def surrogate(band_victim):
     other = bands()
@@ -55,7 +46,7 @@ def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_p
     run = reproduce(
         name, out, victim=band_victim, cases=table, surrogate=surrogate, quick=True, device="cpu"
     )
-    report, states = finished(run)
+    report, states = finish(run)
     assert all(str(state) and state.step < state.steps for state in states)
     assert {path.name for path in out.iterdir()} == {
         *("table.md", "table.csv", "figure.png", "result.json")
@@ -77,7 +68,7 @@ def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_p
 def test_the_heart_table_says_what_was_measured(table, band_victim, tmp_path):
     """The whole run on these cases: more noise, larger IoU, in units of the window."""
     run = reproduce("heart", tmp_path / "out", victim=band_victim, cases=table, device="cpu")
-    report, states = finished(run)
+    report, states = finish(run)
     assert len(states) == 2 * 5 * 2
     small = [row for row in report.rows if row[0] == "small"]
     assert [row[1] for row in small] == ["0 (clean)", 0.01, 0.02, 0.04, 0.08, 0.16]
@@ -88,25 +79,25 @@ def test_the_heart_table_says_what_was_measured(table, band_victim, tmp_path):
 def test_an_earlier_table_is_replaced_only_if_asked(table, band_victim, tmp_path):
     out = tmp_path / "out"
     settings = {"victim": band_victim, "cases": table, "quick": True, "device": "cpu"}
-    finished(reproduce("untargeted", out, **settings))
+    finish(reproduce("untargeted", out, **settings))
     with pytest.raises(SegadvError, match="exists already"):
-        finished(reproduce("untargeted", out, **settings))
-    finished(reproduce("untargeted", out, overwrite=True, **settings))
+        finish(reproduce("untargeted", out, **settings))
+    finish(reproduce("untargeted", out, overwrite=True, **settings))
     (out / "mine.txt").write_text("keep")
     with pytest.raises(SegadvError, match="no earlier reproduction"):
-        finished(reproduce("untargeted", out, overwrite=True, **settings))
+        finish(reproduce("untargeted", out, overwrite=True, **settings))
 
 
 def test_what_is_missing_is_one_line(table, band_victim, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(SegadvError, match="nonsense: no such reproduction; there are asma"):
-        finished(reproduce("nonsense", out))
+        finish(reproduce("nonsense", out))
     with pytest.raises(SegadvError, match="give its cases with --cases CSV"):
-        finished(reproduce("heart", out, victim=band_victim))
+        finish(reproduce("heart", out, victim=band_victim))
     with pytest.raises(SegadvError, match="needs --surrogate"):
-        finished(reproduce("black-box", out, victim=band_victim, cases=table))
+        finish(reproduce("black-box", out, victim=band_victim, cases=table))
     with pytest.raises(SegadvError, match="--count 5: there are 2 cases"):
-        finished(reproduce("heart", out, victim=band_victim, cases=table, count=5))
+        finish(reproduce("heart", out, victim=band_victim, cases=table, count=5))
     assert not out.exists()
 
 

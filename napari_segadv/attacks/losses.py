@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..tensors import applied
 from .problem import Problem
 
 Loss = Callable[["Outputs"], Tensor]
@@ -62,8 +63,7 @@ class Outputs:
     @cached_property
     def margins(self) -> Tensor:
         """(N, *S): how far the strongest other class is above the label; negative at the label."""
-        margins: Tensor = _Margins.apply(self.logits, self.problem.labels)  # type: ignore[no-untyped-call]
-        return margins
+        return applied(_Margins, self.logits, self.problem.labels)
 
     @property
     def hits(self) -> Tensor:

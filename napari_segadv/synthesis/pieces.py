@@ -1,7 +1,7 @@
-"""What a generator learns from: images, slices or patches of them, each as a problem of its own."""
+"""What a generator learns from: images, slices or patches, each with a problem of its own."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,10 +14,23 @@ from ..scan import Array, Grid, Scan
 from ..victims import Model, Victim
 
 
-def problems(
+@dataclass(frozen=True)
+class Piece:
+    """One image, slice or patch.
+
+    Attributes:
+        problem: to get away from what the victim predicts on it.
+        model: the victim on it, which counts its passes.
+    """
+
+    problem: Problem
+    model: Model
+
+
+def pieces(
     scans: Sequence[Scan], victim: Victim, recipe: Recipe, device: str
-) -> Iterator[Problem | None]:
-    """Untargeted problems of one image each; None for each that shows the victim no structure.
+) -> Iterator[Piece | None]:
+    """What can be learnt from each image; None for each that shows the victim no structure.
 
     Args:
         scans: images. Of a volume a 2-D victim gets single slices, a 3-D one patches if the
@@ -38,11 +51,11 @@ def problems(
         whole = Model(victim.to(device), scan, torch.device(device))
         labels = whole.predict().array
         for part in parts(scan, labels, victim.dims, recipe, rng):
-            yield problem_of(part, victim, device)
+            yield piece_of(part, victim, device)
 
 
-def problem_of(scan: Scan, victim: Victim, device: str) -> Problem | None:
-    """The problem of getting away from the victim's own prediction; None where that is empty."""
+def piece_of(scan: Scan, victim: Victim, device: str) -> Piece | None:
+    """A scan as a piece; None where the victim predicts nothing on it."""
     model = victim.on(scan, device)
     smallest = min(model.image.shape[-victim.dims :])
     if smallest < SMALLEST_SIDE:
@@ -55,9 +68,10 @@ def problem_of(scan: Scan, victim: Victim, device: str) -> Problem | None:
     labels = torch.from_numpy(predicted.astype(np.int64))[None].to(device)
     low, high = scan.bounds
     width = model.window[1] - model.window[0]
-    return Problem(
+    problem = Problem(
         model, model.image, labels, labels, targeted=False, low=low, high=high, window=width
     )
+    return Piece(problem, model)
 
 
 def parts(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..attacks.methods.synthesis import Synthesis
+from ..attacks.synthesis.fields import Parts
 from ..attacks.synthesis.recipe import Recipe
 from ..crafting import craft
 from ..generators import load_generator
@@ -18,7 +19,7 @@ from ..victims.training.cases import Case
 from .train import train
 
 # Chen 2019, table 1: which fields, and xi.
-SETTINGS = (
+SETTINGS: tuple[tuple[Parts, float], ...] = (
     ("both", 1.0),
     ("both", 2.0),
     ("both", 3.0),
@@ -82,7 +83,7 @@ def table(
     out: Path,
     *,
     recipe: Recipe | None = None,
-    settings: Sequence[tuple[str, float]] = SETTINGS,
+    settings: Sequence[tuple[Parts, float]] = SETTINGS,
     device: str = "cpu",
 ) -> Generator[Measuring, None, list[Row]]:
     """Trains a generator for each setting and measures it; yields progress.
@@ -103,7 +104,7 @@ def table(
     """
     rows = []
     for number, (parts, xi) in enumerate(settings):
-        chosen = replace(recipe or Recipe(), parts=parts, xi=xi)  # type: ignore[arg-type]
+        chosen = replace(recipe or Recipe(), parts=parts, xi=xi)
         folder = out / f"{parts}-xi-{xi:g}"
         run = train(images, victim, chosen, folder, resume=folder.exists(), device=device)
         try:

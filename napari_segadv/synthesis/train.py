@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..attacks import Problem
 from ..attacks.synthesis.critic import Critic
 from ..attacks.synthesis.networks import Generator as Network
 from ..attacks.synthesis.networks import Scale
@@ -25,7 +24,7 @@ from ..scan import Scan
 from ..victims import Victim
 from ..victims.training.cases import check_alike
 from ..victims.windows import Passes
-from .pieces import problems
+from .pieces import Piece, pieces
 
 
 @dataclass(frozen=True)
@@ -74,10 +73,10 @@ def train(
     kept = load_training(out, device) if resume else None
     if kept is not None:
         recipe = replace(kept[0].recipe, epochs=recipe.epochs)
-    found: list[Problem] = []
+    found: list[Piece] = []
     for number, scan in enumerate(scans, start=1):
         yield Preparing(number, len(scans))
-        found += [p for p in problems([scan], victim, recipe, device) if p is not None]
+        found += [p for p in pieces([scan], victim, recipe, device) if p is not None]
     if not found:
         raise SegadvError(f"{victim.name}: finds no structure in any image; check that they fit")
     about: dict[str, Any] = {
@@ -94,10 +93,10 @@ def train(
         differs = next((what for what in about if before.get(what) != about[what]), None)
         if differs is not None:
             raise SegadvError(f"{out}: was trained with other {differs}; resume with the same")
-    passes = [problem.model.passes for problem in found]  # type: ignore[attr-defined]
+    passes = [piece.model.passes for piece in found]
     spent = spent.plus(passes, -1)
     complete = training.epoch
-    for step in training.run(found):
+    for step in training.run([piece.problem for piece in found]):
         if step.epoch > complete:
             complete = step.epoch
             save_training(training, out, about | {"spent": asdict(spent.plus(passes))})
@@ -122,12 +121,12 @@ class Spent:
         )
 
 
-def begin(found: Sequence[Problem], victim: Victim, recipe: Recipe, device: str) -> Training:
+def begin(found: Sequence[Piece], victim: Victim, recipe: Recipe, device: str) -> Training:
     """A training at its start, as large as the images ask for."""
-    clean = [problem.clean for problem in found]
+    clean = [piece.problem.clean for piece in found]
     channels, dims = clean[0].shape[1], victim.dims
     size = [max(n) for n in zip(*(image.shape[-dims:] for image in clean), strict=True)]
-    low, high = found[0].model.window  # type: ignore[attr-defined]
+    low, high = found[0].model.window
     layout = recipe.layout(dims, channels, size)
     smallest = min(min(image.shape[-dims:]) for image in clean)
     with torch.random.fork_rng(devices=[]):

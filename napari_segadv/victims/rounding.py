@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..attacks.problem import Model
+from ..tensors import applied
 
 
 class _Round(torch.autograd.Function):
@@ -39,5 +40,4 @@ class Rounded:
         self.model, self.clean, self.quantum = model, clean, quantum
 
     def __call__(self, images: Tensor, /) -> Tensor:
-        rounded: Tensor = _Round.apply(images, self.clean, self.quantum)  # type: ignore[no-untyped-call]
-        return self.model(rounded)
+        return self.model(applied(_Round, images, self.clean, self.quantum))

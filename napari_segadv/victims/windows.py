@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import SegadvError
+from ..tensors import applied
 
 LARGEST_WINDOW = 4096
 Index = tuple[slice, ...]
@@ -158,8 +159,7 @@ def two_pass(x: Tensor, network: Network, pieces: Pieces, passes: Passes) -> Ten
     if not (x.requires_grad and torch.is_grad_enabled()):
         with torch.no_grad():
             return _blend(x, network, pieces, passes)
-    out: Tensor = _TwoPass.apply(x, network, pieces, passes)  # type: ignore[no-untyped-call]
-    return out
+    return applied(_TwoPass, x, network, pieces, passes)
 
 
 def one_pass(x: Tensor, network: Network, passes: Passes) -> Tensor:

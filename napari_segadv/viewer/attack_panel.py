@@ -42,7 +42,7 @@ class AttackPanel(QWidget):
         self.form: ParameterForm | None = None
         self.form_place = QWidget()
         self.device: Any = ComboBox(choices=["auto", "cpu", "cuda"], value=settings().device)
-        self.seed: Any = SpinBox(value=0, min=0, max=2**31 - 1)
+        self.seed: Any = SpinBox(value=settings().seed, min=0, max=2**31 - 1)
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
         self.progress = QProgressBar()
         self.status = QLabel("")

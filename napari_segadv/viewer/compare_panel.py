@@ -1,7 +1,7 @@
 """The dock widget "Compare": blink, side by side, swipe, difference, contours, window and level."""
 
 from collections.abc import Iterator
-from functools import partialmethod
+from functools import partial
 from typing import Any
 
 import napari
@@ -31,6 +31,7 @@ from .controller import Controller
 from .keys import Key, bind
 from .panel_layout import group, set_tips, stack, unlink
 from .results import unwrapped
+from .settings import settings
 
 TITLE = "Compare"
 PRESET_KEYS = (
@@ -45,7 +46,7 @@ KEYS = (
     Key("Shift-W", "swipe line between clean and adversarial, or none", "toggle_swipe"),
     Key("Shift-X", "the difference in colours, or back", "toggle_difference"),
     Key("Shift-C", "contours of target and predictions, or back", "toggle_contours"),
-    *(Key(str(n), does, f"preset_{n}") for n, does in enumerate(PRESET_KEYS, 1)),
+    *(Key(str(n), does, "preset", (n,)) for n, does in enumerate(PRESET_KEYS, 1)),
 )
 SLIDER = 1000
 TIPS = {
@@ -92,7 +93,7 @@ class ComparePanel(QWidget):
         self.rate.setRange(0.2, 10.0)
         self.rate.setDecimals(1)
         self.rate.setSingleStep(0.5)
-        self.rate.setValue(2.0)
+        self.rate.setValue(settings().blink_rate)
         self.rate.setSuffix(" changes/s")
         self.line.setRange(0, SLIDER)
         self.line.setValue(SLIDER // 2)
@@ -150,7 +151,7 @@ class ComparePanel(QWidget):
         for signal, slot in shown.items():
             signal.connect(slot)
         unbind = bind(self.viewer, self, KEYS)
-        numbers = {str(n): getattr(self, f"preset_{n}") for n in range(1, FULL + 1)}
+        numbers = {str(n): partial(self.preset, n) for n in range(1, FULL + 1)}
         digits, drags, viewer = LayerKeys(self.viewer, numbers), self._drags, self.viewer
 
         def gone() -> None:
@@ -251,16 +252,9 @@ class ComparePanel(QWidget):
     def toggle_contours(self) -> None:
         self._look(AS_THEY_ARE if self.comparison.look == CONTOURS else CONTOURS)
 
-    def _preset(self, number: int) -> None:
+    def preset(self, number: int) -> None:
+        """Looks through a window of the list, counted from 1."""
         self.window_section.preset(number)
-
-    preset_1 = partialmethod(_preset, 1)
-    preset_2 = partialmethod(_preset, 2)
-    preset_3 = partialmethod(_preset, 3)
-    preset_4 = partialmethod(_preset, 4)
-    preset_5 = partialmethod(_preset, 5)
-    preset_6 = partialmethod(_preset, 6)
-    preset_7 = partialmethod(_preset, 7)
 
     def _try(self, action: Any) -> None:
         """Does something that may be refused in one line."""

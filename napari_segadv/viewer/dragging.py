@@ -87,15 +87,15 @@ class DragToShift:
         label = layer.selected_label
         axes = [axis - len(event.position) for axis in event.dims_displayed]
         preview = Preview(layer, label, start, axes)
-        moves = (0,) * layer.ndim
         yield
         while event.type == "mouse_move":
-            now = np.asarray(layer.world_to_data(event.position))[-layer.ndim :]
-            moves = tuple(int(step) for step in np.rint(now - start))
+            moves = steps_between(layer, start, event)
             preview.move(moves)
             self.said.emit("moved by " + ", ".join(f"{step:+d}" for step in moves) + " pixels")
             yield
         preview.restore()
+        # napari drops moves that come fast; where the button was let go is never lost.
+        moves = steps_between(layer, start, event)
         try:
             if not any(moves):
                 raise SegadvError("drag the structure to where it shall lie")
@@ -103,6 +103,12 @@ class DragToShift:
         except SegadvError as error:
             layer.refresh(extent=False)
             self.said.emit(str(error))
+
+
+def steps_between(layer: Labels, start: Array, event: Any) -> tuple[int, ...]:
+    """How many pixels the mouse lies from a point of the layer, along each of its axes."""
+    now = np.asarray(layer.world_to_data(event.position))[-layer.ndim :]
+    return tuple(int(step) for step in np.rint(now - start))
 
 
 class Preview:

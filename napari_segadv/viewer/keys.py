@@ -17,30 +17,35 @@ class Key:
     Attributes:
         key: as napari spells it, "Shift-B" for one.
         does: what happens, for the help and the docs.
-        method: of the panel; called without arguments. A generator is resumed when the key is
-            let go.
+        method: of the panel. A generator is resumed when the key is let go.
+        arguments: what it is called with.
     """
 
     key: str
     does: str
     method: str
+    arguments: tuple[Any, ...] = ()
+
+    def act(self, panel: Any) -> Any:
+        """Does it."""
+        return getattr(panel, self.method)(*self.arguments)
 
 
 def bind(viewer: ViewerModel, panel: Any, keys: Sequence[Key]) -> Callable[[], None]:
     """Binds a panel's keys, over napari's own; returns what takes them off again."""
 
-    def handler(name: str) -> Callable[[Any], Any]:
-        if not inspect.isgeneratorfunction(getattr(panel, name)):
-            return lambda viewer: getattr(panel, name)()
+    def handler(key: Key) -> Callable[[Any], Any]:
+        if not inspect.isgeneratorfunction(getattr(panel, key.method)):
+            return lambda viewer: key.act(panel)
 
         # napari resumes what it can see to be a generator's function.
         def held(viewer: ViewerModel) -> Iterator[None]:
-            yield from getattr(panel, name)()
+            yield from key.act(panel)
 
         return held
 
     for key in keys:
-        viewer.bind_key(key.key, handler(key.method), overwrite=True)
+        viewer.bind_key(key.key, handler(key), overwrite=True)
 
     def unbind() -> None:
         for key in keys:

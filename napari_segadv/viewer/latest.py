@@ -6,7 +6,7 @@ from typing import Any
 from psygnal import Signal
 
 from .jobs import Jobs
-from .runner import Snapshot, Work
+from .runner import Runner, Snapshot, Work
 
 
 class Latest:
@@ -20,8 +20,8 @@ class Latest:
     progressed = Signal(Snapshot)
     failed = Signal(str)
 
-    def __init__(self) -> None:
-        self._jobs = Jobs()
+    def __init__(self, runner: Runner | None = None) -> None:
+        self._jobs = Jobs(runner)
         self._asked: object = None
         self._done: Callable[[Any], None] | None = None
         self._next: tuple[Work, Callable[[Any], None]] | None = None

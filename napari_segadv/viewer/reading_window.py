@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from functools import partialmethod
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QKeySequence
@@ -28,7 +27,7 @@ KEYS = (
     Key("Up", "next slice", "next_slice"),
     Key("Down", "previous slice", "previous_slice"),
     *(
-        Key(str(number), f"window of a CT: {name}", f"window_{number}")
+        Key(str(number), f"window of a CT: {name}", "window_preset", (number,))
         for number, name in enumerate((*(p.name for p in PRESETS), "full range"), start=1)
     ),
 )
@@ -64,7 +63,7 @@ class ReadingWindow(QDialog):
         self.first.clicked.connect(self.say_first)
         self.second.clicked.connect(self.say_second)
         self.stop.clicked.connect(self.reject)
-        self._by_key = {QKeySequence(key.key).toString(): key.method for key in KEYS}
+        self._by_key = {QKeySequence(key.key).toString(): key for key in KEYS}
 
     def _lay_out(self) -> None:
         for button in (self.first, self.second, self.stop):
@@ -114,16 +113,9 @@ class ReadingWindow(QDialog):
     def previous_slice(self) -> None:
         self.canvas.step(-1)
 
-    def _window(self, number: int) -> None:
+    def window_preset(self, number: int) -> None:
+        """Looks through a window of the list, counted from 1."""
         self.canvas.choose_preset(number - 1)
-
-    window_1 = partialmethod(_window, 1)
-    window_2 = partialmethod(_window, 2)
-    window_3 = partialmethod(_window, 3)
-    window_4 = partialmethod(_window, 4)
-    window_5 = partialmethod(_window, 5)
-    window_6 = partialmethod(_window, 6)
-    window_7 = partialmethod(_window, 7)
 
     def _say(self, answer: str) -> None:
         """Keeps an answer; nothing can be said while nothing is shown."""
@@ -166,10 +158,10 @@ class ReadingWindow(QDialog):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """The test's keys alone: Escape would end it by mistake."""
         pressed = QKeySequence(event.keyCombination()).toString()
-        method = self._by_key.get(pressed.removeprefix("Num+"))
+        key = self._by_key.get(pressed.removeprefix("Num+"))
         # A key held down goes through slices; it must not answer one trial after the other.
-        if method is not None and (not event.isAutoRepeat() or method.endswith("_slice")):
-            getattr(self, method)()
+        if key is not None and (not event.isAutoRepeat() or key.method.endswith("_slice")):
+            key.act(self)
 
     def done(self, code: int) -> None:
         """However it ends: the other windows are back before anyone hears of it."""

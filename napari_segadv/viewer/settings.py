@@ -16,14 +16,12 @@ class Settings:
 
     Attributes:
         device: "auto", "cpu" or "cuda".
-        preset: strength of an attack to begin with: "subtle", "paper" or "strong".
         seed: 0 to 2**31 - 1.
         blink_rate: images a second in a blink comparison.
         results: folder for results, "" for the home folder.
     """
 
     device: str = "auto"
-    preset: str = "paper"
     seed: int = 0
     blink_rate: float = 2.0
     results: str = ""

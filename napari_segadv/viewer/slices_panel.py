@@ -28,10 +28,10 @@ KEYS = (
     Key("N", "go to the next worst slice", "next_worst"),
     Key("Shift-N", "go to the previous worst slice", "previous_worst"),
     *(
-        Key(f"Alt-{n}", f"say of the slice: {said}", f"say_{said.replace(' ', '_')}")
+        Key(f"Alt-{n}", f"say of the slice: {said}", "say", (said,))
         for n, said in enumerate(VERDICTS, start=1)
     ),
-    Key("Alt-0", "take back what was said of the slice", "take_back"),
+    Key("Alt-0", "take back what was said of the slice", "say", ("",)),
 )
 NO_RUN = "no run is shown; run an attack, or show one of the history"
 
@@ -134,17 +134,9 @@ class SlicesPanel(QWidget):
         """Goes to the slice that is the next worse than the one in view."""
         self._step(-1)
 
-    def say_nothing_seen(self) -> None:
-        self.verdicts.say(VERDICTS[0])
-
-    def say_suspicious(self) -> None:
-        self.verdicts.say(VERDICTS[1])
-
-    def say_obvious(self) -> None:
-        self.verdicts.say(VERDICTS[2])
-
-    def take_back(self) -> None:
-        self.verdicts.say("")
+    def say(self, verdict: str) -> None:
+        """A verdict on the slice in view; "" takes it back."""
+        self.verdicts.say(verdict)
 
     def go_to(self, number: int) -> None:
         """Shows a slice in the viewer."""

@@ -10,9 +10,10 @@ from psygnal import Signal
 from ..departure import departure
 from .controller import Controller
 from .edits import grid_of
+from .latest import Latest
 from .layers import CLEAN
 from .places import same_place
-from .runner import Ended, Poll, QtRunner, Runner
+from .runner import Poll, Runner
 
 
 class Watch:
@@ -32,9 +33,8 @@ class Watch:
         self._viewer = weakref.ref(viewer)
         self._controller = controller
         # Of its own: an attack that runs for minutes does not stop the counting.
-        self._runner = runner or QtRunner()
+        self._latest = Latest(runner)
         self._layer: weakref.ref[Labels] | None = None
-        self._busy = self._again = False
         self._seen: Any = None
         controller.predicted.connect(self._touch)
         controller.runs.chosen.connect(self._touch)
@@ -54,9 +54,6 @@ class Watch:
 
     def measure(self) -> None:
         """Compares target and prediction off the main thread; ends in `measured`."""
-        if self._busy:
-            self._again = True
-            return
         layer = None if self._layer is None else self._layer()
         clean, layers = self._controller.shown(CLEAN), self._controller.layers
         if (
@@ -66,6 +63,7 @@ class Watch:
             or layer.data.shape != clean.data.shape
             or not same_place(layer, clean)
         ):
+            self._latest.drop()
             self.measured.emit(None)
             return
         wanted, found, grid = layer.data, clean.data, grid_of(layer, layers)
@@ -73,16 +71,7 @@ class Watch:
         def work(poll: Poll) -> Any:
             return departure(wanted, found, grid, poll)
 
-        def ended(how: Ended) -> None:
-            self._busy = False
-            if self._again:
-                self._again = False
-                self.measure()
-            elif not how.stopped:
-                self.measured.emit(how.value)
-
-        self._busy = True
-        self._runner.start(work, lambda _: None, ended)
+        self._latest.ask(work, self.measured.emit)
 
     def _touch(self, *_: Any) -> None:
         self.touched.emit()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cached_property
 
+import helpers
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -126,12 +127,7 @@ def item_of(problem, item):
 
 def finish(attack, problem, seed=0):
     """The outcome of a run, and all that it yielded."""
-    states, generator = [], attack.run(problem, seed)
-    while True:
-        try:
-            states.append(next(generator))
-        except StopIteration as stop:
-            return stop.value, states
+    return helpers.finish(attack.run(problem, seed))
 
 
 def path_of(attack, problem, seed=0):

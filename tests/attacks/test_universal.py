@@ -2,19 +2,10 @@
 
 import pytest
 import torch
-from problems import item_of, problem_of
+from problems import finish, item_of, problem_of
 
 from napari_segadv.attacks.universal import Universal, worn
 from napari_segadv.errors import SegadvError
-
-
-def finish(attack, problems, seed=0):
-    states, run = [], attack.run(problems, seed)
-    while True:
-        try:
-            states.append(next(run))
-        except StopIteration as stop:
-            return stop.value, states
 
 
 @pytest.fixture

@@ -2,35 +2,25 @@
 
 import json
 import shutil
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from helpers import disc_image, volume_victim
+from helpers import disc_image, finish, volume_victim
 from safetensors.torch import load_file, save_file
 
 import napari_segadv as sa
-from napari_segadv import cli, io
+from napari_segadv import io
 from napari_segadv.errors import SegadvError
 from napari_segadv.generators import load_generator, load_training
 from napari_segadv.scan import Scan
 from napari_segadv.synthesis import Recipe, samples, table, train
-from napari_segadv.synthesis.pieces import around, part_of, problems
+from napari_segadv.synthesis.pieces import around, part_of, pieces
 from napari_segadv.victims.training.cases import Case
 
 # So high a rate that a few steps change something.
 SMALL = {"width": 4, "latent": 2, "batch": 2, "epochs": 2, "rate": 0.03}
-
-
-def finish(run):
-    states = []
-    while True:
-        try:
-            states.append(next(run))
-        except StopIteration as stop:
-            return stop.value, states
 
 
 @pytest.fixture
@@ -226,7 +216,7 @@ def test_the_attack_and_all_its_samples(trained, scans, band_victim):
 def test_volumes_by_slices_and_by_patches(tmp_path, ct):
     slicewise = volume_victim(2)
     recipe = Recipe(**SMALL | {"epochs": 1, "pieces": 4})
-    found = [p for p in problems([ct], slicewise, recipe, "cpu") if p is not None]
+    found = [p.problem for p in pieces([ct], slicewise, recipe, "cpu") if p is not None]
     assert [tuple(p.clean.shape) for p in found] == [(1, 1, 1, 36, 40)] * 4
     result, _ = finish(train([ct], slicewise, recipe, tmp_path / "slices"))
     assert result["layout"]["dims"] == 2
@@ -239,7 +229,7 @@ def test_volumes_by_slices_and_by_patches(tmp_path, ct):
         volume_victim(3),
         Recipe(**SMALL | {"epochs": 1, "pieces": 3, "patch": (8, 16, 12)}),
     )
-    found = [p for p in problems([ct], whole, cut, "cpu") if p is not None]
+    found = [p.problem for p in pieces([ct], whole, cut, "cpu") if p is not None]
     assert {tuple(p.clean.shape) for p in found} == {(1, 1, 8, 16, 12)}
     finish(train([ct], whole, cut, tmp_path / "patches"))
     attack = sa.attacks.Synthesis(generator=str(tmp_path / "patches"), samples=2)
@@ -258,21 +248,6 @@ def test_a_part_lies_where_it_lay(ct):
         np.testing.assert_allclose(part.grid.affine @ [*index, 1], ct.grid.affine @ [*there, 1])
 
 
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Runs segadv in this process, in an empty folder; status, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["segadv", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out + printed.err
-
-    return call
-
-
 def test_from_the_command_line(tmp_path, scans, weights_file, run):
     names = [f"{n}.png" for n in range(2)]
     for name, scan in zip(names, scans, strict=False):
@@ -280,12 +255,15 @@ def test_from_the_command_line(tmp_path, scans, weights_file, run):
     (tmp_path / "images.csv").write_text("\n".join(["image", *names]))
     call = ["synthesis", "train", "images.csv", "--victim", weights_file, "--out", "generator"]
     small = ["--set", "width=4", "--set", "latent=2"]
-    status, said = run(*call, "--epochs", 1, "--parts", "intensity", *small)
+    status, out, err = run(*call, "--epochs", 1, "--parts", "intensity", *small)
+    said = out + err
     assert (status, "after 1 epochs of 2 images" in said) == (0, True)
-    status, said = run(*call, "--epochs", 2, "--resume")
+    status, out, err = run(*call, "--epochs", 2, "--resume")
+    said = out + err
     assert (status, "after 2 epochs" in said) == (0, True)
     for more, message in (([], "exists already"), (["--xi", -1, "--resume"], "xi=-1")):
-        status, said = run(*call, *more)
+        status, out, err = run(*call, *more)
+        said = out + err
         assert (status, said.count("\n"), message in said) == (2, 1, True)
     attack = ["attack", "0.png", "--victim", weights_file, "--untargeted", "--out", "result"]
     settings = ["--method", "synthesis", "--set", "generator=generator", "--set", "samples=2"]
@@ -305,7 +283,8 @@ def test_an_interrupt_says_what_is_kept(tmp_path, scans, weights_file, run, monk
 
     monkeypatch.setattr("napari_segadv.commands.synthesis.follow", stopped)
     call = ["synthesis", "train", "images.csv", "--victim", weights_file, "--out", "generator"]
-    status, said = run(*call, "--set", "width=4")
+    status, out, err = run(*call, "--set", "width=4")
+    said = out + err
     assert status == 130
     assert "stopped after epoch 2; --resume goes on from there" in said
 

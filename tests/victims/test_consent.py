@@ -166,7 +166,7 @@ ODD = [
     ({"roi_size": [16, 16], "mode": "foo"}, "window mode foo"),
     ({"roi_size": [16, 16], "overlap": 5}, "overlap"),
     ({"spacing": [0, 0]}, "spacing"),
-    ({"spacing": [float("nan"), 1]}, "spacing"),
+    ({"spacing": [float("nan"), 1]}, "NaN is no number"),
     ({"arguments": "x"}, "net"),
     ({"arguments": 5}, "net"),
     ({"preprocessing": 5}, "net"),

@@ -1,8 +1,12 @@
 """A real napari window with the panel docked, and helpers to wait and click."""
 
+import numpy as np
 import pytest
 from clicks import idle
+from helpers import bands, disc_image, mask_on, volume_victim
 
+import napari_segadv as sa
+from napari_segadv.scan import Grid, Scan, Storage
 from napari_segadv.viewer.controller import Controller
 
 
@@ -22,3 +26,32 @@ def panel(window, qtbot):
     qtbot.waitUntil(lambda: bool(widget.controller.attacks), timeout=60_000)
     idle(qtbot, widget.controller)
     return widget
+
+
+def crafted(scan, victim, target=None, steps=2):
+    return sa.craft(scan, victim, sa.attacks.PGD(epsilon=12.0, steps=steps), target=target)
+
+
+@pytest.fixture(scope="module")
+def flat():
+    """An example of a photograph."""
+    from napari_segadv.victims.chain import Step
+    from napari_segadv.victims.victim import Victim
+
+    step = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
+    victim = Victim(bands(), name="bands", dims=2, classes=("no", "dim", "bright"), steps=(step,))
+    scan = Scan.from_array(disc_image())
+    target = np.zeros(scan.grid.shape, np.uint8)
+    target[10:30, 10:40] = 2
+    return crafted(scan, victim, mask_on(scan, target))
+
+
+@pytest.fixture(scope="module")
+def deep():
+    """An example of a CT with flips and anisotropic spacing."""
+    rng = np.random.default_rng(0)
+    array = rng.normal(0, 30, (6, 20, 24)).astype(np.int16)
+    array[2:4, 6:14, 8:20] += 150
+    grid = Grid(array.shape, (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([1.0, -1.0, -1.0]))
+    scan = Scan(array, grid, "HU", Storage("int16"))
+    return crafted(scan, volume_victim(2))

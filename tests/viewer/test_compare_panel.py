@@ -5,42 +5,14 @@ import time
 import numpy as np
 import pytest
 from clicks import click
-from helpers import bands, disc_image, mask_on, volume_victim
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
-import napari_segadv as sa
-from napari_segadv.scan import Grid, Scan, Storage
 from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS
 from napari_segadv.viewer.compare_panel import KEYS, TITLE
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, example_tuples, image_tuple
-
-
-@pytest.fixture(scope="module")
-def flat():
-    """An example of a photograph."""
-    from napari_segadv.victims.chain import Step
-    from napari_segadv.victims.victim import Victim
-
-    step = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
-    victim = Victim(bands(), name="bands", dims=2, classes=("no", "dim", "bright"), steps=(step,))
-    scan = Scan.from_array(disc_image())
-    target = np.zeros(scan.grid.shape, np.uint8)
-    target[10:30, 10:40] = 2
-    attack = sa.attacks.PGD(epsilon=12.0, steps=2)
-    return sa.craft(scan, victim, attack, target=mask_on(scan, target))
-
-
-@pytest.fixture(scope="module")
-def deep():
-    """An example of a CT with flips and anisotropic spacing."""
-    array = np.random.default_rng(0).normal(0, 30, (6, 20, 24)).astype(np.int16)
-    array[2:4, 6:14, 8:20] += 150
-    grid = Grid(array.shape, (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([1.0, -1.0, -1.0]))
-    scan = Scan(array, grid, "HU", Storage("int16"))
-    return sa.craft(scan, volume_victim(2), sa.attacks.PGD(epsilon=12.0, steps=2))
 
 
 def show(window, example):

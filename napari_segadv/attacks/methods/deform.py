@@ -13,7 +13,7 @@ from ..loop import Plan, optimise
 from ..losses import LOSSES
 from ..problem import Problem, Run
 from ..rules import RULES
-from ..synthesis.fields import Lattice, Synthesis, named
+from ..synthesis.fields import FieldBudget, Lattice, Parts, Synthesis, named
 from ..synthesis.losses import away_by, mean_square, spread
 
 # Distance of the controls as a share of the image's longest side, and at least this many pixels.
@@ -46,19 +46,8 @@ class Deform(Attack):
     source: ClassVar[str] = "Chen 2019, arXiv 1909.11167 (fields of one image)"
     unbounded: ClassVar[bool] = True
 
-    epsilon: Annotated[
-        float | None,
-        Param(
-            "Largest change of a pixel (Linf) or length of the whole change (L2), by both fields "
-            "together; none: no limit, as in the paper",
-            low=0.0,
-            high=LARGEST,
-            unit=IMAGE_UNITS,
-        ),
-    ] = None
-    parts: Annotated[
-        Literal["both", "displacement", "intensity"], Param("Which of the two fields to use")
-    ] = "both"
+    epsilon: FieldBudget = None
+    parts: Annotated[Parts, Param("Which of the two fields to use")] = "both"
     displacement: Annotated[
         float | None,
         Param(

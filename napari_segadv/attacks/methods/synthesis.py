@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from ...errors import SegadvError
-from ...parameters import IMAGE_UNITS, Param
-from ..base import LARGEST, Attack
+from ...parameters import Param
+from ..base import Attack
 from ..loop import Plan, optimise
 from ..problem import Problem, Run
+from ..synthesis.fields import FieldBudget, named
 from ..synthesis.fields import Synthesis as Images
-from ..synthesis.fields import named
 from ..synthesis.losses import away_by
 from ..synthesis.synthesiser import Synthesiser
 
@@ -33,16 +33,7 @@ class Synthesis(Attack):
     unbounded: ClassVar[bool] = True
     loads: ClassVar[str] = "generator"
 
-    epsilon: Annotated[
-        float | None,
-        Param(
-            "Largest change of a pixel (Linf) or length of the whole change (L2), by both fields "
-            "together; none: no limit, as in the paper",
-            low=0.0,
-            high=LARGEST,
-            unit=IMAGE_UNITS,
-        ),
-    ] = None
+    epsilon: FieldBudget = None
     generator: Annotated[
         str | None,
         Param("A folder that segadv synthesis train has written", unit="folder"),

@@ -5,15 +5,31 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from scipy.interpolate import BSpline
 from torch import Tensor
 
+from ...parameters import IMAGE_UNITS, Param
 from ..balls import Ball
+from ..base import LARGEST
 
 DISPLACEMENT, INTENSITY = "displacement", "intensity"
+# Which of the two an image is made with.
+Parts = Literal["both", "displacement", "intensity"]
+# The budget of an attack that has none in the paper.
+FieldBudget = Annotated[
+    float | None,
+    Param(
+        "Largest change of a pixel (Linf) or length of the whole change (L2), by both fields "
+        "together; none: no limit, as in the paper",
+        low=0.0,
+        high=LARGEST,
+        unit=IMAGE_UNITS,
+    ),
+]
 DEGREE = 3
 
 

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from ...errors import SegadvError
 from ...parameters import IMAGE_UNITS, Param, check
 from ..base import LARGEST
+from .fields import Parts
 from .networks import Layout
 
 # Cells of a code along the longest side of an image, about; the control points are 4 times as many.
@@ -26,9 +27,7 @@ class Recipe:
     and epochs, and the fields' limits; `divergence` is not in it.
     """
 
-    parts: Annotated[
-        Literal["both", "displacement", "intensity"], Param("Which fields to make")
-    ] = "both"
+    parts: Annotated[Parts, Param("Which fields to make")] = "both"
     xi: Annotated[
         float,
         Param("Mean cross-entropy to reach on the structures (1 to 3)", low=0.0, high=1000.0),

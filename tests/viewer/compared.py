@@ -1,0 +1,28 @@
+"""Examples shown as the controller shows them, for what the Compare panel does to layers."""
+
+from napari.components import ViewerModel
+
+from napari_segadv.viewer.compare.comparison import Comparison
+from napari_segadv.viewer.controller import Controller
+from napari_segadv.viewer.layers import (
+    example_tuples,
+    image_tuple,
+)
+
+
+def shown(example):
+    """A viewer in which an example is shown as a run, its controller and its comparison."""
+    viewer = ViewerModel()
+    controller = Controller.of(viewer)
+    data, keywords, _ = image_tuple(example.clean, "image")
+    image = viewer.add_image(data, **keywords)
+    again(viewer, controller, example, image)
+    return viewer, controller, Comparison(viewer, controller)
+
+
+def again(viewer, controller, example, image):
+    """A run, as the controller shows it."""
+    run = controller.runs.add(example, image)
+    controller._results.show_example(image, example, example_tuples(example))
+    controller.runs.current = run
+    return run
