@@ -1,14 +1,16 @@
 """What a step of each attack costs over a bare forward and backward pass of the network."""
 
+import contextlib
+import io
 import statistics
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
 
-from napari_segadv.attacks import Problem
-
-from .contestants import DEFAULT
+from .contestants import DEFAULT, Contestant
 from .goals import behind, goal, here, peers, seed
 from .meter import Case, Meter
 
@@ -17,58 +19,92 @@ STEP_GOAL = 1.05
 WARM_UP = 3
 
 
-class Clock:
-    """Times the steps of an attack, and beside each one a bare pass of the same network.
+class Stepper:
+    """An attack in a thread of its own, which goes on by one step when it is told to.
 
-    A step reaches from the start of one forward pass to that of the next. Bare passes, forward
-    and backward, are made between the steps, so that a busy machine slows both alike.
+    All attacks are timed in turns: what one of them has left in the caches and in the memory's
+    free lists, all of them meet.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.meter = Meter(self.problem.model, before=self)
-        self.cotangent = torch.randn_like(self.problem.model(self.problem.clean))
-        # Seconds by the clock and of the processor.
-        self.steps: list[tuple[float, float]] = []
-        self.bare: list[tuple[float, float]] = []
-        self.started: tuple[float, float] | None = None
-        self.done = 0
+    def __init__(self, one: Contestant, case: Case, steps: int, epsilon: float) -> None:
+        self.case, self.threads, self.hurried = case, torch.get_num_threads(), False
+        self.meter = Meter(case.problem.model, before=self._pause)
+        self._ours, self._theirs = threading.Semaphore(0), threading.Semaphore(0)
+        self._started: tuple[float, float] | None = None
+        self._took: tuple[float, float] | None = None
+        self._done = 0
+        pool = ThreadPoolExecutor(1)
+        self._work = pool.submit(self._run, one, steps, epsilon)
+        self._work.add_done_callback(lambda work: self._ours.release())
+        pool.shutdown(wait=False)
 
-    def __call__(self) -> None:
-        now = self._now()
+    def step(self) -> tuple[float, float] | None:
+        """Seconds, by the clock and of the processor, from one forward pass to the next.
+
+        None where that was no step (no backward pass), or where the attack is over.
+        """
+        self._took = None
+        if not self._work.done():
+            self._theirs.release()
+            self._ours.acquire()
+        return self._took
+
+    def finish(self) -> None:
+        """Lets it run to its end, and raises what it raised."""
+        self.hurried = True
+        self._theirs.release()
+        self._work.result()
+
+    def _run(self, one: Contestant, steps: int, epsilon: float) -> None:
+        torch.set_num_threads(self.threads)
+        self._theirs.acquire()
+        one.run(self.meter, self.case, steps, epsilon)
+
+    def _pause(self) -> None:
+        now = clock(self.case)
         # Without a backward pass it was no step: some attacks look once more at the result.
-        if self.started is not None and self.meter.backward > self.done:
-            self.steps.append(difference(now, self.started))
-            self.bare.append(self._pass())
-        self.done = self.meter.backward
-        self.started = self._now()
+        if self._started is not None and self.meter.backward > self._done:
+            self._took = difference(now, self._started)
+        self._done = self.meter.backward
+        if not self.hurried:
+            self._ours.release()
+            self._theirs.acquire()
+        self._started = clock(self.case)
 
-    def _pass(self) -> tuple[float, float]:
-        started = self._now()
-        with torch.enable_grad():
-            leaf = self.problem.clean.clone().requires_grad_()
-            torch.autograd.grad(self.problem.model(leaf), leaf, self.cotangent)
-        return difference(self._now(), started)
 
-    def _now(self) -> tuple[float, float]:
-        if self.problem.clean.is_cuda:
-            torch.cuda.synchronize()
-        return time.perf_counter(), time.process_time()
+def clock(case: Case) -> tuple[float, float]:
+    if case.problem.clean.is_cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter(), time.process_time()
 
-    def figures(self) -> dict[str, float]:
-        """Medians: milliseconds of a step and of a bare pass, ratio of neighbours, and the same
-        ratio in the processor's time."""
-        steps, bare = self.steps[WARM_UP:], self.bare[WARM_UP:]
-        if not steps:
-            return {"steps": 0}
-        pairs = list(zip(steps, bare, strict=True))
-        return {
-            "steps": len(steps),
-            "ms": 1000 * statistics.median(step for step, _ in steps),
-            "bare_ms": 1000 * statistics.median(alone for alone, _ in bare),
-            "ratio": statistics.median(step[0] / alone[0] for step, alone in pairs),
-            "cpu_ratio": statistics.median(step[1] / alone[1] for step, alone in pairs),
-        }
+
+def bare_pass(case: Case, cotangent: torch.Tensor) -> tuple[float, float]:
+    """Seconds of a forward and backward pass, by the clock and of the processor."""
+    started = clock(case)
+    leaf = case.problem.clean.clone().requires_grad_()
+    torch.autograd.grad(case.problem.model(leaf), leaf, cotangent)
+    return difference(clock(case), started)
+
+
+Pair = tuple[tuple[float, float], tuple[float, float]]
+
+
+def figures(pairs: list[Pair]) -> dict[str, float]:
+    """Medians: milliseconds of a step and of a bare pass, ratio of neighbours, and the same ratio
+    in the processor's time."""
+    if not pairs:
+        return {"steps": 0}
+    return {
+        "steps": len(pairs),
+        "ms": 1000 * statistics.median(step[0] for step, _ in pairs),
+        "bare_ms": 1000 * statistics.median(bare[0] for _, bare in pairs),
+        "ratio": statistics.median(step[0] / bare[0] for step, bare in pairs),
+        "cpu_ratio": statistics.median(step[1] / bare[1] for step, bare in pairs),
+    }
+
+
+def mean(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
 
 
 def difference(later: tuple[float, float], earlier: tuple[float, float]) -> tuple[float, float]:
@@ -77,20 +113,32 @@ def difference(later: tuple[float, float], earlier: tuple[float, float]) -> tupl
 
 def costs(case: Case, rounds: int, epsilon: float) -> dict[str, Any]:
     """Times each attack, prints the table and the goals."""
+    seed(0)
+    cotangent = torch.randn_like(case.problem.model(case.problem.clean))
+    timed = [one for one in here() if one.timed]
+    pairs: dict[str, list[Pair]] = {one.name: [] for one in timed}
+    # Packages that silence themselves would silence one another's turns.
+    with contextlib.redirect_stdout(io.StringIO()):
+        turns = {one.name: Stepper(one, case, rounds + WARM_UP + 2, epsilon) for one in timed}
+        for number in range(rounds + WARM_UP + 1):
+            before = bare_pass(case, cotangent)
+            for name, stepper in turns.items():
+                took = stepper.step()
+                after = bare_pass(case, cotangent)
+                if took is not None and number > WARM_UP:
+                    pairs[name].append((took, mean(before, after)))
+                before = after
+        for stepper in turns.values():
+            stepper.finish()
+    found = {name: figures(seen) for name, seen in pairs.items()}
     print("\n## A step over a bare forward and backward pass\n")
     print("| attack | ratio | ratio, processor's time | ms a step | ms a bare pass | steps |")
     print("| --- | --- | --- | --- | --- | --- |")
-    found = {}
-    for one in (one for one in here() if one.timed):
-        clock = Clock(case.problem)
-        seed(0)
-        one.run(clock.meter, case, rounds + WARM_UP + 1, epsilon)
-        figures = found[one.name] = clock.figures()
-        if figures["steps"]:
+    for name, one in found.items():
+        if one["steps"]:
             print(
-                f"| {one.name} | {figures['ratio']:.3f} | {figures['cpu_ratio']:.3f} | "
-                f"{figures['ms']:.0f} | {figures['bare_ms']:.0f} | {figures['steps']} |",
-                flush=True,
+                f"| {name} | {one['ratio']:.3f} | {one['cpu_ratio']:.3f} | {one['ms']:.0f} | "
+                f"{one['bare_ms']:.0f} | {one['steps']} |"
             )
     for key, kind in (("ratio", "by the clock"), ("cpu_ratio", "in the processor's time")):
         ratios = {name: figures[key] for name, figures in found.items() if figures["steps"]}
