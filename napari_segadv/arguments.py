@@ -50,6 +50,15 @@ def settings_of(texts: list[str]) -> dict[str, str]:
     return found
 
 
+def slices_of(text: str) -> tuple[int, int]:
+    """`N` or `FIRST:LAST` as the first and the last of some slices."""
+    first, colon, last = text.partition(":")
+    try:
+        return int(first), int(last if colon else first)
+    except ValueError:
+        raise SegadvError(f"--slices {text}: write N or FIRST:LAST, from 0") from None
+
+
 def check_output(out: Path, source: Path) -> None:
     """Refuses a file for a result that can't be meant, before anything is computed.
 

@@ -19,6 +19,7 @@ from .arguments import (
     example,
     made_folder,
     settings_of,
+    slices_of,
     victim_of,
 )
 from .errors import SegadvError
@@ -203,6 +204,13 @@ def attack(
         ),
     ] = None,
     care: Annotated[Path | None, typer.Option(help="Which pixels count.")] = None,
+    slices: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|FIRST:LAST",
+            help="Slices of a volume, from 0, the last one included: noise in these alone.",
+        ),
+    ] = None,
     surrogate: Annotated[
         list[str] | None,
         typer.Option(help="Another victim to craft on; --victim is measured. May be repeated."),
@@ -233,6 +241,7 @@ def attack(
         truth=truth,
         region=region,
         care=care,
+        slices=None if slices is None else slices_of(slices),
         surrogate=[victim_of(name, trust) for name in surrogate or []],
         device=device,
         seed=seed,

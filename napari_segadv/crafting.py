@@ -29,6 +29,7 @@ from .request import Request, as_saved, attacked, pick_device, predict, problem_
 from .scan import Array, Mask, Scan
 from .victims.task import Prediction, task_of
 from .victims.victim import Model, Victim, as_array, field_array
+from .victims.watched import Watch
 
 __all__ = ["Crafting", "Example", "craft", "craft_steps"]
 
@@ -66,10 +67,12 @@ def craft_steps(
     truth: Any = None,
     region: Mask | Array | str | Path | None = None,
     care: Mask | Array | str | Path | None = None,
+    slices: tuple[int, int] | None = None,
     surrogate: Victim | Sequence[Victim] | None = None,
     device: str = "auto",
     seed: int = 0,
     poll: Callable[[], None] | None = None,
+    watch: Watch | None = None,
 ) -> Crafting:
     """As `craft`, a step at a time: yields Progress after each step and returns the Example.
 
@@ -85,12 +88,16 @@ def craft_steps(
         region: a mask; where it is not 0, the perturbation may live. Or "bounding-box" of what
             has to change, or "receptive-field" of it, see `attacks.regions`.
         care: where it is not 0, pixels count.
+        slices: the first and the last of a volume's first axis, from 0: the noise lives in them
+            alone, and their pixels alone count. Pieces of the volume that can't change are not
+            run again, so a few slices of many cost little.
         surrogate: a network, or several, that stand in for the victim while crafting; the victim
             is measured.
         device: "auto", "cpu" or "cuda".
         seed: of everything random.
         poll: called after each piece of a pass (a window, a group of slices); it may raise, which
             stops the run within a step.
+        watch: called with the images and logits of each pass of the attack.
 
     Raises:
         SegadvError: where the parts do not fit each other.
@@ -115,6 +122,8 @@ def craft_steps(
         pick_device(device),
         seed,
         poll or (lambda: None),
+        slices,
+        watch,
     )
     return _guarded(request)
 
@@ -139,7 +148,7 @@ def _run(request: Request) -> Crafting:
     request = request.fitted(clean)
     seen, known = attacked(request, judge, clean)
     done = replace(seen.passes)
-    problem = as_saved(problem_of(request, seen, known, judge.window), request.scan)
+    problem = as_saved(problem_of(request, seen, known, judge.window), request)
     if not problem.targeted and not problem.moving.any():
         raise SegadvError(
             f"{request.scan.name}: {request.victim.name} finds no structure in it, so there is "
@@ -165,6 +174,8 @@ def _run(request: Request) -> Crafting:
         "curve": describe_curve(outcome),
         **({} if problem.trained is None else {"generator": dict(problem.trained.about)}),
     }
+    if request.slices is not None:
+        record["slices"] = list(request.slices)
     if request.surrogates:
         record["surrogates"] = [describe_victim(s, clean.classes) for s in request.surrogates]
     example = _example(request, judge, clean, outcome, epsilon, notes)
@@ -212,12 +223,12 @@ def _example(
     exact = replace(scan, array=scan.array + change)
     stored = replace(scan, array=quantise(scan, exact.array, norm, epsilon))
     adversarial = replace(read_back(stored), grid=scan.grid, units=scan.units, path=None)
-    _, after = predict(request.victim, adversarial, request)
+    _, after = predict(request.victim, adversarial, request, judge.recall)
     before_saving = judge.predict(outcome.adversarial)
 
     def figures(image: Scan, prediction: Prediction) -> Mapping[str, Any]:
         found = judge.task.measure(
-            clean, prediction, target=request.target, truth=request.truth, care=request.care
+            clean, prediction, target=request.target, truth=request.truth, care=request.counted
         )
         return found | distances(scan, image, judge.window)
 

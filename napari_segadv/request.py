@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,20 +14,23 @@ from .errors import SegadvError
 from .generators import load_generator
 from .scan import Mask, Scan
 from .victims.ensemble import Ensemble
+from .victims.recall import Recall
 from .victims.rounding import Rounded
 from .victims.task import Prediction, task_of
 from .victims.victim import Model, Victim
+from .victims.watched import Watch, Watched
 
 
 @dataclass(frozen=True)
 class Request:
     """What is to be crafted: every mask on the scan's grid.
 
-    `region` may also be the name of one that is measured, see `attacks.regions`.
+    `region` may also be the name of one that is measured, see `attacks.regions`. With `slices`,
+    the first and the last, the noise lives in these alone, and their pixels alone count.
 
     Raises:
-        SegadvError: where a region or care mask marks nothing, or where attack, victim and
-            surrogate are for different tasks.
+        SegadvError: where a region or care mask marks nothing, where there are no such slices, or
+            where attack, victim and surrogate are for different tasks.
     """
 
     scan: Scan
@@ -40,8 +44,11 @@ class Request:
     device: str
     seed: int
     poll: Callable[[], None] = field(default=lambda: None)
+    slices: tuple[int, int] | None = None
+    watch: Watch | None = None
 
     def __post_init__(self) -> None:
+        self._check_slices()
         for name, mask in (("region", self.region), ("care mask", self.care)):
             if isinstance(mask, Mask) and not np.any(mask.array):
                 raise SegadvError(f"{mask.path or name}: the {name} is empty; mark some pixels")
@@ -58,6 +65,38 @@ class Request:
                     f"{surrogate.name}: does {surrogate.task}, but the victim {task}; use a "
                     "surrogate for the same task"
                 )
+
+    def _check_slices(self) -> None:
+        if self.slices is None:
+            return
+        (first, last), grid = self.slices, self.scan.grid
+        if grid.ndim != 3:
+            raise SegadvError(f"{self.scan.name}: is a single image; leave the slices away")
+        if not 0 <= first <= last < grid.shape[0]:
+            raise SegadvError(
+                f"slices {first} to {last}: {self.scan.name} has slices 0 to {grid.shape[0] - 1}"
+            )
+
+    @property
+    def limited(self) -> bool:
+        """Whether parts of the image are certain to stay as they are."""
+        return self.region is not None or self.slices is not None
+
+    def within(self, mask: Mask | None) -> Mask | None:
+        """A mask, or all pixels, in the chosen slices; as it is where none are chosen."""
+        if self.slices is None:
+            return mask
+        first, last = self.slices
+        array = np.zeros(self.scan.grid.shape, np.uint8)
+        array[first : last + 1] = 1 if mask is None else mask.array[first : last + 1] != 0
+        if not array.any():
+            raise SegadvError(f"slices {first} to {last}: the mask marks no pixel in them")
+        return Mask(array, self.scan.grid)
+
+    @cached_property
+    def counted(self) -> Mask | None:
+        """The pixels that count; None: all."""
+        return self.within(self.care)
 
     def fitted(self, clean: Prediction) -> "Request":
         """The same with target and truth as cells of the victim's clean prediction."""
@@ -107,12 +146,17 @@ def problem_of(
         return torch.from_numpy(mask.array != 0)[None].to(model.device)
 
     wanted = request.truth if request.target is None else request.target
+    if request.slices is not None and known.shape[1:] != model.image.shape[2:]:
+        raise SegadvError(
+            f"{request.victim.name}: says nothing of single slices; attack the whole volume"
+        )
     if request.care is not None and known.shape[1:] != model.image.shape[2:]:
         raise SegadvError(
             f"{request.care.path or 'care mask'}: marks pixels, but {request.victim.name} says "
             "nothing of single pixels; leave the care mask away"
         )
     low, high = request.scan.bounds
+    painted = None if isinstance(request.region, str) else request.within(request.region)
     problem = model.task.problem(
         model,
         model.image,
@@ -122,20 +166,28 @@ def problem_of(
         low=low,
         high=high,
         window=window[1] - window[0],
-        region=marked(request.region).unsqueeze(1) if isinstance(request.region, Mask) else None,
-        care=None if request.care is None else marked(request.care),
+        region=None if painted is None else marked(painted).unsqueeze(1),
+        care=None if request.counted is None else marked(request.counted),
         trained=load_generator(folder) if (folder := _folder(request.attack)) else None,
     )
     if isinstance(request.region, str):
-        return replace(problem, region=named_region(request.region, problem))
+        region = named_region(request.region, problem)
+        if request.slices is not None:
+            first, last = request.slices
+            region = region.clone()
+            region[:, :, :first] = region[:, :, last + 1 :] = False
+        return replace(problem, region=region)
     return problem
 
 
-def as_saved(problem: Problem, scan: Scan) -> Problem:
+def as_saved(problem: Problem, request: Request) -> Problem:
     """The problem with a victim that sees each image as the scan's file will hold it."""
-    if not scan.storage.integer:
-        return problem
-    return replace(problem, model=Rounded(problem.model, problem.clean, scan.storage.quantum))
+    model, storage = problem.model, request.scan.storage
+    if request.watch is not None:
+        model = Watched(model, request.watch)
+    if storage.integer:
+        model = Rounded(model, problem.clean, storage.quantum)
+    return replace(problem, model=model)
 
 
 def attacked(
@@ -160,9 +212,12 @@ def attacked(
         return together, together(together.image).argmax(1)
 
 
-def predict(victim: Victim, scan: Scan, request: Request) -> tuple[Model, Any]:
+def predict(
+    victim: Victim, scan: Scan, request: Request, recall: Recall | None = None
+) -> tuple[Model, Any]:
     """A victim on a scan and what it predicts there; refuses labels that it does not know."""
     model = victim.on(scan, request.device)
+    model.recall = recall or (Recall() if request.limited else None)
     model.passes.on_piece = request.poll
     prediction = model.predict()
     count = len(prediction.classes)

@@ -14,6 +14,7 @@ from ..scan import Scan
 from .axes import Affine
 from .chain import Space, Step, bind
 from .heads import Head
+from .recall import Recall
 from .task import Task, task_of
 from .windows import Passes, WindowSpec
 
@@ -112,6 +113,7 @@ class Model:
         image: the scan as a tensor (1, C, *S), float32, on the device.
         by_slice: True for a 2-D network on a volume.
         chain: the preprocessing on the scan's grid.
+        recall: spares pieces that are as they were in the first pass; None: all of them run.
         passes: work done so far; `passes.on_piece` is called after each piece of it.
         window: (low, high) of the intensities that the victim sees, in the scan's units.
     """
@@ -122,6 +124,7 @@ class Model:
         self.task.check(victim, scan)
         self.victim, self.scan, self.device = victim, scan, device
         self.passes = Passes()
+        self.recall: Recall | None = None
         self.image = as_tensor(scan, device)
         self.by_slice = victim.dims == 2 and scan.grid.ndim == 3
         image, affine = self.image[0], ras_affine(scan)

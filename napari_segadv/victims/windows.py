@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..errors import SegadvError
 from ..tensors import applied
+from .recall import Recall, touching
 
 LARGEST_WINDOW = 4096
 Index = tuple[slice, ...]
@@ -78,9 +79,14 @@ class Pieces:
         return torch.cat([self.weight * self.share[:, :, *index[2:]] for index in chunk])
 
 
-def _blend(x: Tensor, network: Network, pieces: Pieces, passes: Passes) -> Tensor:
+def _blend(
+    x: Tensor, network: Network, pieces: Pieces, passes: Passes, recall: Recall | None
+) -> Tensor:
+    changed = None if recall is None else recall.changed(x, pieces)
+    if recall is not None and changed == []:
+        return recall.filled(x, [])
     out: Tensor | None = None
-    for chunk in pieces.chunks:
+    for chunk in pieces.chunks if changed is None else touching(changed, pieces):
         # A network may hand back its input, or a view of it: what it gets is a copy.
         y = network(pieces.take(x, chunk).clone())
         if out is None:
@@ -93,7 +99,12 @@ def _blend(x: Tensor, network: Network, pieces: Pieces, passes: Passes) -> Tenso
         passes.forward += 1 / len(pieces.chunks)
         passes.on_piece()
     assert out is not None
-    return out
+    if recall is None:
+        return out
+    if changed is None:
+        recall.keep(x, out)
+        return out
+    return recall.filled(out, changed)
 
 
 def _length(index: Index) -> int:
@@ -104,13 +115,20 @@ class _TwoPass(torch.autograd.Function):
     """Forward without a graph, backward by a second forward of each piece that matters."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, network: Network, pieces: Pieces, passes: Passes) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        network: Network,
+        pieces: Pieces,
+        passes: Passes,
+        recall: Recall | None,
+    ) -> Tensor:
         ctx.save_for_backward(x)
         ctx.parts = network, pieces, passes
-        return _blend(x, network, pieces, passes)
+        return _blend(x, network, pieces, passes, recall)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
         (x,) = ctx.saved_tensors
         network, pieces, passes = ctx.parts
         grad = grads[0]
@@ -126,7 +144,7 @@ class _TwoPass(torch.autograd.Function):
             passes.forward += 1 / len(pieces.chunks)
             passes.backward += 1 / len(pieces.chunks)
             passes.on_piece()
-        return out, None, None, None
+        return out, None, None, None, None
 
 
 def _pull(
@@ -154,12 +172,14 @@ def _matters(grad: Tensor, chunk: Sequence[Index]) -> Tensor:
     return torch.stack([grad[index[0], :, *index[2:]].any() for index in chunk]).any()
 
 
-def two_pass(x: Tensor, network: Network, pieces: Pieces, passes: Passes) -> Tensor:
+def two_pass(
+    x: Tensor, network: Network, pieces: Pieces, passes: Passes, recall: Recall | None = None
+) -> Tensor:
     """The network's output (N, K, *S) for x (N, C, *S), piece by piece; differentiable."""
     if not (x.requires_grad and torch.is_grad_enabled()):
         with torch.no_grad():
-            return _blend(x, network, pieces, passes)
-    return applied(_TwoPass, x, network, pieces, passes)
+            return _blend(x, network, pieces, passes, recall)
+    return applied(_TwoPass, x, network, pieces, passes, recall)
 
 
 def one_pass(x: Tensor, network: Network, passes: Passes) -> Tensor:
@@ -176,7 +196,13 @@ def _count_backward(passes: Passes) -> None:
     passes.backward += 1
 
 
-def sliding(x: Tensor, network: Network, spec: WindowSpec, passes: Passes) -> Tensor:
+def sliding(
+    x: Tensor,
+    network: Network,
+    spec: WindowSpec,
+    passes: Passes,
+    recall: Recall | None = None,
+) -> Tensor:
     """What MONAI's sliding_window_inference gives, differentiable in constant memory.
 
     A single window that covers the image keeps its graph: that is one forward pass less.
@@ -186,6 +212,7 @@ def sliding(x: Tensor, network: Network, spec: WindowSpec, passes: Passes) -> Te
         network: (B, C, *roi) to (B, K, *roi).
         spec: the windows.
         passes: counts the work.
+        recall: spares windows that have not changed; None: all of them run.
     """
     from monai.data.utils import dense_patch_slices
     from monai.utils import fall_back_tuple
@@ -208,7 +235,7 @@ def sliding(x: Tensor, network: Network, spec: WindowSpec, passes: Passes) -> Te
             for r, n, o in zip(roi, padded, overlap, strict=True)
         ]
         places = dense_patch_slices(padded, roi, step)
-        out = two_pass(x, network, _windows(x, places, roi, spec), passes)
+        out = two_pass(x, network, _windows(x, places, roi, spec), passes, recall)
     inside = [slice(before, before + n) for (before, _), n in zip(pads, size, strict=True)]
     return out[:, :, *inside] if any(missing) else out
 
@@ -232,11 +259,15 @@ def _chunked(indices: Sequence[Index], size: int) -> tuple[tuple[Index, ...], ..
     return tuple(tuple(indices[i : i + size]) for i in range(0, len(indices), size))
 
 
-def slices(x: Tensor, network: Network, batch: int, passes: Passes) -> Tensor:
+def slices(
+    x: Tensor, network: Network, batch: int, passes: Passes, recall: Recall | None = None
+) -> Tensor:
     """Runs a batch (B, C, *S) `batch` items at a time, each chunk in two passes."""
+    # One by one those that have not changed can be spared.
+    batch = batch if recall is None else 1
     if len(x) <= batch:
         return one_pass(x, network, passes)
     whole = (slice(None),) * (x.ndim - 1)
     starts = range(0, len(x), batch)
     chunks = tuple(((slice(i, min(i + batch, len(x))), *whole),) for i in starts)
-    return two_pass(x, network, Pieces(chunks), passes)
+    return two_pass(x, network, Pieces(chunks), passes, recall)

@@ -50,7 +50,7 @@ class Segmentation(Task[Mask]):
             def network(x: Tensor) -> Tensor:
                 return _whole(model, x, lambda piece: _network(model, piece))
 
-            z = slices(flat, network, SLICES_AT_A_TIME, model.passes)
+            z = slices(flat, network, SLICES_AT_A_TIME, model.passes, model.recall)
         else:
             z = _whole(model, flat, lambda x: _windowed(model, x))
         stacked: Tensor = z.unflatten(0, (n, depth))
@@ -103,7 +103,8 @@ def _whole(model: "Model", images: Tensor, run: Callable[[Tensor], Tensor]) -> T
 def _windowed(model: "Model", x: Tensor) -> Tensor:
     if model.victim.windows is None:
         return one_pass(x, lambda piece: _network(model, piece), model.passes)
-    return sliding(x, lambda piece: _network(model, piece), model.victim.windows, model.passes)
+    windows = model.victim.windows
+    return sliding(x, lambda piece: _network(model, piece), windows, model.passes, model.recall)
 
 
 def _network(model: "Model", x: Tensor) -> Tensor:

@@ -1,0 +1,134 @@
+"""Attacks on a slice or a range of slices of a volume: noise, what counts, and what is spared."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import bands, mask_on, volume_victim
+
+import napari_segadv as sa
+from napari_segadv.errors import SegadvError
+from napari_segadv.scan import Grid, Scan, Storage
+
+
+@pytest.fixture(scope="module")
+def ct():
+    rng = np.random.default_rng(0)
+    array = rng.normal(0, 30, (12, 20, 24)).astype(np.int16)
+    array[2:10, 6:14, 8:20] += 150
+    grid = Grid(array.shape, (3.0, 1.5, 1.25), (0.0, 0.0, 0.0), np.eye(3))
+    return Scan(array, grid, "HU", Storage("int16"))
+
+
+@pytest.fixture
+def target(ct):
+    array = np.zeros(ct.grid.shape, np.uint8)
+    array[:, 8:12, 10:16] = 1
+    return mask_on(ct, array)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_the_noise_and_what_counts_are_in_the_slices(ct, target, dims):
+    victim = volume_victim(dims)
+    attack = sa.attacks.PGD(epsilon=60.0, steps=6)
+    example = sa.craft(ct, victim, attack, target=target, slices=(3, 5))
+    assert example.record["slices"] == [3, 5]
+    noisy = np.flatnonzero(np.abs(example.noise).max((1, 2)))
+    assert noisy.min() >= 3
+    assert noisy.max() <= 5
+    after = victim.predict(example.adversarial).array
+    np.testing.assert_array_equal(example.prediction_adversarial.array, after)
+    clean = example.prediction_clean.array[3:6]
+    off = clean != target.array[3:6]
+    moved = (after[3:6] == target.array[3:6])[off].mean()
+    assert example.measures["moved"] == pytest.approx(moved)
+
+
+def test_one_slice_costs_one_slice(ct, target):
+    victim = volume_victim(2)
+    attack = sa.attacks.PGD(epsilon=60.0, steps=6, goal=None)
+    passes = sa.craft(ct, victim, attack, target=target, slices=(4, 4)).record["passes"]
+    whole = sa.craft(ct, victim, attack, target=target).record["passes"]
+    assert passes["backward"] == pytest.approx(6 / 12)
+    assert whole["backward"] == pytest.approx(6)
+    # The clean volume once, then the slice alone: a pass and its gradient a step.
+    assert passes["forward"] < 2.5
+
+
+def test_a_slice_of_a_volume_is_attacked_as_if_it_stood_alone(ct, target):
+    victim = volume_victim(2)
+    attack = sa.attacks.PGD(epsilon=60.0, steps=6, goal=None)
+    alone = replace(ct, array=ct.array[4:5], grid=replace(ct.grid, shape=(1, 20, 24)))
+    one = sa.craft(alone, victim, attack, target=mask_on(alone, target.array[4:5]))
+    found = sa.craft(ct, victim, attack, target=target, slices=(4, 4))
+    np.testing.assert_array_equal(found.adversarial.array[4:5], one.adversarial.array)
+
+
+def test_a_region_is_cut_to_the_slices(ct, target):
+    region = np.zeros(ct.grid.shape, np.uint8)
+    region[:, :, :12] = 1
+    attack = sa.attacks.PGD(epsilon=60.0, steps=3)
+    for given in (mask_on(ct, region), "bounding-box"):
+        example = sa.craft(ct, volume_victim(2), attack, target=target, slices=(4, 6), region=given)
+        where = np.argwhere(example.noise)
+        assert where[:, 0].min() >= 4
+        assert where[:, 0].max() <= 6
+        assert len(where) < 3 * 20 * 24
+
+
+@pytest.mark.parametrize(
+    ("slices", "says"), [((4, 3), "slices 0 to 11"), ((-1, 3), "0 to 11"), ((0, 12), "0 to 11")]
+)
+def test_slices_that_are_not_there(ct, target, slices, says):
+    with pytest.raises(SegadvError, match=says):
+        sa.craft(ct, volume_victim(2), sa.attacks.PGD(epsilon=1.0), target=target, slices=slices)
+
+
+def test_a_single_image_has_no_slices():
+    from helpers import disc_image
+
+    from napari_segadv.victims.victim import Victim
+
+    scan = Scan.from_array(disc_image())
+    victim = Victim(bands(), name="bands", dims=2)
+    with pytest.raises(SegadvError, match="leave the slices away"):
+        sa.craft(scan, victim, sa.attacks.PGD(epsilon=1.0), slices=(0, 0))
+
+
+def test_each_pass_is_shown_to_who_watches(ct, target):
+    seen = []
+    attack = sa.attacks.PGD(epsilon=60.0, steps=4, goal=None)
+    example = sa.craft(
+        ct, volume_victim(2), attack, target=target, watch=lambda x, z: seen.append((x, z))
+    )
+    assert len(seen) == 5
+    images, logits = seen[-1]
+    assert images.shape == (1, 1, *ct.grid.shape)
+    assert logits.shape[0] == 1
+    assert logits.shape[2:] == ct.grid.shape
+    assert not images.requires_grad
+    # What is shown is what the file can hold.
+    np.testing.assert_array_equal(images.round(), images)
+    assert example.record["passes"]["forward"] == pytest.approx(1 + 5 + 4, abs=1.1)
+
+
+def test_on_the_command_line(ct, target, tmp_path, run, weights_file):
+    from napari_segadv import io
+
+    io.save(ct, tmp_path / "ct.nii.gz")
+    io.save_mask(target, tmp_path / "target.nii.gz")
+    status, _, err = run(
+        "attack", tmp_path / "ct.nii.gz", "--victim", weights_file,
+        "--target", tmp_path / "target.nii.gz", "--set", "epsilon=60", "--set", "steps=2",
+        "--slices", "4:5", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert status == 0, err
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert result["slices"] == [4, 5]
+    status, _, err = run(
+        "attack", tmp_path / "ct.nii.gz", "--victim", weights_file, "--untargeted",
+        "--slices", "four", "--out", tmp_path / "other",
+    )  # fmt: skip
+    assert status == 2
+    assert "--slices four" in err
