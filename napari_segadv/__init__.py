@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .errors import NeedsTrust, SegadvError
     from .grade import Grade
     from .io import read, read_mask
+    from .saved import load_example
     from .scan import Mask, Scan
     from .victims import load_victim
 
@@ -25,6 +26,7 @@ _HOMES = {
     "Grade": "grade",
     "SegadvError": "errors",
     "NeedsTrust": "errors",
+    "load_example": "saved",
     "read": "io",
     "read_mask": "io",
     "Mask": "scan",
@@ -43,6 +45,7 @@ __all__ = [
     "attacks",
     "craft",
     "craft_steps",
+    "load_example",
     "load_victim",
     "measures",
     "read",

@@ -71,6 +71,7 @@ class Example:
             "measures": dict(self.measures),
             "measures_before_saving": dict(self.measures_before_saving),
             "notes": list(self.notes),
+            "window": list(self.window),
         }
 
     @property
@@ -101,10 +102,11 @@ class Example:
         folder = Path(folder)
         refuse_existing(folder, overwrite)
         with written_whole(folder) as new:
-            self._write(new)
+            self.write(new)
         return folder
 
-    def _write(self, folder: Path) -> None:
+    def write(self, folder: Path) -> None:
+        """Writes the files into a folder that is there and empty; see `save`."""
         from .figure import figure
 
         ending, _ = io.output_format(self.clean)
@@ -142,6 +144,8 @@ def _is_result(folder: Path) -> bool:
         return False
     arrays = ("noise", "displacement", "intensity")
     ours = ("figure.png", "result.json", *(f"{name}.nii.gz" for name in arrays))
+    # What is saved beside it from the viewer, see `saved`.
+    ours += ("verdicts.json", "exact.npz", "target.nii.gz", "target.json")
     return all(
         path.is_file()
         and (path.name in ours or path.name.startswith(("adversarial.", "prediction_")))

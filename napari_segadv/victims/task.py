@@ -18,7 +18,7 @@ from torch import Tensor
 from .. import discovery
 from ..attacks.problem import Problem
 from ..errors import SegadvError
-from ..scan import Mask, Scan
+from ..scan import Grid, Mask, Scan
 
 if TYPE_CHECKING:
     from .victim import Model, Victim
@@ -113,6 +113,30 @@ class Task(ABC, Generic[P]):
 
         Raises:
             SegadvError: where the file can't be written.
+        """
+
+    def exact(self, prediction: P) -> dict[str, npt.NDArray[Any]]:
+        """What a prediction's file rounds or leaves away, as arrays by name."""
+        return {}
+
+    @abstractmethod
+    def load(
+        self,
+        path: Path,
+        grid: Grid,
+        classes: tuple[str, ...],
+        exact: Mapping[str, npt.NDArray[Any]],
+    ) -> P:
+        """A prediction from the file that `save` wrote.
+
+        Args:
+            path: the file.
+            grid: of the image.
+            classes: names of all classes.
+            exact: what `exact` gave; empty where nobody has kept it.
+
+        Raises:
+            SegadvError: where the file is damaged or of another image.
         """
 
     @abstractmethod

@@ -17,7 +17,7 @@ from ...errors import SegadvError
 from ...grade import Grade
 from ...json_files import read_json
 from ...measures import TARGET_FIGURES
-from ...scan import Mask, Scan
+from ...scan import Array, Grid, Mask, Scan
 from ..heads import tensor_of
 from ..task import Task, number_in
 from ..windows import one_pass
@@ -140,6 +140,33 @@ class Classification(Task[Grade]):
     def save(self, prediction: Grade, path: Path) -> None:
         text = json.dumps({"task": self.name, **prediction.data}, indent=1, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
+
+    def exact(self, prediction: Grade) -> dict[str, Array]:
+        # In the file they stand by name, and two classes may share one.
+        return {"probabilities": np.array(prediction.probabilities, np.float64)}
+
+    def load(
+        self, path: Path, grid: Grid, classes: tuple[str, ...], exact: Mapping[str, Array]
+    ) -> Grade:
+        content = read_json(path)
+        label = content.get("label") if isinstance(content, Mapping) else None
+        if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < len(classes):
+            raise SegadvError(
+                f"{path}: names none of the {len(classes)} classes by its number; restore it from "
+                "a copy"
+            )
+        listed = content.get("probabilities", {})
+        shares: Any = list(listed.values()) if isinstance(listed, Mapping) else listed
+        try:
+            shares = np.asarray(exact.get("probabilities", shares), np.float64)
+        except (TypeError, ValueError):
+            shares = np.array(np.nan)
+        if shares.shape not in ((0,), (len(classes),)) or not np.isfinite(shares).all():
+            raise SegadvError(
+                f"{path}: needs one probability for each of {len(classes)} classes; restore it "
+                "from a copy"
+            )
+        return Grade(label, classes, tuple(shares.tolist()))
 
     def check_output(self, path: Path) -> None:
         if path.suffix != ".json":

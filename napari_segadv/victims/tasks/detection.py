@@ -13,8 +13,9 @@ from ...attacks.problem import Problem
 from ...boxes import Boxes, f1, matches
 from ...errors import SegadvError
 from ...io.boxes import boxes_of, read_boxes, write_boxes
+from ...io.exact_boxes import exact_boxes, loaded_boxes
 from ...measures import TARGET_FIGURES, away, moved_and_kept
-from ...scan import Mask, Scan
+from ...scan import Array, Grid, Mask, Scan
 from ...tensors import per_item
 from ..detections import Found, anchor_labels, detected
 from ..task import Task, number_in
@@ -151,6 +152,14 @@ class Detection(Task[Boxes]):
 
     def save(self, prediction: Boxes, path: Path) -> None:
         write_boxes(prediction, path)
+
+    def exact(self, prediction: Boxes) -> dict[str, Array]:
+        return exact_boxes(prediction)
+
+    def load(
+        self, path: Path, grid: Grid, classes: tuple[str, ...], exact: Mapping[str, Array]
+    ) -> Boxes:
+        return loaded_boxes(path, grid, classes, exact)
 
     def check_output(self, path: Path) -> None:
         if path.suffix != ".json":

@@ -11,7 +11,7 @@ from ... import io
 from ...errors import SegadvError
 from ...io.registry import check_label_map
 from ...measures import overlaps, percent
-from ...scan import Mask, Scan
+from ...scan import Array, Grid, Mask, Scan
 from ..chain import DATA_DEPENDENT
 from ..heads import tensor_of
 from ..task import Task
@@ -79,6 +79,21 @@ class Segmentation(Task[Mask]):
 
     def save(self, prediction: Mask, path: Path) -> None:
         io.save_mask(prediction, path)
+
+    def load(
+        self, path: Path, grid: Grid, classes: tuple[str, ...], exact: Mapping[str, Array]
+    ) -> Mask:
+        array = io.read_mask(path).array
+        if array.shape != grid.shape:
+            raise SegadvError(
+                f"{path}: has shape {array.shape}, but its image {grid.shape}; it is of another one"
+            )
+        if int(array.max(initial=0)) >= len(classes):
+            raise SegadvError(
+                f"{path}: holds class {array.max()}, but there are {len(classes)} classes; it is "
+                "damaged, so restore it from a copy"
+            )
+        return Mask(array.astype(np.uint8 if len(classes) <= 256 else np.uint16), grid, classes)
 
     def check_output(self, path: Path) -> None:
         check_label_map(path)

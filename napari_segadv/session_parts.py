@@ -1,0 +1,141 @@
+"""The parts of a session, and each one's files: images, painted label maps, runs."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from . import io
+from .errors import SegadvError
+from .example import Example
+from .io.registry import suffix
+from .json_entries import Entry
+from .saved import load_example, load_verdicts
+from .scan import Mask, Scan
+from .session_entries import VictimSource, kept_inside, read_grid, read_scan, typed
+from .verdicts import Verdict
+
+# Files of their own for the pixels: a session's images are one file each.
+WHOLE = {".mhd": ".mha", ".nhdr": ".nrrd"}
+
+
+@dataclass(frozen=True, eq=False)
+class SessionImage:
+    """A clean image, and the window (low, high) that it was looked at in, if that is known."""
+
+    name: str
+    scan: Scan
+    window: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SessionLabels:
+    """A painted label map; `image` is the number of the image that it lies on, if it does."""
+
+    name: str
+    mask: Mask
+    image: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SessionRun:
+    """A run; its image is the example's clean one."""
+
+    name: str
+    example: Example
+    verdicts: Mapping[int, Verdict] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """What a session holds.
+
+    Attributes:
+        images: open ones; those of runs come along without being named.
+        labels: painted ones.
+        runs: in order.
+        target: number of the labels that are the target; None: none.
+        shown: number of the run that is shown; None: none.
+        victim: where it came from; None: none was loaded.
+        notes: what could not be saved, for the user.
+    """
+
+    images: tuple[SessionImage, ...] = ()
+    labels: tuple[SessionLabels, ...] = ()
+    runs: tuple[SessionRun, ...] = ()
+    target: int | None = None
+    shown: int | None = None
+    victim: VictimSource | None = None
+    notes: tuple[str, ...] = ()
+
+
+def file_name(scan: Scan) -> str:
+    """A name for a scan's file that reminds of its own."""
+    ending, stem = _ending(scan), "image"
+    if scan.path is not None:
+        own = scan.path.name
+        stem = own[: -len(suffix(scan.path))] if suffix(scan.path) else own
+    return (re.sub(r"[^\w-]+", "_", stem)[:60].strip("_") or "image") + ending
+
+
+def _ending(scan: Scan) -> str:
+    try:
+        ending, _ = io.output_format(scan)
+    except SegadvError:
+        # What a DICOM folder is can't be seen once it is gone.
+        ending = ".nii.gz"
+    return WHOLE.get(ending, ending)
+
+
+def write_image(scan: Scan, folder: Path) -> Scan:
+    """Writes a scan, and makes sure that it comes back; returns it as a scan of that file."""
+    folder.mkdir()
+    path = folder / file_name(scan)
+    io.save(scan, path)
+    back = io.read(path).array
+    if back.shape != scan.array.shape or not np.array_equal(back, scan.array):
+        raise SegadvError(
+            f"{scan.name}: reads back differently from a file of its format; please report it "
+            "with the image's format"
+        )
+    kept = {name: value for name, value in scan.meta.items() if name != "files"}
+    return replace(scan, path=path if scan.path is not None else None, meta=kept)
+
+
+def read_image(entry: Entry, root: Path) -> SessionImage:
+    """An image from its entry in the session's file."""
+    path = kept_inside(root / entry.text("file"), root)
+    scan = read_scan(entry, io.read(path))
+    if entry.values.get("window") is None:
+        return SessionImage(entry.text("name"), scan)
+    low, high = entry.numbers("window", 2)
+    if low >= high:
+        raise entry.wrong('"window" has to rise')
+    return SessionImage(entry.text("name"), scan, (low, high))
+
+
+def read_labels(entry: Entry, root: Path, images: list[SessionImage]) -> SessionLabels:
+    """A label map likewise."""
+    path = kept_inside(root / entry.text("file"), root)
+    array = io.read_mask(path).array
+    image = entry.index("image", len(images))
+    grid = read_grid(entry.entry("grid"), array.shape)
+    if image is not None and grid.shape != images[image].scan.grid.shape:
+        raise entry.wrong(f"is not of the shape of image {image}")
+    mask = Mask(typed(array, entry), grid, entry.texts("classes"))
+    return SessionLabels(entry.text("name"), mask, image)
+
+
+def read_run(entry: Entry, root: Path, images: list[SessionImage]) -> SessionRun:
+    """A run likewise."""
+    folder = root / entry.text("folder")
+    kept_inside(folder / "result.json", root)
+    for path in sorted(folder.iterdir()):
+        kept_inside(path, root)
+    image = entry.index("image", len(images))
+    if image is None:
+        raise entry.wrong('"image" has to be a number of the list of images')
+    example = load_example(folder, images[image].scan)
+    return SessionRun(entry.text("name"), example, load_verdicts(folder, example))
