@@ -144,7 +144,7 @@ class ComparePanel(QWidget):
         self.timer.timeout.connect(comparison.flip)
         shown: dict[Any, Any] = {
             comparison.changed: self._refresh,
-            comparison.left: self.status.setText,
+            comparison.left: self._say,
             comparison.window.changed: self._windowed,
             self.controller.runs.changed: self._refresh,
         }
@@ -194,6 +194,8 @@ class ComparePanel(QWidget):
             self.timer.stop()
         self.line.setEnabled(comparison.name == Swipe.name)
         self.gain.setEnabled(comparison.name == Difference.name)
+        # Until there is a difference, the least gain that the box can hold is nobody's choice.
+        self.gain.setSpecialValueText("" if self.gain.isEnabled() else "to fit")
         self.look.setCurrentText(comparison.look)
         self.legend.setVisible(comparison.look == CONTOURS)
         self._drag_the_line()
@@ -255,6 +257,9 @@ class ComparePanel(QWidget):
     def preset(self, number: int) -> None:
         """Looks through a window of the list, counted from 1."""
         self.window_section.preset(number)
+
+    def _say(self, message: str) -> None:
+        self.status.setText(message)
 
     def _try(self, action: Any) -> None:
         """Does something that may be refused in one line."""

@@ -8,10 +8,10 @@ import napari
 from app_model.types import KeyBinding, OperatingSystem
 from napari.settings import get_settings
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QTextBrowser, QWidget
+from qtpy.QtWidgets import QTextBrowser, QVBoxLayout, QWidget
 
 from .keys import all_keys
-from .panel_layout import set_tips, stack
+from .panel_layout import PANEL_WIDTH, Tabs, set_tips
 
 TITLE = "Keys and help"
 NAPARI = "napari"
@@ -82,9 +82,12 @@ class HelpPanel(QWidget):
         super().__init__()
         self.page = QTextBrowser()
         self.page.setFrameShape(QTextBrowser.NoFrame)
-        # Not in the scrolling part: the page scrolls by itself.
-        stack(self, [], [])
-        self.layout().insertWidget(0, self.page, 1)
+        # The page scrolls by itself, so it has the panel alone.
+        self.setMinimumWidth(PANEL_WIDTH)
+        Tabs(self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.addWidget(self.page)
         set_tips({self.page: "Keys work while the image has the focus: click on it once"})
         self.write()
 

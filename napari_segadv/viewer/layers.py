@@ -213,5 +213,7 @@ def legend(classes: Mapping[int, str]) -> str:
     parts = []
     for number, name in classes.items():
         red, green, blue = (round(255 * c) for c in colour(number))
-        parts.append(f'<span style="color:rgb({red},{green},{blue})">&#9632;</span>&nbsp;{name}')
+        # Two words stay in one line.
+        whole = name.replace(" ", "&nbsp;")
+        parts.append(f'<span style="color:rgb({red},{green},{blue})">&#9632;</span>&nbsp;{whole}')
     return " &nbsp; ".join(parts)

@@ -3,19 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
+    QDockWidget,
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
+    QMainWindow,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-PANEL_WIDTH = 340
+PANEL_WIDTH = 356
 
 Row = tuple[str, Any] | Any
 
@@ -46,15 +48,57 @@ def side_by_side(widgets: Sequence[Any]) -> QHBoxLayout:
     return line
 
 
+class Column(QScrollArea):
+    """Scrolls a panel's groups. Their widest row does not make the dock any wider at first."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(PANEL_WIDTH, super().sizeHint().height())
+
+
+class Tabs(QObject):
+    """Makes a panel share the place of the panels that are docked already, when it is first seen.
+
+    napari docks one below the other, which leaves each a third of a small screen. Dragged apart,
+    they stay apart.
+    """
+
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__(panel)
+        panel.installEventFilter(self)
+
+    def eventFilter(self, panel: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Show:
+            panel.removeEventFilter(self)
+            # Once napari has put the dock in its place.
+            QTimer.singleShot(0, self.join)
+        return False
+
+    def join(self) -> None:
+        dock: Any = self.parent()
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parent()
+        if dock is None or dock.isFloating() or not isinstance(dock.parent(), QMainWindow):
+            return
+        window = dock.parent()
+        area = window.dockWidgetArea(dock)
+        for other in window.findChildren(QDockWidget):
+            near = window.dockWidgetArea(other) == area and not other.isFloating()
+            if other is not dock and near and other.findChild(Tabs) is not None:
+                window.tabifyDockWidget(other, dock)
+                dock.raise_()
+                return
+
+
 def stack(panel: QWidget, groups: Sequence[QWidget], below: Sequence[Any]) -> None:
     """Fills a panel: groups in a part that scrolls, then rows that always stay in sight."""
     panel.setMinimumWidth(PANEL_WIDTH)
+    Tabs(panel)
     inside = QWidget()
     column = QVBoxLayout(inside)
     for widget in groups:
         column.addWidget(widget)
     column.addStretch()
-    scroll = QScrollArea()
+    scroll = Column()
     scroll.setWidgetResizable(True)
     scroll.setWidget(inside)
     scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)

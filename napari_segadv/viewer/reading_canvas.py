@@ -73,6 +73,8 @@ class ReadingCanvas(QtViewer):
         # No key of napari's reaches the canvas: some remove, hide or turn layers.
         self.canvas.native.setFocusPolicy(Qt.NoFocus)
         self.setAcceptDrops(False)
+        # Whatever the theme: a bright surround blinds the reader to faint differences.
+        self.model.canvas.background_color_override = "black"
         self.model.mouse_drag_callbacks.append(self._drag_window)
         grid = self.model.canvas.grid
         grid.shape, grid.stride, grid.spacing = (1, 2), -1, 4
@@ -92,6 +94,7 @@ class ReadingCanvas(QtViewer):
             self.model.layers.append(Image(array, name=name, **stimulus.keywords))
         self.model.reset_view()
         if stimulus.first is not None:
+            self.model.dims.axis_labels = ("slice", "", "")
             middle = [(size - 1) / 2 for size in arrays[0].shape[:3]]
             place = self.images[0].data_to_world((stimulus.first, *middle[1:]))
             self.model.dims.set_point(0, place[0])

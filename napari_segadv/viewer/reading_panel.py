@@ -86,7 +86,7 @@ class ReadingPanel(QWidget):
         shown: dict[Any, Any] = {
             self.controller.runs.changed: self._offer_runs,
             self.controller.busy_changed: self._update,
-            self.controller.failed: self.status.setText,
+            self.controller.failed: self._say,
         }
         for signal, slot in shown.items():
             signal.connect(slot)
@@ -176,6 +176,9 @@ class ReadingPanel(QWidget):
             return
         show_info(f"saved {trials} and {summary.name}")
 
-    def _failed(self, message: str) -> None:
+    def _say(self, message: str) -> None:
         self.status.setText(message)
+
+    def _failed(self, message: str) -> None:
+        self._say(message)
         show_error(message)

@@ -75,6 +75,13 @@ class Results:
         self.show_beside(image, made)
         if view_of(example.task.name).on_top:
             self.lift(CLEAN, AFTER)
+            return
+        # A prediction made before the adversarial image lies below it, where no contour is seen.
+        clean, after = self.get(CLEAN), self.get(AFTER)
+        if clean is not None and after is not None:
+            below, above = self.layers.index(clean), self.layers.index(after)
+            if below < above - 1:
+                self.layers.move(below, above)
 
     def open(self, made: LayerTuple) -> Any:
         """Adds a layer that is the user's own from now on."""

@@ -113,6 +113,8 @@ class SlicePlot(Canvas):
                 axes.fill_between(numbers, values, step="mid", color=text, alpha=0.25, lw=0)
                 axes.plot(numbers, values, drawstyle="steps-mid", color=text, lw=1)
                 axes.yaxis.set_major_locator(MaxNLocator(2))
+                if name == IOU:
+                    axes.set_yticks([0, 0.5, 1])
             rest[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
             rest[-1].set_xlabel("slice", fontsize=FONT, color=text, labelpad=1)
             rest[-1].tick_params(labelbottom=True)

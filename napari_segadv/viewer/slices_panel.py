@@ -36,6 +36,11 @@ KEYS = (
 NO_RUN = "no run is shown; run an attack, or show one of the history"
 
 
+def plain(value: float) -> str:
+    """Four digits, and none lost of a large number: 11,143 and not 1.114e+04."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 class SlicesPanel(QWidget):
     """The panel. It shows the run that the viewer's Controller shows."""
 
@@ -210,7 +215,9 @@ class SlicesPanel(QWidget):
         if self.figures is not None:
             for name, values in self.figures.values.items():
                 unit = self.figures.units[name]
-                value = f"{values[number]:.3f}" if name == IOU else f"{values[number]:.4g} {unit}"
+                value = (
+                    f"{values[number]:.3f}" if name == IOU else f"{plain(values[number])} {unit}"
+                )
                 parts.append(f"{name} {value}")
         return between.join(parts)
 

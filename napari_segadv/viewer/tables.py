@@ -26,7 +26,11 @@ class Table(QTableWidget):
         # A table in focus searches its rows for letters, which are the viewer's keys.
         self.setFocusPolicy(Qt.NoFocus)
         self.setWordWrap(False)
-        self.setFixedHeight((rows + 1) * ROW + 8)
+        self.fit(rows)
+
+    def fit(self, rows: int) -> None:
+        """As high as so many rows below the names of the columns."""
+        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows * ROW + 8)
 
     def fill(self, rows: Sequence[Sequence[str]], colours: Sequence[Any] = ()) -> None:
         """Puts new rows in place of the old; colours are of the second column's text."""

@@ -83,9 +83,10 @@ class VisibilitySection(QWidget):
     def _show(self, doing: str = "") -> None:
         run = self._run
         self._table = () if run is None else self._known.get(run, ())
-        units = "" if run is None else f" ({run.example.clean.units})"
+        units = "" if run is None else f"\n({run.example.clean.units})"
         self.table.horizontalHeaderItem(3).setText(f"mean |noise|{units}")
         self.table.fill([(seen.preset.name, *described(seen)) for seen in self._table])
+        self.table.fit(len(self._table))
         self.table.setVisible(bool(self._table))
         found = worst(self._table)
         for row, seen in enumerate(self._table):

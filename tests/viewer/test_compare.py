@@ -17,6 +17,8 @@ from napari_segadv.viewer.layers import (
     CLEAN,
     NOISE,
     TARGET,
+    example_tuples,
+    image_tuple,
     mask_tuple,
 )
 
@@ -193,6 +195,21 @@ def test_contours_and_back(flat):
     assert not controller.shown(AFTER).visible
     comparison.show(AS_THEY_ARE)
     same(before, state(viewer))
+
+
+def test_a_prediction_made_before_the_run_is_not_covered_by_its_image(flat):
+    viewer = ViewerModel()
+    controller = Controller.of(viewer)
+    data, keywords, _ = image_tuple(flat.clean, "image")
+    image = viewer.add_image(data, **keywords)
+    made = example_tuples(flat)
+    controller.show_beside(image, CLEAN, made[CLEAN])
+    again(viewer, controller, flat, image)
+    order = [viewer.layers.index(controller.shown(name)) for name in (ADVERSARIAL, CLEAN, AFTER)]
+    assert order == sorted(order)
+    comparison = Comparison(viewer, controller)
+    comparison.show("contours")
+    assert controller.shown(CLEAN).visible
 
 
 def test_contours_use_the_targets_own_layer_where_it_is_the_runs(flat):

@@ -88,6 +88,27 @@ def test_halves_are_sliced_as_arrays_are():
             np.testing.assert_array_equal(halves[key], expected[key])
 
 
+def test_the_line_is_wide_enough_to_be_seen_in_a_small_picture(flat):
+    viewer, _, comparison = shown(flat)
+    comparison.compare("swipe")
+    for zoom, columns in ((3.0, 1), (0.4, 3), (1.0, 1)):
+        viewer.scene.camera.zoom = zoom
+        off = seen(viewer.layers["swipe"]) != flat.clean.array
+        lines = off & (seen(viewer.layers["swipe"]) != flat.adversarial.array)
+        assert np.count_nonzero(lines.any(axis=0)) == columns
+    comparison.compare("")
+    viewer.scene.camera.zoom = 0.2
+    assert "swipe" not in viewer.layers
+
+
+def test_the_line_is_dashed_in_a_slab_of_a_volume_too():
+    clean = np.zeros((3, 16, 8), np.int16)
+    halves = Halves(clean, clean, lambda: (2, 3, True), lambda: (9, 5))
+    for key in [(1,), (slice(1, 2),)]:
+        line = halves[key].reshape(16, 8)[:, 3]
+        np.testing.assert_array_equal(line, np.repeat([9, 5, 9, 5], 4))
+
+
 def colour_example(flat):
     """The same in colours."""
     from dataclasses import replace

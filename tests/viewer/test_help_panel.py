@@ -41,6 +41,10 @@ def test_every_key_of_every_panel_is_shown_with_what_it_does(helped):
     assert "undo painting" in shown
 
 
+def test_the_page_fills_the_panel(helped, qtbot):
+    qtbot.waitUntil(lambda: helped.page.height() > 0.9 * helped.height())
+
+
 def test_no_key_of_the_viewer_belongs_to_two_panels():
     # The reading test has a window of its own.
     bound = [

@@ -162,6 +162,15 @@ def test_a_blank_screen_between_two_trials_takes_no_answer(reader, qtbot, monkey
     click(qtbot, test.stop)
 
 
+def test_images_lie_on_black_in_a_light_theme_too(reader, qtbot, window):
+    window.theme = "light"
+    test = begin(qtbot, reader)
+    qtbot.waitUntil(lambda: test.canvas.canvas.native.isVisible())
+    picture = test.canvas.canvas.screenshot()
+    assert picture.pixelColor(2, picture.height() // 2).getRgb()[:3] == (0, 0, 0)
+    click(qtbot, test.stop)
+
+
 def test_stopping_keeps_what_was_answered(reader, qtbot, tmp_path, monkeypatch, window):
     before = [(layer.name, layer.visible) for layer in window.layers]
     test = begin(qtbot, reader)

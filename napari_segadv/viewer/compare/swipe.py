@@ -1,5 +1,6 @@
 """Swipe: left of a line the clean image, right of it the adversarial one."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,7 @@ class Halves:
         clean, adversarial: of the same shape.
         cut: where the line is now; None: there is none.
         ink: the values of the line's bright and dark dashes.
+        width: of the line, in pixels of the data.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class Halves:
         adversarial: Array,
         cut: Callable[[], Cut | None],
         ink: Callable[[], tuple[Any, Any]],
+        width: Callable[[], int] = lambda: 1,
     ) -> None:
         self._clean, self._adversarial, self._cut, self._ink = clean, adversarial, cut, ink
+        self._width = width
         self.shape, self.ndim, self.size = clean.shape, clean.ndim, clean.size
         self.dtype = np.result_type(clean, adversarial)
 
@@ -61,7 +65,9 @@ class Halves:
         part = there < index if below else there >= index
         view, source = np.moveaxis(made, left, 0), np.moveaxis(self._clean[key], left, 0)
         view[part] = source[part]
-        self._draw(view, np.flatnonzero(there == min(index, self.shape[axis] - 1)))
+        width = self._width()
+        first = min(index, self.shape[axis] - width)
+        self._draw(view, np.flatnonzero((there >= first) & (there < first + width)))
         return made
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -69,10 +75,13 @@ class Halves:
 
     def _draw(self, view: Array, line: Array) -> None:
         bright, dark = self._ink()
-        dashes = (np.arange(view.shape[1]) // DASH) % 2 == 0
+        # Down the screen: the last axis, before that of colours. A volume may come as a slab.
+        down = -2 if np.ndim(bright) else -1
+        dashes = (np.arange(view.shape[down]) // DASH) % 2 == 0
         for index in line:
-            view[index][dashes] = bright
-            view[index][~dashes] = dark
+            drawn = np.moveaxis(view[index], down, 0)
+            drawn[dashes] = bright
+            drawn[~dashes] = dark
 
 
 class Swipe(Mode):
@@ -84,7 +93,8 @@ class Swipe(Mode):
         super().__init__(pair)
         self.share = share
         example = pair.run.example
-        halves = Halves(example.clean.array, example.adversarial.array, self._cut, self._ink)
+        arrays = (example.clean.array, example.adversarial.array)
+        halves = Halves(*arrays, self._cut, self._ink, self._line)
         keywords = {
             **looking_like(pair.clean),
             "rgb": pair.clean.rgb,
@@ -92,13 +102,31 @@ class Swipe(Mode):
             "interpolation2d": pair.clean.interpolation2d,
         }
         pair.alone(self.loan)
+        self._wide = self._line()
         self.layer = self.own_layer(controller, SWIPE, (halves, keywords, "image"))
+        pair.viewer.scene.camera.events.zoom.connect(self._zoomed)
+
+    def leave(self) -> None:
+        self.pair.viewer.scene.camera.events.zoom.disconnect(self._zoomed)
+        super().leave()
 
     def set_share(self, share: float) -> None:
         """Moves the line to a share of the image's width on the screen, from its left edge."""
         self.share = min(1.0, max(0.0, share))
         if self.layer in self.pair.viewer.layers:
             self.layer.refresh(extent=False, thumbnail=False)
+
+    def _line(self) -> int:
+        """Columns that the line has to have, so that one is seen however small the image is."""
+        row, axis, _ = across(self.pair.viewer, self.pair.clean)
+        pixel = abs(matrix_of(self.pair.clean)[row, axis]) * self.pair.viewer.scene.camera.zoom
+        length: int = self.pair.clean.data.shape[axis]
+        return min(length, max(1, math.ceil(1 / pixel - 0.01))) if pixel > 0 else 1
+
+    def _zoomed(self, event: Any = None) -> None:
+        wide, self._wide = self._wide, self._line()
+        if wide != self._wide:
+            self.set_share(self.share)
 
     def world(self) -> float | None:
         """Where the line is on the world axis that runs across the screen."""
