@@ -1,5 +1,6 @@
 """Questions to the user: which file, and whether code in it may run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
@@ -17,6 +18,31 @@ def pick_file(parent: QWidget) -> str:
 def pick_folder(parent: QWidget) -> str:
     """A bundle's folder, "" where the user cancels."""
     return str(QFileDialog.getExistingDirectory(parent, "Open a MONAI bundle"))
+
+
+def pick_new_folder(parent: QWidget, title: str, suggested: Path) -> str:
+    """The place of a folder that is to be made, "" where the user cancels."""
+    # Refused in one line where it exists, so no question whether to overwrite.
+    option = QFileDialog.DontConfirmOverwrite
+    return str(QFileDialog.getSaveFileName(parent, title, str(suggested), options=option)[0])
+
+
+def pick_saved(parent: QWidget, title: str, where: Path) -> str:
+    """A folder that something was saved as, "" where the user cancels."""
+    return str(QFileDialog.getExistingDirectory(parent, title, str(where)))
+
+
+def ask_delete(parent: QWidget, names: Sequence[str], lost: str) -> bool:
+    """Whether runs shall be deleted though something is lost with them. "No" is the default."""
+    what = names[0] if len(names) == 1 else f"{len(names)} runs"
+    answer = QMessageBox.question(
+        parent,
+        "Delete?",
+        f"Delete {what}? {lost}",
+        QMessageBox.Yes | QMessageBox.No,
+        QMessageBox.No,
+    )
+    return int(answer) == int(QMessageBox.Yes)
 
 
 def ask_trust(parent: QWidget, question: NeedsTrust) -> bool:

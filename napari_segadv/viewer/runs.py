@@ -23,11 +23,13 @@ class Run:
         name: as the history lists it; the user may change it.
         example: what came out; its record holds the parameters.
         verdicts: by number of the slice (0 for a 2-D image).
+        saved: whether a folder holds it with all that was said of it.
     """
 
     name: str
     example: "Example"
     verdicts: dict[int, Verdict] = field(default_factory=dict)
+    saved: bool = False
     _image: "weakref.ref[Image] | None" = None
 
     @property
@@ -102,6 +104,7 @@ class Runs:
             run.verdicts.pop(number, None)
         else:
             run.verdicts[number] = verdict
+        run.saved = False
         self.judged.emit(run)
 
     def _unused(self, name: str, but: Run | None = None) -> str:

@@ -1,0 +1,241 @@
+"""The dock widget "Runs": the history of a session's runs, and sessions on disk."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from ..comparing import compared
+from ..errors import NeedsTrust, SegadvError
+from .controller import Controller
+from .dialogs import ask_delete, ask_trust, pick_new_folder
+from .keys import Key, bind
+from .panel_layout import group, set_tips, stack, unlink
+from .results import unwrapped
+from .runs import Run
+from .runs_list import RunsList
+from .runs_table import RunsTable
+from .session_section import SessionSection, grid_of
+from .sessions import Sessions
+from .settings import settings
+
+TITLE = "Runs"
+KEYS = (
+    Key("Shift-R", "show the next run of the list", "show_next"),
+    Key("Alt-R", "show the run before it", "show_previous"),
+)
+PLUGIN, COMPARE = "napari-segadv", "Compare"
+EMPTY = "no runs yet; run an attack, or open a session"
+
+
+class RunsPanel(QWidget):
+    """The panel. It shows the runs of the viewer's Controller and forwards clicks to it."""
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
+        super().__init__()
+        self.viewer = unwrapped(napari_viewer)
+        self.controller = Controller.of(self.viewer)
+        self.sessions = Sessions(self.controller)
+        self.table: RunsTable | None = None
+        self.list = RunsList()
+        self.show_button, self.compare_button = QPushButton("Show"), QPushButton("Compare")
+        self.rename_button, self.delete_button = QPushButton("Rename"), QPushButton("Delete")
+        self.save_button = QPushButton("Save …")
+        self.files = SessionSection(self.sessions)
+        self.status = QLabel("")
+        self._lay_out()
+        self._connect()
+        self._fill()
+
+    def _lay_out(self) -> None:
+        self.status.setWordWrap(True)
+        runs = QWidget()
+        column = QVBoxLayout(runs)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.list, stretch=1)
+        first = (self.show_button, self.compare_button, self.rename_button)
+        column.addLayout(grid_of([first, (self.delete_button, self.save_button)]))
+        stack(self, [group("Runs of the session", [runs]), group("Files", [self.files])], [])
+        self.layout().addWidget(self.status)
+        set_tips(
+            {
+                self.show_button: "Shows the chosen run's layers beside its image (Enter or a "
+                "double click; Shift-R, Alt-R: the next, the previous one)",
+                self.compare_button: "One run: shows it and opens the panel Compare. Several: "
+                "their parameters and figures beside each other",
+                self.rename_button: "Another name for the chosen run, typed in the list (F2)",
+                self.delete_button: "Takes the chosen runs off the list; their layers stay "
+                "(Delete). Asks where something would be lost",
+                self.save_button: "Writes the chosen run with its verdicts into a new folder",
+                self.status: "What the panel did last",
+            }
+        )
+
+    def _connect(self) -> None:
+        self.list.wanted.connect(self._show)
+        self.list.renamed.connect(self._renamed)
+        self.list.deleted.connect(self.delete)
+        self.list.itemSelectionChanged.connect(self._enable)
+        self.show_button.clicked.connect(lambda: self._with_one(self._show))
+        self.compare_button.clicked.connect(self.compare)
+        self.rename_button.clicked.connect(lambda: self._with_one(self.list.rename))
+        self.delete_button.clicked.connect(self.delete)
+        self.save_button.clicked.connect(lambda: self._with_one(self._ask_run))
+        self.files.refused.connect(self._failed)
+        controller, runs = self.controller, self.controller.runs
+        shown: dict[Any, Any] = {
+            runs.changed: self._fill,
+            runs.chosen: self._fill,
+            runs.judged: self._fill,
+            controller.busy_changed: self._busy_changed,
+            controller.failed: self._say,
+            controller.trust_asked: self._asked,
+            self.sessions.said: self._said,
+            self.sessions.warned: self._warned,
+            self.sessions.failed: self._failed,
+        }
+        for signal, slot in shown.items():
+            signal.connect(slot)
+        unbind, drop = bind(self.viewer, self, KEYS), self.sessions.drop
+
+        def gone() -> None:
+            unlink(shown)
+            unbind()
+            drop()
+
+        self.destroyed.connect(gone)
+
+    def show_next(self) -> None:
+        """Shows the run after the one that is shown."""
+        self._step(1)
+
+    def show_previous(self) -> None:
+        """Shows the run before the one that is shown."""
+        self._step(-1)
+
+    def compare(self) -> None:
+        """One run in the panel Compare, several in a table."""
+        chosen = self.list.chosen
+        if len(chosen) == 1:
+            self._show(chosen[0])
+            dock, _ = self.viewer.window.add_plugin_dock_widget(PLUGIN, COMPARE, tabify=True)
+            dock.show()
+            dock.raise_()
+        elif chosen:
+            rows = compared([run.name for run in chosen], [run.example for run in chosen])
+            self.table = RunsTable(rows, self.window())
+            self.table.show()
+
+    def delete(self) -> None:
+        """Takes the chosen runs off the list, after a question where something is lost."""
+        chosen = self.list.chosen
+        unsaved = any(not run.saved for run in chosen)
+        judged = any(run.verdicts for run in chosen)
+        if unsaved or judged:
+            lost = "What is not saved is lost" if unsaved else "All is saved in folders"
+            lost += "; verdicts on slices go along." if judged else "."
+            if not ask_delete(self, [run.name for run in chosen], lost):
+                return
+        for run in chosen:
+            self.controller.runs.remove(run)
+
+    def _show(self, run: Run) -> None:
+        if run is not self.controller.runs.current or not self._still_shown(run):
+            self._try(lambda: self.controller.show_run(run))
+
+    def _still_shown(self, run: Run) -> bool:
+        """Whether nothing of a run has been removed or renamed since it was shown."""
+        from .layers import ADVERSARIAL, AFTER, CLEAN, NOISE
+
+        names = (ADVERSARIAL, NOISE, CLEAN, AFTER)
+        return run.image in self.viewer.layers and all(map(self.controller.shown, names))
+
+    def _step(self, by: int) -> None:
+        runs, current = list(self.controller.runs), self.controller.runs.current
+        if not runs:
+            self.status.setText(EMPTY)
+            return
+        at = runs.index(current) + by if current in runs else (0 if by > 0 else len(runs) - 1)
+        if not 0 <= at < len(runs):
+            self.status.setText("this is the last run" if by > 0 else "this is the first run")
+            return
+        self.list.choose(runs[at])
+        self._show(runs[at])
+
+    def _with_one(self, action: Callable[[Run], Any]) -> None:
+        chosen = self.list.chosen
+        if len(chosen) == 1:
+            action(chosen[0])
+
+    def _renamed(self, run: Run, name: str) -> None:
+        self.controller.runs.rename(run, name)
+
+    def _fill(self, changed: Any = None) -> None:
+        """Shows the runs as they are now."""
+        runs = list(self.controller.runs)
+        self.list.fill(runs, self.controller.runs.current)
+        if not runs:
+            self.status.setText(EMPTY)
+        elif self.status.text() == EMPTY:
+            self.status.setText("")
+
+    def _enable(self) -> None:
+        chosen, idle = len(self.list.chosen), not self.controller.busy
+        self.show_button.setEnabled(chosen == 1 and idle)
+        self.compare_button.setEnabled(chosen > 1 or (chosen == 1 and idle))
+        self.rename_button.setEnabled(chosen == 1)
+        self.delete_button.setEnabled(chosen > 0)
+        self.save_button.setEnabled(chosen == 1 and idle)
+        self.files.set_enabled(idle)
+
+    def _busy_changed(self, title: str) -> None:
+        self._enable()
+        if title:
+            self.status.setText(f"{title} …")
+        elif self.status.text().endswith(" …"):
+            self.status.setText("")
+
+    def _ask_run(self, run: Run) -> None:
+        name = re.sub(r'[\\/:*?"<>|]+', "_", run.name)
+        path = pick_new_folder(self, "Save the run in a new folder", settings().folder / name)
+        if path:
+            self._try(lambda: self.sessions.save_run(run, Path(path)))
+
+    def _asked(self, question: NeedsTrust) -> None:
+        """Asks for consent to a victim's code where the Attack panel is not there to ask."""
+        if len(self.controller.trust_asked) > 1:
+            return
+        if ask_trust(self, question):
+            from ..victims.trust import remember
+
+            remember(question.sha256, Path(question.path))
+            self._try(lambda: self.controller.load_victim(question.path, question.sha256))
+        else:
+            self.status.setText(f"{question.path}: not loaded")
+
+    def _try(self, action: Callable[[], Any]) -> None:
+        """Does something that may be refused in one line."""
+        try:
+            action()
+        except SegadvError as error:
+            self._failed(str(error))
+
+    def _say(self, message: str) -> None:
+        self.status.setText(message)
+
+    def _said(self, message: str) -> None:
+        self._fill()
+        self.status.setText(message)
+        show_info(message)
+
+    def _warned(self, message: str) -> None:
+        self.status.setText(message)
+        show_warning(message)
+
+    def _failed(self, message: str) -> None:
+        self.status.setText(message)
+        show_error(message)

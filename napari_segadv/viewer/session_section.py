@@ -1,0 +1,78 @@
+"""The part of the Runs panel that saves and opens sessions, and opens saved results."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QGridLayout, QPushButton, QVBoxLayout, QWidget
+
+from ..errors import SegadvError
+from .dialogs import pick_new_folder, pick_saved
+from .panel_layout import set_tips
+from .sessions import Sessions
+from .settings import settings
+
+
+class SessionSection(QWidget):
+    """Buttons that ask for a folder. `refused` is emitted with a line for the user."""
+
+    refused = Signal(str)
+
+    def __init__(self, sessions: Sessions) -> None:
+        super().__init__()
+        self._sessions = sessions
+        self.save_button, self.open_button = (
+            QPushButton("Save session …"),
+            QPushButton("Open session …"),
+        )
+        self.result_button = QPushButton("Open result …")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(grid_of([(self.save_button, self.open_button), (self.result_button,)]))
+        self.save_button.clicked.connect(self._ask_new)
+        self.open_button.clicked.connect(self._ask_session)
+        self.result_button.clicked.connect(self._ask_result)
+        set_tips(
+            {
+                self.save_button: "Writes images, painted labels, runs and verdicts into a new "
+                "folder; of the victim where it came from, not its weights",
+                self.open_button: "Opens the folder of a session beside what is open",
+                self.result_button: "Opens the folder of a result that was saved here or by "
+                "segadv attack, as a further run",
+            }
+        )
+
+    def set_enabled(self, enabled: bool) -> None:
+        for button in (self.save_button, self.open_button, self.result_button):
+            button.setEnabled(enabled)
+
+    def _ask_new(self) -> None:
+        suggested = settings().folder / "session"
+        path = pick_new_folder(self, "Save the session in a new folder", suggested)
+        self._go(path, self._sessions.save)
+
+    def _ask_session(self) -> None:
+        path = pick_saved(self, "Open the folder of a session", settings().folder)
+        self._go(path, self._sessions.open)
+
+    def _ask_result(self) -> None:
+        path = pick_saved(self, "Open the folder of a saved result", settings().folder)
+        self._go(path, self._sessions.open_result)
+
+    def _go(self, path: str, action: Callable[[Path], None]) -> None:
+        """Does it, unless the user has cancelled."""
+        if not path:
+            return
+        try:
+            action(Path(path))
+        except SegadvError as error:
+            self.refused.emit(str(error))
+
+
+def grid_of(rows: Sequence[Sequence[QPushButton]]) -> QGridLayout:
+    """Buttons in rows, all of one width."""
+    grid = QGridLayout()
+    for y, row in enumerate(rows):
+        for x, button in enumerate(row):
+            grid.addWidget(button, y, x)
+    return grid

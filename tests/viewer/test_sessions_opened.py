@@ -1,0 +1,320 @@
+"""A session in real windows: painted, run, judged, saved; the same in a fresh viewer."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from clicks import click, idle
+from helpers import disc_image, save_torchscript, small_network, volume_victim
+from napari.layers import Image, Labels
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+
+import napari_segadv as sa
+from napari_segadv import io
+from napari_segadv.scan import Grid, Mask, Scan
+from napari_segadv.verdicts import Verdict
+from napari_segadv.victims.trust import sha256_of
+from napari_segadv.viewer.controller import Controller
+from napari_segadv.viewer.layers import (
+    ADVERSARIAL,
+    AFTER,
+    CLEAN,
+    NOISE,
+    TARGET,
+    image_tuple,
+    mask_tuple,
+)
+from napari_segadv.viewer.places import matrix_of
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SAGITTAL = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+GRIDS = {
+    "flips": Grid((20, 36, 40), (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([1.0, -1.0, -1.0])),
+    "sagittal": Grid((20, 36, 40), (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), SAGITTAL),
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where the dialogs say that the session is."""
+    path = tmp_path / "my session"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: str(path))
+    return path
+
+
+def docked(viewer):
+    return viewer.window.add_plugin_dock_widget("napari-segadv", "Runs")[1]
+
+
+def saved(qtbot, panel, folder):
+    click(qtbot, panel.files.save_button)
+    idle(qtbot, panel.controller)
+    assert panel.status.text() == f"session saved in {folder}"
+    assert all(run.saved for run in panel.controller.runs)
+
+
+def opened(qtbot, panel):
+    click(qtbot, panel.files.open_button)
+    # One job follows the other: reading, showing, loading the victim.
+    for _ in range(4):
+        idle(qtbot, panel.controller)
+        qtbot.wait(30)
+    return panel.controller
+
+
+def same_runs(one, other):
+    assert [run.name for run in one.runs] == [run.name for run in other.runs]
+    for a, b in zip(one.runs, other.runs, strict=True):
+        assert a.verdicts == b.verdicts
+        assert dict(a.example.record) == dict(b.example.record)
+        assert dict(a.example.measures) == dict(b.example.measures)
+        for name in ("clean", "adversarial", "prediction_clean", "prediction_adversarial"):
+            np.testing.assert_array_equal(
+                getattr(a.example, name).array, getattr(b.example, name).array
+            )
+        np.testing.assert_array_equal(a.example.noise, b.example.noise)
+        for grid in ("spacing", "origin"):
+            assert getattr(a.example.clean.grid, grid) == getattr(b.example.clean.grid, grid)
+    assert one.runs.current.name == other.runs.current.name
+
+
+def same_layers(one, other):
+    """The image, the target and the results of the run that is shown."""
+    for name in (ADVERSARIAL, NOISE, CLEAN, AFTER, TARGET):
+        a, b = one.shown(name), other.shown(name)
+        assert (a is None) == (b is None), name
+        if a is not None:
+            np.testing.assert_array_equal(a.data, b.data)
+            np.testing.assert_allclose(matrix_of(a), matrix_of(b))
+    a, b = one.runs.current.image, other.runs.current.image
+    assert a.name == b.name
+    np.testing.assert_array_equal(a.data, b.data)
+    np.testing.assert_allclose(matrix_of(a), matrix_of(b))
+    np.testing.assert_allclose(a.contrast_limits, b.contrast_limits)
+
+
+def test_painted_run_judged_saved_and_opened(
+    window, qtbot, folder, weights_file, make_napari_viewer, tmp_path
+):
+    panel, controller = docked(window), Controller.of(window)
+    io.save(Scan.from_array(disc_image()), tmp_path / "x.png")
+    data, keywords, _ = image_tuple(io.read(tmp_path / "x.png"))
+    layer = window.add_image(data, **keywords)
+    layer.contrast_limits = (20, 180)
+    controller.load_victim(str(weights_file))
+    idle(qtbot, controller)
+    controller.make_target(layer, "copy", {}, None, "cpu")
+    idle(qtbot, controller)
+    target = controller.shown(TARGET)
+    target.mode = "paint"
+    target.brush_size, target.selected_label = 9, 2
+    target.paint((20, 30), 2)
+    wanted = target.data.copy()
+    for epsilon in (4.0, 9.0):
+        controller.attack(layer, "pgd", {"epsilon": epsilon, "steps": 2}, target, "cpu")
+        idle(qtbot, controller)
+    first, second = controller.runs
+    controller.runs.judge(first, 0, Verdict("suspicious", "ä note"))
+    controller.runs.rename(second, "the second")
+    controller.show_run(first)
+    idle(qtbot, controller)
+    other = window.add_labels(np.eye(48, 64, dtype=int) * 300, name="by hand")
+    saved(qtbot, panel, folder)
+    assert not list(folder.rglob("*.pt"))
+    # Gone, as on another computer; the victim is there.
+    (tmp_path / "x.png").unlink()
+
+    fresh = make_napari_viewer(show=True)
+    panel2 = docked(fresh)
+    controller2 = opened(qtbot, panel2)
+    same_runs(controller, controller2)
+    same_layers(controller, controller2)
+    np.testing.assert_array_equal(controller2.shown(TARGET).data, wanted)
+    assert fresh.layers.selection.active is controller2.shown(TARGET)
+    assert fresh.layers[-1] is controller2.shown(TARGET)
+    np.testing.assert_array_equal(fresh.layers["by hand"].data, other.data)
+    assert controller2.victim.sha256 == controller.victim.sha256
+    assert controller2.source == str(weights_file)
+    np.testing.assert_array_equal(first.example.target.array, wanted)
+    # It can be gone on with: the same run again gives the same noise.
+    image = controller2.runs.current.image
+    controller2.attack(image, "pgd", {"epsilon": 4.0, "steps": 2}, controller2.shown(TARGET), "cpu")
+    idle(qtbot, controller2)
+    *_, third = controller2.runs
+    np.testing.assert_array_equal(third.example.noise, first.example.noise)
+    # And be saved and opened once more.
+    shutil.rmtree(folder)
+    saved(qtbot, panel2, folder)
+    assert len(list((folder / "images").iterdir())) == 1
+
+
+@pytest.mark.parametrize("kind", GRIDS)
+def test_a_volume(window, qtbot, folder, ct, make_napari_viewer, kind):
+    scan = replace(ct, grid=GRIDS[kind])
+    assert scan.grid.turned == (kind == "sagittal")
+    panel, controller = docked(window), Controller.of(window)
+    data, keywords, _ = image_tuple(scan, "ct")
+    layer = window.add_image(data, **keywords)
+    target = np.array(volume_victim(2).predict(scan).array)
+    target[6:9] = 0
+    mask = Mask(target, scan.grid, ("background", "one", "two"))
+    controller.show_target(layer, mask_tuple(mask, TARGET))
+    controller.shown(TARGET).n_edit_dimensions = 3
+    controller.shown(TARGET).paint((10, 20, 20), 2)
+    painted = controller.shown(TARGET).data.copy()
+    for epsilon in (10.0, 30.0):
+        attack = sa.attacks.PGD(epsilon=epsilon, steps=2)
+        controller.runs.add(sa.craft(scan, volume_victim(2), attack, target=painted), layer)
+    first, second = controller.runs
+    controller.show_run(second)
+    idle(qtbot, controller)
+    controller.runs.judge(second, 7, Verdict("obvious", "stripe"))
+    controller.runs.judge(second, 19, Verdict("nothing seen"))
+    saved(qtbot, panel, folder)
+    fresh = make_napari_viewer(show=True)
+    controller2 = opened(qtbot, docked(fresh))
+    same_runs(controller, controller2)
+    same_layers(controller, controller2)
+    np.testing.assert_array_equal(controller2.shown(TARGET).data, painted)
+    assert list(controller2.shown(TARGET).features["class"]) == ["background", "one", "two"]
+    one, other = (c.runs.current.example.clean.grid for c in (controller, controller2))
+    np.testing.assert_array_equal(one.direction, other.direction)
+
+
+@pytest.fixture
+def simple(window, qtbot, folder, scan2d, band_victim):
+    """A saved session of one run of a plain array."""
+    panel, controller = docked(window), Controller.of(window)
+    layer = window.add_image(scan2d.array, name="x-ray")
+    example = sa.craft(scan2d, band_victim, sa.attacks.PGD(epsilon=6.0, steps=1))
+    run = controller.runs.add(example, layer)
+    controller.show_run(run)
+    idle(qtbot, controller)
+    controller.show_target(
+        layer, mask_tuple(Mask(np.ones(scan2d.grid.shape, np.uint8), scan2d.grid), TARGET)
+    )
+    saved(qtbot, panel, folder)
+    return panel
+
+
+def test_what_is_open_stays(window, simple, qtbot):
+    panel, controller = simple, simple.controller
+    target = controller.shown(TARGET)
+    target.data[0] = 7
+    mine = window.add_image(np.random.default_rng(0).random((9, 9)), name="mine")
+    controller.shown(ADVERSARIAL).name = "kept"
+    before = [layer for layer in window.layers if isinstance(layer, Image | Labels)]
+    opened(qtbot, panel)
+    assert [run.name for run in controller.runs] == ["pgd 1", "pgd 2"]
+    assert controller.runs.current.name == "pgd 2"
+    assert mine in window.layers
+    assert window.layers["kept"] in before
+    assert target in window.layers
+    assert target.name == "target (earlier)"
+    assert (target.data[0] == 7).all()
+    assert (controller.shown(TARGET).data == 1).all()
+    assert [x.name for x in window.layers].count("x-ray") == 1
+    assert "x-ray [1]" in window.layers
+
+
+def test_a_layer_that_no_file_can_hold_is_named(window, simple, qtbot, folder):
+    shutil.rmtree(folder)
+    window.add_image(np.zeros((2, 3, 8, 8)), name="film")
+    window.add_labels(np.full((8, 8), 70_000), name="many")
+    click(qtbot, simple.files.save_button)
+    idle(qtbot, simple.controller)
+    assert "layer many: holds numbers outside" in simple.status.text()
+    assert (folder / "session.json").is_file()
+
+
+def test_a_damaged_session_opens_nothing(window, simple, qtbot, folder):
+    (folder / "runs" / "00" / "prediction_clean.nii.gz").unlink()
+    layers, runs = list(window.layers), len(simple.controller.runs)
+    opened(qtbot, simple)
+    assert "prediction_clean.nii.gz: no such file" in simple.status.text()
+    assert list(window.layers) == layers
+    assert len(simple.controller.runs) == runs
+
+
+def test_a_window_closed_while_it_opens(simple, qtbot, folder, make_napari_viewer):
+    fresh = make_napari_viewer(show=True)
+    panel = docked(fresh)
+    panel.sessions.open(folder)
+    fresh.close()
+    qtbot.wait(1500)
+
+
+def with_victim(window, qtbot, folder, path, monkeypatch, answer):
+    """A session whose victim is code that was agreed to; questions are answered from now on."""
+    asked = []
+
+    def execute(box):
+        asked.append(box.text())
+        return answer
+
+    monkeypatch.setattr(QMessageBox, "exec", execute)
+    panel, controller = docked(window), Controller.of(window)
+    layer = window.add_image(disc_image(), name="x-ray")
+    controller.load_victim(str(path), sha256_of(path))
+    idle(qtbot, controller)
+    controller.attack(layer, "pgd", {"epsilon": 4.0, "steps": 1}, None, "cpu")
+    idle(qtbot, controller)
+    saved(qtbot, panel, folder)
+    return asked
+
+
+@pytest.mark.parametrize("answer", [QMessageBox.Yes, QMessageBox.No])
+@pytest.mark.parametrize("attack_panel", [True, False])
+def test_code_in_a_victim_runs_after_consent_alone(
+    window, qtbot, folder, tmp_path, monkeypatch, make_napari_viewer, answer, attack_panel
+):
+    path = save_torchscript(small_network(), tmp_path)
+    asked = with_victim(window, qtbot, folder, path, monkeypatch, answer)
+    loads = []
+    load = torch.jit.load
+    monkeypatch.setattr(torch.jit, "load", lambda *a, **k: (loads.append(a), load(*a, **k))[1])
+    fresh = make_napari_viewer(show=True)
+    if attack_panel:
+        fresh.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
+        idle(qtbot, Controller.of(fresh))
+        qtbot.wait(100)
+        idle(qtbot, Controller.of(fresh))
+    panel = docked(fresh)
+    controller = opened(qtbot, panel)
+    assert len(asked) == 1
+    assert "runs code" in asked[0]
+    assert len(controller.runs) == 1
+    agreed = answer == QMessageBox.Yes
+    assert (controller.source == str(path)) == agreed
+    assert bool(loads) == agreed
+
+
+def test_a_victim_that_is_gone_or_another_one(
+    window, qtbot, folder, weights_file, make_napari_viewer
+):
+    panel, controller = docked(window), Controller.of(window)
+    layer = window.add_image(disc_image(), name="x-ray")
+    controller.load_victim(str(weights_file))
+    idle(qtbot, controller)
+    controller.attack(layer, "pgd", {"epsilon": 4.0, "steps": 1}, None, "cpu")
+    idle(qtbot, controller)
+    saved(qtbot, panel, folder)
+    network = small_network()
+    with torch.no_grad():
+        next(network.parameters()).add_(1)
+    torch.save(network.state_dict(), weights_file)
+    other = docked(make_napari_viewer(show=True))
+    controller2 = opened(qtbot, other)
+    assert "has changed since the session was saved" in other.status.text()
+    assert controller2.victim is not None
+    same_runs(controller, controller2)
+    weights_file.unlink()
+    third = docked(make_napari_viewer(show=True))
+    controller3 = opened(qtbot, third)
+    assert "victim is gone" in third.status.text()
+    assert controller3.victim is None
+    same_runs(controller, controller3)
+    same_layers(controller, controller3)
