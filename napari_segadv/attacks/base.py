@@ -2,8 +2,9 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 
@@ -33,6 +34,7 @@ class Attack(ABC):
         unbounded: True where the paper sets no budget; then "none" means that there is none.
         loads: name of the parameter that is the folder of a trained generator, "" for none; the
             problem brings it loaded.
+        published: parameters with which it is as in the paper, where the defaults are not.
     """
 
     name: ClassVar[str]
@@ -42,6 +44,7 @@ class Attack(ABC):
     targeted_only: ClassVar[bool] = False
     unbounded: ClassVar[bool] = False
     loads: ClassVar[str] = ""
+    published: ClassVar[Mapping[str, Any]] = {}
 
     epsilon: Annotated[
         float | None,

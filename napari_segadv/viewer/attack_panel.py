@@ -1,24 +1,22 @@
-"""The dock widget "Adversarial attack": image, victim, target, method, budget, run."""
+"""The dock widget "Adversarial attack": image, victim, target, attack, run."""
 
 from typing import Any
 
 import napari
-from magicgui.widgets import ComboBox, SpinBox
+from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QWidget
 
 from ..errors import SegadvError
-from ..parameters import parameters
-from .budget import BudgetEditor
+from .attack_section import AttackSection
 from .controller import Controller
-from .forms import ParameterForm
-from .layers import scan_of, units_of
+from .layers import scan_of
 from .panel_layout import group, refresh, set_tips, stack, unlink
-from .region import RegionChooser
+from .preview import Preview
 from .results import unwrapped
 from .runner import Snapshot
-from .settings import settings
+from .slice_place import SlicePlace
 from .target_section import TargetSection
 from .task_view import CHOOSE, UNTARGETED, view_of
 from .victim_section import VictimSection
@@ -36,13 +34,8 @@ class AttackPanel(QWidget):
         self.victim_section = VictimSection(self.controller)
         self.target_section = TargetSection()
         self.target: Any = ComboBox(choices=self._targets, value=CHOOSE)
-        self.method: Any = ComboBox(choices=["pgd"])
-        self.budget = BudgetEditor()
-        self.region = RegionChooser(self._labels)
-        self.form: ParameterForm | None = None
-        self.form_place = QWidget()
-        self.device: Any = ComboBox(choices=["auto", "cpu", "cuda"], value=settings().device)
-        self.seed: Any = SpinBox(value=settings().seed, min=0, max=2**31 - 1)
+        self.attack_section = AttackSection(self.target, self._labels)
+        self.preview = Preview(self.controller)
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
         self.progress = QProgressBar()
         self.status = QLabel("")
@@ -56,31 +49,14 @@ class AttackPanel(QWidget):
             self.controller.prepare()
 
     def _lay_out(self) -> None:
-        QVBoxLayout(self.form_place).setContentsMargins(0, 0, 0, 0)
         self.status.setWordWrap(True)
         source = group("Image and victim", [("image", self.image), self.victim_section])
-        method = group(
-            "Attack",
-            [
-                ("target", self.target),
-                ("method", self.method),
-                ("budget", self.budget),
-                ("region", self.region),
-                self.form_place,
-                ("device", self.device),
-                ("seed", self.seed),
-            ],
-        )
         self.making = group("Target", [self.target_section])
         below = [[self.run_button, self.cancel_button], self.progress, self.status]
-        stack(self, [source, self.making, method], below)
+        stack(self, [source, self.making, self.attack_section], below)
         set_tips(
             {
                 self.image: "The image to attack",
-                self.target: "What the network shall be made to predict",
-                self.method: "The attack",
-                self.device: "Where to compute; auto takes a GPU if there is one",
-                self.seed: "The same seed gives the same result",
                 self.run_button: "Makes the adversarial image",
                 self.cancel_button: "Stops within a step",
             }
@@ -92,7 +68,6 @@ class AttackPanel(QWidget):
             event.connect(self._refresh_layers)
         self.image.changed.connect(self._rescale)
         self.victim_section.refused.connect(self.status.setText)
-        self.method.changed.connect(self._rebuild_form)
         self.victim_section.predict_button.clicked.connect(self._predict)
         self.target_section.button.clicked.connect(self._make_target)
         self.run_button.clicked.connect(self._run)
@@ -111,7 +86,13 @@ class AttackPanel(QWidget):
         }
         for signal, slot in shown.items():
             signal.connect(slot)
-        self.destroyed.connect(lambda: unlink(shown))
+        preview = self.preview
+
+        def gone() -> None:
+            unlink(shown)
+            preview.unlink()
+
+        self.destroyed.connect(gone)
 
     def _images(self, widget: Any = None) -> list[Image]:
         made = self.controller.made
@@ -131,15 +112,15 @@ class AttackPanel(QWidget):
         if images and self.image.value is None:
             self.image.value = images[-1]
         refresh(self.target)
-        refresh(self.region)
+        refresh(self.attack_section.region)
         new = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
         if self.target.value == CHOOSE and any(new is choice for choice in self.target.choices):
             self.target.value = new
         self.target_section.set_layers(self._labels())
 
     def _rescale(self) -> None:
-        """Tells the budget which image and victim it is for."""
-        victim, layer = self.controller.victim, self.image.value
+        """Tells budget, form and slices which image and victim they are for."""
+        victim, layer, section = self.controller.victim, self.image.value, self.attack_section
         if layer is None:
             return
         try:
@@ -148,42 +129,21 @@ class AttackPanel(QWidget):
             self._failed(str(error))
             return
         low, high = (victim and victim.window) or scan.bounds
-        self.budget.set_scale(high - low, scan.array.size, scan.units)
+        section.units = scan.units
+        section.budget.set_scale(high - low, scan.array.size, scan.units)
+        section.slices.set_count(scan.grid.shape[0] if scan.grid.ndim == 3 else 0)
 
     def _prepared(self, attacks: dict[str, Any]) -> None:
-        self._offer_methods(self.controller.task)
+        self.attack_section.offer(attacks, self.controller.task)
         if self.controller.victim is None:
             self.victim_section.choose(self.victim_section.victim.value)
         else:
             self._victim_changed(self.controller.victim)
 
-    def _offer_methods(self, task: str) -> None:
-        """The attacks that a task can be attacked with; the chosen one stays where it can."""
-        chosen, attacks = self.method.value, self.controller.attacks
-        fit = {name: attack.title for name, attack in attacks.items() if task in attack.tasks}
-        self.method.choices = [(title, name) for name, title in fit.items()]
-        self.method.value = next((n for n in (chosen, "pgd") if n in fit), next(iter(fit), None))
-        self._rebuild_form()
-
-    def _rebuild_form(self) -> None:
-        """A form for the parameters of the chosen attack."""
-        if self.form is not None:
-            self.form_place.layout().removeWidget(self.form)
-            self.form.deleteLater()
-        if self.method.value in self.controller.attacks:
-            attack = self.controller.attacks[self.method.value]
-            declared = parameters(attack)
-            norms = next(p.choices for p in declared if p.name == "norm")
-            self.budget.set_attack(attack.unbounded, norms)
-            layer = self.image.value
-            units = units_of(layer) if layer is not None else "image units"
-            self.form = ParameterForm(declared, units, leave_out=("epsilon", "norm"))
-            self.form_place.layout().addWidget(self.form)
-
     def _victim_changed(self, victim: Any) -> None:
         self.victim_section.show_victim(victim)
         self.making.setVisible(view_of(victim.task).paints)
-        self._offer_methods(victim.task)
+        self.attack_section.offer(self.controller.attacks, victim.task)
         self._offer_classes(victim.classes)
         self._rescale()
         self.status.setText("ready")
@@ -205,12 +165,13 @@ class AttackPanel(QWidget):
         self.status.setText("ready")
 
     def _predict(self) -> None:
-        self._try(self.controller.predict, self.image.value, self.device.value)
+        self._try(self.controller.predict, self.image.value, self.attack_section.device.value)
 
     def _make_target(self) -> None:
         def make() -> None:
             shape, settings, start = self.target_section.settings()
-            self.controller.make_target(self.image.value, shape, settings, start, self.device.value)
+            device = self.attack_section.device.value
+            self.controller.make_target(self.image.value, shape, settings, start, device)
 
         self._try(make)
 
@@ -219,25 +180,39 @@ class AttackPanel(QWidget):
         self.status.setText("target made; paint on it if you like, then run")
 
     def _run(self) -> None:
+        section, layer = self.attack_section, self.image.value
+
         def run() -> None:
-            if self.form is None:
+            if section.form is None:
                 self.controller.prepare()
                 return
-            if self.target.value == CHOOSE and self.image.value is not None:
+            if self.target.value == CHOOSE and layer is not None:
                 raise SegadvError(view_of(self.controller.task).missing)
-            settings = {**self.form.values(), **self.budget.values()}
+            if layer is None:
+                raise SegadvError("no image is chosen; open one first")
             target = None if self.target.value in (CHOOSE, UNTARGETED) else self.target.value
             self.controller.attack(
-                self.image.value,
-                self.method.value,
-                settings,
+                layer,
+                section.method.value,
+                section.values(),
                 target,
-                self.device.value,
-                self.seed.value,
-                self.region.region,
+                section.device.value,
+                section.seed.value,
+                section.region.region,
+                section.slices.chosen(self._in_view()),
+                self.preview.begin(layer, self._in_view) if section.preview.value else None,
             )
 
         self._try(run)
+        if not self.controller.busy:
+            self.preview.stop()
+
+    def _in_view(self) -> int | None:
+        """The slice of the image that is shown; None for a single image."""
+        layer = self.image.value
+        if layer is None or layer not in self.viewer.layers or layer.ndim != 3:
+            return None
+        return SlicePlace.of(layer, self.viewer.dims).number(self.viewer.dims)
 
     def _try(self, action: Any, *arguments: Any) -> None:
         """Does something that may be refused in one line."""

@@ -45,7 +45,7 @@ class BudgetEditor(QWidget):
         layout.addWidget(self.share)
         self.setToolTip(TIP)
         self.epsilon.changed.connect(self._describe)
-        self.norm.changed.connect(self._suggest)
+        self.norm.changed.connect(lambda _: self._suggest())
         self.limited.changed.connect(self._describe)
 
     def set_scale(self, window: float, pixels: int, units: str) -> None:
@@ -66,13 +66,19 @@ class BudgetEditor(QWidget):
         self.limited.visible = unbounded
         self.limited.value = not unbounded
 
+    def suggest(self, share: float | None) -> None:
+        """Sets epsilon to a share of the usual budget; None: no limit, where there may be none."""
+        if self.limited.native.isVisibleTo(self):
+            self.limited.value = share is not None
+        self._suggest(1.0 if share is None else share)
+
     def values(self) -> dict[str, Any]:
         """`epsilon` (None: no limit) and `norm`, as an attack takes them."""
         epsilon = float(self.epsilon.value) if self.limited.value else None
         return {"epsilon": epsilon, "norm": self.norm.value}
 
-    def _suggest(self) -> None:
-        suggestion = default_budget(self.norm.value, self._window, self._pixels)
+    def _suggest(self, share: float = 1.0) -> None:
+        suggestion = share * default_budget(self.norm.value, self._window, self._pixels)
         # Images scaled to 0..1 have budgets of a thousandth.
         digits = 0 if suggestion <= 0 else max(0, -math.floor(math.log10(suggestion)))
         self.epsilon.native.setDecimals(digits + 2)

@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QComboBox
 from ..palette import colour
 
 SWATCH = 14
+# What a structure gives up may become, besides a class.
+LEFT_BEHIND: dict[int | None, str] = {0: "background", None: "what surrounds it"}
 
 Colour = Callable[[int], Any]
 

@@ -177,6 +177,8 @@ class Controller(Jobs):
         device: str = "auto",
         seed: int = 0,
         region: Labels | str | None = None,
+        slices: tuple[int, int] | None = None,
+        watch: Any = None,
     ) -> None:
         """Runs an attack; ends in `finished`, `stopped` or `failed`.
 
@@ -185,7 +187,7 @@ class Controller(Jobs):
             method: name of an attack.
             settings: its parameters.
             target: what is to be predicted, one of the task's choices; None: untargeted.
-            device, seed: as for `craft`.
+            device, seed, slices, watch: as for `craft_steps`.
             region: a painted layer or a name that `craft` knows; None: everywhere.
         """
         scan, victim = self._checked(layer)
@@ -199,9 +201,9 @@ class Controller(Jobs):
             from ..crafting import craft_steps
 
             attack = attacks.get(method)(**settings)
-            limits = {"target": wanted, "region": where}
+            limits = {"target": wanted, "region": where, "slices": slices}
             example = yield from craft_steps(
-                scan, victim, attack, device=device, seed=seed, poll=poll, **limits
+                scan, victim, attack, device=device, seed=seed, poll=poll, watch=watch, **limits
             )
             return example, example_tuples(example)
 
@@ -245,6 +247,10 @@ class Controller(Jobs):
     def show_beside(self, image: Image, name: str, made: LayerTuple) -> Layer:
         """Shows a panel's own layer where an image is; it counts as made by this controller."""
         return self._results.show_beside(image, {name: made})[0]
+
+    def hide(self, *names: str) -> None:
+        """Takes away layers that `show_beside` has shown."""
+        self._results.remove(*names)
 
     def _checked(self, layer: Image | None) -> tuple[Scan, Any]:
         if self.victim is None:

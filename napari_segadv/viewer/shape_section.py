@@ -16,13 +16,12 @@ from qtpy.QtWidgets import (
 
 from ..parameters import parameters
 from ..targets import available
-from .class_chooser import ClassChooser
+from .class_chooser import LEFT_BEHIND, ClassChooser
 from .forms import ParameterForm
 
 # The usual order; shapes that are not named here come after.
 ORDER = ("heart", "ellipse", "resize", "grow", "shrink", "shift", "erase", "swap", "fill")
 COLUMNS = 3
-LEFT_BEHIND: dict[int | None, str] = {0: "background", None: "what surrounds it"}
 
 
 class ShapeSection(QWidget):

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from ..parameters import parameters
 from ..targets import available
+from .class_chooser import LEFT_BEHIND, ClassChooser
 from .forms import ParameterForm
 
 COPY = "copy"
@@ -82,6 +83,8 @@ class TargetSection(QWidget):
             self.form = None
         if self.shape.value != COPY:
             declared = parameters(available()[self.shape.value])
-            to = ComboBox(choices=[("background", 0), *self._structures])
+            gives_up = any(p.name == "to" and p.optional for p in declared)
+            to = ClassChooser(LEFT_BEHIND if gives_up else {})
+            to.offer({number: name for name, number in self._structures})
             self.form = ParameterForm(declared, leave_out=["label"], editors={"to": to})
             self._place.addWidget(self.form)

@@ -2,10 +2,13 @@
 
 from qtpy.QtCore import Qt
 
+from napari_segadv.viewer.preview import IMAGE
+
 
 def idle(qtbot, controller, timeout=60_000):
-    """Waits until nothing is running."""
+    """Waits until nothing is running, and no preview is left."""
     qtbot.waitUntil(lambda: not controller.busy, timeout=timeout)
+    qtbot.waitUntil(lambda: controller.shown(IMAGE) is None)
 
 
 def click(qtbot, button):

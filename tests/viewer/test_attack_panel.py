@@ -42,9 +42,9 @@ def test_from_image_to_adversarial_image(window, ready, qtbot):
     assert panel.target.value is target
     assert target.contour == 2
     assert (target.data != clean.data).any()
-    panel.budget.epsilon.value = 25
-    assert "9.8 %" in panel.budget.share.text()
-    panel.form.editors["steps"].value = 5
+    panel.attack_section.budget.epsilon.value = 25
+    assert "9.8 %" in panel.attack_section.budget.share.text()
+    panel.attack_section.form.editors["steps"].value = 5
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
     found = layers(window)
@@ -71,9 +71,9 @@ def test_from_image_to_adversarial_image(window, ready, qtbot):
 def test_a_second_run_replaces_the_first(window, ready, qtbot):
     panel = ready
     panel.target.value = UNTARGETED
-    panel.form.editors["steps"].value = 2
+    panel.attack_section.form.editors["steps"].value = 2
     for epsilon in (10, 20):
-        panel.budget.epsilon.value = epsilon
+        panel.attack_section.budget.epsilon.value = epsilon
         click(qtbot, panel.run_button)
         idle(qtbot, panel.controller)
     names = [layer.name for layer in window.layers]
@@ -90,7 +90,7 @@ def test_a_target_painted_by_hand(window, ready, qtbot):
     target.brush_size = 7
     target.paint((20, 30), 2)
     assert (target.data != layers(window)["prediction (clean)"].data).any()
-    panel.form.editors["steps"].value = 3
+    panel.attack_section.form.editors["steps"].value = 3
     painted = target.data.copy()
     click(qtbot, panel.run_button)
     # Painting goes on while it runs; the run has its own copy.
@@ -104,7 +104,7 @@ def test_labels_of_the_users_own_as_target(window, ready, qtbot):
     mine = window.add_labels(np.zeros((48, 64), int), name="mine")
     mine.data[10:20, 10:20] = 1
     panel.target.value = mine
-    panel.form.editors["steps"].value = 1
+    panel.attack_section.form.editors["steps"].value = 1
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
     np.testing.assert_array_equal(panel.controller.example.target.array, mine.data)
@@ -113,9 +113,9 @@ def test_labels_of_the_users_own_as_target(window, ready, qtbot):
 def long_run(panel, qtbot):
     """Starts a run that would take minutes."""
     panel.target.value = UNTARGETED
-    panel.form.editors["steps"].value = 50_000
-    panel.form.editors["goal"].value = None
-    panel.budget.epsilon.value = 1
+    panel.attack_section.form.editors["steps"].value = 50_000
+    panel.attack_section.form.editors["goal"].value = None
+    panel.attack_section.budget.epsilon.value = 1
     click(qtbot, panel.run_button)
     qtbot.waitUntil(lambda: panel.status.text().startswith("step "), timeout=30_000)
 
@@ -166,8 +166,8 @@ def test_layers_removed_and_renamed_in_mid_run(window, ready, qtbot):
     click(qtbot, panel.victim_section.predict_button)
     idle(qtbot, panel.controller)
     panel.target.value = UNTARGETED
-    panel.form.editors["steps"].value = 30
-    panel.form.editors["goal"].value = None
+    panel.attack_section.form.editors["steps"].value = 30
+    panel.attack_section.form.editors["goal"].value = None
     click(qtbot, panel.run_button)
     layers(window)["xray"].name = "renamed"
     window.layers.remove(layers(window)["prediction (clean)"])
@@ -254,9 +254,9 @@ def test_a_2d_victim_on_a_volume(window, ready, qtbot, ct):
     data, keywords, _ = image_tuple(ct, "ct")
     image = window.add_image(data, **keywords)
     panel.image.value = image
-    assert "HU" in panel.budget.share.text()
+    assert "HU" in panel.attack_section.budget.share.text()
     panel.target.value = UNTARGETED
-    panel.form.editors["steps"].value = 2
+    panel.attack_section.form.editors["steps"].value = 2
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
     for name in ("adversarial", "noise", "prediction (adversarial)"):
@@ -267,15 +267,21 @@ def test_a_2d_victim_on_a_volume(window, ready, qtbot, ct):
 
 def test_every_control_has_a_tooltip_and_forms_follow_the_method(ready, qtbot):
     panel = ready
-    for editor in (panel.image, panel.target, panel.method, panel.device, panel.seed):
+    for editor in (
+        panel.image,
+        panel.target,
+        panel.attack_section.method,
+        panel.attack_section.device,
+        panel.attack_section.seed,
+    ):
         assert editor.native.toolTip()
     for button in (panel.run_button, panel.cancel_button, panel.target_section.button):
         assert button.toolTip()
-    assert "steps" in panel.form.editors
-    panel.method.value = "fgsm"
-    assert set(panel.form.editors) == {"loss"}
-    panel.method.value = "pgd"
-    for editor in panel.form.editors.values():
+    assert "steps" in panel.attack_section.form.editors
+    panel.attack_section.method.value = "fgsm"
+    assert set(panel.attack_section.form.editors) == {"loss"}
+    panel.attack_section.method.value = "pgd"
+    for editor in panel.attack_section.form.editors.values():
         assert getattr(editor, "native", editor).toolTip()
     panel.target_section.shape.value = "swap"
     assert "to" in panel.target_section.form.editors

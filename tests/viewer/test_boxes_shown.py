@@ -55,7 +55,7 @@ def test_a_class_is_erased(window, ready, qtbot):
     panel.target.value = erasure("none:2")
     window.add_shapes(np.zeros((0, 4, 2)), name="other")  # the choice outlives new layers
     assert panel.target.value == erasure("none:2")
-    panel.budget.epsilon.value = 4
+    panel.attack_section.budget.epsilon.value = 4
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
     found = layers(window)
@@ -85,8 +85,8 @@ def test_an_edited_copy_is_a_target(window, ready, qtbot):
     copy.selected_data = {0}
     np.testing.assert_allclose(copy.edge_color[0][:3], colour(3), atol=1e-6)
     assert copy.text.values[0].startswith("saturation")
-    panel.budget.epsilon.value = 12
-    panel.form.editors["steps"].value = 60
+    panel.attack_section.budget.epsilon.value = 12
+    panel.attack_section.form.editors["steps"].value = 60
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
     after = layers(window)["prediction (adversarial)"]

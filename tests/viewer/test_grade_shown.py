@@ -59,7 +59,7 @@ def test_classes_are_offered_in_place_of_painting(window, ready, weights_file, q
     assert list(panel.target.choices) == [CHOOSE, 0, 1, 2, UNTARGETED]
     assert not panel.making.isVisible()
     assert all(name in panel.victim_section.about.text() for name in CLASSES)
-    offered = set(panel.method.choices)
+    offered = set(panel.attack_section.method.choices)
     assert {"pgd", "fgsm", "deepfool"} <= offered
     assert "dag" not in offered
     click(qtbot, panel.run_button)
@@ -71,7 +71,7 @@ def test_classes_are_offered_in_place_of_painting(window, ready, weights_file, q
     idle(qtbot, panel.controller)
     assert panel.making.isVisible()
     assert panel.target.value == CHOOSE
-    assert "dag" in panel.method.choices
+    assert "dag" in panel.attack_section.method.choices
 
 
 def test_from_image_to_another_class(window, ready, qtbot):
@@ -83,8 +83,8 @@ def test_from_image_to_another_class(window, ready, qtbot):
     assert panel.status.text() == "ready"
     target = (clean.label + 1) % 3
     panel.target.value = target
-    panel.budget.epsilon.value = 40
-    panel.form.editors["steps"].value = 10
+    panel.attack_section.budget.epsilon.value = 40
+    panel.attack_section.form.editors["steps"].value = 10
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
     assert [layer.name for layer in window.layers] == [
@@ -108,7 +108,7 @@ def test_from_image_to_another_class(window, ready, qtbot):
 def test_untargeted_and_a_second_run(window, ready, qtbot):
     panel = ready
     panel.target.value = UNTARGETED
-    panel.form.editors["steps"].value = 2
+    panel.attack_section.form.editors["steps"].value = 2
     for _ in range(2):
         click(qtbot, panel.run_button)
         idle(qtbot, panel.controller)

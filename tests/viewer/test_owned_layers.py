@@ -59,7 +59,7 @@ def test_a_target_that_is_gone_is_not_taken_for_untargeted(window, ready, qtbot)
     click(qtbot, panel.run_button)
     assert "no target is chosen" in panel.status.text()
     panel.target.value = UNTARGETED
-    panel.form.editors["steps"].value = 1
+    panel.attack_section.form.editors["steps"].value = 1
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
     assert panel.controller.example.target is None
@@ -68,7 +68,7 @@ def test_a_target_that_is_gone_is_not_taken_for_untargeted(window, ready, qtbot)
 def test_predictions_are_not_offered_as_targets(window, ready, qtbot):
     panel = ready
     make_target(panel, qtbot)
-    panel.form.editors["steps"].value = 1
+    panel.attack_section.form.editors["steps"].value = 1
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
     offered = [choice for choice in panel.target.choices if isinstance(choice, Labels)]
@@ -87,8 +87,8 @@ def test_an_odd_image_does_not_stop_the_panel(window, qtbot, weights_file, kind)
     _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
     qtbot.waitUntil(lambda: bool(panel.controller.attacks), timeout=60_000)
     idle(qtbot, panel.controller)
-    panel.method.value = "fgsm"
-    assert panel.form is not None
+    panel.attack_section.method.value = "fgsm"
+    assert panel.attack_section.form is not None
     panel.victim_section.open(str(weights_file))
     idle(qtbot, panel.controller)
     assert panel.controller.victim is not None
@@ -106,12 +106,12 @@ def test_a_victim_that_can_not_be_loaded_is_not_shown_as_the_one(window, ready, 
 
 
 def test_a_budget_for_an_image_from_0_to_1(window, panel, qtbot):
-    panel.budget.set_scale(1.0, 1000, "grey level")
-    assert panel.budget.values()["epsilon"] == pytest.approx(0.02)
-    panel.budget.epsilon.value = 0.004
-    assert panel.budget.values()["epsilon"] == pytest.approx(0.004)
-    panel.budget.set_scale(0.05, 1000, "grey level")
-    assert panel.budget.values()["epsilon"] == pytest.approx(0.001)
+    panel.attack_section.budget.set_scale(1.0, 1000, "grey level")
+    assert panel.attack_section.budget.values()["epsilon"] == pytest.approx(0.02)
+    panel.attack_section.budget.epsilon.value = 0.004
+    assert panel.attack_section.budget.values()["epsilon"] == pytest.approx(0.004)
+    panel.attack_section.budget.set_scale(0.05, 1000, "grey level")
+    assert panel.attack_section.budget.values()["epsilon"] == pytest.approx(0.001)
 
 
 def test_the_noise_is_saved_with_the_images_geometry(window, panel, qtbot, ct, tmp_path):
@@ -120,7 +120,7 @@ def test_the_noise_is_saved_with_the_images_geometry(window, panel, qtbot, ct, t
     data, keywords, _ = image_tuple(ct)
     window.add_image(data, **keywords)
     panel.target.value = UNTARGETED
-    panel.form.editors["steps"].value = 1
+    panel.attack_section.form.editors["steps"].value = 1
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller, timeout=120_000)
     named(window, "noise").save(str(tmp_path / "n.nii.gz"), plugin="napari-segadv")

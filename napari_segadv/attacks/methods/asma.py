@@ -1,8 +1,9 @@
 """ASMA: the adaptive segmentation mask attack, as published and with gradient-scaled steps."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -19,8 +20,12 @@ from ..rules import Seen
 # Ozbulak 2019: the constants of the step, and the iterations.
 TAU, BETA, PAPER_STEPS = 1e-7, 1e-6, 2501
 SCALED_STEPS = 250
-# Of a step of the preset "scaled" at an IoU of 1, as a share of the window.
+# Of the first step of the preset "scaled" at an IoU of 1, as a share of the window.
 SCALED_RMS = 2e-4
+# Share of the average gradient that a step keeps.
+MEMORY = 0.75
+# From this success on the first step shrinks the noise by this share.
+NEAR, SHRINK = 0.9, 0.0125
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +38,9 @@ class ASMA(Attack):
 
     The preset "paper" is that update: no budget, no early stop, the last image is the result.
     Whether its steps are too short or too long depends on the victim's gradient. The preset
-    "scaled" divides by the gradient's L2 norm, stops at the goal and keeps the best image.
+    "scaled" goes along the average of gradients of length 1, in steps that fall on a cosine. The
+    second term, which such steps would outweigh, shrinks the noise once most pixels are at
+    target. It stops at the goal and keeps the best image.
     """
 
     name: ClassVar[str] = "asma"
@@ -41,6 +48,7 @@ class ASMA(Attack):
     source: ClassVar[str] = "Ozbulak 2019, arXiv 1907.13124"
     targeted_only: ClassVar[bool] = True
     unbounded: ClassVar[bool] = True
+    published: ClassVar[Mapping[str, Any]] = {"preset": "paper", "goal": None}
 
     epsilon: Annotated[
         float | None,
@@ -77,13 +85,15 @@ class ASMA(Attack):
         objective = MaskedSum()
         scale = problem.window
 
+        steps = self.steps or (PAPER_STEPS if paper else SCALED_STEPS)
+
         def rule() -> "PaperStep":
             step = PaperStep if paper else ScaledStep
-            return step(ball, objective, self.multiplier)
+            return step(ball, objective, self.multiplier, steps)
 
         plan = Plan.additive(
             ball,
-            steps=self.steps or (PAPER_STEPS if paper else SCALED_STEPS),
+            steps=steps,
             loss=objective,
             rule=rule,
             goal=None if paper else self.goal,
@@ -112,8 +122,9 @@ class MaskedSum:
 class PaperStep:
     """d <- Pi(d - a g), a = beta IoU + tau in units of the window; at first the IoU counts as 0."""
 
-    def __init__(self, ball: Ball, objective: MaskedSum, multiplier: float) -> None:
+    def __init__(self, ball: Ball, objective: MaskedSum, multiplier: float, steps: int) -> None:
         self.ball, self.objective, self.multiplier = ball, objective, multiplier
+        self.steps = steps
 
     def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
         return self.ball.project(d - per_item(self.length(seen), d) * gradient)
@@ -125,14 +136,23 @@ class PaperStep:
 
 
 class ScaledStep(PaperStep):
-    """The same with the gradient's L2 norm divided out; a step with IoU 1 has a fixed length."""
+    """d <- Pi((1 - s_i) d - a_i m), m the average of g / ||g||; a_i and s_i fall on a cosine.
+
+    a_i has the paper's dependence on the IoU; s_i is 0 until most pixels are at target.
+    """
+
+    m: Tensor | None = None
 
     def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
         problem = self.ball.problem
         longest = SCALED_RMS * problem.window * math.sqrt(problem.clean[0].numel())
+        unit = steepest_l2(gradient)
+        self.m = unit if self.m is None else torch.lerp(unit, self.m, MEMORY)
+        fall = (1 + math.cos(math.pi * seen.step / self.steps)) / 2
         share = (BETA * self.objective.iou + TAU) / (BETA + TAU)
-        length = per_item(self.multiplier * longest * share, d)
-        return self.ball.project(d - length * steepest_l2(gradient))
+        length = per_item(self.multiplier * longest * fall * share, d)
+        kept = per_item(1 - SHRINK * fall * (seen.scores > NEAR), d)
+        return self.ball.project(kept * d - length * self.m)
 
 
 def mean_iou(outputs: Outputs) -> Tensor:

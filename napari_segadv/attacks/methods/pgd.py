@@ -1,8 +1,9 @@
 """FGSM and PGD: gradient steps inside a ball, targeted or not."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from ...parameters import Param
 from ..base import Attack, GradientAttack
@@ -17,13 +18,19 @@ class PGD(GradientAttack):
     """Projected gradient descent (Madry 2018, eq. 1) with a choice of step rule and loss.
 
     The defaults, Adam and the margin loss, are the quickest known for targeted masks. The
-    setting of Bortsova 2021 is `step="sign", loss="soft-iou", steps=100, goal=None`.
+    setting of Bortsova 2021 is what is declared as `published`.
     """
 
     name: ClassVar[str] = "pgd"
     title: ClassVar[str] = "PGD"
     source: ClassVar[str] = "Madry 2018, arXiv 1706.06083; Bortsova 2021"
     tasks: ClassVar[tuple[str, ...]] = ("segmentation", "classification", "detection")
+    published: ClassVar[Mapping[str, Any]] = {
+        "step": "sign",
+        "loss": "soft-iou",
+        "steps": 100,
+        "goal": None,
+    }
 
     loss: Annotated[
         Literal["margin", "cross-entropy", "soft-iou", "js"], Param("What is made small")

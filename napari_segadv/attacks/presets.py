@@ -1,0 +1,51 @@
+"""Presets of an attack: subtle, as published, strong; the same three for every attack."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..parameters import parameters
+from .base import Attack
+
+SUBTLE_BUDGET, STRONG_BUDGET, MORE_STEPS = 0.5, 2.0, 2.5
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings of an attack.
+
+    Attributes:
+        name: what the preset is called.
+        doc: what it is for, in a line for people.
+        settings: parameters that differ from the attack's defaults, epsilon left out.
+        budget: in units of the usual budget (`budgets.default_budget`); None: no limit.
+    """
+
+    name: str
+    doc: str
+    settings: Mapping[str, Any]
+    budget: float | None
+
+
+def presets_of(attack: type[Attack]) -> tuple[Preset, ...]:
+    """The presets of an attack, the one with its defaults first.
+
+    "paper" takes what the attack declares as `published`; "strong" has more steps.
+    """
+    usual = None if attack.unbounded else 1.0
+    return (
+        Preset("usual", "The attack's defaults and the usual budget", {}, usual),
+        Preset(
+            "subtle", "Half the usual budget: harder to see, harder to reach", {}, SUBTLE_BUDGET
+        ),
+        Preset("paper", f"As published: {attack.source}", attack.published, usual),
+        Preset("strong", "Twice the usual budget and more steps", _longer(attack), STRONG_BUDGET),
+    )
+
+
+def _longer(attack: type[Attack]) -> dict[str, Any]:
+    found = {}
+    for parameter in parameters(attack):
+        if parameter.name == "steps" and parameter.default is not None:
+            found["steps"] = int(MORE_STEPS * parameter.default)
+    return found

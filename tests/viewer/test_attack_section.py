@@ -1,0 +1,203 @@
+"""Presets, slices and live preview of the attack panel, in a real window with real clicks."""
+
+import numpy as np
+import pytest
+from clicks import click, idle
+from helpers import disc_image, volume_victim
+from napari.layers import Labels
+
+from napari_segadv import attacks
+from napari_segadv.attacks.presets import presets_of
+from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.viewer.attack_panel import UNTARGETED
+from napari_segadv.viewer.attack_section import PRESETS
+from napari_segadv.viewer.layers import image_tuple
+from napari_segadv.viewer.preview import IMAGE, PREDICTION
+from napari_segadv.viewer.slice_range import ALL, IN_VIEW, SOME
+
+
+@pytest.fixture
+def ready(window, panel, qtbot, weights_file):
+    """A photograph and a small victim, to be attacked without a target."""
+    window.add_image(disc_image(), name="xray")
+    panel.victim_section.open(str(weights_file))
+    idle(qtbot, panel.controller)
+    panel.target.value = UNTARGETED
+    return panel
+
+
+@pytest.fixture
+def deep(window, panel, qtbot):
+    """A flipped volume with a victim that goes slice by slice."""
+    rng = np.random.default_rng(0)
+    array = rng.normal(0, 30, (6, 20, 24)).astype(np.int16)
+    array[:, 6:14, 8:20] += 150
+    grid = Grid(array.shape, (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([-1.0, 1.0, -1.0]))
+    data, keywords, _ = image_tuple(Scan(array, grid, "HU", Storage("int16")), "ct")
+    layer = window.add_image(data, **keywords)
+    panel.controller.victim = volume_victim(2)
+    panel.controller.victim_changed.emit(panel.controller.victim)
+    panel.image.value = layer
+    panel.target.value = UNTARGETED
+    section = panel.attack_section
+    section.form.editors["steps"].value = 3
+    section.budget.epsilon.value = 40
+    return panel
+
+
+def test_every_attack_has_the_buttons_presets():
+    for attack in attacks.available().values():
+        presets = presets_of(attack)
+        assert tuple(p.name for p in presets) == PRESETS
+        for preset in presets:
+            attack(**preset.settings)
+
+
+def test_presets_set_form_and_budget(ready, qtbot):
+    section = ready.attack_section
+    usual = section.budget.epsilon.value
+    click(qtbot, section.presets["subtle"])
+    assert section.budget.epsilon.value == pytest.approx(usual / 2, rel=0.05)
+    click(qtbot, section.presets["strong"])
+    assert section.budget.epsilon.value == pytest.approx(usual * 2, rel=0.05)
+    assert section.values()["steps"] == 100
+    click(qtbot, section.presets["paper"])
+    values = section.values()
+    assert (values["step"], values["loss"], values["goal"]) == ("sign", "soft-iou", None)
+    assert "Bortsova" in section.presets["paper"].toolTip()
+    click(qtbot, section.presets["usual"])
+    assert section.values()["goal"] == 0.99
+    section.method.value = "asma"
+    click(qtbot, section.presets["paper"])
+    assert section.values()["preset"] == "paper"
+    assert section.values()["epsilon"] is None
+    click(qtbot, section.presets["subtle"])
+    assert section.values()["epsilon"] == pytest.approx(usual / 2, rel=0.05)
+
+
+def test_a_preset_runs(ready, qtbot):
+    section = ready.attack_section
+    click(qtbot, section.presets["strong"])
+    section.form.editors["steps"].value = 2
+    click(qtbot, ready.run_button)
+    idle(qtbot, ready.controller)
+    assert ready.controller.example.record["parameters"]["steps"] == 2
+
+
+def test_a_single_image_has_no_slices_to_choose(ready):
+    assert not ready.attack_section.slices.isEnabled()
+    assert ready.attack_section.slices.chosen(None) is None
+
+
+def test_the_slice_in_view_alone(window, deep, qtbot):
+    section = deep.attack_section
+    assert section.slices.isEnabled()
+    section.slices.which.value = IN_VIEW
+    axis = deep.image.value.data_to_world((1, 0, 0))[0]
+    window.dims.set_point(0, axis)
+    click(qtbot, deep.run_button)
+    idle(qtbot, deep.controller)
+    example = deep.controller.example
+    assert example.record["slices"] == [1, 1]
+    assert set(np.flatnonzero(np.abs(example.noise).max((1, 2)))) == {1}
+
+
+def test_a_range_of_slices(deep, qtbot):
+    section = deep.attack_section
+    section.slices.which.value = SOME
+    assert section.slices.first.native.isVisible()
+    # Given the wrong way round they mean the same.
+    section.slices.first.value, section.slices.last.value = 4, 2
+    click(qtbot, deep.run_button)
+    idle(qtbot, deep.controller)
+    noisy = np.flatnonzero(np.abs(deep.controller.example.noise).max((1, 2)))
+    assert noisy.min() == 2
+    assert noisy.max() == 4
+    section.slices.which.value = ALL
+    assert not section.slices.first.native.isVisible()
+    assert section.slices.chosen(3) is None
+
+
+def preview_of(window):
+    return {layer.name: layer for layer in window.layers if layer.name in (IMAGE, PREDICTION)}
+
+
+@pytest.mark.parametrize("kind", ["ready", "deep"])
+def test_the_preview_shows_what_is_tried_and_goes_away(request, window, qtbot, kind):
+    panel = request.getfixturevalue(kind)
+    section, mine = (
+        panel.attack_section,
+        window.add_labels(np.zeros(panel.image.value.data.shape, int)),
+    )
+    panel.target.value = UNTARGETED
+    section.form.editors["steps"].value = 100_000
+    section.form.editors["goal"].value = None
+    section.budget.epsilon.value = 30
+    mine.mode = "paint"
+    added = []
+    window.layers.events.inserted.connect(lambda event: added.append(event.value.name))
+    click(qtbot, panel.run_button)
+    qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
+    shown, clean = preview_of(window), panel.image.value.data
+    qtbot.waitUntil(lambda: (shown[IMAGE].data != clean).any(), timeout=30_000)
+    change = np.abs(shown[IMAGE].data.astype(int) - clean)
+    assert 0 < change.max() <= 30
+    assert isinstance(shown[PREDICTION], Labels)
+    assert shown[PREDICTION].data.any()
+    if kind == "deep":
+        # Of a volume the slice in view alone is brought up to date.
+        number = panel._in_view()
+        assert set(np.flatnonzero(change.max((1, 2)))) <= {number}
+        window.dims.set_point(0, panel.image.value.data_to_world((5 - number, 0, 0))[0])
+        qtbot.waitUntil(lambda: (shown[IMAGE].data[5 - number] != clean[5 - number]).any())
+    qtbot.wait(1000)
+    assert sorted(added) == [IMAGE, PREDICTION]
+    # Who paints keeps the brush.
+    assert window.layers.selection.active is mine
+    assert mine.mode == "paint"
+    click(qtbot, panel.cancel_button)
+    idle(qtbot, panel.controller)
+    assert not preview_of(window)
+    assert panel.controller.example is None
+
+
+def test_without_the_check_mark_nothing_is_shown(window, ready, qtbot):
+    section = ready.attack_section
+    section.preview.value = False
+    section.form.editors["steps"].value = 100_000
+    section.form.editors["goal"].value = None
+    click(qtbot, ready.run_button)
+    qtbot.wait(1500)
+    assert not preview_of(window)
+    click(qtbot, ready.cancel_button)
+    idle(qtbot, ready.controller)
+
+
+def test_a_preview_that_is_removed_or_renamed_is_no_trouble(window, ready, qtbot):
+    section = ready.attack_section
+    section.form.editors["steps"].value = 100_000
+    section.form.editors["goal"].value = None
+    click(qtbot, ready.run_button)
+    qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
+    window.layers.remove(IMAGE)
+    window.layers[PREDICTION].name = "kept"
+    qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
+    window.layers.remove("xray")
+    qtbot.wait(600)
+    click(qtbot, ready.cancel_button)
+    idle(qtbot, ready.controller)
+    assert [layer.name for layer in window.layers] == ["kept"]
+
+
+def test_what_surrounds_a_structure_may_take_its_place(window, panel, qtbot, weights_file):
+    window.add_image(disc_image(), name="xray")
+    panel.victim_section.open(str(weights_file))
+    idle(qtbot, panel.controller)
+    section = panel.target_section
+    section.shape.value = "resize"
+    to = section.form.editors["to"]
+    assert [to.itemText(i) for i in range(2)] == ["background", "what surrounds it"]
+    to.value = None
+    click(qtbot, section.button)
+    idle(qtbot, panel.controller)
+    assert panel.target.value in window.layers
