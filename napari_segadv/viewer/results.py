@@ -27,6 +27,21 @@ class Results:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = weakref.ref(viewer)
         self._layers: dict[str, tuple[Layer, str | None]] = {}
+        viewer.dims.events.ndisplay.connect(self._turned)
+
+    def _turned(self, event: Any = None) -> None:
+        """Gives the pointer a direction, which it has only after it was moved in 3-D.
+
+        Until then napari 0.9 fails to say what is under it in a labels layer with class names, and
+        so whenever such a layer is chosen.
+        """
+        viewer = self._viewer()
+        if viewer is None or viewer.dims.ndisplay != 3 or viewer.cursor._view_direction is not None:
+            return
+        camera, dims = viewer.scene.camera, viewer.dims
+        viewer.cursor._view_direction = camera.calculate_nd_view_direction(
+            dims.ndim, dims.displayed
+        )
 
     @property
     def layers(self) -> Any:

@@ -9,6 +9,7 @@ from napari.layers import Image, Labels
 import napari_segadv as sa
 from napari_segadv.errors import SegadvError
 from napari_segadv.scan import Grid, Mask, Scan, Storage
+from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import (
     example_tuples,
     image_tuple,
@@ -157,3 +158,17 @@ def test_an_examples_layers_coincide_with_the_image(ct):
     middle = made["noise"].colormap.map(np.array([0.5]))[0]
     np.testing.assert_allclose(middle[:3], 0, atol=0.01)
     np.testing.assert_array_equal(made["prediction (clean)"].data, clean.array)
+
+
+def test_labels_with_class_names_are_chosen_in_3d_before_the_pointer_moved():
+    viewer = ViewerModel()
+    Controller.of(viewer)
+    image = viewer.add_image(np.zeros((4, 8, 8)))
+    named = {"index": [0, 1], "class": ["background", "liver"]}
+    labels = viewer.add_labels(np.ones((4, 8, 8), int), features=named)
+    viewer.mouse_over_canvas = True
+    viewer.dims.ndisplay = 3
+    viewer.layers.selection.active = image
+    # napari 0.9 alone: TypeError, len() of unsized object.
+    viewer.layers.selection.active = labels
+    assert viewer.layers.selection.active is labels
