@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # A real window without a screen; nothing where there is none to be had (macOS).
 XVFB := $(if $(filter Linux,$(shell uname)),xvfb-run -a -s "-screen 0 1600x1000x24")
 
-.PHONY: demo test check lint types screenshots peers clean
+.PHONY: demo test check lint types docs screenshots peers clean
 
 demo: $(VENV)/.demo
 	$(BIN)/segadv demo
@@ -22,9 +22,14 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+# The users' docs as a site in build/site. The theme's advertisement is left away.
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "open build/site/index.html"
+
 screenshots: $(VENV)/.dev
 	sh scripts/display.sh
-	$(XVFB) $(BIN)/python docs/screenshots.py
+	$(XVFB) $(BIN)/python docs/screenshots.py $(ARGS)
 
 peers: $(VENV)/.peers
 	$(BIN)/python benchmarks/peers.py $(ARGS)

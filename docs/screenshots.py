@@ -1,100 +1,102 @@
 """Makes the screenshots of README and docs in a real window: python docs/screenshots.py [NAME ...]
 
+Pictures that a page shows go to docs/images, all others to build/screenshots. NAME is a picture
+(swipe-ct-light) or a part of its name (swipe, ct, swipe-ct, light).
 Without a screen: xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py
 """
 
 import argparse
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import napari
+import numpy as np
 import torch
-from qtpy.QtWidgets import QApplication
-
-from napari_segadv.viewer.attack_panel import AttackPanel
-from napari_segadv.viewer.demo import prepare
+from PIL import Image
+from qtpy.QtGui import QImage
+from qtpy.QtWidgets import QWidget
+from scenes import SCENES, Scene
+from session import SAMPLES, Session
 
 log = logging.getLogger(__name__)
 
-IMAGES = Path(__file__).parent / "images"
-SIZE = (1280, 800)
-LONGEST = 600.0
+ROOT = Path(__file__).parents[1]
+IMAGES, OTHERS = ROOT / "docs" / "images", ROOT / "build" / "screenshots"
+THEMES = ("dark", "light")
+STEP = 4
+MOST = 290_000
 
 
-def wait(done: Callable[[], Any], what: str) -> None:
-    """Runs the window until something holds."""
-    started = time.monotonic()
-    while not done():
-        QApplication.processEvents()
-        time.sleep(0.01)
-        if time.monotonic() - started > LONGEST:
-            raise SystemExit(f"{what}: nothing after {LONGEST:.0f} s")
+def pages() -> list[Path]:
+    """The pages that can show a picture."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def settle(panel: AttackPanel, seconds: float = 0.5) -> None:
-    """Until no job runs and the window has been drawn."""
-    wait(lambda: not panel.controller.busy, "the panel")
-    until = time.monotonic() + seconds
-    wait(lambda: time.monotonic() > until, "the window")
+def shown(name: str) -> bool:
+    """Whether a page shows a picture."""
+    return any(f"images/{name}.png" in page.read_text(encoding="utf-8") for page in pages())
 
 
-def open_demo(viewer: napari.Viewer, name: str, structure: str, shape: str) -> AttackPanel:
-    """The demo of a victim, with a target for one of its structures."""
-    panel = prepare(viewer, name, structure, shape)
-    wait(lambda: panel.target.value in viewer.layers, "the target")
-    settle(panel)
-    return panel
+def pictures() -> Iterator[tuple[str, str, Scene, str]]:
+    """Name, sample, scene and theme of each, in the order in which they are made."""
+    for sample in SAMPLES:
+        own = [scene for scene in SCENES if sample in scene.samples]
+        for scene in sorted(own, key=lambda scene: scene.runs):
+            for theme in THEMES:
+                yield f"{scene.name}-{sample}-{theme}", sample, scene, theme
 
 
-def run(viewer: napari.Viewer, panel: AttackPanel) -> None:
-    panel.run_button.click()
-    settle(panel)
-    if panel.controller.example is None:
-        raise SystemExit(f"no result: {panel.status.text()}")
+def wanted(names: list[str]) -> list[tuple[str, str, Scene, str]]:
+    """The pictures that are asked for; all by default."""
+    found = [
+        picture
+        for picture in pictures()
+        if not names or any(f"-{name}-" in f"-{picture[0]}-" for name in names)
+    ]
+    if not found:
+        raise SystemExit("no such picture; there are\n" + "\n".join(p[0] for p in pictures()))
+    return found
 
 
-def save(viewer: napari.Viewer, name: str) -> None:
-    IMAGES.mkdir(exist_ok=True)
-    path = IMAGES / f"{name}.png"
-    viewer.screenshot(str(path), canvas_only=False, flash=False)
+def save(widget: QWidget, name: str) -> None:
+    """A widget as a PNG of true colours in steps of a few levels, at most half the size of all.
+
+    A palette would be smaller, but turns small patches of the overlays into other classes' colours.
+    """
+    picture = widget.grab().toImage().convertToFormat(QImage.Format_RGB888)
+    bits = picture.constBits().asarray(picture.sizeInBytes())
+    lines = np.frombuffer(bits, np.uint8).reshape(picture.height(), picture.bytesPerLine())
+    pixels = lines[:, : 3 * picture.width()].reshape(picture.height(), picture.width(), 3)
+    folder = IMAGES if shown(name) else OTHERS
+    folder.mkdir(parents=True, exist_ok=True)
+    rounded = np.minimum(255, (pixels.astype(int) + STEP // 2) // STEP * STEP).astype(np.uint8)
+    path, image = folder / f"{name}.png", Image.fromarray(rounded)
+    image.save(path, optimize=True)
+    if path.stat().st_size > MOST:
+        # Noise: no patch of one colour in it.
+        image.quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
     log.info("%s", path)
-
-
-def chest(viewer: napari.Viewer) -> None:
-    """README: the heart symbol that the network draws."""
-    panel = open_demo(viewer, "chest-xray", "heart", "heart")
-    save(viewer, "chest-target")
-    run(viewer, panel)
-    save(viewer, "chest")
-
-
-def noise(viewer: napari.Viewer) -> None:
-    """The noise alone."""
-    panel = open_demo(viewer, "chest-xray", "heart", "heart")
-    run(viewer, panel)
-    for layer in viewer.layers:
-        layer.visible = layer.name in ("noise", "target")
-    settle(panel)
-    save(viewer, "noise")
-
-
-PICTURES = {"chest": chest, "noise": noise}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"{', '.join(PICTURES)}; all by default")
-    names = parser.parse_args().names or list(PICTURES)
+    parser.add_argument("names", nargs="*", help="pictures or parts of names; all by default")
+    parser.add_argument("--threads", type=int, default=2, help="of torch; 2 by default")
+    given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(2)
-    for name in names:
-        viewer = napari.Viewer(title="napari")
-        viewer.window.resize(*SIZE)
-        PICTURES[name](viewer)
-        viewer.close()
+    torch.set_num_threads(given.threads)
+    todo = wanted(given.names)
+    for sample in SAMPLES:
+        own = [picture for picture in todo if picture[1] == sample]
+        if not own:
+            continue
+        session = Session(sample)
+        for name, _, scene, theme in own:
+            session.prepare(scene.runs, theme)
+            with scene.arrange(session) as widget:
+                session.settle()
+                save(widget, name)
+        session.close()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,180 @@
+"""The scenes of the screenshots: each arranges a Session and gives the widget to be pictured."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from qtpy.QtWidgets import QWidget
+from session import SAMPLES, SIZE, Session
+
+from napari_segadv.viewer.layers import NOISE, TARGET
+
+Arrange = Callable[[Session], AbstractContextManager[QWidget]]
+# What has to be there before: nothing, a target, a run, all runs.
+OPENED, TARGETED, RUN, RUNS = 0, 1, 2, 99
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture of every sample in every theme, named NAME-SAMPLE-THEME.
+
+    Attributes:
+        name: of the scene.
+        runs: what has to be there before.
+        arrange: gives the widget to be pictured, and puts everything back.
+        samples: which of SAMPLES it is of.
+    """
+
+    name: str
+    runs: int
+    arrange: Arrange
+    samples: tuple[str, ...]
+
+
+SCENES: list[Scene] = []
+
+
+def scene(
+    name: str, runs: int, samples: tuple[str, ...] = tuple(SAMPLES)
+) -> Callable[[Callable[[Session], Iterator[QWidget]]], None]:
+    """Registers a generator that arranges, yields the widget, and puts everything back.
+
+    Another panel is as few lines as those of `designer`.
+    """
+
+    def register(arrange: Callable[[Session], Iterator[QWidget]]) -> None:
+        SCENES.append(Scene(name, runs, contextmanager(arrange), samples))
+
+    return register
+
+
+@scene("open", OPENED)
+def opened(session: Session) -> Iterator[QWidget]:
+    yield session.window
+
+
+@scene("target", TARGETED)
+def target(session: Session) -> Iterator[QWidget]:
+    yield session.window
+
+
+@scene("attack", RUN)
+def attack(session: Session) -> Iterator[QWidget]:
+    yield session.window
+
+
+@scene("noise", RUN)
+def noise(session: Session) -> Iterator[QWidget]:
+    seen = {layer: layer.visible for layer in session.viewer.layers}
+    for layer in seen:
+        layer.visible = layer.name in (NOISE, TARGET)
+    yield session.window
+    for layer, visible in seen.items():
+        layer.visible = visible
+
+
+@scene("designer", RUN)
+def designer(session: Session) -> Iterator[QWidget]:
+    with session.docked("Target designer") as panel:
+        session.wait(lambda: panel.distance.text(), "the distance")
+        yield session.window
+
+
+def compare(name: str, mode: str) -> None:
+    """A scene of the Compare panel in one of its ways, with contours."""
+
+    @scene(name, RUN)
+    def arrange(session: Session) -> Iterator[QWidget]:
+        with session.docked("Compare") as panel:
+            panel.modes[mode].click()
+            panel.toggle_contours()
+            yield session.window
+            panel.toggle_contours()
+            panel.modes[mode].click()
+
+
+for name in ("blink", "swipe", "difference"):
+    compare(name, name)
+compare("side-by-side", "side by side")
+
+
+@scene("rendered", RUN, ("ct",))
+def rendered(session: Session) -> Iterator[QWidget]:
+    """The difference of a volume in napari's 3-D."""
+    with session.docked("Compare") as panel:
+        panel.modes["difference"].click()
+        session.viewer.dims.ndisplay = 3
+        session.settle(2.0)
+        yield session.window
+        session.viewer.dims.ndisplay = 2
+        panel.modes["difference"].click()
+        session.viewer.reset_view()
+
+
+@scene("runs", RUNS)
+def runs(session: Session) -> Iterator[QWidget]:
+    with session.docked("Runs"):
+        yield session.window
+
+
+@scene("slices", RUN)
+def slices(session: Session) -> Iterator[QWidget]:
+    with session.docked("Slices") as panel:
+        session.wait(lambda: panel.figures, "the figures")
+        if session.of.slice is not None:
+            panel.worst()
+            panel.say("suspicious")
+            panel.next_worst()
+        panel.say("nothing seen")
+        yield session.window
+
+
+@scene("visibility", RUN)
+def visibility(session: Session) -> Iterator[QWidget]:
+    with session.docked("Slices") as panel:
+        part = panel.visibility
+        part.button.click()
+        session.wait(part.table.rowCount, "the windows")
+        session.settle()
+        session.scroll_to(part.line)
+        yield session.window
+
+
+def reading(name: str, mode: str) -> None:
+    """A scene of the reading test's own window."""
+
+    @scene(name, RUNS)
+    def arrange(session: Session) -> Iterator[QWidget]:
+        with session.docked("Reading test") as panel:
+            panel.mode.value = mode
+            panel.start_button.click()
+            session.wait(lambda: panel.test is not None, "the test")
+            panel.test.showNormal()
+            panel.test.resize(*SIZE)
+            session.wait(lambda: panel.test.canvas.images, "the trial")
+            yield panel.test
+            panel.test.stop.click()
+            session.settle()
+
+
+reading("reading-alone", "one at a time")
+reading("reading-pair", "side by side")
+
+
+@scene("reading", RUNS)
+def read(session: Session) -> Iterator[QWidget]:
+    """The panel with a result, of a reader who says "altered" of all."""
+    with session.docked("Reading test") as panel:
+        panel.start_button.click()
+        session.wait(lambda: panel.test is not None, "the test")
+        while panel.test is not None:
+            session.wait(lambda: panel.test is None or panel.test.canvas.images, "the trial")
+            if panel.test is not None:
+                panel.test.say_second()
+        yield session.window
+
+
+@scene("help", OPENED)
+def helped(session: Session) -> Iterator[QWidget]:
+    with session.docked("Keys and help"):
+        yield session.window
