@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QShowEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 ROW = 24
@@ -30,7 +30,13 @@ class Table(QTableWidget):
 
     def fit(self, rows: int) -> None:
         """As high as so many rows below the names of the columns."""
+        self._rows = rows
         self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows * ROW + 8)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """The theme's fonts are known by now, and with them how high the names are."""
+        super().showEvent(event)
+        self.fit(self._rows)
 
     def fill(self, rows: Sequence[Sequence[str]], colours: Sequence[Any] = ()) -> None:
         """Puts new rows in place of the old; colours are of the second column's text."""

@@ -50,7 +50,7 @@ class VisibilitySection(QWidget):
         self._table: tuple[Seen, ...] = ()
         self.latest = Latest()
         self.button = QPushButton(LOOK)
-        self.table = Table(("window", "SSIM", "PSNR (dB)", "mean |noise|"), rows=7)
+        self.table = Table(("window", "SSIM", "PSNR\n(dB)", "mean |noise|"), rows=7)
         self.line = QLabel("")
         self.line.setWordWrap(True)
         column = QVBoxLayout(self)

@@ -252,6 +252,9 @@ def test_windows_are_measured_and_applied(window, panel, qtbot, ct, crafting):
     assert worst[0] in section.line.text()
     assert worst[1] in section.line.text()
     assert "HU" in section.table.horizontalHeaderItem(3).text()
+    # Nothing of the table is out of sight.
+    assert section.table.verticalScrollBar().maximum() == 0
+    assert section.table.horizontalScrollBar().maximum() == 0
     rect = section.table.visualItemRect(section.table.item(0, 1)).center()
     qtbot.mouseClick(section.table.viewport(), Qt.LeftButton, pos=rect)
     for layer in (run.image, panel.controller.shown(ADVERSARIAL)):
