@@ -14,6 +14,7 @@ from psygnal import Signal
 
 from ..errors import SegadvError
 from ..scan import Mask, Scan
+from .drawing import keep_current
 from .jobs import Jobs
 from .layers import (
     CLEAN,
@@ -66,6 +67,7 @@ class Controller(Jobs):
         key = id(viewer)
         if key not in cls._known:
             cls._known[key] = cls(viewer)
+            keep_current(viewer)
             weakref.finalize(viewer, cls._known.pop, key, None)
         return cls._known[key]
 

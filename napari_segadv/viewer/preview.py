@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 IMAGE, PREDICTION = "preview", "preview (prediction)"
-# Seconds between two looks.
-PAUSE = 0.4
-# Milliseconds that the window surely needs to be drawn once.
-FRAME = 50
+# Seconds between two looks, and how many times longer than the window takes to draw one.
+PAUSE, REST = 0.4, 5.0
 
 
 class Glance:
@@ -27,11 +25,12 @@ class Glance:
 
     Attributes:
         number: the slice to look at; set by the main thread. None for a single image.
+        pause: seconds between two looks; set by the main thread.
         latest: slice, its intensities, and its classes where the victim predicts pixels.
     """
 
     def __init__(self, scan: Scan, number: int | None) -> None:
-        self.scan, self.number = scan, number
+        self.scan, self.number, self.pause = scan, number, PAUSE
         self.latest: tuple[int | None, Array, Array | None] | None = None
         self.canvas: tuple[Array, Array] | None = None
         self._last = 0.0
@@ -39,7 +38,7 @@ class Glance:
     def __call__(self, images: "Tensor", logits: "Tensor") -> None:
         """Called at each pass with images (1, C, *S) and logits (1, K, *S')."""
         now = time.monotonic()
-        if now - self._last < PAUSE:
+        if now - self._last < self.pause:
             return
         self._last = now
         if self.canvas is None:
@@ -79,18 +78,9 @@ class Preview:
         return self._glance
 
     def stop(self) -> None:
-        """Looks no more, and takes the layers away; also where no job was started."""
+        """Takes the layers away and looks no more; also where no job was started."""
         self._glance = self._image = None
-        for name in (IMAGE, PREDICTION):
-            layer = self.controller.shown(name)
-            if layer is not None:
-                layer.visible = False
-        # Later: drawing crashes where layers go and others come before the next frame.
-        QTimer.singleShot(FRAME, self._clear)
-
-    def _clear(self) -> None:
-        if self._glance is None:
-            self.controller.hide(IMAGE, PREDICTION)
+        self.controller.hide(IMAGE, PREDICTION)
 
     def unlink(self) -> None:
         """Takes it off the controller's signals."""
@@ -109,6 +99,7 @@ class Preview:
         seen, glance.latest = glance.latest, None
         if seen is None or glance.canvas is None:
             return
+        started = time.monotonic()
         names = (IMAGE, PREDICTION)
         for name, canvas, plane in zip(names, glance.canvas, seen[1:], strict=True):
             if plane is None:
@@ -123,6 +114,12 @@ class Preview:
                 selection.active = active
             else:
                 layer.refresh(extent=False, thumbnail=False)
+
+        # Comes back once the window has been drawn: one that draws slowly is drawn seldom.
+        QTimer.singleShot(0, lambda: self._rest(glance, time.monotonic() - started))
+
+    def _rest(self, glance: Glance, seconds: float) -> None:
+        glance.pause = max(PAUSE, REST * seconds)
 
     def _made(self, name: str, canvas: Array, image: Image) -> LayerTuple:
         if name == IMAGE:

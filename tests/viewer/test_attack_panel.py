@@ -116,6 +116,7 @@ def long_run(panel, qtbot):
     panel.attack_section.form.editors["steps"].value = 50_000
     panel.attack_section.form.editors["goal"].value = None
     panel.attack_section.budget.epsilon.value = 1
+    panel.attack_section.preview.value = False
     click(qtbot, panel.run_button)
     qtbot.waitUntil(lambda: panel.status.text().startswith("step "), timeout=30_000)
 
