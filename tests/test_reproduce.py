@@ -4,9 +4,10 @@ import csv
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
-from helpers import bands, disc_image, disc_labels, finish
+from helpers import bands, disc_image, disc_labels, finish, mask_on
 
 from napari_segadv import io
 from napari_segadv.errors import SegadvError
@@ -112,3 +113,17 @@ def test_names_are_those_of_the_modules():
 )
 def test_rises(values, expected):
     assert rises(values) is expected
+
+
+def test_a_case_without_structures_is_named(tmp_path, run, weights_file):
+    scan = Scan.from_array(disc_image())
+    io.save(scan, tmp_path / "xray.png")
+    io.save_mask(mask_on(scan, np.zeros((48, 64), np.uint8)), tmp_path / "none.png")
+    (tmp_path / "cases.csv").write_text("image,mask\nxray.png,none.png\n")
+    status, _, err = run(
+        "reproduce", "smia", "--cases", tmp_path / "cases.csv", "--victim", weights_file,
+        "--quick", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert status == 2
+    assert "marks no structure" in err
+    assert "xray" in err

@@ -140,7 +140,7 @@ def output_format(scan: Scan) -> tuple[str, str]:
     return (suffix(scan.path) if kept else form.saved_as), form.why_not
 
 
-def save(scan: Scan, path: Path) -> None:
+def save(scan: Scan, path: str | Path) -> None:
     """Writes a scan's pixels as its storage holds them, geometry and scaling included.
 
     Raises:
@@ -154,7 +154,7 @@ def save(scan: Scan, path: Path) -> None:
     _write(image_of(stored, scan.grid, scan.colour), path, scan)
 
 
-def save_array(array: Array, path: Path, scan: Scan) -> None:
+def save_array(array: Array, path: str | Path, scan: Scan) -> None:
     """Writes an array on a scan's grid as float32 (noise, for instance).
 
     Components come last and are written as they are: a displacement's in array order.
@@ -164,7 +164,7 @@ def save_array(array: Array, path: Path, scan: Scan) -> None:
     _write(image_of(array.astype(np.float32), scan.grid, several), path, plain)
 
 
-def save_mask(mask: Mask, path: Path) -> None:
+def save_mask(mask: Mask, path: str | Path) -> None:
     """Writes a mask with its geometry: uint8 where its numbers allow.
 
     Raises:
@@ -177,7 +177,8 @@ def save_mask(mask: Mask, path: Path) -> None:
     )
 
 
-def _write(image: sitk.Image, path: Path, scan: Scan) -> None:
+def _write(image: sitk.Image, place: str | Path, scan: Scan) -> None:
+    path = Path(place)
     form = format_of(path)
     if form.write is None:
         raise SegadvError(f"{path}: {form.name} can't be written; use {form.saved_as}")

@@ -143,7 +143,10 @@ class Bench:
         )
         model, clean = predict(self.victim, scan, request)
         known = torch.from_numpy(clean.array.astype(np.int64))[None].to(model.device)
-        return problem_of(request, model, known, model.window)
+        problem = problem_of(request, model, known, model.window)
+        if not problem.targeted and not problem.moving.any():
+            raise SegadvError(f"{scan.name}: its mask marks no structure; leave the case out")
+        return problem
 
     def path(
         self, attack: Attack, problem: Problem, look: Callable[[Step], T], views: int = 1

@@ -231,6 +231,9 @@ class AttackPanel(QWidget):
         self.progress.setValue(0)
         if title:
             self.status.setText(f"{title} …")
+        elif self.status.text().endswith(" …"):
+            # Whose job it was says more, if there is more to say.
+            self.status.setText("ready")
 
     def _progressed(self, now: Snapshot) -> None:
         self.progress.setRange(0, now.steps)
