@@ -12,7 +12,7 @@ from ..errors import SegadvError
 from .attack_section import AttackSection
 from .controller import Controller
 from .layers import scan_of
-from .panel_layout import group, refresh, set_tips, stack, unlink
+from .panel_layout import group, refresh, same, set_tips, stack, unlink
 from .preview import Preview
 from .results import unwrapped
 from .runner import Snapshot
@@ -155,7 +155,7 @@ class AttackPanel(QWidget):
         # What stays keeps its place in the list: emptied first, the list has the order it is given.
         self.target.choices = [(CHOOSE, CHOOSE)]
         self.target.choices = self._targets
-        if any(chosen is choice for choice in self.target.choices):
+        if any(same(chosen, choice) for choice in self.target.choices):
             self.target.value = chosen
 
     def _predicted(self, prediction: Any) -> None:

@@ -126,9 +126,14 @@ def refresh(box: Any) -> None:
     """Offers the layers there are now; what was chosen stays chosen, under its new name too."""
     chosen = box.value
     box.reset_choices()
-    there = any(chosen is choice for choice in box.choices)
+    there = any(same(chosen, choice) for choice in box.choices)
     if there or box.choices:
         box.value = chosen if there else box.choices[0]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two choices are the same: a layer is itself, a text may be Qt's copy of it."""
+    return one is other or (isinstance(one, str) and isinstance(other, str) and one == other)
 
 
 def unlink(shown: dict[Any, Any]) -> None:

@@ -76,6 +76,8 @@ def test_a_second_run_replaces_the_first(window, ready, qtbot):
         panel.attack_section.budget.epsilon.value = epsilon
         click(qtbot, panel.run_button)
         idle(qtbot, panel.controller)
+        assert panel.target.value == UNTARGETED
+        assert panel.controller.example.record["budget"]["epsilon"] == epsilon
     names = [layer.name for layer in window.layers]
     assert len(names) == len(set(names)) == 5
     assert layers(window)["noise"].contrast_limits[1] > 5
