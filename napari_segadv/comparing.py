@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .scan import with_units
+
 if TYPE_CHECKING:
     from .example import Example
 
@@ -50,7 +52,8 @@ def budget(record: Mapping[str, Any]) -> str:
         return "no budget"
     # Without a word it is the largest change of a pixel.
     norm = "" if record["norm"] == "linf" else f" ({str(record['norm']).upper()})"
-    return f"\N{GREEK SMALL LETTER EPSILON} {record['epsilon']:g} {record['units']}{norm}"
+    size = with_units(format(record["epsilon"], "g"), record["units"])
+    return f"\N{GREEK SMALL LETTER EPSILON} {size}{norm}"
 
 
 def facts(example: "Example") -> dict[str, str]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from . import io
 from .errors import SegadvError
 from .folders import written_whole
-from .scan import Scan, one_component
+from .scan import Scan, one_component, with_units
 from .victims.task import Prediction, Task
 
 
@@ -82,9 +82,10 @@ class Example:
         head = f"{verdict} after {self.record['steps']} steps"
         made = self.task.headline(self.prediction_clean, self.prediction_adversarial, m)
         head += f": {made}" if made else ""
+        largest = with_units(format(m["linf"], "g"), m["units"])
         change = (
-            f"largest change {m['linf']:g} {m['units']} ({m['linf_percent_of_window']:.2g} % of "
-            f"the window), mean {m['mean_abs']:.3g}, L2 {m['l2']:.4g}"
+            f"largest change {largest} ({m['linf_percent_of_window']:.2g} % of the window), "
+            f"mean {m['mean_abs']:.3g}, L2 {m['l2']:.4g}"
         )
         return head, change
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from .boxes import Boxes
 from .example import Example
 from .palette import colour, overlay
-from .scan import Array, Mask
+from .scan import Array, Mask, with_units
 from .victims.task import Prediction
 
 Draw = Callable[[Any], None]
@@ -60,7 +60,7 @@ def figure(example: Example) -> Figure:
             )
             bar = result.colorbar(drawn, ax=axes, fraction=0.046, pad=0.02)
             bar.set_label(example.clean.units)
-            title = f"noise, at most {linf:g} {example.clean.units}"
+            title = f"noise, at most {with_units(format(linf, 'g'), example.clean.units)}"
         else:
             image(axes, array, said)
         caption = "" if said is None else example.task.caption(said)

@@ -225,3 +225,8 @@ def one_component(values: npt.NDArray[np.float32], colour: bool) -> npt.NDArray[
         return values
     place = np.abs(values).argmax(axis=-1)[..., None]
     return np.take_along_axis(values, place, axis=-1)[..., 0]
+
+
+def with_units(number: str, units: str) -> str:
+    """A number with its unit, for people: 20 HU, 1 grey level, 5 grey levels."""
+    return f"{number} {units}" + ("s" if units == "grey level" and number != "1" else "")

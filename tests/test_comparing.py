@@ -18,7 +18,7 @@ def examples(scan2d, band_victim, one_thread):
 
 def test_one_line(examples):
     pgd, deform = map(outcome, examples)
-    assert pgd.startswith("pgd, ε 12 grey level\ngoal ")
+    assert pgd.startswith("pgd, ε 12 grey levels\ngoal ")
     assert f"IoU {examples[0].measures['target_iou']:.2f}"[:-1] in pgd
     assert deform.startswith("deform, no budget\ngoal ")
 
@@ -49,6 +49,6 @@ def test_what_is_the_same_is_left_out(examples):
 def test_an_untargeted_result(scan2d, band_victim, one_thread):
     attack = sa.attacks.PGD(epsilon=30.0, norm="l2", steps=1)
     example = sa.craft(scan2d, band_victim, attack)
-    assert "ε 30 grey level (L2)" in outcome(example)
+    assert "ε 30 grey levels (L2)" in outcome(example)
     assert "moved 0." in outcome(example) or "moved 1." in outcome(example)
     assert "target IoU" not in facts(example)

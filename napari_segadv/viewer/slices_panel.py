@@ -8,6 +8,7 @@ from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QWidget
 
+from ..scan import with_units
 from ..slices import IOU, SliceFigures, slice_figures
 from ..verdicts import VERDICTS
 from .controller import Controller
@@ -215,10 +216,9 @@ class SlicesPanel(QWidget):
         if self.figures is not None:
             for name, values in self.figures.values.items():
                 unit = self.figures.units[name]
-                value = (
-                    f"{values[number]:.3f}" if name == IOU else f"{plain(values[number])} {unit}"
-                )
-                parts.append(f"{name} {value}")
+                value = values[number]
+                text = f"{value:.3f}" if name == IOU else with_units(plain(value), unit)
+                parts.append(f"{name} {text}")
         return between.join(parts)
 
     def _step(self, by: int | None) -> None:

@@ -64,7 +64,7 @@ def test_no_attack_sees_what_the_file_cannot_hold(band_victim, method, scan, mon
         ),
     )
     target = erased(band_victim.predict(scan))
-    sa.craft(scan, band_victim, kind(steps=20) if method != "fgsm" else kind(), target=target)
+    sa.craft(scan, band_victim, kind(steps=40) if method != "fgsm" else kind(), target=target)
     assert seen
     assert max(off for off, _ in seen) < 1e-3
     assert max(size for _, size in seen) >= 1

@@ -95,7 +95,7 @@ def test_what_the_list_says(panel, examples):
     assert names(panel) == ["pgd 1", "pgd 2", "pgd 3"]
     assert shown(panel) == [2]
     text = panel.list.item(0, 2).text()
-    assert text.startswith("pgd, ε 4 grey level\ngoal ")
+    assert text.startswith("pgd, ε 4 grey levels\ngoal ")
     tip = panel.list.item(0, 2).toolTip()
     for part in ("steps: 2", "seed: 0", "largest change (grey level): 4", "SSIM: ", "not saved"):
         assert part in tip
@@ -217,7 +217,7 @@ def test_several_runs_stand_beside_each_other(panel, qtbot, tmp_path, monkeypatc
         table.table.verticalHeaderItem(y).text(): [table.table.item(y, x).text() for x in (0, 1)]
         for y in range(table.table.rowCount())
     }
-    assert rows["budget"] == ["ε 4 grey level", "ε 12 grey level"]
+    assert rows["budget"] == ["ε 4 grey levels", "ε 12 grey levels"]
     assert rows["largest change (grey level)"] == ["4", "12"]
     assert "seed" not in rows
     click(qtbot, table.copy_button)

@@ -1,0 +1,151 @@
+"""How the window fares on a CT of 200 x 512 x 512: gaps while an attack runs, blink, scrolling.
+
+A timer in the window ticks every 5 ms; a gap is the time between two ticks. Without a screen:
+xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/window.py. Where there is no GPU the
+screen is drawn by the processor, which takes most of the time; `draws` says how much: the time of
+a redraw of the same window that changes nothing. Prints figures.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+
+import napari
+import numpy as np
+import torch
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+from torch import nn
+
+import napari_segadv as sa
+from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.viewer.attack_panel import UNTARGETED
+from napari_segadv.viewer.layers import image_tuple
+from napari_segadv.viewer.slice_range import IN_VIEW
+
+SHAPE = (200, 512, 512)
+PLUGIN = "napari-segadv"
+
+
+def volume() -> Scan:
+    """A body with organs: smooth blobs of soft tissue and noise, int16 HU."""
+    rng = np.random.default_rng(0)
+    plane = rng.normal(0, 20, SHAPE[1:])
+    y, x = np.mgrid[-1:1:512j, -1:1:512j]
+    plane += np.where(x**2 + y**2 < 0.7, 40, -1000)
+    plane += np.where((x - 0.3) ** 2 + y**2 < 0.06, 90, 0)
+    array = np.repeat(plane[None].astype(np.int16), SHAPE[0], 0)
+    grid = Grid(SHAPE, (1.0, 0.8, 0.8), (0.0, 0.0, 0.0), np.eye(3))
+    return Scan(array, grid, "HU", Storage("int16"))
+
+
+def victim() -> "sa.victims.Victim":
+    """A small network that tells air, tissue and bright tissue, slice by slice."""
+    from napari_segadv.victims.chain import Step
+
+    smooth, tell = nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.Conv2d(1, 3, 1)
+    nn.init.constant_(smooth.weight, 1 / 9)
+    tell.weight.data[:, 0, 0, 0] = torch.tensor([-10.0, 0.0, 10.0])
+    tell.bias.data = torch.tensor([2.0, 0.0, -5.5])
+    net = nn.Sequential(smooth, tell)
+    limits = {"a_min": -160.0, "a_max": 240.0, "b_min": 0.0, "b_max": 1.0, "clip": True}
+    return sa.victims.Victim(
+        net.eval(),
+        name="bands",
+        dims=2,
+        classes=("air", "tissue", "bright"),
+        steps=(Step("ScaleIntensityRange", limits),),
+    )
+
+
+def until(done: Callable[[], object], seconds: float = 600.0) -> None:
+    started = time.monotonic()
+    while not done():
+        QApplication.processEvents()
+        if time.monotonic() - started > seconds:
+            raise SystemExit("nothing happens any more")
+
+
+def gaps_while(done: Callable[[], object]) -> list[float]:
+    """Milliseconds between the ticks of a timer until something holds."""
+    ticks: list[float] = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: ticks.append(time.monotonic()))
+    timer.start(5)
+    until(done)
+    timer.stop()
+    return [1000 * float(gap) for gap in np.diff(ticks)]
+
+
+def drawn(action: Callable[[], object]) -> tuple[float, float]:
+    """Milliseconds that an action takes, and that it takes until the window is drawn."""
+    started = time.perf_counter()
+    action()
+    alone = time.perf_counter() - started
+    QApplication.processEvents()
+    return 1000 * alone, 1000 * (time.perf_counter() - started)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each attack")
+    parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    viewer = napari.Viewer()
+    viewer.window.resize(1280, 800)
+    data, keywords, _ = image_tuple(volume(), "ct")
+    layer = viewer.add_image(data, **keywords)
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Adversarial attack")
+    controller, section = panel.controller, panel.attack_section
+    until(lambda: controller.attacks and not controller.busy)
+    controller.victim = victim()
+    controller.victim_changed.emit(controller.victim)
+    panel.image.value, panel.target.value = layer, UNTARGETED
+    section.form.editors["goal"].value = None
+    found: dict[str, dict[str, float]] = {}
+
+    def say(name: str, values: list[float]) -> None:
+        found[name] = {"median": statistics.median(values), "longest": max(values)}
+        print(f"{name}: median {found[name]['median']:.1f} ms, longest {max(values):.0f} ms")
+
+    for what in ("whole volume", IN_VIEW):
+        section.slices.which.value = what
+        for preview in (False, True):
+            section.preview.value = preview
+            section.form.editors["steps"].value = 100_000
+            panel.run_button.click()
+            until(lambda: panel.status.text().startswith("step "))
+            end = time.monotonic() + options.seconds
+            say(
+                f"gaps, attack on the {what}, preview {'on' if preview else 'off'}",
+                gaps_while(lambda end=end: time.monotonic() > end),
+            )
+            panel.cancel_button.click()
+            until(lambda: not controller.busy)
+            QApplication.processEvents()
+    section.form.editors["steps"].value = 2
+    panel.run_button.click()
+    say("gaps, the last steps and the results' layers", gaps_while(lambda: controller.example))
+    _, compare = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare")
+    compare.modes["blink"].click()
+    compare.timer.stop()
+    until(lambda: not controller.busy)
+    canvas = viewer.window._qt_viewer.canvas
+    redraws = [drawn(canvas.native.update)[1] for _ in range(20)]
+    say("draws", redraws)
+    flips = [drawn(compare.comparison.flip) for _ in range(20)]
+    say("blink, the panel's part", [alone for alone, _ in flips])
+    say("blink, until it is drawn", [whole for _, whole in flips])
+    places = [drawn(lambda z=z: viewer.dims.set_point(0, float(z))) for z in range(50, 90)]
+    say("scrolling by a slice, napari's part", [alone for alone, _ in places])
+    say("scrolling by a slice, until it is drawn", [whole for _, whole in places])
+    if options.json:
+        print(json.dumps(found))
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()
