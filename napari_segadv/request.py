@@ -171,11 +171,9 @@ def problem_of(
         trained=load_generator(folder) if (folder := _folder(request.attack)) else None,
     )
     if isinstance(request.region, str):
-        region = named_region(request.region, problem)
-        if request.slices is not None:
-            first, last = request.slices
-            region = region.clone()
-            region[:, :, :first] = region[:, :, last + 1 :] = False
+        region, where = named_region(request.region, problem), request.within(None)
+        if where is not None:
+            region = region & marked(where).unsqueeze(1)
         return replace(problem, region=region)
     return problem
 

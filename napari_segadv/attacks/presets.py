@@ -44,8 +44,5 @@ def presets_of(attack: type[Attack]) -> tuple[Preset, ...]:
 
 
 def _longer(attack: type[Attack]) -> dict[str, Any]:
-    found = {}
-    for parameter in parameters(attack):
-        if parameter.name == "steps" and parameter.default is not None:
-            found["steps"] = int(MORE_STEPS * parameter.default)
-    return found
+    steps = next((p.default for p in parameters(attack) if p.name == "steps"), None)
+    return {} if steps is None else {"steps": int(MORE_STEPS * steps)}

@@ -47,10 +47,6 @@ class SliceRange(QWidget):
             self.which.value = ALL
         self._show_ends()
 
-    def begin_at(self, number: int) -> None:
-        """Makes a slice the first and last one."""
-        self.first.value = self.last.value = number
-
     def chosen(self, in_view: int | None) -> tuple[int, int] | None:
         """The first and the last slice; None: all.
 

@@ -1,6 +1,8 @@
 """Waiting and clicking in a real window."""
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_segadv.viewer.preview import IMAGE
 
@@ -15,3 +17,11 @@ def click(qtbot, button):
     """A real press of the left mouse button."""
     assert button.isEnabled()
     qtbot.mouseClick(button, Qt.LeftButton)
+
+
+def move_held(widget, to, button):
+    """A move of the mouse with a button held down, which QTest can't send."""
+    at = QPointF(to)
+    everywhere = QPointF(widget.mapToGlobal(at.toPoint()))
+    move = QMouseEvent(QEvent.MouseMove, at, everywhere, Qt.NoButton, button, Qt.NoModifier)
+    QApplication.sendEvent(widget, move)

@@ -7,6 +7,7 @@ from helpers import bands, disc_image, mask_on, volume_victim
 
 import napari_segadv as sa
 from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.viewer import reading_window
 from napari_segadv.viewer.controller import Controller
 
 
@@ -26,6 +27,16 @@ def panel(window, qtbot):
     qtbot.waitUntil(lambda: bool(widget.controller.attacks), timeout=60_000)
     idle(qtbot, widget.controller)
     return widget
+
+
+@pytest.fixture
+def ready(window, panel, qtbot, weights_file):
+    """An image and a small victim from a file."""
+    window.add_image(disc_image(), name="xray")
+    panel.victim_section.open(str(weights_file))
+    idle(qtbot, panel.controller)
+    assert panel.victim_section.victim.value == str(weights_file)
+    return panel
 
 
 def crafted(scan, victim, target=None, steps=2):
@@ -55,3 +66,9 @@ def deep():
     grid = Grid(array.shape, (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([1.0, -1.0, -1.0]))
     scan = Scan(array, grid, "HU", Storage("int16"))
     return crafted(scan, volume_victim(2))
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A reading test with hardly a blank screen between its trials."""
+    monkeypatch.setattr(reading_window, "BLANK", 20)

@@ -3,7 +3,6 @@
 import time
 
 import numpy as np
-import pytest
 from clicks import click, idle
 from helpers import ARGUMENTS, disc_image, save_torchscript
 from napari.layers import Labels
@@ -11,16 +10,6 @@ from qtpy.QtCore import QThreadPool, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_segadv.viewer.attack_panel import UNTARGETED
-
-
-@pytest.fixture
-def ready(window, panel, qtbot, weights_file):
-    """An image and a small victim from a file."""
-    window.add_image(disc_image(), name="xray")
-    panel.victim_section.open(str(weights_file))
-    idle(qtbot, panel.controller)
-    assert panel.victim_section.victim.value == str(weights_file)
-    return panel
 
 
 def layers(viewer):

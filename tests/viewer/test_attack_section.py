@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from clicks import click, idle
-from helpers import disc_image, volume_victim
+from helpers import volume_victim
 from napari.layers import Labels
 
 from napari_segadv import attacks
@@ -17,13 +17,10 @@ from napari_segadv.viewer.slice_range import ALL, IN_VIEW, SOME
 
 
 @pytest.fixture
-def ready(window, panel, qtbot, weights_file):
+def untargeted(ready):
     """A photograph and a small victim, to be attacked without a target."""
-    window.add_image(disc_image(), name="xray")
-    panel.victim_section.open(str(weights_file))
-    idle(qtbot, panel.controller)
-    panel.target.value = UNTARGETED
-    return panel
+    ready.target.value = UNTARGETED
+    return ready
 
 
 @pytest.fixture
@@ -53,8 +50,8 @@ def test_every_attack_has_the_buttons_presets():
             attack(**preset.settings)
 
 
-def test_presets_set_form_and_budget(ready, qtbot):
-    section = ready.attack_section
+def test_presets_set_form_and_budget(untargeted, qtbot):
+    section = untargeted.attack_section
     usual = section.budget.epsilon.value
     click(qtbot, section.presets["subtle"])
     assert section.budget.epsilon.value == pytest.approx(usual / 2, rel=0.05)
@@ -75,18 +72,18 @@ def test_presets_set_form_and_budget(ready, qtbot):
     assert section.values()["epsilon"] == pytest.approx(usual / 2, rel=0.05)
 
 
-def test_a_preset_runs(ready, qtbot):
-    section = ready.attack_section
+def test_a_preset_runs(untargeted, qtbot):
+    section = untargeted.attack_section
     click(qtbot, section.presets["strong"])
     section.form.editors["steps"].value = 2
-    click(qtbot, ready.run_button)
-    idle(qtbot, ready.controller)
-    assert ready.controller.example.record["parameters"]["steps"] == 2
+    click(qtbot, untargeted.run_button)
+    idle(qtbot, untargeted.controller)
+    assert untargeted.controller.example.record["parameters"]["steps"] == 2
 
 
-def test_a_single_image_has_no_slices_to_choose(ready):
-    assert not ready.attack_section.slices.isEnabled()
-    assert ready.attack_section.slices.chosen(None) is None
+def test_a_single_image_has_no_slices_to_choose(untargeted):
+    assert not untargeted.attack_section.slices.isEnabled()
+    assert untargeted.attack_section.slices.chosen(None) is None
 
 
 def test_the_slice_in_view_alone(window, deep, qtbot):
@@ -122,7 +119,7 @@ def preview_of(window):
     return {layer.name: layer for layer in window.layers if layer.name in (IMAGE, PREDICTION)}
 
 
-@pytest.mark.parametrize("kind", ["ready", "deep"])
+@pytest.mark.parametrize("kind", ["untargeted", "deep"])
 def test_the_preview_shows_what_is_tried_and_goes_away(request, window, qtbot, kind):
     panel = request.getfixturevalue(kind)
     section, mine = (
@@ -161,43 +158,40 @@ def test_the_preview_shows_what_is_tried_and_goes_away(request, window, qtbot, k
     assert panel.controller.example is None
 
 
-def test_without_the_check_mark_nothing_is_shown(window, ready, qtbot):
-    section = ready.attack_section
+def test_without_the_check_mark_nothing_is_shown(window, untargeted, qtbot):
+    section = untargeted.attack_section
     section.preview.value = False
     section.form.editors["steps"].value = 100_000
     section.form.editors["goal"].value = None
-    click(qtbot, ready.run_button)
+    click(qtbot, untargeted.run_button)
     qtbot.wait(1500)
     assert not preview_of(window)
-    click(qtbot, ready.cancel_button)
-    idle(qtbot, ready.controller)
+    click(qtbot, untargeted.cancel_button)
+    idle(qtbot, untargeted.controller)
 
 
-def test_a_preview_that_is_removed_or_renamed_is_no_trouble(window, ready, qtbot):
-    section = ready.attack_section
+def test_a_preview_that_is_removed_or_renamed_is_no_trouble(window, untargeted, qtbot):
+    section = untargeted.attack_section
     section.form.editors["steps"].value = 100_000
     section.form.editors["goal"].value = None
-    click(qtbot, ready.run_button)
+    click(qtbot, untargeted.run_button)
     qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
     window.layers.remove(IMAGE)
     window.layers[PREDICTION].name = "kept"
     qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
     window.layers.remove("xray")
     qtbot.wait(600)
-    click(qtbot, ready.cancel_button)
-    idle(qtbot, ready.controller)
+    click(qtbot, untargeted.cancel_button)
+    idle(qtbot, untargeted.controller)
     assert [layer.name for layer in window.layers] == ["kept"]
 
 
-def test_what_surrounds_a_structure_may_take_its_place(window, panel, qtbot, weights_file):
-    window.add_image(disc_image(), name="xray")
-    panel.victim_section.open(str(weights_file))
-    idle(qtbot, panel.controller)
-    section = panel.target_section
+def test_what_surrounds_a_structure_may_take_its_place(window, ready, qtbot):
+    section = ready.target_section
     section.shape.value = "resize"
     to = section.form.editors["to"]
     assert [to.itemText(i) for i in range(2)] == ["background", "what surrounds it"]
     to.value = None
     click(qtbot, section.button)
-    idle(qtbot, panel.controller)
-    assert panel.target.value in window.layers
+    idle(qtbot, ready.controller)
+    assert ready.target.value in window.layers

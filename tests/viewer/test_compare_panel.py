@@ -4,10 +4,8 @@ import time
 
 import numpy as np
 import pytest
-from clicks import click
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QApplication
+from clicks import click, move_held
+from qtpy.QtCore import QPoint, Qt
 
 from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS
 from napari_segadv.viewer.compare_panel import KEYS, TITLE
@@ -49,10 +47,7 @@ def drag(qtbot, window, start, end, button=Qt.LeftButton):
     qtbot.wait(30)
     qtbot.mousePress(native, button, pos=a)
     for share in (0.3, 0.6, 1.0):
-        at = QPointF(a + (b - a) * share)
-        everywhere = QPointF(native.mapToGlobal(at.toPoint()))
-        move = QMouseEvent(QEvent.MouseMove, at, everywhere, Qt.NoButton, button, Qt.NoModifier)
-        QApplication.sendEvent(native, move)
+        move_held(native, a + (b - a) * share, button)
         # napari looks at moves every few milliseconds.
         qtbot.wait(30)
     qtbot.mouseRelease(native, button, pos=b)

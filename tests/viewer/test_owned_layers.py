@@ -18,14 +18,6 @@ from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import image_tuple, mask_of, scan_of
 
 
-@pytest.fixture
-def ready(window, panel, qtbot, weights_file):
-    window.add_image(disc_image(), name="xray")
-    panel.victim_section.open(str(weights_file))
-    idle(qtbot, panel.controller)
-    return panel
-
-
 def named(viewer, name):
     return next(layer for layer in viewer.layers if layer.name == name)
 

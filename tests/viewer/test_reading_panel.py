@@ -5,29 +5,21 @@ import csv
 import numpy as np
 import pytest
 from clicks import click
-from helpers import disc_image, volume_victim
+from helpers import disc_image
 from napari.layers import Image
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QApplication, QFileDialog, QLabel
+from qtpy.QtWidgets import QFileDialog, QLabel
+from readers import attacked, begin, shown
 
-from napari_segadv import attacks, craft
 from napari_segadv.reading import ALONE, ALTERED, LEFT, PAIR, UNALTERED
 from napari_segadv.scan import Scan
 from napari_segadv.viewer import reading_window
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.covers import Cover
-from napari_segadv.viewer.layers import image_tuple
 from napari_segadv.viewer.reading_window import ReadingWindow
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(reading_window, "BLANK", 20)
-
-
-def attacked(scan, victim):
-    return craft(scan, victim, attacks.get("pgd")(epsilon=8.0, steps=2), device="cpu")
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
@@ -45,18 +37,6 @@ def reader(window, examples):
         controller.runs.add(example, layer)
     window.add_image(examples[1].adversarial.array, name="adversarial")
     return window.window.add_plugin_dock_widget("napari-segadv", "Reading test")[1]
-
-
-def begin(qtbot, panel):
-    """Starts the test and waits for the first trial."""
-    click(qtbot, panel.start_button)
-    qtbot.waitUntil(lambda: panel.test is not None, timeout=20_000)
-    shown(qtbot, panel.test)
-    return panel.test
-
-
-def shown(qtbot, test):
-    qtbot.waitUntil(lambda: bool(test.canvas.images), timeout=5_000)
 
 
 def expected(test, example):
@@ -248,92 +228,6 @@ def test_a_seed_repeats_the_order(reader, qtbot):
         orders.append(test.reading.trials)
         click(qtbot, test.stop)
     assert orders[0] == orders[1] != orders[2]
-
-
-@pytest.fixture
-def in_volume(window, ct, one_thread):
-    """The panel with a run over a small, flipped, anisotropic CT."""
-    example = attacked(ct, volume_victim(2))
-    data, keywords, _ = image_tuple(ct)
-    Controller.of(window).runs.add(example, window.add_image(data, **keywords))
-    panel = window.window.add_plugin_dock_widget("napari-segadv", "Reading test")[1]
-    return panel, example
-
-
-def slice_shown(test):
-    """The number of the slice, in the array, that the canvas shows."""
-    return round(test.canvas.images[0].world_to_data(test.canvas.model.dims.point)[0])
-
-
-def test_a_volume_is_read_from_its_middle_slice(in_volume, qtbot):
-    panel, example = in_volume
-    panel.mode.value = PAIR
-    test = begin(qtbot, panel)
-    assert slice_shown(test) == len(example.clean.array) // 2
-    start = slice_shown(test)
-    qtbot.keyClick(test, Qt.Key_Up)
-    assert slice_shown(test) == start + 1
-    qtbot.keyClick(test, Qt.Key_Down)
-    qtbot.keyClick(test, Qt.Key_Down)
-    assert slice_shown(test) == start - 1
-    for image in test.canvas.images:
-        assert image.data.shape == example.clean.array.shape
-        np.testing.assert_allclose(image.scale, test.canvas.images[0].scale)
-    click(qtbot, test.stop)
-
-
-def test_or_from_the_slice_that_changed_most(in_volume, qtbot):
-    from napari_segadv.figure import changed_slice
-
-    panel, example = in_volume
-    panel.at_change.value = True
-    test = begin(qtbot, panel)
-    assert slice_shown(test) == changed_slice(example)
-    click(qtbot, test.stop)
-
-
-def test_windows_by_key_and_drag_hold_for_both_images(in_volume, qtbot):
-    panel, _ = in_volume
-    panel.mode.value = PAIR
-    test = begin(qtbot, panel)
-    one, other = test.canvas.images
-    qtbot.keyClick(test, "1")
-    assert one.contrast_limits == other.contrast_limits == [-1350.0, 150.0]
-    qtbot.keyClick(test, "2")
-    assert one.contrast_limits == other.contrast_limits == [-160.0, 240.0]
-    canvas = test.canvas.canvas.native
-    at = QPoint(canvas.width() // 4, canvas.height() // 2)
-    zoom = test.canvas.model.scene.camera.zoom
-    # The grid is laid out when it is first drawn; before that a press falls on no image.
-    place = test.canvas.canvas._get_viewbox_at
-    qtbot.waitUntil(lambda: place((at.x(), at.y()))[0] is not None, timeout=20_000)
-    qtbot.mousePress(canvas, Qt.RightButton, pos=at)
-    for far in (20, 75, 150):
-        drag(canvas, at + QPoint(far, 0))
-        # napari takes moves at most every 5 ms.
-        qtbot.wait(30)
-    qtbot.mouseRelease(canvas, Qt.RightButton, pos=at + QPoint(150, 0))
-    assert one.contrast_limits == other.contrast_limits == [-360.0, 440.0]
-    assert test.canvas.model.scene.camera.zoom == zoom
-    assert test.canvas.model.scene.camera.mouse_pan
-    click(qtbot, test.stop)
-
-
-def drag(widget, to):
-    """A move with the right button held down, which QTest can't send."""
-    from qtpy.QtCore import QEvent, QPointF
-    from qtpy.QtGui import QMouseEvent
-
-    place = QPointF(to)
-    event = QMouseEvent(
-        QEvent.MouseMove,
-        place,
-        widget.mapToGlobal(place),
-        Qt.NoButton,
-        Qt.RightButton,
-        Qt.NoModifier,
-    )
-    QApplication.sendEvent(widget, event)
 
 
 def test_naparis_own_keys_do_nothing_in_the_test(reader, qtbot):

@@ -3,20 +3,16 @@
 import numpy as np
 import pytest
 from clicks import click, idle
-from helpers import disc_image
 
 from napari_segadv.viewer.attack_panel import UNTARGETED
 
 
 @pytest.fixture
-def ready(window, panel, qtbot, weights_file):
-    window.add_image(disc_image(), name="xray")
-    panel.victim_section.open(str(weights_file))
-    idle(qtbot, panel.controller)
-    panel.target.value = UNTARGETED
-    panel.attack_section.form.editors["steps"].value = 3
-    panel.attack_section.budget.epsilon.value = 30
-    return panel
+def ready(ready):
+    ready.target.value = UNTARGETED
+    ready.attack_section.form.editors["steps"].value = 3
+    ready.attack_section.budget.epsilon.value = 30
+    return ready
 
 
 def noise_of(panel, qtbot):

@@ -10,6 +10,7 @@ from clicks import click, idle
 from helpers import disc_image, save_torchscript, small_network, volume_victim
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import QFileDialog, QMessageBox
+from sessions import SAGITTAL
 
 import napari_segadv as sa
 from napari_segadv import io
@@ -29,7 +30,6 @@ from napari_segadv.viewer.layers import (
 from napari_segadv.viewer.places import matrix_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-SAGITTAL = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
 GRIDS = {
     "flips": Grid((20, 36, 40), (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([1.0, -1.0, -1.0])),
     "sagittal": Grid((20, 36, 40), (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), SAGITTAL),

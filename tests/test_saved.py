@@ -1,0 +1,68 @@
+"""Single results and runs in folders of their own: written, overwritten, read back."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from helpers import disc_image
+from sessions import (
+    PGD,
+    moved_disc,
+    same_example,
+)
+
+import napari_segadv as sa
+from napari_segadv import io
+from napari_segadv.errors import SegadvError
+from napari_segadv.saved import load_verdicts, save_run
+from napari_segadv.scan import Scan
+from napari_segadv.verdicts import Verdict
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_a_folder_of_the_command_line_is_loaded(tmp_path, band_victim):
+    path = tmp_path / "x.png"
+    io.save(Scan.from_array(disc_image()), path)
+    target = moved_disc(io.read(path), band_victim)
+    example = sa.craft(io.read(path), band_victim, PGD, target=target)
+    folder = example.save(tmp_path / "out")
+    loaded = sa.load_example(folder)
+    assert loaded.target is None
+    same_example(replace(example, target=None), loaded)
+    assert load_verdicts(folder, loaded) == {}
+    io.save(Scan.from_array(disc_image(seed=4)), path)
+    with pytest.raises(SegadvError, match="has changed since"):
+        sa.load_example(folder)
+    path.unlink()
+    with pytest.raises(SegadvError, match="is gone"):
+        sa.load_example(folder)
+    with pytest.raises(SegadvError, match="open it with the image"):
+        sa.load_example(folder, Scan.from_array(disc_image(seed=4)))
+    same_example(replace(example, target=None), sa.load_example(folder, example.clean))
+    with pytest.raises(SegadvError, match="holds no result.json"):
+        sa.load_example(tmp_path)
+
+
+def test_a_run_is_overwritten_with_its_verdicts_and_nothing_else_is(tmp_path, scan2d, band_victim):
+    example = sa.craft(scan2d, band_victim, PGD, target=moved_disc(scan2d, band_victim))
+    verdicts = {0: Verdict("suspicious", "edge")}
+    folder = save_run(example, tmp_path / "run", verdicts)
+    assert load_verdicts(folder, example) == verdicts
+    same_example(example, sa.load_example(folder, scan2d))
+    with pytest.raises(SegadvError, match="exists already"):
+        save_run(example, folder)
+    example.save(folder, overwrite=True)
+    assert not (folder / "verdicts.json").exists()
+    save_run(example, folder, verdicts, overwrite=True)
+    (folder / "thesis.docx").write_text("years of work")
+    with pytest.raises(SegadvError, match="no earlier result"):
+        save_run(example, folder, overwrite=True)
+
+
+def test_parameters_come_back_as_they_were(tmp_path):
+    from napari_segadv.parameters import values
+
+    for name, attack in sa.attacks.available().items():
+        found = values(attack())
+        assert json.loads(json.dumps(found)) == found, name
