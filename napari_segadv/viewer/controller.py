@@ -117,13 +117,10 @@ class Controller(Jobs):
         """Shows what the victim predicts on an image; ends in `predicted` or `failed`."""
         scan, victim = self._checked(layer)
 
-        def work(poll: Poll) -> Any:
-            return self._predict(scan, victim, device, poll)
-
         def done(prediction: Any) -> None:
             self._show_prediction(layer, scan, victim, prediction)
 
-        self.start("predicting", work, done)
+        self.start("predicting", lambda poll: self._predict(scan, victim, device, poll), done)
 
     def make_target(
         self,
@@ -213,12 +210,15 @@ class Controller(Jobs):
             example, shown = found
             self._prediction = (scan, victim, example.prediction_clean)
             run = self.runs.add(example, layer)
-            if layer in self.layers:
-                self._results.show_example(layer, example, shown)
+
+            def ready() -> None:
                 if isinstance(target, Layer):
                     self._results.select(target, on_top=True)
-            self.runs.current = run
-            self.finished.emit(example)
+                self.runs.current = run
+                self.finished.emit(example)
+
+            pieces = self._results.show_example(layer, example, shown)
+            self.unfold("showing the result", pieces, ready)
 
         self.start("attacking", work, done)
 
@@ -232,10 +232,11 @@ class Controller(Jobs):
             layer = run.image
             if layer is None or layer not in self.layers:
                 layer = run.image = self._results.open(image_tuple(run.example.clean))
-            self._results.show_example(layer, run.example, shown)
-            self.runs.current = run
+            pieces = self._results.show_example(layer, run.example, shown)
+            self.unfold(title, pieces, lambda: setattr(self.runs, "current", run))
 
-        self.start(f"showing {run.name}", work, done, can_cancel=False)
+        title = f"showing {run.name}"
+        self.start(title, work, done, can_cancel=False)
 
     @property
     def example(self) -> Any:

@@ -1,6 +1,6 @@
 """One job at a time, with its signals: what every action of the controller runs in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from psygnal import Signal
@@ -71,6 +71,33 @@ class Jobs:
         self.can_cancel = can_cancel
         self._set_busy(title)
         self._runner.start(work, self.progressed.emit, ended)
+
+    def unfold(
+        self, title: str, pieces: Iterator[None], done: Callable[[], None] = lambda: None
+    ) -> None:
+        """Does work that belongs to the main thread in pieces; the window goes on between them.
+
+        Args:
+            title: what `busy` says meanwhile.
+            pieces: does one piece each time it is asked.
+            done: called at the end.
+        """
+
+        def piece() -> None:
+            try:
+                next(pieces)
+            except StopIteration:
+                self._set_busy("")
+                done()
+            except BaseException:
+                self._set_busy("")
+                raise
+            else:
+                self._runner.soon(piece)
+
+        self.can_cancel = False
+        self._set_busy(title)
+        piece()
 
     def _set_busy(self, title: str) -> None:
         self._busy = title

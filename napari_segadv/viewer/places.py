@@ -10,6 +10,8 @@ from napari.utils.transforms import Affine
 from ..errors import SegadvError
 from ..scan import Array, Grid
 
+# What napari writes beside its sliders; unnamed axes are "-3" there.
+AXES = ("slice", "row", "column")
 PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
@@ -20,12 +22,11 @@ def placement(grid: Grid) -> dict[str, Any]:
     or coronal slices, by its affine, so of such a grid only the spacing is used: it is shown as
     it is stored. The grid itself stays with the layer.
     """
-    if not grid.physical:
-        return {}
-    units = {"units": ("mm",) * grid.ndim}
-    if grid.turned:
-        return {"scale": grid.spacing, **units}
-    return {"affine": grid.affine, **units}
+    keywords: dict[str, Any] = {"axis_labels": AXES[-grid.ndim :]}
+    if grid.physical:
+        keywords["units"] = ("mm",) * grid.ndim
+        keywords |= {"scale": grid.spacing} if grid.turned else {"affine": grid.affine}
+    return keywords
 
 
 def placed_like(layer: Image | Labels) -> dict[str, Any]:

@@ -112,9 +112,9 @@ class Preview:
                 self.controller.show_beside(image, name, self._made(name, canvas, image))
                 # Who paints meanwhile keeps the layer in hand.
                 selection.active = active
-            else:
-                layer.refresh(extent=False, thumbnail=False)
-
+                # A new layer holds the window up: the other one comes with the next look.
+                return
+            layer.refresh(extent=False, thumbnail=False)
         # Comes back once the window has been drawn: one that draws slowly is drawn seldom.
         QTimer.singleShot(0, lambda: self._rest(glance, time.monotonic() - started))
 

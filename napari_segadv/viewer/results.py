@@ -1,7 +1,7 @@
 """The layers that a controller has put into its viewer: each replaces the last of its name."""
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari.components import ViewerModel
@@ -76,18 +76,26 @@ class Results:
 
     def show_beside(self, image: Image, made: Mapping[str, LayerTuple]) -> list[Layer]:
         """Shows layers exactly where an image is; the adversarial image looks like it too."""
-        shown = []
-        for name, (data, keywords, kind) in made.items():
-            look = looking_like(image) if name == ADVERSARIAL else {}
-            shown.append(self.show(name, (data, {**look, **keywords, **placed_like(image)}, kind)))
-        return shown
+        return [self._beside(image, name, one) for name, one in made.items()]
+
+    def _beside(self, image: Image, name: str, made: LayerTuple) -> Layer:
+        data, keywords, kind = made
+        look = looking_like(image) if name == ADVERSARIAL else {}
+        return self.show(name, (data, {**look, **keywords, **placed_like(image)}, kind))
 
     def show_example(
         self, image: Image, example: "Example", made: Mapping[str, LayerTuple]
-    ) -> None:
-        """Shows an example beside its image, in the place of the one before."""
+    ) -> Iterator[None]:
+        """Shows an example beside its image, in the place of the one before, a layer at a time.
+
+        Each layer takes napari a tenth of a second and more. Ends early where the image goes.
+        """
         self.remove(*FIELDS - made.keys())
-        self.show_beside(image, made)
+        for name, one in made.items():
+            if image not in self.layers:
+                return
+            self._beside(image, name, one)
+            yield
         if view_of(example.task.name).on_top:
             self.lift(CLEAN, AFTER)
             return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from napari.qt.threading import create_worker
+from qtpy.QtCore import QTimer
 
 from ..errors import Cancelled, NeedsTrust, SegadvError
 
@@ -46,6 +47,9 @@ class Runner(Protocol):
     ) -> None: ...
 
     def cancel(self) -> None: ...
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Calls on the main thread once the window has handled what waits for it."""
 
 
 def guarded(work: Work, poll: Poll) -> Generator[Snapshot, None, Ended]:
@@ -96,6 +100,9 @@ class QtRunner:
     def cancel(self) -> None:
         if self._worker is not None:
             self._worker.quit()
+
+    def soon(self, call: Callable[[], None]) -> None:
+        QTimer.singleShot(0, call)
 
     def _poll(self) -> None:
         """Called in the thread that computes, after each piece of a pass."""

@@ -3,7 +3,7 @@
 What is opened is added to what the viewer shows; the user's own layers stay as they are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,15 +130,17 @@ class Sessions:
 
         def done(made: tuple[Any, Placed, Placed]) -> None:
             session, images, labels = made
-            layers = self.controller.layers
-            if isinstance(layers, tuple):
+            shown: list[Any] = []
+            pieces = self._opened(session, images, labels, shown)
+            self.controller.unfold("opening the session", pieces, lambda: ready(session, shown))
+
+        def ready(session: Any, shown: list[Any]) -> None:
+            if isinstance(self.controller.layers, tuple):
                 # The viewer was closed meanwhile.
                 return
-            shown = [self._added(layers, tuple_) for tuple_, _ in images]
-            scans = {id(image.scan): layer for (_, image), layer in zip(images, shown, strict=True)}
-            for number, (tuple_, one) in enumerate(labels):
-                beside = None if one.image is None else shown[one.image]
-                self._place(tuple_, beside, number == session.target)
+            scans = {
+                id(image.scan): layer for image, layer in zip(session.images, shown, strict=True)
+            }
             runs = []
             for one in session.runs:
                 layer = scans.get(id(one.example.clean))
@@ -206,6 +208,23 @@ class Sessions:
                 done(value)
 
         self.controller.start(title, guarded, ended)
+
+    def _opened(
+        self, session: Any, images: Placed, labels: Placed, shown: list[Any]
+    ) -> Iterator[None]:
+        """Adds the layers of a session one at a time; ends early where the viewer is closed."""
+        for tuple_, _ in images:
+            layers = self.controller.layers
+            if isinstance(layers, tuple):
+                return
+            shown.append(self._added(layers, tuple_))
+            yield
+        for number, (tuple_, one) in enumerate(labels):
+            if isinstance(self.controller.layers, tuple):
+                return
+            beside = None if one.image is None else shown[one.image]
+            self._place(tuple_, beside, number == session.target)
+            yield
 
     @staticmethod
     def _added(layers: Any, made: LayerTuple) -> Any:

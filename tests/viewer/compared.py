@@ -16,13 +16,13 @@ def shown(example):
     controller = Controller.of(viewer)
     data, keywords, _ = image_tuple(example.clean, "image")
     image = viewer.add_image(data, **keywords)
-    again(viewer, controller, example, image)
+    again(controller, example, image)
     return viewer, controller, Comparison(viewer, controller)
 
 
-def again(viewer, controller, example, image):
+def again(controller, example, image):
     """A run, as the controller shows it."""
     run = controller.runs.add(example, image)
-    controller._results.show_example(image, example, example_tuples(example))
+    list(controller._results.show_example(image, example, example_tuples(example)))
     controller.runs.current = run
     return run

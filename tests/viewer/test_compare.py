@@ -166,7 +166,7 @@ def test_another_run_while_side_by_side(flat):
     viewer, controller, comparison = shown(flat)
     before = [x.name for x in viewer.layers]
     comparison.compare("side by side")
-    again(viewer, controller, flat, viewer.layers["image"])
+    again(controller, flat, viewer.layers["image"])
     assert comparison.name == ""
     assert not viewer.canvas.grid.enabled
     names = [x.name for x in viewer.layers]
@@ -204,7 +204,7 @@ def test_a_prediction_made_before_the_run_is_not_covered_by_its_image(flat):
     image = viewer.add_image(data, **keywords)
     made = example_tuples(flat)
     controller.show_beside(image, CLEAN, made[CLEAN])
-    again(viewer, controller, flat, image)
+    again(controller, flat, image)
     order = [viewer.layers.index(controller.shown(name)) for name in (ADVERSARIAL, CLEAN, AFTER)]
     assert order == sorted(order)
     comparison = Comparison(viewer, controller)

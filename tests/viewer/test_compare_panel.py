@@ -5,22 +5,21 @@ import time
 import numpy as np
 import pytest
 from clicks import click, move_held
+from compared import again
 from qtpy.QtCore import QPoint, Qt
 
 from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS
 from napari_segadv.viewer.compare_panel import KEYS, TITLE
 from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, example_tuples, image_tuple
+from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, image_tuple
 
 
 def show(window, example):
-    """A run, as the controller shows it."""
+    """A run in a window: its image and the adversarial one."""
     controller = Controller.of(window)
     data, keywords, _ = image_tuple(example.clean, "image")
     image = window.add_image(data, **keywords)
-    run = controller.runs.add(example, image)
-    controller._results.show_example(image, example, example_tuples(example))
-    controller.runs.current = run
+    again(controller, example, image)
     return image, controller.shown(ADVERSARIAL)
 
 

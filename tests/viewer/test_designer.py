@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import disc_image, disc_labels
 from napari.components import ViewerModel
+from now import NowRunner
 
 from napari_segadv import targets
 from napari_segadv.errors import SegadvError
@@ -15,23 +16,6 @@ from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.designer import EMPTY, PREDICTION, Designer
 from napari_segadv.viewer.dragging import DragToShift
 from napari_segadv.viewer.layers import CLEAN, image_tuple, mask_tuple
-from napari_segadv.viewer.runner import guarded
-
-
-class NowRunner:
-    """Does each job at once."""
-
-    def start(self, work, progressed, ended):
-        job = guarded(work, lambda: None)
-        while True:
-            try:
-                progressed(next(job))
-            except StopIteration as stop:
-                ended(stop.value)
-                return
-
-    def cancel(self):
-        pass
 
 
 @pytest.fixture

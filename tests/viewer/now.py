@@ -1,0 +1,36 @@
+"""Runners without threads, for controllers without a window."""
+
+from napari_segadv.viewer.runner import guarded
+
+
+class NowRunner:
+    """Does each job at once."""
+
+    def start(self, work, progressed, ended):
+        job = guarded(work, lambda: None)
+        while True:
+            try:
+                progressed(next(job))
+            except StopIteration as stop:
+                ended(stop.value)
+                return
+
+    def cancel(self):
+        pass
+
+    def soon(self, call):
+        call()
+
+
+class TurnRunner(NowRunner):
+    """Does each job at once, and what is for soon when it is told to."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def soon(self, call):
+        self.waiting.append(call)
+
+    def turn(self):
+        """One turn of the event loop."""
+        self.waiting.pop(0)()
