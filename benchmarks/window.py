@@ -23,6 +23,7 @@ import napari_segadv as sa
 from napari_segadv.scan import Grid, Scan, Storage
 from napari_segadv.viewer.attack_panel import UNTARGETED
 from napari_segadv.viewer.layers import image_tuple
+from napari_segadv.viewer.preview import PREDICTION
 from napari_segadv.viewer.slice_range import IN_VIEW
 
 SHAPE = (200, 512, 512)
@@ -69,12 +70,14 @@ def until(done: Callable[[], object], seconds: float = 600.0) -> None:
 
 
 def gaps_while(done: Callable[[], object]) -> list[float]:
-    """Milliseconds between the ticks of a timer until something holds."""
+    """Milliseconds between the ticks of a timer until something holds and has been drawn."""
     ticks: list[float] = []
     timer = QTimer()
     timer.timeout.connect(lambda: ticks.append(time.monotonic()))
     timer.start(5)
     until(done)
+    drawn = time.monotonic() + 0.5
+    until(lambda: time.monotonic() > drawn)
     timer.stop()
     return [1000 * float(gap) for gap in np.diff(ticks)]
 
@@ -118,17 +121,25 @@ def main() -> None:
             section.form.editors["steps"].value = 100_000
             panel.run_button.click()
             until(lambda: panel.status.text().startswith("step "))
+            if preview:
+                come = gaps_while(lambda: controller.shown(PREDICTION))
+                say(f"gaps, the preview's layers come ({what})", come)
             end = time.monotonic() + options.seconds
             say(
                 f"gaps, attack on the {what}, preview {'on' if preview else 'off'}",
                 gaps_while(lambda end=end: time.monotonic() > end),
             )
             panel.cancel_button.click()
-            until(lambda: not controller.busy)
-            QApplication.processEvents()
+            going = gaps_while(lambda: not controller.busy)
+            if preview:
+                say(f"gaps, cancelled, the preview's layers go ({what})", going)
+    section.preview.value = False
     section.form.editors["steps"].value = 2
-    panel.run_button.click()
-    say("gaps, the last steps and the results' layers", gaps_while(lambda: controller.example))
+    for which in ("first", "second"):
+        before = controller.example
+        panel.run_button.click()
+        ended = gaps_while(lambda before=before: controller.example is not before)
+        say(f"gaps, two steps and the results' layers, {which} run", ended)
     _, compare = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare")
     compare.modes["blink"].click()
     compare.timer.stop()

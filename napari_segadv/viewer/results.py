@@ -8,8 +8,9 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
 from .fields import FIELDS
-from .layers import ADVERSARIAL, AFTER, CLEAN, LayerTuple, looking_like
+from .layers import ADVERSARIAL, AFTER, CLEAN, TARGET, LayerTuple, looking_like
 from .places import placed_like
+from .refill import refill, takes
 from .task_view import view_of
 
 if TYPE_CHECKING:
@@ -81,7 +82,14 @@ class Results:
     def _beside(self, image: Image, name: str, made: LayerTuple) -> Layer:
         data, keywords, kind = made
         look = looking_like(image) if name == ADVERSARIAL else {}
-        return self.show(name, (data, {**look, **keywords, **placed_like(image)}, kind))
+        made, old = (data, {**look, **keywords}, kind), self.get(name)
+        # A target is painted: the one before stays what it is for who holds it.
+        if old is None or name == TARGET or not takes(old, image, made):
+            return self.show(name, (data, {**made[1], **placed_like(image)}, kind))
+        refill(old, made)
+        if name == ADVERSARIAL:
+            old.visible = True
+        return old
 
     def show_example(
         self, image: Image, example: "Example", made: Mapping[str, LayerTuple]

@@ -1,5 +1,6 @@
 """Results come layer by layer: the window goes on between them, whatever happens meanwhile."""
 
+import numpy as np
 import pytest
 from helpers import disc_image
 from napari.components import ViewerModel
@@ -7,7 +8,7 @@ from now import TurnRunner
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, NOISE
+from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, NOISE, scan_of
 
 
 @pytest.fixture
@@ -56,12 +57,16 @@ def test_one_layer_a_turn_and_the_end_is_told_once_all_are_there(viewer, control
     assert heard == [controller.example]
 
 
+def finish(runner):
+    while runner.waiting:
+        runner.turn()
+
+
 def test_nothing_else_begins_meanwhile(viewer, controller, runner):
     begin(viewer, controller)
     with pytest.raises(SegadvError, match="still showing the result"):
         controller.predict(viewer.layers["xray"])
-    while runner.waiting:
-        runner.turn()
+    finish(runner)
     controller.predict(viewer.layers["xray"])
 
 
@@ -88,13 +93,61 @@ def test_a_failure_leaves_the_controller_idle(viewer, controller, runner):
 
 def test_an_earlier_run_is_shown_in_turns_too(viewer, controller, runner):
     begin(viewer, controller)
-    while runner.waiting:
-        runner.turn()
+    finish(runner)
     (run,) = controller.runs
     viewer.layers.clear()
     controller.show_run(run)
     assert names(viewer) == ["image", ADVERSARIAL]
-    while runner.waiting:
-        runner.turn()
+    finish(runner)
     assert names(viewer) == ["image", ADVERSARIAL, NOISE, CLEAN, AFTER]
     assert controller.runs.current is run
+
+
+def test_a_second_run_fills_the_layers_of_the_first_and_leaves_what_was_set(
+    viewer, controller, runner
+):
+    begin(viewer, controller)
+    finish(runner)
+    first = list(viewer.layers)
+    viewer.layers[ADVERSARIAL].visible = False
+    viewer.layers[NOISE].visible = True
+    viewer.layers[NOISE].opacity = 0.3
+    viewer.layers[AFTER].contour = 3
+    viewer.layers[AFTER].data_setitem((np.array([0]), np.array([0])), 2)
+    viewer.layers["xray"].contrast_limits = (10, 90)
+    settings = {"steps": 2, "goal": None, "epsilon": 40.0}
+    controller.attack(viewer.layers["xray"], "pgd", settings, None)
+    finish(runner)
+    assert list(viewer.layers) == first
+    example = controller.example
+    assert len(controller.runs) == 2
+    adversarial, noise, after = (viewer.layers[n] for n in (ADVERSARIAL, NOISE, AFTER))
+    np.testing.assert_array_equal(adversarial.data, example.adversarial.array)
+    assert scan_of(adversarial) is example.adversarial
+    assert adversarial.visible
+    assert tuple(adversarial.contrast_limits) == (10, 90)
+    linf = example.measures["linf"]
+    assert tuple(noise.contrast_limits) == tuple(noise.contrast_limits_range) == (-linf, linf)
+    assert noise.visible
+    assert noise.opacity == 0.3
+    assert after.contour == 3
+    after.undo()
+    np.testing.assert_array_equal(after.data, example.prediction_adversarial.array)
+    assert after.editable
+
+
+def test_an_image_of_another_place_or_size_gets_layers_of_its_own(viewer, controller, runner):
+    begin(viewer, controller)
+    finish(runner)
+    first = list(viewer.layers)[1:]
+    viewer.layers["xray"].translate = (5, 5)
+    begin(viewer, controller)
+    finish(runner)
+    second = list(viewer.layers)[1:]
+    assert not set(first) & set(second)
+    assert all(tuple(layer.translate) == (5, 5) for layer in second)
+    viewer.layers["xray"].data = disc_image((40, 40))
+    begin(viewer, controller)
+    finish(runner)
+    assert not set(second) & set(viewer.layers)
+    assert {layer.data.shape for layer in viewer.layers} == {(40, 40)}
