@@ -23,7 +23,6 @@ import napari_segadv as sa
 from napari_segadv.scan import Grid, Scan, Storage
 from napari_segadv.viewer.attack_panel import UNTARGETED
 from napari_segadv.viewer.layers import image_tuple
-from napari_segadv.viewer.preview import PREDICTION
 from napari_segadv.viewer.slice_range import IN_VIEW
 
 SHAPE = (200, 512, 512)
@@ -120,10 +119,8 @@ def main() -> None:
             section.preview.value = preview
             section.form.editors["steps"].value = 100_000
             panel.run_button.click()
-            until(lambda: panel.status.text().startswith("step "))
-            if preview:
-                come = gaps_while(lambda: controller.shown(PREDICTION))
-                say(f"gaps, the preview's layers come ({what})", come)
+            began = gaps_while(lambda: panel.status.text().startswith("step "))
+            say(f"gaps, up to the first step, preview {'on' if preview else 'off'}", began)
             end = time.monotonic() + options.seconds
             say(
                 f"gaps, attack on the {what}, preview {'on' if preview else 'off'}",
@@ -132,7 +129,7 @@ def main() -> None:
             panel.cancel_button.click()
             going = gaps_while(lambda: not controller.busy)
             if preview:
-                say(f"gaps, cancelled, the preview's layers go ({what})", going)
+                say("gaps, cancelled, the preview's layers go", going)
     section.preview.value = False
     section.form.editors["steps"].value = 2
     for which in ("first", "second"):

@@ -1,5 +1,6 @@
 """The dock widget "Adversarial attack": image, victim, target, attack, run."""
 
+from functools import partial
 from typing import Any
 
 import napari
@@ -13,7 +14,7 @@ from .attack_section import AttackSection
 from .controller import Controller
 from .layers import scan_of
 from .panel_layout import group, refresh, same, set_tips, stack, unlink
-from .preview import Preview
+from .preview import Glance, Preview
 from .results import unwrapped
 from .runner import Snapshot
 from .slice_place import SlicePlace
@@ -191,6 +192,7 @@ class AttackPanel(QWidget):
             if layer is None:
                 raise SegadvError("no image is chosen; open one first")
             target = None if self.target.value in (CHOOSE, UNTARGETED) else self.target.value
+            glance = Glance(layer, self._in_view) if section.preview.value else None
             self.controller.attack(
                 layer,
                 section.method.value,
@@ -200,12 +202,11 @@ class AttackPanel(QWidget):
                 section.seed.value,
                 section.region.region,
                 section.slices.chosen(self._in_view()),
-                self.preview.begin(layer, self._in_view) if section.preview.value else None,
+                glance,
+                None if glance is None else partial(self.preview.begin, glance),
             )
 
         self._try(run)
-        if not self.controller.busy:
-            self.preview.stop()
 
     def _in_view(self) -> int | None:
         """The slice of the image that is shown; None for a single image."""

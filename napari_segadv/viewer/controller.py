@@ -5,7 +5,8 @@ the main thread only; jobs get copies, so that painting in mid-run changes nothi
 """
 
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, ClassVar
 
 from napari.components import ViewerModel
@@ -178,6 +179,7 @@ class Controller(Jobs):
         region: Labels | str | None = None,
         slices: tuple[int, int] | None = None,
         watch: Any = None,
+        opening: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         """Runs an attack; ends in `finished`, `stopped` or `failed`.
 
@@ -188,19 +190,18 @@ class Controller(Jobs):
             target: what is to be predicted, one of the task's choices; None: untargeted.
             device, seed, slices, watch: as for `craft_steps`.
             region: a painted layer or a name that `craft` knows; None: everywhere.
+            opening: what is to be shown first; it calls what it is given when that is done.
         """
         scan, victim = self._checked(layer)
         where = mask_of(region, layer, scan.grid) if isinstance(region, Labels) else region
-        wanted = target
-        if target is not None:
-            wanted = view_of(victim.task).wanted(target, layer, scan)
+        wanted = None if target is None else view_of(victim.task).wanted(target, layer, scan)
 
         def work(poll: Poll) -> Generator[Any, None, Any]:
             from .. import attacks
             from ..crafting import craft_steps
 
             attack = attacks.get(method)(**settings)
-            limits = {"target": wanted, "region": where, "slices": slices}
+            limits: dict[str, Any] = {"target": wanted, "region": where, "slices": slices}
             example = yield from craft_steps(
                 scan, victim, attack, device=device, seed=seed, poll=poll, watch=watch, **limits
             )
@@ -220,7 +221,8 @@ class Controller(Jobs):
             pieces = self._results.show_example(layer, example, shown)
             self.unfold("showing the result", pieces, ready)
 
-        self.start("attacking", work, done)
+        begin = partial(self.start, "attacking", work, done)
+        begin() if opening is None else opening(begin)
 
     def show_run(self, run: Run) -> None:
         """Shows an earlier run beside its image, which is opened again where it was closed."""
@@ -266,10 +268,9 @@ class Controller(Jobs):
         """The clean prediction, computed once for an image and a victim."""
         from ..request import pick_device
 
-        if self._prediction is not None:
-            for_scan, for_victim, found = self._prediction
-            if for_scan is scan and for_victim is victim:
-                return found
+        known = self._prediction
+        if known is not None and known[0] is scan and known[1] is victim:
+            return known[2]
         return victim.predict(scan, pick_device(device), poll)
 
     def _show_prediction(self, layer: Image, scan: Scan, victim: Any, prediction: Any) -> None:

@@ -1,6 +1,5 @@
 """New data for a layer that is there: faster than another layer, and what was set on it stays."""
 
-
 import numpy as np
 from napari.layers import Image, Labels, Layer
 

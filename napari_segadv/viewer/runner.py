@@ -102,7 +102,8 @@ class QtRunner:
             self._worker.quit()
 
     def soon(self, call: Callable[[], None]) -> None:
-        QTimer.singleShot(0, call)
+        # Not 0: timers that wait have their turn first.
+        QTimer.singleShot(1, call)
 
     def _poll(self) -> None:
         """Called in the thread that computes, after each piece of a pass."""
