@@ -39,7 +39,7 @@ def image_hash(scan: Scan) -> str:
         SegadvError: where a file is gone.
     """
     if scan.path is None:
-        return hashlib.sha256(np.ascontiguousarray(scan.array).tobytes()).hexdigest()
+        return hashlib.sha256(np.ascontiguousarray(scan.array).data).hexdigest()
     files = [Path(name) for name in scan.meta.get("files", (scan.path,))]
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:

@@ -193,7 +193,7 @@ def attacked(
 ) -> tuple[Model | Ensemble, torch.Tensor]:
     """What the attack sees, and the classes (1, *S') that it predicts on the clean image."""
     if not request.surrogates:
-        return judge, torch.from_numpy(clean.array.astype(np.int64))[None].to(judge.device)
+        return judge, torch.from_numpy(clean.array).long()[None].to(judge.device)
     models = []
     for surrogate in request.surrogates:
         model, prediction = predict(surrogate, request.scan, request)

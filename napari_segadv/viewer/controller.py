@@ -22,7 +22,6 @@ from .layers import (
     TARGET,
     LayerTuple,
     example_tuples,
-    image_tuple,
     mask_of,
     mask_tuple,
     scan_of,
@@ -90,7 +89,10 @@ class Controller(Jobs):
         """Imports torch and MONAI, which takes seconds, off the main thread; ends in `prepared`."""
 
         def work(poll: Poll) -> Any:
-            from .. import attacks, crafting, victims  # noqa: F401 - to have them imported
+            # To have them imported; torch itself imports the first in the middle of a step.
+            from torch.fx.experimental import symbolic_shapes  # noqa: F401
+
+            from .. import attacks, crafting, victims  # noqa: F401
 
             return attacks.available()
 
@@ -163,7 +165,7 @@ class Controller(Jobs):
     def show_target(self, layer: Image, target: LayerTuple) -> None:
         """Shows a target beside its image, in the place of the last; ends in `target_made`."""
         if layer in self.layers:
-            (shown,) = self._results.show_beside(layer, {TARGET: target})
+            shown = self._results.show_beside(layer, TARGET, target)
             shown.contour = 2
             self._results.select(shown)
             self.target_made.emit(shown)
@@ -231,9 +233,7 @@ class Controller(Jobs):
             return example_tuples(run.example)
 
         def done(shown: dict[str, LayerTuple]) -> None:
-            layer = run.image
-            if layer is None or layer not in self.layers:
-                layer = run.image = self._results.open(image_tuple(run.example.clean))
+            layer = self._results.image_of(run)
             pieces = self._results.show_example(layer, run.example, shown)
             self.unfold(title, pieces, lambda: setattr(self.runs, "current", run))
 
@@ -251,7 +251,7 @@ class Controller(Jobs):
 
     def show_beside(self, image: Image, name: str, made: LayerTuple) -> Layer:
         """Shows a panel's own layer where an image is; it counts as made by this controller."""
-        return self._results.show_beside(image, {name: made})[0]
+        return self._results.show_beside(image, name, made)
 
     def hide(self, *names: str) -> None:
         """Takes away layers that `show_beside` has shown."""
@@ -276,5 +276,5 @@ class Controller(Jobs):
     def _show_prediction(self, layer: Image, scan: Scan, victim: Any, prediction: Any) -> None:
         self._prediction = (scan, victim, prediction)
         if layer in self.layers:
-            self._results.show_beside(layer, {CLEAN: view_of(victim.task).clean(prediction, scan)})
+            self._results.show_beside(layer, CLEAN, view_of(victim.task).clean(prediction, scan))
         self.predicted.emit(prediction)

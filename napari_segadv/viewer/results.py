@@ -8,9 +8,10 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
 from .fields import FIELDS
-from .layers import ADVERSARIAL, AFTER, CLEAN, TARGET, LayerTuple, looking_like
+from .layers import ADVERSARIAL, AFTER, CLEAN, TARGET, LayerTuple, image_tuple, looking_like
 from .places import placed_like
 from .refill import refill, takes
+from .runs import Run
 from .task_view import view_of
 
 if TYPE_CHECKING:
@@ -75,11 +76,8 @@ class Results:
         self._layers[name] = (new, new.name)
         return new
 
-    def show_beside(self, image: Image, made: Mapping[str, LayerTuple]) -> list[Layer]:
-        """Shows layers exactly where an image is; the adversarial image looks like it too."""
-        return [self._beside(image, name, one) for name, one in made.items()]
-
-    def _beside(self, image: Image, name: str, made: LayerTuple) -> Layer:
+    def show_beside(self, image: Image, name: str, made: LayerTuple) -> Layer:
+        """Shows a layer exactly where an image is; the adversarial image looks like it too."""
         data, keywords, kind = made
         look = looking_like(image) if name == ADVERSARIAL else {}
         made, old = (data, {**look, **keywords}, kind), self.get(name)
@@ -102,7 +100,7 @@ class Results:
         for name, one in made.items():
             if image not in self.layers:
                 return
-            self._beside(image, name, one)
+            self.show_beside(image, name, one)
             yield
         if view_of(example.task.name).on_top:
             self.lift(CLEAN, AFTER)
@@ -114,11 +112,13 @@ class Results:
             if below < above - 1:
                 self.layers.move(below, above)
 
-    def open(self, made: LayerTuple) -> Any:
-        """Adds a layer that is the user's own from now on."""
-        data, keywords, kind = made
-        layer = Layer.create(data, keywords, kind)
-        self.layers.append(layer)
+    def image_of(self, run: Run) -> Image:
+        """The layer of a run's clean image, opened again where it was closed."""
+        layer = run.image
+        if layer is None or layer not in self.layers:
+            data, keywords, _ = image_tuple(run.example.clean)
+            layer = run.image = Image(data, **keywords)
+            self.layers.append(layer)
         return layer
 
     def remove(self, *names: str) -> None:
