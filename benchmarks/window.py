@@ -11,6 +11,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import napari
 import numpy as np
@@ -90,6 +91,21 @@ def drawn(action: Callable[[], object]) -> tuple[float, float]:
     return 1000 * alone, 1000 * (time.perf_counter() - started)
 
 
+def looked_at(
+    viewer: napari.Viewer, compare: Any, say: Callable[[str, list[float]], None], when: str
+) -> None:
+    """Blinks and goes through slices, as a reader does."""
+    canvas = viewer.window._qt_viewer.canvas
+    say(f"{when}: a redraw", [drawn(canvas.native.update)[1] for _ in range(20)])
+    flips = [drawn(compare.comparison.flip) for _ in range(40)]
+    say(f"{when}: blink, the panel's part", [alone for alone, _ in flips])
+    say(f"{when}: blink, until it is drawn", [whole for _, whole in flips])
+    places = [drawn(lambda z=z: viewer.dims.set_point(0, float(z))) for z in range(50, 130)]
+    say(f"{when}: a slice further, napari's part", [alone for alone, _ in places])
+    say(f"{when}: a slice further, until it is drawn", [whole for _, whole in places])
+    print(f"{when}: {1000 / statistics.mean(whole for _, whole in places):.1f} slices a second")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="of each attack")
@@ -141,15 +157,14 @@ def main() -> None:
     compare.modes["blink"].click()
     compare.timer.stop()
     until(lambda: not controller.busy)
-    canvas = viewer.window._qt_viewer.canvas
-    redraws = [drawn(canvas.native.update)[1] for _ in range(20)]
-    say("draws", redraws)
-    flips = [drawn(compare.comparison.flip) for _ in range(20)]
-    say("blink, the panel's part", [alone for alone, _ in flips])
-    say("blink, until it is drawn", [whole for _, whole in flips])
-    places = [drawn(lambda z=z: viewer.dims.set_point(0, float(z))) for z in range(50, 90)]
-    say("scrolling by a slice, napari's part", [alone for alone, _ in places])
-    say("scrolling by a slice, until it is drawn", [whole for _, whole in places])
+    looked_at(viewer, compare, say, "nothing running")
+    section.slices.which.value = "whole volume"
+    section.form.editors["steps"].value = 100_000
+    panel.run_button.click()
+    until(lambda: panel.status.text().startswith("step "))
+    looked_at(viewer, compare, say, "an attack running")
+    panel.cancel_button.click()
+    until(lambda: not controller.busy)
     if options.json:
         print(json.dumps(found))
     viewer.close()
