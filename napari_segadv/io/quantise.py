@@ -9,6 +9,9 @@ from ..scan import Array, Scan, Storage
 
 Float = npt.NDArray[np.float64]
 
+# Pixels that are rounded at a time.
+SLAB = 2_000_000
+
 
 def effective_epsilon(epsilon: float, storage: Storage) -> float:
     """The largest Linf distance within `epsilon` that integers can have: whole storage steps."""
@@ -30,21 +33,41 @@ def quantise(scan: Scan, adversarial: npt.ArrayLike, norm: str, epsilon: float) 
         Their distance to the clean array, computed in float64, is at most `epsilon`, and values
         stay in the scan's bounds except where the clean value lies outside.
     """
-    clean = scan.array.astype(np.float64)
-    wanted = np.asarray(adversarial, dtype=np.float64)
+    adversarial = np.asarray(adversarial)
+    if norm != "linf":
+        return _nearest(scan.array, adversarial, scan, norm, epsilon)
+    # Every pixel for itself: slab by slab, a volume needs no further ones in float64.
+    stored = np.empty_like(scan.array)
+    count = max(1, SLAB // max(1, stored[:1].size))
+    for first in range(0, len(stored), count):
+        slab = slice(first, first + count)
+        stored[slab] = _nearest(scan.array[slab], adversarial[slab], scan, norm, epsilon)
+    return stored
+
+
+def _nearest(array: Array, adversarial: Array, scan: Scan, norm: str, epsilon: float) -> Array:
+    """The same for an array that is the scan's, or a part of it."""
+    clean = array.astype(np.float64)
     low = np.minimum(scan.bounds[0], clean)
     high = np.maximum(scan.bounds[1], clean)
-    wanted = np.clip(wanted, low, high)
+    wanted = np.clip(adversarial.astype(np.float64), low, high)
     if scan.storage.integer:
-        return _whole_steps(scan, clean, wanted, low, high, norm, epsilon)
-    return _floats(scan, clean, wanted, norm, epsilon)
+        step = scan.storage.quantum
+        return _whole_steps(clean, wanted, low, high, step, array.dtype, norm, epsilon)
+    return _floats(array, clean, wanted, norm, epsilon)
 
 
 def _whole_steps(
-    scan: Scan, clean: Float, wanted: Float, low: Float, high: Float, norm: str, epsilon: float
+    clean: Float,
+    wanted: Float,
+    low: Float,
+    high: Float,
+    quantum: float,
+    dtype: npt.DTypeLike,
+    norm: str,
+    epsilon: float,
 ) -> Array:
     """Integers: a whole number of storage steps away from the clean value."""
-    quantum = scan.storage.quantum
     exact = (wanted - clean) / quantum
     steps = np.rint(exact)
     if norm == "linf":
@@ -54,7 +77,7 @@ def _whole_steps(
         steps = _inside_ball(exact, steps, epsilon / quantum)
     # A bound need not be a whole step away from the clean value: stop short of it.
     steps = np.clip(steps, np.ceil((low - clean) / quantum), np.floor((high - clean) / quantum))
-    stored = (clean + steps * quantum).astype(scan.array.dtype)
+    stored: Array = (clean + steps * quantum).astype(dtype)
     if norm == "linf":
         # A slope such as 0.1 has no exact float: three steps of it can come out above 0.3.
         beyond = np.abs(stored.astype(np.float64) - clean) > epsilon
@@ -75,13 +98,13 @@ def _inside_ball(exact: Float, steps: Float, radius: float) -> Float:
     return np.where(taken.reshape(steps.shape), steps, kept)
 
 
-def _floats(scan: Scan, clean: Float, wanted: Float, norm: str, epsilon: float) -> Array:
+def _floats(array: Array, clean: Float, wanted: Float, norm: str, epsilon: float) -> Array:
     """Floating point: the nearest number of the type that is not beyond the budget."""
-    dtype = scan.array.dtype
+    dtype = array.dtype
     if norm == "linf":
         stored = np.clip(wanted, clean - epsilon, clean + epsilon).astype(dtype)
         beyond = np.abs(stored.astype(np.float64) - clean) > epsilon
-        stored[beyond] = np.nextafter(stored[beyond], scan.array[beyond])
+        stored[beyond] = np.nextafter(stored[beyond], array[beyond])
         return stored
     noise = wanted - clean
     length = float(np.linalg.norm(noise))
@@ -89,5 +112,5 @@ def _floats(scan: Scan, clean: Float, wanted: Float, norm: str, epsilon: float) 
     shrink = min(1.0, epsilon / length) * (1 - 1e-12) if length else 1.0
     stored = (clean + shrink * noise).astype(dtype)
     beyond = np.abs(stored.astype(np.float64) - clean) > np.abs(shrink * noise)
-    stored[beyond] = np.nextafter(stored[beyond], scan.array[beyond])
+    stored[beyond] = np.nextafter(stored[beyond], array[beyond])
     return stored

@@ -42,7 +42,13 @@ class SessionVictim:
     def __init__(self, controller: Controller, warn: Callable[[str], None]) -> None:
         self._controller, self._warn = controller, warn
         self._wanted: VictimSource | None = None
+        self._missing: VictimSource | None = None
         controller.victim_changed.connect(self._loaded)
+
+    @property
+    def source(self) -> "VictimSource | None":
+        """Where the victim is from: the loaded one, or the one that an opened session misses."""
+        return source_of(self._controller) or self._missing
 
     def load(self, victim: "VictimSource | None") -> None:
         """Loads it, unless it is there already."""
@@ -52,6 +58,7 @@ class SessionVictim:
         if known is not None and known.sha256 == victim.sha256 and victim.sha256:
             return
         if victim.missing:
+            self._missing = victim
             self._warn(
                 f"{victim.source}: the session's victim is gone; its runs can be looked at, "
                 "choose a victim for further ones"
@@ -65,7 +72,7 @@ class SessionVictim:
             self._warn(f"{victim.name}: not loaded ({error})")
 
     def _loaded(self, victim: "Victim") -> None:
-        wanted, self._wanted = self._wanted, None
+        wanted, self._wanted, self._missing = self._wanted, None, None
         if wanted is None or self._controller.source != wanted.source:
             return
         if victim.sha256 != wanted.sha256:

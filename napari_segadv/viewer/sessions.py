@@ -19,7 +19,7 @@ from .painted import painted, window_of_layer
 from .places import placed_like
 from .runner import Poll, Work
 from .runs import Run
-from .session_victim import SessionVictim, source_of
+from .session_victim import SessionVictim
 
 Placed = list[tuple[LayerTuple, Any]]
 
@@ -75,7 +75,7 @@ class Sessions:
     def save(self, folder: Path) -> None:
         """Writes the session into a new folder; ends in `said`, `warned` or `failed`."""
         controller = self.controller
-        victim, target = source_of(controller), controller.shown(TARGET)
+        victim, target = self._victim.source, controller.shown(TARGET)
         runs = [(run, run.name, run.example, dict(run.verdicts)) for run in controller.runs]
         shown = next((n for n, r in enumerate(runs) if r[0] is controller.runs.current), None)
         own = [layer for layer in controller.layers if not controller.made(layer)]

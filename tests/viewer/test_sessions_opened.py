@@ -15,6 +15,7 @@ from sessions import SAGITTAL
 import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.scan import Grid, Mask, Scan
+from napari_segadv.session import open_session
 from napari_segadv.verdicts import Verdict
 from napari_segadv.victims.trust import sha256_of
 from napari_segadv.viewer.controller import Controller
@@ -318,3 +319,7 @@ def test_a_victim_that_is_gone_or_another_one(
     assert controller3.victim is None
     same_runs(controller, controller3)
     same_layers(controller, controller3)
+    # Saved again, the session still knows what it misses.
+    first = folder.rename(folder.with_name("first"))
+    saved(qtbot, third, folder)
+    assert open_session(folder).victim == open_session(first).victim is not None
