@@ -1,6 +1,6 @@
 """A session in one folder: images, target, victim's source, runs and verdicts.
 
-    session.json            what there is, and which run is shown
+    session.json            what there is, boxes that were drawn, and which run is shown
     images/00/ct.nii.gz     each clean image once, in its own format or one that can be written
     labels/00.nii.gz        what was painted, the target among it
     runs/00/                as `saved.save_run` writes a run
@@ -24,10 +24,12 @@ from .scan import Scan
 from .session_entries import VictimSource, grid_data, kept_inside, same_as, scan_data
 from .session_parts import (
     Session,
+    SessionBoxes,
     SessionImage,
     SessionLabels,
     SessionRun,
     file_name,
+    read_boxes,
     read_image,
     read_labels,
     read_run,
@@ -36,6 +38,7 @@ from .session_parts import (
 
 __all__ = [
     "Session",
+    "SessionBoxes",
     "SessionImage",
     "SessionLabels",
     "SessionRun",
@@ -105,6 +108,8 @@ def _read(root: Path, poll: Poll) -> Session:
     for one in listed["runs"]:
         runs.append(read_run(one, root, images))
         poll()
+    # Not there before boxes were saved.
+    drawn = entry.entries("boxes") if "boxes" in entry.values else []
     victim = None
     if entry.values.get("victim") is not None:
         victim = VictimSource.read(entry.entry("victim"))
@@ -115,6 +120,7 @@ def _read(root: Path, poll: Poll) -> Session:
         entry.index("target", len(labels)),
         entry.index("shown", len(runs)),
         victim,
+        boxes=tuple(read_boxes(one, images) for one in drawn),
     )
 
 
@@ -174,6 +180,7 @@ def _write(session: Session, folder: Path, poll: Poll) -> None:
         "written_by": f"napari-segadv {__version__}",
         "images": images,
         "labels": labels,
+        "boxes": [{**one.data, "image": numbers[one.image]} for one in session.boxes],
         "runs": runs,
         "target": session.target,
         "shown": session.shown,

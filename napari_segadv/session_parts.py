@@ -1,13 +1,15 @@
-"""The parts of a session, and each one's files: images, painted label maps, runs."""
+"""The parts of a session, and each one's files: images, painted label maps, boxes, runs."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from . import io
+from .boxes import Boxes
 from .errors import SegadvError
 from .example import Example
 from .io.registry import suffix
@@ -40,6 +42,25 @@ class SessionLabels:
 
 
 @dataclass(frozen=True, eq=False)
+class SessionBoxes:
+    """Drawn boxes; `image` is the number of the image that they lie on."""
+
+    name: str
+    boxes: Boxes
+    image: int
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """As plain data, but for the image's number."""
+        both = zip(self.boxes.labels.tolist(), self.boxes.corners.tolist(), strict=True)
+        return {
+            "name": self.name,
+            "classes": list(self.boxes.classes),
+            "boxes": [{"label": label, "corners": corners} for label, corners in both],
+        }
+
+
+@dataclass(frozen=True, eq=False)
 class SessionRun:
     """A run; its image is the example's clean one."""
 
@@ -59,7 +80,7 @@ class Session:
         target: number of the labels that are the target; None: none.
         shown: number of the run that is shown; None: none.
         victim: where it came from; None: none was loaded.
-        notes: what could not be saved, for the user.
+        boxes: drawn ones.
     """
 
     images: tuple[SessionImage, ...] = ()
@@ -68,7 +89,7 @@ class Session:
     target: int | None = None
     shown: int | None = None
     victim: VictimSource | None = None
-    notes: tuple[str, ...] = ()
+    boxes: tuple[SessionBoxes, ...] = ()
 
 
 def file_name(scan: Scan) -> str:
@@ -126,6 +147,25 @@ def read_labels(entry: Entry, root: Path, images: list[SessionImage]) -> Session
         raise entry.wrong(f"is not of the shape of image {image}")
     mask = Mask(typed(array, entry), grid, entry.texts("classes"))
     return SessionLabels(entry.text("name"), mask, image)
+
+
+def read_boxes(entry: Entry, images: list[SessionImage]) -> SessionBoxes:
+    """Boxes likewise."""
+    image = entry.index("image", len(images))
+    if image is None:
+        raise entry.wrong('"image" has to be a number of the list of images')
+    grid, classes = images[image].scan.grid, entry.texts("classes")
+    labels, corners = [], []
+    for one in entry.entries("boxes"):
+        label, box = one.whole("label"), one.numbers("corners", 2 * grid.ndim)
+        if not 0 < label < len(classes):
+            raise one.wrong(f'"label" is {label}, but there are {len(classes)} classes')
+        if any(low > high for low, high in zip(box[: grid.ndim], box[grid.ndim :], strict=True)):
+            raise one.wrong('"corners" have to be the least ones before the largest')
+        labels.append(label)
+        corners.append(box)
+    boxes = Boxes.of(np.array(corners, np.float32), labels, grid, classes)
+    return SessionBoxes(entry.text("name"), boxes, image)
 
 
 def read_run(entry: Entry, root: Path, images: list[SessionImage]) -> SessionRun:

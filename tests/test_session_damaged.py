@@ -20,6 +20,7 @@ from napari_segadv.errors import SegadvError
 from napari_segadv.scan import Grid, Mask, Scan
 from napari_segadv.session import (
     Session,
+    SessionBoxes,
     SessionImage,
     SessionLabels,
     SessionRun,
@@ -43,7 +44,9 @@ def whole(tmp_path_factory):
     example = sa.craft(scan, victim, PGD, target=target)
     painted = SessionLabels("target", Mask(target, scan.grid), 0)
     run = SessionRun("pgd 1", example, {0: Verdict("obvious")})
-    session = Session((SessionImage("x", scan),), (painted,), (run,), 0, 0)
+    boxes = Boxes.of([[2, 3, 9.5, 20]], [2], scan.grid, ("bg", "dim", "bright"))
+    drawn = (SessionBoxes("drawn", boxes, 0),)
+    session = Session((SessionImage("x", scan),), (painted,), (run,), 0, 0, boxes=drawn)
     return save_session(session, tmp_path_factory.mktemp("session") / "s")
 
 
@@ -130,6 +133,14 @@ def test_damaged_files_are_named(saved, file, damage, tmp_path):
         lambda s: s["labels"][0].update(image=True),
         lambda s: s["labels"][0].update(classes=[1]),
         lambda s: s["labels"][0].update(dtype="float16x"),
+        lambda s: s["boxes"][0].update(image=None),
+        lambda s: s["boxes"][0].update(classes=["bg"]),
+        lambda s: s["boxes"][0].update(boxes=[[1, 2, 3, 4]]),
+        lambda s: s["boxes"][0]["boxes"][0].update(label=0),
+        lambda s: s["boxes"][0]["boxes"][0].update(label=1.5),
+        lambda s: s["boxes"][0]["boxes"][0].update(corners=[9, 3, 2, 20]),
+        lambda s: s["boxes"][0]["boxes"][0].update(corners=[1, 2, 3]),
+        lambda s: s.update(boxes=7),
         lambda s: s["runs"][0].update(folder=".."),
         lambda s: s["runs"][0].update(folder=""),
         lambda s: s["runs"][0].update(image=None),
@@ -203,6 +214,11 @@ def test_a_header_that_names_another_file_is_refused(tmp_path, band_victim):
     header = "NRRD0004\ntype: uchar\ndimension: 2\nsizes: 64 48\nencoding: raw\n"
     (folder / "images/00/x.nrrd").write_text(f"{header}data file: {secret}\n")
     assert "another file" in refused(folder)
+
+
+def test_a_session_from_before_boxes_were_saved_opens(saved):
+    edit(saved, lambda s: s.pop("boxes"))
+    assert open_session(saved).boxes == ()
 
 
 def test_verdicts_of_slices_that_there_are_not(saved):

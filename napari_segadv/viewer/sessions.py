@@ -82,6 +82,7 @@ class Sessions:
 
         def work(poll: Poll) -> tuple[Path, tuple[str, ...]]:
             from ..session import Session, SessionImage, SessionRun, save_session
+            from .drawn import drawn
 
             notes: list[str] = []
             images: list[tuple[Image, Scan]] = []
@@ -99,6 +100,7 @@ class Sessions:
                 which,
                 shown,
                 victim,
+                boxes=drawn(own, images, notes),
             )
             return save_session(session, folder, poll), tuple(notes)
 
@@ -117,6 +119,7 @@ class Sessions:
 
         def work(poll: Poll) -> tuple[Any, Placed, Placed]:
             from ..session import open_session
+            from .drawn import boxes_tuple
 
             session = open_session(folder, poll)
             images = []
@@ -125,7 +128,8 @@ class Sessions:
                 if image.window is not None and not image.scan.colour:
                     keywords["contrast_limits"] = image.window
                 images.append(((data, keywords, kind), image))
-            labels = [(mask_tuple(one.mask, one.name), one) for one in session.labels]
+            labels: Placed = [(mask_tuple(one.mask, one.name), one) for one in session.labels]
+            labels += [(boxes_tuple(one.boxes, one.name), one) for one in session.boxes]
             return session, images, labels
 
         def done(made: tuple[Any, Placed, Placed]) -> None:

@@ -14,6 +14,7 @@ from sessions import SAGITTAL
 
 import napari_segadv as sa
 from napari_segadv import io
+from napari_segadv.boxes import Boxes
 from napari_segadv.scan import Grid, Mask, Scan
 from napari_segadv.session import open_session
 from napari_segadv.verdicts import Verdict
@@ -28,7 +29,8 @@ from napari_segadv.viewer.layers import (
     image_tuple,
     mask_tuple,
 )
-from napari_segadv.viewer.places import matrix_of
+from napari_segadv.viewer.places import matrix_of, placed_like
+from napari_segadv.viewer.tasks.detection import boxes_in, outlines
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 GRIDS = {
@@ -219,6 +221,31 @@ def test_what_is_open_stays(window, simple, qtbot):
     assert (controller.shown(TARGET).data == 1).all()
     assert [x.name for x in window.layers].count("x-ray") == 1
     assert "x-ray [1]" in window.layers
+
+
+def test_drawn_boxes_come_back_where_they_were(window, qtbot, folder, make_napari_viewer):
+    panel = docked(window)
+    frame = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    window.add_image(frame, name="other frame")
+    image = window.add_image(frame[::-1], name="frame", scale=(2, 2), translate=(10, 0))
+    grid, names = Grid.pixels((40, 60)), ("background", "bubbles", "blur")
+    places = [[4.0, 5.0, 20.25, 30.5], [30.0, 2.0, 38.0, 9.0]]
+    data, keywords, _ = outlines(Boxes.of(places, [2, 1], grid, names))
+    layer = window.add_shapes(data, **keywords, **placed_like(image), name="wanted")
+    window.add_shapes(data, name="without classes")
+    window.add_shapes([data[0]], features={"class": [3]}, name="numbers")
+    wanted = boxes_in(layer, image)
+    click(qtbot, panel.files.save_button)
+    idle(qtbot, panel.controller)
+    assert "layer numbers: shape 1 has no class" in panel.status.text()
+    other = make_napari_viewer(show=True)
+    opened(qtbot, docked(other))
+    assert [x.name for x in other.layers] == ["other frame", "frame", "wanted"]
+    back = other.layers["wanted"]
+    assert boxes_in(back, other.layers["frame"]) == wanted
+    assert set(back.features["class"]) == {"blur", "bubbles"}
+    np.testing.assert_allclose(back.edge_color, layer.edge_color)
+    assert not Controller.of(other).made(back)
 
 
 def test_a_layer_that_no_file_can_hold_is_named(window, simple, qtbot, folder):
