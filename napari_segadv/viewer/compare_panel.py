@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from ..errors import SegadvError
+from ..scan import with_units
 from .compare.blink import Blink
 from .compare.comparison import MODES, Comparison
 from .compare.contours import AS_THEY_ARE, CONTOURS, LOOKS, legend
@@ -210,7 +211,8 @@ class ComparePanel(QWidget):
         self.full_colour.setVisible(most is not None)
         if most is not None:
             units = self.controller.example.clean.units
-            self.full_colour.setText(f"strongest colour at ±{most:.3g} {units}")
+            text = with_units(f"{most:.3g}", units)
+            self.full_colour.setText(f"strongest colour at ±{text}")
             with QSignalBlocker(self.gain):
                 self.gain.setValue(self.comparison.gain)
 

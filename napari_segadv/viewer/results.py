@@ -29,6 +29,8 @@ class Results:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = weakref.ref(viewer)
         self._layers: dict[str, tuple[Layer, str | None]] = {}
+        # Names whose layers show a run.
+        self._by_runs: set[str] = set()
         viewer.dims.events.ndisplay.connect(self._turned)
 
     def _turned(self, event: Any = None) -> None:
@@ -76,8 +78,12 @@ class Results:
         self._layers[name] = (new, new.name)
         return new
 
-    def show_beside(self, image: Image, name: str, made: LayerTuple) -> Layer:
-        """Shows a layer exactly where an image is; the adversarial image looks like it too."""
+    def show_beside(self, image: Image, name: str, made: LayerTuple, keep: bool = False) -> Layer:
+        """Shows a layer exactly where an image is; the adversarial image looks like it too.
+
+        With `keep` a layer that is filled anew stays hidden or seen, as the user may have wanted.
+        """
+        self._by_runs.discard(name)
         data, keywords, kind = made
         look = looking_like(image) if name == ADVERSARIAL else {}
         made, old = (data, {**look, **keywords}, kind), self.get(name)
@@ -85,8 +91,8 @@ class Results:
         if old is None or name == TARGET or not takes(old, image, made):
             return self.show(name, (data, {**made[1], **placed_like(image)}, kind))
         refill(old, made)
-        if name == ADVERSARIAL:
-            old.visible = True
+        if not keep:
+            old.visible = keywords.get("visible", True)
         return old
 
     def show_example(
@@ -100,7 +106,8 @@ class Results:
         for name, one in made.items():
             if image not in self.layers:
                 return
-            self.show_beside(image, name, one)
+            self.show_beside(image, name, one, name in self._by_runs and name != ADVERSARIAL)
+            self._by_runs.add(name)
             yield
         if view_of(example.task.name).on_top:
             self.lift(CLEAN, AFTER)

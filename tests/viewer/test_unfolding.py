@@ -136,6 +136,28 @@ def test_a_second_run_fills_the_layers_of_the_first_and_leaves_what_was_set(
     assert after.editable
 
 
+def test_the_clean_prediction_is_seen_after_predicting_and_hidden_by_a_run(
+    viewer, controller, runner
+):
+    controller.predict(viewer.layers["xray"])
+    clean = viewer.layers[CLEAN]
+    assert clean.visible
+    begin(viewer, controller)
+    finish(runner)
+    assert viewer.layers[CLEAN] is clean
+    assert not clean.visible
+    controller.predict(viewer.layers["xray"])
+    assert viewer.layers[CLEAN] is clean
+    assert clean.visible
+    begin(viewer, controller)
+    finish(runner)
+    assert not clean.visible
+    clean.visible = True
+    begin(viewer, controller)
+    finish(runner)
+    assert clean.visible
+
+
 def test_an_image_of_another_place_or_size_gets_layers_of_its_own(viewer, controller, runner):
     begin(viewer, controller)
     finish(runner)
