@@ -1,5 +1,9 @@
 """Runs one job at a time off the main thread, with progress, cancel and errors as values."""
 
+import contextlib
+import os
+import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Generator
@@ -13,6 +17,8 @@ from ..errors import Cancelled, NeedsTrust, SegadvError
 
 # Signals to the main thread a second, at most.
 RATE = 10.0
+# Of threads that compute: a third of the processor where the window wants all of it.
+NICE = 5
 
 Poll = Callable[[], None]
 # A function, or a generator function that yields Progress, of a Poll.
@@ -52,6 +58,19 @@ class Runner(Protocol):
         """Calls on the main thread once the window has handled what waits for it."""
 
 
+def give_way() -> None:
+    """Lets the window have the processor first; called in a thread that computes.
+
+    On Linux alone, where a thread has a niceness of its own. It can't be taken back: the thread is
+    napari's, which ends it after half a minute without work.
+    """
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        if os.getpriority(os.PRIO_PROCESS, thread) < NICE:
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, thread, NICE)
+
+
 def guarded(work: Work, poll: Poll) -> Generator[Snapshot, None, Ended]:
     """A job whose errors are values and whose progress comes at most RATE times a second."""
     # Workers show every warning to the user; those of torch and MONAI mean nothing to one.
@@ -88,7 +107,12 @@ class QtRunner:
     def start(
         self, work: Work, progressed: Callable[[Snapshot], None], ended: Callable[[Ended], None]
     ) -> None:
-        worker = create_worker(guarded, work, self._poll, _start_thread=False)
+
+        def yielding(poll: Poll) -> Any:
+            give_way()
+            return work(poll)
+
+        worker = create_worker(guarded, yielding, self._poll, _start_thread=False)
         # A worker that was told to quit returns nothing, it only finishes.
         results = [Ended(stopped=True)]
         worker.yielded.connect(progressed)

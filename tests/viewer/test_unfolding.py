@@ -1,5 +1,9 @@
 """Results come layer by layer: the window goes on between them, whatever happens meanwhile."""
 
+import os
+import sys
+import threading
+
 import numpy as np
 import pytest
 from helpers import disc_image
@@ -9,6 +13,7 @@ from now import TurnRunner
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, NOISE, scan_of
+from napari_segadv.viewer.runner import NICE, QtRunner
 
 
 @pytest.fixture
@@ -89,6 +94,18 @@ def test_a_failure_leaves_the_controller_idle(viewer, controller, runner):
         runner.turn()
     assert not controller.busy
     assert not runner.waiting
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness elsewhere")
+def test_the_thread_that_computes_gives_way_to_the_window(qtbot):
+    def niceness(poll=None):
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before, ended = niceness(), []
+    QtRunner().start(niceness, print, ended.append)
+    qtbot.waitUntil(lambda: bool(ended))
+    assert ended[0].value == max(before, NICE)
+    assert niceness() == before
 
 
 def test_an_earlier_run_is_shown_in_turns_too(viewer, controller, runner):
