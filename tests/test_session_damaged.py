@@ -7,11 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import bands, disc_image
-from sessions import (
-    PGD,
-    moved_disc,
-    one_run,
-)
+from sessions import PGD, moved_disc, one_run
 
 import napari_segadv as sa
 from napari_segadv import io
