@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from clicks import idle
 from helpers import bands, disc_image, mask_on, volume_victim
+from qtpy.QtWidgets import QFileDialog
 
 import napari_segadv as sa
 from napari_segadv.scan import Grid, Scan, Storage
@@ -72,3 +73,12 @@ def deep():
 def quick(monkeypatch):
     """A reading test with hardly a blank screen between its trials."""
     monkeypatch.setattr(reading_window, "BLANK", 20)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where the dialogs say that the session is."""
+    path = tmp_path / "my session"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: str(path))
+    return path

@@ -5,31 +5,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from clicks import click, idle
-from helpers import disc_image, save_torchscript, small_network, volume_victim
+from helpers import disc_image, volume_victim
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from reopened import docked, opened, same_layers, same_runs, saved
 from sessions import SAGITTAL
 
 import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.boxes import Boxes
 from napari_segadv.scan import Grid, Mask, Scan
-from napari_segadv.session import open_session
 from napari_segadv.verdicts import Verdict
-from napari_segadv.victims.trust import sha256_of
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import (
     ADVERSARIAL,
-    AFTER,
-    CLEAN,
-    NOISE,
     TARGET,
     image_tuple,
     mask_tuple,
 )
-from napari_segadv.viewer.places import matrix_of, placed_like
+from napari_segadv.viewer.places import placed_like
 from napari_segadv.viewer.tasks.detection import boxes_in, outlines
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -37,66 +31,6 @@ GRIDS = {
     "flips": Grid((20, 36, 40), (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([1.0, -1.0, -1.0])),
     "sagittal": Grid((20, 36, 40), (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), SAGITTAL),
 }
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Where the dialogs say that the session is."""
-    path = tmp_path / "my session"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: str(path))
-    return path
-
-
-def docked(viewer):
-    return viewer.window.add_plugin_dock_widget("napari-segadv", "Runs")[1]
-
-
-def saved(qtbot, panel, folder):
-    click(qtbot, panel.files.save_button)
-    idle(qtbot, panel.controller)
-    assert panel.status.text() == f"session saved in {folder}"
-    assert all(run.saved for run in panel.controller.runs)
-
-
-def opened(qtbot, panel):
-    click(qtbot, panel.files.open_button)
-    # One job follows the other: reading, showing, loading the victim.
-    for _ in range(4):
-        idle(qtbot, panel.controller)
-        qtbot.wait(30)
-    return panel.controller
-
-
-def same_runs(one, other):
-    assert [run.name for run in one.runs] == [run.name for run in other.runs]
-    for a, b in zip(one.runs, other.runs, strict=True):
-        assert a.verdicts == b.verdicts
-        assert dict(a.example.record) == dict(b.example.record)
-        assert dict(a.example.measures) == dict(b.example.measures)
-        for name in ("clean", "adversarial", "prediction_clean", "prediction_adversarial"):
-            np.testing.assert_array_equal(
-                getattr(a.example, name).array, getattr(b.example, name).array
-            )
-        np.testing.assert_array_equal(a.example.noise, b.example.noise)
-        for grid in ("spacing", "origin"):
-            assert getattr(a.example.clean.grid, grid) == getattr(b.example.clean.grid, grid)
-    assert one.runs.current.name == other.runs.current.name
-
-
-def same_layers(one, other):
-    """The image, the target and the results of the run that is shown."""
-    for name in (ADVERSARIAL, NOISE, CLEAN, AFTER, TARGET):
-        a, b = one.shown(name), other.shown(name)
-        assert (a is None) == (b is None), name
-        if a is not None:
-            np.testing.assert_array_equal(a.data, b.data)
-            np.testing.assert_allclose(matrix_of(a), matrix_of(b))
-    a, b = one.runs.current.image, other.runs.current.image
-    assert a.name == b.name
-    np.testing.assert_array_equal(a.data, b.data)
-    np.testing.assert_allclose(matrix_of(a), matrix_of(b))
-    np.testing.assert_allclose(a.contrast_limits, b.contrast_limits)
 
 
 def test_painted_run_judged_saved_and_opened(
@@ -273,80 +207,3 @@ def test_a_window_closed_while_it_opens(simple, qtbot, folder, make_napari_viewe
     panel.sessions.open(folder)
     fresh.close()
     qtbot.wait(1500)
-
-
-def with_victim(window, qtbot, folder, path, monkeypatch, answer):
-    """A session whose victim is code that was agreed to; questions are answered from now on."""
-    asked = []
-
-    def execute(box):
-        asked.append(box.text())
-        return answer
-
-    monkeypatch.setattr(QMessageBox, "exec", execute)
-    panel, controller = docked(window), Controller.of(window)
-    layer = window.add_image(disc_image(), name="x-ray")
-    controller.load_victim(str(path), sha256_of(path))
-    idle(qtbot, controller)
-    controller.attack(layer, "pgd", {"epsilon": 4.0, "steps": 1}, None, "cpu")
-    idle(qtbot, controller)
-    saved(qtbot, panel, folder)
-    return asked
-
-
-@pytest.mark.parametrize("answer", [QMessageBox.Yes, QMessageBox.No])
-@pytest.mark.parametrize("attack_panel", [True, False])
-def test_code_in_a_victim_runs_after_consent_alone(
-    window, qtbot, folder, tmp_path, monkeypatch, make_napari_viewer, answer, attack_panel
-):
-    path = save_torchscript(small_network(), tmp_path)
-    asked = with_victim(window, qtbot, folder, path, monkeypatch, answer)
-    loads = []
-    load = torch.jit.load
-    monkeypatch.setattr(torch.jit, "load", lambda *a, **k: (loads.append(a), load(*a, **k))[1])
-    fresh = make_napari_viewer(show=True)
-    if attack_panel:
-        fresh.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
-        idle(qtbot, Controller.of(fresh))
-        qtbot.wait(100)
-        idle(qtbot, Controller.of(fresh))
-    panel = docked(fresh)
-    controller = opened(qtbot, panel)
-    assert len(asked) == 1
-    assert "runs code" in asked[0]
-    assert len(controller.runs) == 1
-    agreed = answer == QMessageBox.Yes
-    assert (controller.source == str(path)) == agreed
-    assert bool(loads) == agreed
-
-
-def test_a_victim_that_is_gone_or_another_one(
-    window, qtbot, folder, weights_file, make_napari_viewer
-):
-    panel, controller = docked(window), Controller.of(window)
-    layer = window.add_image(disc_image(), name="x-ray")
-    controller.load_victim(str(weights_file))
-    idle(qtbot, controller)
-    controller.attack(layer, "pgd", {"epsilon": 4.0, "steps": 1}, None, "cpu")
-    idle(qtbot, controller)
-    saved(qtbot, panel, folder)
-    network = small_network()
-    with torch.no_grad():
-        next(network.parameters()).add_(1)
-    torch.save(network.state_dict(), weights_file)
-    other = docked(make_napari_viewer(show=True))
-    controller2 = opened(qtbot, other)
-    assert "has changed since the session was saved" in other.status.text()
-    assert controller2.victim is not None
-    same_runs(controller, controller2)
-    weights_file.unlink()
-    third = docked(make_napari_viewer(show=True))
-    controller3 = opened(qtbot, third)
-    assert "victim is gone" in third.status.text()
-    assert controller3.victim is None
-    same_runs(controller, controller3)
-    same_layers(controller, controller3)
-    # Saved again, the session still knows what it misses.
-    first = folder.rename(folder.with_name("first"))
-    saved(qtbot, third, folder)
-    assert open_session(folder).victim == open_session(first).victim is not None

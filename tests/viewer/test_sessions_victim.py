@@ -1,0 +1,91 @@
+"""The victim of an opened session: loaded as if chosen, after consent, or missed."""
+
+import pytest
+import torch
+from clicks import idle
+from helpers import disc_image, save_torchscript, small_network
+from qtpy.QtWidgets import QMessageBox
+from reopened import docked, opened, same_layers, same_runs, saved
+
+from napari_segadv.session import open_session
+from napari_segadv.victims.trust import sha256_of
+from napari_segadv.viewer.controller import Controller
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def with_victim(window, qtbot, folder, path, monkeypatch, answer):
+    """A session whose victim is code that was agreed to; questions are answered from now on."""
+    asked = []
+
+    def execute(box):
+        asked.append(box.text())
+        return answer
+
+    monkeypatch.setattr(QMessageBox, "exec", execute)
+    panel, controller = docked(window), Controller.of(window)
+    layer = window.add_image(disc_image(), name="x-ray")
+    controller.load_victim(str(path), sha256_of(path))
+    idle(qtbot, controller)
+    controller.attack(layer, "pgd", {"epsilon": 4.0, "steps": 1}, None, "cpu")
+    idle(qtbot, controller)
+    saved(qtbot, panel, folder)
+    return asked
+
+
+@pytest.mark.parametrize("answer", [QMessageBox.Yes, QMessageBox.No])
+@pytest.mark.parametrize("attack_panel", [True, False])
+def test_code_in_a_victim_runs_after_consent_alone(
+    window, qtbot, folder, tmp_path, monkeypatch, make_napari_viewer, answer, attack_panel
+):
+    path = save_torchscript(small_network(), tmp_path)
+    asked = with_victim(window, qtbot, folder, path, monkeypatch, answer)
+    loads = []
+    load = torch.jit.load
+    monkeypatch.setattr(torch.jit, "load", lambda *a, **k: (loads.append(a), load(*a, **k))[1])
+    fresh = make_napari_viewer(show=True)
+    if attack_panel:
+        fresh.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
+        idle(qtbot, Controller.of(fresh))
+        qtbot.wait(100)
+        idle(qtbot, Controller.of(fresh))
+    panel = docked(fresh)
+    controller = opened(qtbot, panel)
+    assert len(asked) == 1
+    assert "runs code" in asked[0]
+    assert len(controller.runs) == 1
+    agreed = answer == QMessageBox.Yes
+    assert (controller.source == str(path)) == agreed
+    assert bool(loads) == agreed
+
+
+def test_a_victim_that_is_gone_or_another_one(
+    window, qtbot, folder, weights_file, make_napari_viewer
+):
+    panel, controller = docked(window), Controller.of(window)
+    layer = window.add_image(disc_image(), name="x-ray")
+    controller.load_victim(str(weights_file))
+    idle(qtbot, controller)
+    controller.attack(layer, "pgd", {"epsilon": 4.0, "steps": 1}, None, "cpu")
+    idle(qtbot, controller)
+    saved(qtbot, panel, folder)
+    network = small_network()
+    with torch.no_grad():
+        next(network.parameters()).add_(1)
+    torch.save(network.state_dict(), weights_file)
+    other = docked(make_napari_viewer(show=True))
+    controller2 = opened(qtbot, other)
+    assert "has changed since the session was saved" in other.status.text()
+    assert controller2.victim is not None
+    same_runs(controller, controller2)
+    weights_file.unlink()
+    third = docked(make_napari_viewer(show=True))
+    controller3 = opened(qtbot, third)
+    assert "victim is gone" in third.status.text()
+    assert controller3.victim is None
+    same_runs(controller, controller3)
+    same_layers(controller, controller3)
+    # Saved again, the session still knows what it misses.
+    first = folder.rename(folder.with_name("first"))
+    saved(qtbot, third, folder)
+    assert open_session(folder).victim == open_session(first).victim is not None
