@@ -14,10 +14,10 @@ from .attack_section import AttackSection
 from .controller import Controller
 from .layers import scan_of
 from .panel_layout import group, refresh, same, set_tips, stack, unlink
-from .preview import Glance, Preview
+from .preview import Preview
 from .results import unwrapped
 from .runner import Snapshot
-from .slice_place import SlicePlace
+from .slice_place import slice_in_view
 from .target_section import TargetSection
 from .task_view import CHOOSE, UNTARGETED, view_of
 from .victim_section import VictimSection
@@ -36,7 +36,6 @@ class AttackPanel(QWidget):
         self.target_section = TargetSection()
         self.target: Any = ComboBox(choices=self._targets, value=CHOOSE)
         self.attack_section = AttackSection(self.target, self._labels)
-        self.preview = Preview(self.controller)
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
         self.progress = QProgressBar()
         self.status = QLabel("")
@@ -87,13 +86,7 @@ class AttackPanel(QWidget):
         }
         for signal, slot in shown.items():
             signal.connect(slot)
-        preview = self.preview
-
-        def gone() -> None:
-            unlink(shown)
-            preview.unlink()
-
-        self.destroyed.connect(gone)
+        self.destroyed.connect(lambda: unlink(shown))
 
     def _images(self, widget: Any = None) -> list[Image]:
         made = self.controller.made
@@ -192,7 +185,8 @@ class AttackPanel(QWidget):
             if layer is None:
                 raise SegadvError("no image is chosen; open one first")
             target = None if self.target.value in (CHOOSE, UNTARGETED) else self.target.value
-            glance = Glance(layer, self._in_view) if section.preview.value else None
+            place = partial(slice_in_view, layer, self.viewer.dims)
+            preview = Preview(self.controller, layer, place) if section.preview.value else None
             self.controller.attack(
                 layer,
                 section.method.value,
@@ -201,19 +195,12 @@ class AttackPanel(QWidget):
                 section.device.value,
                 section.seed.value,
                 section.region.region,
-                section.slices.chosen(self._in_view()),
-                glance,
-                None if glance is None else partial(self.preview.begin, glance),
+                section.slices.chosen(place()),
+                preview,
+                None if preview is None else preview.begin,
             )
 
         self._try(run)
-
-    def _in_view(self) -> int | None:
-        """The slice of the image that is shown; None for a single image."""
-        layer = self.image.value
-        if layer is None or layer not in self.viewer.layers or layer.ndim != 3:
-            return None
-        return SlicePlace.of(layer, self.viewer.dims).number(self.viewer.dims)
 
     def _try(self, action: Any, *arguments: Any) -> None:
         """Does something that may be refused in one line."""

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 KEY = "segadv"
 ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
 CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"
+# What a running attack tries, and what becomes of it when a run has ended.
+PREVIEW, PREVIEW_SEEN = "preview", "preview (prediction)"
+BECOMES = {PREVIEW: ADVERSARIAL, PREVIEW_SEEN: AFTER}
 SOFT_TISSUE = (-160.0, 240.0)
+# Of predictions, so that the image is seen below.
+SEE_THROUGH = 0.4
 
 # Nothing where nothing changed, so that it can lie on the image: blue below zero, red above.
 NOISE_COLOURS = Colormap(

@@ -51,6 +51,11 @@ class SlicePlace:
         dims.set_point(self.axis, self.first + number * self.step)
 
 
+def slice_in_view(layer: Layer, dims: Any) -> int | None:
+    """The slice of a volume that is at the viewer's position; None for a single image."""
+    return SlicePlace.of(layer, dims).number(dims) if layer.ndim == 3 else None
+
+
 def place_of(layers: list[Layer | None], viewer: Any, shape: tuple[int, ...]) -> SlicePlace | None:
     """The place of a volume's slices, as the first layer shows it that is there and fits.
 

@@ -4,13 +4,13 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_segadv.viewer.preview import IMAGE
+from napari_segadv.viewer.layers import PREVIEW
 
 
 def idle(qtbot, controller, timeout=60_000):
     """Waits until nothing is running, and no preview is left."""
     qtbot.waitUntil(lambda: not controller.busy, timeout=timeout)
-    qtbot.waitUntil(lambda: controller.shown(IMAGE) is None)
+    qtbot.waitUntil(lambda: controller.shown(PREVIEW) is None)
 
 
 def click(qtbot, button):

@@ -11,8 +11,17 @@ from napari_segadv.attacks.presets import presets_of
 from napari_segadv.scan import Grid, Scan, Storage
 from napari_segadv.viewer.attack_panel import UNTARGETED
 from napari_segadv.viewer.attack_section import PRESETS
-from napari_segadv.viewer.layers import image_tuple
-from napari_segadv.viewer.preview import IMAGE, PREDICTION
+from napari_segadv.viewer.layers import (
+    ADVERSARIAL,
+    AFTER,
+    CLEAN,
+    NOISE,
+    PREVIEW,
+    PREVIEW_SEEN,
+    SEE_THROUGH,
+    image_tuple,
+)
+from napari_segadv.viewer.slice_place import slice_in_view
 from napari_segadv.viewer.slice_range import ALL, IN_VIEW, SOME
 
 
@@ -116,7 +125,7 @@ def test_a_range_of_slices(deep, qtbot):
 
 
 def preview_of(window):
-    return {layer.name: layer for layer in window.layers if layer.name in (IMAGE, PREDICTION)}
+    return {layer.name: layer for layer in window.layers if layer.name in (PREVIEW, PREVIEW_SEEN)}
 
 
 @pytest.mark.parametrize("kind", ["untargeted", "deep"])
@@ -136,19 +145,19 @@ def test_the_preview_shows_what_is_tried_and_goes_away(request, window, qtbot, k
     click(qtbot, panel.run_button)
     qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
     shown, clean = preview_of(window), panel.image.value.data
-    qtbot.waitUntil(lambda: (shown[IMAGE].data != clean).any(), timeout=30_000)
-    change = np.abs(shown[IMAGE].data.astype(int) - clean)
+    qtbot.waitUntil(lambda: (shown[PREVIEW].data != clean).any(), timeout=30_000)
+    change = np.abs(shown[PREVIEW].data.astype(int) - clean)
     assert 0 < change.max() <= 30
-    assert isinstance(shown[PREDICTION], Labels)
-    assert shown[PREDICTION].data.any()
+    assert isinstance(shown[PREVIEW_SEEN], Labels)
+    assert shown[PREVIEW_SEEN].data.any()
     if kind == "deep":
         # Of a volume the slice in view alone is brought up to date.
-        number = panel._in_view()
+        number = slice_in_view(panel.image.value, window.dims)
         assert set(np.flatnonzero(change.max((1, 2)))) <= {number}
         window.dims.set_point(0, panel.image.value.data_to_world((5 - number, 0, 0))[0])
-        qtbot.waitUntil(lambda: (shown[IMAGE].data[5 - number] != clean[5 - number]).any())
+        qtbot.waitUntil(lambda: (shown[PREVIEW].data[5 - number] != clean[5 - number]).any())
     qtbot.wait(1000)
-    assert sorted(added) == [IMAGE, PREDICTION]
+    assert sorted(added) == [PREVIEW, PREVIEW_SEEN]
     # Who paints keeps the brush.
     assert window.layers.selection.active is mine
     assert mine.mode == "paint"
@@ -176,8 +185,8 @@ def test_a_preview_that_is_removed_or_renamed_is_no_trouble(window, untargeted, 
     section.form.editors["goal"].value = None
     click(qtbot, untargeted.run_button)
     qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
-    window.layers.remove(IMAGE)
-    window.layers[PREDICTION].name = "kept"
+    window.layers.remove(PREVIEW)
+    window.layers[PREVIEW_SEEN].name = "kept"
     qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
     window.layers.remove("xray")
     qtbot.wait(600)
@@ -195,3 +204,55 @@ def test_what_surrounds_a_structure_may_take_its_place(window, ready, qtbot):
     click(qtbot, section.button)
     idle(qtbot, ready.controller)
     assert ready.target.value in window.layers
+
+
+@pytest.mark.parametrize("kind", ["untargeted", "deep"])
+def test_the_preview_becomes_the_result(request, window, qtbot, kind):
+    panel = request.getfixturevalue(kind)
+    panel.target.value = UNTARGETED
+    came, went = [], []
+    window.layers.events.inserted.connect(lambda event: came.append(event.value.name))
+    window.layers.events.removed.connect(lambda event: went.append(event.value.name))
+    click(qtbot, panel.run_button)
+    idle(qtbot, panel.controller)
+    assert came == [PREVIEW, PREVIEW_SEEN, NOISE, CLEAN]
+    assert went == []
+    names = [layer.name for layer in window.layers]
+    assert names == [panel.image.value.name, ADVERSARIAL, NOISE, CLEAN, AFTER]
+    example, layers = panel.controller.example, window.layers
+    for name, array in (
+        (ADVERSARIAL, example.adversarial.array),
+        (AFTER, example.prediction_adversarial.array),
+    ):
+        np.testing.assert_array_equal(layers[name].data, array)
+        assert layers[name].visible
+        assert panel.controller.made(layers[name])
+        np.testing.assert_allclose(
+            layers[name].data_to_world((0,) * layers[name].ndim),
+            panel.image.value.data_to_world((0,) * layers[name].ndim),
+        )
+    assert layers[AFTER].opacity == SEE_THROUGH
+    # An earlier result keeps its layers, and the preview goes.
+    click(qtbot, panel.run_button)
+    idle(qtbot, panel.controller)
+    assert came[4:] == [PREVIEW, PREVIEW_SEEN]
+    assert went == came[4:]
+    assert [layer.name for layer in window.layers] == names
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_the_panel_may_be_closed_while_a_preview_runs(window, untargeted, qtbot, cancelled):
+    section, controller = untargeted.attack_section, untargeted.controller
+    section.form.editors["steps"].value = 100_000 if cancelled else 40
+    section.form.editors["goal"].value = None
+    click(qtbot, untargeted.run_button)
+    qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
+    window.window.remove_dock_widget(untargeted)
+    qtbot.wait(600)
+    if cancelled:
+        assert len(preview_of(window)) == 2
+        controller.cancel()
+    idle(qtbot, controller)
+    assert not preview_of(window)
+    results = {ADVERSARIAL, NOISE, CLEAN, AFTER} & {layer.name for layer in window.layers}
+    assert len(results) == (0 if cancelled else 4)

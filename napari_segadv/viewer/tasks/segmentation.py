@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from napari.layers import Image, Labels, Layer
 
 from ...scan import Mask, Scan
-from ..layers import AFTER, CLEAN, KEY, LayerTuple, class_keywords, legend, mask_of, mask_tuple
+from ..layers import (
+    AFTER,
+    CLEAN,
+    KEY,
+    SEE_THROUGH,
+    LayerTuple,
+    class_keywords,
+    legend,
+    mask_of,
+    mask_tuple,
+)
 from ..task_view import TaskView
 
 if TYPE_CHECKING:
@@ -22,14 +32,14 @@ class SegmentationView(TaskView):
 
     def clean(self, prediction: Mask, scan: Scan) -> LayerTuple:
         data, keywords, kind = mask_tuple(prediction, CLEAN)
-        return data, {**keywords, "opacity": 0.4}, kind
+        return data, {**keywords, "opacity": SEE_THROUGH}, kind
 
     def pair(self, example: "Example") -> dict[str, LayerTuple]:
         classes = example.prediction_clean.classes
 
         def labels(mask: Any, **keywords: Any) -> LayerTuple:
-            known = {**class_keywords(classes), "metadata": {KEY: mask.grid}, "opacity": 0.4}
-            return mask.array.copy(), {**known, **keywords}, "labels"
+            known = {"metadata": {KEY: mask.grid}, "opacity": SEE_THROUGH, **keywords}
+            return mask.array.copy(), {**class_keywords(classes), **known}, "labels"
 
         return {
             CLEAN: labels(example.prediction_clean, visible=False),
