@@ -121,7 +121,16 @@ def _read(root: Path, poll: Poll) -> Session:
         entry.index("shown", len(runs)),
         victim,
         boxes=tuple(read_boxes(one, images) for one in drawn),
+        choice=_choice(entry),
     )
+
+
+def _choice(entry: Entry) -> int | str | None:
+    # Not there before it was saved.
+    choice = entry.values.get("choice")
+    if choice is None:
+        return None
+    return entry.text("choice") if isinstance(choice, str) else entry.whole("choice")
 
 
 def _write(session: Session, folder: Path, poll: Poll) -> None:
@@ -184,6 +193,7 @@ def _write(session: Session, folder: Path, poll: Poll) -> None:
         "runs": runs,
         "target": session.target,
         "shown": session.shown,
+        "choice": session.choice,
         "victim": None if session.victim is None else session.victim.data,
     }
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)

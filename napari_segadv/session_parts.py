@@ -81,6 +81,8 @@ class Session:
         shown: number of the run that is shown; None: none.
         victim: where it came from; None: none was loaded.
         boxes: drawn ones.
+        choice: of a target that is neither: the number of a class, "none" or "none:2" for boxes to
+            erase, "untargeted"; None: none.
     """
 
     images: tuple[SessionImage, ...] = ()
@@ -90,6 +92,7 @@ class Session:
     shown: int | None = None
     victim: VictimSource | None = None
     boxes: tuple[SessionBoxes, ...] = ()
+    choice: int | str | None = None
 
 
 def file_name(scan: Scan) -> str:

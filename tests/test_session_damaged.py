@@ -145,6 +145,10 @@ def test_damaged_files_are_named(saved, file, damage, tmp_path):
         lambda s: s.update(runs=[3]),
         lambda s: s.update(shown=9),
         lambda s: s.update(target=-1),
+        lambda s: s.update(choice=[1]),
+        lambda s: s.update(choice=1.5),
+        lambda s: s.update(choice=True),
+        lambda s: s.update(choice="none:2" * 1000),
         lambda s: s.update(format=2),
         lambda s: s.update(format="1"),
         lambda s: s.update(victim={"source": "x"}),
@@ -212,9 +216,11 @@ def test_a_header_that_names_another_file_is_refused(tmp_path, band_victim):
     assert "another file" in refused(folder)
 
 
-def test_a_session_from_before_boxes_were_saved_opens(saved):
-    edit(saved, lambda s: s.pop("boxes"))
-    assert open_session(saved).boxes == ()
+def test_a_session_from_before_boxes_and_choices_were_saved_opens(saved):
+    edit(saved, lambda s: (s.pop("boxes"), s.pop("choice")))
+    session = open_session(saved)
+    assert session.boxes == ()
+    assert session.choice is None
 
 
 def test_verdicts_of_slices_that_there_are_not(saved):

@@ -22,6 +22,9 @@ from .target_section import TargetSection
 from .task_view import CHOOSE, UNTARGETED, view_of
 from .victim_section import VictimSection
 
+# What a session keeps of UNTARGETED.
+KEPT = "untargeted"
+
 
 class AttackPanel(QWidget):
     """The panel. It shows the viewer's Controller and forwards clicks to it."""
@@ -67,6 +70,7 @@ class AttackPanel(QWidget):
         for event in (layers.inserted, layers.removed, layers.reordered):
             event.connect(self._refresh_layers)
         self.image.changed.connect(self._rescale)
+        self.target.changed.connect(self._keep_choice)
         self.victim_section.refused.connect(self.status.setText)
         self.victim_section.predict_button.clicked.connect(self._predict)
         self.target_section.button.clicked.connect(self._make_target)
@@ -83,6 +87,7 @@ class AttackPanel(QWidget):
             self.controller.target_made: self._target_made,
             self.controller.finished: self._finished,
             self.controller.stopped: self._stopped,
+            self.controller.choice_opened: self._choose,
         }
         for signal, slot in shown.items():
             signal.connect(slot)
@@ -135,10 +140,12 @@ class AttackPanel(QWidget):
             self._victim_changed(self.controller.victim)
 
     def _victim_changed(self, victim: Any) -> None:
+        choice = self.controller.choice
         self.victim_section.show_victim(victim)
         self.making.setVisible(view_of(victim.task).paints)
         self.attack_section.offer(self.controller.attacks, victim.task)
         self._offer_classes(victim.classes)
+        self._choose(choice)
         self._rescale()
         self.status.setText("ready")
 
@@ -151,6 +158,19 @@ class AttackPanel(QWidget):
         self.target.choices = self._targets
         if any(same(chosen, choice) for choice in self.target.choices):
             self.target.value = chosen
+
+    def _plain(self, choice: Any) -> int | str | None:
+        """A choice that is no layer as a session keeps it."""
+        return KEPT if same(choice, UNTARGETED) else view_of(self.controller.task).plain(choice)
+
+    def _keep_choice(self, choice: Any) -> None:
+        self.controller.choice = self._plain(choice)
+
+    def _choose(self, plain: int | str | None) -> None:
+        """Chooses what an opened session had chosen, where the victim offers it."""
+        for choice in self.target.choices if plain is not None else ():
+            if self._plain(choice) == plain:
+                self.target.value = choice
 
     def _predicted(self, prediction: Any) -> None:
         """A victim without class names has shown how many there are."""

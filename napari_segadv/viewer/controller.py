@@ -41,6 +41,10 @@ class Controller(Jobs):
         predicted: the clean prediction, of a segmentation a Mask.
         target_made: the target's Labels layer.
         finished: the Example.
+        choice_opened: the choice that an opened session has brought.
+
+    Attributes:
+        choice: of a target that is no layer, as a session keeps it; None: none.
     """
 
     prepared = Signal(object)
@@ -48,6 +52,7 @@ class Controller(Jobs):
     predicted = Signal(object)
     target_made = Signal(object)
     finished = Signal(object)
+    choice_opened = Signal(object)
 
     _known: ClassVar[dict[int, "Controller"]] = {}
 
@@ -56,6 +61,7 @@ class Controller(Jobs):
         self.attacks: dict[str, Any] = {}
         self.victim: Any = None
         self.source = ""
+        self.choice: int | str | None = None
         self.runs = Runs()
         self._results = Results(viewer)
         self._prediction: tuple[Scan, Any, Any] | None = None
@@ -239,6 +245,21 @@ class Controller(Jobs):
 
         title = f"showing {run.name}"
         self.start(title, work, done, can_cancel=False)
+
+    def delete_run(self, run: Run) -> None:
+        """Forgets a run; the layers that show it go with it.
+
+        Raises:
+            SegadvError: where it is shown while a job is running, which may use them.
+        """
+        if run is not self.runs.current:
+            self.runs.remove(run)
+            return
+        if self.busy:
+            raise SegadvError(f"still {self.busy}; delete {run.name}, which is shown, after that")
+        # First: who compares the run puts its layers back as they were.
+        self.runs.remove(run)
+        self._results.remove_example()
 
     @property
     def example(self) -> Any:

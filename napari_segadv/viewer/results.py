@@ -162,6 +162,11 @@ class Results:
                 for layer in there:
                     self.layers.remove(layer)
 
+    def remove_example(self) -> None:
+        """Takes away the layers of the example that is shown."""
+        self.remove(*self._by_runs)
+        self._by_runs.clear()
+
     def lift(self, *names: str) -> None:
         """Moves the layers shown under some names above all others, the last one highest."""
         for name in names:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,8 @@ class RunsPanel(QWidget):
                 self.compare_button: "One run: shows it and opens the panel Compare. Several: "
                 "their parameters and figures beside each other",
                 self.rename_button: "Another name for the chosen run, typed in the list (F2)",
-                self.delete_button: "Takes the chosen runs off the list; their layers stay "
-                "(Delete). Asks where something would be lost",
+                self.delete_button: "Takes the chosen runs off the list, and the layers of the one "
+                "that is shown (Delete). Asks where something would be lost",
                 self.save_button: "Writes the chosen run with its verdicts into a new folder",
                 self.status: "What the panel did last",
             }
@@ -141,7 +142,7 @@ class RunsPanel(QWidget):
             if not ask_delete(self, [run.name for run in chosen], lost):
                 return
         for run in chosen:
-            self.controller.runs.remove(run)
+            self._try(partial(self.controller.delete_run, run))
 
     def _show(self, run: Run) -> None:
         if run is not self.controller.runs.current or not self._still_shown(run):

@@ -76,6 +76,7 @@ class Sessions:
         """Writes the session into a new folder; ends in `said`, `warned` or `failed`."""
         controller = self.controller
         victim, target = self._victim.source, controller.shown(TARGET)
+        choice = controller.choice
         runs = [(run, run.name, run.example, dict(run.verdicts)) for run in controller.runs]
         shown = next((n for n, r in enumerate(runs) if r[0] is controller.runs.current), None)
         own = [layer for layer in controller.layers if not controller.made(layer)]
@@ -101,6 +102,7 @@ class Sessions:
                 shown,
                 victim,
                 boxes=drawn(own, images, notes),
+                choice=choice,
             )
             return save_session(session, folder, poll), tuple(notes)
 
@@ -152,6 +154,8 @@ class Sessions:
                 run.verdicts.update(one.verdicts)
                 run.saved = True
                 runs.append(run)
+            self.controller.choice = session.choice
+            self.controller.choice_opened.emit(session.choice)
             self.said.emit(f"session opened: {len(runs)} runs, {len(shown)} images")
             if session.shown is None:
                 self._victim.load(session.victim)

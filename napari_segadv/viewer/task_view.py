@@ -49,6 +49,10 @@ class TaskView(ABC):
             classes: the victim's; empty until known.
         """
 
+    def plain(self, chosen: Any) -> int | str | None:
+        """What a session keeps of a choice that is no layer; None: nothing."""
+        return None
+
     @abstractmethod
     def wanted(self, chosen: Any, beside: Image, scan: Scan) -> Any:
         """What was chosen as target for `crafting.craft`; layers are copied.

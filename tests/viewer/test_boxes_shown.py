@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from clicks import click, idle
 from napari.layers import Layer, Shapes
+from reopened import docked, opened, saved
 
 from napari_segadv.boxes import Boxes
 from napari_segadv.errors import SegadvError
 from napari_segadv.palette import colour
 from napari_segadv.samples import DEMO_SEED, phantom
 from napari_segadv.scan import Grid
+from napari_segadv.session import open_session
 from napari_segadv.viewer.attack_panel import CHOOSE, UNTARGETED
 from napari_segadv.viewer.tasks.detection import VIEW, boxes_in, erasure, outlines, rectangle
 
@@ -67,6 +69,18 @@ def test_a_class_is_erased(window, ready, qtbot):
     names = [layer.name for layer in window.layers]
     assert names[-2:] == ["prediction (clean)", "prediction (adversarial)"]
     assert "removed" in panel.status.text()
+
+
+def test_a_session_keeps_what_is_to_be_erased(window, ready, qtbot, folder, make_napari_viewer):
+    ready.target.value = erasure("none:3")
+    saved(qtbot, docked(window), folder)
+    assert open_session(folder).choice == "none:3"
+    fresh = make_napari_viewer(show=True)
+    _, panel = fresh.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
+    qtbot.waitUntil(lambda: bool(panel.controller.attacks), timeout=60_000)
+    idle(qtbot, panel.controller)
+    opened(qtbot, docked(fresh))
+    assert panel.target.value is erasure("none:3")
 
 
 def test_an_edited_copy_is_a_target(window, ready, qtbot):

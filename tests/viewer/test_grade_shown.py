@@ -7,6 +7,7 @@ import pytest
 import torch
 from clicks import click, idle
 from napari.layers import Shapes
+from reopened import docked, opened, saved
 
 from napari_segadv.grade import Grade
 from napari_segadv.scan import Grid
@@ -115,6 +116,34 @@ def test_untargeted_and_a_second_run(window, ready, qtbot):
     names = [layer.name for layer in window.layers]
     assert len(names) == len(set(names)) == 5
     assert panel.controller.example.record["goal"] == "untargeted"
+
+
+@pytest.mark.parametrize("choice", [2, UNTARGETED])
+@pytest.mark.parametrize("later", [True, False])
+def test_a_session_keeps_the_class_that_was_chosen(
+    window, ready, qtbot, folder, make_napari_viewer, choice, later
+):
+    ready.target.value = choice
+    saved(qtbot, docked(window), folder)
+    fresh = make_napari_viewer(show=True)
+
+    def attack_panel():
+        widget = fresh.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")[1]
+        qtbot.waitUntil(lambda: bool(widget.controller.attacks), timeout=60_000)
+        idle(qtbot, widget.controller)
+        return widget
+
+    panel = None if later else attack_panel()
+    opened(qtbot, docked(fresh))
+    if panel is None:
+        panel = attack_panel()
+    assert panel.controller.source == ready.controller.source
+    assert panel.target.value == choice
+    # Another victim's classes are not these.
+    panel.victim_section.choose("demo:chest-xray")
+    idle(qtbot, panel.controller)
+    assert panel.target.value == (CHOOSE if choice == 2 else UNTARGETED)
+    assert panel.controller.choice == (None if choice == 2 else "untargeted")
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

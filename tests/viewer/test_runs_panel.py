@@ -177,17 +177,22 @@ def test_deleting_asks_where_something_is_lost(window, panel, qtbot, asked):
     assert "not saved" in asked[0]
     assert len(panel.controller.runs) == 3
     runs[0].saved = True
+    layers = list(window.layers)
     click(qtbot, panel.delete_button)
     assert len(asked) == 1
     assert names(panel) == ["pgd 2", "pgd 3"]
+    # It was not the one that is shown.
+    assert list(window.layers) == layers
     asked.answer = QMessageBox.Yes
     runs[1].verdicts[0] = Verdict("obvious")
+    window.layers[NOISE].name = "mine"
     choose(qtbot, panel, 0, 1)
     qtbot.keyClick(panel.list, Qt.Key_Delete)
     assert "Delete 2 runs?" in asked[1]
     assert "verdicts" in asked[1]
     assert names(panel) == []
     assert panel.controller.runs.current is None
+    assert [layer.name for layer in window.layers] == ["x-ray", "mine"]
     assert panel.status.text() == runs_panel.EMPTY
     for button in (panel.show_button, panel.compare_button, panel.save_button):
         assert not button.isEnabled()
@@ -293,14 +298,17 @@ def test_what_is_refused_is_one_line(panel, qtbot, tmp_path, monkeypatch):
     assert not panel.controller.busy
 
 
-def test_nothing_is_started_while_a_job_runs(panel, qtbot):
+def test_nothing_is_started_while_a_job_runs(panel, qtbot, asked):
     choose(qtbot, panel, 0)
     panel.controller.start("waiting", lambda poll: time.sleep(0.3), lambda value: None)
     assert not panel.show_button.isEnabled()
     assert not panel.files.save_button.isEnabled()
-    assert panel.delete_button.isEnabled()
     qtbot.keyClick(panel.list, Qt.Key_Return)
     assert "still waiting" in panel.status.text()
+    choose(qtbot, panel, 1, 2)
+    click(qtbot, panel.delete_button)
+    assert names(panel) == ["pgd 1", "pgd 3"]
+    assert "pgd 3, which is shown" in panel.status.text()
     idle(qtbot, panel.controller)
     assert panel.show_button.isEnabled()
 

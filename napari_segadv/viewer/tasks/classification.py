@@ -39,6 +39,9 @@ class ClassificationView(TaskView):
     def choices(self, layers: Sequence[Layer], classes: Sequence[str]) -> list[Any]:
         return [(name, number) for number, name in enumerate(classes)]
 
+    def plain(self, chosen: Any) -> int | str | None:
+        return chosen if isinstance(chosen, int) else None
+
     def wanted(self, chosen: int, beside: Image, scan: Scan) -> int:
         return chosen
 

@@ -73,6 +73,9 @@ class DetectionView(TaskView):
         erased += [(f"no {c}", erasure(f"none:{n}")) for n, c in enumerate(classes) if n]
         return [*found, *erased]
 
+    def plain(self, chosen: Any) -> int | str | None:
+        return chosen.text if isinstance(chosen, Erasure) else None
+
     def wanted(self, chosen: Shapes | Erasure, beside: Image, scan: Scan) -> Any:
         return chosen.text if isinstance(chosen, Erasure) else boxes_in(chosen, beside)
 
