@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import napari
@@ -55,18 +56,21 @@ Span = tuple[float, float]
 
 
 class Witness:
-    """Says for how long the machine stood still, from a process of its own."""
+    """Says for how long the machine stood still, from a process of its own.
 
-    def __init__(self) -> None:
-        self._said = tempfile.NamedTemporaryFile("r")
-        with open(self._said.name, "w") as file:
+    Args:
+        said: the file that the process writes to.
+    """
+
+    def __init__(self, said: Path) -> None:
+        self._said = said
+        with said.open("w") as file:
             self._process = subprocess.Popen([sys.executable, "-S", "-c", WITNESS], stdout=file)
 
     def without(self, spans: list[Span]) -> list[float]:
         """Milliseconds of each span in which the machine went on."""
-        self._said.seek(0)
         # The last line may be half there.
-        lines = self._said.read().split("\n")[:-1]
+        lines = self._said.read_text().split("\n")[:-1]
         halts = [(float(a), float(b)) for a, b in map(str.split, lines)]
         return [
             1000 * (end - start - sum(max(0.0, min(end, b) - max(start, a)) for a, b in halts))
@@ -76,7 +80,6 @@ class Witness:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
-        self._said.close()
 
 
 def volume() -> Scan:
@@ -174,7 +177,8 @@ def main() -> None:
     panel.image.value, panel.target.value = layer, UNTARGETED
     section.form.editors["goal"].value = None
     found: dict[str, dict[str, float]] = {}
-    witness = Witness()
+    folder = tempfile.TemporaryDirectory()
+    witness = Witness(Path(folder.name) / "halts")
 
     def say(name: str, spans: list[Span]) -> None:
         values = [1000 * (end - start) for start, end in spans]
@@ -230,6 +234,7 @@ def main() -> None:
         print(json.dumps(found))
     viewer.close()
     witness.close()
+    folder.cleanup()
 
 
 if __name__ == "__main__":
