@@ -6,16 +6,15 @@ from typing import Any
 import napari
 from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_error, show_info
-from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QWidget
+from napari.utils.notifications import show_info
+from qtpy.QtWidgets import QProgressBar, QPushButton
 
 from ..errors import SegadvError
 from .attack_section import AttackSection
-from .controller import Controller
 from .layers import scan_of
-from .panel_layout import group, refresh, same, set_tips, stack, unlink
+from .panel import Panel
+from .panel_layout import group, refresh, same, set_tips, stack
 from .preview import Preview
-from .results import unwrapped
 from .runner import Snapshot
 from .slice_place import slice_in_view
 from .target_section import TargetSection
@@ -26,13 +25,11 @@ from .victim_section import VictimSection
 KEPT = "untargeted"
 
 
-class AttackPanel(QWidget):
+class AttackPanel(Panel):
     """The panel. It shows the viewer's Controller and forwards clicks to it."""
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
-        super().__init__()
-        self.viewer = unwrapped(napari_viewer)
-        self.controller = Controller.of(self.viewer)
+        super().__init__(napari_viewer)
         self._classes: tuple[str, ...] = ()
         self.image: Any = ComboBox(choices=self._images, nullable=True)
         self.victim_section = VictimSection(self.controller)
@@ -41,7 +38,6 @@ class AttackPanel(QWidget):
         self.attack_section = AttackSection(self.target, self._labels)
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
         self.progress = QProgressBar()
-        self.status = QLabel("")
         self._lay_out()
         self._connect()
         self._refresh_layers()
@@ -52,7 +48,6 @@ class AttackPanel(QWidget):
             self.controller.prepare()
 
     def _lay_out(self) -> None:
-        self.status.setWordWrap(True)
         source = group("Image and victim", [("image", self.image), self.victim_section])
         self.making = group("Target", [self.target_section])
         below = [[self.run_button, self.cancel_button], self.progress, self.status]
@@ -66,32 +61,32 @@ class AttackPanel(QWidget):
         )
 
     def _connect(self) -> None:
-        layers = self.viewer.layers.events
-        for event in (layers.inserted, layers.removed, layers.reordered):
-            event.connect(self._refresh_layers)
         self.image.changed.connect(self._rescale)
         self.target.changed.connect(self._keep_choice)
-        self.victim_section.refused.connect(self.status.setText)
+        self.victim_section.opened.connect(partial(self.attempt, self.controller.load_victim))
         self.victim_section.predict_button.clicked.connect(self._predict)
         self.target_section.button.clicked.connect(self._make_target)
         self.run_button.clicked.connect(self._run)
         self.cancel_button.clicked.connect(self.controller.cancel)
-        shown: dict[Any, Any] = {
-            self.controller.busy_changed: self._busy_changed,
-            self.controller.prepared: self._prepared,
-            self.controller.progressed: self._progressed,
-            self.controller.failed: self._failed,
-            self.controller.trust_asked: self.victim_section.ask,
-            self.controller.victim_changed: self._victim_changed,
-            self.controller.predicted: self._predicted,
-            self.controller.target_made: self._target_made,
-            self.controller.finished: self._finished,
-            self.controller.stopped: self._stopped,
-            self.controller.choice_opened: self._choose,
-        }
-        for signal, slot in shown.items():
-            signal.connect(slot)
-        self.destroyed.connect(lambda: unlink(shown))
+        layers = self.viewer.layers.events
+        self.listen(
+            {
+                layers.inserted: self._refresh_layers,
+                layers.removed: self._refresh_layers,
+                layers.reordered: self._refresh_layers,
+                self.controller.busy_changed: self._busy_changed,
+                self.controller.prepared: self._prepared,
+                self.controller.progressed: self._progressed,
+                self.controller.failed: self.failed,
+                self.controller.trust_asked: self.asked,
+                self.controller.victim_changed: self._victim_changed,
+                self.controller.predicted: self._predicted,
+                self.controller.target_made: self._target_made,
+                self.controller.finished: self._finished,
+                self.controller.stopped: self._stopped,
+                self.controller.choice_opened: self._choose,
+            }
+        )
 
     def _images(self, widget: Any = None) -> list[Image]:
         made = self.controller.made
@@ -125,7 +120,7 @@ class AttackPanel(QWidget):
         try:
             scan = scan_of(layer)
         except SegadvError as error:
-            self._failed(str(error))
+            self.failed(str(error))
             return
         low, high = (victim and victim.window) or scan.bounds
         section.units = scan.units
@@ -179,7 +174,7 @@ class AttackPanel(QWidget):
         self.status.setText("ready")
 
     def _predict(self) -> None:
-        self._try(self.controller.predict, self.image.value, self.attack_section.device.value)
+        self.attempt(self.controller.predict, self.image.value, self.attack_section.device.value)
 
     def _make_target(self) -> None:
         def make() -> None:
@@ -187,7 +182,7 @@ class AttackPanel(QWidget):
             device = self.attack_section.device.value
             self.controller.make_target(self.image.value, shape, settings, start, device)
 
-        self._try(make)
+        self.attempt(make)
 
     def _target_made(self, layer: Labels) -> None:
         self.target.value = layer
@@ -220,14 +215,7 @@ class AttackPanel(QWidget):
                 None if preview is None else preview.begin,
             )
 
-        self._try(run)
-
-    def _try(self, action: Any, *arguments: Any) -> None:
-        """Does something that may be refused in one line."""
-        try:
-            action(*arguments)
-        except SegadvError as error:
-            self._failed(str(error))
+        self.attempt(run)
 
     def _busy_changed(self, title: str) -> None:
         idle = not title
@@ -237,21 +225,20 @@ class AttackPanel(QWidget):
         self.cancel_button.setEnabled(not idle and self.controller.can_cancel)
         self.progress.setRange(0, 1 if idle else 0)
         self.progress.setValue(0)
-        if title:
-            self.status.setText(f"{title} …")
-        elif self.status.text().endswith(" …"):
-            # Whose job it was says more, if there is more to say.
-            self.status.setText("ready")
+        self.say_busy(title, "ready")
 
     def _progressed(self, now: Snapshot) -> None:
         self.progress.setRange(0, now.steps)
         self.progress.setValue(now.step)
         self.status.setText(f"step {now.step}: loss {now.loss:.4g}, success {now.success:.1%}")
 
-    def _failed(self, message: str) -> None:
+    def failed(self, message: str) -> None:
         self.victim_section.show_loaded()
-        self.status.setText(message)
-        show_error(message)
+        super().failed(message)
+
+    def refused(self, message: str) -> None:
+        self.victim_section.show_loaded()
+        super().refused(message)
 
     def _stopped(self) -> None:
         self.victim_section.show_loaded()

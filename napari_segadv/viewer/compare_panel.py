@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import napari
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
@@ -17,21 +15,19 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..errors import SegadvError
 from ..scan import with_units
 from .compare.blink import Blink
 from .compare.comparison import MODES, Comparison
 from .compare.contours import AS_THEY_ARE, CONTOURS, LOOKS, legend
 from .compare.difference import MOST_GAIN, Difference
 from .compare.digits import LayerKeys
-from .compare.drags import drag_line, drag_window
+from .compare.drags import Drags, drag_line, drag_window
 from .compare.side_by_side import SideBySide
 from .compare.swipe import Swipe
 from .compare.window_section import FULL, WindowSection
-from .controller import Controller
-from .keys import Key, bind
-from .panel_layout import group, set_tips, stack, unlink
-from .results import unwrapped
+from .keys import Key
+from .panel import Panel
+from .panel_layout import group, set_tips, stack
 from .settings import settings
 
 TITLE = "Compare"
@@ -62,28 +58,25 @@ TIPS = {
 }
 
 
-class ComparePanel(QWidget):
+class ComparePanel(Panel):
     """The panel. It shows a Comparison of the viewer's current run and forwards clicks to it."""
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
-        super().__init__()
-        self.viewer = unwrapped(napari_viewer)
-        self.controller = Controller.of(self.viewer)
+        super().__init__(napari_viewer)
         self.comparison = Comparison(self.viewer, self.controller)
-        self.run_name, self.legend, self.status = QLabel(), QLabel(legend()), QLabel("")
+        self.run_name, self.legend = QLabel(), QLabel(legend())
         self.modes = {name: QPushButton(name) for name in MODES}
         self.rate, self.gain = QDoubleSpinBox(), QDoubleSpinBox()
         self.line, self.look = QSlider(Qt.Horizontal), QComboBox()
         self.window_section = WindowSection(self.comparison.window)
         self.timer = QTimer(self)
-        self._drags: dict[str, Any] = {}
+        self._drags = Drags(self.viewer)
         self._lay_out()
         self._connect()
         self._refresh()
 
     def _lay_out(self) -> None:
-        for label in (self.run_name, self.status):
-            label.setWordWrap(True)
+        self.run_name.setWordWrap(True)
         buttons = QWidget()
         grid = QGridLayout(buttons)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -143,36 +136,32 @@ class ComparePanel(QWidget):
         self.look.textActivated.connect(self._look)
         self.window_section.drag.toggled.connect(self._drag_to_window)
         self.timer.timeout.connect(comparison.flip)
-        shown: dict[Any, Any] = {
-            comparison.changed: self._refresh,
-            comparison.left: self._say,
-            comparison.window.changed: self._windowed,
-            self.controller.runs.changed: self._refresh,
-        }
-        for signal, slot in shown.items():
-            signal.connect(slot)
-        unbind = bind(self.viewer, self, KEYS)
         numbers = {str(n): partial(self.preset, n) for n in range(1, FULL + 1)}
-        digits, drags, viewer = LayerKeys(self.viewer, numbers), self._drags, self.viewer
+        # Called the last one first: what is put back is heard of no more.
+        self.at_leaving(comparison.close)
+        self.at_leaving(LayerKeys(self.viewer, numbers).close)
+        self.at_leaving(self._drags.close)
+        self.bind(KEYS)
+        self.listen(
+            {
+                comparison.changed: self._refresh,
+                comparison.left: self.say,
+                comparison.window.changed: self._windowed,
+                self.controller.runs.changed: self._refresh,
+            }
+        )
 
-        def gone() -> None:
-            unlink(shown)
-            unbind()
-            digits.close()
-            for drag in drags.values():
-                viewer.mouse_drag_callbacks.remove(drag)
-            comparison.close()
-
-        self.destroyed.connect(gone)
+    def closing(self) -> None:
+        self.timer.stop()
 
     def _compare(self, name: str) -> None:
-        self.status.setText("")
-        self._try(lambda: self.comparison.compare(name))
+        self.say("")
+        self.attempt(self.comparison.compare, name)
         # A refused button has been pressed down by the click.
         self._refresh()
 
     def _look(self, look: str) -> None:
-        self._try(lambda: self.comparison.show(look))
+        self.attempt(self.comparison.show, look)
 
     def _set_rate(self) -> None:
         self.timer.setInterval(round(1000 / self.rate.value()))
@@ -219,25 +208,18 @@ class ComparePanel(QWidget):
     def _drag_the_line(self) -> None:
         mode = self.comparison.mode
         drag = drag_line(self.viewer, mode, self._line_dragged) if isinstance(mode, Swipe) else None
-        self._set_drag("line", drag)
+        self._drags.set("line", drag)
 
     def _line_dragged(self, share: float) -> None:
         self.line.setValue(round(share * SLIDER))
 
     def _drag_to_window(self, on: bool) -> None:
-        self._set_drag("window", drag_window(self.viewer, self.comparison.window) if on else None)
-
-    def _set_drag(self, name: str, drag: Any) -> None:
-        old = self._drags.pop(name, None)
-        if old is not None:
-            self.viewer.mouse_drag_callbacks.remove(old)
-        if drag is not None:
-            self._drags[name] = drag
-            self.viewer.mouse_drag_callbacks.append(drag)
+        drag = drag_window(self.viewer, self.comparison.window) if on else None
+        self._drags.set("window", drag)
 
     def hold_clean(self) -> Iterator[None]:
         """The clean image, until the key is let go."""
-        self._try(lambda: self.comparison.hold_clean(True))
+        self.attempt(self.comparison.hold_clean, True)
         yield
         self.comparison.hold_clean(False)
 
@@ -259,14 +241,3 @@ class ComparePanel(QWidget):
     def preset(self, number: int) -> None:
         """Looks through a window of the list, counted from 1."""
         self.window_section.preset(number)
-
-    def _say(self, message: str) -> None:
-        self.status.setText(message)
-
-    def _try(self, action: Any) -> None:
-        """Does something that may be refused in one line."""
-        try:
-            action()
-        except SegadvError as error:
-            self.status.setText(str(error))
-            show_warning(str(error))

@@ -7,13 +7,14 @@ the main thread only; jobs get copies, so that painting in mid-run changes nothi
 import weakref
 from collections.abc import Callable, Generator
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
-from ..errors import SegadvError
+from ..errors import NeedsTrust, SegadvError
 from ..scan import Mask, Scan
 from .drawing import keep_current
 from .jobs import Jobs
@@ -64,6 +65,7 @@ class Controller(Jobs):
         self.choice: int | str | None = None
         self.runs = Runs()
         self._results = Results(viewer)
+        self._claimed: NeedsTrust | None = None
         self._prediction: tuple[Scan, Any, Any] | None = None
 
     @classmethod
@@ -81,6 +83,11 @@ class Controller(Jobs):
     def layers(self) -> Any:
         """The viewer's layers. The viewer itself is not held: it may be closed at any time."""
         return self._results.layers
+
+    @property
+    def closed(self) -> bool:
+        """Whether the viewer is gone."""
+        return self._results.closed
 
     @property
     def task(self) -> str:
@@ -121,6 +128,25 @@ class Controller(Jobs):
             self.victim_changed.emit(victim)
 
         self.start(f"loading {source}", work, done)
+
+    def claim(self, question: NeedsTrust) -> bool:
+        """Whether a question is still to be asked: several panels hear of it, one asks."""
+        first, self._claimed = question is not self._claimed, question
+        return first
+
+    def consent(self, question: NeedsTrust) -> None:
+        """Agrees to a file's code for good, and loads the victim.
+
+        Raises:
+            SegadvError: while another job is running.
+        """
+        from ..victims.trust import remember
+
+        self.load_victim(question.path, question.sha256)
+        try:
+            remember(question.sha256, Path(question.path))
+        except SegadvError as error:
+            self.failed.emit(f"{error}; it will be asked again")
 
     def predict(self, layer: Image, device: str = "auto") -> None:
         """Shows what the victim predicts on an image; ends in `predicted` or `failed`."""

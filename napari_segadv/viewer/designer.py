@@ -58,6 +58,17 @@ class Designer(Jobs):
         for signal in (self.controller.failed, self.controller.stopped):
             signal.connect(self._give_up)
 
+    def close(self) -> None:
+        """Follows no layer and no controller any more."""
+        self.choose(None)
+        self._give_up()
+        self.watch.close()
+        controller = self.controller
+        controller.predicted.disconnect(self._predicted, missing_ok=True)
+        controller.target_made.disconnect(self.choose, missing_ok=True)
+        for signal in (controller.failed, controller.stopped):
+            signal.disconnect(self._give_up, missing_ok=True)
+
     @property
     def target(self) -> Labels | None:
         """The layer that is edited, while it is in the viewer."""

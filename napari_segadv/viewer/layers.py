@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from ..errors import SegadvError
@@ -140,6 +140,15 @@ def scan_of(layer: Image) -> Scan:
         if grid.ndim == 3 and not layer.rgb and data.min() < HU_BELOW:
             units = "HU"
     return Scan(np.array(colour_data), grid, units, Storage(str(data.dtype)), bool(layer.rgb))
+
+
+def copied(layer: Layer) -> Layer:
+    """A copy of a layer that can be painted or drawn on, for another thread; of others itself."""
+    if not isinstance(layer, (Labels, Shapes)):
+        return layer
+    data, keywords, kind = layer.as_layer_data_tuple()
+    own = data.copy() if isinstance(layer, Labels) else [shape.copy() for shape in data]
+    return Layer.create(own, keywords, kind)
 
 
 def units_of(layer: Image) -> str:

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDockWidget,
     QFormLayout,
+    QGridLayout,
     QGroupBox,
     QHBoxLayout,
     QMainWindow,
@@ -46,6 +47,15 @@ def side_by_side(widgets: Sequence[Any]) -> QHBoxLayout:
     for widget in widgets:
         line.addWidget(native(widget))
     return line
+
+
+def in_rows(rows: Sequence[Sequence[QWidget]]) -> QGridLayout:
+    """Widgets in rows, all of one width."""
+    grid = QGridLayout()
+    for y, row in enumerate(rows):
+        for x, widget in enumerate(row):
+            grid.addWidget(widget, y, x)
+    return grid
 
 
 class Column(QScrollArea):
@@ -134,9 +144,3 @@ def refresh(box: Any) -> None:
 def same(one: Any, other: Any) -> bool:
     """Whether two choices are the same: a layer is itself, a text may be Qt's copy of it."""
     return one is other or (isinstance(one, str) and isinstance(other, str) and one == other)
-
-
-def unlink(shown: dict[Any, Any]) -> None:
-    """Takes a panel that is gone off the controller's signals."""
-    for signal, slot in shown.items():
-        signal.disconnect(slot, missing_ok=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import napari
 from magicgui.widgets import CheckBox, ComboBox, SpinBox
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -13,16 +13,14 @@ from qtpy.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QWidget,
 )
 
 from ..errors import SegadvError
 from ..reading import ALONE, PAIR, Reading, save
-from .controller import Controller
-from .panel_layout import group, set_tips, stack, unlink
+from .panel import Panel
+from .panel_layout import group, set_tips, stack
 from .reading_canvas import Stimulus, stimulus
 from .reading_window import KEYS, ReadingWindow
-from .results import unwrapped
 from .runner import Poll
 from .runs import Run
 from .settings import settings
@@ -31,16 +29,14 @@ TITLE = "Reading test"
 __all__ = ["KEYS", "TITLE", "ReadingPanel"]
 
 
-class ReadingPanel(QWidget):
+class ReadingPanel(Panel):
     """Chooses runs and shows the result; the test itself has a window of its own.
 
     Its keys belong to that window alone, so none is bound to the viewer.
     """
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
-        super().__init__()
-        self.viewer = unwrapped(napari_viewer)
-        self.controller = Controller.of(self.viewer)
+        super().__init__(napari_viewer)
         self.reading: Reading | None = None
         self.test: ReadingWindow | None = None
         self.runs = QListWidget()
@@ -48,7 +44,7 @@ class ReadingPanel(QWidget):
         self.seed: Any = SpinBox(value=settings().seed, min=0, max=2**31 - 1)
         self.at_change: Any = CheckBox(text="start in the slice that changed most")
         self.start_button, self.export_button = QPushButton("Start"), QPushButton("Export CSV …")
-        self.status, self.result = QLabel(), QLabel("no test yet")
+        self.result = QLabel("no test yet")
         self._shown: list[Run] = []
         self._lay_out()
         self._connect()
@@ -56,8 +52,7 @@ class ReadingPanel(QWidget):
         self._update()
 
     def _lay_out(self) -> None:
-        for label in (self.status, self.result):
-            label.setWordWrap(True)
+        self.result.setWordWrap(True)
         self.result.setTextInteractionFlags(Qt.TextSelectableByMouse)
         chosen = group("Runs", [self.runs])
         how = group("Test", [("show", self.mode), ("seed", self.seed), self.at_change])
@@ -83,14 +78,13 @@ class ReadingPanel(QWidget):
         self.runs.itemChanged.connect(self._update)
         self.start_button.clicked.connect(self._prepare)
         self.export_button.clicked.connect(self._choose_file)
-        shown: dict[Any, Any] = {
-            self.controller.runs.changed: self._offer_runs,
-            self.controller.busy_changed: self._update,
-            self.controller.failed: self._say,
-        }
-        for signal, slot in shown.items():
-            signal.connect(slot)
-        self.destroyed.connect(lambda: unlink(shown))
+        self.listen(
+            {
+                self.controller.runs.changed: self._offer_runs,
+                self.controller.busy_changed: self._update,
+                self.controller.failed: self.say,
+            }
+        )
 
     @property
     def chosen(self) -> list[Run]:
@@ -132,12 +126,12 @@ class ReadingPanel(QWidget):
         def done(stimuli: list[Stimulus]) -> None:
             self._begin(reading, stimuli)
 
-        try:
-            self.controller.start("preparing the reading test", work, done, can_cancel=False)
-        except SegadvError as error:
-            self._failed(str(error))
+        title = "preparing the reading test"
+        self.attempt(lambda: self.controller.start(title, work, done, can_cancel=False))
 
     def _begin(self, reading: Reading, stimuli: list[Stimulus]) -> None:
+        if self.left:
+            return
         self.reading = reading
         self.test = ReadingWindow(self.window(), reading, stimuli, self.viewer.theme)
         self.test.finished.connect(self._ended)
@@ -172,13 +166,6 @@ class ReadingPanel(QWidget):
         try:
             trials, summary = save(self.reading, path.with_suffix(path.suffix or ".csv"))
         except SegadvError as error:
-            self._failed(str(error))
+            self.failed(str(error))
             return
         show_info(f"saved {trials} and {summary.name}")
-
-    def _say(self, message: str) -> None:
-        self.status.setText(message)
-
-    def _failed(self, message: str) -> None:
-        self._say(message)
-        show_error(message)

@@ -62,6 +62,11 @@ class Results:
         viewer = self._viewer()
         return () if viewer is None else viewer.layers
 
+    @property
+    def closed(self) -> bool:
+        """Whether the viewer is gone."""
+        return self._viewer() is None
+
     def get(self, name: str) -> Layer | None:
         """The layer shown under a name, unless it was removed or renamed."""
         layer, shown_as = self._layers.get(name, (None, None))

@@ -19,6 +19,8 @@ from ..errors import Cancelled, NeedsTrust, SegadvError
 RATE = 10.0
 # Of threads that compute: a third of the processor where the window wants all of it.
 NICE = 5
+# Modules whose warnings are not for users.
+QUIET = r"(torch|monai|napari_segadv)\b"
 
 Poll = Callable[[], None]
 # A function, or a generator function that yields Progress, of a Poll.
@@ -73,8 +75,9 @@ def give_way() -> None:
 
 def guarded(work: Work, poll: Poll) -> Generator[Snapshot, None, Ended]:
     """A job whose errors are values and whose progress comes at most RATE times a second."""
-    # Workers show every warning to the user; those of torch and MONAI mean nothing to one.
-    warnings.simplefilter("ignore")
+    # Workers show every warning to the user; those of torch and MONAI mean nothing to one. No
+    # others: with two workers at a time, what one has set stays (superqt).
+    warnings.filterwarnings("ignore", module=QUIET)
     try:
         run = work(poll)
         if not isinstance(run, Generator):
@@ -98,6 +101,34 @@ def guarded(work: Work, poll: Poll) -> Generator[Snapshot, None, Ended]:
         return Ended(error=f"{type(error).__name__}: {error} (please report this)")
 
 
+class Job:
+    """What a worker does, until it is over: napari keeps every worker until it is closed."""
+
+    def __init__(self, work: Work, ended: Callable[[Ended], None]) -> None:
+        self._work, self._ended = work, ended
+        self._steps: Generator[Snapshot, None, Ended] | None = None
+        # A worker that was told to quit returns nothing, it only finishes.
+        self._how = Ended(stopped=True)
+
+    def run(self, poll: Poll) -> Generator[Snapshot, None, Ended]:
+        """In the thread that computes."""
+        give_way()
+        self._steps = guarded(self._work, poll)
+        return (yield from self._steps)
+
+    def returned(self, how: Ended) -> None:
+        """On the main thread, unless it was stopped."""
+        self._how = how
+
+    def finish(self) -> None:
+        """On the main thread: says how it ended, and holds nothing any more."""
+        how, ended, steps = self._how, self._ended, self._steps
+        self.__dict__.clear()
+        if steps is not None:
+            steps.close()
+        ended(how)
+
+
 class QtRunner:
     """A Runner on napari's worker threads, which napari stops when its window closes."""
 
@@ -107,17 +138,12 @@ class QtRunner:
     def start(
         self, work: Work, progressed: Callable[[Snapshot], None], ended: Callable[[Ended], None]
     ) -> None:
-
-        def yielding(poll: Poll) -> Any:
-            give_way()
-            return work(poll)
-
-        worker = create_worker(guarded, yielding, self._poll, _start_thread=False)
-        # A worker that was told to quit returns nothing, it only finishes.
-        results = [Ended(stopped=True)]
+        job = Job(work, ended)
+        worker = create_worker(job.run, self._poll, _start_thread=False)
         worker.yielded.connect(progressed)
-        worker.returned.connect(results.append)
-        worker.finished.connect(lambda: ended(results[-1]))
+        # Not the methods themselves, which would not keep the job until then.
+        worker.returned.connect(lambda how: job.returned(how))
+        worker.finished.connect(lambda: job.finish())
         self._worker = worker
         worker.start()
 

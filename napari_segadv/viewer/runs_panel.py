@@ -2,25 +2,22 @@
 
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import napari
-from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from napari.utils.notifications import show_info, show_warning
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from ..comparing import compared
-from ..errors import NeedsTrust, SegadvError
-from .controller import Controller
-from .dialogs import ask_delete, ask_trust, pick_new_folder
-from .keys import Key, bind
-from .panel_layout import group, set_tips, stack, unlink
-from .results import unwrapped
+from .dialogs import ask_delete, pick_new_folder
+from .keys import Key
+from .panel import Panel
+from .panel_layout import group, in_rows, set_tips, stack
 from .runs import Run
 from .runs_list import RunsList
 from .runs_table import RunsTable
-from .session_section import SessionSection, grid_of
+from .session_section import SessionSection
 from .sessions import Sessions
 from .settings import settings
 
@@ -33,13 +30,11 @@ PLUGIN, COMPARE = "napari-segadv", "Compare"
 EMPTY = "no runs yet; run an attack, or open a session"
 
 
-class RunsPanel(QWidget):
+class RunsPanel(Panel):
     """The panel. It shows the runs of the viewer's Controller and forwards clicks to it."""
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
-        super().__init__()
-        self.viewer = unwrapped(napari_viewer)
-        self.controller = Controller.of(self.viewer)
+        super().__init__(napari_viewer)
         self.sessions = Sessions(self.controller)
         self.table: RunsTable | None = None
         self.list = RunsList()
@@ -47,19 +42,17 @@ class RunsPanel(QWidget):
         self.rename_button, self.delete_button = QPushButton("Rename"), QPushButton("Delete")
         self.save_button = QPushButton("Save …")
         self.files = SessionSection(self.sessions)
-        self.status = QLabel("")
         self._lay_out()
         self._connect()
         self._fill()
 
     def _lay_out(self) -> None:
-        self.status.setWordWrap(True)
         runs = QWidget()
         column = QVBoxLayout(runs)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.list, stretch=1)
         first = (self.show_button, self.compare_button, self.rename_button)
-        column.addLayout(grid_of([first, (self.delete_button, self.save_button)]))
+        column.addLayout(in_rows([first, (self.delete_button, self.save_button)]))
         stack(self, [group("Runs of the session", [runs]), group("Files", [self.files])], [])
         self.layout().addWidget(self.status)
         set_tips(
@@ -86,29 +79,23 @@ class RunsPanel(QWidget):
         self.rename_button.clicked.connect(lambda: self._with_one(self.list.rename))
         self.delete_button.clicked.connect(self.delete)
         self.save_button.clicked.connect(lambda: self._with_one(self._ask_run))
-        self.files.refused.connect(self._failed)
+        self.files.refused.connect(self.failed)
         controller, runs = self.controller, self.controller.runs
-        shown: dict[Any, Any] = {
-            runs.changed: self._fill,
-            runs.chosen: self._fill,
-            runs.judged: self._fill,
-            controller.busy_changed: self._busy_changed,
-            controller.failed: self._say,
-            controller.trust_asked: self._asked,
-            self.sessions.said: self._said,
-            self.sessions.warned: self._warned,
-            self.sessions.failed: self._failed,
-        }
-        for signal, slot in shown.items():
-            signal.connect(slot)
-        unbind, drop = bind(self.viewer, self, KEYS), self.sessions.drop
-
-        def gone() -> None:
-            unlink(shown)
-            unbind()
-            drop()
-
-        self.destroyed.connect(gone)
+        self.listen(
+            {
+                runs.changed: self._fill,
+                runs.chosen: self._fill,
+                runs.judged: self._fill,
+                controller.busy_changed: self._busy_changed,
+                controller.failed: self.say,
+                controller.trust_asked: self.asked,
+                self.sessions.said: self._said,
+                self.sessions.warned: self._warned,
+                self.sessions.failed: self.failed,
+            }
+        )
+        self.bind(KEYS)
+        self.at_leaving(self.sessions.drop)
 
     def show_next(self) -> None:
         """Shows the run after the one that is shown."""
@@ -142,11 +129,11 @@ class RunsPanel(QWidget):
             if not ask_delete(self, [run.name for run in chosen], lost):
                 return
         for run in chosen:
-            self._try(partial(self.controller.delete_run, run))
+            self.attempt(self.controller.delete_run, run)
 
     def _show(self, run: Run) -> None:
         if run is not self.controller.runs.current or not self._still_shown(run):
-            self._try(lambda: self.controller.show_run(run))
+            self.attempt(self.controller.show_run, run)
 
     def _still_shown(self, run: Run) -> bool:
         """Whether nothing of a run has been removed or renamed since it was shown."""
@@ -195,38 +182,13 @@ class RunsPanel(QWidget):
 
     def _busy_changed(self, title: str) -> None:
         self._enable()
-        if title:
-            self.status.setText(f"{title} …")
-        elif self.status.text().endswith(" …"):
-            self.status.setText("")
+        self.say_busy(title)
 
     def _ask_run(self, run: Run) -> None:
         name = re.sub(r'[\\/:*?"<>|]+', "_", run.name)
         path = pick_new_folder(self, "Save the run in a new folder", settings().folder / name)
         if path:
-            self._try(lambda: self.sessions.save_run(run, Path(path)))
-
-    def _asked(self, question: NeedsTrust) -> None:
-        """Asks for consent to a victim's code where the Attack panel is not there to ask."""
-        if len(self.controller.trust_asked) > 1:
-            return
-        if ask_trust(self, question):
-            from ..victims.trust import remember
-
-            remember(question.sha256, Path(question.path))
-            self._try(lambda: self.controller.load_victim(question.path, question.sha256))
-        else:
-            self.status.setText(f"{question.path}: not loaded")
-
-    def _try(self, action: Callable[[], Any]) -> None:
-        """Does something that may be refused in one line."""
-        try:
-            action()
-        except SegadvError as error:
-            self._failed(str(error))
-
-    def _say(self, message: str) -> None:
-        self.status.setText(message)
+            self.attempt(self.sessions.save_run, run, Path(path))
 
     def _said(self, message: str) -> None:
         self._fill()
@@ -236,7 +198,3 @@ class RunsPanel(QWidget):
     def _warned(self, message: str) -> None:
         self.status.setText(message)
         show_warning(message)
-
-    def _failed(self, message: str) -> None:
-        self.status.setText(message)
-        show_error(message)

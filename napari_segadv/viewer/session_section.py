@@ -1,14 +1,14 @@
 """The part of the Runs panel that saves and opens sessions, and opens saved results."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from ..errors import SegadvError
 from .dialogs import pick_new_folder, pick_saved
-from .panel_layout import set_tips
+from .panel_layout import in_rows, set_tips
 from .sessions import Sessions
 from .settings import settings
 
@@ -28,7 +28,7 @@ class SessionSection(QWidget):
         self.result_button = QPushButton("Open result …")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(grid_of([(self.save_button, self.open_button), (self.result_button,)]))
+        column.addLayout(in_rows([(self.save_button, self.open_button), (self.result_button,)]))
         self.save_button.clicked.connect(self._ask_new)
         self.open_button.clicked.connect(self._ask_session)
         self.result_button.clicked.connect(self._ask_result)
@@ -67,12 +67,3 @@ class SessionSection(QWidget):
             action(Path(path))
         except SegadvError as error:
             self.refused.emit(str(error))
-
-
-def grid_of(rows: Sequence[Sequence[QPushButton]]) -> QGridLayout:
-    """Buttons in rows, all of one width."""
-    grid = QGridLayout()
-    for y, row in enumerate(rows):
-        for x, button in enumerate(row):
-            grid.addWidget(button, y, x)
-    return grid

@@ -50,6 +50,10 @@ class SessionVictim:
         """Where the victim is from: the loaded one, or the one that an opened session misses."""
         return source_of(self._controller) or self._missing
 
+    def drop(self) -> None:
+        """Hears of no victim any more."""
+        self._controller.victim_changed.disconnect(self._loaded, missing_ok=True)
+
     def load(self, victim: "VictimSource | None") -> None:
         """Loads it, unless it is there already."""
         if victim is None:

@@ -3,25 +3,23 @@
 What is opened is added to what the viewer shows; the user's own layers stay as they are.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image
 from psygnal import Signal
 
 from ..errors import SegadvError
 from ..scan import Scan
 from .controller import Controller
-from .layers import TARGET, LayerTuple, image_tuple, mask_tuple, scan_of
+from .layers import TARGET, LayerTuple, copied, image_tuple, scan_of
 from .painted import painted, window_of_layer
-from .places import placed_like
 from .runner import Poll, Work
 from .runs import Run
+from .session_opening import SessionOpening, image_tuples, painted_tuples
 from .session_victim import SessionVictim
-
-Placed = list[tuple[LayerTuple, Any]]
 
 
 @dataclass(frozen=True)
@@ -46,16 +44,15 @@ class Sessions:
 
     def __init__(self, controller: Controller) -> None:
         self.controller = controller
-        self._awaited: Run | None = None
-        self._awaited_victim: Any = None
-        self._target: Layer | None = None
         self._dropped = False
         self._victim = SessionVictim(controller, self.warned.emit)
-        controller.runs.chosen.connect(self._chosen)
+        self._opening = SessionOpening(controller, self._victim, self.said.emit)
 
     def drop(self) -> None:
         """Shows nothing any more of what is still being opened; what is written is written."""
         self._dropped = True
+        self._opening.drop()
+        self._victim.drop()
 
     def save_run(self, run: Run, folder: Path) -> None:
         """Writes a run into a new folder; ends in `said` or `failed`."""
@@ -79,7 +76,10 @@ class Sessions:
         choice = controller.choice
         runs = [(run, run.name, run.example, dict(run.verdicts)) for run in controller.runs]
         shown = next((n for n, r in enumerate(runs) if r[0] is controller.runs.current), None)
-        own = [layer for layer in controller.layers if not controller.made(layer)]
+        layers = [layer for layer in controller.layers if not controller.made(layer)]
+        # What is painted and drawn from now on is not of this session.
+        own = [copied(layer) for layer in layers]
+        goal = own[layers.index(target)] if target in layers else None
 
         def work(poll: Poll) -> tuple[Path, tuple[str, ...]]:
             from ..session import Session, SessionImage, SessionRun, save_session
@@ -93,7 +93,7 @@ class Sessions:
                         images.append((layer, scan_of(layer)))
                     except SegadvError as error:
                         notes.append(str(error))
-            labels, which = painted(own, images, target, notes)
+            labels, which = painted(own, images, goal, notes)
             session = Session(
                 tuple(SessionImage(x.name, scan, window_of_layer(x)) for x, scan in images),
                 labels,
@@ -119,51 +119,14 @@ class Sessions:
     def open(self, folder: Path) -> None:
         """Opens a session beside what is there; ends in `said`, `warned` or `failed`."""
 
-        def work(poll: Poll) -> tuple[Any, Placed, Placed]:
+        def work(poll: Poll) -> tuple[Any, list[LayerTuple], list[LayerTuple]]:
             from ..session import open_session
-            from .drawn import boxes_tuple
 
             session = open_session(folder, poll)
-            images = []
-            for image in session.images:
-                data, keywords, kind = image_tuple(image.scan, image.name)
-                if image.window is not None and not image.scan.colour:
-                    keywords["contrast_limits"] = image.window
-                images.append(((data, keywords, kind), image))
-            labels: Placed = [(mask_tuple(one.mask, one.name), one) for one in session.labels]
-            labels += [(boxes_tuple(one.boxes, one.name), one) for one in session.boxes]
-            return session, images, labels
+            painted = painted_tuples(session.labels, session.boxes)
+            return session, image_tuples(session.images), painted
 
-        def done(made: tuple[Any, Placed, Placed]) -> None:
-            session, images, labels = made
-            shown: list[Any] = []
-            pieces = self._opened(session, images, labels, shown)
-            self.controller.unfold("opening the session", pieces, lambda: ready(session, shown))
-
-        def ready(session: Any, shown: list[Any]) -> None:
-            if isinstance(self.controller.layers, tuple):
-                # The viewer was closed meanwhile.
-                return
-            scans = {
-                id(image.scan): layer for image, layer in zip(session.images, shown, strict=True)
-            }
-            runs = []
-            for one in session.runs:
-                layer = scans.get(id(one.example.clean))
-                run = self.controller.runs.add(one.example, layer, one.name)
-                run.verdicts.update(one.verdicts)
-                run.saved = True
-                runs.append(run)
-            self.controller.choice = session.choice
-            self.controller.choice_opened.emit(session.choice)
-            self.said.emit(f"session opened: {len(runs)} runs, {len(shown)} images")
-            if session.shown is None:
-                self._victim.load(session.victim)
-            else:
-                self._awaited, self._awaited_victim = runs[session.shown], session.victim
-                self.controller.show_run(runs[session.shown])
-
-        self._start("opening the session", work, done)
+        self._start("opening the session", work, lambda made: self._opening.show(*made))
 
     def open_result(self, folder: Path) -> None:
         """Opens a saved result as a further run, and shows it; ends in `said` or `failed`.
@@ -182,11 +145,10 @@ class Sessions:
 
         def done(made: tuple[Any, Any, Image | None, LayerTuple]) -> None:
             example, verdicts, layer, tuple_ = made
-            layers = self.controller.layers
-            if isinstance(layers, tuple):
+            if self.controller.closed:
                 return
-            if layer is None or layer not in layers:
-                layer = self._added(layers, tuple_)
+            if layer is None or layer not in self.controller.layers:
+                layer = self._opening.added(tuple_)
             run = self.controller.runs.add(example, layer, folder.name)
             run.verdicts.update(verdicts)
             run.saved = True
@@ -216,54 +178,6 @@ class Sessions:
                 done(value)
 
         self.controller.start(title, guarded, ended)
-
-    def _opened(
-        self, session: Any, images: Placed, labels: Placed, shown: list[Any]
-    ) -> Iterator[None]:
-        """Adds the layers of a session one at a time; ends early where the viewer is closed."""
-        for tuple_, _ in images:
-            layers = self.controller.layers
-            if isinstance(layers, tuple):
-                return
-            shown.append(self._added(layers, tuple_))
-            yield
-        for number, (tuple_, one) in enumerate(labels):
-            if isinstance(self.controller.layers, tuple):
-                return
-            beside = None if one.image is None else shown[one.image]
-            self._place(tuple_, beside, number == session.target)
-            yield
-
-    @staticmethod
-    def _added(layers: Any, made: LayerTuple) -> Any:
-        data, keywords, kind = made
-        layer = Layer.create(data, keywords, kind)
-        layers.append(layer)
-        return layer
-
-    def _place(self, made: LayerTuple, beside: Image | None, target: bool) -> None:
-        """Shows a label map where its image is; a target that is there becomes the user's own."""
-        data, keywords, kind = made
-        if beside is None or not target:
-            place = {} if beside is None else placed_like(beside)
-            self._added(self.controller.layers, (data, {**keywords, **place}, kind))
-            return
-        earlier = self.controller.shown(TARGET)
-        if earlier is not None:
-            earlier.name = f"{TARGET} (earlier)"
-        self.controller.show_target(beside, made)
-        self._target = self.controller.shown(TARGET)
-
-    def _chosen(self, run: Run | None) -> None:
-        """The run of an opened session is shown: its target lies on top, and its victim follows."""
-        if run is None or run is not self._awaited:
-            return
-        self._awaited = None
-        layers, target, self._target = self.controller.layers, self._target, None
-        if isinstance(target, Labels) and target in layers:
-            layers.move(layers.index(target), len(layers))
-            layers.selection.active = target
-        self._victim.load(self._awaited_victim)
 
 
 def _with_image(

@@ -4,19 +4,17 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import napari
-from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QPushButton
 
 from ..scan import with_units
 from ..slices import IOU, SliceFigures, slice_figures
 from ..verdicts import VERDICTS
-from .controller import Controller
-from .keys import Key, bind
+from .keys import Key
 from .latest import Latest
 from .layers import ADVERSARIAL, AFTER, CLEAN, NOISE
-from .panel_layout import group, set_tips, stack, unlink
-from .results import unwrapped
+from .panel import Panel
+from .panel_layout import group, set_tips, stack
 from .runner import Poll
 from .runs import Run
 from .slice_place import SlicePlace, place_of
@@ -42,13 +40,11 @@ def plain(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-class SlicesPanel(QWidget):
+class SlicesPanel(Panel):
     """The panel. It shows the run that the viewer's Controller shows."""
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
-        super().__init__()
-        self.viewer = unwrapped(napari_viewer)
-        self.controller = Controller.of(self.viewer)
+        super().__init__(napari_viewer)
         self.latest = Latest()
         self.number: int | None = None
         self._run: Run | None = None
@@ -60,14 +56,12 @@ class SlicesPanel(QWidget):
         self.previous_button, self.next_button = QPushButton("Previous"), QPushButton("Next")
         self.verdicts = VerdictSection(self.controller.runs)
         self.visibility = VisibilitySection(self.controller)
-        self.status = QLabel("")
         self._lay_out()
         self._connect()
         self._show_theme()
         self._chosen(self.controller.runs.current)
 
     def _lay_out(self) -> None:
-        self.status.setWordWrap(True)
         self.figures_text.setWordWrap(True)
         steps = [self.worst_button, self.previous_button, self.next_button]
         self.finding = group("Worst slices", [("by", self.by), steps])
@@ -91,37 +85,28 @@ class SlicesPanel(QWidget):
     def _connect(self) -> None:
         self.plot.went.connect(self.go_to)
         self.verdicts.goes.connect(self.go_to)
-        self.verdicts.refused.connect(self._failed)
+        self.verdicts.refused.connect(self.failed)
         self.worst_button.clicked.connect(self.worst)
         self.next_button.clicked.connect(self.next_worst)
         self.previous_button.clicked.connect(self.previous_worst)
-        runs = self.controller.runs
-        shown: dict[Any, Any] = {
-            runs.chosen: self._chosen,
-            runs.judged: self._judged,
-            self.latest.failed: self._failed,
-        }
-        layers = self.viewer.layers.events
-        events = {
-            self.viewer.dims.events.point: self._moved,
-            layers.inserted: self._moved,
-            layers.removed: self._moved,
-            self.viewer.events.theme: self._show_theme,
-        }
-        for signal, slot in {**shown, **events}.items():
-            signal.connect(slot)
-        unbind = bind(self.viewer, self, KEYS)
-        computing = (self.latest, self.visibility.latest)
+        runs, layers = self.controller.runs, self.viewer.layers.events
+        self.listen(
+            {
+                runs.chosen: self._chosen,
+                runs.judged: self._judged,
+                self.latest.failed: self.failed,
+                self.viewer.dims.events.point: self._moved,
+                layers.inserted: self._moved,
+                layers.removed: self._moved,
+                self.viewer.events.theme: self._show_theme,
+            }
+        )
+        self.bind(KEYS)
+        self.at_leaving(self.latest.drop)
+        self.at_leaving(self.visibility.latest.drop)
 
-        def gone() -> None:
-            unlink(shown)
-            unbind()
-            for event, slot in events.items():
-                event.disconnect(slot)
-            for latest in computing:
-                latest.drop()
-
-        self.destroyed.connect(gone)
+    def closing(self) -> None:
+        self.verdicts.keep_note()
 
     @property
     def figures(self) -> SliceFigures | None:
@@ -239,7 +224,8 @@ class SlicesPanel(QWidget):
             return
         self.go_to(order[rank])
         if self.number == order[rank]:
-            self.status.setText(f"{rank + 1} of {len(order)} worst: {self.status.text()}")
+            said = self._said(order[rank], ", ")
+            self.status.setText(f"{rank + 1} of {len(order)} worst: {said}")
 
     def _judged(self, run: Run) -> None:
         if run is self._run:
@@ -259,7 +245,3 @@ class SlicesPanel(QWidget):
 
     def _show_theme(self, event: Any = None) -> None:
         self.plot.show_theme(get_theme(self.viewer.theme))
-
-    def _failed(self, message: str) -> None:
-        self.status.setText(message)
-        show_error(message)

@@ -5,19 +5,18 @@ from typing import Any
 import napari
 from magicgui.widgets import CheckBox, ComboBox
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton
 
 from ..departure import Departure
 from ..errors import SegadvError
 from .class_chooser import ClassChooser
 from .designer import EMPTY, PREDICTION, Designer
 from .dragging import DragToShift
-from .keys import Key, bind
+from .keys import Key
 from .layers import TARGET
-from .panel_layout import group, refresh, set_tips, stack, unlink
-from .results import unwrapped
+from .panel import Panel
+from .panel_layout import group, refresh, set_tips, stack
 from .shape_section import ShapeSection
 from .target_text import departure_text
 
@@ -30,14 +29,12 @@ KEYS = (
 REST = 250
 
 
-class TargetPanel(QWidget):
+class TargetPanel(Panel):
     """The panel. It shows a Designer and forwards clicks to it."""
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
-        super().__init__()
-        self.viewer = unwrapped(napari_viewer)
+        super().__init__(napari_viewer)
         self.designer = Designer(self.viewer)
-        self.controller = self.designer.controller
         self.drag = DragToShift(self.designer)
         self.image: Any = ComboBox(choices=self._images, nullable=True)
         self.start: Any = ComboBox(choices=self._starts, value=PREDICTION)
@@ -48,7 +45,7 @@ class TargetPanel(QWidget):
         self.undo_button, self.redo_button = QPushButton("Undo"), QPushButton("Redo")
         self.apply_button, self.drag_button = QPushButton("Apply"), QPushButton("Drag to shift")
         self.solid: Any = CheckBox(text="3-D brush")
-        self.distance, self.status = QLabel(), QLabel()
+        self.distance = QLabel()
         self._rest = QTimer(self, singleShot=True, interval=REST)
         self._lay_out()
         self._connect()
@@ -60,8 +57,7 @@ class TargetPanel(QWidget):
 
     def _lay_out(self) -> None:
         self.drag_button.setCheckable(True)
-        for label in (self.distance, self.status):
-            label.setWordWrap(True)
+        self.distance.setWordWrap(True)
         source = [("image", self.image), ("start from", self.start), self.start_button]
         edit = [
             ("target", self.target),
@@ -92,14 +88,11 @@ class TargetPanel(QWidget):
         )
 
     def _connect(self) -> None:
-        layers = self.viewer.layers.events
-        for event in (layers.inserted, layers.removed, layers.reordered):
-            event.connect(self._refresh_layers)
-        designer = self.designer
-        self.start_button.clicked.connect(lambda: self._try(self._start))
-        self.brush_button.clicked.connect(lambda: self._try(designer.paint))
-        self.undo_button.clicked.connect(lambda: self._try(designer.undo))
-        self.redo_button.clicked.connect(lambda: self._try(designer.redo))
+        designer, layers = self.designer, self.viewer.layers.events
+        self.start_button.clicked.connect(lambda: self.attempt(self._start))
+        self.brush_button.clicked.connect(lambda: self.attempt(designer.paint))
+        self.undo_button.clicked.connect(lambda: self.attempt(designer.undo))
+        self.redo_button.clicked.connect(lambda: self.attempt(designer.redo))
         self.apply_button.clicked.connect(self.apply)
         self.drag_button.clicked.connect(self.toggle_drag)
         self.target.changed.connect(designer.choose)
@@ -108,29 +101,29 @@ class TargetPanel(QWidget):
         self.change.left_behind.changed.connect(lambda to: setattr(self.drag, "to", to))
         self.solid.changed.connect(self._brush)
         self._rest.timeout.connect(designer.watch.measure)
-        shown: dict[Any, Any] = {
-            designer.target_changed: self._target_changed,
-            designer.brush_changed: self._show_brush,
-            designer.busy_changed: self._busy_changed,
-            designer.failed: self._failed,
-            designer.watch.touched: self._touched,
-            designer.watch.measured: self._measured,
-            self.drag.switched: self._dragging,
-            self.drag.said: self._say,
-            self.controller.victim_changed: self._offer_classes,
-            self.controller.failed: self._say,
-        }
-        for signal, slot in shown.items():
-            signal.connect(slot)
-        unbind, drag = bind(self.viewer, self, KEYS), self.drag
+        self.at_leaving(designer.close)
+        self.at_leaving(self.drag.stop)
+        self.bind(KEYS)
+        self.listen(
+            {
+                layers.inserted: self._refresh_layers,
+                layers.removed: self._refresh_layers,
+                layers.reordered: self._refresh_layers,
+                designer.target_changed: self._target_changed,
+                designer.brush_changed: self._show_brush,
+                designer.busy_changed: self._busy_changed,
+                designer.failed: self.failed,
+                designer.watch.touched: self._touched,
+                designer.watch.measured: self._measured,
+                self.drag.switched: self._dragging,
+                self.drag.said: self.say,
+                self.controller.victim_changed: self._offer_classes,
+                self.controller.failed: self.say,
+            }
+        )
 
-        def gone() -> None:
-            unlink(shown)
-            unbind()
-            drag.stop()
-            designer.choose(None)
-
-        self.destroyed.connect(gone)
+    def closing(self) -> None:
+        self._rest.stop()
 
     def _images(self, widget: Any = None) -> list[Image]:
         made = self.controller.made
@@ -203,35 +196,21 @@ class TargetPanel(QWidget):
             settings = {"label": self.structure.value, **self.change.settings()}
             self.designer.apply(self.change.shape, settings)
 
-        self._try(change)
+        self.attempt(change)
 
     def toggle_drag(self) -> None:
         """Switches dragging on or off."""
-        self._try(self.drag.stop if self.drag.on else self.drag.start)
+        self.attempt(self.drag.stop if self.drag.on else self.drag.start)
         self.drag_button.setChecked(self.drag.on)
-
-    def _try(self, action: Any) -> None:
-        """Does something that may be refused in one line."""
-        try:
-            action()
-        except SegadvError as error:
-            self._failed(str(error))
 
     def _busy_changed(self, title: str) -> None:
         for button in (self.start_button, self.apply_button, self.undo_button, self.redo_button):
             button.setEnabled(not title)
-        self._say(f"{title} …" if title else "")
-
-    def _failed(self, message: str) -> None:
-        self._say(message)
-        show_error(message)
-
-    def _say(self, message: str) -> None:
-        self.status.setText(message)
+        self.say(f"{title} …" if title else "")
 
     def _dragging(self, on: bool) -> None:
         self.drag_button.setChecked(on)
-        self._say("drag a structure in the image" if on else "")
+        self.say("drag a structure in the image" if on else "")
 
     def _touched(self) -> None:
         self._rest.start()

@@ -1,16 +1,14 @@
 """The part of the panel that chooses the victim: built in, or from a file that is asked about."""
 
-from pathlib import Path
 from typing import Any
 
 from magicgui.widgets import ComboBox
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QWidget
 
-from ..errors import NeedsTrust
 from ..samples import bundles
 from .controller import Controller
-from .dialogs import ask_trust, pick_file, pick_folder
+from .dialogs import pick_file, pick_folder
 from .panel_layout import set_tips, side_by_side
 from .task_view import view_of
 
@@ -18,10 +16,10 @@ from .task_view import view_of
 class VictimSection(QWidget):
     """A list of victims, buttons to open others, and what the chosen one can see.
 
-    `refused` is emitted with a line for the user where a file's code was not agreed to.
+    `opened` is emitted with what was chosen, as `load_victim` takes it.
     """
 
-    refused = Signal(str)
+    opened = Signal(str)
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
@@ -52,28 +50,17 @@ class VictimSection(QWidget):
     def choose(self, source: str) -> None:
         """Loads a victim of the list, unless it is loaded already."""
         if source and source != self.controller.source and not self.controller.busy:
-            self.controller.load_victim(source)
+            self.opened.emit(source)
 
     def open(self, path: str) -> None:
         """Loads a victim from a file or folder; "" does nothing."""
         if path:
-            self.controller.load_victim(path)
+            self.opened.emit(path)
 
     def show_loaded(self) -> None:
         """Puts the list back to the victim that is loaded: another could not be."""
         if self.controller.source in self.victim.choices:
             self.victim.value = self.controller.source
-
-    def ask(self, question: NeedsTrust) -> None:
-        """Asks whether a file's code may run, and loads it if so."""
-        if ask_trust(self, question):
-            from ..victims.trust import remember
-
-            remember(question.sha256, Path(question.path))
-            self.controller.load_victim(question.path, question.sha256)
-        else:
-            self.show_loaded()
-            self.refused.emit(f"{question.path}: not loaded")
 
     def show_victim(self, victim: Any) -> None:
         """Shows the victim that has been loaded."""

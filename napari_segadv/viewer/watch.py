@@ -39,6 +39,13 @@ class Watch:
         controller.predicted.connect(self._touch)
         controller.runs.chosen.connect(self._touch)
 
+    def close(self) -> None:
+        """Follows nothing any more."""
+        self.follow(None)
+        self._latest.drop()
+        for signal in (self._controller.predicted, self._controller.runs.chosen):
+            signal.disconnect(self._touch, missing_ok=True)
+
     def follow(self, layer: Labels | None) -> None:
         """Follows a layer in place of the one before."""
         old = None if self._layer is None else self._layer()

@@ -2,7 +2,7 @@
 
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_segadv.viewer.layers import PREVIEW
 
@@ -25,3 +25,12 @@ def move_held(widget, to, button):
     everywhere = QPointF(widget.mapToGlobal(at.toPoint()))
     move = QMouseEvent(QEvent.MouseMove, at, everywhere, Qt.NoButton, button, Qt.NoModifier)
     QApplication.sendEvent(widget, move)
+
+
+def close_dock(qtbot, panel):
+    """A click on the cross of a panel's dock, which napari hides behind the title until hovered."""
+    dock = panel
+    while not isinstance(dock, QDockWidget):
+        dock = dock.parent()
+    title = dock.titleBarWidget()
+    qtbot.mouseClick(title.close_button, Qt.LeftButton)

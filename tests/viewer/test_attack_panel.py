@@ -3,7 +3,7 @@
 import time
 
 import numpy as np
-from clicks import click, idle
+from clicks import click, close_dock, idle
 from helpers import ARGUMENTS, disc_image, save_torchscript
 from napari.layers import Labels
 from qtpy.QtCore import QThreadPool, QTimer
@@ -231,7 +231,7 @@ def test_the_trust_question(window, panel, qtbot, tmp_path):
 def test_the_dock_closed_and_opened_again(window, ready, qtbot):
     panel = ready
     long_run(panel, qtbot)
-    window.window.remove_dock_widget("all")
+    close_dock(qtbot, panel)
     assert panel.controller.busy
     _, again = window.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
     assert again.controller is panel.controller

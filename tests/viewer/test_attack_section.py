@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, close_dock, idle
 from helpers import volume_victim
 from napari.layers import Labels
 
@@ -247,7 +247,7 @@ def test_the_panel_may_be_closed_while_a_preview_runs(window, untargeted, qtbot,
     section.form.editors["goal"].value = None
     click(qtbot, untargeted.run_button)
     qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
-    window.window.remove_dock_widget(untargeted)
+    close_dock(qtbot, untargeted)
     qtbot.wait(600)
     if cancelled:
         assert len(preview_of(window)) == 2

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from clicks import click, move_held
+from clicks import click, close_dock, move_held
 from compared import again
 from qtpy.QtCore import QPoint, Qt
 
@@ -175,8 +175,7 @@ def test_number_keys_whatever_layer_is_chosen(window, compare, qtbot, deep):
     compare.window_section.width_box.setValue(100)
     assert tuple(adversarial.contrast_limits) == (-10, 90)
     # The painting keys of a layer come back when the panel goes.
-    window.window.remove_dock_widget("all")
-    compare.deleteLater()
+    close_dock(qtbot, compare)
     qtbot.wait(100)
     window.layers.selection.active = labels
     press(qtbot, window, Qt.Key_2)

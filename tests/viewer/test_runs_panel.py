@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, close_dock, idle
 from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox
@@ -340,7 +340,7 @@ def test_a_run_that_vanishes_while_it_is_renamed(panel, qtbot):
 
 def test_the_panel_closes_in_mid_run(window, panel, qtbot, tmp_path):
     panel.sessions.save(tmp_path / "s")
-    window.window.remove_dock_widget(panel.parentWidget())
+    close_dock(qtbot, panel)
     idle(qtbot, panel.controller)
     assert (tmp_path / "s" / "session.json").is_file()
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from clicks import click
+from clicks import click, close_dock
 from helpers import volume_victim
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QPoint, Qt
@@ -306,7 +306,7 @@ def test_the_plot_follows_the_theme(window, panel, qtbot, ct, crafting):
 
 def test_a_closed_dock_leaves_nothing_behind(window, panel, qtbot, ct, crafting):
     run = show(window, panel, qtbot, crafting(ct))
-    window.window.remove_dock_widget("all")
+    close_dock(qtbot, panel)
     window.dims.set_point(0, 5)
     window.theme = "light"
     panel.controller.runs.judge(run, 1, Verdict("obvious"))

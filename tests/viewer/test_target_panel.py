@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clicks import click
+from clicks import click, close_dock
 from helpers import disc_image, disc_labels
 from napari.layers import Labels
 from qtpy.QtCore import QPoint, Qt
@@ -190,6 +190,6 @@ def test_layers_that_go_and_a_panel_that_closes(window, designing, qtbot):
     target.name = "my own"
     assert panel.target.value is target
     window.layers["xray"].name = "renamed"
-    window.window.remove_dock_widget("all")
+    close_dock(qtbot, panel)
     target.paint((5, 5), 1)
     assert isinstance(target, Labels)

@@ -16,6 +16,28 @@ DOUBLING, SPAN, NEAR = 150.0, 300.0, 12.0
 LEFT, RIGHT = 1, 2
 
 
+class Drags:
+    """Drags of a viewer by name, each of which takes the place of the last of its name."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._drags: dict[str, Any] = {}
+
+    def set(self, name: str, drag: Any) -> None:
+        """Another drag; None: none."""
+        old = self._drags.pop(name, None)
+        if old is not None:
+            self._viewer.mouse_drag_callbacks.remove(old)
+        if drag is not None:
+            self._drags[name] = drag
+            self._viewer.mouse_drag_callbacks.append(drag)
+
+    def close(self) -> None:
+        """Takes all of them away."""
+        for name in list(self._drags):
+            self.set(name, None)
+
+
 def drag_window(viewer: ViewerModel, window: Window) -> Callable[[Any, Any], Any]:
     """A drag to the right widens the window, one up raises its level."""
 
