@@ -2,12 +2,11 @@
 
 import csv
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .scan import with_units
+from .wording import share, with_units
 
 if TYPE_CHECKING:
     from .example import Example
@@ -29,6 +28,16 @@ FIGURES = {
     "psnr": "PSNR (dB)",
 }
 IN_UNITS = ("linf", "mean_abs", "l2")
+# Of these more is better.
+SHARES = (
+    "target_iou",
+    "target_f1",
+    "target_probability",
+    "moved",
+    "kept",
+    "dice_with_truth",
+    "ssim",
+)
 SHORT = ("target_iou", "target_f1", "moved")
 
 Rows = list[tuple[str, ...]]
@@ -41,8 +50,7 @@ def outcome(example: "Example") -> str:
     parts = [goal]
     name = next((n for n in SHORT if example.measures.get(n) is not None), None)
     if name is not None:
-        share = figure(example.measures[name], down=True)
-        parts.append(f"{FIGURES[name].removeprefix('target ')} {share}")
+        parts.append(f"{FIGURES[name].removeprefix('target ')} {share(example.measures[name])}")
     return f"{record['method']}, {budget(record['budget'])}\n{', '.join(parts)}"
 
 
@@ -62,13 +70,13 @@ def facts(example: "Example") -> dict[str, str]:
     image, victim = record["image"], record["victim"]
     found = {
         "method": str(record["method"]),
-        "goal": str(record["goal"]),
+        "kind": str(record["goal"]),
         "goal reached": "yes" if example.succeeded else "no",
         "image": Path(str(image.get("path") or "image")).name,
         "victim": Path(str(victim.get("path") or "victim")).name,
         "budget": budget(record["budget"]),
         "seed": str(record["seed"]),
-        "steps": str(record["steps"]),
+        "steps taken": str(record["steps"]),
         "seconds": figure(record.get("seconds")),
     }
     # The budget says these as they were asked for.
@@ -77,7 +85,7 @@ def facts(example: "Example") -> dict[str, str]:
     for name, title in FIGURES.items():
         if measures.get(name) is not None:
             title = f"{title} ({measures['units']})" if name in IN_UNITS else title
-            found[title] = figure(measures[name])
+            found[title] = share(measures[name]) if name in SHARES else figure(measures[name])
     return found
 
 
@@ -89,7 +97,7 @@ def compared(names: Sequence[str], examples: Sequence["Example"]) -> Rows:
         examples: as many.
     """
     known = [facts(example) for example in examples]
-    first = ("method", "goal", "goal reached", "budget", *FIGURES.values())
+    first = ("method", "kind", "goal reached", "budget", *FIGURES.values())
     titles = list(dict.fromkeys(title for one in known for title in one))
     told = [title for title in titles if title.startswith(first)]
     made = [title for title in titles if title not in told]
@@ -105,10 +113,10 @@ def as_csv(rows: Rows) -> str:
     return text.getvalue()
 
 
-def figure(value: Any, down: bool = False) -> str:
-    """A value for people; `down`: a share, which must not read better than it is."""
+def figure(value: Any) -> str:
+    """A value for people."""
     if value is None:
         return "none"
     if isinstance(value, float):
-        return f"{math.floor(value * 1000 + 1e-9) / 1000:.3f}" if down else f"{value:.4g}"
+        return f"{value:.4g}"
     return str(value)

@@ -135,7 +135,7 @@ def _guarded(request: Request) -> Crafting:
     except torch.OutOfMemoryError:
         raise SegadvError(
             f"{request.scan.name}: out of GPU memory; use a victim with smaller windows, or "
-            "--device cpu"
+            "compute on the cpu (--device cpu)"
         ) from None
     finally:
         if request.device == "cuda":

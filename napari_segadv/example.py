@@ -13,8 +13,9 @@ import numpy.typing as npt
 from . import io
 from .errors import SegadvError
 from .folders import written_whole
-from .scan import Scan, one_component, with_units
+from .scan import Scan, one_component
 from .victims.task import Prediction, Task
+from .wording import counted, with_units
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +80,7 @@ class Example:
         """What came out, in two lines for people."""
         m = self.measures
         verdict = "goal reached" if self.succeeded else "goal not reached"
-        head = f"{verdict} after {self.record['steps']} steps"
+        head = f"{verdict} after {counted(self.record['steps'], 'step')}"
         made = self.task.headline(self.prediction_clean, self.prediction_adversarial, m)
         head += f": {made}" if made else ""
         largest = with_units(format(m["linf"], "g"), m["units"])
@@ -132,7 +133,7 @@ def refuse_existing(folder: Path, overwrite: bool) -> None:
     if not (folder.exists() or folder.is_symlink()):
         return
     if not overwrite:
-        raise SegadvError(f"{folder}: exists already; name another folder or add --overwrite")
+        raise SegadvError(f"{folder}: exists already; name another folder (or --overwrite)")
     if not _is_result(folder):
         raise SegadvError(
             f"{folder}: is no earlier result, so it is not overwritten; name another folder"

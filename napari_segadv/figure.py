@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from .boxes import Boxes
 from .example import Example
 from .palette import colour, overlay
-from .scan import Array, Mask, with_units
+from .scan import Array, Mask
 from .victims.task import Prediction
+from .wording import with_units
 
 Draw = Callable[[Any], None]
 

@@ -1,4 +1,4 @@
-"""Folders that are written whole or not at all."""
+"""Files and folders that are written whole or not at all."""
 
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +19,24 @@ def check_place(folder: Path) -> None:
     above = next(parent for parent in folder.absolute().parents if parent.exists())
     if not above.is_dir():
         raise SegadvError(f"{above}: is a file; name another folder for the result")
+
+
+def write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
+    """Writes a text file; one that is there is replaced, or stays as it is.
+
+    Raises:
+        SegadvError: where it can't be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name[:99]}-", dir=path.parent) as half:
+            new = Path(half) / "new"
+            new.write_text(text, encoding=encoding)
+            # Through a link, not in its place.
+            new.replace(path.resolve())
+    except OSError as error:
+        raise SegadvError(
+            f"{path}: can't be written ({error.strerror or error}); name another file"
+        ) from None
 
 
 @contextmanager

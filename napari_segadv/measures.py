@@ -1,6 +1,5 @@
 """What came out: overlap of label maps, distance of images, and how visible a change is."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,11 +74,6 @@ def moved_and_kept(
     still = (target == clean) & (clean != 0) & cared
     hit = prediction == target
     return _share(hit, off), _share(hit, still)
-
-
-def percent(share: float) -> str:
-    """A share for people, rounded down: what reads 99.0 % has reached 0.99."""
-    return f"{math.floor(1000 * share + 1e-9) / 10:.1f} %"
 
 
 def away(prediction: Array, truth: Array, care: Array | None = None) -> float:

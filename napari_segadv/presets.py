@@ -1,5 +1,6 @@
 """Window presets of a reading room: the intensities in which images are looked at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -32,6 +33,10 @@ PRESETS = (
 )
 
 
+# Of the full range, the only one of an X-ray.
+FULL = len(PRESETS) + 1
+
+
 def presets_for(units: str, bounds: tuple[float, float]) -> tuple[Preset, ...]:
     """The presets that make sense for an image: those of CT for HU, else the full range alone.
 
@@ -42,3 +47,8 @@ def presets_for(units: str, bounds: tuple[float, float]) -> tuple[Preset, ...]:
     low, high = bounds
     full = Preset("full range", (low + high) / 2, high - low)
     return (*PRESETS, full) if units == "HU" else (full,)
+
+
+def numbered(presets: Sequence[Preset]) -> list[tuple[int, Preset]]:
+    """An image's presets by the number of their key; the full range, the last, always has FULL."""
+    return [*enumerate(presets[:-1], 1), *((FULL, preset) for preset in presets[-1:])]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest, norm
 
-from .errors import SegadvError
+from .folders import write_text
 
 ALONE, PAIR = "one at a time", "side by side"
 UNALTERED, ALTERED = "unaltered", "altered"
@@ -59,6 +59,7 @@ class Score:
     """The result.
 
     Attributes:
+        mode: ALONE or PAIR.
         right, answered: numbers of trials.
         share: of right answers; None where nothing was answered.
         interval: its exact 95 % interval (Clopper and Pearson 1934).
@@ -66,6 +67,7 @@ class Score:
             deviations, 0 for guessing; None where one of the two was never shown.
     """
 
+    mode: str
     right: int
     answered: int
     share: float | None
@@ -82,8 +84,8 @@ class Score:
         sensitivity = (
             "d' unknown: clean and altered images must both have been answered"
             if self.d_prime is None
-            else f"d' {self.d_prime:.2f} (0: guessing, 1: {_correct_at(1):.0%} right, "
-            f"2: {_correct_at(2):.0%})"
+            else f"d' {self.d_prime:.2f} (0: guessing, 1: {correct_at(1, self.mode):.0%} right, "
+            f"2: {correct_at(2, self.mode):.0%})"
         )
         return (
             f"{self.right} of {self.answered} right ({self.share:.0%})",
@@ -143,10 +145,10 @@ def score(answers: Sequence[Answer], mode: str) -> Score:
     """The share of right answers, its interval and d'."""
     right, answered = sum(a.right for a in answers), len(answers)
     if not answered:
-        return Score(0, 0, None, None, None)
+        return Score(mode, 0, 0, None, None, None)
     interval = binomtest(right, answered).proportion_ci(LEVEL, method="exact")
     bounds = (float(interval.low), float(interval.high))
-    return Score(right, answered, right / answered, bounds, _d_prime(answers, mode))
+    return Score(mode, right, answered, right / answered, bounds, _d_prime(answers, mode))
 
 
 def _d_prime(answers: Sequence[Answer], mode: str) -> float | None:
@@ -165,9 +167,9 @@ def _z(times: int, of: int) -> float:
     return float(norm.ppf((times + 0.5) / (of + 1)))
 
 
-def _correct_at(d_prime: float) -> float:
-    """The share of right answers one at a time of a reader without bias."""
-    return float(norm.cdf(d_prime / 2))
+def correct_at(d_prime: float, mode: str) -> float:
+    """The share of right answers that a reader without bias has (Green and Swets 1966)."""
+    return float(norm.cdf(d_prime / (math.sqrt(2) if mode == PAIR else 2)))
 
 
 def trials_csv(reading: Reading) -> str:
@@ -211,11 +213,6 @@ def save(reading: Reading, path: Path) -> tuple[Path, Path]:
         SegadvError: where they can't be written.
     """
     summary = path.with_name(f"{path.stem}-summary.csv")
-    try:
-        path.write_text(trials_csv(reading), encoding="utf-8")
-        summary.write_text(summary_csv(reading), encoding="utf-8")
-    except OSError as error:
-        raise SegadvError(
-            f"{path}: can't be written ({error.strerror or error}); name another file"
-        ) from None
+    write_text(path, trials_csv(reading))
+    write_text(summary, summary_csv(reading))
     return path, summary

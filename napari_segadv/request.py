@@ -118,7 +118,7 @@ def pick_device(device: str) -> str:
         raise SegadvError(f"device {device}: unknown; use auto, cpu or cuda")
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
-        raise SegadvError("device cuda: torch finds no GPU here; use --device cpu")
+        raise SegadvError("device cuda: torch finds no GPU here; choose cpu (--device cpu)")
     return "cuda" if device != "cpu" and available else "cpu"
 
 

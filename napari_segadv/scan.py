@@ -130,6 +130,14 @@ class Scan:
         view.setflags(write=False)
         object.__setattr__(self, "array", view)
 
+    def same_as(self, other: "Scan") -> bool:
+        """True if both hold the same values at the same places, in the same units and storage."""
+        if self is other:
+            return True
+        facts = [(s.units, s.storage, s.colour) for s in (self, other)]
+        alike = facts[0] == facts[1] and self.grid.same_as(other.grid)
+        return alike and np.array_equal(self.array, other.array)
+
     @classmethod
     def from_array(
         cls,
@@ -225,8 +233,3 @@ def one_component(values: npt.NDArray[np.float32], colour: bool) -> npt.NDArray[
         return values
     place = np.abs(values).argmax(axis=-1)[..., None]
     return np.take_along_axis(values, place, axis=-1)[..., 0]
-
-
-def with_units(number: str, units: str) -> str:
-    """A number with its unit, for people: 20 HU, 1 grey level, 5 grey levels."""
-    return f"{number} {units}" + ("s" if units == "grey level" and number != "1" else "")

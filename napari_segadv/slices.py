@@ -50,6 +50,12 @@ class SliceFigures:
         return f"{name} ({self.units[name]})" if self.units[name] else name
 
 
+def most_changed(example: "Example") -> int:
+    """Number of the slice of a volume whose image changed most: the largest sum of |noise|."""
+    sums = [float(np.abs(change).sum(dtype=np.float64)) for change in example.noise]
+    return int(np.argmax(sums))
+
+
 def slice_figures(example: "Example", poll: Callable[[], None] | None = None) -> SliceFigures:
     """Figures of each slice of an example.
 

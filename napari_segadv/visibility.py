@@ -19,17 +19,31 @@ Looking = Generator[float, None, tuple["Seen", ...]]
 class Seen:
     """What two images differ by in a window: both are cut off at its limits first.
 
+    Of a volume the slices count that differ at all: those that nobody touched would flatter.
+
     Attributes:
         preset: the window.
         ssim: mean over slices; None where they are smaller than SSIM's window of 11 pixels.
         psnr: of the window's width, in dB; None where nothing differs in it.
         mean_abs: mean of |noise| that the window shows, in the image's units.
+        slices: how many slices differ; 1 of a 2-D image, 0 where none does.
     """
 
     preset: Preset
     ssim: float | None
     psnr: float | None
     mean_abs: float
+    slices: int
+
+    @property
+    def ssim_shown(self) -> float | None:
+        """SSIM as it is told: to four decimals, rounded down, so that 1 means the same image."""
+        return None if self.ssim is None else math.floor(1e4 * self.ssim) / 1e4
+
+    @property
+    def psnr_shown(self) -> float | None:
+        """PSNR as it is told."""
+        return None if self.psnr is None else round(self.psnr, 1)
 
 
 def seen_in_windows(
@@ -56,31 +70,32 @@ def seen_steps(clean: Scan, adversarial: Scan, presets: Sequence[Preset] | None 
     volume = clean.grid.ndim == 3
     before, after = (s.array if volume else s.array[None] for s in (clean, adversarial))
     count = len(before)
-    # What a slice that did not change adds to the sums: an SSIM of 1, no error.
-    sums = np.tile([float(count), 0.0, 0.0], (len(shown), 1))
+    sums, changed = np.zeros((len(shown), 3)), 0
     for number in range(count):
         a, b = before[number], after[number]
         if not np.array_equal(a, b):
+            changed += 1
             a, b = a.astype(np.float32), b.astype(np.float32)
             for row, preset in enumerate(shown):
                 sums[row] += _slice_sums(a, b, preset, clean.colour)
                 yield (number + (row + 1) / len(shown)) / count
     small = min(clean.grid.shape[-2:]) < SSIM_WINDOW
+    means = sums / max(changed, 1)
     return tuple(
-        Seen(preset, None if small else similar / count, _psnr(preset, error / count), off / count)
-        for preset, (similar, error, off) in zip(shown, sums.tolist(), strict=True)
+        Seen(preset, None if small else 1.0 + less, _psnr(preset, error), off, changed)
+        for preset, (less, error, off) in zip(shown, means.tolist(), strict=True)
     )
 
 
 def worst(table: Sequence[Seen]) -> Seen | None:
-    """The window in which the change shows most: the lowest SSIM, then the lowest PSNR.
+    """The window in which the change shows most: the lowest SSIM, then the lowest PSNR, as told.
 
     None where it shows in no window.
     """
 
     def rank(seen: Seen) -> tuple[float, float]:
-        similar = 1.0 if seen.ssim is None else seen.ssim
-        return similar, math.inf if seen.psnr is None else seen.psnr
+        similar, noisy = seen.ssim_shown, seen.psnr_shown
+        return 1.0 if similar is None else similar, math.inf if noisy is None else noisy
 
     visible = [seen for seen in table if seen.psnr is not None]
     return min(visible, key=rank, default=None)

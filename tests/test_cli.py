@@ -184,7 +184,7 @@ BAD = {
     "unknown method": ("magic", "unknown; there are", "pgd, fgsm"),
     "unknown parameter": ("strength", "no such parameter"),
     "senseless parameter": ("steps=many", "a whole number"),
-    "existing folder": ("out", "add --overwrite"),
+    "existing folder": ("out", "--overwrite"),
     "empty region": ("r.png", "the region is empty"),
     "no GPU": ("cuda", "--device cpu"),
     "unknown demo": ("demo:knee", "no such built-in victim"),

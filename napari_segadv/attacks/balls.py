@@ -74,9 +74,10 @@ class Ball:
     def random(self, generator: torch.Generator) -> Tensor:
         """A perturbation drawn uniformly (Linf) or of uniform direction and length (L2)."""
         clean = self.problem.clean
-        noise = torch.rand(clean.shape, generator=generator) * 2 - 1
-        noise = noise.to(clean.device)
-        if self.norm == "l2":
+        if self.norm == "linf":
+            noise = (torch.rand(clean.shape, generator=generator) * 2 - 1).to(clean.device)
+        else:
+            noise = torch.randn(clean.shape, generator=generator).to(clean.device)
             reach = torch.rand(len(clean), generator=generator).to(clean.device)
             noise = self.steepest(noise) * per_item(reach, noise)
         return self.project(noise * per_item(self.radius, noise))

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..boxes import Boxes, swapped
 from ..errors import SegadvError
+from ..folders import write_text
 from ..json_files import read_json
 from ..scan import Grid
 
@@ -26,12 +27,7 @@ def write_boxes(boxes: Boxes, path: Path) -> None:
     """
     size = list(reversed(boxes.grid.shape))
     content = {"task": "detection", "size": size, "boxes": boxes.data}
-    try:
-        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise SegadvError(
-            f"{path}: can't be written ({error.strerror or error}); name another file"
-        ) from None
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read_boxes(path: Path, grid: Grid, classes: tuple[str, ...]) -> Boxes:

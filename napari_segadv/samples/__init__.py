@@ -35,6 +35,19 @@ def bundles() -> dict[str, Path]:
     return {path.name: path for path in sorted(BUNDLES.iterdir()) if path.is_dir()}
 
 
+def fitting(scan: Scan) -> str | None:
+    """The built-in victim that segments images like a scan; None where there is none."""
+    for name, path in bundles().items():
+        meta = json.loads((path / "configs" / "metadata.json").read_text(encoding="utf-8"))
+        (image,) = meta["network_data_format"]["inputs"].values()
+        drawn = generators()[name]
+        facts = (len(drawn.SPACING), drawn.UNITS, image["num_channels"] == 3)
+        own = (scan.grid.ndim, scan.units, scan.colour)
+        if facts == own and meta["task"].startswith("segmentation"):
+            return name
+    return None
+
+
 @dataclass(frozen=True)
 class BundleFacts:
     """What a built-in victim says of itself."""

@@ -4,6 +4,7 @@ Each shape is a function of a Mask and a label in a module of `shapes` that bear
 is found from there: `targets.heart(mask, label=1, size=0.5)`.
 """
 
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -38,6 +39,11 @@ def get(name: str) -> Shape:
         return available()[name]
     except KeyError:
         raise SegadvError(f"target {name}: unknown; there are {', '.join(available())}") from None
+
+
+def for_volumes_only(name: str) -> bool:
+    """Whether a shape makes sense of volumes alone: its module says VOLUMES_ONLY."""
+    return bool(getattr(sys.modules[get(name).__module__], "VOLUMES_ONLY", False))
 
 
 def __getattr__(name: str) -> Any:

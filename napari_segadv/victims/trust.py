@@ -4,6 +4,7 @@ Data alone (safetensors, a state dict, the literals of a bundle) needs no agreem
 else does, for the hash of the whole file or folder; an agreement can be remembered.
 """
 
+import contextlib
 import hashlib
 import inspect
 import json
@@ -15,6 +16,7 @@ from typing import Any
 import platformdirs
 
 from ..errors import NeedsTrust
+from ..folders import write_text
 
 _NETWORKS = "monai.networks.nets"
 # Classes of this package that a file may name like MONAI's: they take literals and run nothing.
@@ -62,10 +64,15 @@ def remembered() -> dict[str, str]:
 
 
 def remember(sha256: str, path: Path) -> None:
-    """Agrees to a hash for good."""
+    """Agrees to a hash for good.
+
+    Raises:
+        SegadvError: where that can't be written down.
+    """
     store = _store()
-    store.parent.mkdir(parents=True, exist_ok=True)
-    store.write_text(json.dumps({**remembered(), sha256: str(path)}, indent=1))
+    with contextlib.suppress(OSError):
+        store.parent.mkdir(parents=True, exist_ok=True)
+    write_text(store, json.dumps({**remembered(), sha256: str(path)}, indent=1))
 
 
 def require(path: Path, sha256: str, runs: Sequence[str], trust: str | None) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import napari
 from magicgui.widgets import ComboBox
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QProgressBar, QPushButton
 
 from ..errors import SegadvError
+from ..samples import fitting
 from .attack_section import AttackSection
 from .layers import scan_of
 from .panel import Panel
@@ -106,7 +107,7 @@ class AttackPanel(Panel):
         if images and self.image.value is None:
             self.image.value = images[-1]
         refresh(self.target)
-        refresh(self.attack_section.region)
+        self.attack_section.region.refresh()
         new = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
         if self.target.value == CHOOSE and any(new is choice for choice in self.target.choices):
             self.target.value = new
@@ -130,9 +131,16 @@ class AttackPanel(Panel):
     def _prepared(self, attacks: dict[str, Any]) -> None:
         self.attack_section.offer(attacks, self.controller.task)
         if self.controller.victim is None:
-            self.victim_section.choose(self.victim_section.victim.value)
+            self.victim_section.suggest(self._fitting())
         else:
             self._victim_changed(self.controller.victim)
+
+    def _fitting(self) -> str | None:
+        """The built-in victim for the image that is chosen."""
+        try:
+            return None if self.image.value is None else fitting(scan_of(self.image.value))
+        except SegadvError:
+            return None
 
     def _victim_changed(self, victim: Any) -> None:
         choice = self.controller.choice
@@ -201,7 +209,10 @@ class AttackPanel(Panel):
                 raise SegadvError("no image is chosen; open one first")
             target = None if self.target.value in (CHOOSE, UNTARGETED) else self.target.value
             place = partial(slice_in_view, layer, self.viewer.dims)
-            preview = Preview(self.controller, layer, place) if section.preview.value else None
+            preview = None
+            if section.preview.value:
+                shown = target if isinstance(target, Layer) else None
+                preview = Preview(self.controller, layer, place, shown)
             self.controller.attack(
                 layer,
                 section.method.value,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import napari
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer
@@ -15,7 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..scan import with_units
+from ..presets import Preset, numbered
+from ..wording import with_units
 from .compare.blink import Blink
 from .compare.comparison import MODES, Comparison
 from .compare.contours import AS_THEY_ARE, CONTOURS, LOOKS, legend
@@ -24,7 +26,7 @@ from .compare.digits import LayerKeys
 from .compare.drags import Drags, drag_line, drag_window
 from .compare.side_by_side import SideBySide
 from .compare.swipe import Swipe
-from .compare.window_section import FULL, WindowSection
+from .compare.window_section import WindowSection
 from .keys import Key
 from .panel import Panel
 from .panel_layout import group, set_tips, stack
@@ -70,7 +72,8 @@ class ComparePanel(Panel):
         self.line, self.look = QSlider(Qt.Horizontal), QComboBox()
         self.window_section = WindowSection(self.comparison.window)
         self.timer = QTimer(self)
-        self._drags = Drags(self.viewer)
+        self._drags, self._digits = Drags(self.viewer), LayerKeys(self.viewer)
+        self._presets: tuple[Preset, ...] = ()
         self._lay_out()
         self._connect()
         self._refresh()
@@ -84,7 +87,7 @@ class ComparePanel(Panel):
             button.setCheckable(True)
             button.setToolTip(TIPS[name])
             grid.addWidget(button, place // 2, place % 2)
-        self.rate.setRange(0.2, 10.0)
+        self.rate.setRange(0.5, 10.0)
         self.rate.setDecimals(1)
         self.rate.setSingleStep(0.5)
         self.rate.setValue(settings().blink_rate)
@@ -136,10 +139,9 @@ class ComparePanel(Panel):
         self.look.textActivated.connect(self._look)
         self.window_section.drag.toggled.connect(self._drag_to_window)
         self.timer.timeout.connect(comparison.flip)
-        numbers = {str(n): partial(self.preset, n) for n in range(1, FULL + 1)}
         # Called the last one first: what is put back is heard of no more.
         self.at_leaving(comparison.close)
-        self.at_leaving(LayerKeys(self.viewer, numbers).close)
+        self.at_leaving(self._digits.close)
         self.at_leaving(self._drags.close)
         self.bind(KEYS)
         self.listen(
@@ -148,11 +150,16 @@ class ComparePanel(Panel):
                 comparison.left: self.say,
                 comparison.window.changed: self._windowed,
                 self.controller.runs.changed: self._refresh,
+                self.controller.runs.chosen: self._shown_again,
             }
         )
 
     def closing(self) -> None:
         self.timer.stop()
+
+    def _shown_again(self, run: Any) -> None:
+        """What was amiss with the last one is over."""
+        self.say("")
 
     def _compare(self, name: str) -> None:
         self.say("")
@@ -194,6 +201,11 @@ class ComparePanel(Panel):
     def _windowed(self) -> None:
         self.window_section.refresh()
         self._show_gain()
+        presets = self.comparison.window.presets
+        if presets != self._presets:
+            # The other numbers stay the layers' own: brush, eraser, fill.
+            self._presets = presets
+            self._digits.set({str(n): partial(self.preset, n) for n, _ in numbered(presets)})
 
     def _show_gain(self) -> None:
         most = self.comparison.full_colour

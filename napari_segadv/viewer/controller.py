@@ -31,6 +31,7 @@ from .results import Results, unwrapped
 from .runner import Poll, Runner
 from .runs import Run, Runs
 from .task_view import view_of
+from .upright import keep_upright
 
 
 class Controller(Jobs):
@@ -76,6 +77,7 @@ class Controller(Jobs):
         if key not in cls._known:
             cls._known[key] = cls(viewer)
             keep_current(viewer)
+            keep_upright(viewer)
             weakref.finalize(viewer, cls._known.pop, key, None)
         return cls._known[key]
 
@@ -296,9 +298,14 @@ class Controller(Jobs):
         """The layer of the run that is shown, by its name in `viewer.layers`."""
         return self._results.get(name)
 
-    def show_beside(self, image: Image, name: str, made: LayerTuple) -> Layer:
-        """Shows a panel's own layer where an image is; it counts as made by this controller."""
-        return self._results.show_beside(image, name, made)
+    def show_beside(
+        self, image: Image, name: str, made: LayerTuple, below: Layer | None = None
+    ) -> Layer:
+        """Shows a panel's own layer where an image is; it counts as made by this controller.
+
+        A new one comes right below another, if that lies above the image, or on top.
+        """
+        return self._results.show_beside(image, name, made, below=below)
 
     def hide(self, *names: str) -> None:
         """Takes away layers that `show_beside` has shown."""
@@ -316,7 +323,7 @@ class Controller(Jobs):
         from ..request import pick_device
 
         known = self._prediction
-        if known is not None and known[0] is scan and known[1] is victim:
+        if known is not None and known[1] is victim and known[0].same_as(scan):
             return known[2]
         return victim.predict(scan, pick_device(device), poll)
 

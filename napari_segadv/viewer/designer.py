@@ -139,8 +139,9 @@ class Designer(Jobs):
         names = tuple(known.get(n, f"class {n}") for n in range(max(known) + 1))
 
         def work(poll: Poll) -> list[Piece]:
-            mask = Mask(data.copy(), grid, names)
-            return pieces(targets.get(shape)(mask, **settings).array, data)
+            # What is painted meanwhile is no change of the shape's.
+            before = data.copy()
+            return pieces(targets.get(shape)(Mask(before, grid, names), **settings).array, before)
 
         def done(changes: list[Piece]) -> None:
             if layer.data is not data:
@@ -222,6 +223,9 @@ class Designer(Jobs):
         names, data = class_keywords(mask.classes) if mask.classes else {}, layer.data
 
         def done(changes: list[Piece]) -> None:
+            if layer.data is not data:
+                self.failed.emit(f"layer {layer.name}: was replaced meanwhile; try again")
+                return
             if mask.classes and dict(enumerate(mask.classes[1:], 1)) != self.classes:
                 for name, value in names.items():
                     setattr(layer, name, value)

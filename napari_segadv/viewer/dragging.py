@@ -33,6 +33,7 @@ class DragToShift:
         self.designer = designer
         self.to: int | None = 0
         self._layer: Labels | None = None
+        self._moving: Preview | None = None
         designer.target_changed.connect(self.stop)
         designer.failed.connect(self._redraw)
 
@@ -63,12 +64,20 @@ class DragToShift:
 
     def stop(self, event: Any = None) -> None:
         """Gives the mouse back."""
+        self._put_back()
         layer, self._layer = self._layer, None
         if layer is not None:
             layer.events.mode.disconnect(self.stop)
             layer.mouse_drag_callbacks.remove(self._drag)
             layer.mouse_pan = str(layer.mode) == "pan_zoom"
             self.switched.emit(False)
+
+    def _put_back(self, event: Any = None) -> None:
+        """Takes away what a drag has drawn: past the history, so nothing else would."""
+        moving, self._moving = self._moving, None
+        if moving is not None:
+            self.designer.controller.layers.selection.events.active.disconnect(self._put_back)
+            moving.restore()
 
     def _redraw(self, message: str) -> None:
         if self._layer is not None:
@@ -86,14 +95,18 @@ class DragToShift:
             layer.selected_label = under
         label = layer.selected_label
         axes = [axis - len(event.position) for axis in event.dims_displayed]
-        preview = Preview(layer, label, start, axes)
+        preview = self._moving = Preview(layer, label, start, axes)
+        # Where another layer is chosen meanwhile, it gets the mouse, and this drag no end.
+        self.designer.controller.layers.selection.events.active.connect(self._put_back)
         yield
-        while event.type == "mouse_move":
+        while event.type == "mouse_move" and self._moving is preview:
             moves = steps_between(layer, start, event)
             preview.move(moves)
             self.said.emit("moved by " + ", ".join(f"{step:+d}" for step in moves) + " pixels")
             yield
-        preview.restore()
+        if self._moving is not preview:
+            return
+        self._put_back()
         # napari drops moves that come fast; where the button was let go is never lost.
         moves = steps_between(layer, start, event)
         try:

@@ -48,8 +48,15 @@ def arrows(displacement: Array) -> tuple[Array, dict[str, Any]]:
     }
 
 
-def field_tuples(example: "Example", colours: Any) -> dict[str, tuple[Array, dict[str, Any], str]]:
-    """The layers of an example's fields, none where it has none, without their place."""
+def field_tuples(
+    example: "Example", signed: dict[str, Any]
+) -> dict[str, tuple[Array, dict[str, Any], str]]:
+    """The layers of an example's fields, none where it has none, without their place.
+
+    Args:
+        example: the example.
+        signed: keywords of a layer of values of both signs.
+    """
     found: dict[str, tuple[Array, dict[str, Any], str]] = {}
     if INTENSITY in example.fields:
         shading = one_component(example.fields[INTENSITY], example.clean.colour)
@@ -57,10 +64,9 @@ def field_tuples(example: "Example", colours: Any) -> dict[str, tuple[Array, dic
         found[INTENSITY] = (
             shading,
             {
-                "colormap": colours,
                 "contrast_limits": (-largest, largest),
-                "blending": "additive",
                 "visible": False,
+                **signed,
             },
             "image",
         )

@@ -110,7 +110,9 @@ def editor_for(parameter: Parameter) -> Any:
     if parameter.kind is bool:
         return CheckBox(value=bool(default))
     if parameter.kind is tuple:
-        return LineEdit(value=", ".join(f"{v:g}" for v in default or ()))
+        line = LineEdit(value=", ".join(f"{v:g}" for v in default or ()))
+        line.native.setPlaceholderText(parameter.expected())
+        return line
     if parameter.kind is str:
         mode = "d" if parameter.param.unit == "folder" else "r"
         return FileEdit(mode=mode, value=default, nullable=parameter.optional)

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..scan import Mask
+    from ..scan import Array, Mask
     from .layers import LayerTuple
 
 # A label map has few different numbers; an 8-bit image nearly always has more.
 MOST_LABELS = 128
+# Of neighbouring pixels of structures, in a label map: thin ones have many edges.
+SAME = 0.6
 
 
 def get_reader(path: str | list[str]) -> "Callable[[Any], list[LayerTuple]] | None":
@@ -54,7 +56,16 @@ def labels_in(path: Path) -> "Mask | None":
         mask = io.read_mask(path)
     except SegadvError:
         return None
-    return mask if len(np.unique(mask.array)) <= MOST_LABELS else None
+    few = len(np.unique(mask.array)) <= MOST_LABELS
+    return mask if few and in_patches(mask.array) else None
+
+
+def in_patches(array: "Array") -> bool:
+    """Whether neighbours are mostly equal where there is anything: so in labels, not in images."""
+    one, other = array[..., :-1], array[..., 1:]
+    both = (one != 0) & (other != 0)
+    pairs = int(both.sum())
+    return pairs == 0 or int((one[both] == other[both]).sum()) >= SAME * pairs
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:

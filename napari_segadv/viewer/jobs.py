@@ -54,10 +54,18 @@ class Jobs:
         Raises:
             SegadvError: while another job is running.
         """
-        if self._busy:
-            raise SegadvError(f"still {self._busy}; wait for it or cancel it")
+        self._refuse_two()
 
         def ended(how: Ended) -> None:
+            if not (how.stopped or how.needs_trust or how.error is not None):
+                # It may go on with more: nobody hears that all is idle before that is known.
+                self._busy = ""
+                try:
+                    done(how.value)
+                finally:
+                    if not self._busy:
+                        self._set_busy("")
+                return
             self._set_busy("")
             if how.stopped:
                 self.stopped.emit()
@@ -65,8 +73,6 @@ class Jobs:
                 self.trust_asked.emit(how.needs_trust)
             elif how.error is not None:
                 self.failed.emit(how.error)
-            else:
-                done(how.value)
 
         self.can_cancel = can_cancel
         self._set_busy(title)
@@ -81,7 +87,11 @@ class Jobs:
             title: what `busy` says meanwhile.
             pieces: does one piece each time it is asked.
             done: called at the end.
+
+        Raises:
+            SegadvError: while a job is running.
         """
+        self._refuse_two()
 
         def piece() -> None:
             try:
@@ -98,6 +108,10 @@ class Jobs:
         self.can_cancel = False
         self._set_busy(title)
         piece()
+
+    def _refuse_two(self) -> None:
+        if self._busy:
+            raise SegadvError(f"still {self._busy}; wait for it or cancel it")
 
     def _set_busy(self, title: str) -> None:
         self._busy = title

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,19 +28,28 @@ BECOMES = {PREVIEW: ADVERSARIAL, PREVIEW_SEEN: AFTER}
 SOFT_TISSUE = (-160.0, 240.0)
 # Of predictions, so that the image is seen below.
 SEE_THROUGH = 0.4
+# The largest class number that a file can hold.
+MOST_LABEL = np.iinfo(np.uint16).max
 
 # Nothing where nothing changed, so that it can lie on the image: blue below zero, red above.
 NOISE_COLOURS = Colormap(
     [
         [0.35, 0.75, 1.0, 1],
-        [0.0, 0.3, 0.9, 1],
-        [0, 0, 0, 1],
-        [0.9, 0.2, 0.0, 1],
+        [0.0, 0.3, 0.9, 0.75],
+        [0, 0, 0, 0],
+        [0.9, 0.2, 0.0, 0.75],
         [1.0, 0.8, 0.3, 1],
     ],
     name="segadv noise",
     display_name="noise (blue - 0 - red)",
 )
+# Of signed values in these colours. In 3-D, where napari shows the largest value along a ray,
+# what is below zero would be lost.
+SIGNED: dict[str, Any] = {
+    "colormap": NOISE_COLOURS,
+    "blending": "translucent_no_depth",
+    "rendering": "translucent",
+}
 
 # Data (an array; of shapes a list of arrays), keywords and kind, as napari's readers give them.
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -51,7 +61,8 @@ def window_of(scan: Scan) -> tuple[float, float]:
         centre, width = (
             float(str(scan.meta[key]).split("\\")[0]) for key in ("window_center", "window_width")
         )
-        return centre - width / 2, centre + width / 2
+        if width > 0 and np.isfinite([centre, width]).all():
+            return centre - width / 2, centre + width / 2
     except (KeyError, ValueError):
         pass
     if scan.units == "HU":
@@ -165,9 +176,9 @@ def mask_of(layer: Labels, beside: Image, grid: Grid) -> Mask:
     Raises:
         SegadvError: where they don't fit.
     """
+    check_labels(np.asarray(layer.data), f"layer {layer.name}")
     data = np.array(layer.data)
-    kind = np.uint8 if data.max(initial=0) < 256 else np.uint16
-    data = data.astype(kind)
+    data = data.astype(np.uint8 if data.max(initial=0) < 256 else np.uint16)
     if data.shape == grid.shape and same_place(layer, beside):
         return Mask(data, grid)
     from ..io import to_grid
@@ -181,6 +192,21 @@ def mask_of(layer: Labels, beside: Image, grid: Grid) -> Mask:
         return replace(to_grid(Mask(data, own), there), grid=grid)
     except SegadvError as error:
         raise SegadvError(f"layer {layer.name}: {error}") from None
+
+
+def check_labels(array: Array, name: str) -> None:
+    """Refuses numbers that a file of labels can't hold.
+
+    Args:
+        array: the labels.
+        name: what they are of, for the message.
+
+    Raises:
+        SegadvError: where there are any.
+    """
+    whole = array.dtype.kind in "iub"
+    if not whole or array.min(initial=0) < 0 or array.max(initial=0) > MOST_LABEL:
+        raise SegadvError(f"{name}: holds numbers outside 0 to {MOST_LABEL}; renumber it")
 
 
 def example_tuples(example: "Example") -> dict[str, LayerTuple]:
@@ -199,14 +225,13 @@ def example_tuples(example: "Example") -> dict[str, LayerTuple]:
             example.noise_shown,
             {
                 "metadata": {KEY: example.clean.grid},
-                "colormap": NOISE_COLOURS,
                 "contrast_limits": (-linf, linf),
-                "blending": "additive",
                 "visible": False,
+                **SIGNED,
             },
             "image",
         ),
-        **field_tuples(example, NOISE_COLOURS),
+        **field_tuples(example, SIGNED),
         **view_of(example.task.name).pair(example),
     }
 
@@ -228,6 +253,6 @@ def legend(classes: Mapping[int, str]) -> str:
     for number, name in classes.items():
         red, green, blue = (round(255 * c) for c in colour(number))
         # Two words stay in one line.
-        whole = name.replace(" ", "&nbsp;")
+        whole = escape(name).replace(" ", "&nbsp;")
         parts.append(f'<span style="color:rgb({red},{green},{blue})">&#9632;</span>&nbsp;{whole}')
     return " &nbsp; ".join(parts)

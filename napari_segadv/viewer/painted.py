@@ -8,13 +8,12 @@ from napari.layers import Image, Labels, Layer
 
 from ..errors import SegadvError
 from ..scan import Grid, Mask, Scan
-from .layers import KEY
+from .layers import KEY, check_labels
 from .places import grid_from, matrix_of, same_place
 
 if TYPE_CHECKING:
     from ..session import SessionLabels
 
-MOST = np.iinfo(np.uint16).max
 # Names for more classes than this are no names of structures.
 MOST_NAMES = 4096
 
@@ -76,8 +75,7 @@ def mask_in(layer: Labels, grid: Grid) -> Mask:
         SegadvError: where no file can hold it.
     """
     array = np.array(layer.data)
-    if array.dtype.kind not in "iu" or array.min(initial=0) < 0 or array.max(initial=0) > MOST:
-        raise SegadvError(f"layer {layer.name}: holds numbers outside 0 to {MOST}; renumber it")
+    check_labels(array, f"layer {layer.name}")
     features: Any = layer.features
     names: dict[int, str] = {}
     if {"index", "class"} <= set(features.columns):

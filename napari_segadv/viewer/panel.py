@@ -7,14 +7,19 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
 from psygnal import SignalInstance
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QLabel, QWidget
 
 from ..errors import NeedsTrust, SegadvError
+from .camera import all_in_sight
 from .controller import Controller
 from .dialogs import ask_trust
 from .keys import Key, bind
 from .results import unwrapped
+
+# Milliseconds until a new dock has its place.
+DOCKED = 50
 
 
 class Panel(QWidget):
@@ -37,6 +42,7 @@ class Panel(QWidget):
         self.status = QLabel("")
         self.status.setWordWrap(True)
         self.left = False
+        self._whole = all_in_sight(self.viewer)
         leaving = self._leaving = ExitStack()
         self.destroyed.connect(lambda: leaving.close())
 
@@ -62,6 +68,17 @@ class Panel(QWidget):
             self.closing()
             self._leaving.close()
         return bool(super().event(event))
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """The dock takes room from the canvas: an image that was seen whole stays so."""
+        super().showEvent(event)
+        if self._whole:
+            self._whole = False
+            QTimer.singleShot(DOCKED, self._fit)
+
+    def _fit(self) -> None:
+        if not self.left:
+            self.viewer.fit_to_view()
 
     def closing(self) -> None:
         """Does what needs the panel's widgets, which are gone where the whole window closes."""

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 PANEL_WIDTH = 356
+PLUGIN = "napari-segadv"
 
 Row = tuple[str, Any] | Any
 
@@ -87,6 +88,9 @@ class Tabs(QObject):
         dock: Any = self.parent()
         while dock is not None and not isinstance(dock, QDockWidget):
             dock = dock.parent()
+        if dock is not None:
+            # Seven tabs share the width; what they are for is said by the panels.
+            dock.setWindowTitle(dock.windowTitle().removesuffix(f" ({PLUGIN})"))
         if dock is None or dock.isFloating() or not isinstance(dock.parent(), QMainWindow):
             return
         window = dock.parent()

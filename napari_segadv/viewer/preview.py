@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Layer
 from qtpy.QtCore import QTimer
 
 from ..scan import Array
@@ -38,15 +38,22 @@ class Preview:
     Args:
         controller: whose run it is.
         image: the layer that is attacked.
-        place: gives the slice that is in view; None for a single image.
+        place: gives the slice that is in view; None where none is, and for a single image.
+        target: the layer that is asked for, which stays above; None: none.
     """
 
     def __init__(
-        self, controller: Controller, image: Image, place: Callable[[], int | None]
+        self,
+        controller: Controller,
+        image: Image,
+        place: Callable[[], int | None],
+        target: Layer | None = None,
     ) -> None:
         self._controller, self._image, self._place = controller, image, place
+        self._target = target
         self._scan = scan_of(image)
         self._canvas: dict[str, Array] = {}
+        self._hidden = False
         # Set by the main thread, read by the attack's.
         self._number, self._pause = place(), PAUSE
         # The other way round: slice, its intensities, its classes where pixels are predicted.
@@ -60,6 +67,8 @@ class Preview:
             return
         self._last = now
         number, pixels = self._number, logits.shape[2:] == images.shape[2:]
+        if number is None and self._scan.grid.ndim == 3:
+            return
         image, seen = images[0], logits[0]
         if number is not None:
             image, seen = image[:, number], seen[:, number] if pixels else seen
@@ -122,7 +131,7 @@ class Preview:
     def _show(self, name: str) -> None:
         selection = self._controller.layers.selection
         active = selection.active
-        self._controller.show_beside(self._image, name, self._made(name))
+        self._controller.show_beside(self._image, name, self._made(name), below=self._target)
         # Who paints meanwhile keeps the layer in hand.
         selection.active = active
 
@@ -130,6 +139,9 @@ class Preview:
         if self._image not in self._controller.layers:
             return
         self._number = self._place()
+        if self._scan.grid.ndim == 3:
+            # Across the slices there is nothing to see but the one that was looked at last.
+            self._hide(self._number is None)
         seen, self._latest = self._latest, None
         if seen is None:
             return
@@ -147,6 +159,14 @@ class Preview:
                 layer.refresh(extent=False, thumbnail=False)
         # Comes back once the window has been drawn: one that draws slowly is drawn seldom.
         QTimer.singleShot(0, lambda: self._rest(time.monotonic() - started))
+
+    def _hide(self, hidden: bool) -> None:
+        if hidden is not self._hidden:
+            self._hidden = hidden
+            for name in self._canvas:
+                layer = self._controller.shown(name)
+                if layer is not None and self._holds(name):
+                    layer.visible = not hidden
 
     def _rest(self, seconds: float) -> None:
         self._pause = max(PAUSE, REST * seconds)

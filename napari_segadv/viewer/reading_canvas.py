@@ -13,9 +13,11 @@ from napari.layers import Image
 from napari.qt import QtViewer
 from qtpy.QtCore import Qt
 
-from ..presets import Preset, presets_for
-from ..scan import Array
+from ..presets import Preset, numbered, presets_for
+from ..scan import Array, Grid
+from ..slices import most_changed
 from .layers import image_tuple
+from .upright import orientation
 
 if TYPE_CHECKING:
     from ..example import Example
@@ -34,6 +36,7 @@ class Stimulus:
         clean, altered: (y, x) or (z, y, x), colour last.
         keywords: contrast, colours and place.
         presets: windows to look through; none for colour.
+        grid: of both.
         first: the slice to start in; None for a 2-D image.
     """
 
@@ -41,6 +44,7 @@ class Stimulus:
     altered: Array
     keywords: dict[str, Any]
     presets: tuple[Preset, ...]
+    grid: Grid
     first: int | None
 
 
@@ -51,16 +55,14 @@ def stimulus(example: "Example", at_change: bool) -> Stimulus:
         example: whose images are shown.
         at_change: start in the slice that changed most, not in the middle.
     """
-    from ..figure import changed_slice
-
     scan = example.clean
     array, keywords, _ = image_tuple(scan)
     keywords = {k: value for k, value in keywords.items() if k not in ("name", "metadata")}
     presets = () if scan.colour else presets_for(scan.units, scan.bounds)
     first = None
     if scan.grid.ndim == 3:
-        first = int(changed_slice(example)) if at_change else len(array) // 2
-    return Stimulus(array, example.adversarial.array, keywords, presets, first)
+        first = most_changed(example) if at_change else len(array) // 2
+    return Stimulus(array, example.adversarial.array, keywords, presets, scan.grid, first)
 
 
 class ReadingCanvas(QtViewer):
@@ -93,6 +95,8 @@ class ReadingCanvas(QtViewer):
         for name, array in zip(NAMES, arrays, strict=False):
             self.model.layers.append(Image(array, name=name, **stimulus.keywords))
         self.model.reset_view()
+        if stimulus.grid.physical and stimulus.grid.ndim == 3:
+            self.model.scene.camera.orientation2d = orientation(stimulus.grid, [-2, -1])
         if stimulus.first is not None:
             self.model.dims.axis_labels = ("slice", "", "")
             middle = [(size - 1) / 2 for size in arrays[0].shape[:3]]
@@ -109,9 +113,10 @@ class ReadingCanvas(QtViewer):
             self.model.dims.set_current_step(0, self.model.dims.current_step[0] + by)
 
     def choose_preset(self, number: int) -> None:
-        """Looks through a window of the image's, counted from 0; does nothing beyond the last."""
-        if number < len(self._presets):
-            self._set_limits(self._presets[number].limits)
+        """Looks through a window by its number, where the image has it."""
+        found = dict(numbered(self._presets)).get(number)
+        if found is not None:
+            self._set_limits(found.limits)
 
     def _set_limits(self, limits: tuple[float, float]) -> None:
         for image in self.images:

@@ -46,6 +46,7 @@ class ReadingPanel(Panel):
         self.start_button, self.export_button = QPushButton("Start"), QPushButton("Export CSV …")
         self.result = QLabel("no test yet")
         self._shown: list[Run] = []
+        self._before: Reading | None = None
         self._lay_out()
         self._connect()
         self._offer_runs()
@@ -118,6 +119,10 @@ class ReadingPanel(Panel):
     def _prepare(self) -> None:
         """Gets the images ready off the main thread, then opens the test."""
         runs, at_change = self.chosen, bool(self.at_change.value)
+        same = [run.name for run in runs if not run.example.measures["linf"]]
+        if same:
+            self.failed(f"{', '.join(same)}: both images are the same, so leave it out")
+            return
         reading = Reading([run.name for run in runs], self.mode.value, self.seed.value)
 
         def work(poll: Poll) -> list[Stimulus]:
@@ -132,7 +137,7 @@ class ReadingPanel(Panel):
     def _begin(self, reading: Reading, stimuli: list[Stimulus]) -> None:
         if self.left:
             return
-        self.reading = reading
+        self._before, self.reading = self.reading, reading
         self.test = ReadingWindow(self.window(), reading, stimuli, self.viewer.theme)
         self.test.finished.connect(self._ended)
         self.test.start()
@@ -143,6 +148,11 @@ class ReadingPanel(Panel):
             self.test.deleteLater()
             self.test = None
         if self.reading is None:
+            return
+        if not self.reading.answers:
+            # What was found before is not lost with it.
+            self.reading = self._before
+            self._update()
             return
         answered, trials = len(self.reading.answers), len(self.reading.trials)
         lines = list(self.reading.score.lines)

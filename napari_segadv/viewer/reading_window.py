@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from ..presets import PRESETS
+from ..presets import PRESETS, numbered
 from ..reading import ALONE, ALTERED, ANSWERS, LEFT, PAIR, Reading
 from ..scan import Array
 from .covers import Cover, cover_all, uncover
@@ -114,8 +114,8 @@ class ReadingWindow(QDialog):
         self.canvas.step(-1)
 
     def window_preset(self, number: int) -> None:
-        """Looks through a window of the list, counted from 1."""
-        self.canvas.choose_preset(number - 1)
+        """Looks through a window by its number."""
+        self.canvas.choose_preset(number)
 
     def _say(self, answer: str) -> None:
         """Keeps an answer; nothing can be said while nothing is shown."""
@@ -181,5 +181,5 @@ def _help(shown: Stimulus) -> str:
     parts.append("zoom: wheel; move: drag")
     if shown.presets:
         parts.append("window: drag with the right button")
-        parts += [f"{n} {preset.name}" for n, preset in enumerate(shown.presets, start=1)]
+        parts += [f"{n} {preset.name}" for n, preset in numbered(shown.presets)]
     return "   ".join(parts)

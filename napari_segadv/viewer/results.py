@@ -13,6 +13,7 @@ from .layers import (
     AFTER,
     BECOMES,
     CLEAN,
+    KEY,
     TARGET,
     LayerTuple,
     image_tuple,
@@ -77,11 +78,14 @@ class Results:
     def __contains__(self, layer: Layer) -> bool:
         return any(self.get(name) is layer for name in self._layers)
 
-    def show(self, name: str, made: LayerTuple) -> Layer:
-        """Adds a layer, in the place of the one that was added under this name before."""
+    def show(self, name: str, made: LayerTuple, below: Layer | None = None) -> Layer:
+        """Adds a layer, in the place of the one that was added under this name before.
+
+        Otherwise it comes right below another, or on top.
+        """
         data, keywords, kind = made
         old = self.get(name)
-        index = len(self.layers)
+        index = self.layers.index(below) if below in self.layers else len(self.layers)
         if old is not None:
             index = self.layers.index(old)
             self.layers.remove(old)
@@ -92,18 +96,32 @@ class Results:
         self._layers[name] = (new, new.name)
         return new
 
-    def show_beside(self, image: Image, name: str, made: LayerTuple, keep: bool = False) -> Layer:
+    def show_beside(
+        self,
+        image: Image,
+        name: str,
+        made: LayerTuple,
+        keep: bool = False,
+        below: Layer | None = None,
+    ) -> Layer:
         """Shows a layer exactly where an image is; the adversarial image looks like it too.
 
-        With `keep` a layer that is filled anew stays hidden or seen, as the user may have wanted.
+        Args:
+            image: where.
+            name: under which `get` finds it.
+            made: the layer.
+            keep: one that is filled anew stays hidden or seen, as the user may have wanted.
+            below: which layer a new one comes right below, if that lies above the image.
         """
+        if below in self.layers and self.layers.index(below) < self.layers.index(image):
+            below = None
         self._by_runs.discard(name)
         data, keywords, kind = made
         look = looking_like(image) if name == ADVERSARIAL else {}
         made, old = (data, {**look, **keywords}, kind), self.get(name)
         # A target is painted: the one before stays what it is for who holds it.
         if old is None or name == TARGET or not takes(old, image, made):
-            return self.show(name, (data, {**made[1], **placed_like(image)}, kind))
+            return self.show(name, (data, {**made[1], **placed_like(image)}, kind), below)
         refill(old, made)
         if not keep:
             old.visible = keywords.get("visible", True)
@@ -153,9 +171,15 @@ class Results:
         """The layer of a run's clean image, opened again where it was closed."""
         layer = run.image
         if layer is None or layer not in self.layers:
-            data, keywords, _ = image_tuple(run.example.clean)
-            layer = run.image = Image(data, **keywords)
-            self.layers.append(layer)
+            scan = run.example.clean
+            shown = (x for x in self.layers if isinstance(x, Image) and x not in self)
+            layer = next((x for x in shown if x.metadata.get(KEY) is scan), None)
+            if layer is None:
+                data, keywords, _ = image_tuple(scan)
+                layer = Image(data, **keywords)
+                # Under all others: it would hide what is shown on it.
+                self.layers.insert(0, layer)
+            run.image = layer
         return layer
 
     def remove(self, *names: str) -> None:

@@ -37,6 +37,7 @@ class RunsPanel(Panel):
         super().__init__(napari_viewer)
         self.sessions = Sessions(self.controller)
         self.table: RunsTable | None = None
+        self._last = ""
         self.list = RunsList()
         self.show_button, self.compare_button = QPushButton("Show"), QPushButton("Compare")
         self.rename_button, self.delete_button = QPushButton("Rename"), QPushButton("Delete")
@@ -182,7 +183,7 @@ class RunsPanel(Panel):
 
     def _busy_changed(self, title: str) -> None:
         self._enable()
-        self.say_busy(title)
+        self.say_busy(title, self._last)
 
     def _ask_run(self, run: Run) -> None:
         name = re.sub(r'[\\/:*?"<>|]+', "_", run.name)
@@ -190,11 +191,18 @@ class RunsPanel(Panel):
         if path:
             self.attempt(self.sessions.save_run, run, Path(path))
 
+    def attempt(self, action: Callable[..., Any], *arguments: Any) -> None:
+        self._last = ""
+        super().attempt(action, *arguments)
+
     def _said(self, message: str) -> None:
+        # Further jobs may follow: the run is shown, the victim is loaded.
+        self._last = message
         self._fill()
-        self.status.setText(message)
+        self.say(message)
         show_info(message)
 
     def _warned(self, message: str) -> None:
-        self.status.setText(message)
+        self._last = message
+        self.say(message)
         show_warning(message)

@@ -18,6 +18,8 @@ from qtpy.QtWidgets import (
 )
 
 from ..comparing import Rows, as_csv
+from ..errors import SegadvError
+from ..folders import write_text
 
 CSV = "Tables (*.csv)"
 WIDTH, HEIGHT, ROW = 640, 560, 26
@@ -59,9 +61,9 @@ class RunsTable(QDialog):
         """Writes the table as CSV."""
         try:
             # With a mark of UTF-8: spreadsheets take it for something else without.
-            path.write_text(as_csv(self.rows), encoding="utf-8-sig")
-        except OSError as error:
-            show_error(f"{path}: {error.strerror}; choose another place")
+            write_text(path, as_csv(self.rows), "utf-8-sig")
+        except SegadvError as error:
+            show_error(str(error))
             return
         show_info(f"table saved as {path}")
 

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import io
-from ..errors import SegadvError
 from ..scan import Grid, Mask, Scan, Storage
-from .layers import KEY
+from .layers import KEY, check_labels
 from .places import grid_from, matrix_from
 
 
@@ -43,8 +42,7 @@ def save_labels(path: Path, data: Any, attributes: dict[str, Any]) -> str:
         SegadvError: where the format can't hold it.
     """
     array = np.asarray(data)
-    if array.min(initial=0) < 0 or array.max(initial=0) > np.iinfo(np.uint16).max:
-        raise SegadvError(f"{path}: labels outside 0 to 65535 can't be written")
+    check_labels(array, str(path))
     known = attributes.get("metadata", {}).get(KEY)
     fits = isinstance(known, Grid) and known.shape == array.shape
     matrix = matrix_from(attributes, array.ndim)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels, Layer
 
+from ..wording import counted
 from .controller import Controller
 from .layers import TARGET, LayerTuple, image_tuple, mask_tuple
 from .places import placed_like
@@ -118,7 +119,8 @@ class SessionOpening:
             runs.append(run)
         self._controller.choice = session.choice
         self._controller.choice_opened.emit(session.choice)
-        self._said(f"session opened: {len(runs)} runs, {len(shown)} images")
+        counts = f"{counted(len(runs), 'run')}, {counted(len(shown), 'image')}"
+        self._said(f"session opened: {counts}")
         if session.shown is None:
             self._victim.load(session.victim)
         else:

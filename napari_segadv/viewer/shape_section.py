@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from magicgui.widgets import LineEdit
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -15,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from ..parameters import parameters
-from ..targets import available
+from ..targets import available, for_volumes_only
 from .class_chooser import LEFT_BEHIND, ClassChooser
 from .forms import ParameterForm
 
@@ -38,6 +39,7 @@ class ShapeSection(QWidget):
         self.left_behind.setToolTip("Class of the pixels that the structure gives up")
         self.buttons = {name: QPushButton(name) for name in in_order(available())}
         self.form: ParameterForm | None = None
+        self._ndim = 3
         self._group = QButtonGroup(self)
         grid, rows, self._place = QGridLayout(), QFormLayout(), QVBoxLayout()
         for place, (name, button) in enumerate(self.buttons.items()):
@@ -54,6 +56,15 @@ class ShapeSection(QWidget):
             layout.addLayout(part)
         self._group.buttonToggled.connect(self._rebuild)
         next(iter(self.buttons.values())).setChecked(True)
+
+    def set_dims(self, ndim: int) -> None:
+        """Offers what makes sense of a target of 2 or 3 dimensions."""
+        self._ndim = ndim
+        for name, button in self.buttons.items():
+            button.setEnabled(ndim == 3 or not for_volumes_only(name))
+        if not self._group.checkedButton().isEnabled():
+            next(iter(self.buttons.values())).setChecked(True)
+        self._shorten()
 
     @property
     def shape(self) -> str:
@@ -75,6 +86,15 @@ class ShapeSection(QWidget):
         values = {} if self.form is None else self.form.values()
         return values | ({"to": self.left_behind.value} if self._label.isEnabled() else {})
 
+    def _shorten(self) -> None:
+        """A number for each axis: what a volume has before the last two goes."""
+        for editor in () if self.form is None else self.form.editors.values():
+            parts = str(editor.value).split(", ") if isinstance(editor, LineEdit) else []
+            if len(parts) > self._ndim and set(parts[: -self._ndim]) == {"0"}:
+                editor.value = ", ".join(parts[-self._ndim :])
+            elif 0 < len(parts) < self._ndim and set(parts) == {"0"}:
+                editor.value = ", ".join(["0"] * self._ndim)
+
     def _rebuild(self, button: QPushButton, checked: bool) -> None:
         if not checked:
             return
@@ -90,6 +110,7 @@ class ShapeSection(QWidget):
             declared, leave_out=["label", *(["to"] if gives_up else [])], editors=editors
         )
         self._place.addWidget(self.form)
+        self._shorten()
         for widget in (self._label, self.left_behind):
             widget.setEnabled(gives_up)
         self.rebuilt.emit()

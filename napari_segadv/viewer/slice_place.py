@@ -36,6 +36,10 @@ class SlicePlace:
         count = int(layer.data.shape[0])
         return cls(axis + dims.ndim - layer.ndim, first, float(matrix[axis, 0]), count)
 
+    def seen(self, dims: Any) -> bool:
+        """Whether the viewer shows one of the slices, and no plane across them."""
+        return dims.ndisplay == 2 and self.axis not in dims.displayed
+
     def number(self, dims: Any) -> int:
         """The slice at the viewer's position, or the nearest there is."""
         number = round(float(dims.point[self.axis] - self.first) / self.step)
@@ -52,8 +56,11 @@ class SlicePlace:
 
 
 def slice_in_view(layer: Layer, dims: Any) -> int | None:
-    """The slice of a volume that is at the viewer's position; None for a single image."""
-    return SlicePlace.of(layer, dims).number(dims) if layer.ndim == 3 else None
+    """The slice of a volume that is shown; None where none is, and for a single image."""
+    if layer.ndim != 3:
+        return None
+    place = SlicePlace.of(layer, dims)
+    return place.number(dims) if place.seen(dims) else None
 
 
 def place_of(layers: list[Layer | None], viewer: Any, shape: tuple[int, ...]) -> SlicePlace | None:

@@ -3,6 +3,7 @@
 from magicgui.widgets import ComboBox, SpinBox
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from ..errors import SegadvError
 from .panel_layout import set_tips
 
 ALL, IN_VIEW, SOME = "whole volume", "slice in view", "slices …"
@@ -51,9 +52,14 @@ class SliceRange(QWidget):
         """The first and the last slice; None: all.
 
         Args:
-            in_view: the slice that is shown, if known.
+            in_view: the slice that is shown, if one is.
+
+        Raises:
+            SegadvError: where the one in view is meant, and none is.
         """
-        if self.which.value == IN_VIEW and in_view is not None:
+        if self.which.value == IN_VIEW:
+            if in_view is None:
+                raise SegadvError("no slice is in view; turn back to the slices, or choose some")
             return in_view, in_view
         if self.which.value == SOME:
             first, last = sorted((int(self.first.value), int(self.last.value)))

@@ -7,9 +7,9 @@ import napari
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QComboBox, QLabel, QPushButton
 
-from ..scan import with_units
 from ..slices import IOU, SliceFigures, slice_figures
 from ..verdicts import VERDICTS
+from ..wording import share, with_units
 from .keys import Key
 from .latest import Latest
 from .layers import ADVERSARIAL, AFTER, CLEAN, NOISE
@@ -32,6 +32,7 @@ KEYS = (
     ),
     Key("Alt-0", "take back what was said of the slice", "say", ("",)),
 )
+TURNED = "the view goes across the slices; click in the plot to see one"
 NO_RUN = "no run is shown; run an attack, or show one of the history"
 
 
@@ -96,6 +97,8 @@ class SlicesPanel(Panel):
                 runs.judged: self._judged,
                 self.latest.failed: self.failed,
                 self.viewer.dims.events.point: self._moved,
+                self.viewer.dims.events.order: self._moved,
+                self.viewer.dims.events.ndisplay: self._moved,
                 layers.inserted: self._moved,
                 layers.removed: self._moved,
                 self.viewer.events.theme: self._show_theme,
@@ -186,14 +189,18 @@ class SlicesPanel(Panel):
         """Follows the viewer to the slice that is in view."""
         place = self._place()
         number = 0 if self._run is not None and not self._volume else None
-        if place is not None:
+        turned = place is not None and not place.seen(self.viewer.dims)
+        if place is not None and not turned:
             number = place.number(self.viewer.dims)
         if number == self.number and number is not None:
             return
         self.number = number
         self.plot.show_number(number)
         self.verdicts.show_number(number)
-        self.status.setText(self._said(number, ", ") if number is not None and self._volume else "")
+        if number is not None and self._volume:
+            self.say(self._said(number, ", "))
+        else:
+            self.say(TURNED if turned else "")
 
     def _said(self, number: int, between: str) -> str:
         """The figures of a slice in words."""
@@ -202,7 +209,7 @@ class SlicesPanel(Panel):
             for name, values in self.figures.values.items():
                 unit = self.figures.units[name]
                 value = values[number]
-                text = f"{value:.3f}" if name == IOU else with_units(plain(value), unit)
+                text = share(value) if name == IOU else with_units(plain(value), unit)
                 parts.append(f"{name} {text}")
         return between.join(parts)
 

@@ -153,6 +153,8 @@ class TargetPanel(Panel):
             self.target.value = layer
         self._offer_classes()
         self._show_brush()
+        if layer is not None:
+            self.change.set_dims(layer.ndim)
 
     def _offer_classes(self, victim: Any = None) -> None:
         layer, classes = self.designer.target, self.designer.classes

@@ -1,11 +1,13 @@
 """The line that says how far a target is from the prediction, as rich text."""
 
 from collections.abc import Mapping
+from html import escape
 
 import numpy as np
 from napari.layers import Labels
 
 from ..departure import Departure
+from ..wording import share
 
 # Structures that are listed; of more, their number.
 LISTED = 4
@@ -24,11 +26,11 @@ def departure_text(
     size = f" ({figure(found, found.pixels)})" if found.grid.physical else ""
     lines = [f"<b>{found.pixels:,} pixels changed</b>{size}"]
     for change in found.structures[:LISTED]:
-        name = classes.get(change.label, f"class {change.label}")
+        name = escape(classes.get(change.label, f"class {change.label}"))
         before, after = (found.number(n) for n in (change.before, change.after))
         square = f'<span style="color:{css(layer, change.label)}">&#9632;</span>'
         sizes = f"{number(before)} → {number(after)} {found.units}"
-        lines.append(f"{square} {name}: IoU {change.iou:.3f}, {sizes}")
+        lines.append(f"{square} {name}: IoU {share(change.iou)}, {sizes}")
     more = len(found.structures) - LISTED
     if more > 0:
         lines.append(f"and {more} more structures")

@@ -7,6 +7,8 @@ from qtpy.QtCore import QRect, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from ..errors import SegadvError
+from ..folders import write_text
 from ..slices import SliceFigures
 from ..verdicts import VERDICTS, Verdict, verdicts_to_csv
 from .panel_layout import set_tips, side_by_side
@@ -126,9 +128,9 @@ class VerdictSection(QWidget):
         text = verdicts_to_csv(self._run.name, self._run.verdicts, columns)
         try:
             # With a mark of UTF-8: spreadsheets take it for something else without.
-            path.write_text(text, encoding="utf-8-sig")
-        except OSError as error:
-            self.refused.emit(f"{path}: {error.strerror}; choose another place")
+            write_text(path, text, "utf-8-sig")
+        except SegadvError as error:
+            self.refused.emit(str(error))
             return
         show_info(f"verdicts saved as {path}")
 

@@ -52,6 +52,13 @@ class VictimSection(QWidget):
         if source and source != self.controller.source and not self.controller.busy:
             self.opened.emit(source)
 
+    def suggest(self, name: str | None) -> None:
+        """Loads a built-in victim, or the one that has been chosen meanwhile."""
+        untouched = self.victim.value == self.victim.choices[0]
+        if name is not None and untouched:
+            self.victim.value = f"demo:{name}"
+        self.choose(self.victim.value)
+
     def open(self, path: str) -> None:
         """Loads a victim from a file or folder; "" does nothing."""
         if path:

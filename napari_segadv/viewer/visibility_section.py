@@ -1,6 +1,5 @@
 """The part of the Slices panel that says in which window of a reading room a change shows most."""
 
-import math
 from collections.abc import Generator
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -9,6 +8,7 @@ from napari.layers import Image
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ..visibility import Seen, seen_steps, worst
+from ..wording import counted
 from .controller import Controller
 from .latest import Latest
 from .layers import ADVERSARIAL
@@ -21,22 +21,23 @@ LOOK, STOP = "Measure in every window", "Stop"
 
 
 def described(seen: Seen) -> tuple[str, str, str]:
-    """SSIM, PSNR and mean |noise| for people. SSIM is rounded down: 1 means that nothing shows."""
-    ssim = "too small" if seen.ssim is None else f"{math.floor(1e4 * seen.ssim) / 1e4:.4f}"
-    psnr = "no change" if seen.psnr is None else f"{seen.psnr:.1f}"
+    """SSIM, PSNR and mean |noise| for people."""
+    ssim = "too small" if seen.ssim_shown is None else f"{seen.ssim_shown:.4f}"
+    psnr = "no change" if seen.psnr_shown is None else f"{seen.psnr_shown:.1f}"
     return ssim, psnr, f"{seen.mean_abs:.3g}"
 
 
-def sentence(table: tuple[Seen, ...]) -> str:
-    """Which window is the worst."""
+def sentence(table: tuple[Seen, ...], volume: bool) -> str:
+    """Which window is the worst; of a volume, over how many slices that was measured."""
     found = worst(table)
     if found is None:
         return "The change shows in no window."
     ssim, psnr, _ = described(found)
     figures = f"PSNR {psnr} dB" if found.ssim is None else f"SSIM {ssim}, PSNR {psnr} dB"
+    over = f" Over the {counted(found.slices, 'slice')} that changed." if volume else ""
     if len(table) == 1:
-        return f"Only the {found.preset.name} makes sense for this image: {figures}."
-    return f"The change shows most in the {found.preset.name} window: {figures}."
+        return f"There are no presets for this image; in its {found.preset.name} {figures}.{over}"
+    return f"The change shows most in the {found.preset.name} window: {figures}.{over}"
 
 
 class VisibilitySection(QWidget):
@@ -75,8 +76,10 @@ class VisibilitySection(QWidget):
 
     def show_run(self, run: Run | None) -> None:
         """Shows what is known of a run; a run of another that is being measured is given up."""
-        if run is not self._run:
-            self.latest.drop()
+        if run is self._run:
+            # What is being measured goes on.
+            return
+        self.latest.drop()
         self._run = run
         self._show()
 
@@ -94,7 +97,8 @@ class VisibilitySection(QWidget):
             font.setBold(seen is found and len(self._table) > 1)
             for column in range(self.table.columnCount()):
                 self.table.item(row, column).setFont(font)
-        self.line.setText(sentence(self._table) if self._table else doing)
+        volume = run is not None and run.example.clean.grid.ndim == 3
+        self.line.setText(sentence(self._table, volume) if self._table else doing)
         self.button.setText(STOP if doing else LOOK)
         self.button.setEnabled(run is not None and not self._table)
 

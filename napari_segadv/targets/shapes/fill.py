@@ -9,6 +9,8 @@ from ...errors import SegadvError
 from ...scan import Mask
 from ..structure import Bool, Float, Label, painted, structure
 
+VOLUMES_ONLY = True
+
 
 def fill(mask: Mask, label: Label) -> Mask:
     """Fills the gaps between painted slices, by interpolating signed distances (Raya 1990).

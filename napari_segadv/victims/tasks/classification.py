@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...attacks.problem import Problem
 from ...errors import SegadvError
+from ...folders import write_text
 from ...grade import Grade
 from ...json_files import read_json
 from ...measures import TARGET_FIGURES
@@ -139,7 +140,7 @@ class Classification(Task[Grade]):
 
     def save(self, prediction: Grade, path: Path) -> None:
         text = json.dumps({"task": self.name, **prediction.data}, indent=1, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        write_text(path, text + "\n")
 
     def exact(self, prediction: Grade) -> dict[str, Array]:
         # In the file they stand by name, and two classes may share one.

@@ -17,6 +17,7 @@ from ...io.exact_boxes import exact_boxes, loaded_boxes
 from ...measures import TARGET_FIGURES, away, moved_and_kept
 from ...scan import Array, Grid, Mask, Scan
 from ...tensors import per_item
+from ...wording import share
 from ..detections import Found, anchor_labels, detected
 from ..task import Task, number_in
 
@@ -170,7 +171,7 @@ class Detection(Task[Boxes]):
 
     def headline(self, before: Boxes, after: Boxes, measures: Mapping[str, Any]) -> str:
         m = measures
-        wanted = f"target F1 {m['target_f1']:.3f}, " if "target_f1" in m else ""
+        wanted = f"target F1 {share(m['target_f1'])}, " if "target_f1" in m else ""
         return wanted + (
             f"of {m['boxes_clean']} boxes {m['boxes_kept']} kept and {m['boxes_removed']} "
             f"removed, {m['boxes_added']} added"

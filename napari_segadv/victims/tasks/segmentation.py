@@ -10,8 +10,9 @@ from torch import Tensor
 from ... import io
 from ...errors import SegadvError
 from ...io.registry import check_label_map
-from ...measures import overlaps, percent
+from ...measures import overlaps
 from ...scan import Array, Grid, Mask, Scan
+from ...wording import percent, share
 from ..chain import DATA_DEPENDENT
 from ..heads import tensor_of
 from ..task import Task
@@ -102,7 +103,7 @@ class Segmentation(Task[Mask]):
         if measures["target_iou"] is None:
             return ""
         return (
-            f"target IoU {measures['target_iou']:.3f}, moved {percent(measures['moved'])}, "
+            f"target IoU {share(measures['target_iou'])}, moved {percent(measures['moved'])}, "
             f"kept {percent(measures['kept'])}"
         )
 

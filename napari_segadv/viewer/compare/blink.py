@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .pair import Mode, Pair, fade
+from .pair import Mode, Pair, caption, fade
 
 
 class Blink(Mode):
@@ -25,3 +25,4 @@ class Blink(Mode):
         self.clean_shown = clean
         seen = clean == (self._front is self.pair.clean)
         fade(self.loan, self._front, 1.0 if seen else 0.0)
+        caption(self.loan, self.pair.viewer, "clean" if clean else "adversarial")

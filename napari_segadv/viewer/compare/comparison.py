@@ -12,7 +12,7 @@ from .blink import Blink
 from .contours import AS_THEY_ARE, Overlays
 from .difference import Difference, fitting_gain, full_colour
 from .loan import Loan
-from .pair import Mode, Pair, fade, pair_of
+from .pair import Mode, Pair, caption, fade, pair_of
 from .side_by_side import SideBySide
 from .swipe import Swipe
 from .window import Window
@@ -108,6 +108,7 @@ class Comparison:
         if not hold or isinstance(self.mode, SideBySide):
             return
         pair, loan = self.pair, Loan()
+        caption(loan, pair.viewer, "clean")
         loan.set(pair.clean, "visible", True)
         fade(loan, pair.clean, 1.0)
         own = self.mode.layer if self.mode is not None else None

@@ -3,8 +3,8 @@
 import math
 
 from ..controller import Controller
-from ..layers import KEY, NOISE, NOISE_COLOURS
-from .pair import Mode, Pair
+from ..layers import KEY, NOISE, SIGNED
+from .pair import Mode, Pair, caption, fade
 
 DIFFERENCE = "difference"
 MOST_GAIN = 10_000.0
@@ -23,13 +23,17 @@ class Difference(Mode):
         noise = controller.shown(NOISE)
         data = pair.run.example.noise_shown if noise is None else noise.data
         pair.alone(self.loan)
+        for image in (pair.clean, pair.adversarial):
+            fade(self.loan, image, 0.0)
         keywords = {
             "metadata": {KEY: pair.run.example.clean.grid},
-            "colormap": NOISE_COLOURS,
             "contrast_limits": (-1.0, 1.0),
-            "blending": "translucent_no_depth",
+            **SIGNED,
         }
+        # Colours that mean something need the same ground in every theme.
+        self.loan.set(pair.viewer.canvas, "background_color_override", "black")
         self.layer = self.own_layer(controller, DIFFERENCE, (data, keywords, "image"))
+        caption(self.loan, pair.viewer, "adversarial minus clean")
         self.set_gain(gain)
 
     def set_gain(self, gain: float) -> None:
@@ -50,10 +54,10 @@ def width_of(pair: Pair) -> float:
 
 
 def fitting_gain(pair: Pair) -> float:
-    """A round gain at which the largest change has the strongest colour."""
+    """A round gain at which the largest change has the strongest colour, or nearly."""
     largest = float(pair.run.example.measures["linf"])
     if largest <= 0:
         return 1.0
     gain = min(width_of(pair) / 2 / largest, MOST_GAIN)
     digits = 10 ** math.floor(math.log10(gain))
-    return float(max(1.0, digits * round(gain / digits)))
+    return float(max(1.0, digits * math.floor(gain / digits)))

@@ -9,12 +9,19 @@ from napari.components import ViewerModel
 class LayerKeys:
     """Binds keys on every layer there is and comes, until `close`."""
 
-    def __init__(self, viewer: ViewerModel, keys: Mapping[str, Callable[[], None]]) -> None:
-        self._layers, self._keys = viewer.layers, keys
-        for layer in self._layers:
-            self._bind(layer)
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._layers = viewer.layers
+        self._keys: Mapping[str, Callable[[], None]] = {}
         self._layers.events.inserted.connect(self._inserted)
         self._layers.events.removed.connect(self._removed)
+
+    def set(self, keys: Mapping[str, Callable[[], None]]) -> None:
+        """Binds other keys; the layers' own come back on those that are left."""
+        for layer in self._layers:
+            self._unbind(layer)
+        self._keys = dict(keys)
+        for layer in self._layers:
+            self._bind(layer)
 
     def close(self) -> None:
         self._layers.events.inserted.disconnect(self._inserted)

@@ -68,6 +68,13 @@ def fade(loan: Loan, layer: Image, opacity: float) -> None:
     loan.set(layer, "opacity", opacity)
 
 
+def caption(loan: Loan, viewer: ViewerModel, text: str) -> None:
+    """Writes into a corner of the canvas what is seen."""
+    overlay = viewer.canvas.overlays.text
+    for name, value in (("text", text), ("box", True), ("visible", True)):
+        loan.set(overlay, name, value)
+
+
 class Mode:
     """A way to compare, from when it is made until `leave`.
 

@@ -7,6 +7,7 @@ painting of the first.
 
 from napari.layers import Layer
 
+from ..camera import fitted_zoom
 from ..controller import Controller
 from ..layers import AFTER, CLEAN, TARGET
 from .pair import Mode, Pair
@@ -37,12 +38,14 @@ class SideBySide(Mode):
         each = max(len(left), len(right))
         gap = each - len(left)
         self._arrange([*left, *rest[:gap], *right, *rest[gap:]])
+        for layer in (pair.clean, pair.adversarial):
+            self.loan.set(layer.name_overlay, "visible", True)
         camera, grid = pair.viewer.scene.camera, pair.viewer.canvas.grid
-        whole = self._fitted()
+        whole = fitted_zoom(pair.viewer, [pair.clean])
         for name, value in (("shape", (1, 2)), ("stride", each), ("enabled", True)):
             self.loan.set(grid, name, value)
         # What filled the canvas fills its tile; what was zoomed in on stays in the middle.
-        self._fit = self._fitted() / whole
+        self._fit = fitted_zoom(pair.viewer, [pair.clean]) / whole
         camera.zoom *= self._fit
 
     def leave(self) -> None:
@@ -51,15 +54,6 @@ class SideBySide(Mode):
         old = [x for x in self._order if x in layers]
         self._arrange([*old, *(x for x in layers if x not in old)])
         self.pair.viewer.scene.camera.zoom /= self._fit
-
-    def _fitted(self) -> float:
-        """The zoom at which the pair fills what it has of the canvas."""
-        viewer, camera = self.pair.viewer, self.pair.viewer.scene.camera
-        centre, zoom = camera.center, camera.zoom
-        viewer.fit_to_view(layers=[self.pair.clean])
-        fitted = float(camera.zoom)
-        camera.center, camera.zoom = centre, zoom
-        return fitted
 
     def _arrange(self, order: list[Layer]) -> None:
         layers = self.pair.viewer.layers

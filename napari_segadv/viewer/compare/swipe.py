@@ -12,15 +12,16 @@ from ...scan import Array
 from ..controller import Controller
 from ..layers import KEY, looking_like
 from ..places import matrix_of
-from .pair import Mode, Pair
+from .pair import Mode, Pair, caption
 
 SWIPE = "swipe"
 # Rows of the line that are bright, then dark: it is seen on bone and on air.
 DASH = 4
 LINE_COLOUR = (255, 220, 0)
 
-# (axis of the data that runs across the screen, index there, whether clean lies below the index)
-Cut = tuple[int, int, bool]
+# (axis of the data that runs across the screen, index there, whether clean lies below the index,
+# axis of the data that runs down the screen)
+Cut = tuple[int, int, bool, int]
 
 
 class Halves:
@@ -58,7 +59,7 @@ class Halves:
         cut = self._cut()
         if cut is None or not isinstance(key[cut[0]], slice):
             return made
-        axis, index, below = cut
+        axis, index, below, down = cut
         # The axis's place among those that are left, and which of its pixels were asked for.
         left = sum(isinstance(k, slice) for k in key[:axis])
         there = np.arange(self.shape[axis])[key[axis]]
@@ -67,21 +68,21 @@ class Halves:
         view[part] = source[part]
         width = self._width()
         first = min(index, self.shape[axis] - width)
-        self._draw(view, np.flatnonzero((there >= first) & (there < first + width)))
+        rows = sum(isinstance(k, slice) for k in key[:down]) - (axis < down)
+        self._draw(view, np.flatnonzero((there >= first) & (there < first + width)), rows)
         return made
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self[()], dtype=dtype)
 
-    def _draw(self, view: Array, line: Array) -> None:
+    def _draw(self, view: Array, line: Array, down: int) -> None:
+        """Draws the line into some planes of an array, in dashes along one of their axes."""
         bright, dark = self._ink()
-        # Down the screen: the last axis, before that of colours. A volume may come as a slab.
-        down = -2 if np.ndim(bright) else -1
-        dashes = (np.arange(view.shape[down]) // DASH) % 2 == 0
+        view = np.moveaxis(view, down + 1, 1)
+        dashes = (np.arange(view.shape[1]) // DASH) % 2 == 0
         for index in line:
-            drawn = np.moveaxis(view[index], down, 0)
-            drawn[dashes] = bright
-            drawn[~dashes] = dark
+            view[index][dashes] = bright
+            view[index][~dashes] = dark
 
 
 class Swipe(Mode):
@@ -104,6 +105,7 @@ class Swipe(Mode):
         pair.alone(self.loan)
         self._wide = self._line()
         self.layer = self.own_layer(controller, SWIPE, (halves, keywords, "image"))
+        caption(self.loan, pair.viewer, "left: clean, right: adversarial")
         pair.viewer.scene.camera.events.zoom.connect(self._zoomed)
 
     def leave(self) -> None:
@@ -133,7 +135,7 @@ class Swipe(Mode):
         cut = self._cut()
         if cut is None:
             return None
-        matrix, (axis, index, _) = matrix_of(self.pair.clean), cut
+        matrix, (axis, index, *_) = matrix_of(self.pair.clean), cut
         row = across(self.pair.viewer, self.pair.clean)[0]
         return float(matrix[row, -1] + matrix[row, axis] * (index - 0.5))
 
@@ -152,7 +154,8 @@ class Swipe(Mode):
         _, axis, reversed_ = across(self.pair.viewer, self.pair.clean)
         length = self.pair.clean.data.shape[axis]
         index = round((1 - self.share if reversed_ else self.share) * length)
-        return axis, index, not reversed_
+        down = across(self.pair.viewer, self.pair.clean, screen=-2)[1]
+        return axis, index, not reversed_, down
 
     def _ink(self) -> tuple[Any, Any]:
         if self.pair.clean.rgb:
@@ -168,11 +171,11 @@ class Swipe(Mode):
         return high, low
 
 
-def across(viewer: ViewerModel, layer: Image) -> tuple[int, int, bool]:
+def across(viewer: ViewerModel, layer: Image, screen: int = -1) -> tuple[int, int, bool]:
     """What runs across the screen: world axis of the layer, its data axis, and whether the data
-    run from right to left."""
+    run from right to left. With `screen` -2 what runs down it."""
     offset = viewer.dims.ndim - layer.ndim
-    row = max(0, viewer.dims.displayed[-1] - offset)
+    row = max(0, viewer.dims.displayed[screen] - offset)
     steps = matrix_of(layer)[row, :-1]
     axis = int(np.abs(steps).argmax())
     mirrored = str(viewer.scene.camera.orientation2d[1]) == "left"

@@ -1,5 +1,7 @@
 """The part of the Compare panel for level and width: preset buttons, two numbers, a drag."""
 
+import math
+
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -12,12 +14,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...presets import PRESETS, Preset
+from ...presets import Preset, numbered
 from ..panel_layout import set_tips
 from .window import Window
 
-# Of the button of the full range, the only one of an X-ray.
-FULL = len(PRESETS) + 1
 COLUMNS = 2
 
 
@@ -32,7 +32,7 @@ class WindowSection(QWidget):
         self.drag = QCheckBox("drag to window")
         self.note = QLabel("colour images are shown in their full range")
         self.note.setWordWrap(True)
-        for spin, low in ((self.level, -1e6), (self.width_box, 1e-3)):
+        for spin, low in ((self.level, -1e6), (self.width_box, 0.0)):
             spin.setRange(low, 1e6)
             spin.setKeyboardTracking(False)
             spin.valueChanged.connect(self._typed)
@@ -60,7 +60,7 @@ class WindowSection(QWidget):
 
     def preset(self, number: int) -> None:
         """Applies the preset with a number, if the image has it."""
-        found = dict(_numbered(self.window.presets)).get(number)
+        found = dict(numbered(self.window.presets)).get(number)
         if found is not None:
             self.window.set(found.centre, found.width)
 
@@ -74,23 +74,25 @@ class WindowSection(QWidget):
             widget.setEnabled(limits is not None)
         self.note.setVisible(self.window.image is not None and limits is None)
         if limits is None:
+            for spin in (self.level, self.width_box):
+                spin.clear()
             return
         low, high = limits
-        decimals = 0 if high - low >= 20 else 3
+        decimals = _decimals(low, high)
         for spin, value in ((self.level, (low + high) / 2), (self.width_box, high - low)):
             with QSignalBlocker(spin):
                 spin.setSuffix("" if units == "grey level" else f" {units}")
                 spin.setDecimals(decimals)
                 spin.setSingleStep(max(10**-decimals, round((high - low) / 50, decimals)))
                 spin.setValue(value)
-        for number, preset in _numbered(self.window.presets):
+        for number, preset in numbered(self.window.presets):
             self.buttons[number].setChecked(preset.limits == (low, high))
 
     def _rebuild(self) -> None:
         for button in self.buttons.values():
             button.deleteLater()
         self.buttons = {}
-        for place, (number, preset) in enumerate(_numbered(self.window.presets)):
+        for place, (number, preset) in enumerate(numbered(self.window.presets)):
             button = QPushButton(f"{number}  {preset.name}")
             button.setCheckable(True)
             button.setToolTip(
@@ -108,6 +110,7 @@ class WindowSection(QWidget):
         self.window.set(self.level.value(), self.width_box.value())
 
 
-def _numbered(presets: tuple[Preset, ...]) -> list[tuple[int, Preset]]:
-    """Presets by the number of their key; the full range, the last, has the same everywhere."""
-    return [*enumerate(presets[:-1], 1), *((FULL, preset) for preset in presets[-1:])]
+def _decimals(low: float, high: float) -> int:
+    """Decimals that tell a window's level and width, and a hundredth of its width."""
+    fine = max(0, 2 - math.floor(math.log10(high - low)))
+    return max(fine, 0 if ((low + high) / 2).is_integer() else 1)
