@@ -1,5 +1,6 @@
 """What the commands' arguments are called, and what they mean."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -82,7 +83,8 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]
     refuse_existing(out, overwrite)
     # The name of a class is no file.
     paths = [path for given in inputs if given and (path := Path(given)).exists()]
-    inside = [path for path in paths if path.resolve().is_relative_to(out.resolve())]
+    there = os.path.realpath(out)
+    inside = [path for path in paths if Path(os.path.realpath(path)).is_relative_to(there)]
     if inside and out.exists():
         raise SegadvError(f"{inside[0]}: lies in {out}, which would be replaced; name another")
     check_place(out)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import commands, discovery
+from . import __version__, commands, discovery
 from .arguments import (
     Device,
     Image,
@@ -32,6 +32,22 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Shows the version."),
+    ] = False,
+) -> None:
+    """Adversarial examples for medical image segmentation."""
 
 
 @app.command(epilog=example("segadv demo --headless --out demo-output"))
@@ -89,7 +105,7 @@ def attacks(
         typer.echo(json.dumps(listed, indent=1))
         return
     for name, attack in available().items():
-        typer.echo(f"{name}  {attack.title} ({attack.source})")
+        typer.echo(f"{name}  {attack.title} ({attack.source}; {', '.join(attack.tasks)})")
         for p in parameters(attack):
             typer.echo(f"    {p.name} = {p.default}  {p.param.doc} [{p.expected()}]")
 

@@ -20,6 +20,7 @@ from .parameters import values
 from .provenance import (
     describe_budget,
     describe_curve,
+    describe_given,
     describe_image,
     describe_passes,
     describe_versions,
@@ -145,6 +146,8 @@ def _guarded(request: Request) -> Crafting:
 def _run(request: Request) -> Crafting:
     started = time.perf_counter()
     judge, clean = predict(request.victim, request.scan, request)
+    roles = ("target", "truth", "region", "care")
+    inputs = {role: describe_given(getattr(request, role)) for role in roles}
     request = request.fitted(clean)
     seen, known = attacked(request, judge, clean)
     done = replace(seen.passes)
@@ -163,6 +166,7 @@ def _run(request: Request) -> Crafting:
         "seed": request.seed,
         "goal": "targeted" if request.target is not None else "untargeted",
         "image": image,
+        "inputs": inputs,
         "victim": describe_victim(request.victim, clean.classes),
         "budget": describe_budget(
             request.scan, judge.window, attack.norm, None if request.attack.boundless else epsilon
@@ -170,6 +174,7 @@ def _run(request: Request) -> Crafting:
         "passes": describe_passes(done, seen.passes),
         "steps": outcome.steps,
         "device": request.device,
+        "threads": torch.get_num_threads(),
         "versions": describe_versions(),
         "curve": describe_curve(outcome),
         **({} if problem.trained is None else {"generator": dict(problem.trained.about)}),

@@ -15,6 +15,7 @@ from .errors import SegadvError
 from .folders import written_whole
 from .scan import Scan, one_component
 from .victims.task import Prediction, Task
+from .victims.trust import sha256_of
 from .wording import counted, with_units
 
 
@@ -124,7 +125,8 @@ class Example:
         for name in ("prediction_clean", "prediction_adversarial"):
             self.task.save(getattr(self, name), folder / f"{name}{self.task.ending}")
         figure(self).savefig(folder / "figure.png")
-        text = json.dumps(self.result, indent=1, allow_nan=False)
+        kept = {"file": adversarial.name, "sha256": sha256_of(adversarial)}
+        text = json.dumps({**self.result, "adversarial": kept}, indent=1, allow_nan=False)
         (folder / "result.json").write_text(text + "\n", encoding="utf-8")
 
 

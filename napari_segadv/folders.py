@@ -1,11 +1,16 @@
 """Files and folders that are written whole or not at all."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import SegadvError
+
+# What is half written begins with this; of its own, since a name may be as long as names can be.
+HALF = ".segadv-"
+LONGEST = 255
 
 
 def check_place(folder: Path) -> None:
@@ -16,7 +21,12 @@ def check_place(folder: Path) -> None:
     """
     if folder.is_symlink() and not folder.exists():
         raise SegadvError(f"{folder}: is a link to nothing; name another folder")
-    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    try:
+        above = next(parent for parent in folder.absolute().parents if parent.exists())
+        if len(os.fsencode(folder.name)) > LONGEST:
+            raise SegadvError(f"{folder}: has too long a name; name another folder")
+    except (OSError, RuntimeError) as error:
+        raise SegadvError(f"{folder}: can't be used ({error}); name another folder") from None
     if not above.is_dir():
         raise SegadvError(f"{above}: is a file; name another folder for the result")
 
@@ -28,7 +38,7 @@ def write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
         SegadvError: where it can't be written.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name[:99]}-", dir=path.parent) as half:
+        with tempfile.TemporaryDirectory(prefix=HALF, dir=path.parent) as half:
             new = Path(half) / "new"
             new.write_text(text, encoding=encoding)
             # Through a link, not in its place.
@@ -50,7 +60,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as half:
+        with tempfile.TemporaryDirectory(prefix=HALF, dir=folder.parent) as half:
             new = Path(half) / "new"
             new.mkdir()
             yield new
@@ -63,12 +73,12 @@ def written_whole(folder: Path) -> Iterator[Path]:
 
 def replace_folder(folder: Path, new: Path, aside: Path) -> None:
     """Puts a new folder in the place of one that may exist; if that fails, the old one is back."""
-    existed = folder.exists()
-    if existed:
-        folder.rename(aside)
     try:
+        if folder.exists():
+            folder.rename(aside)
         new.rename(folder)
     except BaseException:
-        if existed:
+        # Stopped by hand, too, and between the two.
+        if aside.exists() and not folder.exists():
             aside.rename(folder)
         raise

@@ -40,14 +40,14 @@ class Entry:
     def text(self, name: str) -> str:
         """A text that is not endless."""
         value = str(self._get(name, (str,), "a text"))
-        if len(value) > LONGEST or "\0" in value:
+        if not _usable(value):
             raise self.wrong(f'"{name}" is no name')
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of texts."""
         value = self._listed(name, "a list of texts")
-        if not all(isinstance(one, str) and len(one) <= LONGEST for one in value):
+        if not all(isinstance(one, str) and _usable(one) for one in value):
             raise self.wrong(f'"{name}" has to be a list of texts')
         return tuple(value)
 
@@ -94,3 +94,9 @@ class Entry:
         if len(value) > MOST:
             raise self.wrong(f'"{name}" holds {len(value)} items, more than can be meant')
         return value
+
+
+def _usable(text: str) -> bool:
+    """Whether a text is one that can be written into a file again, and is not endless."""
+    surrogate = any("\ud800" <= letter <= "\udfff" for letter in text)
+    return len(text) <= LONGEST and "\0" not in text and not surrogate

@@ -12,7 +12,7 @@ from . import __version__
 from .attacks import Outcome
 from .budgets import share_of_window
 from .errors import SegadvError
-from .scan import Scan
+from .scan import Array, Mask, Scan
 from .victims.trust import sha256_of_all
 from .victims.victim import Victim
 from .victims.windows import Passes
@@ -39,12 +39,31 @@ def image_hash(scan: Scan) -> str:
         SegadvError: where a file is gone.
     """
     if scan.path is None:
-        return hashlib.sha256(np.ascontiguousarray(scan.array).data).hexdigest()
+        return hash_of(scan.array)
     files = [Path(name) for name in scan.meta.get("files", (scan.path,))]
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
         raise SegadvError(f"{missing}: is gone since it was read; put it back and try again")
     return sha256_of_all(files)
+
+
+def describe_given(given: Any) -> Any:
+    """What was given as target, truth, region or care: a name as it is, else its hash.
+
+    Of a file its own, with its path; of a mask that was painted or computed that of its array.
+    """
+    if given is None or isinstance(given, str):
+        return given
+    path = given.path
+    if path is not None and path.is_file():
+        return {"path": str(path), "sha256": sha256_of_all([path])}
+    pixels = given.array if isinstance(given, Mask) else None
+    return {"path": None, "sha256": None if pixels is None else hash_of(pixels)}
+
+
+def hash_of(array: Array) -> str:
+    """Hash of an array's values, in memory order."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def describe_victim(victim: Victim, classes: tuple[str, ...]) -> dict[str, Any]:

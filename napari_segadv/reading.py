@@ -16,6 +16,7 @@ import numpy as np
 from scipy.stats import binomtest, norm
 
 from .folders import write_text
+from .wording import cell
 
 ALONE, PAIR = "one at a time", "side by side"
 UNALTERED, ALTERED = "unaltered", "altered"
@@ -178,7 +179,7 @@ def trials_csv(reading: Reading) -> str:
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
     for a in reading.answers:
-        name = reading.names[a.trial.run]
+        name = cell(reading.names[a.trial.run])
         shown = (a.trial.number, name, reading.mode, a.trial.shown)
         lines.writerow((*shown, a.said, int(a.right), f"{a.seconds:.2f}", reading.seed))
     return text.getvalue()

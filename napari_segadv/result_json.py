@@ -10,7 +10,7 @@ from .json_entries import Entry
 RESULT = "result.json"
 COPY = "restore it from a copy of the folder"
 # What it holds besides the record.
-ELSEWHERE = ("measures", "measures_before_saving", "notes", "window")
+ELSEWHERE = ("measures", "measures_before_saving", "notes", "window", "adversarial")
 
 
 def checked_record(result: Entry) -> dict[str, Any]:

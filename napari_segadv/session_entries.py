@@ -62,7 +62,11 @@ class VictimSource:
     @property
     def missing(self) -> bool:
         """Whether its file or folder is gone."""
-        return not self.source.startswith("demo:") and not Path(self.source).exists()
+        try:
+            return not self.source.startswith("demo:") and not Path(self.source).exists()
+        except (OSError, ValueError):
+            # No name of any file.
+            return True
 
 
 def grid_data(grid: Grid) -> dict[str, Any]:

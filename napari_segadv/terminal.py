@@ -1,6 +1,7 @@
 """The command line's manners: progress on a terminal, results in few lines, errors in one."""
 
 import os
+import signal
 import sys
 import time
 import traceback
@@ -52,6 +53,10 @@ def guarded(command: Callable[[], Any]) -> NoReturn:
     """Runs the command line: an error is one line on stderr, status 2 if the user can mend it."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+    # Ended from outside or with the terminal, it clears away what is half written, as on Ctrl-C.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         status = command() or 0
         if status == STOPPED:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import SegadvError
+from .wording import cell
 
 VERDICTS = ("nothing seen", "suspicious", "obvious")
 
@@ -62,5 +63,5 @@ def verdicts_to_csv(
     table.writerow(["run", "slice", "verdict", "note", *more])
     for number, verdict in sorted(verdicts.items()):
         figures = [f"{values[number]:.6g}" for values in more.values()]
-        table.writerow([name, number, verdict.said, verdict.note, *figures])
+        table.writerow([cell(name), number, verdict.said, cell(verdict.note), *figures])
     return text.getvalue()

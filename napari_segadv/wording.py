@@ -22,3 +22,8 @@ def share(value: float, digits: int = 3) -> str:
 def percent(value: float) -> str:
     """A share in percent, rounded down: what reads 99.0 % has reached 0.99."""
     return f"{math.floor(1000 * value + 1e-9) / 10:.1f} %"
+
+
+def cell(text: str) -> str:
+    """A text for a table that spreadsheets open: one that they would take for a formula is not."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

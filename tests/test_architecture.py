@@ -12,8 +12,9 @@ PACKAGE = ROOT / "napari_segadv"
 
 # A room may import itself and what stands before it in this list.
 ROOMS = [
-    "errors budgets discovery palette presets tensors",
-    "parameters scan grade folders verdicts reading",
+    "errors budgets discovery palette presets tensors wording",
+    "parameters scan grade folders",
+    "verdicts reading",
     "boxes json_files json_entries",
     "io attacks targets measures samples",
     "victims",
@@ -107,17 +108,24 @@ def test_a_file_says_what_it_is_for_and_stays_readable(path):
     first = ast.get_docstring(ast.parse(text))
     assert first, "no docstring"
     assert first.splitlines()[0].endswith((".", ":", ")"))
-    assert len(text.splitlines()) <= 280
+    assert len(text.splitlines()) <= (265 if path.stem.endswith("_panel") else 280)
 
 
-def loaded_after(code: str) -> set[str]:
+def loaded_after(
+    code: str, heavy: tuple[str, ...] = ("torch", "monai", "napari", "SimpleITK")
+) -> set[str]:
     """Which heavy packages a fresh Python has loaded after some code."""
-    heavy = ("torch", "monai", "napari", "SimpleITK")
     check = f"import sys; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{check}"], capture_output=True, text=True, check=True
     )
     return set(done.stdout.split())
+
+
+def test_what_the_panels_do_needs_no_qt():
+    modules = ("controller", "sessions", "designer", "watch", "preview", "compare.comparison")
+    code = "".join(f"import napari_segadv.viewer.{name}\n" for name in modules)
+    assert loaded_after(code, ("qtpy", "PyQt6", "PySide6")) == set()
 
 
 def test_importing_the_package_is_light():

@@ -25,10 +25,11 @@ def test_one_line(examples):
 
 def test_all_parameters_and_figures_are_told(examples):
     found = facts(examples[0])
-    assert found["steps"] == "2"
+    assert found["steps"] == found["steps taken"] == "2"
     assert found["step"] == examples[0].record["parameters"]["step"]
     assert found["largest change (grey level)"] == "12"
-    assert found["goal"] == "targeted"
+    assert found["kind"] == "targeted"
+    assert found["goal"] == "0.99"
     assert found["goal reached"] in ("yes", "no")
     assert set(examples[0].record["parameters"]) - {"epsilon", "norm"} <= set(found)
 
@@ -38,7 +39,7 @@ def test_what_is_the_same_is_left_out(examples):
     titles = [row[0] for row in rows]
     assert "seed" not in titles
     assert "steps" not in titles
-    assert {"method", "goal", "target IoU", "mean change (grey level)"} <= set(titles)
+    assert {"method", "kind", "target IoU", "mean change (grey level)"} <= set(titles)
     rows = compared(["one, of them", "two"], examples)
     titles = [row[0] for row in rows]
     assert "budget" in titles

@@ -38,7 +38,7 @@ def train(
     trust: Trust = None,
 ) -> None:
     """Trains a generator against a victim; use it with segadv attack --method synthesis."""
-    from ..generators import read_json
+    from ..generators import has_generator, read_json
     from ..parameters import from_texts
     from ..request import pick_device
     from ..synthesis import Recipe
@@ -52,8 +52,11 @@ def train(
     try:
         made = follow(run, "training")
     except KeyboardInterrupt:
-        done = read_json(out)["epoch"] if out.exists() else 0
-        typer.echo(f"{out}: stopped after epoch {done}; --resume goes on from there", err=True)
+        if has_generator(out):
+            done = read_json(out)["epoch"]
+            typer.echo(f"{out}: stopped after epoch {done}; --resume goes on from there", err=True)
+        else:
+            typer.echo(f"{out}: stopped before the first epoch ended; start it anew", err=True)
         raise SystemExit(STOPPED) from None
     loss, entropy, change = made["history"][-1]
     spent = made["about"]["spent"]

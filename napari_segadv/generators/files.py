@@ -123,6 +123,17 @@ def load_training(folder: Path, device: str = "cpu") -> tuple[Training, dict[str
     return training, about
 
 
+def has_generator(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint."""
+    return (folder / JSON).is_file()
+
+
+def only_begun(folder: Path) -> bool:
+    """Whether a folder holds nothing but what was written of a first checkpoint until a stop."""
+    begun = {*folder.glob("*-[0-9]*.safetensors"), folder / f".{JSON}"}
+    return folder.is_dir() and not has_generator(folder) and set(folder.iterdir()) <= begun
+
+
 def read_json(folder: Path) -> dict[str, Any]:
     """The contents of a folder's `generator.json`.
 

@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import SegadvError
+from ..folders import HALF
 from ..scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from .itk import array_of, grid_of, image_of
 from .registry import Format, format_of, suffix
@@ -187,8 +188,9 @@ def _write(image: sitk.Image, place: str | Path, scan: Scan) -> None:
     # Beside the file and then in its place: nothing is ever half-written, and some formats
     # make two files that name each other.
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as half:
+        with tempfile.TemporaryDirectory(prefix=HALF, dir=path.parent) as half:
             form.write(image, Path(half) / path.name, scan)
+            _check_written(form, Path(half) / path.name, path)
             for made in sorted(Path(half).iterdir()):
                 made.replace(path.parent / made.name)
     except OSError as error:
@@ -197,9 +199,22 @@ def _write(image: sitk.Image, place: str | Path, scan: Scan) -> None:
         ) from None
 
 
+def _check_written(form: Format, written: Path, path: Path) -> None:
+    """Some writers of ITK's report nothing of a full disk."""
+    try:
+        form.read(written)
+    except SegadvError:
+        raise SegadvError(
+            f"{path}: what was written can't be read back; make room on the disk, or name "
+            "another file"
+        ) from None
+
+
 def _load(path: Path) -> tuple[Format, sitk.Image, dict[str, Any]]:
     if not path.exists():
         raise SegadvError(f"{path}: no such file or folder; check the name")
+    if not (path.is_file() or path.is_dir()):
+        raise SegadvError(f"{path}: is no file; name an image")
     form = format_of(path)
     image, meta = form.read(path)
     if image.GetDimension() not in (2, 3):

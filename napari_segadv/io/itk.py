@@ -126,7 +126,8 @@ def guarded(read: Callable[[], Any], path: Path) -> Any:
 def write_image(image: sitk.Image, path: Path, compress: bool = True) -> None:
     """Writes one file; a failure (full disk, no permission) becomes one line."""
     try:
-        sitk.WriteImage(image, str(path), useCompression=compress)
+        with silenced():
+            sitk.WriteImage(image, str(path), useCompression=compress)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").strip()
         raise SegadvError(f"{path}: can't be written ({reason})") from None

@@ -1,5 +1,6 @@
 """What a file format declares, and how the one that fits a path is found."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -69,6 +70,12 @@ def format_of(path: Path) -> Format:
     Raises:
         SegadvError: where none does.
     """
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        # ITK ends the whole process.
+        told = os.fsencode(path).decode("utf-8", "replace")
+        raise SegadvError(f"{told}: its name is not in UTF-8; rename it") from None
     for form in formats():
         if form.fits(path):
             return form

@@ -18,7 +18,7 @@ from ..attacks.synthesis.synthesiser import Synthesiser
 from ..attacks.synthesis.training import Step, Training
 from ..errors import SegadvError
 from ..folders import check_place
-from ..generators import load_training, read_json, save_training
+from ..generators import load_training, only_begun, read_json, save_training
 from ..provenance import describe_victim
 from ..scan import Scan
 from ..victims import Victim
@@ -64,7 +64,7 @@ def train(
         SegadvError: where the folder exists (or, on resuming, does not fit), images don't fit the
             victim or each other, or it finds nothing in any of them.
     """
-    if out.exists() and not resume:
+    if out.exists() and not resume and not only_begun(out):
         raise SegadvError(f"{out}: exists already; name another folder or add --resume")
     check_place(out)
     if not scans:

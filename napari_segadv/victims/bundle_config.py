@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +43,20 @@ class BundleConfig:
     def raw(self, key: str, default: Any = None) -> Any:
         """A part with its references to other parts put in, nothing evaluated."""
         try:
-            return self._filled(self.parser.get(key, default), ())
+            return self._filled(self.parser.get(key, default), (), count(1))
         except KeyError as error:
             raise SegadvError(f"{self.source}: refers to {error}, which is not there") from None
 
-    def _filled(self, value: Any, seen: tuple[str, ...]) -> Any:
+    def _filled(self, value: Any, seen: tuple[str, ...], nodes: Iterator[int]) -> Any:
+        if next(nodes) > MOST_NODES:
+            raise SegadvError(
+                f"{self.source}: its references stand for more than {MOST_NODES} values; write "
+                "them out"
+            )
         if isinstance(value, Mapping):
-            return {k: self._filled(v, seen) for k, v in value.items()}
+            return {k: self._filled(v, seen, nodes) for k, v in value.items()}
         if isinstance(value, list):
-            return [self._filled(v, seen) for v in value]
+            return [self._filled(v, seen, nodes) for v in value]
         if isinstance(value, str) and value.startswith("@"):
             key = value[1:].replace("#", "::")
             if key in seen:
@@ -59,7 +65,7 @@ class BundleConfig:
             found = self.parser.get(key, missing)
             if found is missing:
                 raise KeyError(value)
-            return self._filled(found, (*seen, key))
+            return self._filled(found, (*seen, key), nodes)
         return value
 
     @property
@@ -90,12 +96,31 @@ class BundleConfig:
             found = [f"{self.network_id}: {target}"]
         else:
             found = list(network_runs(target, arguments_of(network)))
+        # What stands beside the arguments runs as well (`_requires_`, `_disabled_`).
+        found += runs_in({k: v for k, v in network.items() if k != "_target_"})
         found += runs_in(self.transforms, "preprocessing: ")
         found += runs_in(self.inferer, "inferer: ")
         if found:
+            found += self._referred()
             # MONAI evaluates every import statement of a file before it evaluates anything else.
-            found += [f for f in runs_in(self.parser.get()) if "$import " in f or "$from " in f]
+            everything = list(runs_in(self.parser.get()))
+            found += [f for f in everything if "import" in f.partition("$")[2]]
         return tuple(dict.fromkeys(found))
+
+    def _referred(self) -> Iterator[str]:
+        """What the parts would run that expressions refer to, at whatever distance."""
+        keys = [self.network_id, "preprocessing", "inferer"]
+        missing = object()
+        for key in keys:
+            value = self.parser.get(key, missing)
+            if value is missing:
+                if key not in ("preprocessing", "inferer"):
+                    # Of a name that is made out only when MONAI runs it may be any part.
+                    yield from runs_in(self.parser.get())
+                continue
+            if key not in (self.network_id, "preprocessing", "inferer"):
+                yield from runs_in(value, f"{key}: ")
+            keys += [k for k in _references(value, self.parser) if k not in keys]
 
     def evaluated_network(self) -> Any:
         """The network as MONAI builds it, expressions and all. Only after consent."""
@@ -137,6 +162,18 @@ class BundleConfig:
         finally:
             sys.dont_write_bytecode = written
             sys.path.remove(str(self.root))
+
+
+def _references(value: Any, parser: Any) -> Iterator[str]:
+    """The names of other parts that a part mentions, in expressions too."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _references(inner, parser)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _references(inner, parser)
+    elif isinstance(value, str):
+        yield from parser.ref_resolver.match_refs_pattern(value)
 
 
 def read_config(root: Path) -> BundleConfig:

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import inspect
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,11 +32,22 @@ def sha256_of(path: Path) -> str:
     if path.is_file():
         return _hash_file(path)
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")):
-        relative = file.relative_to(path)
-        if file.is_file():
-            digest.update(f"{relative.as_posix()}\0{_hash_file(file)}\n".encode())
+    for file in sorted(_files(path, set())):
+        relative = os.fsencode(file.relative_to(path).as_posix())
+        digest.update(relative + f"\0{_hash_file(file)}\n".encode())
     return digest.hexdigest()
+
+
+def _files(folder: Path, above: set[Path]) -> Iterator[Path]:
+    """All files of a folder, those behind links among them: code can be run from there, too."""
+    real = folder.resolve()
+    if real in above:
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _files(path, above | {real})
+        elif path.is_file():
+            yield path
 
 
 def sha256_of_all(files: Sequence[Path]) -> str:

@@ -78,7 +78,7 @@ class AttackPanel(Panel):
                 self.controller.busy_changed: self._busy_changed,
                 self.controller.prepared: self._prepared,
                 self.controller.progressed: self._progressed,
-                self.controller.failed: self.failed,
+                self.controller.failed: self._job_failed,
                 self.controller.trust_asked: self.asked,
                 self.controller.victim_changed: self._victim_changed,
                 self.controller.predicted: self._predicted,
@@ -124,7 +124,7 @@ class AttackPanel(Panel):
             self.failed(str(error))
             return
         low, high = (victim and victim.window) or scan.bounds
-        section.units = scan.units
+        section.set_units(scan.units)
         section.budget.set_scale(high - low, scan.array.size, scan.units)
         section.slices.set_count(scan.grid.shape[0] if scan.grid.ndim == 3 else 0)
 
@@ -243,9 +243,9 @@ class AttackPanel(Panel):
         self.progress.setValue(now.step)
         self.status.setText(f"step {now.step}: loss {now.loss:.4g}, success {now.success:.1%}")
 
-    def failed(self, message: str) -> None:
+    def _job_failed(self, message: str) -> None:
         self.victim_section.show_loaded()
-        super().failed(message)
+        self.say(message)
 
     def refused(self, message: str) -> None:
         self.victim_section.show_loaded()

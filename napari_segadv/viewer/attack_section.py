@@ -85,6 +85,12 @@ class AttackSection(QWidget):
             }
         )
 
+    def set_units(self, units: str) -> None:
+        """Says in another image's units what parameters mean."""
+        self.units = units
+        if self.form is not None:
+            self.form.set_units(units)
+
     def offer(self, attacks: dict[str, Any], task: str) -> None:
         """The attacks that a task can be attacked with; the chosen one stays where it can."""
         self.attacks, chosen = attacks, self.method.value

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import napari
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
@@ -147,7 +148,7 @@ class ComparePanel(Panel):
         self.listen(
             {
                 comparison.changed: self._refresh,
-                comparison.left: self.say,
+                comparison.left: self._left,
                 comparison.window.changed: self._windowed,
                 self.controller.runs.changed: self._refresh,
                 self.controller.runs.chosen: self._shown_again,
@@ -156,6 +157,10 @@ class ComparePanel(Panel):
 
     def closing(self) -> None:
         self.timer.stop()
+
+    def _left(self, message: str) -> None:
+        self.say(message)
+        show_warning(message)
 
     def _shown_again(self, run: Any) -> None:
         """What was amiss with the last one is over."""

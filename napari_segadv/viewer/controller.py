@@ -1,73 +1,50 @@
-"""What the panels do, without a window: victims, predictions, targets, runs and their layers.
+"""What the panels do, without a window: a viewer's victim, its runs, and their layers.
 
-One controller belongs to a viewer and outlives the panels that show it. Layers are touched on
-the main thread only; jobs get copies, so that painting in mid-run changes nothing.
+One controller belongs to a viewer and outlives the panels that show it.
 """
 
 import weakref
 from collections.abc import Callable, Generator
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
+from napari.utils.notifications import show_error
 from psygnal import Signal
 
-from ..errors import NeedsTrust, SegadvError
-from ..scan import Mask, Scan
+from ..errors import SegadvError
 from .drawing import keep_current
-from .jobs import Jobs
-from .layers import (
-    CLEAN,
-    TARGET,
-    LayerTuple,
-    example_tuples,
-    mask_of,
-    mask_tuple,
-    scan_of,
-)
-from .results import Results, unwrapped
+from .layers import LayerTuple, example_tuples, mask_of
+from .results import unwrapped
 from .runner import Poll, Runner
 from .runs import Run, Runs
 from .task_view import view_of
 from .upright import keep_upright
+from .victim_jobs import VictimJobs
 
 
-class Controller(Jobs):
+class Controller(VictimJobs):
     """Actions and state of one viewer.
 
-    Signals besides those of Jobs, all on the main thread:
-        prepared: the attacks by name, once torch is loaded.
-        victim_changed: the Victim, or None.
-        predicted: the clean prediction, of a segmentation a Mask.
-        target_made: the target's Labels layer.
+    Signals besides those of VictimJobs, all on the main thread:
         finished: the Example.
         choice_opened: the choice that an opened session has brought.
 
     Attributes:
+        runs: the history.
         choice: of a target that is no layer, as a session keeps it; None: none.
     """
 
-    prepared = Signal(object)
-    victim_changed = Signal(object)
-    predicted = Signal(object)
-    target_made = Signal(object)
     finished = Signal(object)
     choice_opened = Signal(object)
 
     _known: ClassVar[dict[int, "Controller"]] = {}
 
     def __init__(self, viewer: ViewerModel, runner: Runner | None = None) -> None:
-        super().__init__(runner)
-        self.attacks: dict[str, Any] = {}
-        self.victim: Any = None
-        self.source = ""
+        super().__init__(viewer, runner)
         self.choice: int | str | None = None
         self.runs = Runs()
-        self._results = Results(viewer)
-        self._claimed: NeedsTrust | None = None
-        self._prediction: tuple[Scan, Any, Any] | None = None
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> "Controller":
@@ -76,133 +53,12 @@ class Controller(Jobs):
         key = id(viewer)
         if key not in cls._known:
             cls._known[key] = cls(viewer)
+            # Whichever panel is open, or none.
+            cls._known[key].failed.connect(show_error)
             keep_current(viewer)
             keep_upright(viewer)
             weakref.finalize(viewer, cls._known.pop, key, None)
         return cls._known[key]
-
-    @property
-    def layers(self) -> Any:
-        """The viewer's layers. The viewer itself is not held: it may be closed at any time."""
-        return self._results.layers
-
-    @property
-    def closed(self) -> bool:
-        """Whether the viewer is gone."""
-        return self._results.closed
-
-    @property
-    def task(self) -> str:
-        """The victim's task."""
-        return "segmentation" if self.victim is None else str(self.victim.task)
-
-    def made(self, layer: Layer) -> bool:
-        """Whether a layer is a result of this controller's, the target left out."""
-        return layer in self._results and layer is not self._results.get(TARGET)
-
-    def prepare(self) -> None:
-        """Imports torch and MONAI, which takes seconds, off the main thread; ends in `prepared`."""
-
-        def work(poll: Poll) -> Any:
-            # To have them imported; torch itself imports the first in the middle of a step.
-            from torch.fx.experimental import symbolic_shapes  # noqa: F401
-
-            from .. import attacks, crafting, victims  # noqa: F401
-
-            return attacks.available()
-
-        def done(attacks: dict[str, Any]) -> None:
-            self.attacks = attacks
-            self.prepared.emit(attacks)
-
-        self.start("loading torch and MONAI", work, done, can_cancel=False)
-
-    def load_victim(self, source: str, trust: str | None = None) -> None:
-        """Loads a victim; ends in `victim_changed`, `trust_asked` or `failed`."""
-
-        def work(poll: Poll) -> Any:
-            from ..victims import load_victim
-
-            return load_victim(source, trust)
-
-        def done(victim: Any) -> None:
-            self.victim, self.source, self._prediction = victim, source, None
-            self.victim_changed.emit(victim)
-
-        self.start(f"loading {source}", work, done)
-
-    def claim(self, question: NeedsTrust) -> bool:
-        """Whether a question is still to be asked: several panels hear of it, one asks."""
-        first, self._claimed = question is not self._claimed, question
-        return first
-
-    def consent(self, question: NeedsTrust) -> None:
-        """Agrees to a file's code for good, and loads the victim.
-
-        Raises:
-            SegadvError: while another job is running.
-        """
-        from ..victims.trust import remember
-
-        self.load_victim(question.path, question.sha256)
-        try:
-            remember(question.sha256, Path(question.path))
-        except SegadvError as error:
-            self.failed.emit(f"{error}; it will be asked again")
-
-    def predict(self, layer: Image, device: str = "auto") -> None:
-        """Shows what the victim predicts on an image; ends in `predicted` or `failed`."""
-        scan, victim = self._checked(layer)
-
-        def done(prediction: Any) -> None:
-            self._show_prediction(layer, scan, victim, prediction)
-
-        self.start("predicting", lambda poll: self._predict(scan, victim, device, poll), done)
-
-    def make_target(
-        self,
-        layer: Image,
-        shape: str,
-        settings: dict[str, Any],
-        start: Labels | None = None,
-        device: str = "auto",
-    ) -> None:
-        """Makes a target layer; ends in `target_made` or `failed`.
-
-        Args:
-            layer: the image.
-            shape: name of a target shape; "copy" for the start as it is.
-            settings: its parameters.
-            start: labels to change; None: the victim's clean prediction.
-            device: for the prediction.
-        """
-        scan, victim = self._checked(layer)
-        if not view_of(victim.task).paints:
-            raise SegadvError(f"{victim.name}: predicts no structures to change; choose its target")
-        painted = None if start is None else mask_of(start, layer, scan.grid)
-
-        def work(poll: Poll) -> tuple[Mask, LayerTuple]:
-            from .. import targets
-
-            clean = self._predict(scan, victim, device, poll)
-            mask = clean if painted is None else Mask(painted.array, scan.grid, clean.classes)
-            target = mask if shape == "copy" else targets.get(shape)(mask, **settings)
-            return clean, mask_tuple(target, TARGET)
-
-        def done(made: tuple[Mask, LayerTuple]) -> None:
-            clean, target = made
-            self._show_prediction(layer, scan, victim, clean)
-            self.show_target(layer, target)
-
-        self.start("making the target", work, done)
-
-    def show_target(self, layer: Image, target: LayerTuple) -> None:
-        """Shows a target beside its image, in the place of the last; ends in `target_made`."""
-        if layer in self.layers:
-            shown = self._results.show_beside(layer, TARGET, target)
-            shown.contour = 2
-            self._results.select(shown)
-            self.target_made.emit(shown)
 
     def attack(
         self,
@@ -267,6 +123,8 @@ class Controller(Jobs):
             return example_tuples(run.example)
 
         def done(shown: dict[str, LayerTuple]) -> None:
+            if self.closed:
+                return
             layer = self._results.image_of(run)
             pieces = self._results.show_example(layer, run.example, shown)
             self.unfold(title, pieces, lambda: setattr(self.runs, "current", run))
@@ -310,25 +168,3 @@ class Controller(Jobs):
     def hide(self, *names: str) -> None:
         """Takes away layers that `show_beside` has shown."""
         self._results.remove(*names)
-
-    def _checked(self, layer: Image | None) -> tuple[Scan, Any]:
-        if self.victim is None:
-            raise SegadvError("no victim is loaded; choose one first")
-        if layer is None or layer not in self.layers:
-            raise SegadvError("no image is chosen; open one first")
-        return scan_of(layer), self.victim
-
-    def _predict(self, scan: Scan, victim: Any, device: str, poll: Poll) -> Any:
-        """The clean prediction, computed once for an image and a victim."""
-        from ..request import pick_device
-
-        known = self._prediction
-        if known is not None and known[1] is victim and known[0].same_as(scan):
-            return known[2]
-        return victim.predict(scan, pick_device(device), poll)
-
-    def _show_prediction(self, layer: Image, scan: Scan, victim: Any, prediction: Any) -> None:
-        self._prediction = (scan, victim, prediction)
-        if layer in self.layers:
-            self._results.show_beside(layer, CLEAN, view_of(victim.task).clean(prediction, scan))
-        self.predicted.emit(prediction)

@@ -77,6 +77,7 @@ class DragToShift:
         moving, self._moving = self._moving, None
         if moving is not None:
             self.designer.controller.layers.selection.events.active.disconnect(self._put_back)
+            moving.layer.events.data.disconnect(self._put_back)
             moving.restore()
 
     def _redraw(self, message: str) -> None:
@@ -98,6 +99,7 @@ class DragToShift:
         preview = self._moving = Preview(layer, label, start, axes)
         # Where another layer is chosen meanwhile, it gets the mouse, and this drag no end.
         self.designer.controller.layers.selection.events.active.connect(self._put_back)
+        layer.events.data.connect(self._put_back)
         yield
         while event.type == "mouse_move" and self._moving is preview:
             moves = steps_between(layer, start, event)
@@ -136,7 +138,7 @@ class Preview:
             place: a point of the slice in pixels.
             axes: the slice's axes, counted from the last (-1).
         """
-        self._layer = layer
+        self.layer, self._data = layer, layer.data
         self._label = label
         self._axes = sorted(axes)
         middle = np.clip(np.rint(place).astype(int), 0, np.array(layer.data.shape) - 1)
@@ -158,9 +160,9 @@ class Preview:
         )
         picture = self._empty.copy()
         picture[tuple(p[inside] for p in places)] = self._label
-        self._layer.data[self._key] = picture
-        self._layer.refresh(extent=False)
+        self._data[self._key] = picture
+        self.layer.refresh(extent=False)
 
     def restore(self) -> None:
         """Puts the labels back; what is seen stays until the layer is drawn again."""
-        self._layer.data[self._key] = self._before
+        self._data[self._key] = self._before

@@ -61,26 +61,33 @@ class ParameterForm(QWidget):
         super().__init__()
         self.editors: dict[str, Any] = dict(editors or {})
         self._parameters = [p for p in parameters if p.name not in leave_out]
+        self._told: dict[str, tuple[QWidget, QWidget]] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         basic = [p for p in self._parameters if not p.param.advanced]
         advanced = [p for p in self._parameters if p.param.advanced]
-        layout.addWidget(self._rows(basic, units))
+        layout.addWidget(self._rows(basic))
         if advanced:
             folded = QCollapsible("Advanced")
-            folded.addWidget(self._rows(advanced, units))
+            folded.addWidget(self._rows(advanced))
             layout.addWidget(folded)
+        self.set_units(units)
 
-    def _rows(self, parameters: Sequence[Parameter], units: str) -> QWidget:
+    def set_units(self, units: str) -> None:
+        """Says in another image's units what parameters mean."""
+        for parameter in self._parameters:
+            for widget in self._told[parameter.name]:
+                widget.setToolTip(tooltip(parameter, units))
+
+    def _rows(self, parameters: Sequence[Parameter]) -> QWidget:
         rows = QWidget()
         form = QFormLayout(rows)
         form.setContentsMargins(0, 0, 0, 0)
         for parameter in parameters:
             editor = self.editors.setdefault(parameter.name, editor_for(parameter))
             native = editor if isinstance(editor, QWidget) else editor.native
-            native.setToolTip(tooltip(parameter, units))
             label = QLabel(parameter.name.replace("_", " "))
-            label.setToolTip(native.toolTip())
+            self._told[parameter.name] = (label, native)
             form.addRow(label, native)
         return rows
 

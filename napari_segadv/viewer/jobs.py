@@ -6,7 +6,7 @@ from typing import Any
 from psygnal import Signal
 
 from ..errors import SegadvError
-from .runner import Ended, QtRunner, Runner, Snapshot, Work
+from .runner import Ended, Runner, Snapshot, Work
 
 
 class Jobs:
@@ -28,7 +28,7 @@ class Jobs:
 
     def __init__(self, runner: Runner | None = None) -> None:
         self.can_cancel = False
-        self._runner = runner or QtRunner()
+        self._runner = runner or _qt_runner()
         self._busy = ""
 
     @property
@@ -109,6 +109,10 @@ class Jobs:
         self._set_busy(title)
         piece()
 
+    def soon(self, call: Callable[[], None]) -> None:
+        """Calls on the main thread once the window has handled what waits for it."""
+        self._runner.soon(call)
+
     def _refuse_two(self) -> None:
         if self._busy:
             raise SegadvError(f"still {self._busy}; wait for it or cancel it")
@@ -116,3 +120,10 @@ class Jobs:
     def _set_busy(self, title: str) -> None:
         self._busy = title
         self.busy_changed.emit(title)
+
+
+def _qt_runner() -> Runner:
+    # Only where there is a window: without one a controller needs no Qt.
+    from .qt_runner import QtRunner
+
+    return QtRunner()

@@ -80,7 +80,12 @@ def mask_in(layer: Labels, grid: Grid) -> Mask:
     names: dict[int, str] = {}
     if {"index", "class"} <= set(features.columns):
         rows = zip(features["index"], features["class"], strict=True)
-        names = {int(n): str(name) for n, name in rows if 0 <= n < MOST_NAMES}
+        # A table of the user's may hold anything.
+        names = {
+            int(n): str(name)
+            for n, name in rows
+            if isinstance(n, (int, np.integer)) and 0 <= n < MOST_NAMES
+        }
     known = range(max(names) + 1) if names else range(0)
     return Mask(array, grid, tuple(names.get(n, f"class {n}") for n in known))
 

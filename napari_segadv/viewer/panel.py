@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from psygnal import SignalInstance
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QShowEvent
@@ -118,3 +118,4 @@ class Panel(QWidget):
     def refused(self, message: str) -> None:
         """Code was not agreed to."""
         self.say(message)
+        show_info(message)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Layer
-from qtpy.QtCore import QTimer
 
 from ..scan import Array
 from .controller import Controller
@@ -54,6 +53,7 @@ class Preview:
         self._scan = scan_of(image)
         self._canvas: dict[str, Array] = {}
         self._hidden = False
+        self._slots: tuple[Callable[[Any], None], Callable[[str], None]]
         # Set by the main thread, read by the attack's.
         self._number, self._pause = place(), PAUSE
         # The other way round: slice, its intensities, its classes where pixels are predicted.
@@ -97,18 +97,25 @@ class Preview:
             self._controller.unfold("preparing the preview", self._shown(), begun)
 
         def begun() -> None:
-            self._controller.progressed.connect(self._look)
-            self._controller.busy_changed.connect(self._busy)
+            if self._image not in self._controller.layers:
+                # Closed or removed meanwhile, and with it what was to be attacked.
+                self._clear()
+                return
+            # Functions, which the signals hold: nobody else does once the run is over.
+            self._slots = (lambda now: self._look(now), lambda title: self._busy(title))
+            self._controller.progressed.connect(self._slots[0])
+            self._controller.busy_changed.connect(self._slots[1])
             then()
 
         self._controller.start("preparing the preview", work, done)
 
     def _busy(self, title: str) -> None:
         if not title:
-            self._controller.progressed.disconnect(self._look)
-            self._controller.busy_changed.disconnect(self._busy)
+            looking, busy = self._slots
+            self._controller.progressed.disconnect(looking, missing_ok=True)
+            self._controller.busy_changed.disconnect(busy, missing_ok=True)
             # Later: a result that has come takes the layers over.
-            QTimer.singleShot(1, lambda: self._clear())
+            self._controller.soon(self._clear)
 
     def _clear(self) -> None:
         """Takes the layers away that are still this run's."""
@@ -158,7 +165,7 @@ class Preview:
             else:
                 layer.refresh(extent=False, thumbnail=False)
         # Comes back once the window has been drawn: one that draws slowly is drawn seldom.
-        QTimer.singleShot(0, lambda: self._rest(time.monotonic() - started))
+        self._controller.soon(lambda: self._rest(time.monotonic() - started))
 
     def _hide(self, hidden: bool) -> None:
         if hidden is not self._hidden:

@@ -149,10 +149,11 @@ class ReadingPanel(Panel):
             self.test = None
         if self.reading is None:
             return
-        if not self.reading.answers:
+        if not self.reading.answers and self._before is not None:
             # What was found before is not lost with it.
             self.reading = self._before
             self._update()
+            self.say("stopped before the first answer; the earlier result stays")
             return
         answered, trials = len(self.reading.answers), len(self.reading.trials)
         lines = list(self.reading.score.lines)

@@ -60,13 +60,15 @@ class Results:
     @property
     def layers(self) -> Any:
         """The viewer's list of layers; none where the viewer is gone."""
-        viewer = self._viewer()
+        viewer = None if self.closed else self._viewer()
         return () if viewer is None else viewer.layers
 
     @property
     def closed(self) -> bool:
-        """Whether the viewer is gone."""
-        return self._viewer() is None
+        """Whether the viewer is gone, or its window."""
+        viewer = self._viewer()
+        window = getattr(viewer, "window", None)
+        return viewer is None or (window is not None and not hasattr(window, "_qt_window"))
 
     def get(self, name: str) -> Layer | None:
         """The layer shown under a name, unless it was removed or renamed."""

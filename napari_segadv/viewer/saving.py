@@ -4,12 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import napari
 import numpy as np
 
 from .. import io
-from ..scan import Grid, Mask, Scan, Storage
+from ..scan import Array, Grid, Mask, Scan, Storage
 from .layers import KEY, check_labels
-from .places import grid_from, matrix_from
+from .places import grid_from, matrix_from, matrix_of
 
 
 def save_image(path: Path, data: Any, attributes: dict[str, Any]) -> str:
@@ -46,6 +47,21 @@ def save_labels(path: Path, data: Any, attributes: dict[str, Any]) -> str:
     known = attributes.get("metadata", {}).get(KEY)
     fits = isinstance(known, Grid) and known.shape == array.shape
     matrix = matrix_from(attributes, array.ndim)
-    grid = known if fits else grid_from(matrix, array.shape)
+    grid = known if fits else grid_below(matrix, array.shape)
     io.save_mask(Mask(array.astype(np.uint16), grid), path)
     return str(path)
+
+
+def grid_below(matrix: Array, shape: tuple[int, ...]) -> Grid:
+    """The grid of the open image that labels lie on, pixel for pixel, or as they lie.
+
+    An oblique image is shown by its spacing alone, which labels that are added on it know only.
+    """
+    viewer = napari.current_viewer()
+    for layer in () if viewer is None else viewer.layers:
+        known = layer.metadata.get(KEY)
+        fits = isinstance(known, Scan) and known.grid.shape == shape
+        if fits and layer.ndim == len(shape) and np.allclose(matrix_of(layer), matrix):
+            grid: Grid = known.grid
+            return grid
+    return grid_from(matrix, shape)

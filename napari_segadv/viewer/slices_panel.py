@@ -27,10 +27,10 @@ KEYS = (
     Key("N", "go to the next worst slice", "next_worst"),
     Key("Shift-N", "go to the previous worst slice", "previous_worst"),
     *(
-        Key(f"Alt-{n}", f"say of the slice: {said}", "say", (said,))
+        Key(f"Alt-{n}", f"say of the slice: {said}", "judge", (said,))
         for n, said in enumerate(VERDICTS, start=1)
     ),
-    Key("Alt-0", "take back what was said of the slice", "say", ("",)),
+    Key("Alt-0", "take back what was said of the slice", "judge", ("",)),
 )
 TURNED = "the view goes across the slices; click in the plot to see one"
 NO_RUN = "no run is shown; run an attack, or show one of the history"
@@ -128,7 +128,7 @@ class SlicesPanel(Panel):
         """Goes to the slice that is the next worse than the one in view."""
         self._step(-1)
 
-    def say(self, verdict: str) -> None:
+    def judge(self, verdict: str) -> None:
         """A verdict on the slice in view; "" takes it back."""
         self.verdicts.say(verdict)
 

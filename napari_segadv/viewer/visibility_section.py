@@ -5,6 +5,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from napari.layers import Image
+from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ..visibility import Seen, seen_steps, worst
@@ -136,6 +137,7 @@ class VisibilitySection(QWidget):
     def _failed(self, message: str) -> None:
         self._show()
         self.line.setText(message)
+        show_error(message)
 
     def _apply(self, row: int) -> None:
         """Shows clean and adversarial in a window; colour images have none."""

@@ -131,7 +131,7 @@ def test_each_item_of_a_batch_gets_what_it_gets_alone(name, case):
         torch.testing.assert_close(together.moved[item], alone.moved[0])
         torch.testing.assert_close(together.kept[item], alone.kept[0])
         torch.testing.assert_close(
-            together.adversarial[item], alone.adversarial[0], rtol=0, atol=1e-2
+            together.adversarial[item], alone.adversarial[0], rtol=0, atol=5e-2
         )
 
 

@@ -76,7 +76,7 @@ def test_swipe_leaves_in_three_dimensions(deep):
 def test_halves_are_sliced_as_arrays_are():
     rng = np.random.default_rng(0)
     clean, other = rng.normal(size=(2, 4, 6, 8, 3))
-    halves = Halves(clean, other, lambda: (2, 3, True), lambda: (9.0, 9.0))
+    halves = Halves(clean, other, lambda: (2, 3, True, 1), lambda: (9.0, 9.0))
     whole = np.asarray(halves)
     expected = np.where(np.arange(8)[None, None, :, None] < 3, clean, other)
     expected[:, :, 3] = 9
@@ -103,7 +103,7 @@ def test_the_line_is_wide_enough_to_be_seen_in_a_small_picture(flat):
 
 def test_the_line_is_dashed_in_a_slab_of_a_volume_too():
     clean = np.zeros((3, 16, 8), np.int16)
-    halves = Halves(clean, clean, lambda: (2, 3, True), lambda: (9, 5))
+    halves = Halves(clean, clean, lambda: (2, 3, True, 1), lambda: (9, 5))
     for key in [(1,), (slice(1, 2),)]:
         line = halves[key].reshape(16, 8)[:, 3]
         np.testing.assert_array_equal(line, np.repeat([9, 5, 9, 5], 4))

@@ -8,6 +8,7 @@ from qtpy.QtCore import QPoint, Qt
 from readers import attacked, begin
 
 from napari_segadv.reading import PAIR
+from napari_segadv.slices import most_changed
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import image_tuple
 
@@ -47,12 +48,10 @@ def test_a_volume_is_read_from_its_middle_slice(in_volume, qtbot):
 
 
 def test_or_from_the_slice_that_changed_most(in_volume, qtbot):
-    from napari_segadv.figure import changed_slice
-
     panel, example = in_volume
     panel.at_change.value = True
     test = begin(qtbot, panel)
-    assert slice_shown(test) == changed_slice(example)
+    assert slice_shown(test) == most_changed(example)
     click(qtbot, test.stop)
 
 

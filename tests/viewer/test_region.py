@@ -5,6 +5,7 @@ import pytest
 from clicks import click, idle
 
 from napari_segadv.viewer.attack_panel import UNTARGETED
+from napari_segadv.viewer.region import EVERYWHERE
 
 
 @pytest.fixture
@@ -34,6 +35,9 @@ def test_a_painted_region_holds_the_noise(window, ready, qtbot):
     noise[10:30, 20:40] = 0
     assert not noise.any()
     window.layers.remove(layer)
+    click(qtbot, ready.run_button)
+    assert "layer of the region was removed" in ready.status.text()
+    ready.attack_section.region.value = EVERYWHERE
     assert ready.attack_section.region.region is None
 
 

@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_written_is_one_line(window, panel, qtbot, ct, cra
     run = show(window, panel, qtbot, crafting(ct))
     panel.controller.runs.judge(run, 3, Verdict("obvious"))
     panel.verdicts.save(tmp_path / "nowhere" / "verdicts.csv")
-    assert "choose another place" in panel.status.text()
+    assert "name another file" in panel.status.text()
 
 
 def test_two_runs_have_verdicts_and_figures_of_their_own(window, panel, qtbot, ct, crafting):
@@ -237,7 +237,7 @@ def test_a_2d_image_has_its_figures_as_text(window, panel, qtbot, scan2d, band_v
     assert run.verdicts == {0: Verdict("nothing seen")}
     click(qtbot, panel.visibility.button)
     qtbot.waitUntil(lambda: panel.visibility.table.rowCount() == 1, timeout=60_000)
-    assert "Only the full range" in panel.visibility.line.text()
+    assert "no presets for this image" in panel.visibility.line.text()
 
 
 def test_windows_are_measured_and_applied(window, panel, qtbot, ct, crafting):

@@ -13,7 +13,8 @@ from now import TurnRunner
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, NOISE, scan_of
-from napari_segadv.viewer.runner import NICE, QtRunner
+from napari_segadv.viewer.qt_runner import QtRunner
+from napari_segadv.viewer.runner import NICE
 
 
 @pytest.fixture

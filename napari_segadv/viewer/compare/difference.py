@@ -59,5 +59,5 @@ def fitting_gain(pair: Pair) -> float:
     if largest <= 0:
         return 1.0
     gain = min(width_of(pair) / 2 / largest, MOST_GAIN)
-    digits = 10 ** math.floor(math.log10(gain))
+    digits = 10 ** math.floor(math.log10(gain)) / 2
     return float(max(1.0, digits * math.floor(gain / digits)))

@@ -41,11 +41,13 @@ class SideBySide(Mode):
         for layer in (pair.clean, pair.adversarial):
             self.loan.set(layer.name_overlay, "visible", True)
         camera, grid = pair.viewer.scene.camera, pair.viewer.canvas.grid
-        whole = fitted_zoom(pair.viewer, [pair.clean])
+        # napari can't fit layers of fewer dimensions than others have.
+        fitting = [pair.clean] if pair.clean.ndim == pair.viewer.dims.ndim else None
+        whole = fitted_zoom(pair.viewer, fitting)
         for name, value in (("shape", (1, 2)), ("stride", each), ("enabled", True)):
             self.loan.set(grid, name, value)
         # What filled the canvas fills its tile; what was zoomed in on stays in the middle.
-        self._fit = fitted_zoom(pair.viewer, [pair.clean]) / whole
+        self._fit = fitted_zoom(pair.viewer, fitting) / whole
         camera.zoom *= self._fit
 
     def leave(self) -> None:

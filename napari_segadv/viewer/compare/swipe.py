@@ -68,8 +68,12 @@ class Halves:
         view[part] = source[part]
         width = self._width()
         first = min(index, self.shape[axis] - width)
-        rows = sum(isinstance(k, slice) for k in key[:down]) - (axis < down)
-        self._draw(view, np.flatnonzero((there >= first) & (there < first + width)), rows)
+        line = np.flatnonzero((there >= first) & (there < first + width))
+        if isinstance(key[down], slice):
+            # The axis that runs down the screen, among those that are left.
+            self._draw(view, line, sum(isinstance(k, slice) for k in key[:down]) - (axis < down))
+        else:
+            view[line] = self._ink()[0]
         return made
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
