@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .wording import share, with_units
+from .wording import cell, share, with_units
 
 if TYPE_CHECKING:
     from .example import Example
@@ -109,7 +109,8 @@ def compared(names: Sequence[str], examples: Sequence["Example"]) -> Rows:
 def as_csv(rows: Rows) -> str:
     """Rows for a spreadsheet."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    names = [tuple(map(cell, row)) for row in rows[:1]]
+    csv.writer(text, lineterminator="\n").writerows([*names, *rows[1:]])
     return text.getvalue()
 
 

@@ -21,7 +21,10 @@ def reproduce(
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the table.")],
     victim: Annotated[
-        str | None, typer.Option(help="Another victim than the built-in one; needs --cases.")
+        str | None,
+        typer.Option(
+            help="Another victim than the built-in one; needs --cases, unless it is demo:NAME."
+        ),
     ] = None,
     cases: Annotated[Path | None, typer.Option(help="CSV with columns image,mask.")] = None,
     surrogate: Annotated[
@@ -36,7 +39,7 @@ def reproduce(
     trust: Trust = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Makes a paper's table on phantoms or own cases: Markdown, CSV, figure and JSON."""
+    """Makes a paper's table on phantoms or your own cases: Markdown, CSV, figure and JSON."""
     from ..reproduce.command import reproduce as steps
 
     run = steps(

@@ -16,7 +16,7 @@ from .. import targets
 from ..errors import SegadvError
 from ..scan import Mask, Scan
 from .controller import Controller
-from .edits import Piece, grid_of, pieces, write
+from .edits import Piece, grid_of, pieces, written
 from .jobs import Jobs
 from .layers import TARGET, class_keywords, mask_of, mask_tuple, scan_of
 from .places import same_place
@@ -247,10 +247,4 @@ class Designer(Jobs):
         return ours and layer.data.shape == scan.grid.shape and same_place(layer, image)
 
     def _write(self, layer: Labels, changes: list[Piece]) -> None:
-        self._set_busy("painting")
-
-        def done() -> None:
-            self._set_busy("")
-            self.select()
-
-        write(layer, changes, self._runner, done)
+        self.unfold("painting", written(layer, changes), self.select)

@@ -1,7 +1,6 @@
 """Writes new labels into a layer as one step of its history, without holding the window up."""
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from napari.layers import Labels, Layer
@@ -10,7 +9,6 @@ from ..errors import SegadvError
 from ..scan import Array, Grid, Scan
 from .layers import KEY
 from .places import grid_from, matrix_of, same_place
-from .runner import Ended, Runner
 
 # Pixels that are written at once: more would hold the window up.
 SIZE = 200_000
@@ -37,25 +35,13 @@ def pieces(new: Array, old: Array) -> list[Piece]:
     ]
 
 
-def write(
-    layer: Labels, changes: Iterable[Piece], runner: Runner, done: Callable[[], None]
-) -> None:
-    """Writes pieces, other events of the window between them; undo takes them back at once."""
-    left, history = iter(changes), ExitStack()
-    history.enter_context(layer.block_history())
-
-    def step(how: Ended) -> None:
-        piece = next(left, None)
-        if piece is not None and not how.stopped:
+def written(layer: Labels, changes: Iterable[Piece]) -> Iterator[None]:
+    """Writes a piece each time it is asked; undo takes all of them back at once."""
+    with layer.block_history():
+        for piece in changes:
             layer.data_setitem(*piece, refresh=False)
-            # An idle job: it ends when the window has had its turn.
-            runner.start(lambda poll: None, lambda _: None, step)
-            return
-        history.close()
-        layer.refresh(extent=False)
-        done()
-
-    step(Ended())
+            yield
+    layer.refresh(extent=False)
 
 
 def grid_of(layer: Labels, layers: Iterable[Layer]) -> Grid:

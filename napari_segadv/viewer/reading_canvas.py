@@ -16,6 +16,7 @@ from qtpy.QtCore import Qt
 from ..presets import Preset, numbered, presets_for
 from ..scan import Array, Grid
 from ..slices import most_changed
+from .compare.drags import dragged
 from .layers import image_tuple
 from .upright import orientation
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from ..example import Example
 
 NAMES = ("image A", "image B")
-# Pixels of the screen over which a drag doubles a window's width, and moves its level by as much
-# as it is wide: those of the Compare panel.
-DOUBLING, SPAN = 150.0, 300.0
 
 
 @dataclass(frozen=True)
@@ -126,14 +124,12 @@ class ReadingCanvas(QtViewer):
         """A drag with the right button: across for the width, up and down for the level."""
         if event.button != 2 or not self._presets or not self.images:
             return
-        low, high = self.images[0].contrast_limits
-        x, y = event.pos
+        limits, start = tuple(self.images[0].contrast_limits), tuple(event.pos)
         camera = model.scene.camera
         camera.mouse_pan = False
         yield
         while event.type == "mouse_move":
-            width = (high - low) * 2.0 ** ((event.pos[0] - x) / DOUBLING)
-            level = (high + low) / 2 + (high - low) * (y - event.pos[1]) / SPAN
+            level, width = dragged(limits, start, event.pos)
             self._set_limits((level - width / 2, level + width / 2))
             yield
         camera.mouse_pan = True

@@ -115,7 +115,8 @@ class VerdictSection(QWidget):
             ],
             [MARKS[verdict.said][0] for verdict in verdicts.values()],
         )
-        self.save_button.setEnabled(bool(verdicts))
+        # The figures go along; they are there a moment after the run.
+        self.save_button.setEnabled(bool(verdicts) and self._figures is not None)
         self._show_verdict()
 
     def save(self, path: Path) -> None:

@@ -1,6 +1,6 @@
 """What a drag over the canvas does besides moving it: another window, or the swipe line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,18 +38,31 @@ class Drags:
             self.set(name, None)
 
 
+def dragged(
+    limits: tuple[float, float], start: Sequence[float], now: Sequence[float]
+) -> tuple[float, float]:
+    """Level and width of a window after a drag: across for the width, up and down for the level.
+
+    Args:
+        limits: the window's when the drag began.
+        start, now: places on the screen in pixels, (x, y).
+    """
+    low, high = limits
+    level = (low + high) / 2 + (start[1] - now[1]) / SPAN * (high - low)
+    return level, (high - low) * 2.0 ** ((now[0] - start[0]) / DOUBLING)
+
+
 def drag_window(viewer: ViewerModel, window: Window) -> Callable[[Any, Any], Any]:
     """A drag to the right widens the window, one up raises its level."""
 
     def drag(_: Any, event: Any) -> Iterator[None]:
         if window.limits is None or event.button not in (LEFT, RIGHT) or not _free(viewer):
             return
-        (low, high), (x, y) = window.limits, event.pos[:2]
+        limits, start = window.limits, tuple(event.pos[:2])
         with _still(viewer):
             yield
             while event.type == "mouse_move":
-                width = (high - low) * 2 ** ((event.pos[0] - x) / DOUBLING)
-                window.set((low + high) / 2 + (y - event.pos[1]) / SPAN * (high - low), width)
+                window.set(*dragged(limits, start, event.pos))
                 event.handled = True
                 yield
 
