@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import NeedsTrust, SegadvError
-from .folders import check_place
 
 if TYPE_CHECKING:
     from .victims import Victim
@@ -87,7 +86,6 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]
     inside = [path for path in paths if Path(os.path.realpath(path)).is_relative_to(there)]
     if inside and out.exists():
         raise SegadvError(f"{inside[0]}: lies in {out}, which would be replaced; name another")
-    check_place(out)
 
 
 def made_folder(out: Path) -> Path:

@@ -109,8 +109,7 @@ def compared(names: Sequence[str], examples: Sequence["Example"]) -> Rows:
 def as_csv(rows: Rows) -> str:
     """Rows for a spreadsheet."""
     text = io.StringIO()
-    names = [tuple(map(cell, row)) for row in rows[:1]]
-    csv.writer(text, lineterminator="\n").writerows([*names, *rows[1:]])
+    csv.writer(text, lineterminator="\n").writerows([map(cell, row) for row in rows])
     return text.getvalue()
 
 

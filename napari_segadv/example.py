@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from . import io
 from .errors import SegadvError
-from .folders import written_whole
+from .folders import check_place, written_whole
 from .scan import Scan, one_component
 from .victims.task import Prediction, Task
-from .victims.trust import sha256_of
+from .victims.trust import sha256_of_all
 from .wording import counted, with_units
 
 
@@ -125,14 +125,15 @@ class Example:
         for name in ("prediction_clean", "prediction_adversarial"):
             self.task.save(getattr(self, name), folder / f"{name}{self.task.ending}")
         figure(self).savefig(folder / "figure.png")
-        kept = {"file": adversarial.name, "sha256": sha256_of(adversarial)}
+        kept = {"file": adversarial.name, "sha256": sha256_of_all(io.files_of(adversarial))}
         text = json.dumps({**self.result, "adversarial": kept}, indent=1, allow_nan=False)
         (folder / "result.json").write_text(text + "\n", encoding="utf-8")
 
 
 def refuse_existing(folder: Path, overwrite: bool) -> None:
     """Raises SegadvError where a folder must not be (over)written."""
-    if not (folder.exists() or folder.is_symlink()):
+    check_place(folder)
+    if not folder.exists():
         return
     if not overwrite:
         raise SegadvError(f"{folder}: exists already; name another folder (or --overwrite)")

@@ -19,9 +19,9 @@ def check_place(folder: Path) -> None:
     Raises:
         SegadvError: where it is a link to nothing, or a file stands above it.
     """
-    if folder.is_symlink() and not folder.exists():
-        raise SegadvError(f"{folder}: is a link to nothing; name another folder")
     try:
+        if folder.is_symlink() and not folder.exists():
+            raise SegadvError(f"{folder}: is a link to nothing; name another folder")
         above = next(parent for parent in folder.absolute().parents if parent.exists())
         if len(os.fsencode(folder.name)) > LONGEST:
             raise SegadvError(f"{folder}: has too long a name; name another folder")
@@ -43,10 +43,9 @@ def write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
             new.write_text(text, encoding=encoding)
             # Through a link, not in its place.
             new.replace(path.resolve())
-    except OSError as error:
-        raise SegadvError(
-            f"{path}: can't be written ({error.strerror or error}); name another file"
-        ) from None
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SegadvError(f"{path}: can't be written ({reason}); name another file") from None
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from .errors import SegadvError
+from .wording import can_be_written
 
 # Longer texts are no names, and more items no list that is meant.
 LONGEST, MOST = 4096, 65536
@@ -98,5 +99,4 @@ class Entry:
 
 def _usable(text: str) -> bool:
     """Whether a text is one that can be written into a file again, and is not endless."""
-    surrogate = any("\ud800" <= letter <= "\udfff" for letter in text)
-    return len(text) <= LONGEST and "\0" not in text and not surrogate
+    return len(text) <= LONGEST and "\0" not in text and can_be_written(text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__
+from . import __version__, io
 from .attacks import Outcome
 from .budgets import share_of_window
 from .errors import SegadvError
@@ -56,7 +56,8 @@ def describe_given(given: Any) -> Any:
         return given
     path = given.path
     if path is not None and path.is_file():
-        return {"path": str(path), "sha256": sha256_of_all([path])}
+        files = io.files_of(path) if isinstance(given, Mask) else [path]
+        return {"path": str(path), "sha256": sha256_of_all(files)}
     pixels = given.array if isinstance(given, Mask) else None
     return {"path": None, "sha256": None if pixels is None else hash_of(pixels)}
 

@@ -17,7 +17,7 @@ import numpy as np
 from . import io
 from .errors import SegadvError
 from .example import Example, refuse_existing
-from .folders import check_place, written_whole
+from .folders import written_whole
 from .io.arrays import read_array
 from .io.registry import formats, suffix
 from .json_entries import Entry
@@ -54,7 +54,6 @@ def save_run(
     """
     folder = Path(folder)
     refuse_existing(folder, overwrite)
-    check_place(folder)
     with written_whole(folder) as new:
         write_run(example, new, verdicts)
     return folder

@@ -220,8 +220,8 @@ class Mask:
         return replace(self, classes=classes)
 
     def with_array(self, array: Array) -> "Mask":
-        """The same grid and classes with other labels."""
-        return replace(self, array=np.asarray(array))
+        """The same grid and classes with other labels, which are of no file."""
+        return replace(self, array=np.asarray(array), path=None)
 
     def class_name(self, label: int) -> str:
         return self.classes[label] if 0 <= label < len(self.classes) else f"class {label}"

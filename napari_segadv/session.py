@@ -65,9 +65,9 @@ def save_session(session: Session, folder: str | Path, poll: Poll = lambda: None
         SegadvError: where the folder exists or can't be written.
     """
     folder = Path(folder)
-    if folder.exists() or folder.is_symlink():
-        raise SegadvError(f"{folder}: exists already; name another folder for the session")
     check_place(folder)
+    if folder.exists():
+        raise SegadvError(f"{folder}: exists already; name another folder for the session")
     with written_whole(folder) as new:
         _write(session, new, poll)
     return folder

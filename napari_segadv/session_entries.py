@@ -16,6 +16,7 @@ from .errors import SegadvError
 from .io.registry import suffix
 from .json_entries import Entry
 from .scan import Array, Grid, Scan, Storage
+from .wording import can_be_written
 
 KINDS = (
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
@@ -203,4 +204,6 @@ def _plain(name: str, value: Any) -> bool:
             return bool(np.isfinite(float(str(value).split("\\")[0])))
         except ValueError:
             return False
-    return isinstance(value, (str, int, float, bool)) and len(str(value)) < 1000
+    told = str(value)
+    plain = isinstance(value, (str, int, float, bool))
+    return plain and len(told) < 1000 and can_be_written(name + told)

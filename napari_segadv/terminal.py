@@ -55,8 +55,10 @@ def guarded(command: Callable[[], Any]) -> NoReturn:
         warnings.simplefilter("ignore")
     # Ended from outside or with the terminal, it clears away what is half written, as on Ctrl-C.
     for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+        number = getattr(signal, name, None)
+        # What was told not to care (nohup) goes on not caring.
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         status = command() or 0
         if status == STOPPED:

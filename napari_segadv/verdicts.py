@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import SegadvError
-from .wording import cell
+from .wording import can_be_written, cell
 
 VERDICTS = ("nothing seen", "suspicious", "obvious")
 
@@ -38,7 +38,7 @@ def verdicts_from_json(values: Any) -> dict[int, Verdict]:
     for value in values if isinstance(values, list) else [values]:
         match value:
             case {"slice": int(number), "verdict": str(said), "note": str(note)}:
-                known = number >= 0 and said in ("", *VERDICTS)
+                known = number >= 0 and said in ("", *VERDICTS) and can_be_written(note)
             case _:
                 known = False
         if not known:

@@ -26,4 +26,13 @@ def percent(value: float) -> str:
 
 def cell(text: str) -> str:
     """A text for a table that spreadsheets open: one that they would take for a formula is not."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return text
+
+
+def can_be_written(text: str) -> bool:
+    """Whether a file takes a text: JSON can bring halves of letters that none does."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)

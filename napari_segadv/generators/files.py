@@ -76,7 +76,7 @@ def save_training(training: Training, folder: Path, about: Mapping[str, Any]) ->
         half = folder / f".{JSON}"
         half.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         half.replace(folder / JSON)
-        for stale in folder.glob("*-[0-9]*.safetensors"):
+        for stale in _checkpoints(folder):
             if stale.name not in names.values():
                 stale.unlink()
     except (OSError, SafetensorError) as error:
@@ -123,6 +123,12 @@ def load_training(folder: Path, device: str = "cpu") -> tuple[Training, dict[str
     return training, about
 
 
+def _checkpoints(folder: Path) -> list[Path]:
+    """The files of checkpoints in a folder, and nobody else's."""
+    epoch = "[0-9]" * 5
+    return [path for part in PARTS for path in folder.glob(f"{part}-{epoch}.safetensors")]
+
+
 def has_generator(folder: Path) -> bool:
     """Whether a folder holds a checkpoint."""
     return (folder / JSON).is_file()
@@ -130,7 +136,7 @@ def has_generator(folder: Path) -> bool:
 
 def only_begun(folder: Path) -> bool:
     """Whether a folder holds nothing but what was written of a first checkpoint until a stop."""
-    begun = {*folder.glob("*-[0-9]*.safetensors"), folder / f".{JSON}"}
+    begun = {*_checkpoints(folder), folder / f".{JSON}"}
     return folder.is_dir() and not has_generator(folder) and set(folder.iterdir()) <= begun
 
 

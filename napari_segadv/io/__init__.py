@@ -199,6 +199,12 @@ def _write(image: sitk.Image, place: str | Path, scan: Scan) -> None:
         ) from None
 
 
+def files_of(path: Path) -> list[Path]:
+    """The files that an image lies in: of some formats the pixels lie beside their header."""
+    files = format_of(path).files
+    return [path] if files is None else list(files(path))
+
+
 def _check_written(form: Format, written: Path, path: Path) -> None:
     """Some writers of ITK's report nothing of a full disk."""
     try:
@@ -213,8 +219,6 @@ def _check_written(form: Format, written: Path, path: Path) -> None:
 def _load(path: Path) -> tuple[Format, sitk.Image, dict[str, Any]]:
     if not path.exists():
         raise SegadvError(f"{path}: no such file or folder; check the name")
-    if not (path.is_file() or path.is_dir()):
-        raise SegadvError(f"{path}: is no file; name an image")
     form = format_of(path)
     image, meta = form.read(path)
     if image.GetDimension() not in (2, 3):

@@ -1,7 +1,7 @@
 """What a file format declares, and how the one that fits a path is found."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ class Format:
         saved_as: suffix that an image of this format is saved with, itself unless it can't
             keep what was written (a lossy format) or can't be written yet.
         why_not: a sentence for the user where `saved_as` is another format.
+        files: the files that an image lies in, from the path of one; itself if None.
         claims: tells from a path whether this format reads it; by suffix if None.
     """
 
@@ -38,6 +39,7 @@ class Format:
     write: "Callable[[sitk.Image, Path, Scan], None] | None"
     saved_as: str
     why_not: str = ""
+    files: Callable[[Path], Sequence[Path]] | None = None
     claims: Callable[[Path], bool] | None = None
     dimensions: str = "2-D, 3-D"
     pixels: str = "grey, RGB"
@@ -64,18 +66,28 @@ def suffix(path: Path) -> str:
     return max(known, key=len) if known else path.suffix.lower()
 
 
+def check_name(path: Path) -> None:
+    """Refuses what ITK would wait on for ever, or end the whole process over.
+
+    Raises:
+        SegadvError: where a name is not in UTF-8, or is neither a file's nor a folder's.
+    """
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        told = os.fsencode(path).decode("utf-8", "replace")
+        raise SegadvError(f"{told}: its name is not in UTF-8; rename it") from None
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise SegadvError(f"{path}: is no file; name an image")
+
+
 def format_of(path: Path) -> Format:
     """The format that reads or writes a path.
 
     Raises:
         SegadvError: where none does.
     """
-    try:
-        os.fsencode(path).decode("utf-8")
-    except UnicodeDecodeError:
-        # ITK ends the whole process.
-        told = os.fsencode(path).decode("utf-8", "replace")
-        raise SegadvError(f"{told}: its name is not in UTF-8; rename it") from None
+    check_name(path)
     for form in formats():
         if form.fits(path):
             return form

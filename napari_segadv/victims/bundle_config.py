@@ -98,8 +98,8 @@ class BundleConfig:
             found = list(network_runs(target, arguments_of(network)))
         # What stands beside the arguments runs as well (`_requires_`, `_disabled_`).
         found += runs_in({k: v for k, v in network.items() if k != "_target_"})
-        found += runs_in(self.transforms, "preprocessing: ")
-        found += runs_in(self.inferer, "inferer: ")
+        found += runs_in(self.raw("preprocessing", {}), "preprocessing: ")
+        found += runs_in(self.raw("inferer", {}), "inferer: ")
         if found:
             found += self._referred()
             # MONAI evaluates every import statement of a file before it evaluates anything else.

@@ -20,6 +20,7 @@ from ..errors import NeedsTrust
 from ..folders import write_text
 
 _NETWORKS = "monai.networks.nets"
+_COMPUTE = ("monai.networks", "monai.transforms", "monai.inferers")
 # Classes of this package that a file may name like MONAI's: they take literals and run nothing.
 _OWN = ("napari_segadv.victims.detector.SmallRetinaNet",)
 
@@ -31,23 +32,29 @@ def sha256_of(path: Path) -> str:
     """
     if path.is_file():
         return _hash_file(path)
+    return _hash_folder(path, {})
+
+
+def _hash_folder(folder: Path, known: dict[Path, str]) -> str:
+    """Hash of a folder's files, and of what links to folders lead to: code can be run from there.
+
+    Args:
+        folder: the folder.
+        known: hashes of folders that links led to, which is filled; of one that is being hashed "".
+    """
+    known[folder.resolve()] = ""
     digest = hashlib.sha256()
-    for file in sorted(_files(path, set())):
-        relative = os.fsencode(file.relative_to(path).as_posix())
-        digest.update(relative + f"\0{_hash_file(file)}\n".encode())
+    for path in sorted(folder.rglob("*")):
+        relative = os.fsencode(path.relative_to(folder).as_posix())
+        if path.is_file():
+            digest.update(relative + f"\0{_hash_file(path)}\n".encode())
+        elif path.is_dir() and path.is_symlink():
+            real = path.resolve()
+            if real not in known:
+                known[real] = _hash_folder(real, known)
+            digest.update(relative + f"/\0{known[real]}\n".encode())
+    known[folder.resolve()] = digest.hexdigest()
     return digest.hexdigest()
-
-
-def _files(folder: Path, above: set[Path]) -> Iterator[Path]:
-    """All files of a folder, those behind links among them: code can be run from there, too."""
-    real = folder.resolve()
-    if real in above:
-        return
-    for path in folder.iterdir():
-        if path.is_dir():
-            yield from _files(path, above | {real})
-        elif path.is_file():
-            yield path
 
 
 def sha256_of_all(files: Sequence[Path]) -> str:
@@ -123,7 +130,11 @@ def runs_in(config: Any, place: str = "", seen: set[int] | None = None) -> Itera
 
 
 def _is_monai(target: str) -> bool:
-    return "." not in target or target.startswith("monai.")
+    """Whether a target is a class of MONAI's that computes; its functions can run other things."""
+    *module, name = target.split(".")
+    where = ".".join(module)
+    computes = not where or any(f"{where}.".startswith(f"{known}.") for known in _COMPUTE)
+    return computes and bool(re.fullmatch(r"[A-Z]\w*", name))
 
 
 def _fetching_defaults(target: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 from ...errors import SegadvError
 from ..itk import guarded, read_image
-from ..registry import Format
+from ..registry import Format, check_name
 
 SERIES_UID = "0020|000e"
 TAGS = {
@@ -45,6 +45,8 @@ def is_dicom(path: Path) -> bool:
     if path.is_dir():
         return any(is_dicom(child) for child in sorted(path.iterdir()) if child.is_file())
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             file.seek(128)
             return file.read(4) == b"DICM"
@@ -53,7 +55,13 @@ def is_dicom(path: Path) -> bool:
 
 
 def list_series(folder: Path) -> list[Series]:
-    """The series whose files lie directly in a folder, the largest first."""
+    """The series whose files lie directly in a folder, the largest first.
+
+    Raises:
+        SegadvError: where something in it can't be read by ITK.
+    """
+    for path in (folder, *folder.iterdir()):
+        check_name(path)
     warned = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:

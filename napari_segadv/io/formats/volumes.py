@@ -13,13 +13,19 @@ from ..registry import Format
 
 def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
     """The image; `meta["files"]` names the header and its pixels where they lie apart."""
-    meta: dict[str, Any] = {}
-    if path.suffix.lower() in (".nhdr", ".mhd"):
-        header = path.read_bytes()[:10_000].decode("latin-1")
-        found = re.search(r"^(?:data file:|ElementDataFile *=) *(\S.*?) *$", header, re.I | re.M)
-        pixels = path.parent / found[1] if found else path
-        meta["files"] = [str(file) for file in (path, pixels) if file.is_file()]
+    found = files(path)
+    meta: dict[str, Any] = {} if len(found) == 1 else {"files": [str(file) for file in found]}
     return read_image(path), meta
+
+
+def files(path: Path) -> list[Path]:
+    """The header, and its pixels where they lie apart."""
+    if path.suffix.lower() not in (".nhdr", ".mhd"):
+        return [path]
+    header = path.read_bytes()[:10_000].decode("latin-1")
+    found = re.search(r"^(?:data file:|ElementDataFile *=) *(\S.*?) *$", header, re.I | re.M)
+    pixels = path.parent / found[1] if found else path
+    return [file for file in dict.fromkeys((path, pixels)) if file.is_file()]
 
 
 def write(image: sitk.Image, path: Path, scan: Scan) -> None:
@@ -27,6 +33,6 @@ def write(image: sitk.Image, path: Path, scan: Scan) -> None:
 
 
 FORMATS = (
-    Format("NRRD", (".nrrd", ".nhdr"), True, read, write, saved_as=".nrrd"),
-    Format("MetaImage", (".mha", ".mhd"), True, read, write, saved_as=".mha"),
+    Format("NRRD", (".nrrd", ".nhdr"), True, read, write, saved_as=".nrrd", files=files),
+    Format("MetaImage", (".mha", ".mhd"), True, read, write, saved_as=".mha", files=files),
 )

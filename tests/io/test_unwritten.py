@@ -1,0 +1,92 @@
+"""Writers that say nothing of a full disk: what can't be read back takes no file's place."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from napari_segadv import io
+from napari_segadv.errors import SegadvError
+from napari_segadv.scan import Grid, Mask, Scan, Storage
+
+GRID = Grid((6, 20, 24), (2.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
+VOLUMES = (".nii.gz", ".nii", ".nrrd", ".mha", ".tif")
+WRITE = sitk.WriteImage
+
+
+def noise(seed=0, dtype="uint8") -> Scan:
+    """What no compression makes much smaller."""
+    array = np.random.default_rng(seed).integers(0, 250, GRID.shape).astype(dtype)
+    return Scan(array, GRID, "grey level", Storage(dtype))
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Keeps half of what is written, without a word."""
+
+    def write(image, name, **options):
+        WRITE(image, name, **options)
+        with open(name, "r+b") as file:  # noqa: PTH123 - as ITK has it, a name
+            file.truncate(file.seek(0, 2) // 2)
+
+    return lambda: monkeypatch.setattr("napari_segadv.io.itk.sitk.WriteImage", write)
+
+
+def refused(save, *arguments):
+    with pytest.raises(SegadvError) as caught:
+        save(*arguments)
+    text = str(caught.value)
+    assert text.startswith(f"{arguments[1]}: ")
+    assert "\n" not in text
+    assert ".segadv" not in text, "a name that nobody knows"
+
+
+@pytest.mark.parametrize("ending", VOLUMES)
+@pytest.mark.parametrize("there", [True, False])
+def test_an_image_of_which_half_was_written(tmp_path, full_disk, capfd, ending, there):
+    path = tmp_path / f"v{ending}"
+    if there:
+        io.save(noise(), path)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    full_disk()
+    refused(io.save, noise(seed=1), path)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+    assert capfd.readouterr() == ("", "")
+    if there:
+        np.testing.assert_array_equal(io.read(path).array, noise().array)
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+def test_a_photograph_of_which_half_was_written(tmp_path, full_disk, ending):
+    path = tmp_path / f"p{ending}"
+    first, second = (Scan.from_array(noise(seed).array[0]) for seed in range(2))
+    io.save(first, path)
+    before = path.read_bytes()
+    full_disk()
+    refused(io.save, second, path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nii"])
+def test_a_mask_and_an_array_of_which_half_was_written(tmp_path, full_disk, ending):
+    path = tmp_path / f"m{ending}"
+    full_disk()
+    refused(io.save_mask, Mask(noise().array, GRID), path)
+    refused(io.save_array, noise().array, path, noise())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_header_whose_pixels_are_not_all_there(tmp_path, monkeypatch):
+    path = tmp_path / "v.mhd"
+    io.save(noise(), path)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    assert len(before) == 2
+
+    def write(image, name, **options):
+        WRITE(image, name, **options)
+        pixels = next(p for p in tmp_path.glob("*/v.*") if p.suffix != ".mhd")
+        pixels.write_bytes(pixels.read_bytes()[:700])
+
+    monkeypatch.setattr("napari_segadv.io.itk.sitk.WriteImage", write)
+    refused(io.save, noise(seed=1), path)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before

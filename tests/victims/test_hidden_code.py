@@ -1,0 +1,255 @@
+"""Code in a bundle's odd places: the consent question lists it, and nothing runs before."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from helpers import ARGUMENTS, bundle, save_bundle, small_network
+
+from napari_segadv.errors import NeedsTrust, SegadvError
+from napari_segadv.victims import load_victim
+
+NETWORK = {"_target_": "UNet", **ARGUMENTS}
+RANGE = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0, "a_max": 255}
+RANGE |= {"b_min": 0.0, "b_max": 1.0}
+
+
+@pytest.fixture
+def network():
+    return small_network()
+
+
+@pytest.fixture
+def trace(tmp_path) -> Path:
+    """What is there once the code has run."""
+    return tmp_path / "it-ran"
+
+
+def touching(trace, value=0) -> str:
+    """An expression that leaves a trace; without "import", for which whole files are searched."""
+    return f"$open({str(trace)!r}, 'w').close() or {value}"
+
+
+def asked(root, trace) -> NeedsTrust:
+    """The question about a bundle, before which nothing has run."""
+    with pytest.raises(NeedsTrust) as question:
+        load_victim(root)
+    assert not trace.exists(), "it ran unasked"
+    assert "\n" not in str(question.value)
+    return question.value
+
+
+def listed(question, text) -> bool:
+    return any(text in run for run in question.runs)
+
+
+@pytest.mark.parametrize(
+    ("key", "nested"),
+    [("_requires_", False), ("_requires_", True), ("_disabled_", False), ("_desc_", False)],
+)
+def test_what_stands_beside_the_networks_arguments(network, tmp_path, trace, key, nested):
+    expression = touching(trace)
+    value = [{"deep": [expression]}] if nested else expression
+    root = bundle(network, tmp_path, definition={**NETWORK, key: value})
+    question = asked(root, trace)
+    assert listed(question, expression)
+    load_victim(root, question.sha256)
+    assert trace.exists(), "the test shows nothing: MONAI does not run it"
+
+
+@pytest.mark.parametrize("key", ["_requires_", "_disabled_"])
+def test_what_stands_beside_a_transforms_arguments(network, tmp_path, trace, key):
+    expression = touching(trace)
+    root = bundle(network, tmp_path, [{**RANGE, key: expression}])
+    assert listed(asked(root, trace), expression)
+
+
+@pytest.mark.parametrize("key", ["_requires_", "_disabled_", "map_items"])
+def test_what_stands_beside_the_list_of_transforms(network, tmp_path, trace, key):
+    expression = touching(trace)
+    config = {
+        "network_def": {**NETWORK, "dropout": "$0.0"},
+        "preprocessing": {"_target_": "Compose", "transforms": [RANGE], key: expression},
+    }
+    root = save_bundle(network, tmp_path, config)
+    question = asked(root, trace)
+    load_victim(root, question.sha256)
+    assert trace.exists(), "the test shows nothing: MONAI does not run it"
+    assert listed(question, expression)
+
+
+def test_a_requirement_that_is_a_reference(network, tmp_path, trace):
+    expression = touching(trace)
+    definition = {**NETWORK, "_requires_": ["@first"]}
+    root = bundle(network, tmp_path, definition=definition, first=expression)
+    assert listed(asked(root, trace), expression)
+
+
+# What an expression refers to, what else the file holds, and which of that has to be listed.
+REFERRED = {
+    "an expression": ("$@helper*0.0", {"helper": "{code}"}),
+    "an expression two steps away": ("$@one + 0", {"one": "$@two", "two": "{code}"}),
+    "by a plain reference in between": ("$@one + 0", {"one": "@two", "two": "{code}"}),
+    "a part of a part": ("$@helper::deep::0", {"helper": {"deep": ["{code}"]}}),
+    "as older files write it": ("$@helper#deep", {"helper": {"deep": "{code}"}}),
+    "a whole with it inside": ("$len(@helper) * 0", {"helper": {"deep": ["{code}"]}}),
+    "the second of two": ("$@low + @helper", {"helper": "{code}"}),
+    "in a circle": ("$@helper", {"helper": ["@helper", "{code}"]}),
+}
+
+
+@pytest.mark.parametrize("where", ["preprocessing", "network", "inferer"])
+@pytest.mark.parametrize("case", REFERRED)
+def test_what_an_expression_refers_to(network, tmp_path, trace, case, where):
+    expression, held = REFERRED[case]
+    code = touching(trace)
+    more = {key: fill(value, code) for key, value in held.items()}
+    definition, preprocessing = {**NETWORK}, None
+    if where == "preprocessing":
+        preprocessing = [{**RANGE, "a_min": expression}]
+    elif where == "network":
+        definition["dropout"] = expression
+    else:
+        more["inferer"] = {"_target_": "SlidingWindowInferer", "roi_size": [48, expression]}
+    root = bundle(network, tmp_path, preprocessing, definition, **more)
+    question = asked(root, trace)
+    assert listed(question, code)
+    assert listed(question, expression)
+
+
+def fill(value, code):
+    """A part of a configuration with the code in its place."""
+    if isinstance(value, dict):
+        return {key: fill(one, code) for key, one in value.items()}
+    if isinstance(value, list):
+        return [fill(one, code) for one in value]
+    return value.format(code=code) if "{" in value else value
+
+
+@pytest.mark.parametrize("expression", ["$@helper*0.0", "$@one"])
+def test_a_component_that_an_expression_refers_to(network, tmp_path, trace, expression):
+    helper = {"_target_": "os.system", "command": f"touch {trace}"}
+    more = {"helper": helper, "one": {"_requires_": "@helper", "_target_": "SimpleInferer"}}
+    root = bundle(network, tmp_path, [{**RANGE, "a_min": expression}], **more)
+    question = asked(root, trace)
+    assert listed(question, "helper: _target_ os.system")
+    assert question.runs.count("helper: _target_ os.system") == 1
+
+
+def test_what_is_referred_to_runs_once_agreed_to(network, scan2d, tmp_path, trace):
+    steps = [{"_target_": "EnsureChannelFirstd", "keys": "image"}]
+    steps += [{**RANGE, "a_min": "$@helper*0.0"}]
+    root = bundle(network, tmp_path, steps, helper=touching(trace))
+    question = asked(root, trace)
+    victim = load_victim(root, question.sha256)
+    assert trace.exists()
+    assert victim.predict(scan2d).array.shape == scan2d.grid.shape
+
+
+@pytest.fixture
+def plant(trace):
+    """Puts a module into a bundle that leaves a trace when it is imported."""
+    yield lambda root: (root / "planted.py").write_text(f"open({str(trace)!r}, 'w').close()\n")
+    sys.modules.pop("planted", None)
+
+
+IMPORTS = (
+    *("$import planted", "$import\tplanted"),
+    *("$from planted import x", "$from\tplanted import x"),
+)
+
+
+@pytest.mark.parametrize("statement", IMPORTS, ids=ascii)
+@pytest.mark.parametrize("where", ["imports", "notes", "deep"])
+def test_imports_under_any_key(network, tmp_path, trace, plant, statement, where):
+    more = {
+        "imports": {"imports": ["$import glob", statement]},
+        "notes": {"notes": statement},
+        "deep": {"handlers": {"list": [{"_target_": "SimpleInferer", "x": [statement]}]}},
+    }[where]
+    root = bundle(network, tmp_path, definition={**NETWORK, "dropout": "$0.0"}, **more)
+    plant(root)
+    question = asked(root, trace)
+    assert listed(question, statement)
+    load_victim(root, question.sha256)
+    assert trace.exists(), "the test shows nothing: MONAI does not run it"
+
+
+def test_imports_alone_ask_nothing_since_nothing_runs(network, scan2d, tmp_path, trace, plant):
+    root = bundle(network, tmp_path, imports=["$import planted"], notes="$import\tplanted")
+    plant(root)
+    load_victim(root).predict(scan2d)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("where", ["network", "preprocessing", "inferer"])
+def test_references_that_stand_for_billions(network, tmp_path, where):
+    more: dict = {f"a{n}": [f"@a{n + 1}"] * 10 for n in range(8)} | {"a8": [1] * 10}
+    definition, preprocessing = {**NETWORK}, None
+    if where == "network":
+        definition["act"] = ["@a0"] * 10
+    elif where == "preprocessing":
+        preprocessing = [{**RANGE, "a_min": ["@a0"] * 10}]
+    else:
+        more["inferer"] = {"_target_": "SlidingWindowInferer", "roi_size": ["@a0"] * 10}
+    root = bundle(network, tmp_path, preprocessing, definition, **more)
+    started = time.monotonic()
+    with pytest.raises(SegadvError, match="stand for more than") as caught:
+        load_victim(root)
+    assert time.monotonic() - started < 10
+    assert not isinstance(caught.value, NeedsTrust)
+    assert str(root / "configs" / "inference.json") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_references_in_expressions_that_stand_for_billions(network, tmp_path, trace):
+    more = {f"a{n}": f"${' + '.join([f'@a{n + 1}'] * 10)}" for n in range(8)}
+    more["a8"] = touching(trace)
+    root = bundle(network, tmp_path, definition={**NETWORK, "dropout": "$@a0"}, **more)
+    started = time.monotonic()
+    question = asked(root, trace)
+    assert time.monotonic() - started < 10
+    assert listed(question, more["a8"])
+
+
+def test_many_references_that_are_meant(network, scan2d, tmp_path):
+    definition = {**NETWORK, "out_channels": "@one"}
+    more = {"one": "@two", "two": "@three", "three": 3}
+    root = bundle(network, tmp_path, definition=definition, **more)
+    assert load_victim(root).predict(scan2d).array.shape == scan2d.grid.shape
+
+
+def test_an_expression_for_a_components_class(network, tmp_path, trace):
+    # Without a dot, as the names of MONAI's own classes are.
+    code = f"$open({str(trace)!r}, 'w') and 'ScaleIntensityRanged'"
+    assert "." not in code
+    steps = [{**RANGE, "_target_": code, "a_min": "$0"}]
+    root = bundle(network, tmp_path, steps)
+    question = asked(root, trace)
+    load_victim(root, question.sha256)
+    assert trace.exists(), "the test shows nothing: MONAI does not run it"
+    assert listed(question, code)
+
+
+def test_an_import_for_a_components_class(network, tmp_path, trace, plant):
+    evaluator = {"_target_": "$import planted"}
+    root = bundle(network, tmp_path, definition={**NETWORK, "dropout": "$0.0"}, evaluator=evaluator)
+    plant(root)
+    question = asked(root, trace)
+    load_victim(root, question.sha256)
+    assert trace.exists(), "the test shows nothing: MONAI does not run it"
+    assert listed(question, "$import planted")
+
+
+def test_references_as_deep_as_python_goes(network, tmp_path):
+    more: dict = {f"a{n}": f"@a{n + 1}" for n in range(3000)} | {"a3000": 3}
+    root = bundle(network, tmp_path, definition={**NETWORK, "out_channels": "@a0"}, **more)
+    with pytest.raises(SegadvError) as caught:
+        load_victim(root)
+    assert str(root) in str(caught.value)
+
+
+def test_a_bundle_with_its_network_alone_needs_no_question(network, tmp_path):
+    root = save_bundle(network, tmp_path, {"network_def": NETWORK})
+    assert load_victim(root).trust == "data"
