@@ -61,11 +61,18 @@ def labels_in(path: Path) -> "Mask | None":
 
 
 def in_patches(array: "Array") -> bool:
-    """Whether neighbours are mostly equal where there is anything: so in labels, not in images."""
+    """Whether neighbours are mostly equal where there is anything: so in labels, not in images.
+
+    Along one axis at least: layers may be thin.
+    """
+    return any(_equal(array.swapaxes(axis, -1)) >= SAME for axis in range(array.ndim))
+
+
+def _equal(array: "Array") -> float:
+    """Share of the neighbours along the last axis that are equal, where there is anything."""
     one, other = array[..., :-1], array[..., 1:]
     both = (one != 0) & (other != 0)
-    pairs = int(both.sum())
-    return pairs == 0 or int((one[both] == other[both]).sum()) >= SAME * pairs
+    return float((one[both] == other[both]).mean()) if both.any() else 1.0
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:

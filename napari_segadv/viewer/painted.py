@@ -80,12 +80,8 @@ def mask_in(layer: Labels, grid: Grid) -> Mask:
     names: dict[int, str] = {}
     if {"index", "class"} <= set(features.columns):
         rows = zip(features["index"], features["class"], strict=True)
-        # A table of the user's may hold anything.
-        names = {
-            int(n): str(name)
-            for n, name in rows
-            if isinstance(n, (int, np.integer)) and 0 <= n < MOST_NAMES
-        }
+        numbered = ((_whole(n), str(name)) for n, name in rows)
+        names = {n: name for n, name in numbered if n is not None and 0 <= n < MOST_NAMES}
     known = range(max(names) + 1) if names else range(0)
     return Mask(array, grid, tuple(names.get(n, f"class {n}") for n in known))
 
@@ -96,3 +92,11 @@ def window_of_layer(layer: Image) -> tuple[float, float] | None:
         return None
     low, high = (float(limit) for limit in layer.contrast_limits)
     return (low, high) if np.isfinite([low, high]).all() and low < high else None
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number; a table of the user's may hold anything, and pandas' gaps make floats."""
+    try:
+        return int(value) if int(value) == value else None
+    except (TypeError, ValueError, OverflowError):
+        return None

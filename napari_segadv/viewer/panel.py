@@ -12,7 +12,7 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QLabel, QWidget
 
 from ..errors import NeedsTrust, SegadvError
-from .camera import all_in_sight
+from .camera import untouched
 from .controller import Controller
 from .dialogs import ask_trust
 from .keys import Key, bind
@@ -42,7 +42,7 @@ class Panel(QWidget):
         self.status = QLabel("")
         self.status.setWordWrap(True)
         self.left = False
-        self._whole = all_in_sight(self.viewer)
+        self._whole = untouched(self.viewer)
         leaving = self._leaving = ExitStack()
         self.destroyed.connect(lambda: leaving.close())
 

@@ -1,7 +1,9 @@
 """Runs one job at a time on napari's worker threads."""
 
+import warnings
 from collections.abc import Callable, Generator
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, ClassVar
 
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer
@@ -38,8 +40,34 @@ class Job:
         ended(how)
 
 
+class Warnings:
+    """Puts Python's warnings back as they were once no job is running.
+
+    Each worker catches warnings, which is not for several threads (superqt): of two at a time the
+    later one would leave behind what the earlier one had set.
+    """
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._kept = ExitStack()
+
+    def begin(self) -> None:
+        """A job begins."""
+        if self._running == 0:
+            self._kept.enter_context(warnings.catch_warnings())
+        self._running += 1
+
+    def end(self) -> None:
+        """A job is over."""
+        self._running -= 1
+        if self._running == 0:
+            self._kept.close()
+
+
 class QtRunner:
     """A Runner on napari's worker threads, which napari stops when its window closes."""
+
+    _warnings: ClassVar[Warnings] = Warnings()
 
     def __init__(self) -> None:
         self._worker: Any = None
@@ -52,9 +80,14 @@ class QtRunner:
         worker.yielded.connect(progressed)
         # Not the methods themselves, which would not keep the job until then.
         worker.returned.connect(lambda how: job.returned(how))
-        worker.finished.connect(lambda: job.finish())
+        worker.finished.connect(lambda: self._finish(job))
         self._worker = worker
+        self._warnings.begin()
         worker.start()
+
+    def _finish(self, job: Job) -> None:
+        self._warnings.end()
+        job.finish()
 
     def cancel(self) -> None:
         if self._worker is not None:

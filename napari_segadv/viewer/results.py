@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
+from ..scan import Scan
 from .fields import FIELDS
 from .layers import (
     ADVERSARIAL,
@@ -175,7 +176,7 @@ class Results:
         if layer is None or layer not in self.layers:
             scan = run.example.clean
             shown = (x for x in self.layers if isinstance(x, Image) and x not in self)
-            layer = next((x for x in shown if x.metadata.get(KEY) is scan), None)
+            layer = next((x for x in shown if _is_of(x, scan)), None)
             if layer is None:
                 data, keywords, _ = image_tuple(scan)
                 layer = Image(data, **keywords)
@@ -212,3 +213,9 @@ class Results:
         if on_top:
             self.layers.move(self.layers.index(layer), len(self.layers))
         self.layers.selection.active = layer
+
+
+def _is_of(layer: Image, scan: Scan) -> bool:
+    """Whether a layer shows a scan, or another that holds the same."""
+    known = layer.metadata.get(KEY)
+    return isinstance(known, Scan) and known.same_as(scan)

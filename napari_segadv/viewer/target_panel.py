@@ -208,7 +208,7 @@ class TargetPanel(Panel):
     def _busy_changed(self, title: str) -> None:
         for button in (self.start_button, self.apply_button, self.undo_button, self.redo_button):
             button.setEnabled(not title)
-        self.say(f"{title} …" if title else "")
+        self.say_busy(title)
 
     def _dragging(self, on: bool) -> None:
         self.drag_button.setChecked(on)

@@ -7,7 +7,7 @@ painting of the first.
 
 from napari.layers import Layer
 
-from ..camera import fitted_zoom
+from ..camera import fitted
 from ..controller import Controller
 from ..layers import AFTER, CLEAN, TARGET
 from .pair import Mode, Pair
@@ -43,11 +43,11 @@ class SideBySide(Mode):
         camera, grid = pair.viewer.scene.camera, pair.viewer.canvas.grid
         # napari can't fit layers of fewer dimensions than others have.
         fitting = [pair.clean] if pair.clean.ndim == pair.viewer.dims.ndim else None
-        whole = fitted_zoom(pair.viewer, fitting)
+        _, whole = fitted(pair.viewer, fitting)
         for name, value in (("shape", (1, 2)), ("stride", each), ("enabled", True)):
             self.loan.set(grid, name, value)
         # What filled the canvas fills its tile; what was zoomed in on stays in the middle.
-        self._fit = fitted_zoom(pair.viewer, fitting) / whole
+        self._fit = fitted(pair.viewer, fitting)[1] / whole
         camera.zoom *= self._fit
 
     def leave(self) -> None:

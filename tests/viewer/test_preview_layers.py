@@ -1,0 +1,128 @@
+"""Where the preview's layers come, and that none begins where the image or its window goes."""
+
+import numpy as np
+import pytest
+from clicks import click, idle
+from qtpy.QtCore import QTimer
+from superqt.utils import WorkerBase
+
+from napari_segadv import crafting
+from napari_segadv.viewer.attack_panel import UNTARGETED
+from napari_segadv.viewer.layers import PREVIEW, PREVIEW_SEEN, TARGET
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def long(ready):
+    """A photograph and a small victim, to be attacked until cancelled."""
+    ready.target.value = UNTARGETED
+    ready.attack_section.form.editors["steps"].value = 100_000
+    ready.attack_section.form.editors["goal"].value = None
+    return ready
+
+
+def attacking(qtbot, panel):
+    click(qtbot, panel.run_button)
+    qtbot.waitUntil(lambda: panel.controller.busy == "attacking", timeout=20_000)
+
+
+def names(window):
+    return [layer.name for layer in window.layers]
+
+
+def test_the_preview_lies_right_below_the_target(window, long, qtbot):
+    window.add_labels(np.zeros((48, 64), int), name="below")
+    mine = window.add_labels(np.zeros((48, 64), np.uint8), name="wanted")
+    mine.data[10:30, 10:30] = 1
+    window.add_labels(np.zeros((48, 64), int), name="above")
+    long.target.value = mine
+    attacking(qtbot, long)
+    assert names(window) == ["xray", "below", PREVIEW, PREVIEW_SEEN, "wanted", "above"]
+    click(qtbot, long.cancel_button)
+    idle(qtbot, long.controller)
+    assert names(window) == ["xray", "below", "wanted", "above"]
+
+
+def test_what_is_painted_on_the_target_is_seen_over_the_preview(window, long, qtbot):
+    long.target_section.shape.value = "copy"
+    click(qtbot, long.target_section.button)
+    idle(qtbot, long.controller)
+    target = window.layers[TARGET]
+    target.contour, target.opacity = 0, 1.0
+    attacking(qtbot, long)
+    assert names(window)[-3:] == [PREVIEW, PREVIEW_SEEN, TARGET]
+    for label in (1, 2):
+        target.data_setitem(tuple(np.mgrid[:48, :64].reshape(2, -1)), label)
+        picture = window.screenshot(canvas_only=True, flash=False)
+        middle = picture[picture.shape[0] // 2, picture.shape[1] // 2, :3]
+        np.testing.assert_allclose(middle, 255 * target.get_color(label)[:3], atol=3)
+    click(qtbot, long.cancel_button)
+    idle(qtbot, long.controller)
+
+
+def test_a_target_below_the_image_does_not_hide_the_preview(window, long, qtbot):
+    mine = window.add_labels(np.ones((48, 64), np.uint8), name="wanted")
+    window.layers.move(window.layers.index(mine), 0)
+    long.target.value = mine
+    attacking(qtbot, long)
+    assert names(window) == ["wanted", "xray", PREVIEW, PREVIEW_SEEN]
+    click(qtbot, long.cancel_button)
+    idle(qtbot, long.controller)
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """The attacks that have begun."""
+    calls, craft = [], crafting.craft_steps
+
+    def counted(*given, **more):
+        calls.append(given)
+        yield from craft(*given, **more)
+
+    monkeypatch.setattr(crafting, "craft_steps", counted)
+    return calls
+
+
+def when_prepared(window, qtbot, panel, moment, act):
+    """Presses Run, and does something while its preview is copied or shown."""
+    if moment == "copied":
+        click(qtbot, panel.run_button)
+        assert panel.controller.busy == "preparing the preview"
+        act()
+    else:
+        done = []
+
+        def inserted(event):
+            if event.value.name == PREVIEW and not done:
+                done.append(QTimer.singleShot(0, act))
+
+        window.layers.events.inserted.connect(inserted)
+        click(qtbot, panel.run_button)
+        qtbot.waitUntil(lambda: bool(done), timeout=20_000)
+
+
+@pytest.mark.parametrize("moment", ["copied", "shown"])
+def test_an_image_removed_while_its_preview_is_prepared_is_not_attacked(
+    window, long, qtbot, begun, moment
+):
+    when_prepared(window, qtbot, long, moment, lambda: window.layers.remove("xray"))
+    idle(qtbot, long.controller)
+    qtbot.wait(100)
+    assert begun == []
+    assert not long.controller.busy
+    assert names(window) == []
+    assert long.run_button.isEnabled()
+
+
+@pytest.mark.parametrize("moment", ["copied", "shown"])
+def test_a_window_closed_while_a_preview_is_prepared_starts_no_attack(
+    window, long, qtbot, begun, moment
+):
+    controller = long.controller
+    when_prepared(window, qtbot, long, moment, window.close)
+    qtbot.waitUntil(lambda: controller.closed, timeout=20_000)
+    qtbot.wait(300)
+    assert begun == []
+    assert controller.busy != "attacking"
+    assert not any(worker.is_running for worker in WorkerBase._worker_set)

@@ -1,0 +1,116 @@
+"""The table of runs beside each other, keys of the list of runs, and ticks of the reading test."""
+
+import numpy as np
+import pytest
+from clicks import click, idle
+from controls import notices
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication, QFileDialog, QStyle, QStyleOptionViewItem
+from reopened import docked
+from test_compare_panel import show
+from test_runs_panel import adversarial, choose
+from test_runs_panel import shown as marked
+
+import napari_segadv as sa
+from napari_segadv.viewer.runs_table import RunsTable
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def panel(window, qtbot, flat, scan2d, band_victim):
+    """The panel with two runs of one photograph; the second is shown."""
+    image, _ = show(window, flat)
+    widget = docked(window)
+    controller = widget.controller
+    other = sa.craft(scan2d, band_victim, sa.attacks.PGD(epsilon=5.0, steps=1))
+    controller.show_run(controller.runs.add(other, image))
+    idle(qtbot, controller)
+    return widget
+
+
+@pytest.fixture
+def table(panel, qtbot):
+    """Both runs beside each other."""
+    choose(qtbot, panel, 0, 1)
+    click(qtbot, panel.compare_button)
+    qtbot.waitUntil(panel.table.isVisible)
+    assert len(tables()) == 1
+    return panel.table
+
+
+def tables():
+    return [w for w in QApplication.topLevelWidgets() if isinstance(w, RunsTable)]
+
+
+@pytest.mark.parametrize("way", ["button", "Escape"])
+def test_the_table_closes(panel, table, qtbot, way):
+    if way == "button":
+        click(qtbot, table.close_button)
+    else:
+        qtbot.keyClick(table, Qt.Key_Escape)
+    qtbot.waitUntil(lambda: tables() == [])
+    # And opens again.
+    click(qtbot, panel.compare_button)
+    qtbot.waitUntil(panel.table.isVisible)
+    click(qtbot, panel.table.close_button)
+
+
+def test_a_table_that_can_not_be_written_is_one_line(table, qtbot, tmp_path, monkeypatch):
+    path = tmp_path / "nowhere" / "runs.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))
+    with notices() as told:
+        click(qtbot, table.save_button)
+    ((grave, message),) = told
+    assert grave == "error"
+    assert message.startswith(str(path))
+    assert "can't be written" in message
+    assert "\n" not in message
+    assert table.isVisible()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: ("", ""))
+    with notices() as told:
+        click(qtbot, table.save_button)
+    assert told == []
+    click(qtbot, table.close_button)
+
+
+@pytest.mark.parametrize("key", [Qt.Key_Return, Qt.Key_Enter], ids=["Return", "Enter"])
+def test_both_enter_keys_show_a_run(panel, qtbot, flat, key):
+    assert marked(panel) == [1]
+    choose(qtbot, panel, 0)
+    pad = Qt.KeypadModifier if key == Qt.Key_Enter else Qt.NoModifier
+    qtbot.keyClick(panel.list, key, pad)
+    idle(qtbot, panel.controller)
+    assert marked(panel) == [0]
+    np.testing.assert_array_equal(adversarial(panel), flat.adversarial.array)
+
+
+def test_runs_of_a_reading_test_are_ticked_by_clicks(window, panel, qtbot):
+    reading = window.window.add_plugin_dock_widget("napari-segadv", "Reading test")[1]
+    qtbot.waitUntil(reading.isVisible)
+    runs, listed = list(panel.controller.runs), reading.runs
+    assert reading.chosen == runs
+
+    def tick(row):
+        item = listed.item(row)
+        option = QStyleOptionViewItem()
+        option.initFrom(listed)
+        option.rect = listed.visualItemRect(item)
+        option.features = QStyleOptionViewItem.HasCheckIndicator
+        mark = listed.style().subElementRect(QStyle.SE_ItemViewItemCheckIndicator, option, listed)
+        qtbot.mouseClick(listed.viewport(), Qt.LeftButton, pos=mark.center())
+
+    tick(0)
+    assert reading.chosen == runs[1:]
+    assert reading.status.text() == "ready: 1 run"
+    tick(1)
+    assert reading.chosen == []
+    assert not reading.start_button.isEnabled()
+    assert "tick" in reading.status.text()
+    tick(0)
+    assert reading.chosen == runs[:1]
+    assert reading.start_button.isEnabled()
+    # Beside the mark a click changes nothing.
+    beside = listed.visualItemRect(listed.item(0)).center() + QPoint(60, 0)
+    qtbot.mouseClick(listed.viewport(), Qt.LeftButton, pos=beside)
+    assert reading.chosen == runs[:1]

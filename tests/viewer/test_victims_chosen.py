@@ -1,0 +1,84 @@
+"""Victims chosen with real keys and clicks: from the list, from a file, from a bundle's folder."""
+
+import pytest
+from clicks import click, idle
+from helpers import bundle, disc_image, small_network
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from napari_segadv.samples import bundles
+from napari_segadv.viewer.layers import CLEAN
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def offered(monkeypatch):
+    """What the dialogs answer: nothing, until a test puts something there."""
+    answers = {"file": "", "folder": ""}
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (answers["file"], ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: answers["folder"])
+    return answers
+
+
+def test_every_built_in_victim_is_loaded_by_going_down_the_list(panel, qtbot):
+    section, controller = panel.victim_section, panel.controller
+    names = [f"demo:{name}" for name in bundles()]
+    box = section.victim.native
+    assert [box.itemText(n) for n in range(box.count())] == names
+    # The first is loaded by itself.
+    assert controller.source == box.currentText() == names[0]
+    for name in names[1:]:
+        qtbot.keyClick(box, Qt.Key_Down)
+        assert controller.busy == f"loading {name}"
+        assert not box.isEnabled()
+        idle(qtbot, controller)
+        assert controller.source == box.currentText() == name
+        assert controller.victim.trust == "built-in"
+        about = section.about.text().replace("&nbsp;", " ")
+        assert all(one in about for one in controller.victim.classes[1:])
+        assert panel.status.text() == "ready"
+        assert box.isEnabled()
+    qtbot.keyClick(box, Qt.Key_Down)
+    assert not controller.busy
+    assert controller.source == names[-1]
+
+
+def test_a_file_and_a_bundle_are_opened_by_their_buttons(
+    window, panel, qtbot, offered, weights_file, tmp_path
+):
+    section, controller = panel.victim_section, panel.controller
+    window.add_image(disc_image(), name="xray")
+    root = bundle(small_network(), tmp_path)
+    for button, kind, path, classes in (
+        (section.file_button, "file", weights_file, ("background", "a", "b")),
+        (section.folder_button, "folder", root, ("background", "a", "b")),
+    ):
+        offered[kind] = str(path)
+        click(qtbot, button)
+        idle(qtbot, controller)
+        assert controller.source == section.victim.native.currentText() == str(path)
+        assert controller.victim.classes == classes
+        assert controller.victim.trust == "data"
+        click(qtbot, section.predict_button)
+        idle(qtbot, controller)
+        predicted = controller.victim.predict(panel.controller._checked(panel.image.value)[0])
+        assert (window.layers[CLEAN].data == predicted.array).all()
+    # Both stay in the list.
+    qtbot.keyClick(section.victim.native, Qt.Key_Up)
+    idle(qtbot, controller)
+    assert controller.source == str(weights_file)
+
+
+def test_a_dialog_that_is_cancelled_changes_nothing(panel, qtbot, offered):
+    section, controller = panel.victim_section, panel.controller
+    victim, source, said = controller.victim, controller.source, panel.status.text()
+    heard = []
+    controller.busy_changed.connect(heard.append)
+    for button in (section.file_button, section.folder_button):
+        click(qtbot, button)
+    qtbot.wait(50)
+    assert heard == []
+    assert controller.victim is victim
+    assert controller.source == section.victim.native.currentText() == source
+    assert panel.status.text() == said

@@ -1,0 +1,58 @@
+"""The whole way in one window by clicks alone: predict, target, run, verdict, session, and back."""
+
+import numpy as np
+import pytest
+from clicks import click, idle
+from controls import pick, type_in
+from reopened import docked, opened, same_layers, same_runs, saved
+from test_slices_panel import press
+
+from napari_segadv.verdicts import Verdict
+from napari_segadv.viewer.layers import ADVERSARIAL, CLEAN, TARGET, image_tuple
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_from_an_image_to_a_session_that_is_opened_again(
+    window, ready, qtbot, folder, ct, make_napari_viewer
+):
+    controller = ready.controller
+    window.layers.clear()
+    data, keywords, _ = image_tuple(ct, "ct")
+    image = window.add_image(data, **keywords)
+    assert ready.image.value is image
+    click(qtbot, ready.victim_section.predict_button)
+    idle(qtbot, controller)
+    clean = window.layers[CLEAN]
+    structure = int(np.bincount(clean.data.ravel(), minlength=3)[1:].argmax()) + 1
+    pick(qtbot, ready.target_section.structure, "ab"[structure - 1])
+    pick(qtbot, ready.target_section.shape, "erase")
+    click(qtbot, ready.target_section.button)
+    idle(qtbot, controller)
+    assert not (window.layers[TARGET].data == structure).any()
+    type_in(qtbot, ready.attack_section.form.editors["steps"], "2")
+    type_in(qtbot, ready.attack_section.budget.epsilon, "30")
+    click(qtbot, ready.run_button)
+    idle(qtbot, controller)
+    example = controller.example
+    assert 0 < np.abs(example.noise).max() <= 30
+
+    slices = window.window.add_plugin_dock_widget("napari-segadv", "Slices")[1]
+    qtbot.waitUntil(lambda: slices.figures is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: slices.plot._still is not None, timeout=60_000)
+    for number, said in ((7, "suspicious"), (13, "obvious")):
+        press(qtbot, slices, number)
+        click(qtbot, slices.verdicts.buttons[said])
+    (run,) = controller.runs
+    assert run.verdicts == {7: Verdict("suspicious"), 13: Verdict("obvious")}
+
+    runs = docked(window)
+    saved(qtbot, runs, folder)
+    fresh = make_napari_viewer(show=True)
+    again = opened(qtbot, docked(fresh))
+    same_runs(controller, again)
+    same_layers(controller, again)
+    assert again.source == controller.source
+    assert again.runs.current.verdicts == run.verdicts
+    np.testing.assert_array_equal(again.shown(ADVERSARIAL).data, example.adversarial.array)
+    assert sorted(x.name for x in fresh.layers) == sorted(x.name for x in window.layers)
