@@ -11,7 +11,7 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	sh scripts/display.sh
-	$(XVFB) $(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),$(XVFB) $(BIN)/python -m pytest $(ARGS),sh scripts/test.sh $(BIN)/python)
 
 check: lint types test
 

@@ -123,9 +123,9 @@ def slices(session: Session) -> Iterator[QWidget]:
         session.wait(lambda: panel.figures, "the figures")
         if session.of.slice is not None:
             panel.worst()
-            panel.say("suspicious")
+            panel.judge("suspicious")
             panel.next_worst()
-        panel.say("nothing seen")
+        panel.judge("nothing seen")
         yield session.window
 
 

@@ -74,7 +74,7 @@ def save(widget: QWidget, name: str) -> None:
     image.save(path, optimize=True)
     if path.stat().st_size > MOST:
         # Noise: no patch of one colour in it.
-        image.quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+        image.quantize(256, Image.Quantize.MEDIANCUT).save(path, optimize=True)
     log.info("%s", path)
 
 

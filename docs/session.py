@@ -127,7 +127,6 @@ class Session:
         self.settle()
         yield panel
         self.viewer.window.remove_dock_widget(dock)
-        panel.deleteLater()
         self.settle(0.1)
         for layer, visible in before:
             layer.visible = visible

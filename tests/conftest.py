@@ -11,8 +11,8 @@ from helpers import SHARED, bands, disc_image
 
 from napari_segadv.scan import Grid, Scan, Storage
 
-# At most two; fewer where OMP_NUM_THREADS says so.
-torch.set_num_threads(min(2, torch.get_num_threads()))
+# The tests of the viewer run beside the others (scripts/test.sh), and two cores are all there is.
+torch.set_num_threads(1)
 
 
 @pytest.fixture

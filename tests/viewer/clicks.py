@@ -19,6 +19,18 @@ def click(qtbot, button):
     qtbot.mouseClick(button, Qt.LeftButton)
 
 
+def steady(qtbot, viewer):
+    """Waits until docks and canvas have their places, and the view is fitted to them."""
+
+    def places():
+        size, camera = viewer.window._qt_viewer.canvas.native.size(), viewer.scene.camera
+        return size.width(), size.height(), camera.zoom, tuple(camera.center)
+
+    seen = None
+    while seen != (seen := places()):
+        qtbot.wait(100)
+
+
 def move_held(widget, to, button):
     """A move of the mouse with a button held down, which QTest can't send."""
     at = QPointF(to)

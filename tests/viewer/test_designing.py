@@ -3,7 +3,7 @@ is while it is dragged, and what a ball of a brush paints."""
 
 import numpy as np
 import pytest
-from clicks import click, move_held
+from clicks import click, move_held, steady
 from controls import pick, tick
 from helpers import disc_image, disc_labels
 from qtpy.QtCore import QPoint, Qt
@@ -27,8 +27,7 @@ def designing(window, qtbot, band_victim):
     _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Target designer")
     panel.controller.victim = band_victim
     panel.controller.victim_changed.emit(band_victim)
-    # The dock takes its place, and the image is fitted beside it.
-    qtbot.wait(100)
+    steady(qtbot, window)
     return panel
 
 

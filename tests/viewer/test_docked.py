@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clicks import close_dock, idle
+from clicks import close_dock, idle, steady
 from helpers import disc_image
 from qtpy.QtWidgets import QDockWidget
 from test_compare_panel import canvas, on_canvas
@@ -20,7 +20,7 @@ def dock(window, qtbot, title):
     _, panel = window.window.add_plugin_dock_widget("napari-segadv", title)
     qtbot.waitUntil(panel.isVisible)
     idle(qtbot, Controller.of(window))
-    qtbot.wait(150)
+    steady(qtbot, window)
     return panel
 
 
@@ -34,7 +34,7 @@ def inside(window, layer):
 
 def fitted(window, qtbot):
     """Fills the canvas, once sliders and layer controls have taken their room of it."""
-    qtbot.wait(150)
+    steady(qtbot, window)
     window.fit_to_view()
 
 
@@ -91,7 +91,7 @@ def test_a_view_that_is_chosen_after_docking_stays(window, qtbot):
     holder = dock_of(panel)
     holder.hide()
     holder.show()
-    qtbot.wait(150)
+    steady(qtbot, window)
     assert window.scene.camera.zoom == zoom
 
 

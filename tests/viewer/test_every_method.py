@@ -28,6 +28,8 @@ def ready(window, panel, band_victim):
     wanted = band_victim.predict(Scan.from_array(image.data)).array.copy()
     wanted[:, 40:] = 0
     panel.target.value = window.add_labels(wanted, name="wanted")
+    # Of a single step there is nothing to be seen meanwhile.
+    panel.attack_section.preview.value = False
     return panel
 
 

@@ -112,18 +112,19 @@ def test_every_entry_of_the_plugins_menu_docks_its_panel(window, qtbot):
     idle(qtbot, Controller.of(window))
 
 
-def test_every_sample_of_the_file_menu_is_the_phantom_of_its_name(window):
-    menu = menu_of(menu_of(window.window.file_menu, "Open Sample"), TITLE)
+def test_every_sample_of_the_file_menu_is_the_phantom_of_its_name(make_napari_viewer):
+    viewer = make_napari_viewer()
+    menu = menu_of(menu_of(viewer.window.file_menu, "Open Sample"), TITLE)
     menu.aboutToShow.emit()
     actions = {action.text(): action for action in menu.actions()}
     samples = {sample.display_name: sample.key for sample in contributed().sample_data}
     assert actions.keys() == samples.keys()
     for title, key in samples.items():
         actions[title].trigger()
-        layer, (scan, _) = window.layers[-1], phantom(key, DEMO_SEED)
+        layer, (scan, _) = viewer.layers[-1], phantom(key, DEMO_SEED)
         np.testing.assert_array_equal(layer.data, scan.array)
         assert layer.data.dtype == scan.array.dtype
         assert layer.name == scan.meta["title"]
         assert scan_of(layer).same_as(scan)
         assert scan_of(layer).units == scan.units
-    assert len(window.layers) == len(samples)
+    assert len(viewer.layers) == len(samples)

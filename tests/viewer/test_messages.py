@@ -1,7 +1,7 @@
 """What the panels say is a notification of napari's too, once, whichever of them are open."""
 
 import pytest
-from clicks import click, idle
+from clicks import click, close_dock, idle
 from controls import notices
 from helpers import save_torchscript, small_network
 from qtpy.QtCore import Qt
@@ -76,27 +76,34 @@ def fail(qtbot, controller):
     idle(qtbot, controller)
 
 
-ALONE = ("Runs", "Target designer", "Reading test")
+# Those of the panels that say what became of a job, whoever has started it.
+SAYING = ("Adversarial attack", "Target designer", "Runs", "Reading test")
 
 
-@pytest.mark.parametrize(
-    "titles", [(), *((title,) for title in ALONE), PANELS], ids=["no panel", *ALONE, "all panels"]
-)
-def test_a_job_that_fails_is_told_once_whichever_panels_are_open(window, told, qtbot, titles):
-    controller, panels = Controller.of(window), added(window, *titles)
-    idle(qtbot, controller)
-    told.clear()
-    fail(qtbot, controller)
+def check_failure(window, told, qtbot, panels):
+    fail(qtbot, Controller.of(window))
     assert told == [("error", "x.png: is no network")]
-    talking = ("AttackPanel", "TargetPanel", "RunsPanel", "ReadingPanel")
-    lines = [panel.status.text() for panel in panels if type(panel).__name__ in talking]
-    assert len(lines) == min(len(titles), len(talking))
-    assert set(lines) <= {"x.png: is no network"}
+    assert all(panel.status.text() == told[0][1] for panel in panels)
+    told.clear()
 
 
-def test_a_victim_that_is_no_network_is_told_once(
-    window, ready, told, qtbot, tmp_path, monkeypatch
-):
+def test_a_job_that_fails_is_told_once_whichever_panel_is_open(window, told, qtbot):
+    check_failure(window, told, qtbot, [])
+    for title in SAYING[1:]:
+        panels = added(window, title)
+        check_failure(window, told, qtbot, panels)
+        close_dock(qtbot, panels[0])
+    check_failure(window, told, qtbot, [])
+
+
+def test_a_job_that_fails_is_told_once_though_all_panels_are_open(window, told, qtbot):
+    panels = dict(zip(PANELS, added(window, *PANELS), strict=True))
+    idle(qtbot, Controller.of(window))
+    assert told == []
+    check_failure(window, told, qtbot, [panels[title] for title in SAYING])
+
+
+def test_a_file_that_is_no_network_is_told_once(window, ready, told, qtbot, tmp_path, monkeypatch):
     added(window, "Target designer", "Runs", "Reading test")
     path = tmp_path / "broken.pt"
     path.write_bytes(b"nothing")

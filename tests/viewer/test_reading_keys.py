@@ -34,23 +34,50 @@ def limits_of(test):
     return limits
 
 
-@pytest.mark.parametrize("pad", [Qt.NoModifier, Qt.KeypadModifier], ids=["row", "number pad"])
-def test_a_window_for_each_number(panel, qtbot, ct, pad):
+def test_windows_by_the_row_of_numbers_by_the_pad_and_by_dragging(panel, qtbot, ct):
     panel.mode.value = PAIR
     test = begin(qtbot, panel)
     presets = dict(numbered(presets_for("HU", ct.bounds)))
     assert list(presets) == [1, 2, 3, 4, 5, 6, 7]
     known = {3: (-500, 1300), 4: (0, 80), 5: (-20, 140), 6: (-125, 225)}
-    for number in (3, 4, 5, 6, 7, 1, 2):
-        qtbot.keyClick(test, Qt.Key(Qt.Key_0 + number), pad)
-        assert limits_of(test) == presets[number].limits
-        assert limits_of(test) == known.get(number, limits_of(test))
-        assert f"{number} {presets[number].name}" in test.help.text()
-    for key in (Qt.Key_8, Qt.Key_0):
-        qtbot.keyClick(test, key, pad)
-    assert limits_of(test) == presets[2].limits
+    for pad in (Qt.NoModifier, Qt.KeypadModifier):
+        for number in (3, 4, 5, 6, 7, 1, 2):
+            qtbot.keyClick(test, Qt.Key(Qt.Key_0 + number), pad)
+            assert limits_of(test) == presets[number].limits
+            assert limits_of(test) == known.get(number, limits_of(test))
+            assert f"{number} {presets[number].name}" in test.help.text()
+        for key in (Qt.Key_8, Qt.Key_0):
+            qtbot.keyClick(test, key, pad)
+        assert limits_of(test) == presets[2].limits
+    check_drags(test, qtbot)
     assert test.reading.answers == []
     click(qtbot, test.stop)
+
+
+def check_drags(test, qtbot):
+    """The right button drags level and width, which begin as those of soft tissue."""
+    canvas = test.canvas.canvas.native
+    at = QPoint(canvas.width() // 4, canvas.height() // 2)
+    place = test.canvas.canvas._get_viewbox_at
+    qtbot.waitUntil(lambda: place((at.x(), at.y()))[0] is not None, timeout=20_000)
+    centre = test.canvas.model.scene.camera.center
+
+    def drag(by):
+        qtbot.mousePress(canvas, Qt.RightButton, pos=at)
+        for share in (0.4, 0.8, 1.0):
+            move_held(canvas, at + by * share, Qt.RightButton)
+            # napari takes moves at most every 5 ms.
+            qtbot.wait(30)
+        qtbot.mouseRelease(canvas, Qt.RightButton, pos=at + by)
+
+    # 300 pixels are as much as the window is wide; up is brighter intensities.
+    drag(QPoint(0, -75))
+    assert limits_of(test) == (-60, 340)
+    drag(QPoint(0, 150))
+    assert limits_of(test) == (-260, 140)
+    drag(QPoint(150, 75))
+    assert limits_of(test) == (-560, 240)
+    assert test.canvas.model.scene.camera.center == centre
 
 
 def test_a_key_that_is_held_down_answers_once(panel, qtbot):
@@ -77,36 +104,6 @@ def test_a_key_that_is_held_down_answers_once(panel, qtbot):
     qtbot.keyClick(test, Qt.Key_F)
     qtbot.waitUntil(lambda: panel.test is None)
     assert len(panel.reading.answers) == 2
-
-
-def test_the_right_button_drags_level_and_width(panel, qtbot):
-    panel.mode.value = PAIR
-    test = begin(qtbot, panel)
-    qtbot.keyClick(test, "2")
-    canvas = test.canvas.canvas.native
-    at = QPoint(canvas.width() // 4, canvas.height() // 2)
-    place = test.canvas.canvas._get_viewbox_at
-    qtbot.waitUntil(lambda: place((at.x(), at.y()))[0] is not None, timeout=20_000)
-    centre = test.canvas.model.scene.camera.center
-
-    def drag(by):
-        qtbot.mousePress(canvas, Qt.RightButton, pos=at)
-        for share in (0.4, 0.8, 1.0):
-            move_held(canvas, at + by * share, Qt.RightButton)
-            # napari takes moves at most every 5 ms.
-            qtbot.wait(30)
-        qtbot.mouseRelease(canvas, Qt.RightButton, pos=at + by)
-
-    # 300 pixels are as much as the window is wide; up is brighter intensities.
-    drag(QPoint(0, -75))
-    assert limits_of(test) == (-60, 340)
-    drag(QPoint(0, 150))
-    assert limits_of(test) == (-260, 140)
-    drag(QPoint(150, 75))
-    assert limits_of(test) == (-560, 240)
-    assert test.canvas.model.scene.camera.center == centre
-    assert test.reading.answers == []
-    click(qtbot, test.stop)
 
 
 def test_the_wheel_goes_through_slices_with_control_alone(panel, qtbot):

@@ -5,6 +5,7 @@ import pytest
 from clicks import click, idle
 
 from napari_segadv.viewer.attack_panel import UNTARGETED
+from napari_segadv.viewer.layers import CLEAN
 from napari_segadv.viewer.region import EVERYWHERE
 
 
@@ -41,11 +42,21 @@ def test_a_painted_region_holds_the_noise(window, ready, qtbot):
     assert ready.attack_section.region.region is None
 
 
-def test_a_measured_region_is_a_choice(ready, qtbot):
-    assert "bounding-box" in ready.attack_section.region.choices
-    ready.attack_section.region.value = "bounding-box"
-    record = noise_of(ready, qtbot)
-    assert record.any()
+def test_a_measured_region_is_a_choice(window, ready, qtbot):
+    controller, region = ready.controller, ready.attack_section.region
+    assert "bounding-box" in region.choices
+    click(qtbot, ready.victim_section.predict_button)
+    idle(qtbot, controller)
+    clean = window.layers[CLEAN].data
+    wanted = clean.copy()
+    wanted[12:25, 30:45] = (clean[12:25, 30:45] + 1) % 3
+    ready.target.value = window.add_labels(wanted, name="wanted")
+    region.value = "bounding-box"
+    noise = noise_of(ready, qtbot)
+    assert controller.example.record["inputs"]["region"] == "bounding-box"
+    assert noise[12:25, 30:45].any()
+    noise[12:25, 30:45] = 0
+    assert not noise.any()
 
 
 def test_an_attack_without_a_budget_has_none_at_first(ready, qtbot):

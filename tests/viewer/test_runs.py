@@ -1,21 +1,17 @@
 """The list of a session's runs, without a window."""
 
 import gc
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 from napari.layers import Image
 
-from napari_segadv.viewer.runs import Run, Runs, Verdict
+from napari_segadv.viewer.runs import Runs, Verdict
 
 
-def example(method="pgd"):
-    return SimpleNamespace(record={"method": method})
-
-
-def test_names_are_unlike_each_other():
+def test_names_are_unlike_each_other(flat):
     runs = Runs()
-    made = [runs.add(example(), None) for _ in range(3)]
+    made = [runs.add(flat, None) for _ in range(3)]
     assert [run.name for run in made] == ["pgd 1", "pgd 2", "pgd 3"]
     runs.rename(made[2], "pgd 1")
     assert made[2].name == "pgd 3"
@@ -24,10 +20,13 @@ def test_names_are_unlike_each_other():
     assert [run.name for run in runs] == ["big heart", "big heart 2", "pgd 3"]
 
 
-def test_the_one_that_is_shown():
+def test_the_one_that_is_shown(flat):
     runs, seen = Runs(), []
     runs.chosen.connect(seen.append)
-    one, two = runs.add(example(), None), runs.add(example("asma"), None)
+    other = replace(flat, record={**flat.record, "method": "asma"})
+    one, two = runs.add(flat, None), runs.add(other, None)
+    assert [run.name for run in runs] == ["pgd 1", "asma 1"]
+    assert two.example is other
     assert runs.current is None
     runs.current = two
     runs.remove(one)
@@ -37,22 +36,24 @@ def test_the_one_that_is_shown():
     assert len(runs) == 0
 
 
-def test_an_image_that_is_gone_is_none():
+def test_an_image_that_is_gone_is_none(flat):
     layer = Image(np.zeros((4, 4)))
-    run = Runs().add(example(), layer)
+    run = Runs().add(flat, layer)
     assert run.image is layer
     del layer
     gc.collect()
     assert run.image is None
 
 
-def test_verdicts_are_kept_and_taken_back():
+def test_verdicts_are_kept_and_taken_back(flat):
     runs, seen = Runs(), []
     runs.judged.connect(seen.append)
-    run = runs.add(example(), None)
+    run = runs.add(flat, None)
+    run.saved = True
     runs.judge(run, 3, Verdict("suspicious", "left kidney"))
     assert run.verdicts == {3: Verdict("suspicious", "left kidney")}
+    # What was said since is in no folder.
+    assert not run.saved
     runs.judge(run, 3, Verdict())
     assert run.verdicts == {}
     assert seen == [run, run]
-    assert isinstance(run, Run)

@@ -8,7 +8,6 @@ import time
 import numpy as np
 import pytest
 from clicks import click, close_dock, idle
-from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox
 
@@ -19,6 +18,7 @@ from napari_segadv.viewer.compare_panel import ComparePanel
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import ADVERSARIAL, NOISE, image_tuple
 from napari_segadv.viewer.runs_list import SHOWN
+from napari_segadv.viewer.runs_table import RunsTable
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -234,6 +234,7 @@ def test_several_runs_stand_beside_each_other(panel, qtbot, tmp_path, monkeypatc
     click(qtbot, table.save_button)
     assert list(csv.reader(path.read_text("utf-8-sig").splitlines())) == copied
     click(qtbot, table.close_button)
+    qtbot.waitUntil(lambda: not any(isinstance(w, RunsTable) for w in QApplication.allWidgets()))
 
 
 def test_a_run_is_saved_with_its_verdicts_and_opened_again(
@@ -326,7 +327,7 @@ def test_layers_that_are_gone_or_renamed_come_back(window, panel, qtbot, example
     click(qtbot, panel.show_button)
     idle(qtbot, panel.controller)
     np.testing.assert_array_equal(panel.list.runs[2].image.data, examples[2].clean.array)
-    assert isinstance(panel.controller.shown(ADVERSARIAL), Image)
+    np.testing.assert_array_equal(adversarial(panel), examples[2].adversarial.array)
 
 
 def test_a_run_that_vanishes_while_it_is_renamed(panel, qtbot):

@@ -5,7 +5,7 @@ from functools import wraps
 
 import numpy as np
 import pytest
-from clicks import click, move_held
+from clicks import click, move_held, steady
 from helpers import disc_image, disc_labels
 from qtpy.QtCore import QPoint, Qt
 from test_compare_panel import canvas, on_canvas
@@ -31,9 +31,9 @@ def designing(window, band_victim):
 
 
 @pytest.fixture
-def dragging(designing, qtbot):
+def dragging(window, designing, qtbot):
     """The same with the mouse for structures, once the dock has its place."""
-    qtbot.wait(100)
+    steady(qtbot, window)
     click(qtbot, designing.drag_button)
     assert designing.drag_button.isChecked()
     return designing

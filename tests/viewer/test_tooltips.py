@@ -97,14 +97,15 @@ LEAST = {
 }
 
 
-def test_every_control_of_every_panel_has_a_tooltip(docked):
+def test_every_control_of_every_panel_has_a_tooltip(docked, qtbot):
     assert LEAST.keys() == docked.keys()
     for title, panel in docked.items():
         check(panel, LEAST[title])
     assert docked["Adversarial attack"].attack_section.budget.toolTip() == TIP
+    check_forms(docked, qtbot)
 
 
-def test_so_has_every_field_of_every_form(docked, qtbot):
+def check_forms(docked, qtbot):
     attack, designer = docked["Adversarial attack"], docked["Target designer"]
     for method in attack.attack_section.method.choices:
         attack.attack_section.method.value = method

@@ -1,6 +1,5 @@
 """Tooltips of the attack's parameters: in the units of the image that is chosen."""
 
-import numpy as np
 import pytest
 from controls import pick
 from qtpy.QtWidgets import QFormLayout
@@ -66,8 +65,3 @@ def test_units_change_under_a_form_and_what_was_typed_stays(window, ready, qtbot
     assert section.values()["steps"] == 17
     window.layers.remove("ct")
     assert check_units(section, "grey level") == ["step_size"]
-
-
-def test_a_photograph_opened_by_any_reader_has_grey_levels(window, panel):
-    window.add_image(np.random.default_rng(0).random((20, 24)).astype(np.float32), name="plain")
-    assert check_units(panel.attack_section, "grey level") == ["step_size"]
