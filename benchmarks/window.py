@@ -12,10 +12,7 @@ times are given without it, too. Prints figures.
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,6 +23,7 @@ from typing import Any
 import napari
 import numpy as np
 import torch
+from parts.witness import Span, Witnesses
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 from torch import nn
@@ -38,70 +36,6 @@ from napari_segadv.viewer.slice_range import IN_VIEW
 
 SHAPE = (200, 512, 512)
 PLUGIN = "napari-segadv"
-# Before all others where it may, so that it is late only where its processor stands still.
-WITNESS = """
-import contextlib, os, sys, time
-with contextlib.suppress(AttributeError, OSError):
-    os.sched_setaffinity(0, {int(sys.argv[1])})
-with contextlib.suppress(AttributeError, OSError):
-    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-last = time.monotonic()
-while True:
-    time.sleep(0.001)
-    now = time.monotonic()
-    if now - last > 0.005:
-        print(last + 0.001, now, flush=True)
-    last = now
-"""
-
-# From when to when something took, in seconds of `time.monotonic`.
-Span = tuple[float, float]
-
-
-class Witnesses:
-    """Say when a processor stood still, each from a process of its own on one of them.
-
-    Args:
-        folder: they write to files in it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._said, self._processes = [], []
-        # macOS does not say, and keeps nobody on a processor.
-        which = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
-        for number in which:
-            said = folder / str(number)
-            with said.open("w") as file:
-                self._processes.append(
-                    subprocess.Popen(
-                        [sys.executable, "-S", "-c", WITNESS, str(number)], stdout=file
-                    )
-                )
-            self._said.append(said)
-
-    def without(self, spans: list[Span]) -> list[float]:
-        """Milliseconds of each span in which no processor stood still."""
-        halts: list[Span] = []
-        for said in self._said:
-            # The last line may be half there.
-            lines = said.read_text().split("\n")[:-1]
-            halts += [(float(a), float(b)) for a, b in map(str.split, lines)]
-        return [1000 * (end - start - stood((start, end), halts)) for start, end in spans]
-
-    def close(self) -> None:
-        for process in self._processes:
-            process.kill()
-            process.wait()
-
-
-def stood(span: Span, halts: list[Span]) -> float:
-    """Seconds of a span that lie in at least one halt."""
-    seconds, until = 0.0, span[0]
-    for start, end in sorted(halts):
-        start, end = max(start, until), min(end, span[1])
-        if end > start:
-            seconds, until = seconds + end - start, end
-    return seconds
 
 
 def volume() -> Scan:

@@ -1,1 +1,1 @@
-"""What the benchmarks against other packages and on a GPU are made of."""
+"""What the benchmarks against other packages, on a GPU and in the window are made of."""
