@@ -150,7 +150,7 @@ class AttackPanel(Panel):
         self._offer_classes(victim.classes)
         self._choose(choice)
         self._rescale()
-        self.status.setText("ready")
+        self.say("ready")
 
     def _offer_classes(self, classes: tuple[str, ...]) -> None:
         self._classes = classes
@@ -179,7 +179,7 @@ class AttackPanel(Panel):
         """A victim without class names has shown how many there are."""
         if self.controller.victim is not None and not self.controller.victim.classes:
             self._offer_classes(prediction.classes)
-        self.status.setText("ready")
+        self.say("ready")
 
     def _predict(self) -> None:
         self.attempt(self.controller.predict, self.image.value, self.attack_section.device.value)
@@ -194,7 +194,7 @@ class AttackPanel(Panel):
 
     def _target_made(self, layer: Labels) -> None:
         self.target.value = layer
-        self.status.setText("target made; paint on it if you like, then run")
+        self.say("target made; paint on it if you like, then run")
 
     def _run(self) -> None:
         section, layer = self.attack_section, self.image.value
@@ -241,7 +241,7 @@ class AttackPanel(Panel):
     def _progressed(self, now: Snapshot) -> None:
         self.progress.setRange(0, now.steps)
         self.progress.setValue(now.step)
-        self.status.setText(f"step {now.step}: loss {now.loss:.4g}, success {now.success:.1%}")
+        self.say(f"step {now.step}: loss {now.loss:.4g}, success {now.success:.1%}")
 
     def _job_failed(self, message: str) -> None:
         self.victim_section.show_loaded()
@@ -253,10 +253,10 @@ class AttackPanel(Panel):
 
     def _stopped(self) -> None:
         self.victim_section.show_loaded()
-        self.status.setText("cancelled; nothing was changed")
+        self.say("cancelled; nothing was changed")
 
     def _finished(self, example: Any) -> None:
         self.progress.setValue(self.progress.maximum())
-        self.status.setText("\n".join(example.summary))
+        self.say("\n".join(example.summary))
         for note in example.notes:
             show_info(note)

@@ -146,11 +146,11 @@ class RunsPanel(Panel):
     def _step(self, by: int) -> None:
         runs, current = list(self.controller.runs), self.controller.runs.current
         if not runs:
-            self.status.setText(EMPTY)
+            self.say(EMPTY)
             return
         at = runs.index(current) + by if current in runs else (0 if by > 0 else len(runs) - 1)
         if not 0 <= at < len(runs):
-            self.status.setText("this is the last run" if by > 0 else "this is the first run")
+            self.say("this is the last run" if by > 0 else "this is the first run")
             return
         self.list.choose(runs[at])
         self._show(runs[at])
@@ -168,9 +168,9 @@ class RunsPanel(Panel):
         runs = list(self.controller.runs)
         self.list.fill(runs, self.controller.runs.current)
         if not runs:
-            self.status.setText(EMPTY)
+            self.say(EMPTY)
         elif self.status.text() == EMPTY:
-            self.status.setText("")
+            self.say("")
 
     def _enable(self) -> None:
         chosen, idle = len(self.list.chosen), not self.controller.busy

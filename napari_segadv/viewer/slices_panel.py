@@ -137,7 +137,7 @@ class SlicesPanel(Panel):
         place = self._place()
         if place is None:
             if self._volume:
-                self.status.setText("the run's layers are gone; show the run again")
+                self.say("the run's layers are gone; show the run again")
             return
         place.show(self.viewer.dims, number)
         self._moved()
@@ -217,22 +217,22 @@ class SlicesPanel(Panel):
         """Goes along the list of the worst slices; None: to its beginning."""
         figures = self.figures
         if figures is None or not self._volume:
-            self.status.setText(NO_RUN if self._run is None else "there is one slice only")
+            self.say(NO_RUN if self._run is None else "there is one slice only")
             return
         order = figures.worst_first(self.by.currentText())
         if not order:
-            self.status.setText(f"no slice differs in {self.by.currentText()}")
+            self.say(f"no slice differs in {self.by.currentText()}")
             return
         rank = 0
         if by is not None and self.number in order:
             rank = order.index(self.number) + by
         if not 0 <= rank < len(order):
-            self.status.setText("this is the worst" if rank < 0 else "no other slice is touched")
+            self.say("this is the worst" if rank < 0 else "no other slice is touched")
             return
         self.go_to(order[rank])
         if self.number == order[rank]:
             said = self._said(order[rank], ", ")
-            self.status.setText(f"{rank + 1} of {len(order)} worst: {said}")
+            self.say(f"{rank + 1} of {len(order)} worst: {said}")
 
     def _judged(self, run: Run) -> None:
         if run is self._run:
