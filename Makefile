@@ -4,6 +4,9 @@ BIN := $(VENV)/bin
 # A real window without a screen; nothing where there is none to be had (macOS).
 XVFB := $(if $(filter Linux,$(shell uname)),xvfb-run -a -s "-screen 0 1600x1000x24")
 
+# Tests in several processes, each with a screen of its own (pytest-xvfb); a file's stay together.
+AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile
+
 .PHONY: demo test check lint types docs screenshots peers clean
 
 demo: $(VENV)/.demo
@@ -11,7 +14,7 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	sh scripts/display.sh
-	$(if $(ARGS),$(XVFB) $(BIN)/python -m pytest $(ARGS),sh scripts/test.sh $(BIN)/python)
+	$(BIN)/python -m pytest $(or $(ARGS),$(AT_ONCE))
 
 check: lint types test
 

@@ -11,7 +11,7 @@ from helpers import SHARED, bands, disc_image
 
 from napari_segadv.scan import Grid, Scan, Storage
 
-# The tests of the viewer run beside the others (scripts/test.sh), and two cores are all there is.
+# Tests run in several processes, one for each core.
 torch.set_num_threads(1)
 
 

@@ -11,19 +11,18 @@ from qtpy.QtWidgets import QProgressBar, QPushButton
 
 from ..errors import SegadvError
 from ..samples import fitting
+from ..wording import percent
 from .attack_section import AttackSection
 from .layers import scan_of
 from .panel import Panel
-from .panel_layout import group, refresh, same, set_tips, stack
+from .panel_layout import group, refresh, set_tips, stack
 from .preview import Preview
 from .runner import Snapshot
 from .slice_place import slice_in_view
+from .target_choice import TargetChoice
 from .target_section import TargetSection
-from .task_view import CHOOSE, UNTARGETED, view_of
+from .task_view import view_of
 from .victim_section import VictimSection
-
-# What a session keeps of UNTARGETED.
-KEPT = "untargeted"
 
 
 class AttackPanel(Panel):
@@ -31,11 +30,11 @@ class AttackPanel(Panel):
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__(napari_viewer)
-        self._classes: tuple[str, ...] = ()
         self.image: Any = ComboBox(choices=self._images, nullable=True)
         self.victim_section = VictimSection(self.controller)
         self.target_section = TargetSection()
-        self.target: Any = ComboBox(choices=self._targets, value=CHOOSE)
+        self._choice = TargetChoice(self.controller, self._own)
+        self.target = self._choice.box
         self.attack_section = AttackSection(self.target, self._labels)
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
         self.progress = QProgressBar()
@@ -63,7 +62,6 @@ class AttackPanel(Panel):
 
     def _connect(self) -> None:
         self.image.changed.connect(self._rescale)
-        self.target.changed.connect(self._keep_choice)
         self.victim_section.opened.connect(partial(self.attempt, self.controller.load_victim))
         self.victim_section.predict_button.clicked.connect(self._predict)
         self.target_section.button.clicked.connect(self._make_target)
@@ -85,32 +83,27 @@ class AttackPanel(Panel):
                 self.controller.target_made: self._target_made,
                 self.controller.finished: self._finished,
                 self.controller.stopped: self._stopped,
-                self.controller.choice_opened: self._choose,
+                self.controller.choice_opened: self._choice.choose,
             }
         )
 
+    def _own(self) -> list[Layer]:
+        return [x for x in self.viewer.layers if not self.controller.made(x)]
+
     def _images(self, widget: Any = None) -> list[Image]:
-        made = self.controller.made
-        return [x for x in self.viewer.layers if isinstance(x, Image) and not made(x)]
+        return [x for x in self._own() if isinstance(x, Image)]
 
     def _labels(self) -> list[Labels]:
         return [x for x in self.viewer.layers if isinstance(x, Labels)]
-
-    def _targets(self, widget: Any = None) -> list[Any]:
-        own = [x for x in self.viewer.layers if not self.controller.made(x)]
-        choices = [CHOOSE, *view_of(self.controller.task).choices(own, self._classes), UNTARGETED]
-        return [pair if isinstance(pair, tuple) else (str(pair), pair) for pair in choices]
 
     def _refresh_layers(self, event: Any = None) -> None:
         refresh(self.image)
         images = self._images()
         if images and self.image.value is None:
             self.image.value = images[-1]
-        refresh(self.target)
+        inserted = getattr(event, "type", "") == "inserted"
+        self._choice.refresh(event.value if inserted else None)
         self.attack_section.region.refresh()
-        new = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
-        if self.target.value == CHOOSE and any(new is choice for choice in self.target.choices):
-            self.target.value = new
         self.target_section.set_layers(self._labels())
 
     def _rescale(self) -> None:
@@ -148,32 +141,13 @@ class AttackPanel(Panel):
         self.making.setVisible(view_of(victim.task).paints)
         self.attack_section.offer(self.controller.attacks, victim.task)
         self._offer_classes(victim.classes)
-        self._choose(choice)
+        self._choice.choose(choice)
         self._rescale()
         self.say("ready")
 
     def _offer_classes(self, classes: tuple[str, ...]) -> None:
-        self._classes = classes
         self.target_section.set_classes(classes)
-        chosen = self.target.value
-        # What stays keeps its place in the list: emptied first, the list has the order it is given.
-        self.target.choices = [(CHOOSE, CHOOSE)]
-        self.target.choices = self._targets
-        if any(same(chosen, choice) for choice in self.target.choices):
-            self.target.value = chosen
-
-    def _plain(self, choice: Any) -> int | str | None:
-        """A choice that is no layer as a session keeps it."""
-        return KEPT if same(choice, UNTARGETED) else view_of(self.controller.task).plain(choice)
-
-    def _keep_choice(self, choice: Any) -> None:
-        self.controller.choice = self._plain(choice)
-
-    def _choose(self, plain: int | str | None) -> None:
-        """Chooses what an opened session had chosen, where the victim offers it."""
-        for choice in self.target.choices if plain is not None else ():
-            if self._plain(choice) == plain:
-                self.target.value = choice
+        self._choice.offer(classes)
 
     def _predicted(self, prediction: Any) -> None:
         """A victim without class names has shown how many there are."""
@@ -203,11 +177,9 @@ class AttackPanel(Panel):
             if section.form is None:
                 self.controller.prepare()
                 return
-            if self.target.value == CHOOSE and layer is not None:
-                raise SegadvError(view_of(self.controller.task).missing)
             if layer is None:
                 raise SegadvError("no image is chosen; open one first")
-            target = None if self.target.value in (CHOOSE, UNTARGETED) else self.target.value
+            target = self._choice.chosen()
             place = partial(slice_in_view, layer, self.viewer.dims)
             preview = None
             if section.preview.value:
@@ -241,7 +213,7 @@ class AttackPanel(Panel):
     def _progressed(self, now: Snapshot) -> None:
         self.progress.setRange(0, now.steps)
         self.progress.setValue(now.step)
-        self.say(f"step {now.step}: loss {now.loss:.4g}, success {now.success:.1%}")
+        self.say(f"step {now.step}: loss {now.loss:.4g}, success {percent(now.success)}")
 
     def _job_failed(self, message: str) -> None:
         self.victim_section.show_loaded()

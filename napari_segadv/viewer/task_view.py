@@ -40,6 +40,9 @@ class TaskView(ABC):
     def pair(self, example: "Example") -> "dict[str, LayerTuple]":
         """The layers CLEAN and AFTER of an example's predictions."""
 
+    def follow(self, layers: Sequence[Layer]) -> None:  # noqa: B027 - most need nothing
+        """Makes layers that may be targets show what users change of them; each may come again."""
+
     @abstractmethod
     def choices(self, layers: Sequence[Layer], classes: Sequence[str]) -> list[Any]:
         """What can be a target besides none: layers, or pairs of a name and a value.

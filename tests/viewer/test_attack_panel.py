@@ -9,7 +9,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QThreadPool, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
-from napari_segadv.viewer.attack_panel import UNTARGETED
+from napari_segadv.viewer.task_view import UNTARGETED
 
 
 def layers(viewer):

@@ -9,7 +9,6 @@ from napari.layers import Labels
 from napari_segadv import attacks
 from napari_segadv.attacks.presets import presets_of
 from napari_segadv.scan import Grid, Scan, Storage
-from napari_segadv.viewer.attack_panel import UNTARGETED
 from napari_segadv.viewer.attack_section import PRESETS
 from napari_segadv.viewer.layers import (
     ADVERSARIAL,
@@ -23,6 +22,7 @@ from napari_segadv.viewer.layers import (
 )
 from napari_segadv.viewer.slice_place import slice_in_view
 from napari_segadv.viewer.slice_range import ALL, IN_VIEW, SOME
+from napari_segadv.viewer.task_view import UNTARGETED
 
 
 @pytest.fixture

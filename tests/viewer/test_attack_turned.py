@@ -6,9 +6,9 @@ from clicks import click, idle
 from helpers import volume_victim
 from napari.layers import Image
 
-from napari_segadv.viewer.attack_panel import UNTARGETED
 from napari_segadv.viewer.layers import PREVIEW, PREVIEW_SEEN, image_tuple
 from napari_segadv.viewer.slice_range import ALL, IN_VIEW, SOME
+from napari_segadv.viewer.task_view import UNTARGETED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -10,8 +10,8 @@ from magicgui.types import FileDialogMode
 
 from napari_segadv.scan import Scan
 from napari_segadv.synthesis import Recipe, train
-from napari_segadv.viewer.attack_panel import UNTARGETED
 from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, NOISE
+from napari_segadv.viewer.task_view import UNTARGETED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

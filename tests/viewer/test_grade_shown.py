@@ -11,7 +11,7 @@ from reopened import docked, opened, saved
 
 from napari_segadv.grade import Grade
 from napari_segadv.scan import Grid
-from napari_segadv.viewer.attack_panel import CHOOSE, UNTARGETED
+from napari_segadv.viewer.task_view import CHOOSE, UNTARGETED
 from napari_segadv.viewer.tasks.classification import BAND, band
 
 CLASSES = ["none", "mild", "severe"]

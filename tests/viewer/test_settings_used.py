@@ -10,9 +10,9 @@ from reopened import docked
 from test_compare_panel import show
 from test_runs_panel import choose
 
-from napari_segadv.viewer.attack_panel import UNTARGETED
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.settings import PLUGIN, Settings, settings
+from napari_segadv.viewer.task_view import UNTARGETED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

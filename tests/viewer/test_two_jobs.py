@@ -8,9 +8,9 @@ from clicks import click, idle
 from helpers import disc_image
 
 from napari_segadv.errors import SegadvError
-from napari_segadv.viewer.attack_panel import UNTARGETED
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.latest import Latest
+from napari_segadv.viewer.task_view import UNTARGETED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -62,13 +62,16 @@ class DetectionView(TaskView):
             AFTER: outlines(after),
         }
 
+    def follow(self, layers: Sequence[Layer]) -> None:
+        for layer in layers:
+            if isinstance(layer, Shapes):
+                # Colours and texts follow the classes that a user gives. The features table says
+                # nothing of its edits, so the next selection or passing of the mouse shows them.
+                layer.events.features.connect(recolour)
+                layer.events.highlight.connect(recolour)
+
     def choices(self, layers: Sequence[Layer], classes: Sequence[str]) -> list[Any]:
         found = [layer for layer in reversed(layers) if isinstance(layer, Shapes)]
-        for layer in found:
-            # Colours and texts follow the classes that a user gives. The features table says
-            # nothing of its edits, so the next selection or passing of the mouse shows them.
-            layer.events.features.connect(recolour)
-            layer.events.highlight.connect(recolour)
         erased = [("no boxes at all", erasure("none"))]
         erased += [(f"no {c}", erasure(f"none:{n}")) for n, c in enumerate(classes) if n]
         return [*found, *erased]
