@@ -55,7 +55,8 @@ class Controller(VictimJobs):
             cls._known[key] = cls(viewer)
             # Whichever panel is open, or none.
             cls._known[key].failed.connect(show_error)
-            keep_current(viewer)
+            # napari's own: there is no public way to a canvas.
+            keep_current(viewer, lambda: viewer.window._qt_viewer)
             keep_upright(viewer)
             weakref.finalize(viewer, cls._known.pop, key, None)
         return cls._known[key]

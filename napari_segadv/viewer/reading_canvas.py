@@ -17,6 +17,7 @@ from ..presets import Preset, numbered, presets_for
 from ..scan import Array, Grid
 from ..slices import most_changed
 from .compare.drags import dragged
+from .drawing import keep_current
 from .layers import image_tuple
 from .upright import orientation
 
@@ -70,6 +71,7 @@ class ReadingCanvas(QtViewer):
         self.model = ViewerModel(title="")
         self.model.theme = theme
         super().__init__(self.model)
+        keep_current(self.model, lambda: self)
         # No key of napari's reaches the canvas: some remove, hide or turn layers.
         self.canvas.native.setFocusPolicy(Qt.NoFocus)
         self.setAcceptDrops(False)

@@ -5,6 +5,7 @@ import pytest
 from helpers import disc_image
 
 from napari_segadv.viewer.controller import Controller
+from napari_segadv.viewer.reading_canvas import ReadingCanvas, stimulus
 
 
 @pytest.mark.parametrize("hidden", [False, True])
@@ -24,6 +25,25 @@ def test_layers_may_go_between_frames(window, qtbot, hidden):
         qtbot.wait(200)
     picture = window.screenshot(canvas_only=True, flash=False)
     assert picture[..., :3].std() > 10
+
+
+def test_images_of_a_reading_test_go_and_those_in_the_window_stay(window, qtbot, flat):
+    """Without the guard what the window draws with is freed, and its next frames fail."""
+    Controller.of(window)
+    window.add_image(disc_image(), name="xray")
+    qtbot.wait(100)
+    canvas, shown = ReadingCanvas("dark"), stimulus(flat, at_change=False)
+    qtbot.addWidget(canvas)
+    canvas.show()
+    main = window.window._qt_viewer.canvas.native
+    for _ in range(3):
+        canvas.show_images([shown.clean, shown.altered], shown)
+        qtbot.wait(100)
+        main.makeCurrent()
+        canvas.clear()
+        window.camera.zoom *= 1.01
+        qtbot.wait(100)
+    assert window.screenshot(canvas_only=True, flash=False)[..., :3].std() > 10
 
 
 def test_a_viewer_without_a_window_needs_nothing():
