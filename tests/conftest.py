@@ -11,7 +11,7 @@ from helpers import SHARED, bands, disc_image
 
 from napari_segadv.scan import Grid, Scan, Storage
 
-# Tests run in several processes, one for each core.
+# Tests run in several processes, one for each core, and most images are too small to share.
 torch.set_num_threads(1)
 
 
@@ -81,15 +81,6 @@ def weights_file(tmp_path) -> Path:
     }
     path.with_suffix(".json").write_text(json.dumps(description))
     return path
-
-
-@pytest.fixture
-def one_thread():
-    """Images as small as those of most tests take ten times as long in two threads as in one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from napari_segadv.comparing import as_csv, compared, facts, outcome
 
 
 @pytest.fixture
-def examples(scan2d, band_victim, one_thread):
+def examples(scan2d, band_victim):
     attacks = sa.attacks.PGD(epsilon=12.0, steps=2), sa.attacks.get("deform")(steps=2)
     target = band_victim.predict(scan2d).array.copy()
     target[:20] = 0
@@ -47,7 +47,7 @@ def test_what_is_the_same_is_left_out(examples):
     assert [tuple(row) for row in csv.reader(as_csv(rows).splitlines())] == rows
 
 
-def test_an_untargeted_result(scan2d, band_victim, one_thread):
+def test_an_untargeted_result(scan2d, band_victim):
     attack = sa.attacks.PGD(epsilon=30.0, norm="l2", steps=1)
     example = sa.craft(scan2d, band_victim, attack)
     assert "ε 30 grey levels (L2)" in outcome(example)

@@ -16,7 +16,7 @@ def target(scan2d, band_victim):
 
 
 @pytest.fixture
-def craft(scan2d, band_victim, target, one_thread):
+def craft(scan2d, band_victim, target):
     """An example of PGD with some settings."""
 
     def made(**settings):
@@ -36,7 +36,7 @@ def test_the_goal_and_the_steps_asked_for_and_taken(craft):
     assert int(found["steps taken"]) < 40
 
 
-def test_no_goal_and_an_untargeted_attack(scan2d, band_victim, one_thread):
+def test_no_goal_and_an_untargeted_attack(scan2d, band_victim):
     attack = sa.attacks.PGD(epsilon=12.0, steps=3, goal=None)
     found = facts(sa.craft(scan2d, band_victim, attack))
     assert (found["goal"], found["kind"]) == ("none", "untargeted")

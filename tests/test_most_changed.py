@@ -11,7 +11,7 @@ from napari_segadv.slices import AREA, MEAN, most_changed, slice_figures
 
 
 @pytest.fixture
-def example(ct, one_thread):
+def example(ct):
     """Noise on slices 8 and 9 alone, as it was crafted."""
     attack = sa.attacks.PGD(epsilon=40.0, steps=2)
     return sa.craft(ct, volume_victim(2), attack, slices=(8, 9))

@@ -16,8 +16,6 @@ from napari_segadv.provenance import describe_given
 from napari_segadv.saved import save_run
 from napari_segadv.scan import Mask, Scan
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 ROLES = ("target", "truth", "region", "care")
 PGD = sa.attacks.PGD(epsilon=12.0, steps=2)
 

@@ -18,8 +18,6 @@ from napari_segadv.saved import load_verdicts, save_run
 from napari_segadv.scan import Scan
 from napari_segadv.verdicts import Verdict
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_a_folder_of_the_command_line_is_loaded(tmp_path, band_victim):
     path = tmp_path / "x.png"

@@ -25,8 +25,6 @@ from napari_segadv.verdicts import Verdict
 from napari_segadv.victims.chain import Step
 from napari_segadv.victims.victim import Victim
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.mark.parametrize("kind", ["uint8", "int16", "uint16", "float16", "float32", "float64"])
 def test_a_run_of_pixels_of_every_type(tmp_path, band_victim, kind):

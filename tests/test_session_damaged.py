@@ -27,8 +27,6 @@ from napari_segadv.verdicts import Verdict
 from napari_segadv.victims.chain import Step
 from napari_segadv.victims.victim import Victim
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):

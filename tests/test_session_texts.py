@@ -27,8 +27,6 @@ from napari_segadv.verdicts import Verdict
 from napari_segadv.victims.chain import Step
 from napari_segadv.victims.victim import Victim
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 LONE = ["\ud800", "pgd \udfff", "M\udcfcller"]
 SOURCE = VictimSource("demo:chest-xray", "net", "0" * 64, "data", "segmentation", ("bg", "a"))
 

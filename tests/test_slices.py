@@ -25,7 +25,7 @@ from napari_segadv.visibility import seen_in_windows, seen_steps, worst
 
 
 @pytest.fixture
-def volume_example(ct, one_thread):
+def volume_example(ct):
     """A CT of which slices 6 to 9 shall lose their structure."""
     victim = volume_victim(2)
     target = victim.predict(ct)
@@ -64,7 +64,7 @@ def test_the_worst_slices_come_first_and_untouched_ones_not_at_all(volume_exampl
     assert figures.worst_first(AREA)[0] in range(6, 10)
 
 
-def test_a_2d_image_is_one_slice_and_pixels_have_no_area(scan2d, band_victim, one_thread):
+def test_a_2d_image_is_one_slice_and_pixels_have_no_area(scan2d, band_victim):
     example = sa.craft(scan2d, band_victim, sa.attacks.PGD(epsilon=20.0, steps=2))
     figures = slice_figures(example)
     assert len(figures) == 1

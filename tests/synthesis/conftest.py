@@ -4,5 +4,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def quickest(one_thread):
+def quickest():
     """Every test here computes in one thread."""

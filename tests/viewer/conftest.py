@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clicks import idle
+from clicks import idle, steady
 from helpers import bands, disc_image, mask_on, volume_victim
 from qtpy.QtWidgets import QFileDialog
 
@@ -67,6 +67,25 @@ def deep():
     grid = Grid(array.shape, (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([1.0, -1.0, -1.0]))
     scan = Scan(array, grid, "HU", Storage("int16"))
     return crafted(scan, volume_victim(2))
+
+
+@pytest.fixture
+def compare(window, qtbot):
+    """The docked panel "Compare"."""
+    _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Compare")
+    steady(qtbot, window)
+    return panel
+
+
+@pytest.fixture
+def designing(window, qtbot, band_victim):
+    """The docked target designer beside an image, with a victim."""
+    window.add_image(disc_image(), name="xray")
+    _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Target designer")
+    panel.controller.victim = band_victim
+    panel.controller.victim_changed.emit(band_victim)
+    steady(qtbot, window)
+    return panel
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from napari_segadv.viewer.layers import image_tuple
 from napari_segadv.viewer.region import CHOOSE, EVERYWHERE
 from napari_segadv.viewer.task_view import UNTARGETED
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 REMOVED = "the layer of the region was removed; choose another region"
 
 

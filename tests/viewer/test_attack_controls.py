@@ -13,8 +13,6 @@ from napari_segadv.viewer.layers import PREVIEW, image_tuple
 from napari_segadv.viewer.slice_range import SOME
 from napari_segadv.viewer.task_view import UNTARGETED
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def ready(ready, qtbot):

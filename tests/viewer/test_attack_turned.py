@@ -10,8 +10,6 @@ from napari_segadv.viewer.layers import PREVIEW, PREVIEW_SEEN, image_tuple
 from napari_segadv.viewer.slice_range import ALL, IN_VIEW, SOME
 from napari_segadv.viewer.task_view import UNTARGETED
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 AXIAL, CORONAL = (0, 1, 2), (1, 0, 2)
 REFUSED = "no slice is in view; turn back to the slices, or choose some"
 

@@ -15,8 +15,6 @@ from napari_segadv.session import open_session
 from napari_segadv.viewer.task_view import CHOOSE, UNTARGETED
 from napari_segadv.viewer.tasks.detection import VIEW, boxes_in, erasure, outlines, rectangle
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CLASSES = ("background", "specularity", "bubbles", "saturation", "blur")
 
 

@@ -12,8 +12,6 @@ from napari_segadv.scan import Grid, Scan, Storage
 from napari_segadv.viewer.layers import PREVIEW, PREVIEW_SEEN, image_tuple
 from napari_segadv.viewer.places import placed_like
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SHAPE = (4, 16, 20)
 
 

@@ -5,8 +5,6 @@ from clicks import click, close_dock
 from qtpy.QtCore import Qt
 from test_compare_panel import canvas, press, show
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CAPTIONS = {
     "swipe": "left: clean, right: adversarial",
     "difference": "adversarial minus clean",

@@ -12,15 +12,6 @@ from test_compare_panel import canvas, press, show
 from napari_segadv.viewer.compare.comparison import MODES
 from napari_segadv.viewer.layers import ADVERSARIAL
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture
-def compare(window, qtbot):
-    _, widget = window.window.add_plugin_dock_widget("napari-segadv", "Compare")
-    qtbot.wait(50)
-    return widget
-
 
 def use(window, compare, qtbot):
     """Everything that can be done while two images are compared; all of it is drawn."""

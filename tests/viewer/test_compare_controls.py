@@ -9,15 +9,6 @@ from test_compare_panel import canvas, drag, show
 
 from napari_segadv.presets import numbered, presets_for
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture
-def compare(window, qtbot):
-    _, widget = window.window.add_plugin_dock_widget("napari-segadv", "Compare")
-    qtbot.wait(50)
-    return widget
-
 
 def test_the_rate_that_is_typed_is_the_rate_of_blinking(window, compare, qtbot, flat):
     _, adversarial = show(window, flat)

@@ -9,7 +9,7 @@ from compared import again
 from qtpy.QtCore import QPoint, Qt
 
 from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS
-from napari_segadv.viewer.compare_panel import KEYS, TITLE
+from napari_segadv.viewer.compare_panel import KEYS
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, image_tuple
 
@@ -21,13 +21,6 @@ def show(window, example):
     image = window.add_image(data, **keywords)
     again(controller, example, image)
     return image, controller.shown(ADVERSARIAL)
-
-
-@pytest.fixture
-def compare(window, qtbot):
-    _, widget = window.window.add_plugin_dock_widget("napari-segadv", TITLE)
-    qtbot.wait(50)
-    return widget
 
 
 def canvas(window):

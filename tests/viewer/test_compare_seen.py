@@ -10,14 +10,7 @@ from test_compare_panel import on_canvas, press, show
 
 from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, image_tuple
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 BLACK = (0, 0, 0)
-
-
-@pytest.fixture
-def compare(window):
-    return window.window.add_plugin_dock_widget("napari-segadv", "Compare")[1]
 
 
 def seen(window, qtbot):

@@ -3,9 +3,9 @@ is while it is dragged, and what a ball of a brush paints."""
 
 import numpy as np
 import pytest
-from clicks import click, move_held, steady
+from clicks import click, move_held
 from controls import pick, tick
-from helpers import disc_image, disc_labels
+from helpers import disc_labels
 from qtpy.QtCore import QPoint, Qt
 from test_compare_panel import canvas, on_canvas
 from test_target_panel import applied, started, still
@@ -15,20 +15,7 @@ from napari_segadv.scan import Grid, Mask
 from napari_segadv.viewer.designer import EMPTY
 from napari_segadv.viewer.layers import image_tuple
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 START, STOP = (24, 19), (20, 25)
-
-
-@pytest.fixture
-def designing(window, qtbot, band_victim):
-    """The panel beside an image, with a victim."""
-    window.add_image(disc_image(), name="xray")
-    _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Target designer")
-    panel.controller.victim = band_victim
-    panel.controller.victim_changed.emit(band_victim)
-    steady(qtbot, window)
-    return panel
 
 
 @pytest.fixture

@@ -12,8 +12,6 @@ from napari_segadv.viewer.camera import fitted as fitting
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import image_tuple
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def dock(window, qtbot, title):
     """A panel, once its dock has its place and the canvas its size."""

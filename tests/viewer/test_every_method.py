@@ -13,8 +13,6 @@ from napari_segadv.synthesis import Recipe, train
 from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, NOISE
 from napari_segadv.viewer.task_view import UNTARGETED
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 RESULTS = {ADVERSARIAL, NOISE, CLEAN, AFTER}
 FIELDS = {"displacement", "intensity"}
 

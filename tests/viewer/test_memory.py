@@ -13,8 +13,6 @@ from napari_segadv.viewer.layers import PREVIEW, PREVIEW_SEEN
 from napari_segadv.viewer.preview import Preview
 from napari_segadv.viewer.task_view import UNTARGETED
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def untargeted(ready):

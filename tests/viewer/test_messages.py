@@ -14,8 +14,6 @@ from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import ADVERSARIAL
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def told():

@@ -11,8 +11,6 @@ from qtpy.QtGui import QTextDocument
 from napari_segadv.viewer.layers import CLEAN, SOFT_TISSUE, TARGET, image_tuple
 from napari_segadv.viewer.task_view import UNTARGETED
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def counted(ready, monkeypatch):

@@ -15,8 +15,6 @@ from napari_segadv.viewer import reading_panel
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import AFTER
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 PANELS = (
     *("Adversarial attack", "Target designer", "Compare", "Slices", "Runs", "Reading test"),
     "Keys and help",

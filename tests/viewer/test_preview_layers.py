@@ -10,8 +10,6 @@ from napari_segadv import crafting
 from napari_segadv.viewer.layers import PREVIEW, PREVIEW_SEEN, TARGET
 from napari_segadv.viewer.task_view import UNTARGETED
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def long(ready):

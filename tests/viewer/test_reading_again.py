@@ -19,7 +19,7 @@ from napari_segadv.slices import most_changed
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import image_tuple
 
-pytestmark = pytest.mark.usefixtures("quick", "one_thread")
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.covers import Cover
 from napari_segadv.viewer.layers import image_tuple
 
-pytestmark = pytest.mark.usefixtures("quick", "one_thread")
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
-def examples(band_victim, one_thread):
+def examples(band_victim):
     scans = [Scan.from_array(np.roll(disc_image(), 5 * n, axis=1)) for n in range(2)]
     return [attacked(scan, band_victim) for scan in scans]
 

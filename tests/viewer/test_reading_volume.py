@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
-def in_volume(window, ct, one_thread):
+def in_volume(window, ct):
     """The panel with a run over a small, flipped, anisotropic CT."""
     example = attacked(ct, volume_victim(2))
     data, keywords, _ = image_tuple(ct)

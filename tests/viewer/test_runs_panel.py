@@ -20,8 +20,6 @@ from napari_segadv.viewer.layers import ADVERSARIAL, NOISE, image_tuple
 from napari_segadv.viewer.runs_list import SHOWN
 from napari_segadv.viewer.runs_table import RunsTable
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def examples(scan2d, band_victim):

@@ -9,8 +9,6 @@ from qtpy.QtCore import QTimer
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, NOISE, image_tuple, scan_of
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 RESULTS = [ADVERSARIAL, NOISE, CLEAN, AFTER]
 
 

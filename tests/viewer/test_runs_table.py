@@ -14,8 +14,6 @@ from test_runs_panel import shown as marked
 import napari_segadv as sa
 from napari_segadv.viewer.runs_table import RunsTable
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def panel(window, qtbot, flat, scan2d, band_victim):

@@ -26,7 +26,6 @@ from napari_segadv.viewer.layers import (
 from napari_segadv.viewer.places import placed_like
 from napari_segadv.viewer.tasks.detection import boxes_in, outlines
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 GRIDS = {
     "flips": Grid((20, 36, 40), (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([1.0, -1.0, -1.0])),
     "sagittal": Grid((20, 36, 40), (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), SAGITTAL),

@@ -11,8 +11,6 @@ from napari_segadv.session import open_session
 from napari_segadv.victims.trust import sha256_of
 from napari_segadv.viewer.controller import Controller
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def with_victim(window, qtbot, folder, path, monkeypatch, answer):
     """A session whose victim is code that was agreed to; questions are answered from now on."""

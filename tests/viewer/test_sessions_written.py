@@ -17,8 +17,6 @@ from napari_segadv.viewer import sessions
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import ADVERSARIAL, TARGET, image_tuple
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(params=["gathered", "written"])
 def slow(request, monkeypatch):

@@ -14,8 +14,6 @@ from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.settings import PLUGIN, Settings, settings
 from napari_segadv.viewer.task_view import UNTARGETED
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 kept = test_settings.kept
 
 

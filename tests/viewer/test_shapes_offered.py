@@ -6,8 +6,6 @@ from clicks import click
 from helpers import disc_labels
 from test_target_panel import still
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def designing(window):

@@ -10,8 +10,6 @@ from test_slices_panel import crafted, seen, show
 
 from napari_segadv.viewer.layers import ADVERSARIAL
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def slices(window):

@@ -32,7 +32,7 @@ def crafted(scan, epsilon=40.0):
 
 
 @pytest.fixture
-def crafting(one_thread):
+def crafting():
     return crafted
 
 
@@ -226,7 +226,7 @@ def test_two_runs_have_verdicts_and_figures_of_their_own(window, panel, qtbot, c
     assert two.verdicts == {}
 
 
-def test_a_2d_image_has_its_figures_as_text(window, panel, qtbot, scan2d, band_victim, one_thread):
+def test_a_2d_image_has_its_figures_as_text(window, panel, qtbot, scan2d, band_victim):
     example = sa.craft(scan2d, band_victim, sa.attacks.PGD(epsilon=30.0, steps=2))
     run = show(window, panel, qtbot, example)
     assert not panel.plot.isVisible()

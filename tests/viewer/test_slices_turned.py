@@ -14,8 +14,6 @@ from napari_segadv.viewer import visibility_section
 from napari_segadv.viewer.slices_panel import TURNED
 from napari_segadv.viewer.visibility_section import LOOK, STOP
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def slices(window):

@@ -11,14 +11,7 @@ from test_compare_panel import show
 from napari_segadv.scan import Storage
 from napari_segadv.viewer.compare.swipe import DASH, LINE_COLOUR
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 ORDERS = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
-
-
-@pytest.fixture
-def compare(window):
-    return window.window.add_plugin_dock_widget("napari-segadv", "Compare")[1]
 
 
 def line_in(picture, *sources):

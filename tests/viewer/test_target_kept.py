@@ -13,21 +13,15 @@ from test_target_panel import still
 
 from napari_segadv import targets
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 # In the middle of the first disc, and where it is dragged to: (row, column).
 START, STOP = (24, 19), (20, 25)
 
 
 @pytest.fixture
-def designing(window, band_victim):
+def designing(window, designing):
     """The panel with a target of two discs."""
-    window.add_image(disc_image(), name="xray")
-    _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Target designer")
-    panel.controller.victim = band_victim
-    panel.controller.victim_changed.emit(band_victim)
-    panel.target.value = window.add_labels(disc_labels(), name="mine")
-    return panel
+    designing.target.value = window.add_labels(disc_labels(), name="mine")
+    return designing
 
 
 @pytest.fixture

@@ -1,24 +1,12 @@
 """The target designer in a real window, with real clicks, strokes and keys."""
 
 import numpy as np
-import pytest
-from clicks import click, close_dock, steady
-from helpers import disc_image, disc_labels
+from clicks import click, close_dock
+from helpers import disc_labels
 from qtpy.QtCore import QPoint, Qt
 
 from napari_segadv.viewer.designer import EMPTY, PREDICTION
 from napari_segadv.viewer.layers import CLEAN
-
-
-@pytest.fixture
-def designing(window, qtbot, band_victim):
-    """The panel beside an image, with a victim."""
-    window.add_image(disc_image(), name="xray")
-    _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Target designer")
-    panel.controller.victim = band_victim
-    panel.controller.victim_changed.emit(band_victim)
-    steady(qtbot, window)
-    return panel
 
 
 def still(qtbot, panel):

@@ -12,8 +12,6 @@ from napari_segadv import targets
 from napari_segadv.scan import Grid, Mask
 from napari_segadv.viewer.layers import CLEAN, TARGET
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SHAPE = (48, 64)
 
 

@@ -25,7 +25,7 @@ from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.forms import OptionalNumber
 from napari_segadv.viewer.runs_list import RunsList
 
-pytestmark = pytest.mark.usefixtures("one_thread", "quick")
+pytestmark = pytest.mark.usefixtures("quick")
 
 KINDS = (
     *(QPushButton, QComboBox, QAbstractSpinBox, QCheckBox),

@@ -31,8 +31,6 @@ from napari_segadv.viewer.places import placed_like, same_place
 from napari_segadv.viewer.preview import Preview
 from napari_segadv.viewer.saving import save_image, save_labels
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SHAPE, PLACE = (5, 20, 24), (-40.0, 30.0, 20.0)
 GRIDS = {
     "anisotropic": Grid(SHAPE, (3.0, 1.5, 1.25), PLACE, np.eye(3)),

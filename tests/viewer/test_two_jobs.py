@@ -12,8 +12,6 @@ from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.latest import Latest
 from napari_segadv.viewer.task_view import UNTARGETED
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 # What would keep every warning of the whole program from being seen.
 SILENCE = ("ignore", None, Warning, None, 0)
 SHOWING = "showing the result"

@@ -1,13 +1,10 @@
 """Tooltips of the attack's parameters: in the units of the image that is chosen."""
 
-import pytest
 from controls import pick
 from qtpy.QtWidgets import QFormLayout
 
 from napari_segadv.parameters import IMAGE_UNITS, parameters
 from napari_segadv.viewer.layers import image_tuple
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def label_of(native):

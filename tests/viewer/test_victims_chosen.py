@@ -9,8 +9,6 @@ from qtpy.QtWidgets import QFileDialog
 from napari_segadv.samples import bundles
 from napari_segadv.viewer.layers import CLEAN
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def offered(monkeypatch):

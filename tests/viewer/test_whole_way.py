@@ -1,7 +1,6 @@
 """The whole way in one window by clicks alone: predict, target, run, verdict, session, and back."""
 
 import numpy as np
-import pytest
 from clicks import click, idle
 from controls import pick, type_in
 from reopened import docked, opened, same_layers, same_runs, saved
@@ -9,8 +8,6 @@ from test_slices_panel import press
 
 from napari_segadv.verdicts import Verdict
 from napari_segadv.viewer.layers import ADVERSARIAL, CLEAN, TARGET, image_tuple
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_from_an_image_to_a_session_that_is_opened_again(

@@ -9,8 +9,6 @@ from test_compare_panel import press, show
 
 from napari_segadv.viewer.layers import AFTER
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def section(window):
