@@ -1,12 +1,15 @@
 """Questions to the user: which file, and whether code in it may run."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from ..errors import NeedsTrust
+from .settings import settings
 
+CSV, TABLES = ".csv", "Tables (*.csv)"
 PATTERNS = "Networks (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.json)"
 
 
@@ -20,11 +23,29 @@ def pick_folder(parent: QWidget) -> str:
     return str(QFileDialog.getExistingDirectory(parent, "Open a MONAI bundle"))
 
 
-def pick_new_folder(parent: QWidget, title: str, suggested: Path) -> str:
+def pick_new_folder(parent: QWidget, title: str, name: str) -> str:
     """The place of a folder that is to be made, "" where the user cancels."""
     # Refused in one line where it exists, so no question whether to overwrite.
     option = QFileDialog.DontConfirmOverwrite
-    return str(QFileDialog.getSaveFileName(parent, title, str(suggested), options=option)[0])
+    suggested = str(_suggested(name))
+    return str(QFileDialog.getSaveFileName(parent, title, suggested, options=option)[0])
+
+
+def pick_table(parent: QWidget, title: str, name: str) -> Path | None:
+    """The CSV file that a table is to be written to, None where the user cancels."""
+    suggested = str(_suggested(f"{name}{CSV}"))
+    chosen, _ = QFileDialog.getSaveFileName(parent, title, suggested, TABLES)
+    if not chosen:
+        return None
+    path = Path(chosen)
+    ending = path.with_name(f"{path.name}{CSV}")
+    # One that exists was not asked about.
+    return path if path.suffix or ending.exists() else ending
+
+
+def _suggested(name: str) -> Path:
+    """A path in the folder for results; what no file may be called is left out of a name."""
+    return settings().folder / re.sub(r'[\\/:*?"<>|]+', "_", name)
 
 
 def pick_saved(parent: QWidget, title: str, where: Path) -> str:

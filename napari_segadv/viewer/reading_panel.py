@@ -8,7 +8,6 @@ from magicgui.widgets import CheckBox, ComboBox, SpinBox
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QFileDialog,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from ..errors import SegadvError
 from ..reading import ALONE, PAIR, Reading, save
+from .dialogs import pick_table
 from .panel import Panel
 from .panel_layout import group, set_tips, stack
 from .reading_canvas import Stimulus, stimulus
@@ -164,18 +164,16 @@ class ReadingPanel(Panel):
 
     def _choose_file(self) -> None:
         number = self.reading.seed if self.reading else 0
-        proposed = settings().folder / f"reading-{number}.csv"
-        title, kinds = "Export the answers", "CSV (*.csv)"
-        path, _ = QFileDialog.getSaveFileName(self, title, str(proposed), kinds)
-        if path:
-            self.export(Path(path))
+        path = pick_table(self, "Export the answers", f"reading-{number}")
+        if path is not None:
+            self.export(path)
 
     def export(self, path: Path) -> None:
         """Writes the answers and, beside them, the result."""
         if self.reading is None:
             return
         try:
-            trials, summary = save(self.reading, path.with_suffix(path.suffix or ".csv"))
+            trials, summary = save(self.reading, path)
         except SegadvError as error:
             self.failed(str(error))
             return

@@ -1,6 +1,5 @@
 """The dock widget "Runs": the history of a session's runs, and sessions on disk."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from .runs_list import RunsList
 from .runs_table import RunsTable
 from .session_section import SessionSection
 from .sessions import Sessions
-from .settings import settings
 
 TITLE = "Runs"
 KEYS = (
@@ -186,8 +184,7 @@ class RunsPanel(Panel):
         self.say_busy(title, self._last)
 
     def _ask_run(self, run: Run) -> None:
-        name = re.sub(r'[\\/:*?"<>|]+', "_", run.name)
-        path = pick_new_folder(self, "Save the run in a new folder", settings().folder / name)
+        path = pick_new_folder(self, "Save the run in a new folder", run.name)
         if path:
             self.attempt(self.sessions.save_run, run, Path(path))
 

@@ -7,7 +7,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QPushButton,
@@ -20,8 +19,8 @@ from qtpy.QtWidgets import (
 from ..comparing import Rows, as_csv
 from ..errors import SegadvError
 from ..folders import write_text
+from .dialogs import pick_table
 
-CSV = "Tables (*.csv)"
 WIDTH, HEIGHT, ROW = 640, 560, 26
 
 
@@ -88,6 +87,6 @@ class RunsTable(QDialog):
                 table.setItem(y, x, item)
 
     def _ask_where(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save the table", "runs.csv", CSV)
-        if path:
-            self.save(Path(path))
+        path = pick_table(self, "Save the table", "runs")
+        if path is not None:
+            self.save(path)

@@ -47,8 +47,7 @@ class SessionSection(QWidget):
             button.setEnabled(enabled)
 
     def _ask_new(self) -> None:
-        suggested = settings().folder / "session"
-        path = pick_new_folder(self, "Save the session in a new folder", suggested)
+        path = pick_new_folder(self, "Save the session in a new folder", "session")
         self._go(path, self._sessions.save)
 
     def _ask_session(self) -> None:

@@ -5,18 +5,17 @@ from pathlib import Path
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QRect, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from ..errors import SegadvError
 from ..folders import write_text
 from ..slices import SliceFigures
 from ..verdicts import VERDICTS, Verdict, verdicts_to_csv
+from .dialogs import pick_table
 from .panel_layout import set_tips, side_by_side
 from .runs import Run, Runs
 from .slice_plot import MARKS
 from .tables import Table
-
-CSV = "Tables (*.csv)"
 
 
 def mark_icon(said: str) -> QIcon:
@@ -162,7 +161,6 @@ class VerdictSection(QWidget):
         if self._run is None:
             self.refused.emit("no run is shown")
             return
-        name = f"{self._run.name} verdicts.csv"
-        path, _ = QFileDialog.getSaveFileName(self, "Save the verdicts", name, CSV)
-        if path:
-            self.save(Path(path))
+        path = pick_table(self, "Save the verdicts", f"{self._run.name} verdicts")
+        if path is not None:
+            self.save(path)

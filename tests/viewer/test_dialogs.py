@@ -1,0 +1,48 @@
+"""Where dialogs propose to save, and what becomes of the name that a user gives."""
+
+from pathlib import Path
+
+import pytest
+from qtpy.QtWidgets import QFileDialog
+
+from napari_segadv.viewer.dialogs import pick_new_folder, pick_table
+from napari_segadv.viewer.settings import settings
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """What the dialog was asked with, and what the user says."""
+    proposed, said = [], [""]
+
+    def ask(parent, title, suggested, *more, **options):
+        proposed.append(Path(suggested))
+        return said[0], ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
+    return proposed, said
+
+
+def test_a_run_of_any_name_is_proposed_as_one_file(qapp, answers):
+    proposed, _ = answers
+    assert pick_table(None, "Save", 'left/right: "pgd" verdicts') is None
+    assert pick_new_folder(None, "Save", "a\\b") == ""
+    assert [path.name for path in proposed] == ["left_right_ _pgd_ verdicts.csv", "a_b"]
+    assert {path.parent for path in proposed} == {settings().folder}
+
+
+def test_a_table_gets_its_ending(qapp, answers, tmp_path):
+    _, said = answers
+    said[0] = str(tmp_path / "mine")
+    assert pick_table(None, "Save", "runs") == tmp_path / "mine.csv"
+    said[0] = str(tmp_path / "mine.txt")
+    assert pick_table(None, "Save", "runs") == tmp_path / "mine.txt"
+
+
+def test_a_file_that_nobody_was_asked_about_is_not_overwritten(qapp, answers, tmp_path):
+    _, said = answers
+    (tmp_path / "mine.csv").write_text("kept")
+    said[0] = str(tmp_path / "mine")
+    assert pick_table(None, "Save", "runs") == tmp_path / "mine"
+    # This one the dialog has asked about.
+    said[0] = str(tmp_path / "mine.csv")
+    assert pick_table(None, "Save", "runs") == tmp_path / "mine.csv"
