@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ..tensors import per_item
-from ..wording import percent
 
 if TYPE_CHECKING:
     from .synthesis.synthesiser import Synthesiser
@@ -111,7 +110,7 @@ class Progress:
         return float(self.successes.mean())
 
     def __str__(self) -> str:
-        return f"loss {self.loss:.4g}, success {percent(self.success)}"
+        return f"loss {self.loss:.4g}, success {self.success:.1%}"
 
 
 @dataclass(frozen=True)

@@ -61,5 +61,9 @@ class SideBySide(Mode):
         layers = self.pair.viewer.layers
         if list(layers) != order:
             chosen = set(layers.selection)
-            layers.move_multiple([layers.index(x) for x in order], 0)
+            # One by one: napari's `move_multiple` fails for many orders.
+            with layers.events.reordered.blocker():
+                for place, layer in enumerate(order):
+                    layers.move(layers.index(layer), place)
+            layers.events.reordered(value=layers)
             layers.selection = chosen
