@@ -111,7 +111,7 @@ class Scan:
         storage: how its file stores intensities.
         colour: True if the last axis holds RGB.
         path: the file or folder it came from.
-        meta: what else was read and is of use (modality, DICOM window, series, format).
+        meta: what else was read and is of use (modality, DICOM window, series, format), or a title.
     """
 
     array: Array
@@ -178,7 +178,7 @@ class Scan:
     @property
     def name(self) -> str:
         """What to call the scan in a message or a layer list."""
-        return self.path.name if self.path is not None else "image"
+        return self.path.name if self.path is not None else str(self.meta.get("title", "image"))
 
     @cached_property
     def bounds(self) -> tuple[float, float]:

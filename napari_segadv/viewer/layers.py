@@ -77,7 +77,7 @@ def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
     """A scan as layer data for napari's `add_layer` and for readers."""
     inverted = scan.meta.get("photometric") == "MONOCHROME1"
     keywords: dict[str, Any] = {
-        "name": name or str(scan.meta.get("title", scan.name)),
+        "name": name or scan.name,
         "metadata": {KEY: scan},
         "rgb": scan.colour,
         **placement(scan.grid),
@@ -150,7 +150,8 @@ def scan_of(layer: Image) -> Scan:
         grid, units = grid_from(matrix_of(layer), shape), "grey level"
         if grid.ndim == 3 and not layer.rgb and data.min() < HU_BELOW:
             units = "HU"
-    return Scan(np.array(colour_data), grid, units, Storage(str(data.dtype)), bool(layer.rgb))
+    storage, title = Storage(str(data.dtype)), {"title": layer.name}
+    return Scan(np.array(colour_data), grid, units, storage, bool(layer.rgb), meta=title)
 
 
 def copied(layer: Layer) -> Layer:

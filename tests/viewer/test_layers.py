@@ -92,6 +92,16 @@ def test_layers_from_elsewhere():
             scan_of(Image(data, name="odd"))
 
 
+def test_messages_call_a_scan_as_its_layer_is_called():
+    layer = Image(np.arange(20.0).reshape(4, 5), name="left hand")
+    assert scan_of(layer).name == "left hand"
+    with pytest.raises(SegadvError, match="^left hand: is a 2-D image but .* takes volumes"):
+        volume_victim(3).predict(scan_of(layer))
+    # One that came from elsewhere has no other name.
+    assert Scan.from_array(layer.data).name == "image"
+    assert image_tuple(scan_of(layer))[1]["name"] == "left hand"
+
+
 def test_masks_by_place_not_by_shape(ct):
     image = layer(image_tuple(ct))
     labels = np.zeros(ct.grid.shape, np.uint8)

@@ -115,9 +115,9 @@ def test_an_earlier_run_is_shown_in_turns_too(viewer, controller, runner):
     (run,) = controller.runs
     viewer.layers.clear()
     controller.show_run(run)
-    assert names(viewer) == ["image", ADVERSARIAL]
+    assert names(viewer) == ["xray", ADVERSARIAL]
     finish(runner)
-    assert names(viewer) == ["image", ADVERSARIAL, NOISE, CLEAN, AFTER]
+    assert names(viewer) == ["xray", ADVERSARIAL, NOISE, CLEAN, AFTER]
     assert controller.runs.current is run
 
 
