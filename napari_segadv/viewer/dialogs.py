@@ -48,9 +48,9 @@ def _suggested(name: str) -> Path:
     return settings().folder / re.sub(r'[\\/:*?"<>|]+', "_", name)
 
 
-def pick_saved(parent: QWidget, title: str, where: Path) -> str:
+def pick_saved(parent: QWidget, title: str) -> str:
     """A folder that something was saved as, "" where the user cancels."""
-    return str(QFileDialog.getExistingDirectory(parent, title, str(where)))
+    return str(QFileDialog.getExistingDirectory(parent, title, str(settings().folder)))
 
 
 def ask_delete(parent: QWidget, names: Sequence[str], lost: str) -> bool:

@@ -10,7 +10,6 @@ from ..errors import SegadvError
 from .dialogs import pick_new_folder, pick_saved
 from .panel_layout import in_rows, set_tips
 from .sessions import Sessions
-from .settings import settings
 
 
 class SessionSection(QWidget):
@@ -51,11 +50,11 @@ class SessionSection(QWidget):
         self._go(path, self._sessions.save)
 
     def _ask_session(self) -> None:
-        path = pick_saved(self, "Open the folder of a session", settings().folder)
+        path = pick_saved(self, "Open the folder of a session")
         self._go(path, self._sessions.open)
 
     def _ask_result(self) -> None:
-        path = pick_saved(self, "Open the folder of a saved result", settings().folder)
+        path = pick_saved(self, "Open the folder of a saved result")
         self._go(path, self._sessions.open_result)
 
     def _go(self, path: str, action: Callable[[Path], None]) -> None:

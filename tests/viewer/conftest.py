@@ -10,6 +10,8 @@ import napari_segadv as sa
 from napari_segadv.scan import Grid, Scan, Storage
 from napari_segadv.viewer import reading_window
 from napari_segadv.viewer.controller import Controller
+from napari_segadv.viewer.layers import image_tuple
+from napari_segadv.viewer.runs_panel import EMPTY
 
 
 @pytest.fixture
@@ -86,6 +88,29 @@ def designing(window, qtbot, band_victim):
     panel.controller.victim_changed.emit(band_victim)
     steady(qtbot, window)
     return panel
+
+
+@pytest.fixture
+def examples(scan2d, band_victim):
+    def made(epsilon):
+        return sa.craft(scan2d, band_victim, sa.attacks.PGD(epsilon=epsilon, steps=2))
+
+    return [made(4.0), made(8.0), made(12.0)]
+
+
+@pytest.fixture
+def listed(window, qtbot, examples):
+    """The docked panel "Runs" with three runs of one image, the last one shown."""
+    _, widget = window.window.add_plugin_dock_widget("napari-segadv", "Runs")
+    controller = widget.controller
+    assert controller is Controller.of(window)
+    assert widget.status.text() == EMPTY
+    data, keywords, _ = image_tuple(examples[0].clean, "x-ray")
+    layer = window.add_image(data, **keywords)
+    runs = [controller.runs.add(example, layer) for example in examples]
+    controller.show_run(runs[-1])
+    idle(qtbot, controller)
+    return widget
 
 
 @pytest.fixture

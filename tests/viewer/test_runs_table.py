@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from clicks import click, idle
 from controls import notices
+from listing import adversarial, choose, marked
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QStyle, QStyleOptionViewItem
 from reopened import docked
 from test_compare_panel import show
-from test_runs_panel import adversarial, choose
-from test_runs_panel import shown as marked
 
 import napari_segadv as sa
 from napari_segadv.viewer.runs_table import RunsTable

@@ -4,11 +4,11 @@ import napari.settings
 import pytest
 import test_settings
 from clicks import click, idle
+from listing import choose
 from napari._qt.dialogs.preferences_dialog import PreferencesDialog
 from qtpy.QtWidgets import QFileDialog
 from reopened import docked
 from test_compare_panel import show
-from test_runs_panel import choose
 
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.settings import PLUGIN, Settings, settings

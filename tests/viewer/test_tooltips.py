@@ -2,6 +2,7 @@
 
 import pytest
 from clicks import click, idle
+from listing import choose
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -17,7 +18,6 @@ from readers import begin
 from superqt import QCollapsible
 from test_compare_panel import show
 from test_panels_closed import PANELS
-from test_runs_panel import choose
 
 from napari_segadv.targets import available
 from napari_segadv.viewer.budget import TIP, BudgetEditor
