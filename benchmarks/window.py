@@ -13,11 +13,9 @@ times are given without it, too. Prints figures.
 import argparse
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import napari
@@ -133,8 +131,7 @@ def main() -> None:
     panel.image.value, panel.target.value = layer, UNTARGETED
     section.form.editors["goal"].value = None
     found: dict[str, dict[str, float]] = {}
-    folder = tempfile.TemporaryDirectory()
-    witnesses = Witnesses(Path(folder.name))
+    witnesses = Witnesses()
 
     def say(name: str, spans: list[Span]) -> None:
         values = [1000 * (end - start) for start, end in spans]
@@ -190,7 +187,6 @@ def main() -> None:
         print(json.dumps(found))
     viewer.close()
     witnesses.close()
-    folder.cleanup()
 
 
 if __name__ == "__main__":

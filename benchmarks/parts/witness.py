@@ -7,6 +7,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,18 +18,15 @@ SLEEP, LATE = 0.001, 0.005
 
 
 class Witnesses:
-    """Say when a processor stood still, each from a process of its own on one of them.
+    """Say when a processor stood still, each from a process of its own on one of them."""
 
-    Args:
-        folder: they write to files in it.
-    """
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()
         self._said, self._processes = [], []
         # macOS does not say, and keeps nobody on a processor.
         which = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
         for number in which:
-            said = folder / str(number)
+            said = Path(self._folder.name) / str(number)
             command = [sys.executable, "-S", __file__, str(number)]
             with said.open("w") as file:
                 self._processes.append(subprocess.Popen(command, stdout=file))
@@ -47,6 +45,7 @@ class Witnesses:
         for process in self._processes:
             process.kill()
             process.wait()
+        self._folder.cleanup()
 
 
 def stood(span: Span, halts: list[Span]) -> float:
