@@ -4,6 +4,7 @@ from qtpy.QtCore import Qt
 
 from napari_segadv.viewer.layers import ADVERSARIAL
 from napari_segadv.viewer.runs_list import SHOWN
+from napari_segadv.viewer.runs_table import RunsTable
 
 
 def choose(qtbot, panel, *rows, name=1):
@@ -32,3 +33,8 @@ def marked(panel):
 
 def adversarial(panel):
     return panel.controller.shown(ADVERSARIAL).data
+
+
+def tables(panel):
+    """The tables that a panel's own window has open: others of the process may be on their way."""
+    return panel.window().findChildren(RunsTable)

@@ -6,12 +6,11 @@ import json
 
 import numpy as np
 from clicks import click, close_dock, idle
-from listing import adversarial, choose, names
+from listing import adversarial, choose, names, tables
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_segadv as sa
 from napari_segadv.verdicts import Verdict
-from napari_segadv.viewer.runs_table import RunsTable
 
 
 def test_several_runs_stand_beside_each_other(listed, qtbot, tmp_path, monkeypatch):
@@ -35,7 +34,7 @@ def test_several_runs_stand_beside_each_other(listed, qtbot, tmp_path, monkeypat
     click(qtbot, table.save_button)
     assert list(csv.reader(path.read_text("utf-8-sig").splitlines())) == copied
     click(qtbot, table.close_button)
-    qtbot.waitUntil(lambda: not any(isinstance(w, RunsTable) for w in QApplication.allWidgets()))
+    qtbot.waitUntil(lambda: tables(listed) == [])
 
 
 def test_a_run_is_saved_with_its_verdicts_and_opened_again(

@@ -7,7 +7,7 @@ import pytest
 from clicks import click, idle
 from listing import adversarial, choose, marked, middle, names
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QLineEdit, QMessageBox
+from qtpy.QtWidgets import QLineEdit, QMessageBox
 
 from napari_segadv.verdicts import Verdict
 from napari_segadv.viewer.compare_panel import ComparePanel
@@ -148,7 +148,7 @@ def test_one_run_is_compared_in_the_panel(window, listed, qtbot, examples):
     choose(qtbot, listed, 0)
     click(qtbot, listed.compare_button)
     idle(qtbot, listed.controller)
-    (compare,) = [w for w in QApplication.allWidgets() if isinstance(w, ComparePanel)]
+    (compare,) = listed.window().findChildren(ComparePanel)
     qtbot.waitUntil(compare.isVisible)
     assert compare.run_name.text() == "run: pgd 1"
     np.testing.assert_array_equal(adversarial(listed), examples[0].adversarial.array)

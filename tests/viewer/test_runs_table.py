@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from clicks import click, idle
 from controls import notices
-from listing import adversarial, choose, marked
+from listing import adversarial, choose, marked, tables
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication, QFileDialog, QStyle, QStyleOptionViewItem
+from qtpy.QtWidgets import QFileDialog, QStyle, QStyleOptionViewItem
 from reopened import docked
 from test_compare_panel import show
 
 import napari_segadv as sa
-from napari_segadv.viewer.runs_table import RunsTable
 
 
 @pytest.fixture
@@ -32,22 +31,18 @@ def table(panel, qtbot):
     choose(qtbot, panel, 0, 1)
     click(qtbot, panel.compare_button)
     qtbot.waitUntil(panel.table.isVisible)
-    assert len(tables()) == 1
+    assert len(tables(panel)) == 1
     return panel.table
-
-
-def tables():
-    return [w for w in QApplication.topLevelWidgets() if isinstance(w, RunsTable)]
 
 
 def test_the_table_closes_by_its_button_and_by_escape(panel, table, qtbot):
     click(qtbot, table.close_button)
-    qtbot.waitUntil(lambda: tables() == [])
+    qtbot.waitUntil(lambda: tables(panel) == [])
     # And opens again.
     click(qtbot, panel.compare_button)
     qtbot.waitUntil(panel.table.isVisible)
     qtbot.keyClick(panel.table, Qt.Key_Escape)
-    qtbot.waitUntil(lambda: tables() == [])
+    qtbot.waitUntil(lambda: tables(panel) == [])
 
 
 def test_a_table_that_can_not_be_written_is_one_line(table, qtbot, tmp_path, monkeypatch):
