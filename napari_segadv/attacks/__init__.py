@@ -1,10 +1,10 @@
 """The attacks, by name: each is declared in one module of `methods` and found from there."""
 
-from functools import cache
+from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
-from .. import discovery
-from ..errors import SegadvError
+from ..discovery import Registry
 from . import methods
 from .base import Attack, GradientAttack
 from .problem import Model, Outcome, Problem, Progress, Run
@@ -22,28 +22,30 @@ __all__ = [
 ]
 
 
-@cache
+def _attacks_in(module: ModuleType) -> Iterator[tuple[str, type[Attack]]]:
+    for value in vars(module).values():
+        declared = isinstance(value, type) and value.__module__ == module.__name__
+        if declared and issubclass(value, Attack) and hasattr(value, "name"):
+            yield value.name, value
+
+
+METHODS: Registry[type[Attack]] = Registry(
+    "method", methods, _attacks_in, group="napari_segadv.attacks"
+)
+
+
 def available() -> dict[str, type[Attack]]:
     """Every declared attack, by its name."""
-    found: dict[str, type[Attack]] = {}
-    for module in discovery.modules(methods):
-        for value in vars(module).values():
-            declared = isinstance(value, type) and value.__module__ == module.__name__
-            if declared and issubclass(value, Attack) and hasattr(value, "name"):
-                found[value.name] = value
-    return found
+    return METHODS.all()
 
 
 def get(name: str) -> type[Attack]:
     """The attack of a name.
 
     Raises:
-        SegadvError: where there is none.
+        SegadvError: if there is none.
     """
-    try:
-        return available()[name]
-    except KeyError:
-        raise SegadvError(f"method {name}: unknown; there are {', '.join(available())}") from None
+    return METHODS.get(name)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .. import discovery
+from ..discovery import Registry
 from ..errors import SegadvError
 from ..scan import Scan
+from . import formats as package
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -50,13 +51,16 @@ class Format:
         return path.name.lower().endswith(self.suffixes)
 
 
-@cache
+def _formats_in(module: ModuleType) -> list[tuple[str, Format]]:
+    return [(form.name, form) for form in getattr(module, "FORMATS", ())]
+
+
+FORMATS: Registry[Format] = Registry("format", package, _formats_in)
+
+
 def formats() -> tuple[Format, ...]:
     """Every declared format."""
-    from . import formats as package
-
-    found = [f for module in discovery.modules(package) for f in getattr(module, "FORMATS", ())]
-    return tuple(found)
+    return tuple(FORMATS.all().values())
 
 
 def suffix(path: Path) -> str:

@@ -1,10 +1,9 @@
 """`segadv reproduce`: a paper's table beside ours, on phantoms or on the user's own cases."""
 
-from functools import cache
-from typing import Protocol
+from types import ModuleType
+from typing import Any, Protocol
 
 from .. import discovery
-from ..errors import SegadvError
 from . import papers
 from .bench import Bench, Report, Running
 
@@ -38,14 +37,17 @@ def names() -> list[str]:
     return [name.replace("_", "-") for name in discovery.names(papers)]
 
 
-@cache
+def _paper_in(module: ModuleType) -> list[tuple[str, Any]]:
+    return [(module.NAME, module)]
+
+
+PAPERS: discovery.Registry[Paper] = discovery.Registry("reproduction", papers, _paper_in)
+
+
 def get(name: str) -> Paper:
     """The reproduction of a name.
 
     Raises:
-        SegadvError: where there is none.
+        SegadvError: if there is none.
     """
-    for module in discovery.modules(papers):
-        if name == module.NAME:
-            return module
-    raise SegadvError(f"{name}: no such reproduction; there are {', '.join(names())}")
+    return PAPERS.get(name)

@@ -2,18 +2,17 @@
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from .. import discovery
 from ..boxes import Boxes
-from ..errors import SegadvError
+from ..discovery import Registry
 from ..grade import Grade
 from ..scan import Grid, Mask, Scan, Storage
+from . import phantoms
 
 BUNDLES = Path(__file__).parent / "bundles"
 
@@ -21,13 +20,16 @@ BUNDLES = Path(__file__).parent / "bundles"
 DEMO_SEED = 20_001
 
 
-@cache
+def _phantom_in(module: ModuleType) -> list[tuple[str, ModuleType]]:
+    return [(module.NAME, module)] if hasattr(module, "draw") else []
+
+
+PHANTOMS: Registry[ModuleType] = Registry("phantom", phantoms, _phantom_in)
+
+
 def generators() -> dict[str, ModuleType]:
     """The modules that draw phantoms, by the name of what they draw."""
-    from . import phantoms
-
-    found = [m for m in discovery.modules(phantoms) if hasattr(m, "draw")]
-    return {module.NAME: module for module in found}
+    return PHANTOMS.all()
 
 
 def bundles() -> dict[str, Path]:
@@ -80,10 +82,7 @@ def phantom(name: str, seed: int = 0) -> tuple[Scan, Any]:
     Raises:
         SegadvError: where nothing of that name can be drawn.
     """
-    known = generators()
-    if name not in known:
-        raise SegadvError(f"{name}: no such phantom; there are {', '.join(known)}")
-    module = known[name]
+    module = PHANTOMS.get(name)
     image, truth = module.draw(np.random.default_rng(seed))
     spacing = tuple(float(s) for s in module.SPACING)
     ndim = len(spacing)

@@ -6,11 +6,10 @@ is found from there: `targets.heart(mask, label=1, size=0.5)`.
 
 import sys
 from collections.abc import Callable
-from functools import cache
+from types import ModuleType
 from typing import Any
 
 from .. import discovery
-from ..errors import SegadvError
 from ..scan import Mask
 from . import shapes
 
@@ -19,26 +18,28 @@ Shape = Callable[..., Mask]
 __all__ = ["Shape", "available", "get"]
 
 
-@cache
+def _shape_in(module: ModuleType) -> list[tuple[str, Shape]]:
+    name = module.__name__.rsplit(".", 1)[-1]
+    return [(name, getattr(module, name))]
+
+
+SHAPES: discovery.Registry[Shape] = discovery.Registry(
+    "target", shapes, _shape_in, group="napari_segadv.targets"
+)
+
+
 def available() -> dict[str, Shape]:
     """Every declared shape, by its name."""
-    found: dict[str, Shape] = {}
-    for module in discovery.modules(shapes):
-        name = module.__name__.rsplit(".", 1)[-1]
-        found[name] = getattr(module, name)
-    return found
+    return SHAPES.all()
 
 
 def get(name: str) -> Shape:
     """The shape of a name.
 
     Raises:
-        SegadvError: where there is none.
+        SegadvError: if there is none.
     """
-    try:
-        return available()[name]
-    except KeyError:
-        raise SegadvError(f"target {name}: unknown; there are {', '.join(available())}") from None
+    return SHAPES.get(name)
 
 
 def for_volumes_only(name: str) -> bool:
@@ -48,6 +49,7 @@ def for_volumes_only(name: str) -> bool:
 
 def __getattr__(name: str) -> Any:
     """Lets `targets.heart` be written for the function that a module of `shapes` declares."""
-    if not name.startswith("_") and name in discovery.names(shapes):
+    ours = discovery.names(shapes)
+    if not name.startswith("_") and (name in ours or name in available()):
         return available()[name]
     raise AttributeError(f"no target shape {name}")

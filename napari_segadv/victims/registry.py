@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 from torch import nn
 
-from .. import discovery
+from ..discovery import Registry
 from ..errors import SegadvError
+from . import formats
 from .network import frozen
 from .victim import Victim
 
@@ -35,12 +36,18 @@ class VictimFormat:
     load: Callable[[Path, str | None], Victim]
 
 
-@cache
+def _format_in(module: ModuleType) -> list[tuple[str, VictimFormat]]:
+    return [(module.FORMAT.name, module.FORMAT)]
+
+
+FORMATS: Registry[VictimFormat] = Registry(
+    "victim format", formats, _format_in, group="napari_segadv.victims"
+)
+
+
 def victim_formats() -> tuple[VictimFormat, ...]:
     """Every declared format."""
-    from . import formats
-
-    return tuple(module.FORMAT for module in discovery.modules(formats))
+    return tuple(FORMATS.all().values())
 
 
 def _understood(form: VictimFormat, path: Path, trust: str | None) -> Victim:

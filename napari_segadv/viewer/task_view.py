@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari.layers import Image, Layer
 
-from .. import discovery
+from ..discovery import Registry
 from ..scan import Scan
+from . import tasks
 
 if TYPE_CHECKING:
     from ..example import Example
@@ -69,14 +70,13 @@ class TaskView(ABC):
         """Class names and their colours as rich text."""
 
 
-@cache
-def views() -> dict[str, TaskView]:
-    """Every declared view, by its task's name."""
-    from . import tasks
+def _view_in(module: ModuleType) -> list[tuple[str, TaskView]]:
+    return [(module.VIEW.name, module.VIEW)]
 
-    return {module.VIEW.name: module.VIEW for module in discovery.modules(tasks)}
+
+VIEWS: Registry[TaskView] = Registry("view of task", tasks, _view_in)
 
 
 def view_of(task: str) -> TaskView:
     """The view of a task."""
-    return views()[task]
+    return VIEWS.get(task)

@@ -21,9 +21,9 @@ def listed(tmp_path, monkeypatch):
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     (tmp_path / "fading.py").write_text(code, encoding="utf-8")
     monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(tmp_path)])
-    attacks.available.cache_clear()
+    attacks.METHODS.forget()
     yield attacks.available()
-    attacks.available.cache_clear()
+    attacks.METHODS.forget()
     sys.modules.pop("napari_segadv.attacks.methods.fading", None)
 
 

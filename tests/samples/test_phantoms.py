@@ -60,7 +60,7 @@ def test_every_grade_is_drawn(name):
 
 
 def test_an_unknown_phantom_is_named():
-    with pytest.raises(SegadvError, match="knee: no such phantom"):
+    with pytest.raises(SegadvError, match="phantom knee: unknown"):
         phantom("knee")
 
 
