@@ -63,8 +63,8 @@ def main() -> None:
         if options.victim not in (None, name):
             continue
         victim = load_victim(f"demo:{name}")
-        count = options.cases or CASES[victim.task]
-        title, measure = MEASURES[victim.task]
+        count = options.cases or CASES[victim.task.name]
+        title, measure = MEASURES[victim.task.name]
         figures = measure(victim, name, range(FIRST_SEED, FIRST_SEED + count))
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         listed = ", ".join(f"{label} {value:.3f}" for label, value in figures.items())

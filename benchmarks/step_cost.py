@@ -17,7 +17,7 @@ import torch
 from napari_segadv import attacks, targets
 from napari_segadv.attacks.problem import Problem
 from napari_segadv.samples import DEMO_SEED, bundles, phantom
-from napari_segadv.victims import Model, load_victim
+from napari_segadv.victims import BoundVictim, load_victim
 from napari_segadv.victims.formats import bundle
 
 
@@ -61,12 +61,12 @@ def main() -> None:
 
 
 def ratios(
-    models: list[Model], problem: Problem, settings: dict[str, str], rounds: int
+    models: list[BoundVictim], problem: Problem, settings: dict[str, str], rounds: int
 ) -> list[float]:
     """Median of a step's time over the time of a bare pass through each model."""
     cotangent = torch.randn_like(problem.model(problem.clean))
 
-    def bare(model: Model) -> None:
+    def bare(model: BoundVictim) -> None:
         leaf = problem.clean.clone().requires_grad_()
         torch.autograd.grad(model(leaf), leaf, cotangent)
 

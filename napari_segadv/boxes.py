@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .scan import Grid
+from .wording import class_name
 
 Corners = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -86,7 +87,7 @@ class Boxes:
         return replace(self, classes=classes)
 
     def class_name(self, label: int) -> str:
-        return self.classes[label] if 0 <= label < len(self.classes) else f"class {label}"
+        return class_name(label, self.classes)
 
     def pick(self, chosen: npt.NDArray[Any]) -> "Boxes":
         """Some of the boxes, by index or by a flag for each, without anchors."""

@@ -76,11 +76,11 @@ def demo(
 @app.command(epilog=example("segadv victims"))
 def victims() -> None:
     """Lists the built-in victims."""
-    from .samples import bundle_facts
+    from .samples import DEMO, bundle_facts
 
     for name, facts in bundle_facts().items():
         listed = ", ".join(f"{label} {value:.3f}" for label, value in facts.measured.items())
-        typer.echo(f"demo:{name}  {facts.task}\n    on fresh phantoms: {listed}")
+        typer.echo(f"{DEMO}{name}  {facts.task}\n    on fresh phantoms: {listed}")
 
 
 @app.command(epilog=example("segadv attacks --json"))
@@ -121,11 +121,10 @@ def predict(
     """Writes what a victim predicts on an image."""
     from . import io
     from .request import pick_device
-    from .victims.task import task_of
 
     check_output(out, image)
     loaded = victim_of(victim, trust)
-    task = task_of(loaded.task)
+    task = loaded.task
     task.check_output(out)
     prediction = loaded.predict(io.read(image), pick_device(device))
     task.save(prediction, made_folder(out))

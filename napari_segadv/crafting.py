@@ -28,8 +28,10 @@ from .provenance import (
 )
 from .request import Request, as_saved, attacked, pick_device, predict, problem_of
 from .scan import Array, Mask, Scan
-from .victims.task import Prediction, task_of
-from .victims.victim import Model, Victim, as_array, field_array
+from .victims.bound import BoundVictim
+from .victims.prediction import Prediction
+from .victims.scan_tensors import as_array, field_array
+from .victims.victim import Victim
 from .victims.watched import Watch
 
 __all__ = ["Crafting", "Example", "craft", "craft_steps"]
@@ -103,7 +105,7 @@ def craft_steps(
     Raises:
         SegadvError: where the parts do not fit each other.
     """
-    task = task_of(victim.task)
+    task = victim.task
 
     def wanted(given: Any, role: str) -> Prediction | None:
         return None if given is None else task.wanted(given, role, scan, victim)
@@ -186,7 +188,7 @@ def _run(request: Request) -> Crafting:
     example = _example(request, judge, clean, outcome, epsilon, notes)
     for name in ("target", "prediction_clean", "prediction_adversarial"):
         said = getattr(example, name)
-        data = None if said is None else judge.task.record(said)
+        data = None if said is None else request.victim.task.record(said)
         if data is not None:
             record[name] = data
     goal = getattr(request.attack, "goal", None)
@@ -215,7 +217,7 @@ def _whole_steps(request: Request, problem: Problem) -> tuple[Attack, float, tup
 
 def _example(
     request: Request,
-    judge: Model,
+    judge: BoundVictim,
     clean: Prediction,
     outcome: Outcome,
     epsilon: float,
@@ -232,7 +234,7 @@ def _example(
     before_saving = judge.predict(outcome.adversarial)
 
     def figures(image: Scan, prediction: Prediction) -> Mapping[str, Any]:
-        found = judge.task.measure(
+        found = request.victim.task.measure(
             clean, prediction, target=request.target, truth=request.truth, care=request.counted
         )
         return found | distances(scan, image, judge.window)
@@ -240,7 +242,7 @@ def _example(
     difference = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
     target = request.target
     return Example(
-        task=judge.task,
+        task=request.victim.task,
         clean=scan,
         adversarial=adversarial,
         noise=difference.astype(np.float32),

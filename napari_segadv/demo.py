@@ -16,11 +16,11 @@ def run() -> "Crafting":
     from . import targets
     from .attacks import get
     from .crafting import craft_steps
-    from .samples import DEMO_SEED, phantom
+    from .samples import DEMO, DEMO_SEED, phantom
     from .victims import load_victim
 
     scan, _ = phantom(NAME, DEMO_SEED)
-    victim = load_victim(f"demo:{NAME}")
+    victim = load_victim(f"{DEMO}{NAME}")
     label = victim.classes.index(STRUCTURE)
     target = targets.get("heart")(victim.predict(scan), label=label)
     return craft_steps(scan, victim, get("pgd")(), target=target)

@@ -14,7 +14,8 @@ from . import io
 from .errors import SegadvError
 from .folders import check_place, written_whole
 from .scan import Scan, one_component
-from .victims.task import Prediction, Task
+from .victims.prediction import Prediction
+from .victims.task import Task
 from .victims.trust import sha256_of_all
 from .wording import counted, with_units
 

@@ -10,7 +10,7 @@ from .boxes import Boxes
 from .example import Example
 from .palette import colour, overlay
 from .scan import Array, Mask
-from .victims.task import Prediction
+from .victims.prediction import Prediction
 from .wording import with_units
 
 Draw = Callable[[Any], None]

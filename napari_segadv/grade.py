@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .wording import class_name
+
 
 @dataclass(frozen=True)
 class Grade:
@@ -33,8 +35,7 @@ class Grade:
     @property
     def name(self) -> str:
         """The class's name."""
-        known = self.label < len(self.classes)
-        return self.classes[self.label] if known else f"class {self.label}"
+        return class_name(self.label, self.classes)
 
     @property
     def text(self) -> str:

@@ -73,7 +73,7 @@ def describe_victim(victim: Victim, classes: tuple[str, ...]) -> dict[str, Any]:
         "path": victim.name if victim.trust == "built-in" else str(victim.path),
         "sha256": victim.sha256,
         "trust": victim.trust,
-        "task": victim.task,
+        "task": victim.task.name,
         "classes": list(classes),
     }
 

@@ -13,11 +13,12 @@ from .attacks.regions import named_region
 from .errors import SegadvError
 from .generators import load_generator
 from .scan import Mask, Scan
+from .victims.bound import BoundVictim
 from .victims.ensemble import Ensemble
+from .victims.prediction import Prediction
 from .victims.recall import Recall
 from .victims.rounding import Rounded
-from .victims.task import Prediction, task_of
-from .victims.victim import Model, Victim
+from .victims.victim import Victim
 from .victims.watched import Watch, Watched
 
 
@@ -52,7 +53,7 @@ class Request:
         for name, mask in (("region", self.region), ("care mask", self.care)):
             if isinstance(mask, Mask) and not np.any(mask.array):
                 raise SegadvError(f"{mask.path or name}: the {name} is empty; mark some pixels")
-        task, attack = self.victim.task, self.attack
+        task, attack = self.victim.task.name, self.attack
         if task not in attack.tasks:
             fit = ", ".join(name for name, known in available().items() if task in known.tasks)
             raise SegadvError(
@@ -60,9 +61,9 @@ class Request:
                 f"{self.victim.name} does {task}; use {fit or 'another victim'}"
             )
         for surrogate in self.surrogates:
-            if surrogate.task != task:
+            if surrogate.task.name != task:
                 raise SegadvError(
-                    f"{surrogate.name}: does {surrogate.task}, but the victim {task}; use a "
+                    f"{surrogate.name}: does {surrogate.task.name}, but the victim {task}; use a "
                     "surrogate for the same task"
                 )
 
@@ -100,7 +101,7 @@ class Request:
 
     def fitted(self, clean: Prediction) -> "Request":
         """The same with target and truth as cells of the victim's clean prediction."""
-        task = task_of(self.victim.task)
+        task = self.victim.task
         target, truth = (
             None if wanted is None else task.fitted(wanted, clean)
             for wanted in (self.target, self.truth)
@@ -128,7 +129,10 @@ def _folder(attack: Attack) -> str | None:
 
 
 def problem_of(
-    request: Request, model: Model | Ensemble, known: torch.Tensor, window: tuple[float, float]
+    request: Request,
+    model: BoundVictim | Ensemble,
+    known: torch.Tensor,
+    window: tuple[float, float],
 ) -> Problem:
     """The request as tensors.
 
@@ -157,7 +161,7 @@ def problem_of(
         )
     low, high = request.scan.bounds
     painted = None if isinstance(request.region, str) else request.within(request.region)
-    problem = model.task.problem(
+    problem = request.victim.task.problem(
         model,
         model.image,
         known if wanted is None else tensor(wanted),
@@ -189,8 +193,8 @@ def as_saved(problem: Problem, request: Request) -> Problem:
 
 
 def attacked(
-    request: Request, judge: Model, clean: Prediction
-) -> tuple[Model | Ensemble, torch.Tensor]:
+    request: Request, judge: BoundVictim, clean: Prediction
+) -> tuple[BoundVictim | Ensemble, torch.Tensor]:
     """What the attack sees, and the classes (1, *S') that it predicts on the clean image."""
     if not request.surrogates:
         return judge, torch.from_numpy(clean.array).long()[None].to(judge.device)
@@ -212,7 +216,7 @@ def attacked(
 
 def predict(
     victim: Victim, scan: Scan, request: Request, recall: Recall | None = None
-) -> tuple[Model, Any]:
+) -> tuple[BoundVictim, Any]:
     """A victim on a scan and what it predicts there; refuses labels that it does not know."""
     model = victim.on(scan, request.device)
     model.recall = recall or (Recall() if request.limited else None)

@@ -26,7 +26,7 @@ from .provenance import image_hash
 from .result_json import COPY, RESULT, check_told, checked_record
 from .scan import Array, Scan
 from .verdicts import Verdict, verdicts_from_json, verdicts_to_json
-from .victims.task import task_of
+from .victims.tasks import task_of
 
 VERDICTS, EXACT = "verdicts.json", "exact.npz"
 PREDICTIONS = ("prediction_clean", "prediction_adversarial")

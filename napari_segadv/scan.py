@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import SegadvError
+from .wording import class_name
 
 Array = npt.NDArray[Any]
 
@@ -224,7 +225,7 @@ class Mask:
         return replace(self, array=np.asarray(array), path=None)
 
     def class_name(self, label: int) -> str:
-        return self.classes[label] if 0 <= label < len(self.classes) else f"class {label}"
+        return class_name(label, self.classes)
 
 
 def one_component(values: npt.NDArray[np.float32], colour: bool) -> npt.NDArray[np.float32]:

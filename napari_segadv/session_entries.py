@@ -15,6 +15,7 @@ import numpy as np
 from .errors import SegadvError
 from .io.registry import suffix
 from .json_entries import Entry
+from .samples import DEMO
 from .scan import Array, Grid, Scan, Storage
 from .wording import can_be_written
 
@@ -64,7 +65,7 @@ class VictimSource:
     def missing(self) -> bool:
         """Whether its file or folder is gone."""
         try:
-            return not self.source.startswith("demo:") and not Path(self.source).exists()
+            return not self.source.startswith(DEMO) and not Path(self.source).exists()
         except (OSError, ValueError):
             # No name of any file.
             return True

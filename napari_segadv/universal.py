@@ -22,7 +22,8 @@ from .parameters import values
 from .provenance import describe_budget, describe_image, describe_versions, describe_victim
 from .request import Request, pick_device, predict, problem_of
 from .scan import Mask, Scan
-from .victims.victim import Victim, as_array
+from .victims.scan_tensors import as_array
+from .victims.victim import Victim
 
 FILES = ("noise.nii.gz", "result.json")
 
@@ -89,8 +90,8 @@ def universal_steps(
     Raises:
         SegadvError: where the parts do not fit each other.
     """
-    if victim.task != "segmentation":
-        raise SegadvError(f"{victim.name}: does {victim.task}; use one that segments")
+    if victim.task.name != "segmentation":
+        raise SegadvError(f"{victim.name}: does {victim.task.name}; use one that segments")
     if held_out >= len(scans):
         raise SegadvError(f"{len(scans)} images: too few to hold {held_out} out; give more")
     device = pick_device(device)

@@ -1,6 +1,7 @@
 """Numbers in words for people, the same wherever they stand."""
 
 import math
+from collections.abc import Sequence
 
 
 def with_units(number: str, units: str) -> str:
@@ -36,3 +37,8 @@ def cell(text: str) -> str:
 def can_be_written(text: str) -> bool:
     """Whether a file takes a text: JSON can bring halves of letters that none does."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def class_name(label: int, names: Sequence[str] = ()) -> str:
+    """What a class is called: its name, or its number where nobody has named it."""
+    return names[label] if 0 <= label < len(names) else f"class {label}"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import SegadvError
 from ..request import pick_device
+from ..samples import DEMO
 from ..victims import Victim, load_victim
 from ..victims.training.cases import Case, read_cases
 from . import Bench, Report, get
@@ -53,7 +54,7 @@ def reproduce(
     if count is not None and len(held) < count and not quick:
         raise SegadvError(f"--count {count}: there are {len(held)} cases; give more, or ask fewer")
     if paper.SURROGATE and surrogate is None:
-        if not known.name.startswith("demo:"):
+        if not known.name.startswith(DEMO):
             raise SegadvError(
                 f"{name}: needs --surrogate for a victim of your own; segadv train makes one"
             )
@@ -68,7 +69,6 @@ def gather(victim: Victim, table: Path | None, count: int) -> list[Case]:
     """The cases of a CSV, or fresh phantoms of a built-in victim."""
     if table is not None:
         return read_cases(table)[:count]
-    kind, _, name = victim.name.partition(":")
-    if kind != "demo":
+    if not victim.name.startswith(DEMO):
         raise SegadvError(f"{victim.name}: give its cases with --cases CSV (image,mask)")
-    return phantoms(name, count, FIRST_SEED)
+    return phantoms(victim.name.removeprefix(DEMO), count, FIRST_SEED)

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
-from ..samples import generators
+from ..samples import DEMO, generators
 from ..victims import Victim, load_victim
 from ..victims.training.cases import ClassMap
 from ..victims.training.fit import train
@@ -19,7 +19,7 @@ CASES, EPOCHS, QUICK_CASES = 240, 10, 4
 
 def train_surrogate(victim: Victim, quick: bool) -> Generator[Done, None, Victim]:
     """Trains a UNet at half the resolution on fresh phantoms of a built-in 2-D victim."""
-    name = victim.name.removeprefix("demo:")
+    name = victim.name.removeprefix(DEMO)
     classes = generators()[name].CLASSES
     mapping = ClassMap(classes, tuple((n,) for n in range(1, len(classes))))
     recipe = Recipe(

@@ -15,6 +15,8 @@ from ..scan import Grid, Mask, Scan, Storage
 from . import phantoms
 
 BUNDLES = Path(__file__).parent / "bundles"
+# What the name of a built-in victim begins with.
+DEMO = "demo:"
 
 # Of the phantom that the demo and File > Open Sample show; no victim was trained on it.
 DEMO_SEED = 20_001

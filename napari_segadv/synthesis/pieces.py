@@ -11,7 +11,7 @@ from ..attacks.synthesis.critic import SMALLEST_SIDE
 from ..attacks.synthesis.recipe import Recipe
 from ..errors import SegadvError
 from ..scan import Array, Grid, Scan
-from ..victims import Model, Victim
+from ..victims import BoundVictim, Victim
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Piece:
     """
 
     problem: Problem
-    model: Model
+    model: BoundVictim
 
 
 def pieces(
@@ -42,14 +42,13 @@ def pieces(
     Raises:
         SegadvError: where the victim does something else, or an image is too small.
     """
-    if victim.task != "segmentation":
+    if victim.task.name != "segmentation":
         raise SegadvError(
-            f"{victim.name}: does {victim.task}; generators are trained against segmentation"
+            f"{victim.name}: does {victim.task.name}; generators are trained against segmentation"
         )
     rng = np.random.default_rng(recipe.seed)
     for scan in scans:
-        whole = Model(victim.to(device), scan, torch.device(device))
-        labels = whole.predict().array
+        labels = victim.predict(scan, device).array
         for part in parts(scan, labels, victim.dims, recipe, rng):
             yield piece_of(part, victim, device)
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import SegadvError
+from ..samples import DEMO, bundles
+from .bound import BoundVictim
 from .registry import load_file
-from .victim import Model, Victim
+from .victim import Victim
 
-__all__ = ["Model", "Victim", "load_victim"]
-
-DEMO = "demo:"
+__all__ = ["BoundVictim", "Victim", "load_victim"]
 
 
 def load_victim(source: str | Path, trust: str | None = None) -> Victim:
@@ -26,8 +26,6 @@ def load_victim(source: str | Path, trust: str | None = None) -> Victim:
     text = str(source)
     if not text.startswith(DEMO):
         return load_file(Path(text), trust)
-    from ..samples import bundles
-
     name = text.removeprefix(DEMO)
     known = bundles()
     if name not in known:

@@ -27,7 +27,7 @@ from ..errors import SegadvError
 from ..json_files import read_json
 from .chain import Step, from_monai
 from .heads import Head
-from .task import DEFAULT, task_of
+from .tasks import DEFAULT, task_of
 from .windows import WindowSpec
 
 KEYS = frozenset(
@@ -107,7 +107,7 @@ def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
         "name": str(description.get("name", "")),
         "dims": dims,
         "channels": int(description.get("channels", arguments.get("in_channels", 1))),
-        "task": task.name,
+        "task": task,
         "classes": task.names(classes),
         "steps": _steps(description, dims),
         "array_order": axes in ("zyx", "yx"),

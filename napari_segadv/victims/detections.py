@@ -1,7 +1,7 @@
 """From a detector's anchors to boxes on a scan's grid, and from wanted boxes to anchors."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,11 +9,9 @@ from torch import Tensor
 
 from ..boxes import Anchors, Boxes, Corners, Labels, matches, overlap
 from ..errors import SegadvError
+from .bound import BoundVictim
+from .scan_tensors import ras_affine
 from .windows import one_pass
-
-if TYPE_CHECKING:
-    from .detector import Detector
-    from .victim import Model
 
 # The background's logit: a class is predicted where its score is above 0.5.
 BACKGROUND = 0.0
@@ -39,7 +37,7 @@ class Found:
     anchors: Tensor
 
     @classmethod
-    def by(cls, model: "Model", images: Tensor) -> "Found":
+    def by(cls, model: BoundVictim, images: Tensor) -> "Found":
         """One pass of the network over images (N, C, *S)."""
         from .detector import anchors_of, by_anchor
 
@@ -61,14 +59,7 @@ class Found:
                 values = sum(m[0].numel() for m in classes) // len(anchors)
                 others.extend((by_anchor(regression, 2 * dims), anchors))
                 z = by_anchor(classes, values).transpose(1, 2)
-            except (
-                KeyError,
-                TypeError,
-                IndexError,
-                AttributeError,
-                ValueError,
-                RuntimeError,
-            ) as error:
+            except WRONG_OUTPUTS as error:
                 raise SegadvError(
                     f"{model.victim.name}: the network does not return what MONAI's RetinaNet "
                     f"returns ({' '.join(str(error).split())[:100]}); see docs/victims.md"
@@ -79,7 +70,7 @@ class Found:
         return cls(logits, *others)
 
 
-def detected(model: "Model", images: Tensor, least: float) -> Boxes:
+def detected(model: BoundVictim, images: Tensor, least: float) -> Boxes:
     """The boxes found in the first of some images; called without a gradient.
 
     Args:
@@ -89,7 +80,8 @@ def detected(model: "Model", images: Tensor, least: float) -> Boxes:
     """
     from monai.data.box_utils import batched_nms
 
-    found, detector = Found.by(model, images), cast("Detector", model.victim.network)
+    found = Found.by(model, images)
+    detector: Any = model.victim.network
     logits = model.checked(found.logits)[0].float()
     z, labels = logits[1:].max(0)
     scores = z.sigmoid()
@@ -115,10 +107,8 @@ def detected(model: "Model", images: Tensor, least: float) -> Boxes:
     return replace(result, anchors=Anchors(numbers, corners, owners(numbers, corners, result)))
 
 
-def to_scan(model: "Model", corners: Any) -> Corners:
+def to_scan(model: BoundVictim, corners: Any) -> Corners:
     """Boxes on the network's grid, in the order of its axes, on the scan's grid in array order."""
-    from .victim import ras_affine
-
     dims = model.scan.grid.ndim
     matrix = np.linalg.inv(ras_affine(model.scan)) @ model.chain.space.affine
     # Edges lie half a pixel before the centres that an affine speaks of.

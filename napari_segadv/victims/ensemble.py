@@ -6,7 +6,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from .victim import Model
+from .bound import BoundVictim
 from .windows import Passes
 
 
@@ -17,13 +17,13 @@ class Ensemble:
 
     Attributes:
         models: at least one, on the same scan and device, with the same classes.
-        image, device, task: of the first.
+        image, device: of the first.
     """
 
-    def __init__(self, models: Sequence[Model]) -> None:
+    def __init__(self, models: Sequence[BoundVictim]) -> None:
         self.models = tuple(models)
         first = self.models[0]
-        self.image, self.device, self.task = first.image, first.device, first.task
+        self.image, self.device = first.image, first.device
 
     def __call__(self, images: Tensor) -> Tensor:
         """Mean logits (N, K, *S') of images (N, C, *S)."""

@@ -1,4 +1,4 @@
-"""What a task declares: how images become class logits, and what a prediction is.
+"""What a task declares: which victims on a scan it makes, and what a prediction is.
 
 An attack sees every victim as images (N, C, *S) to logits (N, K, *S') and labels (N, *S'). What
 the cells of S' are is the task's choice: the scan's pixels for segmentation, one cell for
@@ -7,43 +7,17 @@ classification, anchors for detection.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-import numpy as np
 import numpy.typing as npt
-from torch import Tensor
+import torch
 
-from .. import discovery
 from ..attacks.problem import Problem
-from ..errors import SegadvError
 from ..scan import Grid, Mask, Scan
-
-if TYPE_CHECKING:
-    from .victim import Model, Victim
-
-DEFAULT = "segmentation"
-
-
-class Prediction(Protocol):
-    """What a victim says of a scan, or is to be made to say; frozen."""
-
-    @property
-    def array(self) -> npt.NDArray[np.integer[Any]]:
-        """Class numbers (*S') of the cells that an attack moves."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes; empty where nobody has named them."""
-
-    @property
-    def path(self) -> Path | None:
-        """The file it came from."""
-
-    def named(self, classes: tuple[str, ...]) -> "Prediction":
-        """The same with names for its classes."""
-
+from .bound import BoundVictim
+from .pipeline import Pipeline
+from .prediction import Prediction
 
 P = TypeVar("P", bound=Prediction)
 
@@ -67,23 +41,16 @@ class Task(ABC, Generic[P]):
         """Class names from those that a file lists; a single one has a second class beside it."""
         return listed if len(listed) != 1 else ("background", *listed)
 
-    def default_name(self, label: int) -> str:
-        """What a class is called that nobody has named."""
-        return f"class {label}" if label else "background"
+    @abstractmethod
+    def bind(self, victim: Pipeline, scan: Scan, device: torch.device) -> BoundVictim:
+        """A victim of this task on a scan's grid, which is on the device already.
 
-    def check(self, victim: "Victim", scan: Scan) -> None:
-        """Raises SegadvError where such a victim can't take a scan of the right kind."""
+        Raises:
+            SegadvError: if it can't take the scan.
+        """
 
     @abstractmethod
-    def logits(self, model: "Model", images: Tensor) -> Tensor:
-        """Class logits (N, K, *S') for images (N, C, *S), with the gradient."""
-
-    @abstractmethod
-    def predict(self, model: "Model", images: Tensor) -> P:
-        """The prediction for the first of some images; called without a gradient."""
-
-    @abstractmethod
-    def wanted(self, given: Any, role: str, scan: Scan, victim: "Victim") -> P:
+    def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> P:
         """What a user gave as target or truth: a prediction, an array, a name, or a file's path.
 
         Raises:
@@ -156,37 +123,6 @@ class Task(ABC, Generic[P]):
         return ""
 
 
-@cache
-def tasks() -> dict[str, Task[Any]]:
-    """Every declared task, by its name."""
-    from . import tasks as declared
-
-    return {module.TASK.name: module.TASK for module in discovery.modules(declared)}
-
-
-def task_of(name: str) -> Task[Any]:
-    """The task of a name.
-
-    Raises:
-        SegadvError: where there is none.
-    """
-    try:
-        return tasks()[name]
-    except KeyError:
-        raise SegadvError(f"task {name}: unknown; there are {', '.join(tasks())}") from None
-
-
 def number_in(text: str) -> int | None:
     """The class number that a text gives; None for a name, or for more digits than can be meant."""
     return int(text) if text.isdecimal() and len(text) < 10 else None
-
-
-def task_in(text: str) -> Task[Any]:
-    """The task that a text such as a bundle's metadata speaks of first; by default segmentation."""
-    found = [
-        (place, task.name)
-        for task in tasks().values()
-        for word in task.words
-        if (place := text.lower().find(word)) >= 0
-    ]
-    return task_of(min(found)[1] if found else DEFAULT)

@@ -138,8 +138,8 @@ class AttackPanel(Panel):
     def _victim_changed(self, victim: Any) -> None:
         choice = self.controller.choice
         self.victim_section.show_victim(victim)
-        self.making.setVisible(view_of(victim.task).paints)
-        self.attack_section.offer(self.controller.attacks, victim.task)
+        self.making.setVisible(view_of(victim.task.name).paints)
+        self.attack_section.offer(self.controller.attacks, victim.task.name)
         self._offer_classes(victim.classes)
         self._choice.choose(choice)
         self._rescale()

@@ -9,6 +9,7 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QComboBox
 
 from ..palette import colour
+from ..wording import class_name
 
 SWATCH = 14
 # What a structure gives up may become, besides a class.
@@ -64,7 +65,7 @@ class ClassChooser(QComboBox):
     @value.setter
     def value(self, value: int | None) -> None:
         if self._index(value) < 0 and value:
-            self._add(value, f"class {value}")
+            self._add(value, class_name(value))
         if self._index(value) >= 0:
             self.setCurrentIndex(self._index(value))
 

@@ -87,7 +87,7 @@ class Controller(VictimJobs):
         """
         scan, victim = self._checked(layer)
         where = mask_of(region, layer, scan.grid) if isinstance(region, Labels) else region
-        wanted = None if target is None else view_of(victim.task).wanted(target, layer, scan)
+        wanted = None if target is None else view_of(victim.task.name).wanted(target, layer, scan)
 
         def work(poll: Poll) -> Generator[Any, None, Any]:
             from .. import attacks

@@ -4,6 +4,7 @@ from typing import Any
 
 import napari
 
+from ..samples import DEMO
 from .attack_panel import AttackPanel
 
 PLUGIN, PANEL = "napari-segadv", "Adversarial attack"
@@ -25,7 +26,7 @@ def prepare(
     """
     viewer.open_sample(PLUGIN, name)
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, PANEL)
-    wanted = f"demo:{name}"
+    wanted = f"{DEMO}{name}"
 
     def make_target(victim: Any) -> None:
         if panel.controller.source != wanted:

@@ -15,6 +15,7 @@ from psygnal import Signal
 from .. import targets
 from ..errors import SegadvError
 from ..scan import Mask, Scan
+from ..wording import class_name
 from .controller import Controller
 from .edits import Piece, grid_of, pieces, written
 from .jobs import Jobs
@@ -27,7 +28,7 @@ from .watch import Watch
 
 PREDICTION, EMPTY = "the prediction", "empty"
 # What a target without a victim and without names starts with.
-UNNAMED = ("background", *(f"class {n}" for n in range(1, 5)))
+UNNAMED = ("background", *(class_name(n) for n in range(1, 5)))
 
 
 class Designer(Jobs):
@@ -121,7 +122,7 @@ class Designer(Jobs):
                 return scan, Mask(np.zeros(scan.grid.shape, np.uint8), scan.grid, names)
             mask = mask_of(start, image, scan.grid)
             most = int(mask.array.max(initial=0))
-            more = (f"class {n}" for n in range(len(names), most + 1))
+            more = (class_name(n) for n in range(len(names), most + 1))
             return scan, mask.named((*names, *more) if most < 256 else ())
 
         self.start("starting the target", work, lambda made: self._place(image, *made))
@@ -136,7 +137,7 @@ class Designer(Jobs):
         layer = self._editable()
         grid, data = grid_of(layer, self.controller.layers), layer.data
         known = {0: "background", **self.classes}
-        names = tuple(known.get(n, f"class {n}") for n in range(max(known) + 1))
+        names = tuple(known.get(n, class_name(n)) for n in range(max(known) + 1))
 
         def work(poll: Poll) -> list[Piece]:
             # What is painted meanwhile is no change of the shape's.
@@ -192,7 +193,7 @@ class Designer(Jobs):
         victim = self.controller.victim
         if victim is None:
             raise SegadvError('no victim is loaded; choose one in the panel "Adversarial attack"')
-        if not view_of(victim.task).paints:
+        if not view_of(victim.task.name).paints:
             raise SegadvError(f"{victim.name}: predicts no structures to start from")
         self._awaiting = image
         try:

@@ -8,6 +8,7 @@ from napari.layers import Image, Labels, Layer
 
 from ..errors import SegadvError
 from ..scan import Grid, Mask, Scan
+from ..wording import class_name
 from .layers import KEY, check_labels
 from .places import grid_from, matrix_of, same_place
 
@@ -83,7 +84,7 @@ def mask_in(layer: Labels, grid: Grid) -> Mask:
         numbered = ((_whole(n), str(name)) for n, name in rows)
         names = {n: name for n, name in numbered if n is not None and 0 <= n < MOST_NAMES}
     known = range(max(names) + 1) if names else range(0)
-    return Mask(array, grid, tuple(names.get(n, f"class {n}") for n in known))
+    return Mask(array, grid, tuple(names.get(n, class_name(n)) for n in known))
 
 
 def window_of_layer(layer: Image) -> tuple[float, float] | None:

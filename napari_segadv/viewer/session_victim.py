@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SegadvError
+from ..samples import DEMO
 from .controller import Controller
 
 if TYPE_CHECKING:
     from ..session import VictimSource
     from ..victims.victim import Victim
-
-DEMO = "demo:"
 
 
 def source_of(controller: Controller) -> "VictimSource | None":
@@ -26,7 +25,7 @@ def source_of(controller: Controller) -> "VictimSource | None":
         victim.name,
         victim.sha256,
         victim.trust,
-        victim.task,
+        victim.task.name,
         tuple(victim.classes),
     )
 

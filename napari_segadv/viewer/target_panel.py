@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QLabel, QPushButton
 
 from ..departure import Departure
 from ..errors import SegadvError
+from ..wording import class_name
 from .class_chooser import ClassChooser
 from .designer import EMPTY, PREDICTION, Designer
 from .dragging import DragToShift
@@ -161,7 +162,7 @@ class TargetPanel(Panel):
         colours = {} if layer is None else {"colours": layer.get_color}
         painted = 0 if layer is None else layer.selected_label
         if painted and painted not in classes:
-            classes = {**classes, painted: f"class {painted}"}
+            classes = {**classes, painted: class_name(painted)}
         self.structure.offer(classes, **colours)
         others = {n: name for n, name in classes.items() if n != self.structure.value}
         for box in self.change.choosers:

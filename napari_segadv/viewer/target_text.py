@@ -7,7 +7,7 @@ import numpy as np
 from napari.layers import Labels
 
 from ..departure import Departure
-from ..wording import share
+from ..wording import class_name, share
 
 # Structures that are listed; of more, their number.
 LISTED = 4
@@ -26,7 +26,7 @@ def departure_text(
     size = f" ({figure(found, found.pixels)})" if found.grid.physical else ""
     lines = [f"<b>{found.pixels:,} pixels changed</b>{size}"]
     for change in found.structures[:LISTED]:
-        name = escape(classes.get(change.label, f"class {change.label}"))
+        name = escape(classes.get(change.label, class_name(change.label)))
         before, after = (found.number(n) for n in (change.before, change.after))
         square = f'<span style="color:{css(layer, change.label)}">&#9632;</span>'
         sizes = f"{number(before)} → {number(after)} {found.units}"

@@ -62,7 +62,7 @@ class VictimJobs(Jobs):
     @property
     def task(self) -> str:
         """The victim's task."""
-        return "segmentation" if self.victim is None else str(self.victim.task)
+        return "segmentation" if self.victim is None else str(self.victim.task.name)
 
     def made(self, layer: Layer) -> bool:
         """Whether a layer is a result of this controller's, the target left out."""
@@ -145,7 +145,7 @@ class VictimJobs(Jobs):
             device: for the prediction.
         """
         scan, victim = self._checked(layer)
-        if not view_of(victim.task).paints:
+        if not view_of(victim.task.name).paints:
             raise SegadvError(f"{victim.name}: predicts no structures to change; choose its target")
         painted = None if start is None else mask_of(start, layer, scan.grid)
 
@@ -191,5 +191,7 @@ class VictimJobs(Jobs):
     def _show_prediction(self, layer: Image, scan: Scan, victim: Any, prediction: Any) -> None:
         self._prediction = (scan, victim, prediction)
         if layer in self.layers:
-            self._results.show_beside(layer, CLEAN, view_of(victim.task).clean(prediction, scan))
+            self._results.show_beside(
+                layer, CLEAN, view_of(victim.task.name).clean(prediction, scan)
+            )
         self.predicted.emit(prediction)

@@ -6,7 +6,7 @@ from magicgui.widgets import ComboBox
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QWidget
 
-from ..samples import bundles
+from ..samples import DEMO, bundles
 from .controller import Controller
 from .dialogs import pick_file, pick_folder
 from .panel_layout import set_tips, side_by_side
@@ -24,7 +24,7 @@ class VictimSection(QWidget):
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self.controller = controller
-        self.victim: Any = ComboBox(choices=[f"demo:{name}" for name in bundles()])
+        self.victim: Any = ComboBox(choices=[f"{DEMO}{name}" for name in bundles()])
         self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Bundle…")
         self.predict_button = QPushButton("Predict")
         self.about = QLabel("")
@@ -56,7 +56,7 @@ class VictimSection(QWidget):
         """Loads a built-in victim, or the one that has been chosen meanwhile."""
         untouched = self.victim.value == self.victim.choices[0]
         if name is not None and untouched:
-            self.victim.value = f"demo:{name}"
+            self.victim.value = f"{DEMO}{name}"
         self.choose(self.victim.value)
 
     def open(self, path: str) -> None:
@@ -75,7 +75,7 @@ class VictimSection(QWidget):
         if source not in self.victim.choices:
             self.victim.choices = [*self.victim.choices, source]
         self.victim.value = source
-        named = view_of(victim.task).legend(victim.classes)
+        named = view_of(victim.task.name).legend(victim.classes)
         self.about.setText(named or "class names unknown")
 
     def set_enabled(self, enabled: bool) -> None:

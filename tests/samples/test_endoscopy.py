@@ -66,7 +66,7 @@ def test_the_bundle_is_small_and_says_what_it_reaches():
 
 def test_the_victim_finds_what_is_there():
     victim = load_victim(f"demo:{NAME}")
-    assert (victim.task, victim.trust) == ("detection", "built-in")
+    assert (victim.task.name, victim.trust) == ("detection", "built-in")
     found, truths, scores = [], [], []
     for n in range(6):
         scan, truth = phantom(NAME, FRESH_SEED + n)

@@ -10,7 +10,8 @@ from napari_segadv import io
 from napari_segadv.errors import SegadvError
 from napari_segadv.scan import Grid, Scan
 from napari_segadv.victims.chain import Space, Step, bind, from_monai
-from napari_segadv.victims.victim import Model, Victim, ras_affine
+from napari_segadv.victims.scan_tensors import ras_affine
+from napari_segadv.victims.victim import Victim
 
 CHAINS = {
     "window": [
@@ -223,6 +224,6 @@ def test_a_victim_sees_a_flipped_scan_the_right_way_round(ct):
     grid = Grid(n, ct.grid.spacing, tuple(corner[:3]), ct.grid.direction @ np.diag([1.0, -1, -1]))
     other = Scan(np.ascontiguousarray(ct.array[:, ::-1, ::-1]), grid, "HU", ct.storage)
     for scan in (ct, other):
-        model = Model(victim, scan, torch.device("cpu"))
+        model = victim.on(scan)
         model(model.image)
     torch.testing.assert_close(seen[0], seen[1])

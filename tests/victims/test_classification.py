@@ -16,7 +16,7 @@ from napari_segadv.grade import Grade
 from napari_segadv.scan import Scan
 from napari_segadv.victims.chain import Step
 from napari_segadv.victims.heads import Head
-from napari_segadv.victims.task import task_in, tasks
+from napari_segadv.victims.tasks import task_in, tasks
 from napari_segadv.victims.victim import Victim
 from napari_segadv.victims.windows import WindowSpec
 
@@ -252,7 +252,7 @@ def saved(tmp_path):
 
 def test_weights_with_a_description(saved):
     victim = sa.load_victim(saved / "net.pt")
-    assert (victim.task, victim.classes) == ("classification", CLASSES)
+    assert (victim.task.name, victim.classes) == ("classification", CLASSES)
     x = torch.from_numpy(sa.read(saved / "x.png").array.astype("float32"))[None, None] / 255
     expected = victim.network(x).double().softmax(1)[0]
     found = victim.predict(sa.read(saved / "x.png")).probabilities
@@ -267,7 +267,7 @@ def test_a_bundle_says_its_task(saved):
     config = {"network_def": {"_target_": "DenseNet", **network["arguments"]}}
     meta = metadata_of("g", "classification of light", "", {}, CLASSES, 1, (64, 48))
     found = sa.load_victim(write_files(saved / "bundle", config, meta, victim.network))
-    assert (found.task, found.classes, found.channels) == ("classification", CLASSES, 1)
+    assert (found.task.name, found.classes, found.channels) == ("classification", CLASSES, 1)
 
 
 def segadv(monkeypatch, *arguments):

@@ -20,7 +20,7 @@ from napari_segadv.scan import Scan
 from napari_segadv.victims.chain import Step
 from napari_segadv.victims.detections import detected
 from napari_segadv.victims.detector import SmallRetinaNet
-from napari_segadv.victims.task import task_in, task_of
+from napari_segadv.victims.tasks import task_in, task_of
 from napari_segadv.victims.victim import Victim
 from napari_segadv.victims.windows import WindowSpec
 
@@ -267,7 +267,7 @@ def test_a_bundle_of_literals_is_data(tmp_path):
     metadata = {"name": "polyps", "task": "detection of polyps",
                 "network_data_format": {"outputs": {"pred": pred}}}  # fmt: skip
     victim = sa.load_victim(str(save_bundle(net, tmp_path / "bundle", config, metadata)))
-    assert (victim.trust, victim.task) == ("data", "detection")
+    assert (victim.trust, victim.task.name) == ("data", "detection")
     assert victim.classes == ("background", "polyp")
     rng = np.random.default_rng(0)
     scan = Scan.from_array(rng.integers(0, 256, (64, 64, 3)).astype(np.uint8), colour=True)
@@ -285,7 +285,7 @@ def test_weights_with_a_description_are_data(tmp_path):
     description |= {"classes": ["polyp"], "window": [0, 255]}
     (tmp_path / "net.json").write_text(json.dumps(description))
     victim = sa.load_victim(str(tmp_path / "net.pt"))
-    assert (victim.task, victim.trust, victim.channels) == ("detection", "data", 3)
+    assert (victim.task.name, victim.trust, victim.channels) == ("detection", "data", 3)
     assert victim.classes == ("background", "polyp")
 
 

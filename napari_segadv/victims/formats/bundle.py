@@ -13,7 +13,7 @@ from ..bundle_config import BundleConfig, arguments_of, find, read_config
 from ..chain import Step, from_monai
 from ..network import build, load_weights
 from ..registry import VictimFormat
-from ..task import task_in
+from ..tasks import task_in
 from ..victim import Victim
 from ..windows import WindowSpec
 from .torchscript import open_script
@@ -117,7 +117,7 @@ def describe(config: BundleConfig, network: nn.Module, parts: Parts) -> Victim:
         classes=classes,
         steps=steps,
         windows=windows_of(parts.inferer, dims, config) if parts.inferer else None,
-        task=task.name,
+        task=task,
     )
 
 

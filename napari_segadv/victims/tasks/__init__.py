@@ -1,1 +1,42 @@
-"""One task a module; `victims.task` finds the TASK that each declares."""
+"""The tasks, by name: each is declared as TASK in one module of this package."""
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from ...discovery import Registry
+from ..task import Task
+
+DEFAULT = "segmentation"
+
+
+def _task_in(module: ModuleType) -> list[tuple[str, Task[Any]]]:
+    return [(module.TASK.name, module.TASK)]
+
+
+TASKS: Registry[Task[Any]] = Registry("task", sys.modules[__name__], _task_in)
+
+
+def tasks() -> dict[str, Task[Any]]:
+    """Every declared task, by its name."""
+    return TASKS.all()
+
+
+def task_of(name: str) -> Task[Any]:
+    """The task of a name.
+
+    Raises:
+        SegadvError: if there is none.
+    """
+    return TASKS.get(name)
+
+
+def task_in(text: str) -> Task[Any]:
+    """The task that a text such as a bundle's metadata speaks of first; by default segmentation."""
+    found = [
+        (place, task.name)
+        for task in tasks().values()
+        for word in task.words
+        if (place := text.lower().find(word)) >= 0
+    ]
+    return task_of(min(found)[1] if found else DEFAULT)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,12 +19,11 @@ from ...grade import Grade
 from ...json_files import read_json
 from ...measures import TARGET_FIGURES
 from ...scan import Array, Grid, Mask, Scan
+from ..bound import BoundVictim
 from ..heads import tensor_of
+from ..pipeline import Pipeline
 from ..task import Task, number_in
 from ..windows import one_pass
-
-if TYPE_CHECKING:
-    from ..victim import Model, Victim
 
 
 class OneClass(Problem):
@@ -43,21 +42,10 @@ class OneClass(Problem):
         return True
 
 
-class Classification(Task[Grade]):
+class BoundClassification(BoundVictim):
     """A class for the whole image: S' is one cell, with no way back through the preprocessing."""
 
-    name: ClassVar[str] = "classification"
-    words: ClassVar[tuple[str, ...]] = ("classification", "classifier", "grading")
-    problem: ClassVar[type[Problem]] = OneClass
-    ending: ClassVar[str] = ".json"
-
-    def names(self, listed: tuple[str, ...]) -> tuple[str, ...]:
-        return listed if len(listed) != 1 else (f"not {listed[0]}", *listed)
-
-    def default_name(self, label: int) -> str:
-        return f"class {label}"
-
-    def check(self, victim: "Victim", scan: Scan) -> None:
+    def check(self, victim: Pipeline, scan: Scan) -> None:
         if victim.windows is not None:
             raise SegadvError(
                 f"{victim.name}: names a class for the whole image, so it can't be slid over it "
@@ -69,26 +57,41 @@ class Classification(Task[Grade]):
                 "one slice as an image, or use a 3-D victim"
             )
 
-    def logits(self, model: "Model", images: Tensor) -> Tensor:
+    def logits(self, images: Tensor) -> Tensor:
         def network(x: Tensor) -> Tensor:
-            y = tensor_of(model.output(x))
+            y = tensor_of(self.output(x))
             if len(y) != len(x) or y.shape[2:].numel() != 1:
                 raise SegadvError(
-                    f"{model.victim.name}: the network returns {tuple(y.shape)} for {len(x)} "
+                    f"{self.victim.name}: the network returns {tuple(y.shape)} for {len(x)} "
                     "images, not one number a class; is its task segmentation?"
                 )
             return y.reshape(len(x), -1)
 
-        scores = one_pass(model.prepared(images), network, model.passes)
-        return model.victim.head.logits(scores).unsqueeze(-1)
+        scores = one_pass(self.prepared(images), network, self.passes)
+        return self.victim.head.logits(scores).unsqueeze(-1)
 
-    def predict(self, model: "Model", images: Tensor) -> Grade:
-        logits = model.checked(model(images))
+    def prediction(self, images: Tensor) -> Grade:
+        logits = self.checked(self(images))
         scores = logits[0, :, 0].double()
         label, shares = int(scores.argmax()), scores.softmax(0).tolist()
-        return Grade(label, model.class_names(logits), tuple(shares))
+        return Grade(label, self.class_names(logits), tuple(shares))
 
-    def wanted(self, given: Any, role: str, scan: Scan, victim: "Victim") -> Grade:
+
+class Classification(Task[Grade]):
+    """One class for a whole image, such as a grade of a disease."""
+
+    name: ClassVar[str] = "classification"
+    words: ClassVar[tuple[str, ...]] = ("classification", "classifier", "grading")
+    problem: ClassVar[type[Problem]] = OneClass
+    ending: ClassVar[str] = ".json"
+
+    def names(self, listed: tuple[str, ...]) -> tuple[str, ...]:
+        return listed if len(listed) != 1 else (f"not {listed[0]}", *listed)
+
+    def bind(self, victim: Pipeline, scan: Scan, device: torch.device) -> BoundVictim:
+        return BoundClassification(victim, scan, device)
+
+    def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> Grade:
         if isinstance(given, Grade):
             return given
         if isinstance(given, Path) or (isinstance(given, str) and given.endswith(".json")):
@@ -96,7 +99,7 @@ class Classification(Task[Grade]):
             return replace(self._named(read_class(path), f"{path}", victim), path=path)
         return self._named(given, role, victim)
 
-    def _named(self, given: Any, role: str, victim: "Victim") -> Grade:
+    def _named(self, given: Any, role: str, victim: Pipeline) -> Grade:
         if isinstance(given, str):
             number = number_in(given)
             given = label_of(given, role, victim) if number is None else number
@@ -201,7 +204,7 @@ def read_class(path: Path) -> Any:
     return content
 
 
-def label_of(name: str, role: str, victim: "Victim") -> int:
+def label_of(name: str, role: str, victim: Pipeline) -> int:
     """The number of a class.
 
     Raises:

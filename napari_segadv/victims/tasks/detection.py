@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ...attacks.problem import Problem
@@ -18,11 +19,10 @@ from ...measures import TARGET_FIGURES, away, moved_and_kept
 from ...scan import Array, Grid, Mask, Scan
 from ...tensors import per_item
 from ...wording import share
+from ..bound import BoundVictim
 from ..detections import Found, anchor_labels, detected
+from ..pipeline import Pipeline
 from ..task import Task, number_in
-
-if TYPE_CHECKING:
-    from ..victim import Model, Victim
 
 # A class is predicted where its logit is above the background's 0.
 LEAST_SCORE = 0.5
@@ -44,19 +44,14 @@ class OfAnchors(Problem):
         return shows / per_item(shows.flatten(1).sum(1).clamp_min(1), shows)
 
 
-class Detection(Task[Boxes]):
+class BoundDetection(BoundVictim):
     """Boxes: S' is the anchors (A,), and their class logits are [0, z_1, .., z_k].
 
     z are the network's sigmoid logits, so the likeliest class is the detector's at a score of
     0.5, and an anchor of class 0 shows no box.
     """
 
-    name: ClassVar[str] = "detection"
-    words: ClassVar[tuple[str, ...]] = ("detection", "detector")
-    problem: ClassVar[type[Problem]] = OfAnchors
-    ending: ClassVar[str] = ".json"
-
-    def check(self, victim: "Victim", scan: Scan) -> None:
+    def check(self, victim: Pipeline, scan: Scan) -> None:
         from ..detector import Detector
 
         if not isinstance(victim.network, Detector):
@@ -74,13 +69,28 @@ class Detection(Task[Boxes]):
                 "image"
             )
 
-    def logits(self, model: "Model", images: Tensor) -> Tensor:
-        return Found.by(model, images).logits
+    def default_name(self, label: int) -> str:
+        return super().default_name(label) if label else "background"
 
-    def predict(self, model: "Model", images: Tensor) -> Boxes:
-        return detected(model, images, LEAST_SCORE)
+    def logits(self, images: Tensor) -> Tensor:
+        return Found.by(self, images).logits
 
-    def wanted(self, given: Any, role: str, scan: Scan, victim: "Victim") -> Boxes:
+    def prediction(self, images: Tensor) -> Boxes:
+        return detected(self, images, LEAST_SCORE)
+
+
+class Detection(Task[Boxes]):
+    """Boxes around findings, from the classes of a RetinaNet's anchors."""
+
+    name: ClassVar[str] = "detection"
+    words: ClassVar[tuple[str, ...]] = ("detection", "detector")
+    problem: ClassVar[type[Problem]] = OfAnchors
+    ending: ClassVar[str] = ".json"
+
+    def bind(self, victim: Pipeline, scan: Scan, device: torch.device) -> BoundVictim:
+        return BoundDetection(victim, scan, device)
+
+    def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> Boxes:
         if isinstance(given, Boxes):
             if given.grid.shape != scan.grid.shape:
                 raise SegadvError(
@@ -181,7 +191,7 @@ class Detection(Task[Boxes]):
         return f"{prediction.count} box" + ("es" if prediction.count != 1 else "")
 
 
-def label_of(name: str, role: str, victim: "Victim") -> int:
+def label_of(name: str, role: str, victim: Pipeline) -> int:
     """The number of a class, given as that or as its name.
 
     Raises:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ... import io
@@ -13,26 +14,21 @@ from ...io.registry import check_label_map
 from ...measures import overlaps
 from ...scan import Array, Grid, Mask, Scan
 from ...wording import percent, share
+from ..bound import BoundVictim
 from ..chain import DATA_DEPENDENT
 from ..heads import tensor_of
+from ..pipeline import Pipeline
 from ..task import Task
 from ..windows import one_pass, slices, sliding
-
-if TYPE_CHECKING:
-    from ..victim import Model, Victim
 
 # Slices of a volume that go through a 2-D network at a time.
 SLICES_AT_A_TIME = 4
 
 
-class Segmentation(Task[Mask]):
+class BoundSegmentation(BoundVictim):
     """A class for every pixel of the scan's grid: S' = S. Class 0 is the background."""
 
-    name: ClassVar[str] = "segmentation"
-    words: ClassVar[tuple[str, ...]] = ("segmentation",)
-    ending: ClassVar[str] = ".nii.gz"
-
-    def check(self, victim: "Victim", scan: Scan) -> None:
+    def check(self, victim: Pipeline, scan: Scan) -> None:
         if victim.dims == 2 and scan.grid.ndim == 3:
             cut = [step.name for step in victim.steps if step.name in DATA_DEPENDENT]
             if cut:
@@ -41,30 +37,69 @@ class Segmentation(Task[Mask]):
                     "used on a volume; save the slice as an image"
                 )
 
-    def logits(self, model: "Model", images: Tensor) -> Tensor:
-        if not model.by_slice:
-            return _whole(model, images, lambda x: _windowed(model, x))
+    def default_name(self, label: int) -> str:
+        return super().default_name(label) if label else "background"
+
+    def logits(self, images: Tensor) -> Tensor:
+        if not self.by_slice:
+            return self._whole(images, self._windowed)
         n, _, depth = images.shape[:3]
         flat = images.transpose(1, 2).flatten(0, 1)
-        if model.victim.windows is None:
+        if self.victim.windows is None:
 
             def network(x: Tensor) -> Tensor:
-                return _whole(model, x, lambda piece: _network(model, piece))
+                return self._whole(x, self._network)
 
-            z = slices(flat, network, SLICES_AT_A_TIME, model.passes, model.recall)
+            z = slices(flat, network, SLICES_AT_A_TIME, self.passes, self.recall)
         else:
-            z = _whole(model, flat, lambda x: _windowed(model, x))
+            z = self._whole(flat, self._windowed)
         stacked: Tensor = z.unflatten(0, (n, depth))
         return stacked.transpose(1, 2)
 
-    def predict(self, model: "Model", images: Tensor) -> Mask:
-        logits = model.checked(model(images))
+    def prediction(self, images: Tensor) -> Mask:
+        logits = self.checked(self(images))
         labels = logits[0].max(0).indices
         kind = np.uint8 if logits.shape[1] <= 256 else np.uint16
-        names = model.class_names(logits)
-        return Mask(labels.cpu().numpy().astype(kind), model.scan.grid, names)
+        names = self.class_names(logits)
+        return Mask(labels.cpu().numpy().astype(kind), self.scan.grid, names)
 
-    def wanted(self, given: Any, role: str, scan: Scan, victim: "Victim") -> Mask:
+    def _whole(self, images: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
+        """Preprocessing, network and the way back, for images of the network's dimension."""
+        z = self.chain.backward(self.victim.head.logits(run(self.prepared(images))))
+        if not self.victim.array_order:
+            z = z.permute(0, 1, *range(z.ndim - 1, 1, -1))
+        return z
+
+    def _windowed(self, x: Tensor) -> Tensor:
+        if self.victim.windows is None:
+            return one_pass(x, self._network, self.passes)
+        return sliding(x, self._network, self.victim.windows, self.passes, self.recall)
+
+    def _network(self, x: Tensor) -> Tensor:
+        """The network's output on the pixels that it was given."""
+        y = tensor_of(self.output(x))
+        if y.shape[2:] != x.shape[2:]:
+            remedy = "only networks that keep the size are supported"
+            if y.shape[2:].numel() == 1:
+                remedy = 'if it names a class for the whole image, say "task": "classification"'
+            raise SegadvError(
+                f"{self.victim.name}: the network turns {tuple(x.shape[2:])} pixels into "
+                f"{tuple(y.shape[2:])}; {remedy}"
+            )
+        return y
+
+
+class Segmentation(Task[Mask]):
+    """A class for every pixel, brought back onto the scan's own grid."""
+
+    name: ClassVar[str] = "segmentation"
+    words: ClassVar[tuple[str, ...]] = ("segmentation",)
+    ending: ClassVar[str] = ".nii.gz"
+
+    def bind(self, victim: Pipeline, scan: Scan, device: torch.device) -> BoundVictim:
+        return BoundSegmentation(victim, scan, device)
+
+    def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> Mask:
         return io.mask_for(given, scan, role)
 
     def measure(
@@ -106,35 +141,6 @@ class Segmentation(Task[Mask]):
             f"target IoU {share(measures['target_iou'])}, moved {percent(measures['moved'])}, "
             f"kept {percent(measures['kept'])}"
         )
-
-
-def _whole(model: "Model", images: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
-    """Preprocessing, network and the way back, for images of the network's dimension."""
-    z = model.chain.backward(model.victim.head.logits(run(model.prepared(images))))
-    if not model.victim.array_order:
-        z = z.permute(0, 1, *range(z.ndim - 1, 1, -1))
-    return z
-
-
-def _windowed(model: "Model", x: Tensor) -> Tensor:
-    if model.victim.windows is None:
-        return one_pass(x, lambda piece: _network(model, piece), model.passes)
-    windows = model.victim.windows
-    return sliding(x, lambda piece: _network(model, piece), windows, model.passes, model.recall)
-
-
-def _network(model: "Model", x: Tensor) -> Tensor:
-    """The network's output on the pixels that it was given."""
-    y = tensor_of(model.output(x))
-    if y.shape[2:] != x.shape[2:]:
-        remedy = "only networks that keep the size are supported"
-        if y.shape[2:].numel() == 1:
-            remedy = 'if it names a class for the whole image, say "task": "classification"'
-        raise SegadvError(
-            f"{model.victim.name}: the network turns {tuple(x.shape[2:])} pixels into "
-            f"{tuple(y.shape[2:])}; {remedy}"
-        )
-    return y
 
 
 TASK = Segmentation()

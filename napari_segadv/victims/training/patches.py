@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..axes import Affine
-from ..victim import as_tensor, ras_affine, slice_affine
+from ..scan_tensors import as_tensor, ras_affine, slice_affine
 from .cases import Case, ClassMap
 from .recipe import Recipe
 

@@ -1,0 +1,150 @@
+"""BoundVictim: a victim on the grid of one Scan, as an attack sees it."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import SegadvError
+from ..scan import Scan
+from ..wording import class_name
+from .chain import Space, bind
+from .pipeline import Pipeline
+from .prediction import Prediction
+from .recall import Recall
+from .scan_tensors import as_tensor, ras_affine, slice_affine
+from .windows import Passes
+
+
+class BoundVictim(ABC):
+    """A victim on one scan's grid: images (N, C, *S) in the scan's units to logits (N, K, *S').
+
+    Differentiable with respect to the images; see `attacks.problem.Model`. Each task has a
+    subclass, which decides what the cells S' are and what the logits say: see `Task.bind`.
+
+    Attributes:
+        victim: the network with its preprocessing.
+        scan: the image whose grid it is on.
+        device: where it computes.
+        image: the scan as a tensor (1, C, *S), float32, on the device.
+        by_slice: True for a 2-D network on a volume.
+        chain: the preprocessing on the scan's grid.
+        recall: spares pieces that are as they were in the first pass; None: all of them run.
+        passes: work done so far; `passes.on_piece` is called after each piece of it.
+        window: (low, high) of the intensities that the victim sees, in the scan's units.
+    """
+
+    def __init__(self, victim: Pipeline, scan: Scan, device: torch.device) -> None:
+        _check_fit(victim, scan)
+        self.check(victim, scan)
+        self.victim, self.scan, self.device = victim, scan, device
+        self.passes = Passes()
+        self.recall: Recall | None = None
+        self.image = as_tensor(scan, device)
+        self.by_slice = victim.dims == 2 and scan.grid.ndim == 3
+        image, affine = self.image[0], ras_affine(scan)
+        if self.by_slice:
+            image, affine = image[:, image.shape[1] // 2], slice_affine(scan)
+        if not victim.array_order:
+            image = image.permute(0, *range(image.ndim - 1, 0, -1))
+            affine = affine[:, [*range(len(affine) - 2, -1, -1), -1]]
+        try:
+            self.chain = bind(victim.steps, image.cpu(), Space(tuple(image.shape[1:]), affine))
+        except SegadvError as error:
+            raise SegadvError(f"{victim.name}: {error}") from None
+        low, high = victim.window or scan.bounds
+        self.window = (float(low), float(high))
+
+    def check(self, victim: Pipeline, scan: Scan) -> None:  # noqa: B027 - most need nothing more
+        """Raises SegadvError if such a victim can't take a scan of the right kind."""
+
+    @abstractmethod
+    def logits(self, images: Tensor) -> Tensor:
+        """Class logits (N, K, *S') for images (N, C, *S), with the gradient."""
+
+    @abstractmethod
+    def prediction(self, images: Tensor) -> Prediction:
+        """The prediction for the first of some images; called without a gradient."""
+
+    def default_name(self, label: int) -> str:
+        """What a class is called that nobody has named."""
+        return class_name(label)
+
+    def __call__(self, images: Tensor, /) -> Tensor:
+        # In memory order: a loss on logits of another order reads them with strides, slowly.
+        logits = self.logits(images).contiguous()
+        if images.requires_grad and torch.is_grad_enabled() and not logits.requires_grad:
+            raise SegadvError(
+                f"{self.victim.name}: its output has no gradient (does it end in argmax or a "
+                "threshold?); use the network before that step"
+            )
+        return logits
+
+    def predict(self, images: Tensor | None = None) -> Any:
+        """What it predicts for the first of some images (N, C, *S), by default for the scan.
+
+        Raises:
+            SegadvError: if the victim predicts no numbers or other classes than it names.
+        """
+        with torch.no_grad():
+            return self.prediction(self.image if images is None else images)
+
+    def prepared(self, images: Tensor) -> Tensor:
+        """Images of the network's dimension as the network takes them."""
+        if not self.victim.array_order:
+            images = images.permute(0, 1, *range(images.ndim - 1, 1, -1))
+        return self.chain.forward(images)
+
+    def output(self, x: Tensor) -> Any:
+        """What the network returns for prepared images; a refusal becomes one line."""
+        try:
+            return self.victim.network(x.contiguous())
+        except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise SegadvError(
+                f"{self.victim.name}: the network refuses an input of {tuple(x.shape)} ({reason}); "
+                "check its channels, dimensions and window size"
+            ) from error
+
+    def checked(self, logits: Tensor) -> Tensor:
+        """The logits, once it is clear that they are numbers and as many as there are classes.
+
+        Raises:
+            SegadvError: where they are not.
+        """
+        named = len(self.victim.classes)
+        if named and named != logits.shape[1]:
+            raise SegadvError(
+                f"{self.victim.name}: names {named} classes but predicts {logits.shape[1]}; "
+                "correct the class names in its description"
+            )
+        if not bool(torch.isfinite(logits).all()):
+            raise SegadvError(
+                f"{self.victim.name}: predicts NaN or infinity on {self.scan.name}; check its "
+                "weights and its preprocessing"
+            )
+        return logits
+
+    def class_names(self, logits: Tensor) -> tuple[str, ...]:
+        """The victim's class names, or numbers where it has none."""
+        return self.victim.classes or tuple(
+            self.default_name(label) for label in range(logits.shape[1])
+        )
+
+
+def _check_fit(victim: Pipeline, scan: Scan) -> None:
+    if victim.channels != scan.channels:
+        kinds = {1: "a grey image", 3: "an RGB image"}
+        wanted = kinds.get(victim.channels, f"{victim.channels} channels")
+        raise SegadvError(
+            f"{scan.name}: is {kinds[scan.channels]} but {victim.name} takes {wanted}; "
+            "use an image of that kind or another victim"
+        )
+    if victim.dims == 3 and scan.grid.ndim == 2:
+        raise SegadvError(
+            f"{scan.name}: is a 2-D image but {victim.name} takes volumes; use a volume or a 2-D "
+            "victim"
+        )

@@ -1,0 +1,50 @@
+"""A Scan as tensors and affines for a network, and tensors back as arrays of a Scan."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..scan import Scan
+from .axes import Affine
+
+
+def as_tensor(scan: Scan, device: str | torch.device) -> Tensor:
+    """A scan as (1, C, *S) float32; a copy, so the caller's array never changes."""
+    x = torch.from_numpy(np.array(scan.array, dtype=np.float32))
+    x = x.movedim(-1, 0) if scan.colour else x.unsqueeze(0)
+    return x.unsqueeze(0).contiguous().to(device)
+
+
+def as_array(images: Tensor, scan: Scan) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The first of images (N, C, *S) as an array of a scan's shape."""
+    x = images[0].detach().float().cpu()
+    return np.ascontiguousarray((x.movedim(0, -1) if scan.colour else x[0]).numpy())
+
+
+def field_array(field: Tensor, scan: Scan) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The first of fields (N, K, *S), components last unless there is one for a grey image."""
+    if field.shape[1] == scan.channels:
+        return as_array(field, scan)
+    return np.ascontiguousarray(field[0].detach().float().movedim(0, -1).cpu().numpy())
+
+
+def ras_affine(scan: Scan) -> Affine:
+    """Index in array order, (z, y, x), to RAS world, (x, y, z); without geometry just pixels."""
+    affine = scan.grid.affine.copy()
+    if scan.grid.physical:
+        affine[-3:-1] *= -1.0
+    return np.vstack([affine[-2::-1], affine[-1:]])
+
+
+def slice_affine(scan: Scan) -> Affine:
+    """The affine of one slice: index (y, x) to (x, y), with the volume's spacing and flips.
+
+    Slices are those of the array's first axis whatever their plane, and counted as axial.
+    """
+    affine = np.eye(3)
+    whole = ras_affine(scan)[:3, 1:3]
+    y, x = (float(np.sign(whole[np.abs(whole[:, i]).argmax(), i])) for i in (0, 1))
+    affine[:2, :2] = [[0, x * scan.grid.spacing[2]], [y * scan.grid.spacing[1], 0]]
+    return affine
