@@ -1,13 +1,11 @@
 """What a network said of an image before: pieces that have not changed since need no new pass."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from .windows import Index, Pieces
+from .pieces import Index, Pieces
 
 
 class Recall:
@@ -26,7 +24,7 @@ class Recall:
         if self._x is None:
             self._x, self._y = x.detach().clone(), y.detach().clone()
 
-    def changed(self, x: Tensor, pieces: "Pieces") -> "list[Index] | None":
+    def changed(self, x: Tensor, pieces: Pieces) -> list[Index] | None:
         """Where an image differs from the one that is remembered; None: all of it is unknown."""
         if self._x is None or self._x.shape != x.shape:
             return None
@@ -36,7 +34,7 @@ class Recall:
         seen = torch.stack([off[i[0], :, *i[2:]].any() for i in indices]).tolist()
         return [index for index, yes in zip(indices, seen, strict=True) if yes]
 
-    def filled(self, y: Tensor, indices: "Sequence[Index]") -> Tensor:
+    def filled(self, y: Tensor, indices: Sequence[Index]) -> Tensor:
         """The remembered logits with those of some places (N, K, *S) written over them."""
         assert self._y is not None
         out = self._y.clone()
@@ -44,19 +42,3 @@ class Recall:
             place = (index[0], slice(None), *index[2:])
             out[place] = y[place]
         return out
-
-
-def touching(changed: "Sequence[Index]", pieces: "Pieces") -> "list[tuple[Index, ...]]":
-    """The chunks that have to go through: those that changed, and those blended with them."""
-    return [
-        chunk
-        for chunk in pieces.chunks
-        if any(_overlap(index, other) for index in chunk for other in changed)
-    ]
-
-
-def _overlap(one: "Index", other: "Index") -> bool:
-    return all(
-        a.start is None or b.start is None or (a.start < b.stop and b.start < a.stop)
-        for a, b in zip(one, other, strict=True)
-    )

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from ..errors import SegadvError
 from ..tensors import applied
-from .recall import Recall, touching
+from .pieces import Index, Pieces, length, touching
+from .recall import Recall
 
 LARGEST_WINDOW = 4096
-Index = tuple[slice, ...]
 Network = Callable[[Tensor], Tensor]
 
 
@@ -53,32 +53,6 @@ class Passes:
     on_piece: Callable[[], None] = field(default=lambda: None)
 
 
-@dataclass(frozen=True)
-class Pieces:
-    """Parts of a batch (N, C, *S) that go through a network one chunk after the other.
-
-    Attributes:
-        chunks: for each call of the network, the indices that are cut out and concatenated.
-        weight: importance (1, 1, *roi) of a piece's pixels where pieces overlap; None: 1.
-        share: 1 / sum of the weights at each pixel (1, 1, *S), the same for all items; None: 1.
-    """
-
-    chunks: tuple[tuple[Index, ...], ...]
-    weight: Tensor | None = None
-    share: Tensor | None = None
-
-    def take(self, x: Tensor, chunk: Sequence[Index]) -> Tensor:
-        """A chunk of a tensor (N, any channels, *S)."""
-        parts = [x[index[0], :, *index[2:]] for index in chunk]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-    def weights(self, chunk: Sequence[Index]) -> Tensor | None:
-        """How much each pixel of a chunk's pieces counts in the blend (B, 1, *roi); None: 1."""
-        if self.weight is None or self.share is None:
-            return None
-        return torch.cat([self.weight * self.share[:, :, *index[2:]] for index in chunk])
-
-
 def _blend(
     x: Tensor, network: Network, pieces: Pieces, passes: Passes, recall: Recall | None
 ) -> Tensor:
@@ -94,7 +68,7 @@ def _blend(
         weights = pieces.weights(chunk)
         if weights is not None:
             y = y * weights
-        for index, part in zip(chunk, y.split([_length(i) for i in chunk]), strict=True):
+        for index, part in zip(chunk, y.split([length(i) for i in chunk]), strict=True):
             out[index[0], :, *index[2:]] += part
         passes.forward += 1 / len(pieces.chunks)
         passes.on_piece()
@@ -105,10 +79,6 @@ def _blend(
         recall.keep(x, out)
         return out
     return recall.filled(out, changed)
-
-
-def _length(index: Index) -> int:
-    return int(index[0].stop - index[0].start)
 
 
 class _TwoPass(torch.autograd.Function):
@@ -138,7 +108,7 @@ class _TwoPass(torch.autograd.Function):
             if not wanted:
                 continue
             back = _pull(x, grad, network, pieces, chunk)
-            for index, part in zip(chunk, back.split([_length(i) for i in chunk]), strict=True):
+            for index, part in zip(chunk, back.split([length(i) for i in chunk]), strict=True):
                 out[index] += part
             del back
             passes.forward += 1 / len(pieces.chunks)
