@@ -11,6 +11,7 @@ import torch
 
 from . import io
 from .attacks import Attack, Outcome, Problem, Progress
+from .attacks.base import DEFAULT_GOAL
 from .attacks.regions import is_named
 from .errors import SegadvError
 from .example import Example, read_back
@@ -37,7 +38,6 @@ from .victims.watched import Watch
 __all__ = ["Crafting", "Example", "craft", "craft_steps"]
 
 Crafting = Generator[Progress, None, Example]
-DEFAULT_GOAL = 0.99
 
 
 def craft(scan: Scan, victim: Victim, attack: Attack, **options: Any) -> Example:

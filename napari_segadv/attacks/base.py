@@ -19,6 +19,33 @@ from .rules import RULES, Rule
 
 # Intensities are computed in float32; no image's units need more.
 LARGEST = 1e9
+# `moved` and `kept` from which an attack counts as successful, unless it says otherwise.
+DEFAULT_GOAL = 0.99
+
+# Parameters that several attacks declare.
+Steps = Annotated[int, Param("Gradient steps at most", low=1, high=100_000)]
+Goal = Annotated[
+    float | None,
+    Param(
+        "Stop when this share of the pixels has moved and of the structures has stayed; "
+        "none: run all steps",
+        low=0.0,
+        high=1.0,
+    ),
+]
+FreeBudget = Annotated[
+    float | None,
+    Param(
+        "Largest change of a pixel (Linf) or length of the whole change (L2); none: no limit, "
+        "as in the paper",
+        low=0.0,
+        high=LARGEST,
+        unit=IMAGE_UNITS,
+    ),
+]
+StepRule = Literal["adam", "apgd", "sign", "momentum"]
+LossName = Literal["margin", "cross-entropy", "soft-iou", "js"]
+Objective = Annotated[LossName, Param("Objective to minimise")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +129,9 @@ class Attack(ABC):
 class GradientAttack(Attack):
     """An attack that descends its objective by steps inside a ball, with additive noise."""
 
-    steps: Annotated[int, Param("Gradient steps at most", low=1, high=100_000)] = 40
+    steps: Steps = 40
     step: Annotated[
-        Literal["adam", "apgd", "sign", "momentum"],
+        StepRule,
         Param("Step rule: Adam is the quickest, APGD the best over 100 steps or more"),
     ] = "adam"
     step_size: Annotated[
@@ -118,15 +145,7 @@ class GradientAttack(Attack):
             advanced=True,
         ),
     ] = None
-    goal: Annotated[
-        float | None,
-        Param(
-            "Stop when this share of the pixels has moved and of the structures has stayed; "
-            "none: run all steps",
-            low=0.0,
-            high=1.0,
-        ),
-    ] = 0.99
+    goal: Goal = DEFAULT_GOAL
     random_start: Annotated[
         bool, Param("Start at a random point of the budget, not at the image", advanced=True)
     ] = False

@@ -1,17 +1,14 @@
 """What an attack is given, what it reports while it runs, and what it hands back: tensors only."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from ..tensors import per_item
-
-if TYPE_CHECKING:
-    from .synthesis.synthesiser import Synthesiser
 
 
 class Model(Protocol):
@@ -22,6 +19,35 @@ class Model(Protocol):
     """
 
     def __call__(self, images: Tensor, /) -> Tensor: ...
+
+
+class FieldGenerator(Protocol):
+    """A trained network that draws displacement and intensity fields, as an attack sees it."""
+
+    @property
+    def xi(self) -> float:
+        """The mean cross-entropy that it was trained to reach."""
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What it was trained for and on, as plain data."""
+
+    def check(self, images: Tensor) -> None:
+        """Raises SegadvError if images (N, C, *S) are not of the kind it was trained on."""
+
+    def to(self, device: torch.device) -> "FieldGenerator":
+        """The same with its network on a device."""
+
+    def codes(self, images: Tensor) -> Sequence[tuple[Tensor, Tensor]]:
+        """Mean and sigma of the latent codes of images (N, C, *S)."""
+
+    def noise(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Standard normal noise (N, parts, latent, *) for images (N, C, *S)."""
+
+    def fields(
+        self, images: Tensor, codes: Sequence[tuple[Tensor, Tensor]], noise: Tensor
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """D (N, dims, *S) in pixels and V (N, C, *S) in the image's units; None if not made."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +77,7 @@ class Problem:
     window: float = 255.0
     region: Tensor | None = None
     care: Tensor | None = None
-    trained: "Synthesiser | None" = None
+    trained: FieldGenerator | None = None
 
     def __len__(self) -> int:
         return len(self.clean)

@@ -11,6 +11,7 @@ from ..budgets import default_budget
 from ..errors import SegadvError
 from ..parameters import IMAGE_UNITS, Param, check
 from .balls import Ball
+from .base import Objective
 from .losses import LOSSES, Outputs
 from .problem import Problem, Progress
 from .rules import Adam, Seen
@@ -36,9 +37,7 @@ class Universal:
     ] = None
     norm: Annotated[Literal["linf", "l2"], Param("How the size is measured")] = "linf"
     epochs: Annotated[int, Param("Passes over the images", low=1, high=10_000)] = 20
-    loss: Annotated[
-        Literal["margin", "cross-entropy", "soft-iou", "js"], Param("What is made small")
-    ] = "margin"
+    loss: Objective = "margin"
 
     def __post_init__(self) -> None:
         check(self)

@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ...parameters import IMAGE_UNITS, Param
+from ...parameters import Param
 from ...tensors import per_item
 from ..balls import Ball, steepest_l2
-from ..base import LARGEST, Attack
+from ..base import DEFAULT_GOAL, Attack, FreeBudget, Goal
 from ..loop import Plan, optimise
 from ..losses import Outputs
 from ..problem import Problem, Run
@@ -50,16 +50,7 @@ class ASMA(Attack):
     unbounded: ClassVar[bool] = True
     published: ClassVar[Mapping[str, Any]] = {"preset": "paper", "goal": None}
 
-    epsilon: Annotated[
-        float | None,
-        Param(
-            "Largest change of a pixel (Linf) or length of the whole change (L2); none: no limit, "
-            "as in the paper",
-            low=0.0,
-            high=LARGEST,
-            unit=IMAGE_UNITS,
-        ),
-    ] = None
+    epsilon: FreeBudget = None
     preset: Annotated[
         Literal["scaled", "paper"],
         Param("scaled: steps in units of the gradient, stops at the goal; paper: as published"),
@@ -69,15 +60,7 @@ class ASMA(Attack):
         int | None,
         Param("Steps at most; none: 250, or the paper's 2501", low=1, high=100_000),
     ] = None
-    goal: Annotated[
-        float | None,
-        Param(
-            "Stop when this share of the pixels has moved and of the structures has stayed; "
-            "none: run all steps, as the paper does",
-            low=0.0,
-            high=1.0,
-        ),
-    ] = 0.99
+    goal: Goal = DEFAULT_GOAL
 
     def run(self, problem: Problem, seed: int = 0) -> Run:
         self.check_goal(problem)

@@ -1,14 +1,14 @@
 """CosPGD: cross-entropy weighted by how well a pixel's prediction agrees with its label."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ...parameters import Param
-from ..base import GradientAttack
+from ..base import GradientAttack, StepRule
 from ..losses import Loss, Outputs, signed
 
 
@@ -29,7 +29,7 @@ class CosPGD(GradientAttack):
     tasks: ClassVar[tuple[str, ...]] = ("segmentation", "detection")
 
     step: Annotated[
-        Literal["sign", "adam", "apgd", "momentum"],
+        StepRule,
         Param("Step rule: sign as published"),
     ] = "sign"
 

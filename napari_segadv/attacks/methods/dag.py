@@ -9,7 +9,7 @@ from torch import Tensor
 from ...parameters import IMAGE_UNITS, Param
 from ...tensors import per_item
 from ..balls import Ball, l2_norm
-from ..base import LARGEST, Attack
+from ..base import DEFAULT_GOAL, LARGEST, Attack, FreeBudget, Goal, Steps
 from ..loop import Plan, optimise
 from ..losses import Outputs
 from ..problem import Problem, Run
@@ -40,17 +40,8 @@ class DAG(Attack):
     tasks: ClassVar[tuple[str, ...]] = ("segmentation", "detection")
     unbounded: ClassVar[bool] = True
 
-    epsilon: Annotated[
-        float | None,
-        Param(
-            "Largest change of a pixel (Linf) or length of the whole change (L2); none: no budget, "
-            "as in the paper",
-            low=0.0,
-            high=LARGEST,
-            unit=IMAGE_UNITS,
-        ),
-    ] = None
-    steps: Annotated[int, Param("Gradient steps at most", low=1, high=100_000)] = 200
+    epsilon: FreeBudget = None
+    steps: Steps = 200
     gamma: Annotated[
         float | None,
         Param(
@@ -64,15 +55,7 @@ class DAG(Attack):
         Literal["max", "l2"],
         Param("Gamma is the largest change in a step (max, as published) or its length (l2)"),
     ] = "max"
-    goal: Annotated[
-        float | None,
-        Param(
-            "Stop when this share of the pixels has moved and of the structures has stayed; "
-            "none: run all steps",
-            low=0.0,
-            high=1.0,
-        ),
-    ] = 0.99
+    goal: Goal = DEFAULT_GOAL
 
     def run(self, problem: Problem, seed: int = 0) -> Run:
         ball = self.ball(problem)

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ...parameters import IMAGE_UNITS, Param
+from ...parameters import Param
 from ...tensors import per_item
 from ..balls import Ball
-from ..base import LARGEST, Attack
+from ..base import Attack, FreeBudget
 from ..loop import STEPS_BETWEEN_CHECKS, Best
 from ..losses import Outputs
 from ..problem import Outcome, Problem, Progress, Run
@@ -39,16 +39,7 @@ class DeepFool(Attack):
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
     unbounded: ClassVar[bool] = True
 
-    epsilon: Annotated[
-        float | None,
-        Param(
-            "Largest change of a pixel (Linf) or length of the whole change (L2); none: no budget, "
-            "as in the paper",
-            low=0.0,
-            high=LARGEST,
-            unit=IMAGE_UNITS,
-        ),
-    ] = None
+    epsilon: FreeBudget = None
     norm: Annotated[
         Literal["l2", "linf"], Param("The norm in which the perturbation is made small")
     ] = "l2"

@@ -1,14 +1,14 @@
 """Deform: displacement and intensity fields optimised for the one image."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
 from ...parameters import IMAGE_UNITS, Param
 from ..balls import Ball
-from ..base import LARGEST, Attack
+from ..base import DEFAULT_GOAL, LARGEST, Attack, LossName, StepRule, Steps
 from ..loop import Plan, optimise
 from ..losses import LOSSES
 from ..problem import Problem, Run
@@ -84,14 +84,9 @@ class Deform(Attack):
             high=1000.0,
         ),
     ] = 2.0
-    loss: Annotated[
-        Literal["margin", "cross-entropy", "soft-iou", "js"],
-        Param("What is made small, with a target"),
-    ] = "margin"
-    steps: Annotated[int, Param("Gradient steps at most", low=1, high=100_000)] = 60
-    step: Annotated[
-        Literal["adam", "apgd", "sign", "momentum"], Param("Step rule", advanced=True)
-    ] = "adam"
+    loss: Annotated[LossName, Param("Objective to minimise, with a target")] = "margin"
+    steps: Steps = 60
+    step: Annotated[StepRule, Param("Step rule", advanced=True)] = "adam"
     goal: Annotated[
         float | None,
         Param(
@@ -100,7 +95,7 @@ class Deform(Attack):
             low=0.0,
             high=1.0,
         ),
-    ] = 0.99
+    ] = DEFAULT_GOAL
     displacement_penalty: Annotated[
         float, Param("Weight of |D|^2, in pixels", low=0.0, high=1e6, advanced=True)
     ] = 0.1

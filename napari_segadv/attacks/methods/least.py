@@ -9,7 +9,7 @@ from torch import Tensor
 from ...budgets import default_budget
 from ...parameters import IMAGE_UNITS, Param
 from ..balls import Ball, l2_norm
-from ..base import LARGEST, Attack
+from ..base import DEFAULT_GOAL, LARGEST, Attack
 from ..loop import Plan, optimise
 from ..losses import margin
 from ..problem import Problem, Run
@@ -49,7 +49,7 @@ class Least(Attack):
             low=0.0,
             high=1.0,
         ),
-    ] = 0.99
+    ] = DEFAULT_GOAL
 
     def run(self, problem: Problem, seed: int = 0) -> Run:
         widest = self.ball(problem)

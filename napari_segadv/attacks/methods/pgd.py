@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from ...parameters import Param
-from ..base import Attack, GradientAttack
+from ..base import Attack, GradientAttack, Objective
 from ..loop import Plan, optimise
 from ..losses import LOSSES, Loss, margin
 from ..problem import Problem, Run
@@ -32,9 +32,7 @@ class PGD(GradientAttack):
         "goal": None,
     }
 
-    loss: Annotated[
-        Literal["margin", "cross-entropy", "soft-iou", "js"], Param("What is made small")
-    ] = "margin"
+    loss: Objective = "margin"
     kappa: Annotated[
         float,
         Param("Margin in logits that the margin loss asks for", low=0.0, high=1e6, advanced=True),
@@ -53,9 +51,7 @@ class FGSM(Attack):
     source: ClassVar[str] = "Goodfellow 2015, arXiv 1412.6572"
     tasks: ClassVar[tuple[str, ...]] = ("segmentation", "classification", "detection")
 
-    loss: Annotated[
-        Literal["margin", "cross-entropy", "soft-iou", "js"], Param("What is made small")
-    ] = "cross-entropy"
+    loss: Objective = "cross-entropy"
 
     def run(self, problem: Problem, seed: int = 0) -> Run:
         ball = self.ball(problem)

@@ -1,14 +1,14 @@
 """SegPGD: cross-entropy whose weight moves from the pixels that resist to those already won."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ...parameters import Param
-from ..base import GradientAttack
+from ..base import GradientAttack, StepRule
 from ..losses import Loss, Outputs, signed
 
 
@@ -28,7 +28,7 @@ class SegPGD(GradientAttack):
     tasks: ClassVar[tuple[str, ...]] = ("segmentation", "detection")
 
     step: Annotated[
-        Literal["sign", "adam", "apgd", "momentum"],
+        StepRule,
         Param("Step rule: sign as published"),
     ] = "sign"
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...errors import SegadvError
 from ...parameters import IMAGE_UNITS, Param
-from ..base import LARGEST, Attack
+from ..base import LARGEST, Attack, Goal, Steps
 from ..loop import Plan, optimise
 from ..losses import Outputs, signed
 from ..problem import Problem, Run
@@ -34,7 +34,7 @@ class SMIA(Attack):
     source: ClassVar[str] = "Qi 2021, ICLR"
     tasks: ClassVar[tuple[str, ...]] = ("segmentation", "classification", "detection")
 
-    steps: Annotated[int, Param("Gradient steps at most", low=1, high=100_000)] = 10
+    steps: Steps = 10
     alpha: Annotated[
         float, Param("Weight of the stabilising loss; 0: as I-FGSM", low=0.0, high=1e6)
     ] = 1.0
@@ -56,15 +56,7 @@ class SMIA(Attack):
             advanced=True,
         ),
     ] = None
-    goal: Annotated[
-        float | None,
-        Param(
-            "Stop when this share of the pixels has moved and of the structures has stayed; "
-            "none: run all steps",
-            low=0.0,
-            high=1.0,
-        ),
-    ] = None
+    goal: Goal = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

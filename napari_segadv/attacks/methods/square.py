@@ -10,7 +10,7 @@ from torch import Tensor
 from ...parameters import Param
 from ...tensors import per_item
 from ..balls import Ball
-from ..base import Attack
+from ..base import DEFAULT_GOAL, Attack, Goal
 from ..loop import Plan, optimise
 from ..losses import LOSSES
 from ..problem import Problem, Run
@@ -47,20 +47,12 @@ class Square(Attack):
     steps: Annotated[
         int, Param("Queries after the first; the paper has 10,000", low=1, high=1_000_000)
     ] = 1000
-    loss: Annotated[Literal["margin", "cross-entropy"], Param("What is made small")] = "margin"
+    loss: Annotated[Literal["margin", "cross-entropy"], Param("Objective to minimise")] = "margin"
     p_init: Annotated[
         float,
         Param("Share of the pixels in the first squares", low=1e-6, high=1.0, advanced=True),
     ] = 0.05
-    goal: Annotated[
-        float | None,
-        Param(
-            "Stop when this share of the pixels has moved and of the structures has stayed; "
-            "none: run all steps",
-            low=0.0,
-            high=1.0,
-        ),
-    ] = 0.99
+    goal: Goal = DEFAULT_GOAL
 
     def run(self, problem: Problem, seed: int = 0) -> Run:
         ball = self.ball(problem)

@@ -10,11 +10,10 @@ from ...errors import SegadvError
 from ...parameters import Param
 from ..base import Attack
 from ..loop import Plan, optimise
-from ..problem import Problem, Run
+from ..problem import FieldGenerator, Problem, Run
 from ..synthesis.fields import FieldBudget, named
 from ..synthesis.fields import Synthesis as Images
 from ..synthesis.losses import away_by
-from ..synthesis.synthesiser import Synthesiser
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +66,7 @@ class Synthesis(Attack):
         )
         return optimise(problem, plan)
 
-    def trained(self, problem: Problem) -> Synthesiser:
+    def trained(self, problem: Problem) -> FieldGenerator:
         """The generator, on the problem's device.
 
         Raises:
