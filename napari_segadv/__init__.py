@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .errors import NeedsTrust, SegadvError
     from .grade import Grade
     from .io import read, read_mask
-    from .saved import load_example
+    from .loading import load_example
     from .scan import Mask, Scan
     from .victims import load_victim
 
@@ -26,7 +26,7 @@ _HOMES = {
     "Grade": "grade",
     "SegadvError": "errors",
     "NeedsTrust": "errors",
-    "load_example": "saved",
+    "load_example": "loading",
     "read": "io",
     "read_mask": "io",
     "Mask": "scan",

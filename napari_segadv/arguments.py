@@ -77,7 +77,7 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]
     Raises:
         SegadvError: where it exists (see `refuse_existing`) or an input lies inside.
     """
-    from .example import refuse_existing
+    from .result_files import refuse_existing
 
     refuse_existing(out, overwrite)
     # The name of a class is no file.

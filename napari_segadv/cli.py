@@ -63,7 +63,7 @@ def demo(
     if out is None and not headless and demonstration.display_works():
         demonstration.show()
         return
-    from .example import refuse_existing
+    from .result_files import refuse_existing
 
     folder = out or Path("demo-output")
     refuse_existing(folder, overwrite=True)

@@ -14,7 +14,7 @@ from .attacks import Attack, Outcome, Problem, Progress
 from .attacks.base import DEFAULT_GOAL
 from .attacks.regions import is_named
 from .errors import SegadvError
-from .example import Example, read_back
+from .example import Example
 from .io.quantise import effective_epsilon, quantise
 from .measures import distances
 from .parameters import values
@@ -28,6 +28,7 @@ from .provenance import (
     describe_victim,
 )
 from .request import Request, as_saved, attacked, pick_device, predict, problem_of
+from .saving import read_back
 from .scan import Array, Mask, Scan
 from .victims.bound import BoundVictim
 from .victims.prediction import Prediction

@@ -1,7 +1,6 @@
 """Example: what an attack leaves behind, and the folder it is saved as, all or nothing."""
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,9 @@ import numpy.typing as npt
 
 from . import io
 from .errors import SegadvError
-from .folders import check_place, written_whole
+from .figure import figure
+from .folders import written_whole
+from .result_files import ADVERSARIAL, ARRAY, FIGURE, NOISE, PREDICTIONS, RESULT, refuse_existing
 from .scan import Scan, one_component
 from .victims.prediction import Prediction
 from .victims.task import Task
@@ -111,67 +112,19 @@ class Example:
 
     def write(self, folder: Path) -> None:
         """Writes the files into a folder that is there and empty; see `save`."""
-        from .figure import figure
-
         ending, _ = io.output_format(self.clean)
-        adversarial = folder / f"adversarial{ending}"
+        adversarial = folder / f"{ADVERSARIAL}{ending}"
         io.save(self.adversarial, adversarial)
         if not np.array_equal(io.read(adversarial).array, self.adversarial.array):
             raise SegadvError(
                 f"{adversarial.name}: reads back differently from what was measured; please "
                 "report it with the image's format"
             )
-        for name, values in {"noise": self.noise, **self.fields}.items():
-            io.save_array(values, folder / f"{name}.nii.gz", self.clean)
-        for name in ("prediction_clean", "prediction_adversarial"):
+        for name, values in {NOISE: self.noise, **self.fields}.items():
+            io.save_array(values, folder / f"{name}{ARRAY}", self.clean)
+        for name in PREDICTIONS:
             self.task.save(getattr(self, name), folder / f"{name}{self.task.ending}")
-        figure(self).savefig(folder / "figure.png")
+        figure(self).savefig(folder / FIGURE)
         kept = {"file": adversarial.name, "sha256": sha256_of_all(io.files_of(adversarial))}
         text = json.dumps({**self.result, "adversarial": kept}, indent=1, allow_nan=False)
-        (folder / "result.json").write_text(text + "\n", encoding="utf-8")
-
-
-def refuse_existing(folder: Path, overwrite: bool) -> None:
-    """Raises SegadvError where a folder must not be (over)written."""
-    check_place(folder)
-    if not folder.exists():
-        return
-    if not overwrite:
-        raise SegadvError(f"{folder}: exists already; name another folder (or --overwrite)")
-    if not _is_result(folder):
-        raise SegadvError(
-            f"{folder}: is no earlier result, so it is not overwritten; name another folder"
-        )
-
-
-def _is_result(folder: Path) -> bool:
-    """Whether a folder holds what an example is saved as and nothing else, or nothing."""
-    if folder.is_symlink() or not folder.is_dir():
-        return False
-    arrays = ("noise", "displacement", "intensity")
-    ours = ("figure.png", "result.json", *(f"{name}.nii.gz" for name in arrays))
-    # What is saved beside it from the viewer, see `saved`.
-    ours += ("verdicts.json", "exact.npz", "target.nii.gz", "target.json")
-    return all(
-        path.is_file()
-        and (path.name in ours or path.name.startswith(("adversarial.", "prediction_")))
-        for path in folder.iterdir()
-    )
-
-
-def read_back(scan: Scan) -> Scan:
-    """A scan as it comes back from a file of its format.
-
-    Raises:
-        SegadvError: where it is all of one intensity, as no image is read.
-    """
-    if scan.array.min() == scan.array.max():
-        raise SegadvError(
-            f"{scan.name}: every pixel of the adversarial image is {scan.array.flat[0]}; attack it "
-            "with a smaller epsilon"
-        )
-    ending, _ = io.output_format(scan)
-    with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
-        path = Path(folder) / f"adversarial{ending}"
-        io.save(scan, path)
-        return io.read(path)
+        (folder / RESULT).write_text(text + "\n", encoding="utf-8")

@@ -1,22 +1,48 @@
 """The picture of an example: clean, target, adversarial, noise and both predictions."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from .boxes import Boxes
-from .example import Example
 from .palette import colour, overlay
-from .scan import Array, Mask
+from .scan import Array, Mask, Scan
 from .victims.prediction import Prediction
+from .victims.task import Task
 from .wording import with_units
 
 Draw = Callable[[Any], None]
 
 
-def figure(example: Example) -> Figure:
+class Pictured(Protocol):
+    """What a picture is drawn from; an `Example`, which draws itself when it is saved."""
+
+    @property
+    def task(self) -> Task[Any]: ...
+    @property
+    def clean(self) -> Scan: ...
+    @property
+    def adversarial(self) -> Scan: ...
+    @property
+    def noise(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def noise_shown(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def target(self) -> Prediction | None: ...
+    @property
+    def prediction_clean(self) -> Prediction: ...
+    @property
+    def prediction_adversarial(self) -> Prediction: ...
+    @property
+    def measures(self) -> Mapping[str, Any]: ...
+    @property
+    def window(self) -> tuple[float, float]: ...
+
+
+def figure(example: Pictured) -> Figure:
     """Six panels; of a volume, the slice whose prediction (or else intensity) changed most."""
     cut = changed_slice(example)
     upright = _flips(example)
@@ -88,7 +114,7 @@ def outline(axes: Any, boxes: Boxes, upright: tuple[slice, slice]) -> None:
         words.set_bbox({"facecolor": "black", "alpha": 0.6, "pad": 1, "linewidth": 0})
 
 
-def changed_slice(example: Example) -> Any:
+def changed_slice(example: Pictured) -> Any:
     """Index of the slice that changed most; everything for a 2-D image."""
     if example.clean.grid.ndim == 2:
         return ...
@@ -101,7 +127,7 @@ def changed_slice(example: Example) -> Any:
     return int(by_slice.argmax())
 
 
-def _flips(example: Example) -> tuple[slice, slice]:
+def _flips(example: Pictured) -> tuple[slice, slice]:
     """Index that turns a slice as it is shown: rows to the back, columns to the patient's left."""
     down, across = np.diag(example.clean.grid.direction)[-2:]
     return slice(None, None, -1 if down < 0 else 1), slice(None, None, -1 if across < 0 else 1)
@@ -114,7 +140,7 @@ def _shown(array: Array) -> Array:
     return array
 
 
-def _legend(result: Figure, example: Example, cut: Any) -> None:
+def _legend(result: Figure, example: Pictured, cut: Any) -> None:
     from matplotlib.patches import Patch
 
     said = [example.prediction_clean, example.prediction_adversarial, example.target]

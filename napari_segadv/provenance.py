@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, io
+from . import io
 from .attacks import Outcome
 from .budgets import share_of_window
 from .errors import SegadvError
@@ -17,7 +17,7 @@ from .victims.trust import sha256_of_all
 from .victims.victim import Victim
 from .victims.windows import Passes
 
-PACKAGES = ("torch", "monai", "numpy", "SimpleITK")
+PACKAGES = ("napari-segadv", "torch", "monai", "numpy", "SimpleITK")
 
 
 def describe_image(scan: Scan) -> dict[str, Any]:
@@ -110,8 +110,7 @@ def describe_curve(outcome: Outcome) -> list[dict[str, float]]:
 
 def describe_versions() -> dict[str, str]:
     """Versions of this package, Python and what computes."""
-    packages = {name: version(name) for name in PACKAGES}
-    return {"napari-segadv": __version__, "python": platform.python_version(), **packages}
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 def _tidy(count: float) -> float:

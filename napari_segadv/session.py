@@ -11,15 +11,16 @@ A victim is named by its source and its hash; its weights stay where they are.
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from . import __version__, io
+from . import io
 from .errors import SegadvError
 from .folders import check_place, written_whole
 from .json_entries import Entry
 from .json_files import read_json
-from .saved import write_run
+from .saving import write_run
 from .scan import Scan
 from .session_entries import VictimSource, grid_data, kept_inside, same_as, scan_data
 from .session_parts import (
@@ -186,7 +187,7 @@ def _write(session: Session, folder: Path, poll: Poll) -> None:
         poll()
     content = {
         "format": FORMAT,
-        "written_by": f"napari-segadv {__version__}",
+        "written_by": f"napari-segadv {version('napari-segadv')}",
         "images": images,
         "labels": labels,
         "boxes": [{**one.data, "image": numbers[one.image]} for one in session.boxes],

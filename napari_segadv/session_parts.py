@@ -14,7 +14,7 @@ from .errors import SegadvError
 from .example import Example
 from .io.registry import suffix
 from .json_entries import Entry
-from .saved import load_example, load_verdicts
+from .loading import load_example, load_verdicts
 from .scan import Mask, Scan
 from .session_entries import VictimSource, kept_inside, read_grid, read_scan, typed
 from .verdicts import Verdict

@@ -13,7 +13,7 @@ import napari_segadv as sa
 from napari_segadv import io, targets
 from napari_segadv.grade import Grade
 from napari_segadv.provenance import describe_given
-from napari_segadv.saved import save_run
+from napari_segadv.saving import save_run
 from napari_segadv.scan import Mask, Scan
 
 ROLES = ("target", "truth", "region", "care")

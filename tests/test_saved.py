@@ -14,7 +14,8 @@ from sessions import (
 import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.errors import SegadvError
-from napari_segadv.saved import load_verdicts, save_run
+from napari_segadv.loading import load_verdicts
+from napari_segadv.saving import save_run
 from napari_segadv.scan import Scan
 from napari_segadv.verdicts import Verdict
 

@@ -7,7 +7,7 @@ import pytest
 from saved_before.facts import facts_of
 
 import napari_segadv as sa
-from napari_segadv.saved import load_verdicts
+from napari_segadv.loading import load_verdicts
 from napari_segadv.session import open_session
 from napari_segadv.verdicts import Verdict
 

@@ -11,7 +11,7 @@ from helpers import volume_victim
 import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.errors import SegadvError
-from napari_segadv.example import read_back
+from napari_segadv.saving import read_back
 from napari_segadv.scan import Grid, Scan, Storage
 
 

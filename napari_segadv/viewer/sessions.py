@@ -59,7 +59,7 @@ class Sessions:
         example, verdicts = run.example, dict(run.verdicts)
 
         def work(poll: Poll) -> Path:
-            from ..saved import save_run
+            from ..saving import save_run
 
             return save_run(example, folder, verdicts)
 
@@ -137,7 +137,7 @@ class Sessions:
         own = [x for x in images if not self.controller.made(x)]
 
         def work(poll: Poll) -> tuple[Any, Any, Image | None, LayerTuple]:
-            from ..saved import load_example, load_verdicts
+            from ..loading import load_example, load_verdicts
 
             example, layer = _with_image(load_example, folder, own)
             verdicts = load_verdicts(folder, example)

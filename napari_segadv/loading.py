@@ -1,13 +1,7 @@
-"""A saved example read back from its folder; and the folder of a run of the viewer.
-
-A run's folder is an example's with the target, with what a reader said of its slices, and with
-what the files of its predictions round, so that it comes back as it was.
-"""
+"""A saved example read back from its folder, once all that it says can be meant."""
 
 import io as bytes_io
-import json
 import zipfile
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,67 +10,22 @@ import numpy as np
 
 from . import io
 from .errors import SegadvError
-from .example import Example, refuse_existing
-from .folders import written_whole
+from .example import Example
 from .io.arrays import read_array
 from .io.registry import formats, suffix
 from .json_entries import Entry
 from .json_files import read_json
 from .provenance import image_hash
-from .result_json import COPY, RESULT, check_told, checked_record
+from .result_files import ADVERSARIAL, ARRAY, EXACT, PREDICTIONS, RESULT, TARGET, VERDICTS
 from .scan import Array, Scan
-from .verdicts import Verdict, verdicts_from_json, verdicts_to_json
+from .verdicts import Verdict, verdicts_from_json
 from .victims.tasks import task_of
 
-VERDICTS, EXACT = "verdicts.json", "exact.npz"
-PREDICTIONS = ("prediction_clean", "prediction_adversarial")
-TARGET = "target"
+COPY = "restore it from a copy of the folder"
+# What it holds besides the record.
+ELSEWHERE = ("measures", "measures_before_saving", "notes", "window", ADVERSARIAL)
 # Of the arrays in EXACT; a detector has a hundred thousand anchors at most.
 MOST_BYTES = 256 << 20
-
-
-def save_run(
-    example: Example,
-    folder: str | Path,
-    verdicts: Mapping[int, Verdict] | None = None,
-    overwrite: bool = False,
-) -> Path:
-    """Writes an example with what was said of it into a folder, all or nothing.
-
-    Args:
-        example: what came out.
-        folder: is made, with its parents.
-        verdicts: by number of the slice.
-        overwrite: replace an earlier result there.
-
-    Raises:
-        SegadvError: as `Example.save`.
-    """
-    folder = Path(folder)
-    refuse_existing(folder, overwrite)
-    with written_whole(folder) as new:
-        write_run(example, new, verdicts)
-    return folder
-
-
-def write_run(
-    example: Example, folder: Path, verdicts: Mapping[int, Verdict] | None = None
-) -> None:
-    """The same into a folder that is there and empty."""
-    example.write(folder)
-    task = example.task
-    exact: dict[str, Any] = {}
-    if example.target is not None:
-        task.save(example.target, folder / f"{TARGET}{task.ending}")
-    for name in (*PREDICTIONS, TARGET):
-        said = getattr(example, name)
-        if said is not None:
-            exact |= {f"{name}.{part}": array for part, array in task.exact(said).items()}
-    if exact:
-        np.savez_compressed(folder / EXACT, **exact)
-    if verdicts:
-        text = json.dumps(verdicts_to_json(verdicts), indent=1, ensure_ascii=False)
-        (folder / VERDICTS).write_text(text + "\n", encoding="utf-8")
 
 
 def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> Example:
@@ -189,9 +138,9 @@ def _clean(image: Entry, given: str | Path | None, folder: Path) -> Scan:
 def _adversarial(folder: Path, clean: Scan) -> Path:
     """The file of the adversarial image: of the clean one's format, or of any that can be read."""
     known = {end for form in formats() if form.write is not None for end in form.suffixes}
-    found = [p for p in folder.glob("adversarial.*") if p.is_file() and suffix(p) in known]
+    found = [p for p in folder.glob(f"{ADVERSARIAL}.*") if p.is_file() and suffix(p) in known]
     try:
-        best = f"adversarial{io.output_format(clean)[0]}"
+        best = f"{ADVERSARIAL}{io.output_format(clean)[0]}"
     except SegadvError:
         # Its own file is gone, and with it what format that was.
         best = ""
@@ -221,7 +170,7 @@ def _fields(folder: Path, scan: Scan) -> dict[str, Array]:
         "displacement": (*scan.grid.shape, scan.grid.ndim),
         "intensity": scan.array.shape,
     }
-    files = {name: folder / f"{name}.nii.gz" for name in shapes}
+    files = {name: folder / f"{name}{ARRAY}" for name in shapes}
     return {n: read_array(file, shapes[n]) for n, file in files.items() if file.exists()}
 
 
@@ -233,3 +182,40 @@ def _window(result: Entry, scan: Scan) -> tuple[float, float]:
     if low >= high:
         raise result.wrong('"window" has to rise')
     return low, high
+
+
+def checked_record(result: Entry) -> dict[str, Any]:
+    """The record in `result.json`, once all is there that the viewer shows of it.
+
+    Raises:
+        SegadvError: otherwise.
+    """
+    for name in ("method", "goal"):
+        result.text(name)
+    for name in ("seed", "steps"):
+        result.whole(name)
+    result.flag("succeeded")
+    result.entry("parameters")
+    budget = result.entry("budget")
+    for name in ("norm", "units"):
+        budget.text(name)
+    if budget.values.get("epsilon") is not None:
+        budget.number("epsilon")
+    for name in ("measures", "measures_before_saving"):
+        figures = result.entry(name)
+        figures.text("units")
+        for figure in ("l2", "linf", "linf_percent_of_window", "mean_abs"):
+            figures.number(figure)
+        for figure in ("target_iou", "moved", "kept", "iou_with_clean", "ssim", "psnr"):
+            if figures.values.get(figure, figures) is not None:
+                figures.number(figure)
+    return {name: value for name, value in result.values.items() if name not in ELSEWHERE}
+
+
+def check_told(example: Example, path: Path) -> None:
+    """Refuses figures that the summary can't be made of."""
+    try:
+        summary = example.summary
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise SegadvError(f"{path}: lacks figures of the result ({error}); {COPY}") from None
+    assert summary
