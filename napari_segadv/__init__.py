@@ -11,8 +11,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import attacks, measures, targets
-    from .crafting import Example, craft, craft_steps
+    from .crafting.craft import craft, craft_steps
     from .errors import NeedsTrust, SegadvError
+    from .example import Example
     from .grade import Grade
     from .io import read, read_mask
     from .loading import load_example

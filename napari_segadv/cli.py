@@ -120,7 +120,7 @@ def predict(
 ) -> None:
     """Writes what a victim predicts on an image."""
     from . import io
-    from .request import pick_device
+    from .device import pick_device
 
     check_output(out, image)
     loaded = victim_of(victim, trust)

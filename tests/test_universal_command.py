@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from napari_segadv import io
 from napari_segadv.attacks.universal import Universal
 from napari_segadv.cli import app
+from napari_segadv.crafting.universal import universal_steps
 from napari_segadv.errors import SegadvError
 from napari_segadv.scan import Grid, Mask, Scan
-from napari_segadv.universal import universal_steps
 
 
 def finished(run):

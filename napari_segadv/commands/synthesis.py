@@ -38,9 +38,9 @@ def train(
     trust: Trust = None,
 ) -> None:
     """Trains a generator against a victim; use it with segadv attack --method synthesis."""
+    from ..device import pick_device
     from ..generators import has_generator, read_json
     from ..parameters import from_texts
-    from ..request import pick_device
     from ..synthesis import Recipe
     from ..synthesis import train as steps
     from ..victims.training.cases import read_images

@@ -38,8 +38,8 @@ def universal(
     """Makes one perturbation for many images, measured on a fifth of them that are held out."""
     from .. import io
     from ..attacks.universal import Universal
+    from ..crafting.universal import universal_steps
     from ..parameters import from_texts
-    from ..universal import universal_steps
     from ..victims.training.cases import read_cases
 
     if out.exists():

@@ -7,15 +7,16 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any, TypeVar
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from ..attacks import Attack, Problem
 from ..crafting import craft_steps
+from ..crafting.binding import bind
+from ..crafting.problem import problem_of
+from ..crafting.request import Request
+from ..device import pick_device
 from ..errors import SegadvError
 from ..example import Example
-from ..request import Request, predict, problem_of
 from ..samples import phantom
 from ..scan import Array, Mask, Scan
 from ..victims import Victim
@@ -135,15 +136,10 @@ class Bench:
         self.backwards += made.record["passes"]["backward"]
         return made
 
-    def problem(self, scan: Scan, attack: Attack, target: Any = None, truth: Any = None) -> Problem:
+    def problem(self, scan: Scan, target: Any = None, truth: Any = None) -> Problem:
         """A case as tensors, for tables that look at an attack from step to step."""
-        request = Request(
-            *(scan, self.victim, attack, target, truth),
-            *(None, None, (), self.device, self.seed),
-        )
-        model, clean = predict(self.victim, scan, request)
-        known = torch.from_numpy(clean.array.astype(np.int64))[None].to(model.device)
-        problem = problem_of(request, model, known, model.window)
+        request = Request(scan, target, truth)
+        problem = problem_of(bind(self.victim, request, device=pick_device(self.device)))
         if not problem.targeted and not problem.moving.any():
             raise SegadvError(f"{scan.name}: its mask marks no structure; leave the case out")
         return problem

@@ -3,8 +3,8 @@
 from collections.abc import Generator
 from pathlib import Path
 
+from ..device import pick_device
 from ..errors import SegadvError
-from ..request import pick_device
 from ..samples import DEMO
 from ..victims import Victim, load_victim
 from ..victims.training.cases import Case, read_cases

@@ -181,7 +181,7 @@ class VictimJobs(Jobs):
 
     def _predict(self, scan: Scan, victim: Any, device: str, poll: Poll) -> Any:
         """The clean prediction, computed once for an image and a victim."""
-        from ..request import pick_device
+        from ..device import pick_device
 
         known = self._prediction
         if known is not None and known[1] is victim and known[0].same_as(scan):

@@ -43,7 +43,7 @@ def run(bench: Bench) -> Running:
 
     def make(name: str, case: Case) -> Generator[Any, None, list[Point]]:
         target = targets.heart(bench.victim.predict(case.scan), label=LABEL, size=SIZE)
-        problem = bench.problem(case.scan, settings[name], target=target)
+        problem = bench.problem(case.scan, target=target)
 
         def look(seen: Step) -> Point:
             return point(seen, target.array, bench.window)

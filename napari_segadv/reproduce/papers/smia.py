@@ -75,7 +75,7 @@ def run(bench: Bench) -> Running:
 
     def make(name: str, case: Case) -> Generator[Any, None, Figures]:
         attack, views = chosen[name]
-        problem = bench.problem(case.scan, attack, truth=case.mask)
+        problem = bench.problem(case.scan, truth=case.mask)
         path = bench.path(attack, problem, lambda step: step, views)
         return figures(path, case.mask.array, epsilon)
         yield

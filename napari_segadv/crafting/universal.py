@@ -8,22 +8,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from . import io
-from .attacks import Problem, Progress
-from .attacks.methods.pgd import PGD
-from .attacks.universal import Universal
-from .errors import SegadvError
-from .folders import written_whole
-from .io.quantise import quantise
-from .measures import away, moved_and_kept
-from .parameters import values
-from .provenance import describe_budget, describe_image, describe_versions, describe_victim
-from .request import Request, pick_device, predict, problem_of
-from .scan import Mask, Scan
-from .victims.scan_tensors import as_array
-from .victims.victim import Victim
+from .. import io
+from ..attacks import Progress
+from ..attacks.universal import Universal
+from ..device import pick_device
+from ..errors import SegadvError
+from ..folders import written_whole
+from ..io.quantise import quantise
+from ..measures import away, moved_and_kept
+from ..provenance import describe_budget, describe_image, describe_victim
+from ..scan import Mask, Scan
+from ..victims.scan_tensors import as_array
+from ..victims.victim import Victim
+from .binding import Bound, bind
+from .problem import problem_of
+from .record import describe_machine, describe_settings
+from .request import Request
 
 FILES = ("noise.nii.gz", "result.json")
 
@@ -95,65 +96,49 @@ def universal_steps(
     if held_out >= len(scans):
         raise SegadvError(f"{len(scans)} images: too few to hold {held_out} out; give more")
     device = pick_device(device)
-    made = [
-        _problem(scan, victim, truth, target, device, seed)
+    bound = [
+        bind(victim, Request(scan, target, truth), device=device)
         for scan, truth in zip(scans, truths, strict=True)
     ]
-    kept = [problem for problem, _ in made[: len(made) - held_out]]
+    kept = [problem_of(one) for one in bound[: len(bound) - held_out]]
     budget = attack.budget(kept[0])
     tensor = yield from attack.run(kept, seed)
     noise = as_array(tensor, scans[0])
-    measured = []
-    for place, (scan, truth) in enumerate(zip(scans, truths, strict=True)):
-        found = _measure(scan, victim, truth, target, (noise, attack.norm, budget), device)
-        measured.append({**found, "held_out": place >= len(kept)})
+    measured = [
+        {**_measure(one, noise, attack.norm, budget), "held_out": place >= len(kept)}
+        for place, one in enumerate(bound)
+    ]
     window = victim.window or scans[0].bounds
     record = {
         "method": "universal",
-        "parameters": values(attack),
-        "seed": seed,
-        "goal": "untargeted" if target is None else "targeted",
+        **describe_settings(attack, seed, target is not None),
         "victim": describe_victim(victim, victim.classes),
         "budget": describe_budget(scans[0], window, attack.norm, budget),
         "steps": attack.epochs * len(kept),
-        "device": device,
-        "versions": describe_versions(),
+        **describe_machine(device),
         "cases": measured,
     }
     return UniversalResult(noise, scans[0], record)
 
 
-def _problem(
-    scan: Scan, victim: Victim, truth: Mask, target: Mask | None, device: str, seed: int
-) -> tuple[Problem, Scan]:
-    request = Request(*(scan, victim, PGD(), target, truth), *(None, None, (), device, seed))
-    model, clean = predict(victim, scan, request)
-    known = torch.from_numpy(clean.array.astype(np.int64))[None].to(device)
-    return problem_of(request, model, known, model.window), scan
-
-
 def _measure(
-    scan: Scan,
-    victim: Victim,
-    truth: Mask,
-    target: Mask | None,
-    made: tuple[npt.NDArray[np.float32], str, float],
-    device: str,
+    bound: Bound, noise: npt.NDArray[np.float32], norm: str, budget: float
 ) -> dict[str, Any]:
     """A scan with the perturbation, rounded as its file will be, inside budget and bounds."""
-    noise, norm, budget = made
-    clean = victim.predict(scan, device)
-    wanted = scan.array + noise.astype(np.float64)
-    worn = replace(scan, array=quantise(scan, wanted, norm, budget))
-    after = victim.predict(worn, device)
-    if target is None:
-        moved: float = away(after.array, truth.array)
-        kept: float | None = None
-        before = away(clean.array, truth.array)
-    else:
+    scan, clean = bound.request.scan, bound.clean
+    target, truth = bound.request.target, bound.request.truth
+    perturbed = replace(
+        scan, array=quantise(scan, scan.array + noise.astype(np.float64), norm, budget)
+    )
+    after = bound.predict(perturbed)
+    if target is not None:
         moved, kept = moved_and_kept(after.array, target.array, clean.array)
         before = 0.0
-    change = worn.array.astype(np.float64) - scan.array
+    else:
+        right = clean if truth is None else truth
+        moved, kept = away(after.array, right.array), None
+        before = away(clean.array, right.array)
+    change = perturbed.array.astype(np.float64) - scan.array
     return {
         "image": describe_image(scan),
         "moved": moved,

@@ -1,0 +1,109 @@
+"""First act: victim and surrogates on the grid of the scan, and what they predict on it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import SegadvError
+from ..scan import Scan
+from ..victims.bound import BoundVictim
+from ..victims.ensemble import Ensemble
+from ..victims.prediction import Prediction
+from ..victims.recall import Recall
+from ..victims.victim import Victim
+from .request import Request
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A victim on a scan, and what is asked of it there.
+
+    Attributes:
+        request: target and truth are cells of the clean prediction.
+        victim: what is measured.
+        judge: the victim on the scan.
+        clean: what it predicts there.
+        attacked: what the attack sees: the judge, or the surrogates in its place.
+        known: the classes (1, *S') that this predicts on the clean image.
+    """
+
+    request: Request
+    victim: Victim
+    judge: BoundVictim
+    clean: Prediction
+    attacked: BoundVictim | Ensemble
+    known: torch.Tensor
+
+    def predict(self, scan: Scan) -> Prediction:
+        """What the victim predicts on another scan of the same grid, by a pass of its own."""
+        bound = self.victim.on(scan, self.judge.device)
+        bound.recall, bound.passes.on_piece = self.judge.recall, self.judge.passes.on_piece
+        prediction: Prediction = bound.predict()
+        return prediction
+
+
+def bind(
+    victim: Victim,
+    request: Request,
+    surrogates: Sequence[Victim] = (),
+    device: str = "cpu",
+    poll: Callable[[], None] = lambda: None,
+) -> Bound:
+    """Puts victim and surrogates onto the scan's grid and predicts the clean image.
+
+    Args:
+        victim: what is measured.
+        request: what is asked.
+        surrogates: networks that stand in for the victim while crafting.
+        device: "cpu" or "cuda".
+        poll: called after each piece of a pass; it may raise, to stop.
+
+    Raises:
+        SegadvError: if the scan does not fit a victim, or target and truth hold classes that it
+            does not know.
+    """
+    judge, clean = _predicted(victim, request, device, poll)
+    request = request.fitted(victim, clean)
+    if not surrogates:
+        known = torch.from_numpy(clean.array).long()[None].to(judge.device)
+        return Bound(request, victim, judge, clean, judge, known)
+    models = []
+    for surrogate in surrogates:
+        model, prediction = _predicted(surrogate, request, device, poll)
+        _check_alike(surrogate, prediction, clean)
+        models.append(model)
+    together = models[0] if len(models) == 1 else Ensemble(models)
+    with torch.no_grad():
+        known = together(together.image).argmax(1)
+    return Bound(request, victim, judge, clean, together, known)
+
+
+def _predicted(
+    victim: Victim, request: Request, device: str, poll: Callable[[], None]
+) -> tuple[BoundVictim, Prediction]:
+    """A victim on the scan and what it predicts there; refuses labels that it does not know."""
+    bound = victim.on(request.scan, device)
+    bound.recall = Recall() if request.limited else None
+    bound.passes.on_piece = poll
+    prediction: Prediction = bound.predict()
+    count = len(prediction.classes)
+    for role, labels in (("target", request.target), ("truth", request.truth)):
+        highest = int(labels.array.max(initial=0)) if labels is not None else 0
+        if labels is not None and highest >= count:
+            known = ", ".join(f"{n} {name}" for n, name in enumerate(prediction.classes))
+            raise SegadvError(
+                f"{labels.path or role}: the {role} holds class {highest}, which {victim.name} "
+                f"does not have; it knows {known}"
+            )
+    return bound, prediction
+
+
+def _check_alike(surrogate: Victim, prediction: Prediction, clean: Prediction) -> None:
+    if len(prediction.classes) != len(clean.classes):
+        raise SegadvError(
+            f"{surrogate.name}: predicts {len(prediction.classes)} classes, but the victim "
+            f"{len(clean.classes)}; use a surrogate for the same classes"
+        )
+    if prediction.array.shape != clean.array.shape:
+        raise SegadvError(f"{surrogate.name}: has other anchors than the victim; use the same")

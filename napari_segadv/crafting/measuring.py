@@ -1,0 +1,54 @@
+"""Fourth act: the image as its file gives it back, predicted again and measured."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..attacks import Outcome
+from ..example import Example
+from ..io.quantise import quantise
+from ..measures import distances
+from ..saving import read_back
+from ..scan import Scan
+from ..victims.prediction import Prediction
+from ..victims.scan_tensors import as_array, field_array
+from .binding import Bound
+from .problem import Posed
+
+
+def measure(bound: Bound, posed: Posed, outcome: Outcome) -> Example:
+    """Rounds, saves, reads back, predicts again and measures: an Example without its record."""
+    request, judge, clean = bound.request, bound.judge, bound.clean
+    scan, target = request.scan, request.target
+    # From the scan's own numbers: float32 can't hold every one of a float64 image.
+    change = as_array(outcome.adversarial, scan) - as_array(judge.image, scan).astype(np.float64)
+    exact = replace(scan, array=scan.array + change)
+    stored = replace(scan, array=quantise(scan, exact.array, posed.attack.norm, posed.epsilon))
+    adversarial = replace(read_back(stored), grid=scan.grid, units=scan.units, path=None)
+    after = bound.predict(adversarial)
+    before_saving = judge.predict(outcome.adversarial)
+
+    def figures(image: Scan, prediction: Prediction) -> Mapping[str, Any]:
+        found = bound.victim.task.measure(
+            clean, prediction, target=target, truth=request.truth, care=request.counted
+        )
+        return found | distances(scan, image, judge.window)
+
+    difference = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
+    return Example(
+        task=bound.victim.task,
+        clean=scan,
+        adversarial=adversarial,
+        noise=difference.astype(np.float32),
+        target=None if target is None else target.named(clean.classes),
+        prediction_clean=clean,
+        prediction_adversarial=after,
+        measures=figures(adversarial, after),
+        measures_before_saving=figures(exact, before_saving),
+        record={},
+        window=judge.window,
+        notes=posed.notes,
+        fields={name: field_array(field, scan) for name, field in outcome.fields.items()},
+    )

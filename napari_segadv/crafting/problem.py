@@ -1,0 +1,139 @@
+"""Second act: the request as tensors, and the attack with a budget that the file can hold."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from .. import io
+from ..attacks import Attack, Problem
+from ..attacks.problem import FieldGenerator
+from ..attacks.regions import named_region
+from ..errors import SegadvError
+from ..generators import load_generator
+from ..io.quantise import effective_epsilon
+from ..scan import Mask
+from ..victims.prediction import Prediction
+from ..victims.rounding import Rounded
+from ..victims.watched import Watch, Watched
+from .binding import Bound
+
+
+@dataclass(frozen=True)
+class Posed:
+    """An attack and the problem that it is to solve.
+
+    Attributes:
+        problem: as the attack sees it.
+        attack: with a budget of whole steps of the file.
+        epsilon: the budget as it was asked for, in the scan's units.
+        notes: what the user has to know of budget and file.
+    """
+
+    problem: Problem
+    attack: Attack
+    epsilon: float
+    notes: tuple[str, ...]
+
+
+def pose(bound: Bound, attack: Attack, watch: Watch | None = None) -> Posed:
+    """The problem of a bound victim for an attack, whose victim sees images as their file will.
+
+    Args:
+        bound: a victim on a scan, with what is asked of it.
+        attack: its budget is in the scan's units.
+        watch: called with the images and logits of each pass of the attack.
+
+    Raises:
+        SegadvError: if the victim can't be asked for it, or there is nothing to get away from.
+    """
+    folder = getattr(attack, attack.loads) if attack.loads else None
+    problem = problem_of(bound, load_generator(folder) if folder else None)
+    if not problem.targeted and not problem.moving.any():
+        raise SegadvError(
+            f"{bound.request.scan.name}: {bound.victim.name} finds no structure in it, so there is "
+            "nothing to get away from; give a truth or a target"
+        )
+    model, storage = problem.model, bound.request.scan.storage
+    if watch is not None:
+        model = Watched(model, watch)
+    if storage.integer:
+        model = Rounded(model, problem.clean, storage.quantum)
+    problem = replace(problem, model=model)
+    return Posed(problem, *_whole_steps(bound, attack, problem))
+
+
+def problem_of(bound: Bound, trained: FieldGenerator | None = None) -> Problem:
+    """What is asked of a bound victim as tensors.
+
+    Args:
+        bound: a victim on a scan, with what is asked of it.
+        trained: the generator that the attack draws from.
+
+    Raises:
+        SegadvError: if it is asked for single pixels, but the victim speaks of the whole image.
+    """
+    request, model, known = bound.request, bound.attacked, bound.known
+
+    def tensor(labels: Prediction) -> torch.Tensor:
+        return torch.from_numpy(labels.array.astype(np.int64))[None].to(model.device)
+
+    def marked(mask: Mask) -> torch.Tensor:
+        return torch.from_numpy(mask.array != 0)[None].to(model.device)
+
+    if known.shape[1:] != model.image.shape[2:]:
+        _refuse_pixels(bound)
+    low, high = request.scan.bounds
+    least, most = bound.judge.window
+    wanted = request.truth if request.target is None else request.target
+    painted = None if isinstance(request.region, str) else request.within(request.region)
+    problem = bound.victim.task.problem(
+        model,
+        model.image,
+        known if wanted is None else tensor(wanted),
+        known,
+        targeted=request.target is not None,
+        low=low,
+        high=high,
+        window=most - least,
+        region=None if painted is None else marked(painted).unsqueeze(1),
+        care=None if request.counted is None else marked(request.counted),
+        trained=trained,
+    )
+    if isinstance(request.region, str):
+        region, where = named_region(request.region, problem), request.within(None)
+        if where is not None:
+            region = region & marked(where).unsqueeze(1)
+        return replace(problem, region=region)
+    return problem
+
+
+def _refuse_pixels(bound: Bound) -> None:
+    if bound.request.slices is not None:
+        raise SegadvError(
+            f"{bound.victim.name}: says nothing of single slices; attack the whole volume"
+        )
+    if bound.request.care is not None:
+        raise SegadvError(
+            f"{bound.request.care.path or 'care mask'}: marks pixels, but {bound.victim.name} says "
+            "nothing of single pixels; leave the care mask away"
+        )
+
+
+def _whole_steps(
+    bound: Bound, attack: Attack, problem: Problem
+) -> tuple[Attack, float, tuple[str, ...]]:
+    """The attack with a budget of whole grey levels, the budget asked for, and notes on it."""
+    scan = bound.request.scan
+    epsilon = attack.budget(problem)
+    _, why = io.output_format(scan)
+    notes = [why] if why else []
+    if attack.norm == "linf" and scan.storage.integer:
+        whole = effective_epsilon(epsilon, scan.storage)
+        if whole > 0:
+            return replace(attack, epsilon=whole), epsilon, tuple(notes)
+        notes.append(
+            f"the budget of {epsilon:g} is below one step of the file ({scan.storage.quantum:g} "
+            f"{scan.units}), so the saved image equals the clean one"
+        )
+    return attack, epsilon, tuple(notes)

@@ -1,0 +1,96 @@
+"""Fifth act: how an example was made, as `result.json` says it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ..attacks import Attack, Outcome
+from ..attacks.base import DEFAULT_GOAL
+from ..example import Example
+from ..parameters import values
+from ..provenance import (
+    describe_budget,
+    describe_curve,
+    describe_given,
+    describe_image,
+    describe_versions,
+    describe_victim,
+)
+from ..victims.victim import Victim
+from .binding import Bound
+from .problem import Posed
+from .request import Request
+
+
+def describe_inputs(request: Request) -> dict[str, Any]:
+    """Files and hashes of the image and of what was given beside it."""
+    roles = ("target", "truth", "region", "care")
+    return {
+        "image": describe_image(request.scan),
+        "inputs": {role: describe_given(getattr(request, role)) for role in roles},
+    }
+
+
+def describe_settings(parameters: Any, seed: int, targeted: bool) -> dict[str, Any]:
+    """What was asked of an attack: its declared parameters, its seed, and whether to a target."""
+    goal = "targeted" if targeted else "untargeted"
+    return {"parameters": values(parameters), "seed": seed, "goal": goal}
+
+
+def describe_machine(device: str) -> dict[str, Any]:
+    """What it was computed by."""
+    threads = torch.get_num_threads()
+    return {"device": device, "threads": threads, "versions": describe_versions()}
+
+
+def record_of(
+    bound: Bound,
+    posed: Posed,
+    outcome: Outcome,
+    example: Example,
+    *,
+    attack: Attack,
+    surrogates: Sequence[Victim],
+    seed: int,
+    inputs: Mapping[str, Any],
+    passes: Mapping[str, float],
+) -> dict[str, Any]:
+    """What `result.json` says of a run, but for the seconds that it took.
+
+    Args:
+        bound, posed, outcome, example: what the acts before have given.
+        attack: as it was asked for.
+        surrogates: what stood in for the victim.
+        seed: of everything random.
+        inputs: as `describe_inputs` found them before the run.
+        passes: what the attack took.
+    """
+    request, task, classes = bound.request, bound.victim.task, bound.clean.classes
+    epsilon = None if attack.boundless else posed.epsilon
+    record: dict[str, Any] = {
+        "method": attack.name,
+        **describe_settings(attack, seed, request.target is not None),
+        **inputs,
+        "victim": describe_victim(bound.victim, classes),
+        "budget": describe_budget(request.scan, example.window, attack.norm, epsilon),
+        "passes": passes,
+        "steps": outcome.steps,
+        **describe_machine(str(bound.judge.device)),
+        "curve": describe_curve(outcome),
+    }
+    if posed.problem.trained is not None:
+        record["generator"] = dict(posed.problem.trained.about)
+    if request.slices is not None:
+        record["slices"] = list(request.slices)
+    if surrogates:
+        record["surrogates"] = [describe_victim(s, classes) for s in surrogates]
+    for name in ("target", "prediction_clean", "prediction_adversarial"):
+        said = getattr(example, name)
+        data = None if said is None else task.record(said)
+        if data is not None:
+            record[name] = data
+    goal = getattr(attack, "goal", None)
+    reached = min(example.measures[k] for k in ("moved", "kept") if example.measures[k] is not None)
+    record["succeeded"] = reached >= (DEFAULT_GOAL if goal is None else goal)
+    return record
