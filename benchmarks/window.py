@@ -28,9 +28,9 @@ from torch import nn
 
 import napari_segadv as sa
 from napari_segadv.scan import Grid, Scan, Storage
-from napari_segadv.viewer.layers import image_tuple
-from napari_segadv.viewer.slice_range import IN_VIEW
-from napari_segadv.viewer.task_view import UNTARGETED
+from napari_segadv.viewer.attack.slice_range import IN_VIEW
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 SHAPE = (200, 512, 512)
 PLUGIN = "napari-segadv"

@@ -5,7 +5,7 @@ from pathlib import Path
 from app_model.types import OperatingSystem
 from napari.utils.shortcuts import default_shortcuts
 
-from napari_segadv.viewer.help_panel import as_markdown, listed
+from napari_segadv.viewer.help.panel import as_markdown, listed
 
 PAGE = Path(__file__).with_suffix(".md")
 

@@ -10,8 +10,8 @@ import napari
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QScrollArea, QWidget
 
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import TARGET
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import TARGET
 
 PLUGIN, ATTACK = "napari-segadv", "Adversarial attack"
 SIZE = (1280, 800)

@@ -5,7 +5,7 @@ from typing import Any
 import napari
 
 from ..samples import DEMO
-from .attack_panel import AttackPanel
+from .attack.panel import AttackPanel
 
 PLUGIN, PANEL = "napari-segadv", "Adversarial attack"
 

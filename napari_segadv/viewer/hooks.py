@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..scan import Array, Mask
-    from .layers import LayerTuple
+    from .layers.convert import LayerTuple
 
 # A label map has few different numbers; an 8-bit image nearly always has more.
 MOST_LABELS = 128
@@ -27,8 +27,8 @@ def get_reader(path: str | list[str]) -> "Callable[[Any], list[LayerTuple]] | No
 def read(path: str | list[str]) -> "list[LayerTuple]":
     """Image or labels layers of files or DICOM folders."""
     from .. import io
-    from .layers import image_tuple, mask_tuple
-    from .series import one_series
+    from .layers.convert import image_tuple, mask_tuple
+    from .layers.series import one_series
 
     layers = []
     for name in [path] if isinstance(path, str) else path:
@@ -77,14 +77,14 @@ def _equal(array: "Array") -> float:
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Writes an image layer with the geometry and storage type of its scan."""
-    from .saving import save_image
+    from .layers.saving import save_image
 
     return [save_image(Path(path), data, attributes)]
 
 
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Writes a labels layer with its geometry."""
-    from .saving import save_labels
+    from .layers.saving import save_labels
 
     return [save_labels(Path(path), data, attributes)]
 
@@ -111,7 +111,7 @@ def fundus_grade() -> "list[LayerTuple]":
 
 def _sample(name: str) -> "list[LayerTuple]":
     from ..samples import DEMO_SEED, phantom
-    from .layers import image_tuple
+    from .layers.convert import image_tuple
 
     scan, _ = phantom(name, DEMO_SEED)
     return [image_tuple(scan)]

@@ -8,10 +8,10 @@ from qtpy.QtWidgets import QFileDialog
 
 import napari_segadv as sa
 from napari_segadv.scan import Grid, Scan, Storage
-from napari_segadv.viewer import reading_window
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import image_tuple
-from napari_segadv.viewer.runs_panel import EMPTY
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.reading_test import window as reading_window
+from napari_segadv.viewer.runs.panel import EMPTY
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_segadv.viewer.panel_layout import native
+from napari_segadv.viewer.widgets.layout import native
 
 
 def tick(qtbot, box):

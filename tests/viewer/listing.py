@@ -2,9 +2,9 @@
 
 from qtpy.QtCore import Qt
 
-from napari_segadv.viewer.layers import ADVERSARIAL
-from napari_segadv.viewer.runs_list import SHOWN
-from napari_segadv.viewer.runs_table import RunsTable
+from napari_segadv.viewer.layers.convert import ADVERSARIAL
+from napari_segadv.viewer.runs.list import SHOWN
+from napari_segadv.viewer.runs.table import RunsTable
 
 
 def choose(qtbot, panel, *rows, name=1):

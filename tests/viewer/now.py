@@ -1,6 +1,6 @@
 """Runners without threads, for controllers without a window."""
 
-from napari_segadv.viewer.runner import guarded
+from napari_segadv.viewer.controller.runner import guarded
 
 
 class NowRunner:

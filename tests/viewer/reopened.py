@@ -3,8 +3,8 @@
 import numpy as np
 from clicks import click, idle
 
-from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, NOISE, TARGET
-from napari_segadv.viewer.places import matrix_of
+from napari_segadv.viewer.layers.convert import ADVERSARIAL, AFTER, CLEAN, NOISE, TARGET
+from napari_segadv.viewer.layers.places import matrix_of
 
 
 def docked(viewer):

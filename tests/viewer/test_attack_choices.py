@@ -5,9 +5,9 @@ import pytest
 from clicks import click, idle
 from helpers import disc_image
 
-from napari_segadv.viewer.layers import image_tuple
-from napari_segadv.viewer.region import CHOOSE, EVERYWHERE
-from napari_segadv.viewer.task_view import UNTARGETED
+from napari_segadv.viewer.attack.region import CHOOSE, EVERYWHERE
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 REMOVED = "the layer of the region was removed; choose another region"
 

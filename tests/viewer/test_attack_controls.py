@@ -9,9 +9,9 @@ from helpers import disc_labels, volume_victim
 from superqt import QCollapsible
 
 from napari_segadv.budgets import share_of_window
-from napari_segadv.viewer.layers import PREVIEW, image_tuple
-from napari_segadv.viewer.slice_range import SOME
-from napari_segadv.viewer.task_view import UNTARGETED
+from napari_segadv.viewer.attack.slice_range import SOME
+from napari_segadv.viewer.layers.convert import PREVIEW, image_tuple
+from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 
 @pytest.fixture

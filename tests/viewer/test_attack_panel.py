@@ -9,7 +9,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QThreadPool, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
-from napari_segadv.viewer.task_view import UNTARGETED
+from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 
 def layers(viewer):
@@ -240,7 +240,7 @@ def test_the_dock_closed_and_opened_again(window, ready, qtbot):
 
 
 def test_a_2d_victim_on_a_volume(window, ready, qtbot, ct):
-    from napari_segadv.viewer.layers import image_tuple
+    from napari_segadv.viewer.layers.convert import image_tuple
 
     panel = ready
     data, keywords, _ = image_tuple(ct, "ct")

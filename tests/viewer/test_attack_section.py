@@ -9,8 +9,9 @@ from napari.layers import Labels
 from napari_segadv import attacks
 from napari_segadv.attacks.presets import presets_of
 from napari_segadv.scan import Grid, Scan, Storage
-from napari_segadv.viewer.attack_section import PRESETS
-from napari_segadv.viewer.layers import (
+from napari_segadv.viewer.attack.options_section import PRESETS
+from napari_segadv.viewer.attack.slice_range import ALL, IN_VIEW, SOME
+from napari_segadv.viewer.layers.convert import (
     ADVERSARIAL,
     AFTER,
     CLEAN,
@@ -20,9 +21,8 @@ from napari_segadv.viewer.layers import (
     SEE_THROUGH,
     image_tuple,
 )
-from napari_segadv.viewer.slice_place import slice_in_view
-from napari_segadv.viewer.slice_range import ALL, IN_VIEW, SOME
-from napari_segadv.viewer.task_view import UNTARGETED
+from napari_segadv.viewer.layers.slice_place import slice_in_view
+from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 
 @pytest.fixture

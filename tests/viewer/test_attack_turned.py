@@ -6,9 +6,9 @@ from clicks import click, idle
 from helpers import volume_victim
 from napari.layers import Image
 
-from napari_segadv.viewer.layers import PREVIEW, PREVIEW_SEEN, image_tuple
-from napari_segadv.viewer.slice_range import ALL, IN_VIEW, SOME
-from napari_segadv.viewer.task_view import UNTARGETED
+from napari_segadv.viewer.attack.slice_range import ALL, IN_VIEW, SOME
+from napari_segadv.viewer.layers.convert import PREVIEW, PREVIEW_SEEN, image_tuple
+from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 AXIAL, CORONAL = (0, 1, 2), (1, 0, 2)
 REFUSED = "no slice is in view; turn back to the slices, or choose some"

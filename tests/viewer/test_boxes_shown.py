@@ -12,8 +12,8 @@ from napari_segadv.palette import colour
 from napari_segadv.samples import DEMO_SEED, phantom
 from napari_segadv.scan import Grid
 from napari_segadv.session import open_session
-from napari_segadv.viewer.task_view import CHOOSE, UNTARGETED
-from napari_segadv.viewer.tasks.detection import VIEW, boxes_in, erasure, outlines, rectangle
+from napari_segadv.viewer.layers.task_view import CHOOSE, UNTARGETED
+from napari_segadv.viewer.layers.tasks.detection import VIEW, boxes_in, erasure, outlines, rectangle
 
 CLASSES = ("background", "specularity", "bubbles", "saturation", "blur")
 

@@ -10,8 +10,8 @@ from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.compare.comparison import MODES, Comparison
 from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS, HIDDEN, ROLES
 from napari_segadv.viewer.compare.loan import Loan
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import (
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import (
     ADVERSARIAL,
     AFTER,
     CLEAN,

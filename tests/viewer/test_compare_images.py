@@ -8,12 +8,8 @@ from napari.components import ViewerModel
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.compare.comparison import Comparison
 from napari_segadv.viewer.compare.swipe import Halves
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import (
-    ADVERSARIAL,
-    NOISE,
-    image_tuple,
-)
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import ADVERSARIAL, NOISE, image_tuple
 
 
 def seen(layer, flipped=False):

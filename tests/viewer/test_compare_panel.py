@@ -9,9 +9,9 @@ from compared import again
 from qtpy.QtCore import QPoint, Qt
 
 from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS
-from napari_segadv.viewer.compare_panel import KEYS
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, image_tuple
+from napari_segadv.viewer.compare.panel import KEYS
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import ADVERSARIAL, AFTER, CLEAN, image_tuple
 
 
 def show(window, example):

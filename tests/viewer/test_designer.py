@@ -11,11 +11,11 @@ from now import NowRunner
 from napari_segadv import targets
 from napari_segadv.errors import SegadvError
 from napari_segadv.scan import Grid, Mask, Scan, Storage
-from napari_segadv.viewer import edits
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.designer import EMPTY, PREDICTION, Designer
-from napari_segadv.viewer.dragging import DragToShift
-from napari_segadv.viewer.layers import CLEAN, image_tuple, mask_tuple
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import CLEAN, image_tuple, mask_tuple
+from napari_segadv.viewer.target import edits
+from napari_segadv.viewer.target.designer import EMPTY, PREDICTION, Designer
+from napari_segadv.viewer.target.dragging import DragToShift
 
 
 @pytest.fixture

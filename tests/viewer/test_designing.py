@@ -12,8 +12,8 @@ from test_target_panel import applied, started, still
 
 from napari_segadv import targets
 from napari_segadv.scan import Grid, Mask
-from napari_segadv.viewer.designer import EMPTY
-from napari_segadv.viewer.layers import image_tuple
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.target.designer import EMPTY
 
 START, STOP = (24, 19), (20, 25)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
-from napari_segadv.viewer.dialogs import pick_new_folder, pick_table
-from napari_segadv.viewer.settings import settings
+from napari_segadv.viewer.widgets.dialogs import pick_new_folder, pick_table
+from napari_segadv.viewer.widgets.settings import settings
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from qtpy.QtWidgets import QDockWidget
 from test_compare_panel import canvas, on_canvas
 from test_panels_closed import PANELS
 
-from napari_segadv.viewer.camera import fitted as fitting
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import image_tuple
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.widgets.camera import fitted as fitting
 
 
 def dock(window, qtbot, title):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from helpers import disc_image
 
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.reading_canvas import ReadingCanvas, stimulus
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.reading_test.canvas import ReadingCanvas, stimulus
 
 
 @pytest.mark.parametrize("hidden", [False, True])

@@ -10,8 +10,8 @@ from magicgui.types import FileDialogMode
 
 from napari_segadv.scan import Scan
 from napari_segadv.synthesis import Recipe, train
-from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, NOISE
-from napari_segadv.viewer.task_view import UNTARGETED
+from napari_segadv.viewer.layers.convert import ADVERSARIAL, AFTER, CLEAN, NOISE
+from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 RESULTS = {ADVERSARIAL, NOISE, CLEAN, AFTER}
 FIELDS = {"displacement", "intensity"}

@@ -7,10 +7,10 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer, Vectors
 
 import napari_segadv as sa
-from napari_segadv.viewer.fields import MOST_ARROWS, arrows
-from napari_segadv.viewer.layers import example_tuples, image_tuple
-from napari_segadv.viewer.places import placed_like
-from napari_segadv.viewer.results import Results
+from napari_segadv.viewer.controller.shown_layers import Results
+from napari_segadv.viewer.layers.convert import example_tuples, image_tuple
+from napari_segadv.viewer.layers.fields import MOST_ARROWS, arrows
+from napari_segadv.viewer.layers.places import placed_like
 
 
 def test_an_arrow_shows_where_a_pixel_went():

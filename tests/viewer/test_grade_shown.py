@@ -11,8 +11,8 @@ from reopened import docked, opened, saved
 
 from napari_segadv.grade import Grade
 from napari_segadv.scan import Grid
-from napari_segadv.viewer.task_view import CHOOSE, UNTARGETED
-from napari_segadv.viewer.tasks.classification import BAND, band
+from napari_segadv.viewer.layers.task_view import CHOOSE, UNTARGETED
+from napari_segadv.viewer.layers.tasks.classification import BAND, band
 
 CLASSES = ["none", "mild", "severe"]
 

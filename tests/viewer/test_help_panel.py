@@ -8,9 +8,9 @@ import pytest
 from app_model.types import KeyBinding, OperatingSystem
 from napari.settings import get_settings
 
-from napari_segadv.viewer import help_panel
-from napari_segadv.viewer.help_panel import NAPARI, NAPARI_KEYS, listed
-from napari_segadv.viewer.keys import Key, all_keys
+from napari_segadv.viewer.help import panel as help_panel
+from napari_segadv.viewer.help.panel import NAPARI, NAPARI_KEYS, listed
+from napari_segadv.viewer.widgets.keys import Key, all_keys
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -9,8 +9,8 @@ from napari.layers import Image, Labels
 import napari_segadv as sa
 from napari_segadv.errors import SegadvError
 from napari_segadv.scan import Grid, Mask, Scan, Storage
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import (
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import (
     example_tuples,
     image_tuple,
     legend,
@@ -20,7 +20,7 @@ from napari_segadv.viewer.layers import (
     scan_of,
     window_of,
 )
-from napari_segadv.viewer.places import placed_like, same_place
+from napari_segadv.viewer.layers.places import placed_like, same_place
 
 
 def layer(made):

@@ -13,8 +13,8 @@ from napari_segadv import io
 from napari_segadv.io.itk import image_of
 from napari_segadv.samples import DEMO_SEED, phantom
 from napari_segadv.scan import Grid, Mask, Scan, Storage
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import image_tuple, mask_tuple, scan_of
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple, scan_of
 
 PLUGIN, TITLE = "napari-segadv", "Adversarial attacks on segmentation"
 SHAPE = (4, 12, 10)

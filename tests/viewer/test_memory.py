@@ -8,10 +8,10 @@ from clicks import click, idle
 from helpers import disc_image
 from test_panels_closed import PANELS
 
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import PREVIEW, PREVIEW_SEEN
-from napari_segadv.viewer.preview import Preview
-from napari_segadv.viewer.task_view import UNTARGETED
+from napari_segadv.viewer.attack.preview import Preview
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import PREVIEW, PREVIEW_SEEN
+from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 
 @pytest.fixture

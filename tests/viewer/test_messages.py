@@ -11,8 +11,8 @@ from test_compare_panel import press, show
 from test_panels_closed import PANELS
 
 from napari_segadv.errors import SegadvError
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import ADVERSARIAL
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import ADVERSARIAL
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from clicks import click, idle
 from helpers import disc_image, disc_labels
 from qtpy.QtGui import QTextDocument
 
-from napari_segadv.viewer.layers import CLEAN, SOFT_TISSUE, TARGET, image_tuple
-from napari_segadv.viewer.task_view import UNTARGETED
+from napari_segadv.viewer.layers.convert import CLEAN, SOFT_TISSUE, TARGET, image_tuple
+from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from napari.layers import Image, Labels
 from napari_segadv import io
 from napari_segadv.errors import SegadvError
 from napari_segadv.scan import Grid
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import image_tuple, mask_of, scan_of
-from napari_segadv.viewer.task_view import CHOOSE, UNTARGETED
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import image_tuple, mask_of, scan_of
+from napari_segadv.viewer.layers.task_view import CHOOSE, UNTARGETED
 
 
 def named(viewer, name):

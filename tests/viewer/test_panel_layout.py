@@ -2,7 +2,7 @@
 
 from qtpy.QtWidgets import QDockWidget, QLabel, QWidget
 
-from napari_segadv.viewer.panel_layout import PANEL_WIDTH, group, stack
+from napari_segadv.viewer.widgets.layout import PANEL_WIDTH, group, stack
 
 
 def docked(window, title, text="short"):

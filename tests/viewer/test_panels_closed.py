@@ -11,9 +11,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 from test_compare_panel import press, show
 
-from napari_segadv.viewer import reading_panel
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import AFTER
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import AFTER
+from napari_segadv.viewer.reading_test import panel as reading_panel
 
 PANELS = (
     *("Adversarial attack", "Target designer", "Compare", "Slices", "Runs", "Reading test"),

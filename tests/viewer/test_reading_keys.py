@@ -12,9 +12,9 @@ from test_reading_volume import slice_shown
 
 from napari_segadv.presets import numbered, presets_for
 from napari_segadv.reading import PAIR
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.covers import Cover
-from napari_segadv.viewer.layers import image_tuple
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.reading_test.covers import Cover
 
 pytestmark = pytest.mark.usefixtures("quick")
 

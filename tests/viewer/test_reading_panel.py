@@ -14,9 +14,9 @@ from readers import attacked, begin, shown
 
 from napari_segadv.reading import ALONE, ALTERED, LEFT, PAIR, UNALTERED
 from napari_segadv.scan import Scan
-from napari_segadv.viewer import reading_window
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.covers import Cover
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.reading_test import window as reading_window
+from napari_segadv.viewer.reading_test.covers import Cover
 
 pytestmark = pytest.mark.usefixtures("quick")
 

@@ -9,8 +9,8 @@ from readers import attacked, begin
 
 from napari_segadv.reading import PAIR
 from napari_segadv.slices import most_changed
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import image_tuple
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import image_tuple
 
 pytestmark = pytest.mark.usefixtures("quick")
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from clicks import click, idle
 
-from napari_segadv.viewer.layers import CLEAN
-from napari_segadv.viewer.region import EVERYWHERE
-from napari_segadv.viewer.task_view import UNTARGETED
+from napari_segadv.viewer.attack.region import EVERYWHERE
+from napari_segadv.viewer.layers.convert import CLEAN
+from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from napari.layers import Image
 
-from napari_segadv.viewer.runs import Runs, Verdict
+from napari_segadv.viewer.controller.runs import Runs, Verdict
 
 
 def test_names_are_unlike_each_other(flat):

@@ -10,9 +10,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit, QMessageBox
 
 from napari_segadv.verdicts import Verdict
-from napari_segadv.viewer.compare_panel import ComparePanel
-from napari_segadv.viewer.layers import ADVERSARIAL, NOISE
-from napari_segadv.viewer.runs_panel import EMPTY
+from napari_segadv.viewer.compare.panel import ComparePanel
+from napari_segadv.viewer.layers.convert import ADVERSARIAL, NOISE
+from napari_segadv.viewer.runs.panel import EMPTY
 
 
 @pytest.fixture

@@ -6,8 +6,15 @@ from helpers import disc_image
 from napari.layers import Image
 from qtpy.QtCore import QTimer
 
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, NOISE, image_tuple, scan_of
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import (
+    ADVERSARIAL,
+    AFTER,
+    CLEAN,
+    NOISE,
+    image_tuple,
+    scan_of,
+)
 
 RESULTS = [ADVERSARIAL, NOISE, CLEAN, AFTER]
 

@@ -16,15 +16,10 @@ from napari_segadv import io
 from napari_segadv.boxes import Boxes
 from napari_segadv.scan import Grid, Mask, Scan
 from napari_segadv.verdicts import Verdict
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import (
-    ADVERSARIAL,
-    TARGET,
-    image_tuple,
-    mask_tuple,
-)
-from napari_segadv.viewer.places import placed_like
-from napari_segadv.viewer.tasks.detection import boxes_in, outlines
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import ADVERSARIAL, TARGET, image_tuple, mask_tuple
+from napari_segadv.viewer.layers.places import placed_like
+from napari_segadv.viewer.layers.tasks.detection import boxes_in, outlines
 
 GRIDS = {
     "flips": Grid((20, 36, 40), (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([1.0, -1.0, -1.0])),

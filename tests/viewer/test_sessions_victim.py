@@ -9,7 +9,7 @@ from reopened import docked, opened, same_layers, same_runs, saved
 
 from napari_segadv.session import open_session
 from napari_segadv.victims.trust import sha256_of
-from napari_segadv.viewer.controller import Controller
+from napari_segadv.viewer.controller.controller import Controller
 
 
 def with_victim(window, qtbot, folder, path, monkeypatch, answer):

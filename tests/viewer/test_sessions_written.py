@@ -13,9 +13,9 @@ from reopened import docked, opened, saved
 from napari_segadv import session
 from napari_segadv.session import open_session
 from napari_segadv.verdicts import Verdict
-from napari_segadv.viewer import sessions
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import ADVERSARIAL, TARGET, image_tuple
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import ADVERSARIAL, TARGET, image_tuple
+from napari_segadv.viewer.runs import sessions
 
 
 @pytest.fixture(params=["gathered", "written"])

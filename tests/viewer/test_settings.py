@@ -9,8 +9,8 @@ import pytest
 from napari._qt.dialogs.preferences_dialog import PreferencesDialog
 from napari.settings import get_plugin_settings
 
-from napari_segadv.viewer import settings as module
-from napari_segadv.viewer.settings import GROUP, PLUGIN, Settings, settings
+from napari_segadv.viewer.widgets import settings as module
+from napari_segadv.viewer.widgets.settings import GROUP, PLUGIN, Settings, settings
 
 
 @pytest.fixture

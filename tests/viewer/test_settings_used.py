@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QFileDialog
 from reopened import docked
 from test_compare_panel import show
 
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.settings import PLUGIN, Settings, settings
-from napari_segadv.viewer.task_view import UNTARGETED
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.task_view import UNTARGETED
+from napari_segadv.viewer.widgets.settings import PLUGIN, Settings, settings
 
 kept = test_settings.kept
 

@@ -5,8 +5,8 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_segadv.scan import Grid
-from napari_segadv.viewer.places import placement
-from napari_segadv.viewer.slice_place import place_of
+from napari_segadv.viewer.layers.places import placement
+from napari_segadv.viewer.layers.slice_place import place_of
 
 SHAPE = (6, 7, 8)
 DIRECTIONS = {

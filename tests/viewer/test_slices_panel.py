@@ -15,8 +15,8 @@ import napari_segadv as sa
 from napari_segadv.scan import Grid
 from napari_segadv.slices import AREA, IOU
 from napari_segadv.verdicts import Verdict
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import ADVERSARIAL, image_tuple
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import ADVERSARIAL, image_tuple
 
 FLIPPED = np.diag([-1.0, 1.0, -1.0])
 

@@ -10,9 +10,9 @@ from test_slices_panel import crafted, key, press, show
 
 from napari_segadv.slices import AREA
 from napari_segadv.verdicts import Verdict
-from napari_segadv.viewer import visibility_section
-from napari_segadv.viewer.slices_panel import TURNED
-from napari_segadv.viewer.visibility_section import LOOK, STOP
+from napari_segadv.viewer.slices import visibility_section
+from napari_segadv.viewer.slices.panel import TURNED
+from napari_segadv.viewer.slices.visibility_section import LOOK, STOP
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from clicks import click, close_dock
 from helpers import disc_labels
 from qtpy.QtCore import QPoint, Qt
 
-from napari_segadv.viewer.designer import EMPTY, PREDICTION
-from napari_segadv.viewer.layers import CLEAN
+from napari_segadv.viewer.layers.convert import CLEAN
+from napari_segadv.viewer.target.designer import EMPTY, PREDICTION
 
 
 def still(qtbot, panel):
@@ -141,7 +141,7 @@ def test_dragging_with_the_mouse(window, designing, qtbot):
 
 
 def test_a_volume_the_solid_brush_and_filling(window, designing, qtbot, ct):
-    from napari_segadv.viewer.layers import image_tuple
+    from napari_segadv.viewer.layers.convert import image_tuple
 
     panel = designing
     data, keywords, _ = image_tuple(ct, "ct")

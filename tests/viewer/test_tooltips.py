@@ -20,10 +20,10 @@ from test_compare_panel import show
 from test_panels_closed import PANELS
 
 from napari_segadv.targets import available
-from napari_segadv.viewer.budget import TIP, BudgetEditor
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.forms import OptionalNumber
-from napari_segadv.viewer.runs_list import RunsList
+from napari_segadv.viewer.attack.budget import TIP, BudgetEditor
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.runs.list import RunsList
+from napari_segadv.viewer.widgets.forms import OptionalNumber
 
 pytestmark = pytest.mark.usefixtures("quick")
 

@@ -14,10 +14,11 @@ from test_layers import SAGITTAL, TURN
 
 from napari_segadv import io
 from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.viewer.attack.preview import Preview
 from napari_segadv.viewer.compare.comparison import Comparison
 from napari_segadv.viewer.compare.contours import CONTOURS, OWN_TARGET
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import (
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import (
     ADVERSARIAL,
     AFTER,
     CLEAN,
@@ -27,9 +28,8 @@ from napari_segadv.viewer.layers import (
     TARGET,
     image_tuple,
 )
-from napari_segadv.viewer.places import placed_like, same_place
-from napari_segadv.viewer.preview import Preview
-from napari_segadv.viewer.saving import save_image, save_labels
+from napari_segadv.viewer.layers.places import placed_like, same_place
+from napari_segadv.viewer.layers.saving import save_image, save_labels
 
 SHAPE, PLACE = (5, 20, 24), (-40.0, 30.0, 20.0)
 GRIDS = {

@@ -8,9 +8,9 @@ from clicks import click, idle
 from helpers import disc_image
 
 from napari_segadv.errors import SegadvError
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.latest import Latest
-from napari_segadv.viewer.task_view import UNTARGETED
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.controller.latest import Latest
+from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 # What would keep every warning of the whole program from being seen.
 SILENCE = ("ignore", None, Warning, None, 0)

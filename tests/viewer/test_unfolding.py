@@ -11,10 +11,10 @@ from napari.components import ViewerModel
 from now import TurnRunner
 
 from napari_segadv.errors import SegadvError
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import ADVERSARIAL, AFTER, CLEAN, NOISE, scan_of
-from napari_segadv.viewer.qt_runner import QtRunner
-from napari_segadv.viewer.runner import NICE
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.controller.qt_runner import QtRunner
+from napari_segadv.viewer.controller.runner import NICE
+from napari_segadv.viewer.layers.convert import ADVERSARIAL, AFTER, CLEAN, NOISE, scan_of
 
 
 @pytest.fixture

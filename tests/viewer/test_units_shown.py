@@ -4,7 +4,7 @@ from controls import pick
 from qtpy.QtWidgets import QFormLayout
 
 from napari_segadv.parameters import IMAGE_UNITS, parameters
-from napari_segadv.viewer.layers import image_tuple
+from napari_segadv.viewer.layers.convert import image_tuple
 
 
 def label_of(native):

@@ -5,8 +5,8 @@ import pytest
 from helpers import disc_image
 
 from napari_segadv.scan import Grid, Scan, Storage
-from napari_segadv.viewer.controller import Controller
-from napari_segadv.viewer.layers import image_tuple
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import image_tuple
 
 # Which axis of the array is looked along.
 AXIAL, CORONAL, SAGITTAL = (0, 1, 2), (1, 0, 2), (2, 0, 1)

@@ -1,1 +1,1 @@
-"""Comparing clean and adversarial as images are compared in a reading room, without a panel."""
+"""The panel Compare: clean and adversarial image by blinking, side by side, swiping, difference."""

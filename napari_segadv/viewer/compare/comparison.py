@@ -6,8 +6,8 @@ from napari.components import ViewerModel
 from psygnal import Signal
 
 from ...errors import SegadvError
-from ..controller import Controller
-from ..layers import ADVERSARIAL, NOISE
+from ..controller.controller import Controller
+from ..layers.convert import ADVERSARIAL, NOISE
 from .blink import Blink
 from .contours import AS_THEY_ARE, Overlays
 from .difference import Difference, fitting_gain, full_colour

@@ -10,8 +10,8 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from ...scan import Mask
-from ..controller import Controller
-from ..layers import AFTER, CLEAN, TARGET, mask_tuple
+from ..controller.controller import Controller
+from ..layers.convert import AFTER, CLEAN, TARGET, mask_tuple
 from .loan import Loan
 
 OWN_TARGET = "target of the run"

@@ -2,8 +2,8 @@
 
 import math
 
-from ..controller import Controller
-from ..layers import KEY, NOISE, SIGNED
+from ..controller.controller import Controller
+from ..layers.convert import KEY, NOISE, SIGNED
 from .pair import Mode, Pair, caption, fade
 
 DIFFERENCE = "difference"

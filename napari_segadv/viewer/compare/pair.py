@@ -7,9 +7,9 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from ...errors import SegadvError
-from ..controller import Controller
-from ..layers import ADVERSARIAL
-from ..runs import Run
+from ..controller.controller import Controller
+from ..controller.runs import Run
+from ..layers.convert import ADVERSARIAL
 from .loan import Loan
 
 

@@ -7,9 +7,9 @@ painting of the first.
 
 from napari.layers import Layer
 
-from ..camera import fitted
-from ..controller import Controller
-from ..layers import AFTER, CLEAN, TARGET
+from ..controller.controller import Controller
+from ..layers.convert import AFTER, CLEAN, TARGET
+from ..widgets.camera import fitted
 from .pair import Mode, Pair
 
 

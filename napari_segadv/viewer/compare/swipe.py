@@ -9,9 +9,9 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from ...scan import Array
-from ..controller import Controller
-from ..layers import KEY, looking_like
-from ..places import matrix_of
+from ..controller.controller import Controller
+from ..layers.convert import KEY, looking_like
+from ..layers.places import matrix_of
 from .pair import Mode, Pair, caption
 
 SWIPE = "swipe"

@@ -10,8 +10,8 @@ from psygnal import Signal
 from ...errors import SegadvError
 from ...presets import Preset, presets_for
 from ...scan import Scan
-from ..controller import Controller
-from ..layers import KEY, units_of
+from ..controller.controller import Controller
+from ..layers.convert import KEY, units_of
 from .pair import pair_of
 
 LINKED = ("contrast_limits", "gamma")

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...presets import Preset, numbered
-from ..panel_layout import set_tips
+from ..widgets.layout import set_tips
 from .window import Window
 
 COLUMNS = 2

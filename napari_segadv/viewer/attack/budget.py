@@ -1,0 +1,99 @@
+"""The budget: epsilon in the image's units, with the share of the victim's window beside it."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from ...budgets import default_budget, share_of_window
+
+TIP = (
+    "Linf: the largest change of any pixel. L2: the length of the whole change.\n"
+    "In the image's own units; the percentage is that of the intensity window the victim sees."
+)
+
+NORMS = [("Linf", "linf"), ("L2", "l2")]
+
+
+class BudgetEditor(QWidget):
+    """Norm and epsilon. Another image, victim or norm brings another suggestion.
+
+    For an attack that needs no budget a check mark says whether there is one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = ComboBox(choices=NORMS)
+        self.epsilon = FloatSpinBox(value=5.0, min=0.0, max=1e9, step=1.0)
+        self.limited = CheckBox(value=True, text="", tooltip="Keep within a budget")
+        self.limited.visible = False
+        self.share = QLabel("")
+        self.share.setWordWrap(True)
+        self._window = 255.0
+        self._pixels = 1
+        self._units = "grey level"
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.limited.native)
+        row.addWidget(self.epsilon.native, stretch=1)
+        row.addWidget(self.norm.native)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.share)
+        self.setToolTip(TIP)
+        self.epsilon.changed.connect(self._describe)
+        self.norm.changed.connect(lambda _: self._suggest())
+        self.limited.changed.connect(self._describe)
+
+    def set_scale(self, window: float, pixels: int, units: str) -> None:
+        """Takes over an image and a victim, and suggests a budget for them.
+
+        Args:
+            window: width of the victim's intensity window.
+            pixels: number of intensities in the image.
+            units: of the image.
+        """
+        if (window, pixels, units) != (self._window, self._pixels, self._units):
+            self._window, self._pixels, self._units = window, pixels, units
+            self._suggest()
+
+    def set_attack(self, unbounded: bool, norms: Sequence[str]) -> None:
+        """Takes over an attack: its norms, and whether it does without a budget at first."""
+        self.norm.choices = [(title, name) for title, name in NORMS if name in norms]
+        self.limited.visible = unbounded
+        self.limited.value = not unbounded
+
+    def suggest(self, share: float | None) -> None:
+        """Sets epsilon to a share of the usual budget; None: no limit, where there may be none."""
+        if self.limited.native.isVisibleTo(self):
+            self.limited.value = share is not None
+        self._suggest(1.0 if share is None else share)
+
+    def values(self) -> dict[str, Any]:
+        """`epsilon` (None: no limit) and `norm`, as an attack takes them."""
+        epsilon = float(self.epsilon.value) if self.limited.value else None
+        return {"epsilon": epsilon, "norm": self.norm.value}
+
+    def _suggest(self, share: float = 1.0) -> None:
+        suggestion = share * default_budget(self.norm.value, self._window, self._pixels)
+        # Images scaled to 0..1 have budgets of a thousandth.
+        digits = 0 if suggestion <= 0 else max(0, -math.floor(math.log10(suggestion)))
+        self.epsilon.native.setDecimals(digits + 2)
+        self.epsilon.step = 10.0**-digits
+        self.epsilon.value = float(f"{suggestion:.2g}")
+        self._describe()
+
+    def _describe(self) -> None:
+        norm = self.norm.value
+        self.epsilon.enabled = bool(self.limited.value)
+        if not self.limited.value:
+            self.share.setText("no limit: as small as this attack makes it")
+            return
+        share = share_of_window(norm, float(self.epsilon.value), self._window, self._pixels)
+        kind = "" if norm == "linf" else " as root mean square"
+        self.share.setText(
+            f"{self._units}: {share:.2g} %{kind} of the victim's window ({self._window:g})"
+        )

@@ -1,0 +1,140 @@
+"""The part of the attack panel that says how to attack: method, preset, budget, where, form."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from magicgui.widgets import CheckBox, ComboBox, SpinBox
+from napari.layers import Labels
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from ...parameters import parameters
+from ..widgets.forms import ParameterForm
+from ..widgets.layout import group, set_tips
+from ..widgets.settings import settings
+from .budget import BudgetEditor
+from .region import RegionChooser
+from .slice_range import SliceRange
+
+PRESETS = ("usual", "subtle", "paper", "strong")
+
+
+class AttackSection(QWidget):
+    """Method, preset, budget, region, slices, the attack's own form, device, seed and preview.
+
+    Attributes:
+        attacks: by name, once torch is loaded.
+        units: of the image, for the form's tooltips.
+    """
+
+    def __init__(self, target: Any, labels: Callable[[], Sequence[Labels]]) -> None:
+        """Lays it out.
+
+        Args:
+            target: the box that chooses the target, which stands first.
+            labels: gives the layers that a region can be painted on.
+        """
+        super().__init__()
+        self.attacks: dict[str, Any] = {}
+        self.units = "image units"
+        self.method: Any = ComboBox(choices=["pgd"])
+        self.presets = {name: QPushButton(name) for name in PRESETS}
+        self.budget = BudgetEditor()
+        self.region = RegionChooser(labels)
+        self.slices = SliceRange()
+        self.form: ParameterForm | None = None
+        self.form_place = QWidget()
+        self.device: Any = ComboBox(choices=["auto", "cpu", "cuda"], value=settings().device)
+        self.seed: Any = SpinBox(value=settings().seed, min=0, max=2**31 - 1)
+        self.preview: Any = CheckBox(value=True, text="preview while it runs")
+        self._lay_out(target)
+        self.method.changed.connect(self.rebuild)
+        for name, button in self.presets.items():
+            button.clicked.connect(lambda _, name=name: self.apply(name))
+
+    def _lay_out(self, target: Any) -> None:
+        QVBoxLayout(self.form_place).setContentsMargins(0, 0, 0, 0)
+        row = QWidget()
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(2)
+        for button in self.presets.values():
+            line.addWidget(button)
+        rows = [
+            ("target", target),
+            ("method", self.method),
+            ("preset", row),
+            ("budget", self.budget),
+            ("region", self.region),
+            ("slices", self.slices),
+            self.form_place,
+            ("device", self.device),
+            ("seed", self.seed),
+            self.preview,
+        ]
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(group("Attack", rows))
+        set_tips(
+            {
+                target: "What the network shall be made to predict",
+                self.method: "The attack",
+                self.device: "Where to compute; auto takes a GPU if there is one",
+                self.seed: "The same seed gives the same result",
+                self.preview: "Shows the image that is tried and its prediction, twice a second; "
+                "of a volume the slice in view",
+            }
+        )
+
+    def set_units(self, units: str) -> None:
+        """Says in another image's units what parameters mean."""
+        self.units = units
+        if self.form is not None:
+            self.form.set_units(units)
+
+    def offer(self, attacks: dict[str, Any], task: str) -> None:
+        """The attacks that a task can be attacked with; the chosen one stays where it can."""
+        self.attacks, chosen = attacks, self.method.value
+        fit = {name: attack.title for name, attack in attacks.items() if task in attack.tasks}
+        self.method.choices = [(title, name) for name, title in fit.items()]
+        self.method.value = next((n for n in (chosen, "pgd") if n in fit), next(iter(fit), None))
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """A form for the parameters of the chosen attack, with its defaults."""
+        if self.form is not None:
+            self.form_place.layout().removeWidget(self.form)
+            self.form.deleteLater()
+        if self.method.value not in self.attacks:
+            return
+        attack = self.attacks[self.method.value]
+        declared = parameters(attack)
+        norms = next(p.choices for p in declared if p.name == "norm")
+        self.budget.set_attack(attack.unbounded, norms)
+        self.form = ParameterForm(declared, self.units, leave_out=("epsilon", "norm"))
+        self.form_place.layout().addWidget(self.form)
+        for preset in self._known():
+            self.presets[preset.name].setToolTip(preset.doc)
+
+    def apply(self, name: str) -> None:
+        """Sets the form and the budget to a preset of the chosen attack."""
+        self.rebuild()
+        preset = next((p for p in self._known() if p.name == name), None)
+        if preset is None or self.form is None:
+            return
+        self.budget.suggest(preset.budget)
+        for parameter, value in preset.settings.items():
+            self.form.editors[parameter].value = value
+
+    def values(self) -> dict[str, Any]:
+        """The attack's parameters as set.
+
+        Raises:
+            SegadvError: where a text is no value for its parameter.
+        """
+        own = {} if self.form is None else self.form.values()
+        return {**own, **self.budget.values()}
+
+    def _known(self) -> Any:
+        from ...attacks.presets import presets_of  # late: it imports torch
+
+        return presets_of(self.attacks[self.method.value]) if self.attacks else ()

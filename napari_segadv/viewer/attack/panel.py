@@ -1,0 +1,234 @@
+"""The dock widget "Adversarial attack": image, victim, target, attack, run."""
+
+from functools import partial
+from typing import Any
+
+import napari
+from magicgui.widgets import ComboBox
+from napari.layers import Image, Labels, Layer
+from napari.utils.notifications import show_info
+from qtpy.QtWidgets import QProgressBar, QPushButton
+
+from ...errors import SegadvError
+from ...samples import fitting
+from ...wording import percent
+from ..controller.runner import Snapshot
+from ..layers.convert import scan_of
+from ..layers.slice_place import slice_in_view
+from ..layers.task_view import view_of
+from ..widgets.layout import group, refresh, set_tips, stack
+from ..widgets.panel import Panel
+from .options_section import AttackSection
+from .preview import Preview
+from .target_choice import TargetChoice
+from .target_section import TargetSection
+from .victim_section import VictimSection
+
+
+class AttackPanel(Panel):
+    """The panel. It shows the viewer's Controller and forwards clicks to it."""
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
+        super().__init__(napari_viewer)
+        self.image: Any = ComboBox(choices=self._images, nullable=True)
+        self.victim_section = VictimSection(self.controller)
+        self.target_section = TargetSection()
+        self._choice = TargetChoice(self.controller, self._own)
+        self.target = self._choice.box
+        self.attack_section = AttackSection(self.target, self._labels)
+        self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
+        self.progress = QProgressBar()
+        self._lay_out()
+        self._connect()
+        self._refresh_layers()
+        self._busy_changed(self.controller.busy)
+        if self.controller.attacks:
+            self._prepared(self.controller.attacks)
+        elif not self.controller.busy:
+            self.controller.prepare()
+
+    def _lay_out(self) -> None:
+        source = group("Image and victim", [("image", self.image), self.victim_section])
+        self.making = group("Target", [self.target_section])
+        below = [[self.run_button, self.cancel_button], self.progress, self.status]
+        stack(self, [source, self.making, self.attack_section], below)
+        set_tips(
+            {
+                self.image: "The image to attack",
+                self.run_button: "Makes the adversarial image",
+                self.cancel_button: "Stops within a step",
+            }
+        )
+
+    def _connect(self) -> None:
+        self.image.changed.connect(self._rescale)
+        self.victim_section.opened.connect(partial(self.attempt, self.controller.load_victim))
+        self.victim_section.predict_button.clicked.connect(self._predict)
+        self.target_section.button.clicked.connect(self._make_target)
+        self.run_button.clicked.connect(self._run)
+        self.cancel_button.clicked.connect(self.controller.cancel)
+        layers = self.viewer.layers.events
+        self.listen(
+            {
+                layers.inserted: self._refresh_layers,
+                layers.removed: self._refresh_layers,
+                layers.reordered: self._refresh_layers,
+                self.controller.busy_changed: self._busy_changed,
+                self.controller.prepared: self._prepared,
+                self.controller.progressed: self._progressed,
+                self.controller.failed: self._job_failed,
+                self.controller.trust_asked: self.asked,
+                self.controller.victim_changed: self._victim_changed,
+                self.controller.predicted: self._predicted,
+                self.controller.target_made: self._target_made,
+                self.controller.finished: self._finished,
+                self.controller.stopped: self._stopped,
+                self.controller.choice_opened: self._choice.choose,
+            }
+        )
+
+    def _own(self) -> list[Layer]:
+        return [x for x in self.viewer.layers if not self.controller.made(x)]
+
+    def _images(self, widget: Any = None) -> list[Image]:
+        return [x for x in self._own() if isinstance(x, Image)]
+
+    def _labels(self) -> list[Labels]:
+        return [x for x in self.viewer.layers if isinstance(x, Labels)]
+
+    def _refresh_layers(self, event: Any = None) -> None:
+        refresh(self.image)
+        images = self._images()
+        if images and self.image.value is None:
+            self.image.value = images[-1]
+        inserted = getattr(event, "type", "") == "inserted"
+        self._choice.refresh(event.value if inserted else None)
+        self.attack_section.region.refresh()
+        self.target_section.set_layers(self._labels())
+
+    def _rescale(self) -> None:
+        """Tells budget, form and slices which image and victim they are for."""
+        victim, layer, section = self.controller.victim, self.image.value, self.attack_section
+        if layer is None:
+            return
+        try:
+            scan = scan_of(layer)
+        except SegadvError as error:
+            self.failed(str(error))
+            return
+        low, high = (victim and victim.window) or scan.bounds
+        section.set_units(scan.units)
+        section.budget.set_scale(high - low, scan.array.size, scan.units)
+        section.slices.set_count(scan.grid.shape[0] if scan.grid.ndim == 3 else 0)
+
+    def _prepared(self, attacks: dict[str, Any]) -> None:
+        self.attack_section.offer(attacks, self.controller.task)
+        if self.controller.victim is None:
+            self.victim_section.suggest(self._fitting())
+        else:
+            self._victim_changed(self.controller.victim)
+
+    def _fitting(self) -> str | None:
+        """The built-in victim for the image that is chosen."""
+        try:
+            return None if self.image.value is None else fitting(scan_of(self.image.value))
+        except SegadvError:
+            return None
+
+    def _victim_changed(self, victim: Any) -> None:
+        choice = self.controller.choice
+        self.victim_section.show_victim(victim)
+        self.making.setVisible(view_of(victim.task.name).paints)
+        self.attack_section.offer(self.controller.attacks, victim.task.name)
+        self._offer_classes(victim.classes)
+        self._choice.choose(choice)
+        self._rescale()
+        self.say("ready")
+
+    def _offer_classes(self, classes: tuple[str, ...]) -> None:
+        self.target_section.set_classes(classes)
+        self._choice.offer(classes)
+
+    def _predicted(self, prediction: Any) -> None:
+        """A victim without class names has shown how many there are."""
+        if self.controller.victim is not None and not self.controller.victim.classes:
+            self._offer_classes(prediction.classes)
+        self.say("ready")
+
+    def _predict(self) -> None:
+        self.attempt(self.controller.predict, self.image.value, self.attack_section.device.value)
+
+    def _make_target(self) -> None:
+        def make() -> None:
+            shape, settings, start = self.target_section.settings()
+            device = self.attack_section.device.value
+            self.controller.make_target(self.image.value, shape, settings, start, device)
+
+        self.attempt(make)
+
+    def _target_made(self, layer: Labels) -> None:
+        self.target.value = layer
+        self.say("target made; paint on it if you like, then run")
+
+    def _run(self) -> None:
+        section, layer = self.attack_section, self.image.value
+
+        def run() -> None:
+            if section.form is None:
+                self.controller.prepare()
+                return
+            if layer is None:
+                raise SegadvError("no image is chosen; open one first")
+            target = self._choice.chosen()
+            place = partial(slice_in_view, layer, self.viewer.dims)
+            preview = None
+            if section.preview.value:
+                shown = target if isinstance(target, Layer) else None
+                preview = Preview(self.controller, layer, place, shown)
+            self.controller.attack(
+                layer,
+                section.method.value,
+                section.values(),
+                target,
+                section.device.value,
+                section.seed.value,
+                section.region.region,
+                section.slices.chosen(place()),
+                preview,
+                None if preview is None else preview.begin,
+            )
+
+        self.attempt(run)
+
+    def _busy_changed(self, title: str) -> None:
+        idle = not title
+        for button in (self.target_section.button, self.run_button):
+            button.setEnabled(idle)
+        self.victim_section.set_enabled(idle)
+        self.cancel_button.setEnabled(not idle and self.controller.can_cancel)
+        self.progress.setRange(0, 1 if idle else 0)
+        self.progress.setValue(0)
+        self.say_busy(title, "ready")
+
+    def _progressed(self, now: Snapshot) -> None:
+        self.progress.setRange(0, now.steps)
+        self.progress.setValue(now.step)
+        self.say(f"step {now.step}: loss {now.loss:.4g}, success {percent(now.success)}")
+
+    def _job_failed(self, message: str) -> None:
+        self.victim_section.show_loaded()
+        self.say(message)
+
+    def refused(self, message: str) -> None:
+        self.victim_section.show_loaded()
+        super().refused(message)
+
+    def _stopped(self) -> None:
+        self.victim_section.show_loaded()
+        self.say("cancelled; nothing was changed")
+
+    def _finished(self, example: Any) -> None:
+        self.progress.setValue(self.progress.maximum())
+        self.say("\n".join(example.summary))
+        for note in example.notes:
+            show_info(note)

@@ -1,0 +1,188 @@
+"""Live preview: what a running attack tries, as layers, a few times a second."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Layer
+
+from ...scan import Array
+from ..controller.controller import Controller
+from ..controller.runner import Poll
+from ..layers.convert import (
+    PREVIEW,
+    PREVIEW_SEEN,
+    SEE_THROUGH,
+    LayerTuple,
+    class_keywords,
+    looking_like,
+    scan_of,
+)
+from ..layers.task_view import view_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Seconds between two looks, and how many times longer than the window takes to draw one.
+PAUSE, REST = 0.4, 5.0
+
+
+class Preview:
+    """One run's preview: called by the attack in its own thread, shown on the main thread.
+
+    The run holds it, not a panel, which may be closed meanwhile. Its layers become those of the
+    result where no earlier run's are there; otherwise they go when the run is over.
+
+    Args:
+        controller: whose run it is.
+        image: the layer that is attacked.
+        place: gives the slice that is in view; None where none is, and for a single image.
+        target: the layer that is asked for, which stays above; None: none.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        image: Image,
+        place: Callable[[], int | None],
+        target: Layer | None = None,
+    ) -> None:
+        self._controller, self._image, self._place = controller, image, place
+        self._target = target
+        self._scan = scan_of(image)
+        self._canvas: dict[str, Array] = {}
+        self._hidden = False
+        self._slots: tuple[Callable[[Any], None], Callable[[str], None]]
+        # Set by the main thread, read by the attack's.
+        self._number, self._pause = place(), PAUSE
+        # The other way round: slice, its intensities, its classes where pixels are predicted.
+        self._latest: tuple[int | None, Array, Array | None] | None = None
+        self._last = 0.0
+
+    def __call__(self, images: "Tensor", logits: "Tensor") -> None:
+        """Called at each pass with images (1, C, *S) and logits (1, K, *S')."""
+        now = time.monotonic()
+        if now - self._last < self._pause:
+            return
+        self._last = now
+        number, pixels = self._number, logits.shape[2:] == images.shape[2:]
+        if number is None and self._scan.grid.ndim == 3:
+            return
+        image, seen = images[0], logits[0]
+        if number is not None:
+            image, seen = image[:, number], seen[:, number] if pixels else seen
+        shown = image.movedim(0, -1) if self._scan.colour else image[0]
+        values = shown.cpu().numpy().astype(self._scan.array.dtype)
+        classes = seen.argmax(0).to("cpu").numpy().astype(np.uint8) if pixels else None
+        self._latest = number, values, classes
+
+    def begin(self, then: Callable[[], None]) -> None:
+        """Shows the layers, which holds the window up, and only then lets the attack begin.
+
+        Raises:
+            SegadvError: while a job is running.
+        """
+        scan, paints = self._scan, view_of(self._controller.task).paints
+
+        def work(poll: Poll) -> dict[str, Array]:
+            # Copied here: a volume takes too long for the main thread.
+            canvas: dict[str, Array] = {PREVIEW: scan.array.copy()}
+            if paints:
+                canvas[PREVIEW_SEEN] = np.zeros(scan.grid.shape, np.uint8)
+            return canvas
+
+        def done(canvas: dict[str, Array]) -> None:
+            self._canvas = canvas
+            self._controller.unfold("preparing the preview", self._shown(), begun)
+
+        def begun() -> None:
+            if self._image not in self._controller.layers:
+                # Closed or removed meanwhile, and with it what was to be attacked.
+                self._clear()
+                return
+            # Functions, which the signals hold: nobody else does once the run is over.
+            self._slots = (lambda now: self._look(now), lambda title: self._busy(title))
+            self._controller.progressed.connect(self._slots[0])
+            self._controller.busy_changed.connect(self._slots[1])
+            then()
+
+        self._controller.start("preparing the preview", work, done)
+
+    def _busy(self, title: str) -> None:
+        if not title:
+            looking, busy = self._slots
+            self._controller.progressed.disconnect(looking, missing_ok=True)
+            self._controller.busy_changed.disconnect(busy, missing_ok=True)
+            # Later: a result that has come takes the layers over.
+            self._controller.soon(self._clear)
+
+    def _clear(self) -> None:
+        """Takes the layers away that are still this run's."""
+        mine = [name for name in self._canvas if self._holds(name)]
+        self._canvas = {}
+        self._controller.hide(*mine)
+
+    def _holds(self, name: str) -> bool:
+        """Whether a layer shows this run: it may be removed, renamed, or a further run's."""
+        layer = self._controller.shown(name)
+        return layer is not None and layer.data is self._canvas.get(name)
+
+    def _shown(self) -> Iterator[None]:
+        """Shows the layers, one at a time."""
+        for name in self._canvas:
+            if self._image in self._controller.layers:
+                self._show(name)
+                yield
+
+    def _show(self, name: str) -> None:
+        selection = self._controller.layers.selection
+        active = selection.active
+        self._controller.show_beside(self._image, name, self._made(name), below=self._target)
+        # Who paints meanwhile keeps the layer in hand.
+        selection.active = active
+
+    def _look(self, now: Any) -> None:
+        if self._image not in self._controller.layers:
+            return
+        self._number = self._place()
+        if self._scan.grid.ndim == 3:
+            # Across the slices there is nothing to see but the one that was looked at last.
+            self._hide(self._number is None)
+        seen, self._latest = self._latest, None
+        if seen is None:
+            return
+        started = time.monotonic()
+        for name, plane in zip((PREVIEW, PREVIEW_SEEN), seen[1:], strict=True):
+            canvas = self._canvas.get(name)
+            if plane is None or canvas is None:
+                continue
+            canvas[... if seen[0] is None else seen[0]] = plane
+            layer = self._controller.shown(name)
+            if layer is None or layer.data is not canvas:
+                # Removed or renamed by the user.
+                self._show(name)
+            else:
+                layer.refresh(extent=False, thumbnail=False)
+        # Comes back once the window has been drawn: one that draws slowly is drawn seldom.
+        self._controller.soon(lambda: self._rest(time.monotonic() - started))
+
+    def _hide(self, hidden: bool) -> None:
+        if hidden is not self._hidden:
+            self._hidden = hidden
+            for name in self._canvas:
+                layer = self._controller.shown(name)
+                if layer is not None and self._holds(name):
+                    layer.visible = not hidden
+
+    def _rest(self, seconds: float) -> None:
+        self._pause = max(PAUSE, REST * seconds)
+
+    def _made(self, name: str) -> LayerTuple:
+        canvas = self._canvas[name]
+        if name == PREVIEW:
+            return canvas, {"rgb": self._image.rgb, **looking_like(self._image)}, "image"
+        classes = self._controller.victim.classes
+        # How many classes a victim without names has is not known before it has predicted.
+        numbers = None if classes else np.arange(256)
+        return canvas, {**class_keywords(classes, numbers), "opacity": SEE_THROUGH}, "labels"

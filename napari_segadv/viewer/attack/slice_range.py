@@ -1,0 +1,70 @@
+"""Which slices of a volume an attack is for: all, the one in view, or some."""
+
+from magicgui.widgets import ComboBox, SpinBox
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from ...errors import SegadvError
+from ..widgets.layout import set_tips
+
+ALL, IN_VIEW, SOME = "whole volume", "slice in view", "slices …"
+
+
+class SliceRange(QWidget):
+    """A choice, with the first and the last slice beside it where some are meant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.which = ComboBox(choices=[ALL, IN_VIEW, SOME])
+        self.first, self.last = SpinBox(min=0, max=0), SpinBox(min=0, max=0)
+        self._ends = QWidget()
+        ends = QHBoxLayout(self._ends)
+        ends.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.first.native, QLabel("to"), self.last.native):
+            ends.addWidget(widget, stretch=int(not isinstance(widget, QLabel)))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.which.native)
+        layout.addWidget(self._ends)
+        set_tips(
+            {
+                self.which: "Noise in these slices alone, and their pixels alone count. One slice "
+                "of a volume takes a 2-D network as long as a single image",
+                self.first: "First slice, as the array counts them from 0",
+                self.last: "Last slice, included",
+            }
+        )
+        self.which.changed.connect(self._show_ends)
+        self.set_count(0)
+
+    def set_count(self, count: int) -> None:
+        """Takes over a volume's number of slices; 0 for a single image."""
+        self.setEnabled(count > 1)
+        if count == self.last.max + 1 and count:
+            return
+        for box in (self.first, self.last):
+            box.max = max(count - 1, 0)
+        self.first.value, self.last.value = 0, max(count - 1, 0)
+        if count <= 1:
+            self.which.value = ALL
+        self._show_ends()
+
+    def chosen(self, in_view: int | None) -> tuple[int, int] | None:
+        """The first and the last slice; None: all.
+
+        Args:
+            in_view: the slice that is shown, if one is.
+
+        Raises:
+            SegadvError: where the one in view is meant, and none is.
+        """
+        if self.which.value == IN_VIEW:
+            if in_view is None:
+                raise SegadvError("no slice is in view; turn back to the slices, or choose some")
+            return in_view, in_view
+        if self.which.value == SOME:
+            first, last = sorted((int(self.first.value), int(self.last.value)))
+            return first, last
+        return None
+
+    def _show_ends(self) -> None:
+        self._ends.setVisible(self.which.value == SOME)

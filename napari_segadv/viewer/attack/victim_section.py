@@ -1,0 +1,84 @@
+"""The part of the panel that chooses the victim: built in, or from a file that is asked about."""
+
+from typing import Any
+
+from magicgui.widgets import ComboBox
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QWidget
+
+from ...samples import DEMO, bundles
+from ..controller.controller import Controller
+from ..layers.task_view import view_of
+from ..widgets.dialogs import pick_file, pick_folder
+from ..widgets.layout import set_tips, side_by_side
+
+
+class VictimSection(QWidget):
+    """A list of victims, buttons to open others, and what the chosen one can see.
+
+    `opened` is emitted with what was chosen, as `load_victim` takes it.
+    """
+
+    opened = Signal(str)
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self.controller = controller
+        self.victim: Any = ComboBox(choices=[f"{DEMO}{name}" for name in bundles()])
+        self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Bundle…")
+        self.predict_button = QPushButton("Predict")
+        self.about = QLabel("")
+        self.about.setWordWrap(True)
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("victim", self.victim.native)
+        form.addRow(side_by_side([self.file_button, self.folder_button, self.predict_button]))
+        form.addRow(self.about)
+        set_tips(
+            {
+                self.victim: "The network to attack",
+                self.file_button: "A network file: safetensors or a state dict with a JSON beside "
+                "it, TorchScript, .pt2",
+                self.folder_button: "The folder of a MONAI bundle",
+                self.predict_button: "Shows what the network sees in the image as it is",
+            }
+        )
+        self.victim.changed.connect(self.choose)
+        self.file_button.clicked.connect(lambda: self.open(pick_file(self)))
+        self.folder_button.clicked.connect(lambda: self.open(pick_folder(self)))
+
+    def choose(self, source: str) -> None:
+        """Loads a victim of the list, unless it is loaded already."""
+        if source and source != self.controller.source and not self.controller.busy:
+            self.opened.emit(source)
+
+    def suggest(self, name: str | None) -> None:
+        """Loads a built-in victim, or the one that has been chosen meanwhile."""
+        untouched = self.victim.value == self.victim.choices[0]
+        if name is not None and untouched:
+            self.victim.value = f"{DEMO}{name}"
+        self.choose(self.victim.value)
+
+    def open(self, path: str) -> None:
+        """Loads a victim from a file or folder; "" does nothing."""
+        if path:
+            self.opened.emit(path)
+
+    def show_loaded(self) -> None:
+        """Puts the list back to the victim that is loaded: another could not be."""
+        if self.controller.source in self.victim.choices:
+            self.victim.value = self.controller.source
+
+    def show_victim(self, victim: Any) -> None:
+        """Shows the victim that has been loaded."""
+        source = self.controller.source
+        if source not in self.victim.choices:
+            self.victim.choices = [*self.victim.choices, source]
+        self.victim.value = source
+        named = view_of(victim.task.name).legend(victim.classes)
+        self.about.setText(named or "class names unknown")
+
+    def set_enabled(self, enabled: bool) -> None:
+        for button in (self.file_button, self.folder_button, self.predict_button):
+            button.setEnabled(enabled)
+        self.victim.enabled = enabled

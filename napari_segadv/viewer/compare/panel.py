@@ -1,0 +1,260 @@
+"""The dock widget "Compare": blink, side by side, swipe, difference, contours, window and level."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import napari
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QWidget,
+)
+
+from ...presets import Preset, numbered
+from ...wording import with_units
+from ..widgets.keys import Key
+from ..widgets.layout import group, set_tips, stack
+from ..widgets.panel import Panel
+from ..widgets.settings import settings
+from .blink import Blink
+from .comparison import MODES, Comparison
+from .contours import AS_THEY_ARE, CONTOURS, LOOKS, legend
+from .difference import MOST_GAIN, Difference
+from .digits import LayerKeys
+from .drags import Drags, drag_line, drag_window
+from .side_by_side import SideBySide
+from .swipe import Swipe
+from .window_section import WindowSection
+
+TITLE = "Compare"
+PRESET_KEYS = (
+    *(f"window: {name}" for name in ("lung", "mediastinum", "bone", "brain", "liver")),
+    "window: soft tissue",
+    "window: full range",
+)
+KEYS = (
+    Key("H", "shows the clean image while it is held down", "hold_clean"),
+    Key("Shift-B", "blinks clean and adversarial, or stops", "toggle_blink"),
+    Key("Shift-S", "clean and adversarial side by side, or back", "toggle_side"),
+    Key("Shift-W", "swipe line between clean and adversarial, or none", "toggle_swipe"),
+    Key("Shift-X", "the difference in colours, or back", "toggle_difference"),
+    Key("Shift-C", "contours of target and predictions, or back", "toggle_contours"),
+    *(Key(str(n), does, "preset", (n,)) for n, does in enumerate(PRESET_KEYS, 1)),
+)
+SLIDER = 1000
+TIPS = {
+    Blink.name: "Clean and adversarial image by turns, in one place (Shift-B; hold H for the "
+    "clean one alone)",
+    SideBySide.name: "Clean on the left, adversarial on the right; one zoom, one slice, one "
+    "window (Shift-S)",
+    Swipe.name: "Left of a line the clean image, right of it the adversarial one (Shift-W); drag "
+    "the line on the canvas. In 2-D only",
+    Difference.name: "Adversarial minus clean, in colours: blue is darker, red is brighter "
+    "(Shift-X)",
+}
+
+
+class ComparePanel(Panel):
+    """The panel. It shows a Comparison of the viewer's current run and forwards clicks to it."""
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
+        super().__init__(napari_viewer)
+        self.comparison = Comparison(self.viewer, self.controller)
+        self.run_name, self.legend = QLabel(), QLabel(legend())
+        self.modes = {name: QPushButton(name) for name in MODES}
+        self.rate, self.gain = QDoubleSpinBox(), QDoubleSpinBox()
+        self.line, self.look = QSlider(Qt.Horizontal), QComboBox()
+        self.window_section = WindowSection(self.comparison.window)
+        self.timer = QTimer(self)
+        self._drags, self._digits = Drags(self.viewer), LayerKeys(self.viewer)
+        self._presets: tuple[Preset, ...] = ()
+        self._lay_out()
+        self._connect()
+        self._refresh()
+
+    def _lay_out(self) -> None:
+        self.run_name.setWordWrap(True)
+        buttons = QWidget()
+        grid = QGridLayout(buttons)
+        grid.setContentsMargins(0, 0, 0, 0)
+        for place, (name, button) in enumerate(self.modes.items()):
+            button.setCheckable(True)
+            button.setToolTip(TIPS[name])
+            grid.addWidget(button, place // 2, place % 2)
+        self.rate.setRange(0.5, 10.0)
+        self.rate.setDecimals(1)
+        self.rate.setSingleStep(0.5)
+        self.rate.setValue(settings().blink_rate)
+        self.rate.setSuffix(" changes/s")
+        self.line.setRange(0, SLIDER)
+        self.line.setValue(SLIDER // 2)
+        self.gain.setRange(0.1, MOST_GAIN)
+        self.gain.setDecimals(1)
+        self.gain.setKeyboardTracking(False)
+        self.gain.setPrefix("\N{MULTIPLICATION SIGN} ")
+        self.look.addItems(LOOKS)
+        self.full_colour = QLabel()
+        ways = group(
+            "Clean and adversarial",
+            [
+                self.run_name,
+                buttons,
+                ("blink", self.rate),
+                ("swipe line", self.line),
+                ("gain", self.gain),
+                self.full_colour,
+            ],
+        )
+        overlays = group("Target and predictions", [("shown", self.look), self.legend])
+        windows = group("Window", [self.window_section])
+        stack(self, [ways, overlays, windows], [self.status])
+        set_tips(
+            {
+                self.run_name: "The run that is shown; another is chosen in its history",
+                self.rate: "How often the image changes, per second",
+                self.line: "Where the swipe line is, from the left edge of the image to the right",
+                self.gain: "How many times the difference is enlarged, in the window that the "
+                "images are seen in; no unit",
+                self.full_colour: "The change that has the strongest colour, in the image's units",
+                self.look: "Target and predictions as their layers are, as contours in fixed "
+                "colours, or hidden (Shift-C: contours). In 3-D they are filled",
+                self.legend: "The colours and lines of the contours",
+                self.status: "What the panel did last",
+            }
+        )
+
+    def _connect(self) -> None:
+        comparison = self.comparison
+        for name, button in self.modes.items():
+            button.clicked.connect(lambda _, name=name: self._compare(name))
+        self.rate.valueChanged.connect(self._set_rate)
+        self.line.valueChanged.connect(lambda value: comparison.set_share(value / SLIDER))
+        self.gain.valueChanged.connect(self._set_gain)
+        self.look.textActivated.connect(self._look)
+        self.window_section.drag.toggled.connect(self._drag_to_window)
+        self.timer.timeout.connect(comparison.flip)
+        # Called the last one first: what is put back is heard of no more.
+        self.at_leaving(comparison.close)
+        self.at_leaving(self._digits.close)
+        self.at_leaving(self._drags.close)
+        self.bind(KEYS)
+        self.listen(
+            {
+                comparison.changed: self._refresh,
+                comparison.left: self._left,
+                comparison.window.changed: self._windowed,
+                self.controller.runs.changed: self._refresh,
+                self.controller.runs.chosen: self._shown_again,
+            }
+        )
+
+    def closing(self) -> None:
+        self.timer.stop()
+
+    def _left(self, message: str) -> None:
+        self.say(message)
+        show_warning(message)
+
+    def _shown_again(self, run: Any) -> None:
+        """What was amiss with the last one is over."""
+        self.say("")
+
+    def _compare(self, name: str) -> None:
+        self.say("")
+        self.attempt(self.comparison.compare, name)
+        # A refused button has been pressed down by the click.
+        self._refresh()
+
+    def _look(self, look: str) -> None:
+        self.attempt(self.comparison.show, look)
+
+    def _set_rate(self) -> None:
+        self.timer.setInterval(round(1000 / self.rate.value()))
+
+    def _set_gain(self, gain: float) -> None:
+        self.comparison.set_gain(gain)
+        self._show_gain()
+
+    def _refresh(self) -> None:
+        """Shows the comparison as it is now."""
+        comparison, run = self.comparison, self.controller.runs.current
+        self.run_name.setText("no run is shown" if run is None else f"run: {run.name}")
+        for name, button in self.modes.items():
+            button.setChecked(name == comparison.name)
+            button.setEnabled(run is not None)
+        if comparison.name == Blink.name:
+            self._set_rate()
+            self.timer.start()
+        else:
+            self.timer.stop()
+        self.line.setEnabled(comparison.name == Swipe.name)
+        self.gain.setEnabled(comparison.name == Difference.name)
+        # Until there is a difference, the least gain that the box can hold is nobody's choice.
+        self.gain.setSpecialValueText("" if self.gain.isEnabled() else "to fit")
+        self.look.setCurrentText(comparison.look)
+        self.legend.setVisible(comparison.look == CONTOURS)
+        self._drag_the_line()
+        self._windowed()
+
+    def _windowed(self) -> None:
+        self.window_section.refresh()
+        self._show_gain()
+        presets = self.comparison.window.presets
+        if presets != self._presets:
+            # The other numbers stay the layers' own: brush, eraser, fill.
+            self._presets = presets
+            self._digits.set({str(n): partial(self.preset, n) for n, _ in numbered(presets)})
+
+    def _show_gain(self) -> None:
+        most = self.comparison.full_colour
+        self.full_colour.setVisible(most is not None)
+        if most is not None:
+            units = self.controller.example.clean.units
+            text = with_units(f"{most:.3g}", units)
+            self.full_colour.setText(f"strongest colour at ±{text}")
+            with QSignalBlocker(self.gain):
+                self.gain.setValue(self.comparison.gain)
+
+    def _drag_the_line(self) -> None:
+        mode = self.comparison.mode
+        drag = drag_line(self.viewer, mode, self._line_dragged) if isinstance(mode, Swipe) else None
+        self._drags.set("line", drag)
+
+    def _line_dragged(self, share: float) -> None:
+        self.line.setValue(round(share * SLIDER))
+
+    def _drag_to_window(self, on: bool) -> None:
+        drag = drag_window(self.viewer, self.comparison.window) if on else None
+        self._drags.set("window", drag)
+
+    def hold_clean(self) -> Iterator[None]:
+        """The clean image, until the key is let go."""
+        self.attempt(self.comparison.hold_clean, True)
+        yield
+        self.comparison.hold_clean(False)
+
+    def toggle_blink(self) -> None:
+        self._compare(Blink.name)
+
+    def toggle_side(self) -> None:
+        self._compare(SideBySide.name)
+
+    def toggle_swipe(self) -> None:
+        self._compare(Swipe.name)
+
+    def toggle_difference(self) -> None:
+        self._compare(Difference.name)
+
+    def toggle_contours(self) -> None:
+        self._look(AS_THEY_ARE if self.comparison.look == CONTOURS else CONTOURS)
+
+    def preset(self, number: int) -> None:
+        """Looks through a window of the list, counted from 1."""
+        self.window_section.preset(number)

@@ -1,0 +1,1 @@
+"""What the panels do, without Qt: one controller for each viewer, its jobs, runs and layers."""

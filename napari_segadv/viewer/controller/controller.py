@@ -1,0 +1,171 @@
+"""What the panels do, without a window: a viewer's victim, its runs, and their layers.
+
+One controller belongs to a viewer and outlives the panels that show it.
+"""
+
+import weakref
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any, ClassVar
+
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+from napari.utils.notifications import show_error
+from psygnal import Signal
+
+from ...errors import SegadvError
+from ..layers.convert import LayerTuple, example_tuples, mask_of
+from ..layers.gl_context import keep_current
+from ..layers.task_view import view_of
+from ..layers.upright import keep_upright
+from .runner import Poll, Runner
+from .runs import Run, Runs
+from .shown_layers import unwrapped
+from .victim_jobs import VictimJobs
+
+
+class Controller(VictimJobs):
+    """Actions and state of one viewer.
+
+    Signals besides those of VictimJobs, all on the main thread:
+        finished: the Example.
+        choice_opened: the choice that an opened session has brought.
+
+    Attributes:
+        runs: the history.
+        choice: of a target that is no layer, as a session keeps it; None: none.
+    """
+
+    finished = Signal(object)
+    choice_opened = Signal(object)
+
+    _known: ClassVar[dict[int, "Controller"]] = {}
+
+    def __init__(self, viewer: ViewerModel, runner: Runner | None = None) -> None:
+        super().__init__(viewer, runner)
+        self.choice: int | str | None = None
+        self.runs = Runs()
+
+    @classmethod
+    def of(cls, viewer: ViewerModel) -> "Controller":
+        """The viewer's controller, made when it is first asked for."""
+        viewer = unwrapped(viewer)
+        key = id(viewer)
+        if key not in cls._known:
+            cls._known[key] = cls(viewer)
+            # Whichever panel is open, or none.
+            cls._known[key].failed.connect(show_error)
+            # napari's own: there is no public way to a canvas.
+            keep_current(viewer, lambda: viewer.window._qt_viewer)
+            keep_upright(viewer)
+            weakref.finalize(viewer, cls._known.pop, key, None)
+        return cls._known[key]
+
+    def attack(
+        self,
+        layer: Image,
+        method: str,
+        settings: dict[str, Any],
+        target: Any,
+        device: str = "auto",
+        seed: int = 0,
+        region: Labels | str | None = None,
+        slices: tuple[int, int] | None = None,
+        watch: Any = None,
+        opening: Callable[[Callable[[], None]], None] | None = None,
+    ) -> None:
+        """Runs an attack; ends in `finished`, `stopped` or `failed`.
+
+        Args:
+            layer: the image.
+            method: name of an attack.
+            settings: its parameters.
+            target: what is to be predicted, one of the task's choices; None: untargeted.
+            device, seed, slices, watch: as for `craft_steps`.
+            region: a painted layer or a name that `craft` knows; None: everywhere.
+            opening: what is to be shown first; it calls what it is given when that is done.
+        """
+        scan, victim = self._checked(layer)
+        where = mask_of(region, layer, scan.grid) if isinstance(region, Labels) else region
+        wanted = None if target is None else view_of(victim.task.name).wanted(target, layer, scan)
+
+        def work(poll: Poll) -> Generator[Any, None, Any]:
+            from ... import attacks
+            from ...crafting import craft_steps
+
+            attack = attacks.get(method)(**settings)
+            limits: dict[str, Any] = {"target": wanted, "region": where, "slices": slices}
+            example = yield from craft_steps(
+                scan, victim, attack, device=device, seed=seed, poll=poll, watch=watch, **limits
+            )
+            return example, example_tuples(example)
+
+        def done(found: tuple[Any, dict[str, LayerTuple]]) -> None:
+            example, shown = found
+            self._prediction = (scan, victim, example.prediction_clean)
+            run = self.runs.add(example, layer)
+
+            def ready() -> None:
+                if isinstance(target, Layer):
+                    self._results.select(target, on_top=True)
+                self.runs.current = run
+                self.finished.emit(example)
+
+            pieces = self._results.show_example(layer, example, shown)
+            self.unfold("showing the result", pieces, ready)
+
+        begin = partial(self.start, "attacking", work, done)
+        begin() if opening is None else opening(begin)
+
+    def show_run(self, run: Run) -> None:
+        """Shows an earlier run beside its image, which is opened again where it was closed."""
+
+        def work(poll: Poll) -> dict[str, LayerTuple]:
+            return example_tuples(run.example)
+
+        def done(shown: dict[str, LayerTuple]) -> None:
+            if self.closed:
+                return
+            layer = self._results.image_of(run)
+            pieces = self._results.show_example(layer, run.example, shown)
+            self.unfold(title, pieces, lambda: setattr(self.runs, "current", run))
+
+        title = f"showing {run.name}"
+        self.start(title, work, done, can_cancel=False)
+
+    def delete_run(self, run: Run) -> None:
+        """Forgets a run; the layers that show it go with it.
+
+        Raises:
+            SegadvError: where it is shown while a job is running, which may use them.
+        """
+        if run is not self.runs.current:
+            self.runs.remove(run)
+            return
+        if self.busy:
+            raise SegadvError(f"still {self.busy}; delete {run.name}, which is shown, after that")
+        # First: who compares the run puts its layers back as they were.
+        self.runs.remove(run)
+        self._results.remove_example()
+
+    @property
+    def example(self) -> Any:
+        """The Example that is shown, or None."""
+        return None if self.runs.current is None else self.runs.current.example
+
+    def shown(self, name: str) -> Layer | None:
+        """The layer of the run that is shown, by its name in `viewer.layers`."""
+        return self._results.get(name)
+
+    def show_beside(
+        self, image: Image, name: str, made: LayerTuple, below: Layer | None = None
+    ) -> Layer:
+        """Shows a panel's own layer where an image is; it counts as made by this controller.
+
+        A new one comes right below another, if that lies above the image, or on top.
+        """
+        return self._results.show_beside(image, name, made, below=below)
+
+    def hide(self, *names: str) -> None:
+        """Takes away layers that `show_beside` has shown."""
+        self._results.remove(*names)

@@ -1,0 +1,118 @@
+"""The runs of a session: what was made, what it is called, and what a reader said of its slices."""
+
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from napari.layers import Image
+from psygnal import Signal
+
+from ...verdicts import Verdict
+
+if TYPE_CHECKING:
+    from ...example import Example
+
+
+@dataclass(eq=False)
+class Run:
+    """One adversarial example of the session.
+
+    Attributes:
+        name: as the history lists it; the user may change it.
+        example: what came out; its record holds the parameters.
+        verdicts: by number of the slice (0 for a 2-D image).
+        saved: whether a folder holds it with all that was said of it.
+    """
+
+    name: str
+    example: "Example"
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
+    saved: bool = False
+    _image: "weakref.ref[Image] | None" = None
+
+    @property
+    def image(self) -> Image | None:
+        """The layer of the clean image, unless it is gone for good."""
+        return None if self._image is None else self._image()
+
+    @image.setter
+    def image(self, layer: Image) -> None:
+        self._image = weakref.ref(layer)
+
+
+class Runs:
+    """The runs in the order in which they were made, and the one that is shown.
+
+    Signals:
+        changed: a run was added, removed or renamed.
+        chosen: the run that is shown now, or None.
+        judged: the run whose verdicts have changed.
+    """
+
+    changed = Signal()
+    chosen = Signal(object)
+    judged = Signal(object)
+
+    def __init__(self) -> None:
+        self._runs: list[Run] = []
+        self._current: Run | None = None
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(list(self._runs))
+
+    @property
+    def current(self) -> Run | None:
+        """The run that is shown."""
+        return self._current
+
+    @current.setter
+    def current(self, run: Run | None) -> None:
+        self._current = run
+        self.chosen.emit(run)
+
+    def add(self, example: "Example", image: Image | None, name: str = "") -> Run:
+        """A new run at the end; its name is made unlike the others'. It is not yet shown."""
+        run = Run(self._unused(name or f"{example.record['method']} 1"), example)
+        if image is not None:
+            run.image = image
+        self._runs.append(run)
+        self.changed.emit()
+        return run
+
+    def rename(self, run: Run, name: str) -> None:
+        """Another name; a name that is taken gets a number behind it."""
+        if name and name != run.name:
+            run.name = self._unused(name, run)
+        self.changed.emit()
+
+    def remove(self, run: Run) -> None:
+        """Forgets a run; if it was shown, none is."""
+        if run in self._runs:
+            self._runs.remove(run)
+        if self._current is run:
+            self.current = None
+        self.changed.emit()
+
+    def judge(self, run: Run, number: int, verdict: Verdict) -> None:
+        """Keeps what is said of a slice; an empty verdict takes it back."""
+        if verdict == Verdict():
+            run.verdicts.pop(number, None)
+        else:
+            run.verdicts[number] = verdict
+        run.saved = False
+        self.judged.emit(run)
+
+    def _unused(self, name: str, but: Run | None = None) -> str:
+        taken = {run.name for run in self._runs if run is not but}
+        stem, number = name, 1
+        words = name.rsplit(" ", 1)
+        if len(words) == 2 and words[1].isdigit():
+            stem, number = words[0], int(words[1])
+        while name in taken:
+            number += 1
+            name = f"{stem} {number}"
+        return name

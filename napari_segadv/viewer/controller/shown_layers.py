@@ -1,0 +1,221 @@
+"""The layers that a controller has put into its viewer: each replaces the last of its name."""
+
+import weakref
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from napari.components import ViewerModel
+from napari.layers import Image, Layer
+
+from ...scan import Scan
+from ..layers.convert import (
+    ADVERSARIAL,
+    AFTER,
+    BECOMES,
+    CLEAN,
+    KEY,
+    TARGET,
+    LayerTuple,
+    image_tuple,
+    looking_like,
+)
+from ..layers.fields import FIELDS
+from ..layers.places import placed_like
+from ..layers.task_view import view_of
+from .refill import refill, takes
+from .runs import Run
+
+if TYPE_CHECKING:
+    from ...example import Example
+
+
+def unwrapped(viewer: ViewerModel) -> ViewerModel:
+    """The viewer itself: napari hands plugins a proxy, whose layers are proxies in their turn."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+class Results:
+    """Layers by name. They may be removed or moved by the user; a renamed one is the user's own."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = weakref.ref(viewer)
+        self._layers: dict[str, tuple[Layer, str | None]] = {}
+        # Names whose layers show a run.
+        self._by_runs: set[str] = set()
+        viewer.dims.events.ndisplay.connect(self._turned)
+
+    def _turned(self, event: Any = None) -> None:
+        """Gives the pointer a direction, which it has only after it was moved in 3-D.
+
+        Until then napari 0.9 fails to say what is under it in a labels layer with class names, and
+        so whenever such a layer is chosen.
+        """
+        viewer = self._viewer()
+        if viewer is None or viewer.dims.ndisplay != 3 or viewer.cursor._view_direction is not None:
+            return
+        camera, dims = viewer.scene.camera, viewer.dims
+        viewer.cursor._view_direction = camera.calculate_nd_view_direction(
+            dims.ndim, dims.displayed
+        )
+
+    @property
+    def layers(self) -> Any:
+        """The viewer's list of layers; none where the viewer is gone."""
+        viewer = None if self.closed else self._viewer()
+        return () if viewer is None else viewer.layers
+
+    @property
+    def closed(self) -> bool:
+        """Whether the viewer is gone, or its window."""
+        viewer = self._viewer()
+        window = getattr(viewer, "window", None)
+        return viewer is None or (window is not None and not hasattr(window, "_qt_window"))
+
+    def get(self, name: str) -> Layer | None:
+        """The layer shown under a name, unless it was removed or renamed."""
+        layer, shown_as = self._layers.get(name, (None, None))
+        if layer is None or layer not in self.layers:
+            return None
+        return layer if shown_as in (None, layer.name) else None
+
+    def __contains__(self, layer: Layer) -> bool:
+        return any(self.get(name) is layer for name in self._layers)
+
+    def show(self, name: str, made: LayerTuple, below: Layer | None = None) -> Layer:
+        """Adds a layer, in the place of the one that was added under this name before.
+
+        Otherwise it comes right below another, or on top.
+        """
+        data, keywords, kind = made
+        old = self.get(name)
+        index = self.layers.index(below) if below in self.layers else len(self.layers)
+        if old is not None:
+            index = self.layers.index(old)
+            self.layers.remove(old)
+        new = Layer.create(data, {**keywords, "name": name}, kind)
+        # Before it is seen: who listens to new layers asks whose they are.
+        self._layers[name] = (new, None)
+        self.layers.insert(index, new)
+        self._layers[name] = (new, new.name)
+        return new
+
+    def show_beside(
+        self,
+        image: Image,
+        name: str,
+        made: LayerTuple,
+        keep: bool = False,
+        below: Layer | None = None,
+    ) -> Layer:
+        """Shows a layer exactly where an image is; the adversarial image looks like it too.
+
+        Args:
+            image: where.
+            name: under which `get` finds it.
+            made: the layer.
+            keep: one that is filled anew stays hidden or seen, as the user may have wanted.
+            below: which layer a new one comes right below, if that lies above the image.
+        """
+        if below in self.layers and self.layers.index(below) < self.layers.index(image):
+            below = None
+        self._by_runs.discard(name)
+        data, keywords, kind = made
+        look = looking_like(image) if name == ADVERSARIAL else {}
+        made, old = (data, {**look, **keywords}, kind), self.get(name)
+        # A target is painted: the one before stays what it is for who holds it.
+        if old is None or name == TARGET or not takes(old, image, made):
+            return self.show(name, (data, {**made[1], **placed_like(image)}, kind), below)
+        refill(old, made)
+        if not keep:
+            old.visible = keywords.get("visible", True)
+        return old
+
+    def show_example(
+        self, image: Image, example: "Example", made: Mapping[str, LayerTuple]
+    ) -> Iterator[None]:
+        """Shows an example beside its image, in the place of the one before, a layer at a time.
+
+        Each layer takes napari a tenth of a second and more, so those of a preview are taken over.
+        Ends early where the image goes.
+        """
+        taken = [name for preview, name in BECOMES.items() if self._take_over(preview, name)]
+        self.remove(*FIELDS - made.keys())
+        for name, one in made.items():
+            if image not in self.layers:
+                return
+            self.show_beside(image, name, one, name in self._by_runs and name != ADVERSARIAL)
+            self._by_runs.add(name)
+            yield
+        if view_of(example.task.name).on_top:
+            self.lift(CLEAN, AFTER)
+            return
+        if AFTER in taken:
+            # The noise has come after it.
+            self.lift(AFTER)
+        # A prediction made before the adversarial image lies below it, where no contour is seen.
+        clean, after = self.get(CLEAN), self.get(AFTER)
+        if clean is not None and after is not None:
+            below, above = self.layers.index(clean), self.layers.index(after)
+            if below < above - 1:
+                self.layers.move(below, above)
+
+    def _take_over(self, preview: str, name: str) -> bool:
+        """Makes a preview's layer a result's, unless an earlier run's is there; says if it has."""
+        layer = self.get(preview)
+        if layer is None or self.get(name) is not None:
+            return False
+        del self._layers[preview]
+        self._layers[name] = (layer, None)
+        layer.name = name
+        self._layers[name] = (layer, layer.name)
+        return True
+
+    def image_of(self, run: Run) -> Image:
+        """The layer of a run's clean image, opened again where it was closed."""
+        layer = run.image
+        if layer is None or layer not in self.layers:
+            scan = run.example.clean
+            shown = (x for x in self.layers if isinstance(x, Image) and x not in self)
+            layer = next((x for x in shown if _is_of(x, scan)), None)
+            if layer is None:
+                data, keywords, _ = image_tuple(scan)
+                layer = Image(data, **keywords)
+                # Under all others: it would hide what is shown on it.
+                self.layers.insert(0, layer)
+            run.image = layer
+        return layer
+
+    def remove(self, *names: str) -> None:
+        """Takes away the layers shown under some names, unless they were removed or renamed."""
+        there = [layer for layer in map(self.get, names) if layer is not None]
+        if there:
+            # In one go: napari collects garbage after each time, which takes it 0.3 s.
+            with self.layers.batched_update():
+                for layer in there:
+                    self.layers.remove(layer)
+
+    def remove_example(self) -> None:
+        """Takes away the layers of the example that is shown."""
+        self.remove(*self._by_runs)
+        self._by_runs.clear()
+
+    def lift(self, *names: str) -> None:
+        """Moves the layers shown under some names above all others, the last one highest."""
+        for name in names:
+            layer = self.get(name)
+            if layer is not None:
+                self.layers.move(self.layers.index(layer), len(self.layers))
+
+    def select(self, layer: Layer, *, on_top: bool = False) -> None:
+        """Makes a layer the active one, if it is still there."""
+        if layer not in self.layers:
+            return
+        if on_top:
+            self.layers.move(self.layers.index(layer), len(self.layers))
+        self.layers.selection.active = layer
+
+
+def _is_of(layer: Image, scan: Scan) -> bool:
+    """Whether a layer shows a scan, or another that holds the same."""
+    known = layer.metadata.get(KEY)
+    return isinstance(known, Scan) and known.same_as(scan)

@@ -1,0 +1,197 @@
+"""What a viewer's panels do with a victim, without a window: load it, predict, make targets.
+
+Layers are touched on the main thread only; jobs get copies, so that painting during a job changes
+nothing of it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+from psygnal import Signal
+
+from ...errors import NeedsTrust, SegadvError
+from ...scan import Mask, Scan
+from ..layers.convert import CLEAN, TARGET, LayerTuple, mask_of, mask_tuple, scan_of
+from ..layers.task_view import view_of
+from .jobs import Jobs
+from .runner import Poll, Runner
+from .shown_layers import Results
+
+
+class VictimJobs(Jobs):
+    """Jobs of one viewer and its victim.
+
+    Signals besides those of Jobs, all on the main thread:
+        prepared: the attacks by name, once torch is loaded.
+        victim_changed: the Victim, or None.
+        predicted: the clean prediction, of a segmentation a Mask.
+        target_made: the target's Labels layer.
+
+    Attributes:
+        attacks: by name, once torch is loaded.
+        victim: the one that is loaded, or None.
+        source: where it came from.
+    """
+
+    prepared = Signal(object)
+    victim_changed = Signal(object)
+    predicted = Signal(object)
+    target_made = Signal(object)
+
+    def __init__(self, viewer: ViewerModel, runner: Runner | None = None) -> None:
+        super().__init__(runner)
+        self.attacks: dict[str, Any] = {}
+        self.victim: Any = None
+        self.source = ""
+        self._results = Results(viewer)
+        self._claimed: NeedsTrust | None = None
+        self._prediction: tuple[Scan, Any, Any] | None = None
+
+    @property
+    def layers(self) -> Any:
+        """The viewer's layers. The viewer itself is not held: it may be closed at any time."""
+        return self._results.layers
+
+    @property
+    def closed(self) -> bool:
+        """Whether the viewer is gone."""
+        return self._results.closed
+
+    @property
+    def task(self) -> str:
+        """The victim's task."""
+        return "segmentation" if self.victim is None else str(self.victim.task.name)
+
+    def made(self, layer: Layer) -> bool:
+        """Whether a layer is a result of this controller's, the target left out."""
+        return layer in self._results and layer is not self._results.get(TARGET)
+
+    def prepare(self) -> None:
+        """Imports torch and MONAI, which takes seconds, off the main thread; ends in `prepared`."""
+
+        def work(poll: Poll) -> Any:
+            # To have them imported; torch itself imports the first in the middle of a step.
+            from torch.fx.experimental import symbolic_shapes  # noqa: F401
+
+            from ... import attacks, crafting, victims  # noqa: F401
+
+            return attacks.available()
+
+        def done(attacks: dict[str, Any]) -> None:
+            self.attacks = attacks
+            self.prepared.emit(attacks)
+
+        self.start("loading torch and MONAI", work, done, can_cancel=False)
+
+    def load_victim(self, source: str, trust: str | None = None) -> None:
+        """Loads a victim; ends in `victim_changed`, `trust_asked` or `failed`."""
+
+        def work(poll: Poll) -> Any:
+            from ...victims import load_victim
+
+            return load_victim(source, trust)
+
+        def done(victim: Any) -> None:
+            self.victim, self.source, self._prediction = victim, source, None
+            self.victim_changed.emit(victim)
+
+        self.start(f"loading {source}", work, done)
+
+    def claim(self, question: NeedsTrust) -> bool:
+        """Whether a question is still to be asked: several panels hear of it, one asks."""
+        first, self._claimed = question is not self._claimed, question
+        return first
+
+    def consent(self, question: NeedsTrust) -> None:
+        """Agrees to a file's code for good, and loads the victim.
+
+        Raises:
+            SegadvError: while another job is running.
+        """
+        from ...victims.trust import remember
+
+        self.load_victim(question.path, question.sha256)
+        try:
+            remember(question.sha256, Path(question.path))
+        except SegadvError as error:
+            self.failed.emit(f"{error}; it will be asked again")
+
+    def predict(self, layer: Image, device: str = "auto") -> None:
+        """Shows what the victim predicts on an image; ends in `predicted` or `failed`."""
+        scan, victim = self._checked(layer)
+
+        def done(prediction: Any) -> None:
+            self._show_prediction(layer, scan, victim, prediction)
+
+        self.start("predicting", lambda poll: self._predict(scan, victim, device, poll), done)
+
+    def make_target(
+        self,
+        layer: Image,
+        shape: str,
+        settings: dict[str, Any],
+        start: Labels | None = None,
+        device: str = "auto",
+    ) -> None:
+        """Makes a target layer; ends in `target_made` or `failed`.
+
+        Args:
+            layer: the image.
+            shape: name of a target shape; "copy" for the start as it is.
+            settings: its parameters.
+            start: labels to change; None: the victim's clean prediction.
+            device: for the prediction.
+        """
+        scan, victim = self._checked(layer)
+        if not view_of(victim.task.name).paints:
+            raise SegadvError(f"{victim.name}: predicts no structures to change; choose its target")
+        painted = None if start is None else mask_of(start, layer, scan.grid)
+
+        def work(poll: Poll) -> tuple[Mask, LayerTuple]:
+            from ... import targets
+
+            clean = self._predict(scan, victim, device, poll)
+            mask = clean if painted is None else Mask(painted.array, scan.grid, clean.classes)
+            target = mask if shape == "copy" else targets.get(shape)(mask, **settings)
+            return clean, mask_tuple(target, TARGET)
+
+        def done(made: tuple[Mask, LayerTuple]) -> None:
+            clean, target = made
+            self._show_prediction(layer, scan, victim, clean)
+            self.show_target(layer, target)
+
+        self.start("making the target", work, done)
+
+    def show_target(self, layer: Image, target: LayerTuple) -> None:
+        """Shows a target beside its image, in the place of the last; ends in `target_made`."""
+        if layer in self.layers:
+            shown = self._results.show_beside(layer, TARGET, target)
+            shown.contour = 2
+            self._results.select(shown)
+            self.target_made.emit(shown)
+
+    def _checked(self, layer: Image | None) -> tuple[Scan, Any]:
+        if self.victim is None:
+            raise SegadvError("no victim is loaded; choose one first")
+        if layer is None or layer not in self.layers:
+            raise SegadvError("no image is chosen; open one first")
+        return scan_of(layer), self.victim
+
+    def _predict(self, scan: Scan, victim: Any, device: str, poll: Poll) -> Any:
+        """The clean prediction, computed once for an image and a victim."""
+        from ...device import pick_device
+
+        known = self._prediction
+        if known is not None and known[1] is victim and known[0].same_as(scan):
+            return known[2]
+        return victim.predict(scan, pick_device(device), poll)
+
+    def _show_prediction(self, layer: Image, scan: Scan, victim: Any, prediction: Any) -> None:
+        self._prediction = (scan, victim, prediction)
+        if layer in self.layers:
+            self._results.show_beside(
+                layer, CLEAN, view_of(victim.task.name).clean(prediction, scan)
+            )
+        self.predicted.emit(prediction)

@@ -1,0 +1,1 @@
+"""The panel Keys and help."""

@@ -1,0 +1,121 @@
+"""The dock widget "Keys and help": the keys of all panels, and the few of napari's that matter."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import napari
+from app_model.types import KeyBinding, OperatingSystem
+from napari.settings import get_settings
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QTextBrowser, QVBoxLayout, QWidget
+
+from ..widgets.keys import all_keys
+from ..widgets.layout import PANEL_WIDTH, Tabs, set_tips
+
+TITLE = "Keys and help"
+NAPARI = "napari"
+# By napari's name, since they can be changed in its Preferences, or as they are.
+NAPARI_KEYS = {
+    "napari:increment_dims_left": "previous slice",
+    "napari:increment_dims_right": "next slice",
+    "napari:toggle_ndisplay": "2-D or 3-D",
+    "napari:reset_view": "the whole image in sight",
+    "napari:hold_for_pan_zoom": "held: move and zoom while painting",
+    "napari:toggle_selected_visibility": "hide or show the selected layers",
+    "napari:activate_labels_paint_mode": "paint",
+    "napari:activate_labels_erase_mode": "erase",
+    "napari:activate_labels_fill_mode": "fill",
+    "napari:activate_labels_picker_mode": "pick the class under the pointer",
+    "napari:decrease_brush_size": "smaller brush",
+    "napari:increase_brush_size": "larger brush",
+    "Ctrl-Z": "undo painting",
+    "Ctrl-Shift-Z": "paint again what was undone",
+}
+MOUSE = {
+    "wheel": "zoom",
+    "Ctrl+wheel": "through the slices",
+    "drag": "move the image, or paint where a labels layer is in paint mode",
+    "drag a panel's title": "move the panel; dropped on another, both share the place as tabs",
+}
+HELP = (
+    "Every button and field says what it is for, with units, when the pointer rests on it. "
+    "The keys of the reading test work in its own window, those of the other panels while the "
+    "panel is open and the image has the focus: click on it once. What panels begin with is set "
+    "under File, Preferences, Adversarial attacks on segmentation."
+)
+
+Listed = dict[str, dict[str, str]]
+
+
+def listed(
+    system: OperatingSystem, shortcuts: Mapping[str, list[KeyBinding]] | None = None
+) -> Listed:
+    """What each key does, by the title of the panel that it belongs to.
+
+    Args:
+        system: whose names of keys are used.
+        shortcuts: napari's own; None: as the user has set them.
+    """
+    if shortcuts is None:
+        shortcuts = get_settings().shortcuts.shortcuts
+
+    def named(keys: list[KeyBinding]) -> str:
+        return ", ".join(key.to_text(system) for key in keys)
+
+    found: Listed = {}
+    for title, keys in sorted(all_keys().items()):
+        found[title] = {named([KeyBinding.from_str(key.key)]): key.does for key in keys}
+    own = {
+        named(shortcuts.get(name, []) if ":" in name else [KeyBinding.from_str(name)]): does
+        for name, does in NAPARI_KEYS.items()
+    }
+    # A key that the user took off an action has no name.
+    found[NAPARI] = {key: does for key, does in own.items() if key} | MOUSE
+    return found
+
+
+class HelpPanel(QWidget):
+    """A page of text, written anew whenever it is shown: keys may have been changed."""
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer | None" = None) -> None:
+        super().__init__()
+        self.page = QTextBrowser()
+        self.page.setFrameShape(QTextBrowser.NoFrame)
+        # The page scrolls by itself, so it has the panel alone.
+        self.setMinimumWidth(PANEL_WIDTH)
+        Tabs(self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.addWidget(self.page)
+        set_tips({self.page: "Keys work while the image has the focus: click on it once"})
+        self.write()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        super().showEvent(event)
+        self.write()
+
+    def write(self) -> None:
+        self.page.setHtml(as_html(listed(OperatingSystem.current())))
+
+
+def as_html(keys: Listed) -> str:
+    """Keys as a page, in the colours of the window."""
+    parts = [f"<p>{escape(HELP)}</p>"]
+    for title, does in keys.items():
+        parts.append(f"<h3>{escape(title)}</h3><table cellpadding='3'>")
+        for key, action in does.items():
+            parts.append(f"<tr><td><b>{escape(key)}</b></td><td>{escape(action)}</td></tr>")
+        parts.append("</table>")
+    return "".join(parts)
+
+
+def as_markdown(keys: Listed) -> str:
+    """Keys as a page of the docs."""
+    rows: list[Any] = ["# Keys", "", HELP]
+    for title, does in keys.items():
+        rows += ["", f"## {title}", "", "| key | does |", "| --- | --- |"]
+        rows += [
+            f"| {key.replace('|', chr(92) + '|')} | {action} |" for key, action in does.items()
+        ]
+    return "\n".join(rows) + "\n"

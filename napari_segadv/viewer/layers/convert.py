@@ -1,0 +1,259 @@
+"""Scans, masks and examples as napari layers, and layers back to scans and masks."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer, Shapes
+from napari.utils.colormaps import Colormap, DirectLabelColormap
+
+from ...errors import SegadvError
+from ...palette import colour
+from ...scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
+from .fields import field_tuples
+from .places import grid_from, kept_grid, matrix_of, placement, same_place, shown_grid
+from .task_view import view_of
+
+if TYPE_CHECKING:
+    from ...example import Example
+
+KEY = "segadv"
+ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
+CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"
+# What a running attack tries, and what becomes of it when a run has ended.
+PREVIEW, PREVIEW_SEEN = "preview", "preview (prediction)"
+BECOMES = {PREVIEW: ADVERSARIAL, PREVIEW_SEEN: AFTER}
+SOFT_TISSUE = (-160.0, 240.0)
+# Of predictions, so that the image is seen below.
+SEE_THROUGH = 0.4
+# The largest class number that a file can hold.
+MOST_LABEL = np.iinfo(np.uint16).max
+
+# Nothing where nothing changed, so that it can lie on the image: blue below zero, red above.
+NOISE_COLOURS = Colormap(
+    [
+        [0.35, 0.75, 1.0, 1],
+        [0.0, 0.3, 0.9, 0.75],
+        [0, 0, 0, 0],
+        [0.9, 0.2, 0.0, 0.75],
+        [1.0, 0.8, 0.3, 1],
+    ],
+    name="segadv noise",
+    display_name="noise (blue - 0 - red)",
+)
+# Of signed values in these colours. In 3-D, where napari shows the largest value along a ray,
+# what is below zero would be lost.
+SIGNED: dict[str, Any] = {
+    "colormap": NOISE_COLOURS,
+    "blending": "translucent_no_depth",
+    "rendering": "translucent",
+}
+
+# Data (an array; of shapes a list of arrays), keywords and kind, as napari's readers give them.
+LayerTuple = tuple[Any, dict[str, Any], str]
+
+
+def window_of(scan: Scan) -> tuple[float, float]:
+    """The intensities to show: the header's window, soft tissue for HU, everything for bytes."""
+    try:
+        centre, width = (
+            float(str(scan.meta[key]).split("\\")[0]) for key in ("window_center", "window_width")
+        )
+        if width > 0 and np.isfinite([centre, width]).all():
+            return centre - width / 2, centre + width / 2
+    except (KeyError, ValueError):
+        pass
+    if scan.units == "HU":
+        return SOFT_TISSUE
+    if scan.storage.dtype == "uint8":
+        return 0.0, 255.0
+    low, high = np.percentile(scan.array, (0.5, 99.5))
+    return (float(low), float(high)) if high > low else scan.bounds
+
+
+def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
+    """A scan as layer data for napari's `add_layer` and for readers."""
+    inverted = scan.meta.get("photometric") == "MONOCHROME1"
+    keywords: dict[str, Any] = {
+        "name": name or scan.name,
+        "metadata": {KEY: scan},
+        "rgb": scan.colour,
+        **placement(scan.grid),
+    }
+    if not scan.colour:
+        keywords |= {
+            "contrast_limits": window_of(scan),
+            "colormap": "gray_r" if inverted else "gray",
+        }
+    return scan.array, keywords, "image"
+
+
+def class_keywords(classes: tuple[str, ...], labels: Array | None = None) -> dict[str, Any]:
+    """Colours and names of classes: the same in every label layer.
+
+    Labels are looked through for further numbers, which takes time on a volume; what a victim
+    predicts holds none.
+    """
+    numbers = set(range(1, len(classes)))
+    if labels is not None:
+        numbers |= {int(n) for n in np.unique(labels) if n}
+    colours: dict[int | None, Any] = {None: (0, 0, 0, 0), 0: (0, 0, 0, 0)}
+    colours |= {n: (*colour(n), 1.0) for n in sorted(numbers)}
+    keywords: dict[str, Any] = {"colormap": DirectLabelColormap(color_dict=colours)}
+    if classes:
+        keywords["features"] = {"index": list(range(len(classes))), "class": list(classes)}
+    return keywords
+
+
+def mask_tuple(mask: Mask, name: str) -> LayerTuple:
+    """A mask as layer data. The array is copied: napari paints into what it is given."""
+    keywords = {
+        "name": name,
+        "metadata": {KEY: mask.grid},
+        **class_keywords(mask.classes, None if mask.classes else mask.array),
+        **placement(mask.grid),
+    }
+    return mask.array.copy(), keywords, "labels"
+
+
+def scan_of(layer: Image) -> Scan:
+    """The scan that an image layer shows; one is made for a layer that came from elsewhere.
+
+    Raises:
+        SegadvError: where the layer is no 2-D or 3-D image.
+    """
+    known = layer.metadata.get(KEY)
+    if (
+        isinstance(known, Scan)
+        and known.array.shape == layer.data.shape
+        and (np.shares_memory(known.array, np.asarray(layer.data)))
+    ):
+        return known
+    if layer.multiscale:
+        raise SegadvError(f"layer {layer.name}: has several resolutions; open a single image")
+    data = np.asarray(layer.data)
+    shape = data.shape[:-1] if layer.rgb else data.shape
+    if len(shape) not in (2, 3) or data.dtype.kind not in "iuf":
+        raise SegadvError(f"layer {layer.name}: is no 2-D or 3-D image of numbers; pick one slice")
+    colour_data = data[..., :3] if layer.rgb else data
+    if not np.isfinite(colour_data).all():
+        raise SegadvError(f"layer {layer.name}: holds NaN or infinite values; replace them")
+    if colour_data.min() == colour_data.max():
+        raise SegadvError(
+            f"layer {layer.name}: every pixel is the same; there is nothing to attack"
+        )
+    if isinstance(known, Scan) and known.grid.shape == shape:
+        grid, units = known.grid, known.units
+    else:
+        grid, units = grid_from(matrix_of(layer), shape), "grey level"
+        if grid.ndim == 3 and not layer.rgb and data.min() < HU_BELOW:
+            units = "HU"
+    storage, title = Storage(str(data.dtype)), {"title": layer.name}
+    return Scan(np.array(colour_data), grid, units, storage, bool(layer.rgb), meta=title)
+
+
+def copied(layer: Layer) -> Layer:
+    """A copy of a layer that can be painted or drawn on, for another thread; of others itself."""
+    if not isinstance(layer, (Labels, Shapes)):
+        return layer
+    data, keywords, kind = layer.as_layer_data_tuple()
+    own = data.copy() if isinstance(layer, Labels) else [shape.copy() for shape in data]
+    return Layer.create(own, keywords, kind)
+
+
+def units_of(layer: Image) -> str:
+    """The units of an image layer's scan, without making one."""
+    known = layer.metadata.get(KEY)
+    return known.units if isinstance(known, Scan) else "grey level"
+
+
+def mask_of(layer: Labels, beside: Image, grid: Grid) -> Mask:
+    """The mask that a labels layer holds, copied, on the grid of the image layer beside it.
+
+    Labels painted on the image have its pixels; others are brought onto it by their geometry.
+
+    Raises:
+        SegadvError: where they don't fit.
+    """
+    check_labels(np.asarray(layer.data), f"layer {layer.name}")
+    data = np.array(layer.data)
+    data = data.astype(np.uint8 if data.max(initial=0) < 256 else np.uint16)
+    if data.shape == grid.shape and same_place(layer, beside):
+        return Mask(data, grid)
+    from ...io import to_grid
+
+    if data.ndim not in (2, 3):
+        raise SegadvError(f"layer {layer.name}: is no 2-D or 3-D label map")
+    own, there = kept_grid(layer, layer.metadata.get(KEY)), kept_grid(beside, grid)
+    if own is None or own.shape != data.shape or there is None:
+        own, there = shown_grid(layer, data.shape), shown_grid(beside, grid.shape)
+    try:
+        return replace(to_grid(Mask(data, own), there), grid=grid)
+    except SegadvError as error:
+        raise SegadvError(f"layer {layer.name}: {error}") from None
+
+
+def check_labels(array: Array, name: str) -> None:
+    """Refuses numbers that a file of labels can't hold.
+
+    Args:
+        array: the labels.
+        name: what they are of, for the message.
+
+    Raises:
+        SegadvError: where there are any.
+    """
+    whole = array.dtype.kind in "iub"
+    if not whole or array.min(initial=0) < 0 or array.max(initial=0) > MOST_LABEL:
+        raise SegadvError(f"{name}: holds numbers outside 0 to {MOST_LABEL}; renumber it")
+
+
+def example_tuples(example: "Example") -> dict[str, LayerTuple]:
+    """The layers of an example, bottom to top, without their place (see `placed_like`).
+
+    Copies whole volumes, so it is for the thread that computes.
+    """
+    linf = float(example.measures["linf"]) or 1.0
+    return {
+        ADVERSARIAL: (
+            example.adversarial.array,
+            {"rgb": example.clean.colour, "metadata": {KEY: example.adversarial}},
+            "image",
+        ),
+        NOISE: (
+            example.noise_shown,
+            {
+                "metadata": {KEY: example.clean.grid},
+                "contrast_limits": (-linf, linf),
+                "visible": False,
+                **SIGNED,
+            },
+            "image",
+        ),
+        **field_tuples(example, SIGNED),
+        **view_of(example.task.name).pair(example),
+    }
+
+
+def looking_like(clean: Image) -> dict[str, Any]:
+    """The keywords that give an image the contrast and colours of the clean one."""
+    if clean.rgb:
+        return {}
+    return {
+        "contrast_limits": clean.contrast_limits,
+        "colormap": clean.colormap,
+        "gamma": clean.gamma,
+    }
+
+
+def legend(classes: Mapping[int, str]) -> str:
+    """Class names behind a square of their colour, as rich text."""
+    parts = []
+    for number, name in classes.items():
+        red, green, blue = (round(255 * c) for c in colour(number))
+        # Two words stay in one line.
+        whole = escape(name).replace(" ", "&nbsp;")
+        parts.append(f'<span style="color:rgb({red},{green},{blue})">&#9632;</span>&nbsp;{whole}')
+    return " &nbsp; ".join(parts)

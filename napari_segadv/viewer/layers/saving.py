@@ -1,0 +1,67 @@
+"""Layers to files: an image keeps its scan's geometry and storage type, labels their grid."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+
+from ... import io
+from ...scan import Array, Grid, Mask, Scan, Storage
+from .convert import KEY, check_labels
+from .places import grid_from, matrix_from, matrix_of
+
+
+def save_image(path: Path, data: Any, attributes: dict[str, Any]) -> str:
+    """Writes an image layer; returns the path.
+
+    Raises:
+        SegadvError: where the format can't hold it.
+    """
+    known = attributes.get("metadata", {}).get(KEY)
+    array = np.asarray(data)
+    colour = bool(attributes.get("rgb", False))
+    shape = array.shape[:-1] if colour else array.shape
+    if isinstance(known, Grid) and known.shape == shape:
+        scan = Scan(array, known, "grey level", Storage(str(array.dtype)), colour)
+    elif isinstance(known, Scan) and known.array.shape == array.shape:
+        same_type = array.dtype == known.array.dtype
+        storage = known.storage if same_type else Storage(str(array.dtype))
+        scan = replace(known, array=array, storage=storage)
+    else:
+        grid = grid_from(matrix_from(attributes, len(shape)), shape)
+        scan = Scan(array, grid, "grey level", Storage(str(array.dtype)), colour)
+    io.save(scan, path)
+    return str(path)
+
+
+def save_labels(path: Path, data: Any, attributes: dict[str, Any]) -> str:
+    """Writes a labels layer; returns the path.
+
+    Raises:
+        SegadvError: where the format can't hold it.
+    """
+    array = np.asarray(data)
+    check_labels(array, str(path))
+    known = attributes.get("metadata", {}).get(KEY)
+    fits = isinstance(known, Grid) and known.shape == array.shape
+    matrix = matrix_from(attributes, array.ndim)
+    grid = known if fits else grid_below(matrix, array.shape)
+    io.save_mask(Mask(array.astype(np.uint16), grid), path)
+    return str(path)
+
+
+def grid_below(matrix: Array, shape: tuple[int, ...]) -> Grid:
+    """The grid of the open image that labels lie on, pixel for pixel, or as they lie.
+
+    An oblique image is shown by its spacing alone, which labels that are added on it know only.
+    """
+    viewer = napari.current_viewer()
+    for layer in () if viewer is None else viewer.layers:
+        known = layer.metadata.get(KEY)
+        fits = isinstance(known, Scan) and known.grid.shape == shape
+        if fits and layer.ndim == len(shape) and np.allclose(matrix_of(layer), matrix):
+            grid: Grid = known.grid
+            return grid
+    return grid_from(matrix, shape)

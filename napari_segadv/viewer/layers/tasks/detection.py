@@ -1,0 +1,171 @@
+"""Detection in the viewer: boxes as shapes, and targets that are edited copies of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from napari.layers import Image, Layer, Shapes
+
+from ....boxes import Boxes
+from ....errors import SegadvError
+from ....palette import colour
+from ....scan import Array, Scan
+from ..convert import AFTER, CLEAN, KEY, LayerTuple, legend
+from ..places import matrix_of
+from ..task_view import TaskView
+
+if TYPE_CHECKING:
+    from ....example import Example
+
+CLASS, SCORE = "class", "score"
+# In pixels of the image, and in points.
+WIDTH, THIN, FONT = 1.0, 0.5, 9
+PLAIN = (1.0, 1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """A target that erases: "none" for every box, "none:2" for those of a class."""
+
+    text: str
+
+
+# The same object each time: a chosen value is known by its identity, which Qt keeps of objects.
+erasure = cache(Erasure)
+
+
+class DetectionView(TaskView):
+    """A prediction is a rectangle for each box; a target is another shapes layer, or no box.
+
+    A copy of a prediction (napari's "Duplicate layer") is edited with napari's tools: boxes are
+    moved, drawn and deleted, and get another class in the features table.
+    """
+
+    name: ClassVar[str] = "detection"
+    on_top: ClassVar[bool] = True
+    missing: ClassVar[str] = (
+        "no target is chosen; choose what to erase, or edit a duplicate of the boxes' layer"
+    )
+
+    def clean(self, prediction: Boxes, scan: Scan) -> LayerTuple:
+        return outlines(prediction)
+
+    def pair(self, example: "Example") -> dict[str, LayerTuple]:
+        before, after = example.prediction_clean, example.prediction_adversarial
+        assert isinstance(before, Boxes)
+        assert isinstance(after, Boxes)
+        return {
+            CLEAN: outlines(before, edge_width=THIN, visible=False),
+            AFTER: outlines(after),
+        }
+
+    def follow(self, layers: Sequence[Layer]) -> None:
+        for layer in layers:
+            if isinstance(layer, Shapes):
+                # Colours and texts follow the classes that a user gives. The features table says
+                # nothing of its edits, so the next selection or passing of the mouse shows them.
+                layer.events.features.connect(recolour)
+                layer.events.highlight.connect(recolour)
+
+    def choices(self, layers: Sequence[Layer], classes: Sequence[str]) -> list[Any]:
+        found = [layer for layer in reversed(layers) if isinstance(layer, Shapes)]
+        erased = [("no boxes at all", erasure("none"))]
+        erased += [(f"no {c}", erasure(f"none:{n}")) for n, c in enumerate(classes) if n]
+        return [*found, *erased]
+
+    def plain(self, chosen: Any) -> int | str | None:
+        return chosen.text if isinstance(chosen, Erasure) else None
+
+    def wanted(self, chosen: Shapes | Erasure, beside: Image, scan: Scan) -> Any:
+        return chosen.text if isinstance(chosen, Erasure) else boxes_in(chosen, beside)
+
+    def legend(self, classes: Sequence[str]) -> str:
+        return legend({n: name for n, name in enumerate(classes) if n})
+
+
+def outlines(boxes: Boxes, **more: Any) -> LayerTuple:
+    """A shapes layer of boxes in the pixels of their image, with class and score beside each."""
+    names = [boxes.class_name(int(label)) for label in boxes.labels]
+    known = list(boxes.classes[1:]) or sorted(set(names)) or ["box"]
+    scores = [f"{score:.2f}" for score in boxes.scores.tolist()] or [""] * boxes.count
+    features = pd.DataFrame(
+        {
+            CLASS: pd.Categorical(names, categories=known),
+            SCORE: pd.Series(scores, dtype=object),
+        }
+    )
+    # napari takes one colour for no shapes, but no list of none.
+    shades = [(*colour(int(label)), 1.0) for label in boxes.labels] or "white"
+    keywords = {
+        "ndim": 2,
+        "shape_type": "rectangle",
+        "features": features,
+        "feature_defaults": {CLASS: known[0], SCORE: ""},
+        "face_color": "transparent",
+        "edge_color": shades,
+        "edge_width": WIDTH,
+        "text": {
+            "string": f"{{{CLASS}}} {{{SCORE}}}",
+            "size": FONT,
+            "anchor": "upper_left",
+            "color": shades,
+        },
+        "opacity": 1.0,
+        "metadata": {KEY: boxes},
+        **more,
+    }
+    return [rectangle(corners) for corners in boxes.corners], keywords, "shapes"
+
+
+def rectangle(corners: Array) -> Array:
+    """The four corners of a box (y0, x0, y1, x1), as napari counts: a pixel's middle is whole."""
+    top, left, low, right = np.asarray(corners, np.float64) - 0.5
+    return np.array([[top, left], [top, right], [low, right], [low, left]])
+
+
+def boxes_in(layer: Shapes, beside: Image) -> list[dict[str, Any]]:
+    """The boxes around a layer's shapes, in the pixels of an image layer, as in a JSON file.
+
+    Raises:
+        SegadvError: where a shape has no class, or the layer is not 2-D.
+    """
+    if layer.ndim != beside.ndim:
+        raise SegadvError(f"layer {layer.name}: has {layer.ndim} dimensions; draw on the image")
+    matrix = np.linalg.inv(matrix_of(beside)) @ matrix_of(layer)
+    names = list(layer.features[CLASS]) if CLASS in layer.features else [None] * len(layer.data)
+    found = []
+    for number, (shape, name) in enumerate(zip(layer.data, names, strict=True), start=1):
+        if not isinstance(name, str):
+            raise SegadvError(
+                f"layer {layer.name}: shape {number} has no class; start from a duplicate of the "
+                f'predicted boxes, or give it one in the features table, column "{CLASS}"'
+            )
+        points = np.asarray(shape) @ matrix[:-1, :-1].T + matrix[:-1, -1] + 0.5
+        low, high = points.min(0)[::-1], points.max(0)[::-1]
+        found.append({"class": name, "box": [*low.tolist(), *high.tolist()]})
+    return found
+
+
+def recolour(event: Any) -> None:
+    """Gives the shapes of a layer the colours and texts of the classes that they have now."""
+    layer: Shapes = event.source
+    known = layer.metadata.get(KEY)
+    if not isinstance(known, Boxes) or CLASS not in layer.features:
+        return
+    numbers = {name: number for number, name in enumerate(known.classes) if number}
+    shades = [
+        (*colour(numbers[name]), 1.0) if name in numbers else PLAIN
+        for name in layer.features[CLASS]
+    ]
+    if len(shades) != len(layer.data) or np.allclose(shades, layer.edge_color, atol=1e-3):
+        return
+    with layer.events.features.blocker(recolour), layer.events.highlight.blocker(recolour):
+        layer.edge_color = shades
+        layer.text.color = shades
+        layer.refresh_text()
+
+
+VIEW = DetectionView()

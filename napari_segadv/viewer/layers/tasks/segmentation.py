@@ -1,0 +1,59 @@
+"""Segmentation in the viewer: label maps, and targets that are painted."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from napari.layers import Image, Labels, Layer
+
+from ....scan import Mask, Scan
+from ..convert import (
+    AFTER,
+    CLEAN,
+    KEY,
+    SEE_THROUGH,
+    LayerTuple,
+    class_keywords,
+    legend,
+    mask_of,
+    mask_tuple,
+)
+from ..task_view import TaskView
+
+if TYPE_CHECKING:
+    from ....example import Example
+
+
+class SegmentationView(TaskView):
+    """Predictions are labels layers; a target is any other labels layer."""
+
+    name: ClassVar[str] = "segmentation"
+    paints: ClassVar[bool] = True
+    missing: ClassVar[str] = "no target is chosen; make one, or paint on a new labels layer"
+
+    def clean(self, prediction: Mask, scan: Scan) -> LayerTuple:
+        data, keywords, kind = mask_tuple(prediction, CLEAN)
+        return data, {**keywords, "opacity": SEE_THROUGH}, kind
+
+    def pair(self, example: "Example") -> dict[str, LayerTuple]:
+        classes = example.prediction_clean.classes
+
+        def labels(mask: Any, **keywords: Any) -> LayerTuple:
+            known = {"metadata": {KEY: mask.grid}, "opacity": SEE_THROUGH, **keywords}
+            return mask.array.copy(), {**class_keywords(classes), **known}, "labels"
+
+        return {
+            CLEAN: labels(example.prediction_clean, visible=False),
+            AFTER: labels(example.prediction_adversarial),
+        }
+
+    def choices(self, layers: Sequence[Layer], classes: Sequence[str]) -> list[Any]:
+        return [layer for layer in reversed(layers) if isinstance(layer, Labels)]
+
+    def wanted(self, chosen: Labels, beside: Image, scan: Scan) -> Mask:
+        return mask_of(chosen, beside, scan.grid)
+
+    def legend(self, classes: Sequence[str]) -> str:
+        return legend({n: name for n, name in enumerate(classes) if n})
+
+
+VIEW = SegmentationView()

@@ -1,0 +1,76 @@
+"""Shows patients as a reading room does: head up in coronal and sagittal planes, left on the right.
+
+napari draws every axis downwards and to the right, which is so of axial slices only.
+"""
+
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image
+
+from ...scan import Grid, Scan
+from .convert import KEY
+
+# Of patient axes as a grid has them (to the head, to the back, to the left): where they go on
+# screen, by the axis of the screen they run along.
+VERTICAL = ("up", "down", None)
+HORIZONTAL = (None, "right", "right")
+OPPOSITE = {"up": "down", "down": "up", "right": "left", "left": "right"}
+
+
+def keep_upright(viewer: ViewerModel) -> None:
+    """Turns the view whenever other axes are displayed, or the image is another one."""
+
+    def turn(event: Any = None) -> None:
+        grid = grid_in(viewer)
+        if grid is not None and viewer.dims.ndisplay == 2:
+            viewer.scene.camera.orientation2d = orientation(
+                grid, [axis - viewer.dims.ndim for axis in viewer.dims.displayed]
+            )
+
+    def flat(event: Any) -> None:
+        if viewer.dims.ndisplay == 3 and grid_in(viewer) is not None:
+            viewer.scene.camera.orientation2d = ("down", "right")
+        else:
+            turn()
+
+    viewer.dims.events.order.connect(turn)
+    viewer.dims.events.ndisplay.connect(flat)
+    for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
+        event.connect(turn)
+    turn()
+
+
+def grid_in(viewer: ViewerModel) -> Grid | None:
+    """The grid of the lowest volume of a patient in a viewer, if there is one."""
+    for layer in viewer.layers:
+        scan = layer.metadata.get(KEY)
+        shown = isinstance(layer, Image) and isinstance(scan, Scan)
+        if shown and scan.grid.physical and scan.grid.ndim == 3:
+            grid: Grid = scan.grid
+            return grid
+    return None
+
+
+def orientation(grid: Grid, displayed: list[int]) -> tuple[str, str]:
+    """Where the displayed axes go on screen, vertically and horizontally.
+
+    Args:
+        grid: of a volume.
+        displayed: the axis down and the one across, counted from the last (-1).
+    """
+    # What is shown by its affine lies along the patient's axes; what is turned along its own.
+    axes = grid.direction if grid.turned else np.eye(3)
+    found = []
+    for axis, ways, usual in zip(
+        displayed[-2:], (VERTICAL, HORIZONTAL), ("down", "right"), strict=True
+    ):
+        along = axes[:, axis] if axis >= -3 else np.zeros(3)
+        patient = int(np.abs(along).argmax())
+        way = ways[patient]
+        if way is None or not along.any():
+            found.append(usual)
+        else:
+            found.append(way if along[patient] > 0 else OPPOSITE[way])
+    return found[0], found[1]

@@ -1,0 +1,1 @@
+"""The panel Reading test: can a reader tell the adversarial image?"""

@@ -1,0 +1,137 @@
+"""The bare canvas of the reading test: one image, or two side by side, and nothing that names them.
+
+A viewer model of its own, shown without layer list, controls, status bar or undo: names,
+thumbnails, metadata and contrast of the session's layers can't give the answer away.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari.components import ViewerModel
+from napari.layers import Image
+from napari.qt import QtViewer
+from qtpy.QtCore import Qt
+
+from ...presets import Preset, numbered, presets_for
+from ...scan import Array, Grid
+from ...slices import most_changed
+from ..compare.drags import dragged
+from ..layers.convert import image_tuple
+from ..layers.gl_context import keep_current
+from ..layers.upright import orientation
+
+if TYPE_CHECKING:
+    from ...example import Example
+
+NAMES = ("image A", "image B")
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """A clean and an altered image, and how both are shown: with the very same keywords.
+
+    Attributes:
+        clean, altered: (y, x) or (z, y, x), colour last.
+        keywords: contrast, colours and place.
+        presets: windows to look through; none for colour.
+        grid: of both.
+        first: the slice to start in; None for a 2-D image.
+    """
+
+    clean: Array
+    altered: Array
+    keywords: dict[str, Any]
+    presets: tuple[Preset, ...]
+    grid: Grid
+    first: int | None
+
+
+def stimulus(example: "Example", at_change: bool) -> Stimulus:
+    """An example for the test. Goes through whole volumes: for the thread that computes.
+
+    Args:
+        example: whose images are shown.
+        at_change: start in the slice that changed most, not in the middle.
+    """
+    scan = example.clean
+    array, keywords, _ = image_tuple(scan)
+    keywords = {k: value for k, value in keywords.items() if k not in ("name", "metadata")}
+    presets = () if scan.colour else presets_for(scan.units, scan.bounds)
+    first = None
+    if scan.grid.ndim == 3:
+        first = most_changed(example) if at_change else len(array) // 2
+    return Stimulus(array, example.adversarial.array, keywords, presets, scan.grid, first)
+
+
+class ReadingCanvas(QtViewer):
+    """Shows images; the mouse pans, zooms, scrolls and drags the window."""
+
+    def __init__(self, theme: str) -> None:
+        self.model = ViewerModel(title="")
+        self.model.theme = theme
+        super().__init__(self.model)
+        keep_current(self.model, lambda: self)
+        # No key of napari's reaches the canvas: some remove, hide or turn layers.
+        self.canvas.native.setFocusPolicy(Qt.NoFocus)
+        self.setAcceptDrops(False)
+        # Whatever the theme: a bright surround blinds the reader to faint differences.
+        self.model.canvas.background_color_override = "black"
+        self.model.mouse_drag_callbacks.append(self._drag_window)
+        grid = self.model.canvas.grid
+        grid.shape, grid.stride, grid.spacing = (1, 2), -1, 4
+        self._presets: tuple[Preset, ...] = ()
+
+    @property
+    def images(self) -> list[Image]:
+        """The layers, left to right."""
+        return list(self.model.layers)
+
+    def show_images(self, arrays: Sequence[Array], stimulus: Stimulus) -> None:
+        """Shows one image or two, whole, in the stimulus' first slice and window."""
+        self.clear()
+        self._presets = stimulus.presets
+        self.model.canvas.grid.enabled = len(arrays) > 1
+        for name, array in zip(NAMES, arrays, strict=False):
+            self.model.layers.append(Image(array, name=name, **stimulus.keywords))
+        self.model.reset_view()
+        if stimulus.grid.physical and stimulus.grid.ndim == 3:
+            self.model.scene.camera.orientation2d = orientation(stimulus.grid, [-2, -1])
+        if stimulus.first is not None:
+            self.model.dims.axis_labels = ("slice", "", "")
+            middle = [(size - 1) / 2 for size in arrays[0].shape[:3]]
+            place = self.images[0].data_to_world((stimulus.first, *middle[1:]))
+            self.model.dims.set_point(0, place[0])
+
+    def clear(self) -> None:
+        """Shows nothing."""
+        self.model.layers.clear()
+
+    def step(self, by: int) -> None:
+        """Goes some slices on or back."""
+        if self.model.dims.ndim > 2:
+            self.model.dims.set_current_step(0, self.model.dims.current_step[0] + by)
+
+    def choose_preset(self, number: int) -> None:
+        """Looks through a window by its number, where the image has it."""
+        found = dict(numbered(self._presets)).get(number)
+        if found is not None:
+            self._set_limits(found.limits)
+
+    def _set_limits(self, limits: tuple[float, float]) -> None:
+        for image in self.images:
+            image.contrast_limits = limits
+
+    def _drag_window(self, model: ViewerModel, event: Any) -> Generator[None, None, None]:
+        """A drag with the right button: across for the width, up and down for the level."""
+        if event.button != 2 or not self._presets or not self.images:
+            return
+        limits, start = tuple(self.images[0].contrast_limits), tuple(event.pos)
+        camera = model.scene.camera
+        camera.mouse_pan = False
+        yield
+        while event.type == "mouse_move":
+            level, width = dragged(limits, start, event.pos)
+            self._set_limits((level - width / 2, level + width / 2))
+            yield
+        camera.mouse_pan = True

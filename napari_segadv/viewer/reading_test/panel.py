@@ -1,0 +1,180 @@
+"""The dock widget "Reading test": whether readers tell clean from adversarial images."""
+
+from pathlib import Path
+from typing import Any
+
+import napari
+from magicgui.widgets import CheckBox, ComboBox, SpinBox
+from napari.utils.notifications import show_info
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+)
+
+from ...errors import SegadvError
+from ...reading import ALONE, PAIR, Reading, save
+from ..controller.runner import Poll
+from ..controller.runs import Run
+from ..widgets.dialogs import pick_table
+from ..widgets.layout import group, set_tips, stack
+from ..widgets.panel import Panel
+from ..widgets.settings import settings
+from .canvas import Stimulus, stimulus
+from .window import KEYS, ReadingWindow
+
+TITLE = "Reading test"
+__all__ = ["KEYS", "TITLE", "ReadingPanel"]
+
+
+class ReadingPanel(Panel):
+    """Chooses runs and shows the result; the test itself has a window of its own.
+
+    Its keys belong to that window alone, so none is bound to the viewer.
+    """
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
+        super().__init__(napari_viewer)
+        self.reading: Reading | None = None
+        self.test: ReadingWindow | None = None
+        self.runs = QListWidget()
+        self.mode: Any = ComboBox(choices=[ALONE, PAIR])
+        self.seed: Any = SpinBox(value=settings().seed, min=0, max=2**31 - 1)
+        self.at_change: Any = CheckBox(text="start in the slice that changed most")
+        self.start_button, self.export_button = QPushButton("Start"), QPushButton("Export CSV …")
+        self.result = QLabel("no test yet")
+        self._shown: list[Run] = []
+        self._before: Reading | None = None
+        self._lay_out()
+        self._connect()
+        self._offer_runs()
+        self._update()
+
+    def _lay_out(self) -> None:
+        self.result.setWordWrap(True)
+        self.result.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        chosen = group("Runs", [self.runs])
+        how = group("Test", [("show", self.mode), ("seed", self.seed), self.at_change])
+        outcome = group("Result", [self.result])
+        stack(self, [chosen, how, outcome], [[self.start_button, self.export_button], self.status])
+        set_tips(
+            {
+                self.runs: "The runs whose clean and adversarial images are shown",
+                self.mode: "One at a time: is it altered? Each run's two images once, shuffled.\n"
+                "Side by side: which one is altered? Each run once.",
+                self.seed: "The same seed and runs give the same order; take a new one for each "
+                "reader",
+                self.at_change: "Of volumes; a hint of where to look. Off: the middle slice",
+                self.start_button: "Opens the test in its own window and hides all else",
+                self.export_button: "A line for each answer, and the result in a second file",
+                self.result: "Share of right answers, its exact 95 % interval "
+                "(Clopper-Pearson), and d' in standard deviations (log-linear correction)",
+                self.status: "What to do next",
+            }
+        )
+
+    def _connect(self) -> None:
+        self.runs.itemChanged.connect(self._update)
+        self.start_button.clicked.connect(self._prepare)
+        self.export_button.clicked.connect(self._choose_file)
+        self.listen(
+            {
+                self.controller.runs.changed: self._offer_runs,
+                self.controller.busy_changed: self._update,
+                self.controller.failed: self.say,
+            }
+        )
+
+    @property
+    def chosen(self) -> list[Run]:
+        """The runs that are ticked, in the order of the list."""
+        rows = range(self.runs.count())
+        ticked = [self.runs.item(row).checkState() == Qt.Checked for row in rows]
+        return [run for run, tick in zip(self._shown, ticked, strict=True) if tick]
+
+    def _offer_runs(self) -> None:
+        """The runs there are now; a new one is ticked, the others stay as they were."""
+        left_out = [run for run in self._shown if run not in self.chosen]
+        self.runs.blockSignals(True)
+        self.runs.clear()
+        self._shown = list(self.controller.runs)
+        for run in self._shown:
+            item = QListWidgetItem(run.name, self.runs)
+            item.setFlags(Qt.ItemIsEnabled | Qt.ItemIsUserCheckable)
+            item.setCheckState(Qt.Unchecked if run in left_out else Qt.Checked)
+        self.runs.blockSignals(False)
+        self._update()
+
+    def _update(self, *_: Any) -> None:
+        runs, busy = len(self.chosen), self.controller.busy
+        self.start_button.setEnabled(bool(runs) and not busy)
+        self.export_button.setEnabled(self.reading is not None and bool(self.reading.answers))
+        if not runs:
+            self.status.setText("make runs in the Adversarial attack panel, then tick them here")
+        else:
+            self.status.setText(f"{busy} …" if busy else f"ready: {runs} run{'s' * (runs > 1)}")
+
+    def _prepare(self) -> None:
+        """Gets the images ready off the main thread, then opens the test."""
+        runs, at_change = self.chosen, bool(self.at_change.value)
+        same = [run.name for run in runs if not run.example.measures["linf"]]
+        if same:
+            self.failed(f"{', '.join(same)}: both images are the same, so leave it out")
+            return
+        reading = Reading([run.name for run in runs], self.mode.value, self.seed.value)
+
+        def work(poll: Poll) -> list[Stimulus]:
+            return [stimulus(run.example, at_change) for run in runs]
+
+        def done(stimuli: list[Stimulus]) -> None:
+            self._begin(reading, stimuli)
+
+        title = "preparing the reading test"
+        self.attempt(lambda: self.controller.start(title, work, done, can_cancel=False))
+
+    def _begin(self, reading: Reading, stimuli: list[Stimulus]) -> None:
+        if self.left:
+            return
+        self._before, self.reading = self.reading, reading
+        self.test = ReadingWindow(self.window(), reading, stimuli, self.viewer.theme)
+        self.test.finished.connect(self._ended)
+        self.test.start()
+
+    def _ended(self, code: int) -> None:
+        """The result, of a test that was stopped too."""
+        if self.test is not None:
+            self.test.deleteLater()
+            self.test = None
+        if self.reading is None:
+            return
+        if not self.reading.answers and self._before is not None:
+            # What was found before is not lost with it.
+            self.reading = self._before
+            self._update()
+            self.say("stopped before the first answer; the earlier result stays")
+            return
+        answered, trials = len(self.reading.answers), len(self.reading.trials)
+        lines = list(self.reading.score.lines)
+        if answered < trials:
+            lines.insert(0, f"stopped after {answered} of {trials}")
+        self.result.setText("\n".join(lines))
+        self._update()
+
+    def _choose_file(self) -> None:
+        number = self.reading.seed if self.reading else 0
+        path = pick_table(self, "Export the answers", f"reading-{number}")
+        if path is not None:
+            self.export(path)
+
+    def export(self, path: Path) -> None:
+        """Writes the answers and, beside them, the result."""
+        if self.reading is None:
+            return
+        try:
+            trials, summary = save(self.reading, path)
+        except SegadvError as error:
+            self.failed(str(error))
+            return
+        show_info(f"saved {trials} and {summary.name}")

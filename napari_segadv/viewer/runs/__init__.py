@@ -1,0 +1,1 @@
+"""The panel Runs: the history of runs, and sessions on disk."""

@@ -1,0 +1,137 @@
+"""The list of a session's runs: names that can be changed in place, and what came out of each."""
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QEvent, QItemSelectionModel, QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+
+from ...comparing import facts, outcome
+from ..controller.runs import Run
+
+SHOWN, LINES = "\N{BLACK RIGHT-POINTING TRIANGLE}", 2
+MOST_TIPS, LEAST = 40, 300
+
+
+class RunsList(QTableWidget):
+    """Runs as rows, the one that is shown marked.
+
+    Signals:
+        wanted: a run was double clicked, or Enter was pressed on it.
+        renamed: a run, and the name that was typed.
+        deleted: Delete was pressed.
+    """
+
+    wanted = Signal(object)
+    renamed = Signal(object, str)
+    deleted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__(0, 3)
+        self.runs: list[Run] = []
+        self.setHorizontalHeaderLabels(["", "run", "what came out"])
+        self.verticalHeader().hide()
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.Interactive)
+        header.setSectionResizeMode(2, QHeaderView.Stretch)
+        header.setHighlightSections(False)
+        self.setColumnWidth(1, 92)
+        self.setEditTriggers(QAbstractItemView.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectRows)
+        self.setSelectionMode(QAbstractItemView.ExtendedSelection)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollPerPixel)
+        self.setTabKeyNavigation(False)
+        self.setMinimumHeight(LEAST)
+        self.cellDoubleClicked.connect(lambda row, _: self.wanted.emit(self.runs[row]))
+        self.itemChanged.connect(self._typed)
+
+    @property
+    def chosen(self) -> list[Run]:
+        """The runs that are selected, in order."""
+        rows = sorted({index.row() for index in self.selectedIndexes()})
+        return [self.runs[row] for row in rows if row < len(self.runs)]
+
+    def fill(self, runs: Sequence[Run], shown: Run | None) -> None:
+        """Shows the runs there are; those that stay keep their selection."""
+        chosen, current = self.chosen, self.currentRow()
+        under = self.runs[current] if 0 <= current < len(self.runs) else None
+        self.runs = list(runs)
+        with QSignalBlocker(self):
+            self.clearSelection()
+            self.setRowCount(len(runs))
+            height = LINES * self.fontMetrics().lineSpacing() + 8
+            for row, run in enumerate(runs):
+                self._fill_row(row, run, run is shown)
+                self.setRowHeight(row, height)
+            if under in self.runs:
+                self.setCurrentCell(self.runs.index(under), 1)
+            self.clearSelection()
+            for row, run in enumerate(runs):
+                for column in range(self.columnCount()):
+                    self.item(row, column).setSelected(run in chosen)
+        self.itemSelectionChanged.emit()
+
+    def choose(self, run: Run) -> None:
+        """Selects one run alone."""
+        if run in self.runs:
+            # Not selectRow, which adds to the selection while Shift is held down.
+            flags = QItemSelectionModel.ClearAndSelect | QItemSelectionModel.Rows
+            place = self.model().index(self.runs.index(run), 1)
+            self.selectionModel().setCurrentIndex(place, flags)
+
+    def rename(self, run: Run) -> None:
+        """Lets the user type another name in place."""
+        if run in self.runs:
+            self.setFocus()
+            item = self.item(self.runs.index(run), 1)
+            self.setCurrentItem(item)
+            self.editItem(item)
+
+    def keyboardSearch(self, search: str) -> None:  # noqa: N802 - Qt's name
+        """Letters find no rows: they are the viewer's keys."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        key, chosen = event.key(), self.chosen
+        if self.state() == QAbstractItemView.EditingState:
+            # The editor passes on the Enter that ends it.
+            super().keyPressEvent(event)
+        elif key in (Qt.Key_Return, Qt.Key_Enter) and chosen:
+            self.wanted.emit(chosen[0])
+        elif key == Qt.Key_F2 and chosen:
+            self.rename(chosen[0])
+        elif key == Qt.Key_Delete:
+            self.deleted.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Rows are as high as the font needs, which napari's settings change."""
+        super().changeEvent(event)
+        if event.type() == QEvent.FontChange:
+            for row in range(self.rowCount()):
+                self.setRowHeight(row, LINES * self.fontMetrics().lineSpacing() + 8)
+
+    def _fill_row(self, row: int, run: Run, shown: bool) -> None:
+        tip = tip_of(run)
+        for column, text in enumerate((SHOWN if shown else "", run.name, outcome(run.example))):
+            item = QTableWidgetItem(text)
+            item.setToolTip(tip)
+            flags = Qt.ItemIsEnabled | Qt.ItemIsSelectable
+            item.setFlags(flags | Qt.ItemIsEditable if column == 1 else flags)
+            font = item.font()
+            font.setBold(shown and column < 2)
+            item.setFont(font)
+            self.setItem(row, column, item)
+
+    def _typed(self, item: QTableWidgetItem) -> None:
+        if item.column() == 1 and item.row() < len(self.runs):
+            self.renamed.emit(self.runs[item.row()], item.text().strip())
+
+
+def tip_of(run: Run) -> str:
+    """All parameters and main measures of a run, a line each."""
+    lines = [f"{name}: {value}" for name, value in facts(run.example).items()]
+    said = f"{len(run.verdicts)} slices judged" if run.verdicts else "no slice judged"
+    return "\n".join([run.name, *lines[:MOST_TIPS], said, "saved" if run.saved else "not saved"])

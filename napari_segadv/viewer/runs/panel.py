@@ -1,0 +1,205 @@
+"""The dock widget "Runs": the history of a session's runs, and sessions on disk."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+from napari.utils.notifications import show_info, show_warning
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from ...comparing import compared
+from ..controller.runs import Run
+from ..widgets.dialogs import ask_delete, pick_new_folder
+from ..widgets.keys import Key
+from ..widgets.layout import group, in_rows, set_tips, stack
+from ..widgets.panel import Panel
+from .list import RunsList
+from .session_section import SessionSection
+from .sessions import Sessions
+from .table import RunsTable
+
+TITLE = "Runs"
+KEYS = (
+    Key("Shift-R", "show the next run of the list", "show_next"),
+    Key("Alt-R", "show the run before it", "show_previous"),
+)
+PLUGIN, COMPARE = "napari-segadv", "Compare"
+EMPTY = "no runs yet; run an attack, or open a session"
+
+
+class RunsPanel(Panel):
+    """The panel. It shows the runs of the viewer's Controller and forwards clicks to it."""
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
+        super().__init__(napari_viewer)
+        self.sessions = Sessions(self.controller)
+        self.table: RunsTable | None = None
+        self._last = ""
+        self.list = RunsList()
+        self.show_button, self.compare_button = QPushButton("Show"), QPushButton("Compare")
+        self.rename_button, self.delete_button = QPushButton("Rename"), QPushButton("Delete")
+        self.save_button = QPushButton("Save …")
+        self.files = SessionSection(self.sessions)
+        self._lay_out()
+        self._connect()
+        self._fill()
+
+    def _lay_out(self) -> None:
+        runs = QWidget()
+        column = QVBoxLayout(runs)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.list, stretch=1)
+        first = (self.show_button, self.compare_button, self.rename_button)
+        column.addLayout(in_rows([first, (self.delete_button, self.save_button)]))
+        stack(self, [group("Runs of the session", [runs]), group("Files", [self.files])], [])
+        self.layout().addWidget(self.status)
+        set_tips(
+            {
+                self.show_button: "Shows the chosen run's layers beside its image (Enter or a "
+                "double click; Shift-R, Alt-R: the next, the previous one)",
+                self.compare_button: "One run: shows it and opens the panel Compare. Several: "
+                "their parameters and figures beside each other",
+                self.rename_button: "Another name for the chosen run, typed in the list (F2)",
+                self.delete_button: "Takes the chosen runs off the list, and the layers of the one "
+                "that is shown (Delete). Asks where something would be lost",
+                self.save_button: "Writes the chosen run with its verdicts into a new folder",
+                self.status: "What the panel did last",
+            }
+        )
+
+    def _connect(self) -> None:
+        self.list.wanted.connect(self._show)
+        self.list.renamed.connect(self._renamed)
+        self.list.deleted.connect(self.delete)
+        self.list.itemSelectionChanged.connect(self._enable)
+        self.show_button.clicked.connect(lambda: self._with_one(self._show))
+        self.compare_button.clicked.connect(self.compare)
+        self.rename_button.clicked.connect(lambda: self._with_one(self.list.rename))
+        self.delete_button.clicked.connect(self.delete)
+        self.save_button.clicked.connect(lambda: self._with_one(self._ask_run))
+        self.files.refused.connect(self.failed)
+        controller, runs = self.controller, self.controller.runs
+        self.listen(
+            {
+                runs.changed: self._fill,
+                runs.chosen: self._fill,
+                runs.judged: self._fill,
+                controller.busy_changed: self._busy_changed,
+                controller.failed: self.say,
+                controller.trust_asked: self.asked,
+                self.sessions.said: self._said,
+                self.sessions.warned: self._warned,
+                self.sessions.failed: self.failed,
+            }
+        )
+        self.bind(KEYS)
+        self.at_leaving(self.sessions.drop)
+
+    def show_next(self) -> None:
+        """Shows the run after the one that is shown."""
+        self._step(1)
+
+    def show_previous(self) -> None:
+        """Shows the run before the one that is shown."""
+        self._step(-1)
+
+    def compare(self) -> None:
+        """One run in the panel Compare, several in a table."""
+        chosen = self.list.chosen
+        if len(chosen) == 1:
+            self._show(chosen[0])
+            dock, _ = self.viewer.window.add_plugin_dock_widget(PLUGIN, COMPARE, tabify=True)
+            dock.show()
+            dock.raise_()
+        elif chosen:
+            rows = compared([run.name for run in chosen], [run.example for run in chosen])
+            self.table = RunsTable(rows, self.window())
+            self.table.show()
+
+    def delete(self) -> None:
+        """Takes the chosen runs off the list, after a question where something is lost."""
+        chosen = self.list.chosen
+        unsaved = any(not run.saved for run in chosen)
+        judged = any(run.verdicts for run in chosen)
+        if unsaved or judged:
+            lost = "What is not saved is lost" if unsaved else "All is saved in folders"
+            lost += "; verdicts on slices go along." if judged else "."
+            if not ask_delete(self, [run.name for run in chosen], lost):
+                return
+        for run in chosen:
+            self.attempt(self.controller.delete_run, run)
+
+    def _show(self, run: Run) -> None:
+        if run is not self.controller.runs.current or not self._still_shown(run):
+            self.attempt(self.controller.show_run, run)
+
+    def _still_shown(self, run: Run) -> bool:
+        """Whether nothing of a run has been removed or renamed since it was shown."""
+        from ..layers.convert import ADVERSARIAL, AFTER, CLEAN, NOISE
+
+        names = (ADVERSARIAL, NOISE, CLEAN, AFTER)
+        return run.image in self.viewer.layers and all(map(self.controller.shown, names))
+
+    def _step(self, by: int) -> None:
+        runs, current = list(self.controller.runs), self.controller.runs.current
+        if not runs:
+            self.say(EMPTY)
+            return
+        at = runs.index(current) + by if current in runs else (0 if by > 0 else len(runs) - 1)
+        if not 0 <= at < len(runs):
+            self.say("this is the last run" if by > 0 else "this is the first run")
+            return
+        self.list.choose(runs[at])
+        self._show(runs[at])
+
+    def _with_one(self, action: Callable[[Run], Any]) -> None:
+        chosen = self.list.chosen
+        if len(chosen) == 1:
+            action(chosen[0])
+
+    def _renamed(self, run: Run, name: str) -> None:
+        self.controller.runs.rename(run, name)
+
+    def _fill(self, changed: Any = None) -> None:
+        """Shows the runs as they are now."""
+        runs = list(self.controller.runs)
+        self.list.fill(runs, self.controller.runs.current)
+        if not runs:
+            self.say(EMPTY)
+        elif self.status.text() == EMPTY:
+            self.say("")
+
+    def _enable(self) -> None:
+        chosen, idle = len(self.list.chosen), not self.controller.busy
+        self.show_button.setEnabled(chosen == 1 and idle)
+        self.compare_button.setEnabled(chosen > 1 or (chosen == 1 and idle))
+        self.rename_button.setEnabled(chosen == 1)
+        self.delete_button.setEnabled(chosen > 0)
+        self.save_button.setEnabled(chosen == 1 and idle)
+        self.files.set_enabled(idle)
+
+    def _busy_changed(self, title: str) -> None:
+        self._enable()
+        self.say_busy(title, self._last)
+
+    def _ask_run(self, run: Run) -> None:
+        path = pick_new_folder(self, "Save the run in a new folder", run.name)
+        if path:
+            self.attempt(self.sessions.save_run, run, Path(path))
+
+    def attempt(self, action: Callable[..., Any], *arguments: Any) -> None:
+        self._last = ""
+        super().attempt(action, *arguments)
+
+    def _said(self, message: str) -> None:
+        # Further jobs may follow: the run is shown, the victim is loaded.
+        self._last = message
+        self._fill()
+        self.say(message)
+        show_info(message)
+
+    def _warned(self, message: str) -> None:
+        self._last = message
+        self.say(message)
+        show_warning(message)

@@ -1,0 +1,192 @@
+"""Saves and opens sessions and single results of a controller, off the main thread.
+
+What is opened is added to what the viewer shows; the user's own layers stay as they are.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari.layers import Image
+from psygnal import Signal
+
+from ...errors import SegadvError
+from ...scan import Scan
+from ..controller.controller import Controller
+from ..controller.runner import Poll, Work
+from ..controller.runs import Run
+from ..layers.convert import TARGET, LayerTuple, copied, image_tuple, scan_of
+from .session_layers import painted, window_of_layer
+from .session_opening import SessionOpening, image_tuples, painted_tuples
+from .session_victim import SessionVictim
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why a job could not be done, in a line: it is told by who started it, and no one else."""
+
+    message: str
+
+
+class Sessions:
+    """Files of a controller's runs.
+
+    Signals, all on the main thread:
+        said: a line on what was done.
+        warned: a line on what is not as it was.
+        failed: a line on what could not be done.
+    """
+
+    said = Signal(str)
+    warned = Signal(str)
+    failed = Signal(str)
+
+    def __init__(self, controller: Controller) -> None:
+        self.controller = controller
+        self._dropped = False
+        self._victim = SessionVictim(controller, self.warned.emit)
+        self._opening = SessionOpening(controller, self._victim, self.said.emit)
+
+    def drop(self) -> None:
+        """Shows nothing any more of what is still being opened; what is written is written."""
+        self._dropped = True
+        self._opening.drop()
+        self._victim.drop()
+
+    def save_run(self, run: Run, folder: Path) -> None:
+        """Writes a run into a new folder; ends in `said` or `failed`."""
+        example, verdicts = run.example, dict(run.verdicts)
+
+        def work(poll: Poll) -> Path:
+            from ...saving import save_run
+
+            return save_run(example, folder, verdicts)
+
+        def done(saved: Path) -> None:
+            run.saved = run.verdicts == verdicts
+            self.said.emit(f"{run.name}: saved in {saved}")
+
+        self._start(f"saving {run.name}", work, done)
+
+    def save(self, folder: Path) -> None:
+        """Writes the session into a new folder; ends in `said`, `warned` or `failed`."""
+        controller = self.controller
+        victim, target = self._victim.source, controller.shown(TARGET)
+        choice = controller.choice
+        runs = [(run, run.name, run.example, dict(run.verdicts)) for run in controller.runs]
+        shown = next((n for n, r in enumerate(runs) if r[0] is controller.runs.current), None)
+        layers = [layer for layer in controller.layers if not controller.made(layer)]
+        # What is painted and drawn from now on is not of this session.
+        own = [copied(layer) for layer in layers]
+        goal = own[layers.index(target)] if target in layers else None
+
+        def work(poll: Poll) -> tuple[Path, tuple[str, ...]]:
+            from ...session import Session, SessionImage, SessionRun, save_session
+            from .session_boxes import drawn
+
+            notes: list[str] = []
+            images: list[tuple[Image, Scan]] = []
+            for layer in own:
+                if isinstance(layer, Image):
+                    try:
+                        images.append((layer, scan_of(layer)))
+                    except SegadvError as error:
+                        notes.append(str(error))
+            labels, which = painted(own, images, goal, notes)
+            session = Session(
+                tuple(SessionImage(x.name, scan, window_of_layer(x)) for x, scan in images),
+                labels,
+                tuple(SessionRun(name, example, said) for _, name, example, said in runs),
+                which,
+                shown,
+                victim,
+                boxes=drawn(own, images, notes),
+                choice=choice,
+            )
+            return save_session(session, folder, poll), tuple(notes)
+
+        def done(made: tuple[Path, tuple[str, ...]]) -> None:
+            saved, notes = made
+            for run, _, _, verdicts in runs:
+                run.saved = run.verdicts == verdicts
+            self.said.emit(f"session saved in {saved}")
+            for note in notes:
+                self.warned.emit(f"not saved: {note}")
+
+        self._start("saving the session", work, done)
+
+    def open(self, folder: Path) -> None:
+        """Opens a session beside what is there; ends in `said`, `warned` or `failed`."""
+
+        def work(poll: Poll) -> tuple[Any, list[LayerTuple], list[LayerTuple]]:
+            from ...session import open_session
+
+            session = open_session(folder, poll)
+            painted = painted_tuples(session.labels, session.boxes)
+            return session, image_tuples(session.images), painted
+
+        self._start("opening the session", work, lambda made: self._opening.show(*made))
+
+    def open_result(self, folder: Path) -> None:
+        """Opens a saved result as a further run, and shows it; ends in `said` or `failed`.
+
+        Its image is read from its file; where that is gone, the open images are tried.
+        """
+        images = [x for x in self.controller.layers if isinstance(x, Image)]
+        own = [x for x in images if not self.controller.made(x)]
+
+        def work(poll: Poll) -> tuple[Any, Any, Image | None, LayerTuple]:
+            from ...loading import load_example, load_verdicts
+
+            example, layer = _with_image(load_example, folder, own)
+            verdicts = load_verdicts(folder, example)
+            return example, verdicts, layer, image_tuple(example.clean)
+
+        def done(made: tuple[Any, Any, Image | None, LayerTuple]) -> None:
+            example, verdicts, layer, tuple_ = made
+            if self.controller.closed:
+                return
+            if layer is None or layer not in self.controller.layers:
+                layer = self._opening.added(tuple_)
+            run = self.controller.runs.add(example, layer, folder.name)
+            run.verdicts.update(verdicts)
+            run.saved = True
+            self.said.emit(f"opened {folder}")
+            self.controller.show_run(run)
+
+        self._start(f"opening {folder.name}", work, done)
+
+    def _start(self, title: str, work: Work, done: Callable[[Any], None]) -> None:
+        """Starts a job whose refusals are told here."""
+
+        def guarded(poll: Poll) -> Any:
+            try:
+                value = work(poll)
+            except SegadvError as error:
+                return Refused(str(error))
+            # A window that was closed meanwhile takes nothing more.
+            poll()
+            return value
+
+        def ended(value: Any) -> None:
+            if self._dropped:
+                return
+            if isinstance(value, Refused):
+                self.failed.emit(value.message)
+            else:
+                done(value)
+
+        self.controller.start(title, guarded, ended)
+
+
+def _with_image(
+    load: Callable[..., Any], folder: Path, layers: list[Image]
+) -> tuple[Any, Image | None]:
+    """An example, and the open layer of its image if there is one."""
+    for layer in layers:
+        try:
+            return load(folder, scan_of(layer)), layer
+        except SegadvError:
+            continue
+    return load(folder), None

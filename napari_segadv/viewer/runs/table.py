@@ -1,0 +1,92 @@
+"""The window in which several runs stand beside each other, to be copied or saved as CSV."""
+
+from pathlib import Path
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QApplication,
+    QDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...comparing import Rows, as_csv
+from ...errors import SegadvError
+from ...folders import write_text
+from ..widgets.dialogs import pick_table
+
+WIDTH, HEIGHT, ROW = 640, 560, 26
+
+
+class RunsTable(QDialog):
+    """Names of figures down, runs across."""
+
+    def __init__(self, rows: Rows, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Runs beside each other")
+        self.setAttribute(Qt.WA_DeleteOnClose)
+        self.rows = rows
+        self.table = QTableWidget(len(rows) - 1, len(rows[0]) - 1)
+        self.copy_button, self.save_button = QPushButton("Copy"), QPushButton("Save as CSV …")
+        self.close_button = QPushButton("Close")
+        self._fill()
+        line = QHBoxLayout()
+        for button in (self.copy_button, self.save_button, self.close_button):
+            button.setAutoDefault(False)
+            line.addWidget(button)
+        column = QVBoxLayout(self)
+        column.addWidget(self.table)
+        column.addLayout(line)
+        self.table.setToolTip("Parameters where the runs differ, and their figures with units")
+        self.copy_button.setToolTip("Copies the table as comma-separated text")
+        self.save_button.setToolTip("Writes the table as a CSV file")
+        self.close_button.setToolTip("Closes this window (Escape)")
+        self.copy_button.clicked.connect(self.copy)
+        self.save_button.clicked.connect(self._ask_where)
+        self.close_button.clicked.connect(self.close)
+        self.resize(WIDTH, HEIGHT)
+
+    def copy(self) -> None:
+        """Puts the table into the clipboard as CSV."""
+        QApplication.clipboard().setText(as_csv(self.rows))
+
+    def save(self, path: Path) -> None:
+        """Writes the table as CSV."""
+        try:
+            # With a mark of UTF-8: spreadsheets take it for something else without.
+            write_text(path, as_csv(self.rows), "utf-8-sig")
+        except SegadvError as error:
+            show_error(str(error))
+            return
+        show_info(f"table saved as {path}")
+
+    def _fill(self) -> None:
+        names, *rows = self.rows
+        table = self.table
+        table.setHorizontalHeaderLabels(list(names[1:]))
+        table.setVerticalHeaderLabels([row[0] for row in rows])
+        table.setEditTriggers(QTableWidget.NoEditTriggers)
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.Stretch)
+        header.setTextElideMode(Qt.ElideRight)
+        header.setDefaultAlignment(Qt.AlignLeft | Qt.AlignVCenter)
+        for x, name in enumerate(names[1:]):
+            table.horizontalHeaderItem(x).setToolTip(name)
+        table.verticalHeader().setDefaultSectionSize(ROW)
+        table.setWordWrap(False)
+        for y, row in enumerate(rows):
+            for x, text in enumerate(row[1:]):
+                item = QTableWidgetItem(text)
+                item.setToolTip(text)
+                table.setItem(y, x, item)
+
+    def _ask_where(self) -> None:
+        path = pick_table(self, "Save the table", "runs")
+        if path is not None:
+            self.save(path)

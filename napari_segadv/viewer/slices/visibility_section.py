@@ -1,0 +1,151 @@
+"""The part of the Slices panel that says in which window of a reading room a change shows most."""
+
+from collections.abc import Generator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from napari.layers import Image
+from napari.utils.notifications import show_error
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from ...visibility import Seen, seen_steps, worst
+from ...wording import counted
+from ..controller.controller import Controller
+from ..controller.latest import Latest
+from ..controller.runner import Poll, Snapshot
+from ..controller.runs import Run
+from ..layers.convert import ADVERSARIAL
+from ..widgets.layout import set_tips
+from ..widgets.tables import Table
+
+LOOK, STOP = "Measure in every window", "Stop"
+
+
+def described(seen: Seen) -> tuple[str, str, str]:
+    """SSIM, PSNR and mean |noise| for people."""
+    ssim = "too small" if seen.ssim_shown is None else f"{seen.ssim_shown:.4f}"
+    psnr = "no change" if seen.psnr_shown is None else f"{seen.psnr_shown:.1f}"
+    return ssim, psnr, f"{seen.mean_abs:.3g}"
+
+
+def sentence(table: tuple[Seen, ...], volume: bool) -> str:
+    """Which window is the worst; of a volume, over how many slices that was measured."""
+    found = worst(table)
+    if found is None:
+        return "The change shows in no window."
+    ssim, psnr, _ = described(found)
+    figures = f"PSNR {psnr} dB" if found.ssim is None else f"SSIM {ssim}, PSNR {psnr} dB"
+    over = f" Over the {counted(found.slices, 'slice')} that changed." if volume else ""
+    if len(table) == 1:
+        return f"There are no presets for this image; in its {found.preset.name} {figures}.{over}"
+    return f"The change shows most in the {found.preset.name} window: {figures}.{over}"
+
+
+class VisibilitySection(QWidget):
+    """A button, the table of windows, and a sentence that names the worst."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._run: Run | None = None
+        self._known: WeakKeyDictionary[Run, tuple[Seen, ...]] = WeakKeyDictionary()
+        self._table: tuple[Seen, ...] = ()
+        self.latest = Latest()
+        self.button = QPushButton(LOOK)
+        self.table = Table(("window", "SSIM", "PSNR\n(dB)", "mean |noise|"), rows=7)
+        self.line = QLabel("")
+        self.line.setWordWrap(True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.button, self.table, self.line):
+            column.addWidget(widget)
+        self.button.clicked.connect(self._pressed)
+        self.table.cellClicked.connect(lambda row, _: self._apply(row))
+        self.latest.progressed.connect(self._progressed)
+        self.latest.failed.connect(self._failed)
+        set_tips(
+            {
+                self.button: "Compares clean and adversarial as each window shows them; of a large "
+                "volume it takes minutes, and attacks can run meanwhile",
+                self.table: "As each window shows the images: SSIM (1: the same), PSNR in dB (the "
+                "higher, the less visible), mean |noise| in the image's units. A click on a row "
+                "shows clean and adversarial in that window",
+                self.line: "The window of the lowest SSIM; of equal ones, that of the lowest PSNR",
+            }
+        )
+        self._show()
+
+    def show_run(self, run: Run | None) -> None:
+        """Shows what is known of a run; a run of another that is being measured is given up."""
+        if run is self._run:
+            # What is being measured goes on.
+            return
+        self.latest.drop()
+        self._run = run
+        self._show()
+
+    def _show(self, doing: str = "") -> None:
+        run = self._run
+        self._table = () if run is None else self._known.get(run, ())
+        units = "" if run is None else f"\n({run.example.clean.units})"
+        self.table.horizontalHeaderItem(3).setText(f"mean |noise|{units}")
+        self.table.fill([(seen.preset.name, *described(seen)) for seen in self._table])
+        self.table.fit(len(self._table))
+        self.table.setVisible(bool(self._table))
+        found = worst(self._table)
+        for row, seen in enumerate(self._table):
+            font = self.table.item(row, 0).font()
+            font.setBold(seen is found and len(self._table) > 1)
+            for column in range(self.table.columnCount()):
+                self.table.item(row, column).setFont(font)
+        volume = run is not None and run.example.clean.grid.ndim == 3
+        self.line.setText(sentence(self._table, volume) if self._table else doing)
+        self.button.setText(STOP if doing else LOOK)
+        self.button.setEnabled(run is not None and not self._table)
+
+    def _pressed(self) -> None:
+        run = self._run
+        if run is None:
+            return
+        if self.button.text() == STOP:
+            self.latest.drop()
+            self._show()
+            return
+
+        def work(poll: Poll) -> Generator[Snapshot, None, tuple[Seen, ...]]:
+            steps = seen_steps(run.example.clean, run.example.adversarial)
+            while True:
+                try:
+                    share = next(steps)
+                except StopIteration as stop:
+                    found: tuple[Seen, ...] = stop.value
+                    return found
+                yield Snapshot(round(1000 * share), 1000, 0.0, 0.0)
+
+        def done(found: tuple[Seen, ...]) -> None:
+            self._known[run] = found
+            if run is self._run:
+                self._show()
+
+        self._show("measuring …")
+        self.latest.ask(work, done)
+
+    def _progressed(self, now: Snapshot) -> None:
+        if self.button.text() == STOP:
+            self.line.setText(f"measuring … {now.step / now.steps:.0%}")
+
+    def _failed(self, message: str) -> None:
+        self._show()
+        self.line.setText(message)
+        show_error(message)
+
+    def _apply(self, row: int) -> None:
+        """Shows clean and adversarial in a window; colour images have none."""
+        images: tuple[Any, ...] = (
+            None if self._run is None else self._run.image,
+            self._controller.shown(ADVERSARIAL),
+        )
+        for layer in images:
+            there = isinstance(layer, Image) and layer in self._controller.layers
+            if there and not layer.rgb and row < len(self._table):
+                layer.contrast_limits = self._table[row].preset.limits

@@ -1,0 +1,1 @@
+"""The panel Target designer: changes a label map into what the victim shall predict."""

@@ -1,0 +1,251 @@
+"""Designs a target without a window: starts it, and changes it in place.
+
+Every change goes through the layer's own history, so napari's undo takes it back. Shapes are
+computed off the main thread, from a copy; the layer is written to on it.
+"""
+
+import weakref
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from psygnal import Signal
+
+from ... import targets
+from ...errors import SegadvError
+from ...scan import Mask, Scan
+from ...wording import class_name
+from ..controller.controller import Controller
+from ..controller.jobs import Jobs
+from ..controller.runner import Poll, Runner
+from ..controller.shown_layers import unwrapped
+from ..layers.convert import TARGET, class_keywords, mask_of, mask_tuple, scan_of
+from ..layers.places import same_place
+from ..layers.task_view import view_of
+from .difference_watch import Watch
+from .edits import Piece, grid_of, pieces, written
+
+PREDICTION, EMPTY = "the prediction", "empty"
+# What a target without a victim and without names starts with.
+UNNAMED = ("background", *(class_name(n) for n in range(1, 5)))
+
+
+class Designer(Jobs):
+    """Actions on one target layer of a viewer.
+
+    Signals besides those of Jobs, all on the main thread:
+        target_changed: the Labels layer that is edited, or None.
+        brush_changed: the class that it is painted with, or the brush, was changed.
+
+    Attributes:
+        watch: says that the target or the prediction was changed, and by how much they differ.
+    """
+
+    target_changed = Signal(object)
+    brush_changed = Signal()
+
+    def __init__(
+        self, viewer: ViewerModel, runner: Runner | None = None, measurer: Runner | None = None
+    ) -> None:
+        super().__init__(runner)
+        viewer = unwrapped(viewer)
+        self.controller = Controller.of(viewer)
+        self._target: weakref.ref[Labels] | None = None
+        self.watch = Watch(viewer, self.controller, measurer)
+        self._awaiting: Image | None = None
+        self.controller.predicted.connect(self._predicted)
+        self.controller.target_made.connect(self.choose)
+        for signal in (self.controller.failed, self.controller.stopped):
+            signal.connect(self._give_up)
+
+    def close(self) -> None:
+        """Follows no layer and no controller any more."""
+        self.choose(None)
+        self._give_up()
+        self.watch.close()
+        controller = self.controller
+        controller.predicted.disconnect(self._predicted, missing_ok=True)
+        controller.target_made.disconnect(self.choose, missing_ok=True)
+        for signal in (controller.failed, controller.stopped):
+            signal.disconnect(self._give_up, missing_ok=True)
+
+    @property
+    def target(self) -> Labels | None:
+        """The layer that is edited, while it is in the viewer."""
+        layer = None if self._target is None else self._target()
+        return layer if layer is not None and layer in self.controller.layers else None
+
+    @property
+    def classes(self) -> dict[int, str]:
+        """The structures' names by number: the layer's, else the victim's."""
+        layer, names = self.target, self._names()
+        if layer is not None and {"index", "class"} <= set(layer.features.columns):
+            rows = zip(layer.features["index"], layer.features["class"], strict=True)
+            return {int(n): str(name) for n, name in rows if n}
+        return {n: name for n, name in enumerate(names) if n}
+
+    def choose(self, layer: Labels | None) -> None:
+        """Edits a layer from now on."""
+        old = None if self._target is None else self._target()
+        if layer is old:
+            return
+        for followed, join in ((old, False), (layer, True)):
+            if followed is not None:
+                for event in (followed.events.selected_label, followed.events.n_edit_dimensions):
+                    (event.connect if join else event.disconnect)(self._brush_changed)
+        self._target = None if layer is None else weakref.ref(layer)
+        self.watch.follow(layer)
+        self.target_changed.emit(layer)
+
+    def begin(self, image: Image | None, start: Labels | str) -> None:
+        """Starts a target; ends in `target_changed`, `touched` or `failed`.
+
+        A target that this image has already is painted over, so that undo brings it back.
+
+        Args:
+            image: what it is a target for.
+            start: labels, PREDICTION or EMPTY.
+        """
+        if image is None or image not in self.controller.layers:
+            raise SegadvError("no image is chosen; open one first")
+        if start is self.target:
+            raise SegadvError("the target is this layer already; paint on it, or start from others")
+        if isinstance(start, str) and start == PREDICTION:
+            self._begin_with_prediction(image)
+            return
+        names = self._names()
+
+        def work(poll: Poll) -> tuple[Scan, Mask]:
+            scan = scan_of(image)
+            if not isinstance(start, Labels):
+                return scan, Mask(np.zeros(scan.grid.shape, np.uint8), scan.grid, names)
+            mask = mask_of(start, image, scan.grid)
+            most = int(mask.array.max(initial=0))
+            more = (class_name(n) for n in range(len(names), most + 1))
+            return scan, mask.named((*names, *more) if most < 256 else ())
+
+        self.start("starting the target", work, lambda made: self._place(image, *made))
+
+    def apply(self, shape: str, settings: dict[str, Any]) -> None:
+        """Changes the target by a shape, in place; ends in `touched` or `failed`.
+
+        Args:
+            shape: name of a target shape.
+            settings: its parameters.
+        """
+        layer = self._editable()
+        grid, data = grid_of(layer, self.controller.layers), layer.data
+        known = {0: "background", **self.classes}
+        names = tuple(known.get(n, class_name(n)) for n in range(max(known) + 1))
+
+        def work(poll: Poll) -> list[Piece]:
+            # What is painted meanwhile is no change of the shape's.
+            before = data.copy()
+            return pieces(targets.get(shape)(Mask(before, grid, names), **settings).array, before)
+
+        def done(changes: list[Piece]) -> None:
+            if layer.data is not data:
+                self.failed.emit(f"layer {layer.name}: was replaced meanwhile; try again")
+            elif changes:
+                self._write(layer, changes)
+            else:
+                self.failed.emit(f"{shape}: changes nothing here")
+
+        self.start(shape, work, done)
+
+    def undo(self) -> None:
+        """Takes the last change back, painted or made; as Ctrl-Z on the layer does."""
+        self._editable().undo()
+
+    def redo(self) -> None:
+        """Makes the change again that was taken back."""
+        self._editable().redo()
+
+    def paint(self) -> None:
+        """Selects the target and takes the brush, so that the mouse paints."""
+        layer = self._editable()
+        self.select()
+        layer.mode = "paint"
+
+    def select(self) -> None:
+        """Makes the target the active layer: mouse and keys go there."""
+        if self.target is not None:
+            self.controller.layers.selection.active = self.target
+
+    def _brush_changed(self, event: Any) -> None:
+        self.brush_changed.emit()
+
+    def _names(self) -> tuple[str, ...]:
+        victim = self.controller.victim
+        names = getattr(victim, "classes", ()) if self.controller.task == "segmentation" else ()
+        return tuple(names) or UNNAMED
+
+    def _editable(self) -> Labels:
+        layer = self.target
+        if layer is None:
+            raise SegadvError("there is no target to change; start one first")
+        if not isinstance(layer.data, np.ndarray) or layer.data.ndim not in (2, 3):
+            raise SegadvError(f"layer {layer.name}: is no 2-D or 3-D label map held in memory")
+        return layer
+
+    def _begin_with_prediction(self, image: Image) -> None:
+        victim = self.controller.victim
+        if victim is None:
+            raise SegadvError('no victim is loaded; choose one in the panel "Adversarial attack"')
+        if not view_of(victim.task.name).paints:
+            raise SegadvError(f"{victim.name}: predicts no structures to start from")
+        self._awaiting = image
+        try:
+            self.controller.predict(image)
+        except SegadvError:
+            self._awaiting = None
+            raise
+
+    def _predicted(self, prediction: Any) -> None:
+        image, self._awaiting = self._awaiting, None
+        if image is not None and isinstance(prediction, Mask):
+            # Copied before it is shown: the layer is painted into.
+            self.start(
+                "starting the target",
+                lambda poll: (scan_of(image), prediction),
+                lambda made: self._place(image, *made),
+            )
+
+    def _give_up(self, *_: Any) -> None:
+        self._awaiting = None
+
+    def _place(self, image: Image, scan: Scan, mask: Mask) -> None:
+        """Shows a new target, or writes it into the one that the image has."""
+        layer = self.target
+        if layer is None or not self._belongs(layer, image, scan):
+            self._show(image, mask)
+            return
+        names, data = class_keywords(mask.classes) if mask.classes else {}, layer.data
+
+        def done(changes: list[Piece]) -> None:
+            if layer.data is not data:
+                self.failed.emit(f"layer {layer.name}: was replaced meanwhile; try again")
+                return
+            if mask.classes and dict(enumerate(mask.classes[1:], 1)) != self.classes:
+                for name, value in names.items():
+                    setattr(layer, name, value)
+                self.target_changed.emit(layer)
+            self._write(layer, changes)
+
+        self.start("starting the target", lambda poll: pieces(mask.array, data), done)
+
+    def _show(self, image: Image, mask: Mask) -> None:
+        self.start(
+            "starting the target",
+            lambda poll: mask_tuple(mask, TARGET),
+            lambda made: self.controller.show_target(image, made),
+        )
+
+    def _belongs(self, layer: Labels, image: Image, scan: Scan) -> bool:
+        """Whether a layer is the target that this image has, and not the user's own labels."""
+        ours = self.controller.shown(TARGET) is layer
+        return ours and layer.data.shape == scan.grid.shape and same_place(layer, image)
+
+    def _write(self, layer: Labels, changes: list[Piece]) -> None:
+        self.unfold("painting", written(layer, changes), self.select)

@@ -1,0 +1,96 @@
+"""Notices that a target or its prediction was changed, and says how far they are apart."""
+
+import weakref
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Labels
+from psygnal import Signal
+
+from ...departure import departure
+from ..controller.controller import Controller
+from ..controller.latest import Latest
+from ..controller.runner import Poll, Runner
+from ..layers.convert import CLEAN
+from ..layers.places import same_place
+from .edits import grid_of
+
+
+class Watch:
+    """Follows one target layer of a viewer.
+
+    Signals, on the main thread:
+        touched: the target or the prediction was changed. Comes often; `measure` is for later.
+        measured: a Departure; None where there is no prediction to compare with.
+    """
+
+    touched = Signal()
+    measured = Signal(object)
+
+    def __init__(
+        self, viewer: ViewerModel, controller: Controller, runner: Runner | None = None
+    ) -> None:
+        self._viewer = weakref.ref(viewer)
+        self._controller = controller
+        # Of its own: an attack that runs for minutes does not stop the counting.
+        self._latest = Latest(runner)
+        self._layer: weakref.ref[Labels] | None = None
+        self._seen: Any = None
+        controller.predicted.connect(self._touch)
+        controller.runs.chosen.connect(self._touch)
+
+    def close(self) -> None:
+        """Follows nothing any more."""
+        self.follow(None)
+        self._latest.drop()
+        for signal in (self._controller.predicted, self._controller.runs.chosen):
+            signal.disconnect(self._touch, missing_ok=True)
+
+    def follow(self, layer: Labels | None) -> None:
+        """Follows a layer in place of the one before."""
+        old = None if self._layer is None else self._layer()
+        for followed, join in ((old, False), (layer, True)):
+            if followed is not None:
+                events = followed.events
+                # The history has no event for undo; the layer is drawn anew, though.
+                for event in (events.paint, events.data, events.set_data):
+                    (event.connect if join else event.disconnect)(self._drawn)
+        self._layer = None if layer is None else weakref.ref(layer)
+        self._seen = self._place()
+        self._touch()
+
+    def measure(self) -> None:
+        """Compares target and prediction off the main thread; ends in `measured`."""
+        layer = None if self._layer is None else self._layer()
+        clean, layers = self._controller.shown(CLEAN), self._controller.layers
+        if (
+            layer is None
+            or layer not in layers
+            or not isinstance(clean, Labels)
+            or layer.data.shape != clean.data.shape
+            or not same_place(layer, clean)
+        ):
+            self._latest.drop()
+            self.measured.emit(None)
+            return
+        wanted, found, grid = layer.data, clean.data, grid_of(layer, layers)
+
+        def work(poll: Poll) -> Any:
+            return departure(wanted, found, grid, poll)
+
+        self._latest.ask(work, self.measured.emit)
+
+    def _touch(self, *_: Any) -> None:
+        self.touched.emit()
+
+    def _drawn(self, event: Any) -> None:
+        """The layer was drawn anew; that it was scrolled to another slice is no change."""
+        place = self._place()
+        scrolled, self._seen = event.type == "set_data" and place != self._seen, place
+        if not scrolled:
+            self._touch()
+
+    def _place(self) -> Any:
+        """Which slice is shown, and how."""
+        viewer = self._viewer()
+        return viewer and (viewer.dims.point, viewer.dims.order, viewer.dims.ndisplay)

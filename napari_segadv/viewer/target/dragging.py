@@ -1,0 +1,168 @@
+"""Moves a structure of the target with the mouse, in the plane that is shown."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from psygnal import Signal
+
+from ...errors import SegadvError
+from ...scan import Array
+from .designer import Designer
+
+
+class DragToShift:
+    """While it is on, a drag moves the structure under the mouse, else the selected one.
+
+    The slice in view shows where it will lie; when the button is let go the whole structure is
+    shifted, as one step of the history.
+
+    Signals:
+        switched: on or off.
+        said: what goes on, or what stands against it.
+
+    Attributes:
+        to: what the structure leaves behind, as for the shape "shift".
+    """
+
+    switched = Signal(bool)
+    said = Signal(str)
+
+    def __init__(self, designer: Designer) -> None:
+        self.designer = designer
+        self.to: int | None = 0
+        self._layer: Labels | None = None
+        self._moving: Preview | None = None
+        designer.target_changed.connect(self.stop)
+        designer.failed.connect(self._redraw)
+
+    @property
+    def on(self) -> bool:
+        """Whether the mouse moves structures."""
+        return self._layer is not None
+
+    def start(self) -> None:
+        """Switches it on for the target.
+
+        Raises:
+            SegadvError: where there is none.
+        """
+        layer = self.designer.target
+        if layer is None:
+            raise SegadvError("there is no target to change; start one first")
+        self.stop()
+        self.designer.select()
+        layer.mode = "pan_zoom"
+        # The drag is for the structure; the wheel still zooms.
+        layer.mouse_pan = False
+        layer.mouse_drag_callbacks.append(self._drag)
+        # Who takes the brush wants to paint.
+        layer.events.mode.connect(self.stop)
+        self._layer = layer
+        self.switched.emit(True)
+
+    def stop(self, event: Any = None) -> None:
+        """Gives the mouse back."""
+        self._put_back()
+        layer, self._layer = self._layer, None
+        if layer is not None:
+            layer.events.mode.disconnect(self.stop)
+            layer.mouse_drag_callbacks.remove(self._drag)
+            layer.mouse_pan = str(layer.mode) == "pan_zoom"
+            self.switched.emit(False)
+
+    def _put_back(self, event: Any = None) -> None:
+        """Takes away what a drag has drawn: past the history, so nothing else would."""
+        moving, self._moving = self._moving, None
+        if moving is not None:
+            self.designer.controller.layers.selection.events.active.disconnect(self._put_back)
+            moving.layer.events.data.disconnect(self._put_back)
+            moving.restore()
+
+    def _redraw(self, message: str) -> None:
+        if self._layer is not None:
+            self._layer.refresh(extent=False)
+
+    def _drag(self, layer: Labels, event: Any) -> Iterator[None]:
+        if event.button != 1:
+            return
+        if len(event.dims_displayed) != 2 or self.designer.busy:
+            self.said.emit(self.designer.busy or "dragging works in a slice; leave the 3-D display")
+            return
+        start = np.asarray(layer.world_to_data(event.position))[-layer.ndim :]
+        under = layer.get_value(event.position, world=True)
+        if under:
+            layer.selected_label = under
+        label = layer.selected_label
+        axes = [axis - len(event.position) for axis in event.dims_displayed]
+        preview = self._moving = Preview(layer, label, start, axes)
+        # Where another layer is chosen meanwhile, it gets the mouse, and this drag no end.
+        self.designer.controller.layers.selection.events.active.connect(self._put_back)
+        layer.events.data.connect(self._put_back)
+        yield
+        while event.type == "mouse_move" and self._moving is preview:
+            moves = steps_between(layer, start, event)
+            preview.move(moves)
+            self.said.emit("moved by " + ", ".join(f"{step:+d}" for step in moves) + " pixels")
+            yield
+        if self._moving is not preview:
+            return
+        self._put_back()
+        # napari drops moves that come fast; where the button was let go is never lost.
+        moves = steps_between(layer, start, event)
+        try:
+            if not any(moves):
+                raise SegadvError("drag the structure to where it shall lie")
+            self.designer.apply("shift", {"label": label, "shift": moves, "to": self.to})
+        except SegadvError as error:
+            layer.refresh(extent=False)
+            self.said.emit(str(error))
+
+
+def steps_between(layer: Labels, start: Array, event: Any) -> tuple[int, ...]:
+    """How many pixels the mouse lies from a point of the layer, along each of its axes."""
+    now = np.asarray(layer.world_to_data(event.position))[-layer.ndim :]
+    return tuple(int(step) for step in np.rint(now - start))
+
+
+class Preview:
+    """The structure where the mouse has it, drawn into the slice in view, past the history."""
+
+    def __init__(self, layer: Labels, label: int, place: Array, axes: list[int]) -> None:
+        """Notes what is there.
+
+        Args:
+            layer: the target.
+            label: the structure.
+            place: a point of the slice in pixels.
+            axes: the slice's axes, counted from the last (-1).
+        """
+        self.layer, self._data = layer, layer.data
+        self._label = label
+        self._axes = sorted(axes)
+        middle = np.clip(np.rint(place).astype(int), 0, np.array(layer.data.shape) - 1)
+        self._key = tuple(
+            slice(None) if axis - layer.ndim in axes else int(middle[axis])
+            for axis in range(layer.ndim)
+        )
+        self._before = layer.data[self._key].copy()
+        self._pixels = np.nonzero(self._before == label)
+        self._empty = self._before.copy()
+        self._empty[self._pixels] = 0
+
+    def move(self, moves: tuple[int, ...]) -> None:
+        """Draws it some pixels away."""
+        steps = [moves[axis] for axis in self._axes]
+        places = [axis + step for axis, step in zip(self._pixels, steps, strict=True)]
+        inside = np.logical_and.reduce(
+            [(p >= 0) & (p < n) for p, n in zip(places, self._before.shape, strict=True)]
+        )
+        picture = self._empty.copy()
+        picture[tuple(p[inside] for p in places)] = self._label
+        self._data[self._key] = picture
+        self.layer.refresh(extent=False)
+
+    def restore(self) -> None:
+        """Puts the labels back; what is seen stays until the layer is drawn again."""
+        self._data[self._key] = self._before

@@ -1,0 +1,56 @@
+"""Writes new labels into a layer as one step of its history, without holding the window up."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from napari.layers import Labels, Layer
+
+from ...errors import SegadvError
+from ...scan import Array, Grid, Scan
+from ..layers.convert import KEY
+from ..layers.places import grid_from, matrix_of, same_place
+
+# Pixels that are written at once: more would hold the window up.
+SIZE = 200_000
+
+# Indices along each axis and the labels there, as `Labels.data_setitem` takes them.
+Piece = tuple[tuple[Array, ...], Array]
+
+
+def pieces(new: Array, old: Array) -> list[Piece]:
+    """Where labels differ and what they become, for `Labels.data_setitem`.
+
+    Raises:
+        SegadvError: where the layer can't hold the new ones.
+    """
+    flat = np.flatnonzero(new != old)
+    values = new.ravel()[flat]
+    most = np.iinfo(old.dtype).max
+    if values.size and int(values.max()) > most:
+        raise SegadvError(f"the layer holds class numbers up to {most}; convert it to another type")
+    values = values.astype(old.dtype)
+    return [
+        (np.unravel_index(flat[i : i + SIZE], old.shape), values[i : i + SIZE])
+        for i in range(0, len(flat), SIZE)
+    ]
+
+
+def written(layer: Labels, changes: Iterable[Piece]) -> Iterator[None]:
+    """Writes a piece each time it is asked; undo takes all of them back at once."""
+    with layer.block_history():
+        for piece in changes:
+            layer.data_setitem(*piece, refresh=False)
+            yield
+    layer.refresh(extent=False)
+
+
+def grid_of(layer: Labels, layers: Iterable[Layer]) -> Grid:
+    """The grid of a labels layer: its own, that of an image of the same pixels, or as it lies."""
+    shape, known = layer.data.shape, layer.metadata.get(KEY)
+    if isinstance(known, Grid) and known.shape == shape:
+        return known
+    for image in layers:
+        scan = image.metadata.get(KEY)
+        if isinstance(scan, Scan) and scan.grid.shape == shape and same_place(layer, image):
+            return scan.grid
+    return grid_from(matrix_of(layer), shape)

@@ -1,0 +1,222 @@
+"""The dock widget "Target designer": start a target, change it, see how far it has come."""
+
+from typing import Any
+
+import napari
+from magicgui.widgets import CheckBox, ComboBox
+from napari.layers import Image, Labels
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QLabel, QPushButton
+
+from ...departure import Departure
+from ...errors import SegadvError
+from ...wording import class_name
+from ..layers.convert import TARGET
+from ..widgets.class_chooser import ClassChooser
+from ..widgets.keys import Key
+from ..widgets.layout import group, refresh, set_tips, stack
+from ..widgets.panel import Panel
+from .designer import EMPTY, PREDICTION, Designer
+from .difference_text import departure_text
+from .dragging import DragToShift
+from .shape_section import ShapeSection
+
+TITLE = "Target designer"
+KEYS = (
+    Key("Shift-A", "Apply the chosen change to the target", "apply"),
+    Key("Shift-D", "Drag structures with the mouse, on and off", "toggle_drag"),
+)
+# Milliseconds without a stroke until target and prediction are compared.
+REST = 250
+
+
+class TargetPanel(Panel):
+    """The panel. It shows a Designer and forwards clicks to it."""
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
+        super().__init__(napari_viewer)
+        self.designer = Designer(self.viewer)
+        self.drag = DragToShift(self.designer)
+        self.image: Any = ComboBox(choices=self._images, nullable=True)
+        self.start: Any = ComboBox(choices=self._starts, value=PREDICTION)
+        self.target: Any = ComboBox(choices=self._targets, nullable=True)
+        self.structure = ClassChooser()
+        self.change = ShapeSection()
+        self.start_button, self.brush_button = QPushButton("Start"), QPushButton("Brush")
+        self.undo_button, self.redo_button = QPushButton("Undo"), QPushButton("Redo")
+        self.apply_button, self.drag_button = QPushButton("Apply"), QPushButton("Drag to shift")
+        self.solid: Any = CheckBox(text="3-D brush")
+        self.distance = QLabel()
+        self._rest = QTimer(self, singleShot=True, interval=REST)
+        self._lay_out()
+        self._connect()
+        self._refresh_layers()
+        self._measured(None)
+        made = self.controller.shown(TARGET)
+        if isinstance(made, Labels):
+            self.designer.choose(made)
+
+    def _lay_out(self) -> None:
+        self.drag_button.setCheckable(True)
+        self.distance.setWordWrap(True)
+        source = [("image", self.image), ("start from", self.start), self.start_button]
+        edit = [
+            ("target", self.target),
+            ("structure", self.structure),
+            [self.brush_button, self.solid],
+            [self.undo_button, self.redo_button],
+        ]
+        change = [self.change, [self.apply_button, self.drag_button]]
+        groups = [group("New target", source), group("Paint", edit), group("Change", change)]
+        stack(self, groups, [self.distance, self.status])
+        set_tips(
+            {
+                self.image: "The image that the target is for",
+                self.start: "What the target is before you change it",
+                self.start_button: "Makes the target layer; undo brings back what it was before",
+                self.target: "The labels layer that is changed and painted on",
+                self.structure: "The class that is changed, and that the brush paints",
+                self.brush_button: "Paint this class on the target with the mouse; brush size, "
+                "eraser and bucket are in the layer controls",
+                self.solid: "The brush is a ball (on: all three axes, in pixels) or a disc",
+                self.undo_button: "Takes the last change back (Ctrl-Z on the layer)",
+                self.redo_button: "Makes it again (Ctrl-Shift-Z on the layer)",
+                self.apply_button: "Changes the structure in the target layer (Shift-A)",
+                self.drag_button: "Move a structure with the mouse in the plane in view; of a "
+                "volume the whole structure moves (Shift-D)",
+                self.distance: "How far the target is from the clean prediction",
+            }
+        )
+
+    def _connect(self) -> None:
+        designer, layers = self.designer, self.viewer.layers.events
+        self.start_button.clicked.connect(lambda: self.attempt(self._start))
+        self.brush_button.clicked.connect(lambda: self.attempt(designer.paint))
+        self.undo_button.clicked.connect(lambda: self.attempt(designer.undo))
+        self.redo_button.clicked.connect(lambda: self.attempt(designer.redo))
+        self.apply_button.clicked.connect(self.apply)
+        self.drag_button.clicked.connect(self.toggle_drag)
+        self.target.changed.connect(designer.choose)
+        self.structure.changed.connect(self._chosen)
+        self.change.rebuilt.connect(self._offer_classes)
+        self.change.left_behind.changed.connect(lambda to: setattr(self.drag, "to", to))
+        self.solid.changed.connect(self._brush)
+        self._rest.timeout.connect(designer.watch.measure)
+        self.at_leaving(designer.close)
+        self.at_leaving(self.drag.stop)
+        self.bind(KEYS)
+        self.listen(
+            {
+                layers.inserted: self._refresh_layers,
+                layers.removed: self._refresh_layers,
+                layers.reordered: self._refresh_layers,
+                designer.target_changed: self._target_changed,
+                designer.brush_changed: self._show_brush,
+                designer.busy_changed: self._busy_changed,
+                designer.failed: self.failed,
+                designer.watch.touched: self._touched,
+                designer.watch.measured: self._measured,
+                self.drag.switched: self._dragging,
+                self.drag.said: self.say,
+                self.controller.victim_changed: self._offer_classes,
+                self.controller.failed: self.say,
+            }
+        )
+
+    def closing(self) -> None:
+        self._rest.stop()
+
+    def _images(self, widget: Any = None) -> list[Image]:
+        made = self.controller.made
+        return [x for x in self.viewer.layers if isinstance(x, Image) and not made(x)]
+
+    def _labels(self) -> list[Labels]:
+        return [x for x in self.viewer.layers if isinstance(x, Labels)]
+
+    def _targets(self, widget: Any = None) -> list[Labels]:
+        return [x for x in self._labels() if not self.controller.made(x)]
+
+    def _starts(self, widget: Any = None) -> list[tuple[str, Any]]:
+        return [(n, n) for n in (PREDICTION, EMPTY)] + [(x.name, x) for x in self._labels()]
+
+    def _refresh_layers(self, event: Any = None) -> None:
+        for box in (self.image, self.start, self.target):
+            refresh(box)
+        images = self._images()
+        if images and self.image.value is None:
+            self.image.value = images[-1]
+        self.designer.choose(self.target.value)
+        self._rest.start()
+
+    def _target_changed(self, layer: Labels | None) -> None:
+        """Shows the layer that is edited; its own controls go along."""
+        if self.target.value is not layer and layer in self.target.choices:
+            self.target.value = layer
+        self._offer_classes()
+        self._show_brush()
+        if layer is not None:
+            self.change.set_dims(layer.ndim)
+
+    def _offer_classes(self, victim: Any = None) -> None:
+        layer, classes = self.designer.target, self.designer.classes
+        colours = {} if layer is None else {"colours": layer.get_color}
+        painted = 0 if layer is None else layer.selected_label
+        if painted and painted not in classes:
+            classes = {**classes, painted: class_name(painted)}
+        self.structure.offer(classes, **colours)
+        others = {n: name for n, name in classes.items() if n != self.structure.value}
+        for box in self.change.choosers:
+            box.offer(others, **colours)
+
+    def _show_brush(self) -> None:
+        layer = self.designer.target
+        self.solid.enabled = layer is not None and layer.ndim == 3
+        if layer is not None:
+            self.solid.value = layer.n_edit_dimensions == 3
+            if layer.selected_label:
+                self.structure.value = layer.selected_label
+
+    def _chosen(self, label: int | None) -> None:
+        layer = self.designer.target
+        if layer is not None and label and label != layer.selected_label:
+            layer.selected_label = label
+        self._offer_classes()
+
+    def _brush(self, solid: bool) -> None:
+        layer = self.designer.target
+        if layer is not None and layer.ndim == 3:
+            layer.n_edit_dimensions = 3 if solid else 2
+
+    def _start(self) -> None:
+        self.designer.begin(self.image.value, self.start.value)
+
+    def apply(self) -> None:
+        """Makes the chosen change."""
+
+        def change() -> None:
+            if self.structure.value is None:
+                raise SegadvError("there is no target to change; start one first")
+            settings = {"label": self.structure.value, **self.change.settings()}
+            self.designer.apply(self.change.shape, settings)
+
+        self.attempt(change)
+
+    def toggle_drag(self) -> None:
+        """Switches dragging on or off."""
+        self.attempt(self.drag.stop if self.drag.on else self.drag.start)
+        self.drag_button.setChecked(self.drag.on)
+
+    def _busy_changed(self, title: str) -> None:
+        for button in (self.start_button, self.apply_button, self.undo_button, self.redo_button):
+            button.setEnabled(not title)
+        self.say_busy(title)
+
+    def _dragging(self, on: bool) -> None:
+        self.drag_button.setChecked(on)
+        self.say("drag a structure in the image" if on else "")
+
+    def _touched(self) -> None:
+        self._rest.start()
+
+    def _measured(self, found: Departure | None) -> None:
+        self.distance.setText(departure_text(found, self.designer.classes, self.designer.target))

@@ -1,0 +1,122 @@
+"""The part of the designer that says what becomes of a structure: a shape and its parameters."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from magicgui.widgets import LineEdit
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QFormLayout,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...parameters import parameters
+from ...targets import available, for_volumes_only
+from ..widgets.class_chooser import LEFT_BEHIND, ClassChooser
+from ..widgets.forms import ParameterForm
+
+# The usual order; shapes that are not named here come after.
+ORDER = ("heart", "ellipse", "resize", "grow", "shrink", "shift", "erase", "swap", "fill")
+COLUMNS = 3
+
+
+class ShapeSection(QWidget):
+    """A button for each shape, a form for the chosen one, and what its structure leaves behind.
+
+    The last is asked once for all shapes, so it stays when another is chosen.
+    """
+
+    rebuilt = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_behind = ClassChooser(LEFT_BEHIND)
+        self.left_behind.setToolTip("Class of the pixels that the structure gives up")
+        self.buttons = {name: QPushButton(name) for name in in_order(available())}
+        self.form: ParameterForm | None = None
+        self._ndim = 3
+        self._group = QButtonGroup(self)
+        grid, rows, self._place = QGridLayout(), QFormLayout(), QVBoxLayout()
+        for place, (name, button) in enumerate(self.buttons.items()):
+            button.setCheckable(True)
+            button.setToolTip(str(available()[name].__doc__).partition("\n")[0])
+            self._group.addButton(button)
+            grid.addWidget(button, *divmod(place, COLUMNS))
+        self._label = QLabel("leaves behind")
+        self._label.setToolTip(self.left_behind.toolTip())
+        rows.addRow(self._label, self.left_behind)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (grid, self._place, rows):
+            layout.addLayout(part)
+        self._group.buttonToggled.connect(self._rebuild)
+        next(iter(self.buttons.values())).setChecked(True)
+
+    def set_dims(self, ndim: int) -> None:
+        """Offers what makes sense of a target of 2 or 3 dimensions."""
+        self._ndim = ndim
+        for name, button in self.buttons.items():
+            button.setEnabled(ndim == 3 or not for_volumes_only(name))
+        if not self._group.checkedButton().isEnabled():
+            next(iter(self.buttons.values())).setChecked(True)
+        self._shorten()
+
+    @property
+    def shape(self) -> str:
+        """Name of the chosen shape."""
+        return str(self._group.checkedButton().text())
+
+    @property
+    def choosers(self) -> tuple[ClassChooser, ...]:
+        """The boxes that offer classes."""
+        to = self.form.editors.get("to") if self.form is not None else None
+        return (self.left_behind,) if to is None else (self.left_behind, to)
+
+    def settings(self) -> dict[str, Any]:
+        """The shape's parameters, its label left out.
+
+        Raises:
+            SegadvError: where one is not as it should be.
+        """
+        values = {} if self.form is None else self.form.values()
+        return values | ({"to": self.left_behind.value} if self._label.isEnabled() else {})
+
+    def _shorten(self) -> None:
+        """A number for each axis: what a volume has before the last two goes."""
+        for editor in () if self.form is None else self.form.editors.values():
+            parts = str(editor.value).split(", ") if isinstance(editor, LineEdit) else []
+            if len(parts) > self._ndim and set(parts[: -self._ndim]) == {"0"}:
+                editor.value = ", ".join(parts[-self._ndim :])
+            elif 0 < len(parts) < self._ndim and set(parts) == {"0"}:
+                editor.value = ", ".join(["0"] * self._ndim)
+
+    def _rebuild(self, button: QPushButton, checked: bool) -> None:
+        if not checked:
+            return
+        if self.form is not None:
+            self._place.removeWidget(self.form)
+            self.form.deleteLater()
+        declared = parameters(available()[button.text()])
+        gives_up = any(p.name == "to" and p.optional for p in declared)
+        # Of a swap the other class is a parameter like any.
+        swaps = any(p.name == "to" and not p.optional for p in declared)
+        editors = {"to": ClassChooser()} if swaps else {}
+        self.form = ParameterForm(
+            declared, leave_out=["label", *(["to"] if gives_up else [])], editors=editors
+        )
+        self._place.addWidget(self.form)
+        self._shorten()
+        for widget in (self._label, self.left_behind):
+            widget.setEnabled(gives_up)
+        self.rebuilt.emit()
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Shapes as the panel lists them."""
+    there = list(names)
+    return [n for n in ORDER if n in there] + [n for n in there if n not in ORDER]

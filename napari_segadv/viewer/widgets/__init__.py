@@ -1,0 +1,1 @@
+"""Qt that several panels share: panels, forms, dialogs, tables, keys, settings."""

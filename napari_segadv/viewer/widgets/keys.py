@@ -1,0 +1,68 @@
+"""Keys of the panels: declared beside each panel, bound to the viewer, listed by the help."""
+
+import importlib.util
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from napari.components import ViewerModel
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a panel. The module `panel` of a folder in `viewer` lists its own as KEYS.
+
+    Attributes:
+        key: as napari spells it, "Shift-B" for one.
+        does: what happens, for the help and the docs.
+        method: of the panel. A generator is resumed when the key is let go.
+        arguments: what it is called with.
+    """
+
+    key: str
+    does: str
+    method: str
+    arguments: tuple[Any, ...] = ()
+
+    def act(self, panel: Any) -> Any:
+        """Does it."""
+        return getattr(panel, self.method)(*self.arguments)
+
+
+def bind(viewer: ViewerModel, panel: Any, keys: Sequence[Key]) -> Callable[[], None]:
+    """Binds a panel's keys, over napari's own; returns what takes them off again."""
+
+    def handler(key: Key) -> Callable[[Any], Any]:
+        if not inspect.isgeneratorfunction(getattr(panel, key.method)):
+            return lambda viewer: key.act(panel)
+
+        # napari resumes what it can see to be a generator's function.
+        def held(viewer: ViewerModel) -> Iterator[None]:
+            yield from key.act(panel)
+
+        return held
+
+    for key in keys:
+        viewer.bind_key(key.key, handler(key), overwrite=True)
+
+    def unbind() -> None:
+        for key in keys:
+            viewer.bind_key(key.key, None, overwrite=True)
+
+    return unbind
+
+
+def all_keys() -> dict[str, tuple[Key, ...]]:
+    """The keys of every panel, by the panel's title."""
+    viewer = importlib.import_module(str(__package__).rpartition(".")[0])
+    found = {}
+    for folder in pkgutil.iter_modules(viewer.__path__):
+        name = f"{viewer.__name__}.{folder.name}.panel"
+        if folder.ispkg and importlib.util.find_spec(name) is not None:
+            panel = importlib.import_module(name)
+            keys = getattr(panel, "KEYS", ())
+            if keys:
+                found[str(panel.TITLE)] = tuple(keys)
+    return found
