@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from qtpy.QtWidgets import QWidget
 from session import SAMPLES, SIZE, Session
 
-from napari_segadv.viewer.layers.convert import NOISE, TARGET
+from napari_segadv.viewer.layers.names import NOISE, TARGET
 
 Arrange = Callable[[Session], AbstractContextManager[QWidget]]
 # What has to be there before: nothing, a target, a run, all runs.

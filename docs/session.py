@@ -11,7 +11,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QScrollArea, QWidget
 
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import TARGET
+from napari_segadv.viewer.layers.names import TARGET
 
 PLUGIN, ATTACK = "napari-segadv", "Adversarial attack"
 SIZE = (1280, 800)

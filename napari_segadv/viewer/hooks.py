@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..scan import Array, Mask
-    from .layers.convert import LayerTuple
+    from .layers.names import LayerTuple
 
 # A label map has few different numbers; an 8-bit image nearly always has more.
 MOST_LABELS = 128

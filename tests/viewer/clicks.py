@@ -4,7 +4,7 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QDockWidget
 
-from napari_segadv.viewer.layers.convert import PREVIEW
+from napari_segadv.viewer.layers.names import PREVIEW
 
 
 def idle(qtbot, controller, timeout=60_000):

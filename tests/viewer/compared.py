@@ -4,7 +4,8 @@ from napari.components import ViewerModel
 
 from napari_segadv.viewer.compare.comparison import Comparison
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import example_tuples, image_tuple
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.example import example_tuples
 
 
 def shown(example):

@@ -2,7 +2,7 @@
 
 from qtpy.QtCore import Qt
 
-from napari_segadv.viewer.layers.convert import ADVERSARIAL
+from napari_segadv.viewer.layers.names import ADVERSARIAL
 from napari_segadv.viewer.runs.list import SHOWN
 from napari_segadv.viewer.runs.table import RunsTable
 

@@ -3,7 +3,7 @@
 import numpy as np
 from clicks import click, idle
 
-from napari_segadv.viewer.layers.convert import ADVERSARIAL, AFTER, CLEAN, NOISE, TARGET
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE, TARGET
 from napari_segadv.viewer.layers.places import matrix_of
 
 

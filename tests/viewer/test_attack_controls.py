@@ -10,7 +10,8 @@ from superqt import QCollapsible
 
 from napari_segadv.budgets import share_of_window
 from napari_segadv.viewer.attack.slice_range import SOME
-from napari_segadv.viewer.layers.convert import PREVIEW, image_tuple
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.names import PREVIEW
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 

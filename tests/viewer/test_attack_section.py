@@ -11,7 +11,8 @@ from napari_segadv.attacks.presets import presets_of
 from napari_segadv.scan import Grid, Scan, Storage
 from napari_segadv.viewer.attack.options_section import PRESETS
 from napari_segadv.viewer.attack.slice_range import ALL, IN_VIEW, SOME
-from napari_segadv.viewer.layers.convert import (
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.names import (
     ADVERSARIAL,
     AFTER,
     CLEAN,
@@ -19,7 +20,6 @@ from napari_segadv.viewer.layers.convert import (
     PREVIEW,
     PREVIEW_SEEN,
     SEE_THROUGH,
-    image_tuple,
 )
 from napari_segadv.viewer.layers.slice_place import slice_in_view
 from napari_segadv.viewer.layers.task_view import UNTARGETED

@@ -7,7 +7,8 @@ from helpers import volume_victim
 from napari.layers import Image
 
 from napari_segadv.viewer.attack.slice_range import ALL, IN_VIEW, SOME
-from napari_segadv.viewer.layers.convert import PREVIEW, PREVIEW_SEEN, image_tuple
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.names import PREVIEW, PREVIEW_SEEN
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 AXIAL, CORONAL = (0, 1, 2), (1, 0, 2)

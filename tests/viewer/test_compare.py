@@ -11,16 +11,9 @@ from napari_segadv.viewer.compare.comparison import MODES, Comparison
 from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS, HIDDEN, ROLES
 from napari_segadv.viewer.compare.loan import Loan
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import (
-    ADVERSARIAL,
-    AFTER,
-    CLEAN,
-    NOISE,
-    TARGET,
-    example_tuples,
-    image_tuple,
-    mask_tuple,
-)
+from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple
+from napari_segadv.viewer.layers.example import example_tuples
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE, TARGET
 
 
 def state(viewer):

@@ -10,7 +10,7 @@ from test_compare import same, state
 from test_compare_panel import canvas, press, show
 
 from napari_segadv.viewer.compare.comparison import MODES
-from napari_segadv.viewer.layers.convert import ADVERSARIAL
+from napari_segadv.viewer.layers.names import ADVERSARIAL
 
 
 def use(window, compare, qtbot):

@@ -11,7 +11,8 @@ from qtpy.QtCore import QPoint, Qt
 from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS
 from napari_segadv.viewer.compare.panel import KEYS
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import ADVERSARIAL, AFTER, CLEAN, image_tuple
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN
 
 
 def show(window, example):

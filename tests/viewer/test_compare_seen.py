@@ -8,7 +8,8 @@ from clicks import click
 from qtpy.QtCore import Qt
 from test_compare_panel import on_canvas, press, show
 
-from napari_segadv.viewer.layers.convert import ADVERSARIAL, AFTER, CLEAN, image_tuple
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN
 
 BLACK = (0, 0, 0)
 

@@ -12,7 +12,8 @@ from napari_segadv import targets
 from napari_segadv.errors import SegadvError
 from napari_segadv.scan import Grid, Mask, Scan, Storage
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import CLEAN, image_tuple, mask_tuple
+from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple
+from napari_segadv.viewer.layers.names import CLEAN
 from napari_segadv.viewer.target import edits
 from napari_segadv.viewer.target.designer import EMPTY, PREDICTION, Designer
 from napari_segadv.viewer.target.dragging import DragToShift

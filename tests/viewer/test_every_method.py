@@ -10,7 +10,7 @@ from magicgui.types import FileDialogMode
 
 from napari_segadv.scan import Scan
 from napari_segadv.synthesis import Recipe, train
-from napari_segadv.viewer.layers.convert import ADVERSARIAL, AFTER, CLEAN, NOISE
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 RESULTS = {ADVERSARIAL, NOISE, CLEAN, AFTER}

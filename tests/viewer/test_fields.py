@@ -8,7 +8,8 @@ from napari.layers import Image, Layer, Vectors
 
 import napari_segadv as sa
 from napari_segadv.viewer.controller.shown_layers import Results
-from napari_segadv.viewer.layers.convert import example_tuples, image_tuple
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.example import example_tuples
 from napari_segadv.viewer.layers.fields import MOST_ARROWS, arrows
 from napari_segadv.viewer.layers.places import placed_like
 

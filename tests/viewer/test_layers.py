@@ -11,7 +11,6 @@ from napari_segadv.errors import SegadvError
 from napari_segadv.scan import Grid, Mask, Scan, Storage
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import (
-    example_tuples,
     image_tuple,
     legend,
     looking_like,
@@ -20,6 +19,7 @@ from napari_segadv.viewer.layers.convert import (
     scan_of,
     window_of,
 )
+from napari_segadv.viewer.layers.example import example_tuples
 from napari_segadv.viewer.layers.places import placed_like, same_place
 
 

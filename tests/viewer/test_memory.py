@@ -10,7 +10,7 @@ from test_panels_closed import PANELS
 
 from napari_segadv.viewer.attack.preview import Preview
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import PREVIEW, PREVIEW_SEEN
+from napari_segadv.viewer.layers.names import PREVIEW, PREVIEW_SEEN
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 

@@ -12,7 +12,7 @@ from test_panels_closed import PANELS
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import ADVERSARIAL
+from napari_segadv.viewer.layers.names import ADVERSARIAL
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from clicks import click, idle
 from helpers import disc_image, disc_labels
 from qtpy.QtGui import QTextDocument
 
-from napari_segadv.viewer.layers.convert import CLEAN, SOFT_TISSUE, TARGET, image_tuple
+from napari_segadv.viewer.layers.convert import SOFT_TISSUE, image_tuple
+from napari_segadv.viewer.layers.names import CLEAN, TARGET
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 

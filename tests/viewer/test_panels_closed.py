@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QMessageBox
 from test_compare_panel import press, show
 
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import AFTER
+from napari_segadv.viewer.layers.names import AFTER
 from napari_segadv.viewer.reading_test import panel as reading_panel
 
 PANELS = (

@@ -7,7 +7,7 @@ from qtpy.QtCore import QTimer
 from superqt.utils import WorkerBase
 
 from napari_segadv import crafting
-from napari_segadv.viewer.layers.convert import PREVIEW, PREVIEW_SEEN, TARGET
+from napari_segadv.viewer.layers.names import PREVIEW, PREVIEW_SEEN, TARGET
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 

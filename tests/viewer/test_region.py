@@ -5,7 +5,7 @@ import pytest
 from clicks import click, idle
 
 from napari_segadv.viewer.attack.region import EVERYWHERE
-from napari_segadv.viewer.layers.convert import CLEAN
+from napari_segadv.viewer.layers.names import CLEAN
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLineEdit, QMessageBox
 
 from napari_segadv.verdicts import Verdict
 from napari_segadv.viewer.compare.panel import ComparePanel
-from napari_segadv.viewer.layers.convert import ADVERSARIAL, NOISE
+from napari_segadv.viewer.layers.names import ADVERSARIAL, NOISE
 from napari_segadv.viewer.runs.panel import EMPTY
 
 

@@ -7,14 +7,8 @@ from napari.layers import Image
 from qtpy.QtCore import QTimer
 
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import (
-    ADVERSARIAL,
-    AFTER,
-    CLEAN,
-    NOISE,
-    image_tuple,
-    scan_of,
-)
+from napari_segadv.viewer.layers.convert import image_tuple, scan_of
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE
 
 RESULTS = [ADVERSARIAL, NOISE, CLEAN, AFTER]
 

@@ -17,7 +17,8 @@ from napari_segadv.boxes import Boxes
 from napari_segadv.scan import Grid, Mask, Scan
 from napari_segadv.verdicts import Verdict
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import ADVERSARIAL, TARGET, image_tuple, mask_tuple
+from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple
+from napari_segadv.viewer.layers.names import ADVERSARIAL, TARGET
 from napari_segadv.viewer.layers.places import placed_like
 from napari_segadv.viewer.layers.tasks.detection import boxes_in, outlines
 

@@ -14,7 +14,8 @@ from napari_segadv import session
 from napari_segadv.session import open_session
 from napari_segadv.verdicts import Verdict
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import ADVERSARIAL, TARGET, image_tuple
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.names import ADVERSARIAL, TARGET
 from napari_segadv.viewer.runs import sessions
 
 

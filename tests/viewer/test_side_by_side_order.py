@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 from compared import shown
 
-from napari_segadv.viewer.layers.convert import ADVERSARIAL, AFTER, CLEAN
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN
 
 
 def arrange(viewer, order):

@@ -8,7 +8,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QScrollArea
 from test_slices_panel import crafted, seen, show
 
-from napari_segadv.viewer.layers.convert import ADVERSARIAL
+from napari_segadv.viewer.layers.names import ADVERSARIAL
 
 
 @pytest.fixture

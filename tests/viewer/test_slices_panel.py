@@ -16,7 +16,8 @@ from napari_segadv.scan import Grid
 from napari_segadv.slices import AREA, IOU
 from napari_segadv.verdicts import Verdict
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import ADVERSARIAL, image_tuple
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.names import ADVERSARIAL
 
 FLIPPED = np.diag([-1.0, 1.0, -1.0])
 

@@ -5,7 +5,7 @@ from clicks import click, close_dock
 from helpers import disc_labels
 from qtpy.QtCore import QPoint, Qt
 
-from napari_segadv.viewer.layers.convert import CLEAN
+from napari_segadv.viewer.layers.names import CLEAN
 from napari_segadv.viewer.target.designer import EMPTY, PREDICTION
 
 

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 
 from napari_segadv import targets
 from napari_segadv.scan import Grid, Mask
-from napari_segadv.viewer.layers.convert import CLEAN, TARGET
+from napari_segadv.viewer.layers.names import CLEAN, TARGET
 
 SHAPE = (48, 64)
 

@@ -18,7 +18,8 @@ from napari_segadv.viewer.attack.preview import Preview
 from napari_segadv.viewer.compare.comparison import Comparison
 from napari_segadv.viewer.compare.contours import CONTOURS, OWN_TARGET
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import (
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.names import (
     ADVERSARIAL,
     AFTER,
     CLEAN,
@@ -26,7 +27,6 @@ from napari_segadv.viewer.layers.convert import (
     PREVIEW,
     PREVIEW_SEEN,
     TARGET,
-    image_tuple,
 )
 from napari_segadv.viewer.layers.places import placed_like, same_place
 from napari_segadv.viewer.layers.saving import save_image, save_labels

@@ -14,7 +14,8 @@ from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.controller.qt_runner import QtRunner
 from napari_segadv.viewer.controller.runner import NICE
-from napari_segadv.viewer.layers.convert import ADVERSARIAL, AFTER, CLEAN, NOISE, scan_of
+from napari_segadv.viewer.layers.convert import scan_of
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_segadv.samples import bundles
-from napari_segadv.viewer.layers.convert import CLEAN
+from napari_segadv.viewer.layers.names import CLEAN
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from reopened import docked, opened, same_layers, same_runs, saved
 from test_slices_panel import press
 
 from napari_segadv.verdicts import Verdict
-from napari_segadv.viewer.layers.convert import ADVERSARIAL, CLEAN, TARGET, image_tuple
+from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.names import ADVERSARIAL, CLEAN, TARGET
 
 
 def test_from_an_image_to_a_session_that_is_opened_again(

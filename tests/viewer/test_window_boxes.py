@@ -7,7 +7,7 @@ from helpers import disc_image
 from qtpy.QtCore import Qt
 from test_compare_panel import press, show
 
-from napari_segadv.viewer.layers.convert import AFTER
+from napari_segadv.viewer.layers.names import AFTER
 
 
 @pytest.fixture

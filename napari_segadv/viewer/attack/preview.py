@@ -10,15 +10,8 @@ from napari.layers import Image, Layer
 from ...scan import Array
 from ..controller.controller import Controller
 from ..controller.runner import Poll
-from ..layers.convert import (
-    PREVIEW,
-    PREVIEW_SEEN,
-    SEE_THROUGH,
-    LayerTuple,
-    class_keywords,
-    looking_like,
-    scan_of,
-)
+from ..layers.convert import class_keywords, looking_like, scan_of
+from ..layers.names import PREVIEW, PREVIEW_SEEN, SEE_THROUGH, LayerTuple
 from ..layers.task_view import view_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from psygnal import Signal
 
 from ...errors import SegadvError
 from ..controller.controller import Controller
-from ..layers.convert import ADVERSARIAL, NOISE
+from ..layers.names import ADVERSARIAL, NOISE
 from .blink import Blink
 from .contours import AS_THEY_ARE, Overlays
 from .difference import Difference, fitting_gain, full_colour

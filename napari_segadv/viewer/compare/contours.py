@@ -11,7 +11,8 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from ...scan import Mask
 from ..controller.controller import Controller
-from ..layers.convert import AFTER, CLEAN, TARGET, mask_tuple
+from ..layers.convert import mask_tuple
+from ..layers.names import AFTER, CLEAN, TARGET
 from .loan import Loan
 
 OWN_TARGET = "target of the run"

@@ -3,7 +3,8 @@
 import math
 
 from ..controller.controller import Controller
-from ..layers.convert import KEY, NOISE, SIGNED
+from ..layers.example import SIGNED
+from ..layers.names import KEY, NOISE
 from .pair import Mode, Pair, caption, fade
 
 DIFFERENCE = "difference"

@@ -9,7 +9,7 @@ from napari.layers import Image
 from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..controller.runs import Run
-from ..layers.convert import ADVERSARIAL
+from ..layers.names import ADVERSARIAL
 from .loan import Loan
 
 

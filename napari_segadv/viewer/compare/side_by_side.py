@@ -8,7 +8,7 @@ painting of the first.
 from napari.layers import Layer
 
 from ..controller.controller import Controller
-from ..layers.convert import AFTER, CLEAN, TARGET
+from ..layers.names import AFTER, CLEAN, TARGET
 from ..widgets.camera import fitted
 from .pair import Mode, Pair
 

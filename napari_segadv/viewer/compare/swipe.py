@@ -10,7 +10,8 @@ from napari.layers import Image
 
 from ...scan import Array
 from ..controller.controller import Controller
-from ..layers.convert import KEY, looking_like
+from ..layers.convert import looking_like
+from ..layers.names import KEY
 from ..layers.places import matrix_of
 from .pair import Mode, Pair, caption
 

@@ -11,7 +11,8 @@ from ...errors import SegadvError
 from ...presets import Preset, presets_for
 from ...scan import Scan
 from ..controller.controller import Controller
-from ..layers.convert import KEY, units_of
+from ..layers.convert import units_of
+from ..layers.names import KEY
 from .pair import pair_of
 
 LINKED = ("contrast_limits", "gamma")

@@ -14,8 +14,10 @@ from napari.utils.notifications import show_error
 from psygnal import Signal
 
 from ...errors import SegadvError
-from ..layers.convert import LayerTuple, example_tuples, mask_of
+from ..layers.convert import mask_of
+from ..layers.example import example_tuples
 from ..layers.gl_context import keep_current
+from ..layers.names import LayerTuple
 from ..layers.task_view import view_of
 from ..layers.upright import keep_upright
 from .runner import Poll, Runner

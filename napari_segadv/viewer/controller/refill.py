@@ -3,7 +3,7 @@
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from ..layers.convert import LayerTuple
+from ..layers.names import LayerTuple
 from ..layers.places import same_place
 
 # What belongs to the data; visibility, opacity, blending and contours are the user's.

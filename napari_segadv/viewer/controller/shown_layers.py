@@ -8,18 +8,9 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
 from ...scan import Scan
-from ..layers.convert import (
-    ADVERSARIAL,
-    AFTER,
-    BECOMES,
-    CLEAN,
-    KEY,
-    TARGET,
-    LayerTuple,
-    image_tuple,
-    looking_like,
-)
+from ..layers.convert import image_tuple, looking_like
 from ..layers.fields import FIELDS
+from ..layers.names import ADVERSARIAL, AFTER, BECOMES, CLEAN, KEY, TARGET, LayerTuple
 from ..layers.places import placed_like
 from ..layers.task_view import view_of
 from .refill import refill, takes

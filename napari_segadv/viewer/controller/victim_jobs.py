@@ -13,7 +13,8 @@ from psygnal import Signal
 
 from ...errors import NeedsTrust, SegadvError
 from ...scan import Mask, Scan
-from ..layers.convert import CLEAN, TARGET, LayerTuple, mask_of, mask_tuple, scan_of
+from ..layers.convert import mask_of, mask_tuple, scan_of
+from ..layers.names import CLEAN, TARGET, LayerTuple
 from ..layers.task_view import view_of
 from .jobs import Jobs
 from .runner import Poll, Runner

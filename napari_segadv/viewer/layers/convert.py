@@ -3,56 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
-from napari.utils.colormaps import Colormap, DirectLabelColormap
+from napari.utils.colormaps import DirectLabelColormap
 
 from ...errors import SegadvError
 from ...palette import colour
 from ...scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
-from .fields import field_tuples
+from .names import KEY, LayerTuple
 from .places import grid_from, kept_grid, matrix_of, placement, same_place, shown_grid
-from .task_view import view_of
 
-if TYPE_CHECKING:
-    from ...example import Example
-
-KEY = "segadv"
-ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
-CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"
-# What a running attack tries, and what becomes of it when a run has ended.
-PREVIEW, PREVIEW_SEEN = "preview", "preview (prediction)"
-BECOMES = {PREVIEW: ADVERSARIAL, PREVIEW_SEEN: AFTER}
 SOFT_TISSUE = (-160.0, 240.0)
-# Of predictions, so that the image is seen below.
-SEE_THROUGH = 0.4
 # The largest class number that a file can hold.
 MOST_LABEL = np.iinfo(np.uint16).max
-
-# Nothing where nothing changed, so that it can lie on the image: blue below zero, red above.
-NOISE_COLOURS = Colormap(
-    [
-        [0.35, 0.75, 1.0, 1],
-        [0.0, 0.3, 0.9, 0.75],
-        [0, 0, 0, 0],
-        [0.9, 0.2, 0.0, 0.75],
-        [1.0, 0.8, 0.3, 1],
-    ],
-    name="segadv noise",
-    display_name="noise (blue - 0 - red)",
-)
-# Of signed values in these colours. In 3-D, where napari shows the largest value along a ray,
-# what is below zero would be lost.
-SIGNED: dict[str, Any] = {
-    "colormap": NOISE_COLOURS,
-    "blending": "translucent_no_depth",
-    "rendering": "translucent",
-}
-
-# Data (an array; of shapes a list of arrays), keywords and kind, as napari's readers give them.
-LayerTuple = tuple[Any, dict[str, Any], str]
 
 
 def window_of(scan: Scan) -> tuple[float, float]:
@@ -208,33 +173,6 @@ def check_labels(array: Array, name: str) -> None:
     whole = array.dtype.kind in "iub"
     if not whole or array.min(initial=0) < 0 or array.max(initial=0) > MOST_LABEL:
         raise SegadvError(f"{name}: holds numbers outside 0 to {MOST_LABEL}; renumber it")
-
-
-def example_tuples(example: "Example") -> dict[str, LayerTuple]:
-    """The layers of an example, bottom to top, without their place (see `placed_like`).
-
-    Copies whole volumes, so it is for the thread that computes.
-    """
-    linf = float(example.measures["linf"]) or 1.0
-    return {
-        ADVERSARIAL: (
-            example.adversarial.array,
-            {"rgb": example.clean.colour, "metadata": {KEY: example.adversarial}},
-            "image",
-        ),
-        NOISE: (
-            example.noise_shown,
-            {
-                "metadata": {KEY: example.clean.grid},
-                "contrast_limits": (-linf, linf),
-                "visible": False,
-                **SIGNED,
-            },
-            "image",
-        ),
-        **field_tuples(example, SIGNED),
-        **view_of(example.task.name).pair(example),
-    }
 
 
 def looking_like(clean: Image) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ... import io
 from ...scan import Array, Grid, Mask, Scan, Storage
-from .convert import KEY, check_labels
+from .convert import check_labels
+from .names import KEY
 from .places import grid_from, matrix_from, matrix_of
 
 

@@ -10,10 +10,10 @@ from napari.layers import Image, Layer
 from ...discovery import Registry
 from ...scan import Scan
 from . import tasks
+from .names import LayerTuple
 
 if TYPE_CHECKING:
     from ...example import Example
-    from .convert import LayerTuple
 
 CHOOSE, UNTARGETED = "choose …", "none (untargeted)"
 
@@ -34,11 +34,11 @@ class TaskView(ABC):
     missing: ClassVar[str]
 
     @abstractmethod
-    def clean(self, prediction: Any, scan: Scan) -> "LayerTuple":
+    def clean(self, prediction: Any, scan: Scan) -> LayerTuple:
         """The layer of a clean prediction alone."""
 
     @abstractmethod
-    def pair(self, example: "Example") -> "dict[str, LayerTuple]":
+    def pair(self, example: "Example") -> dict[str, LayerTuple]:
         """The layers CLEAN and AFTER of an example's predictions."""
 
     def follow(self, layers: Sequence[Layer]) -> None:  # noqa: B027 - most need nothing

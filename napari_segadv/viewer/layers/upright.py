@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from ...scan import Grid, Scan
-from .convert import KEY
+from .names import KEY
 
 # Of patient axes as a grid has them (to the head, to the back, to the left): where they go on
 # screen, by the axis of the screen they run along.

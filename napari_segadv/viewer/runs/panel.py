@@ -136,7 +136,7 @@ class RunsPanel(Panel):
 
     def _still_shown(self, run: Run) -> bool:
         """Whether nothing of a run has been removed or renamed since it was shown."""
-        from ..layers.convert import ADVERSARIAL, AFTER, CLEAN, NOISE
+        from ..layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE
 
         names = (ADVERSARIAL, NOISE, CLEAN, AFTER)
         return run.image in self.viewer.layers and all(map(self.controller.shown, names))

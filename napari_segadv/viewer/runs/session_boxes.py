@@ -9,7 +9,7 @@ from napari.layers import Image, Layer, Shapes
 from ...boxes import Boxes, swapped
 from ...errors import SegadvError
 from ...scan import Scan
-from ..layers.convert import KEY, LayerTuple
+from ..layers.names import KEY, LayerTuple
 from ..layers.tasks.detection import CLASS, boxes_in, outlines
 
 if TYPE_CHECKING:

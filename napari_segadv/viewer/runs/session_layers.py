@@ -9,7 +9,8 @@ from napari.layers import Image, Labels, Layer
 from ...errors import SegadvError
 from ...scan import Grid, Mask, Scan
 from ...wording import class_name
-from ..layers.convert import KEY, check_labels
+from ..layers.convert import check_labels
+from ..layers.names import KEY
 from ..layers.places import grid_from, matrix_of, same_place
 
 if TYPE_CHECKING:

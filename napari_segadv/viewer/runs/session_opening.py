@@ -8,7 +8,8 @@ from napari.layers import Image, Labels, Layer
 from ...wording import counted
 from ..controller.controller import Controller
 from ..controller.runs import Run
-from ..layers.convert import TARGET, LayerTuple, image_tuple, mask_tuple
+from ..layers.convert import image_tuple, mask_tuple
+from ..layers.names import TARGET, LayerTuple
 from ..layers.places import placed_like
 from .session_victim import SessionVictim
 

@@ -16,7 +16,8 @@ from ...scan import Scan
 from ..controller.controller import Controller
 from ..controller.runner import Poll, Work
 from ..controller.runs import Run
-from ..layers.convert import TARGET, LayerTuple, copied, image_tuple, scan_of
+from ..layers.convert import copied, image_tuple, scan_of
+from ..layers.names import TARGET, LayerTuple
 from .session_layers import painted, window_of_layer
 from .session_opening import SessionOpening, image_tuples, painted_tuples
 from .session_victim import SessionVictim

@@ -13,7 +13,7 @@ from ...wording import share, with_units
 from ..controller.latest import Latest
 from ..controller.runner import Poll
 from ..controller.runs import Run
-from ..layers.convert import ADVERSARIAL, AFTER, CLEAN, NOISE
+from ..layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE
 from ..layers.slice_place import SlicePlace, place_of
 from ..widgets.keys import Key
 from ..widgets.layout import group, set_tips, stack

@@ -14,7 +14,7 @@ from ..controller.controller import Controller
 from ..controller.latest import Latest
 from ..controller.runner import Poll, Snapshot
 from ..controller.runs import Run
-from ..layers.convert import ADVERSARIAL
+from ..layers.names import ADVERSARIAL
 from ..widgets.layout import set_tips
 from ..widgets.tables import Table
 

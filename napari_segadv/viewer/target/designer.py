@@ -20,7 +20,8 @@ from ..controller.controller import Controller
 from ..controller.jobs import Jobs
 from ..controller.runner import Poll, Runner
 from ..controller.shown_layers import unwrapped
-from ..layers.convert import TARGET, class_keywords, mask_of, mask_tuple, scan_of
+from ..layers.convert import class_keywords, mask_of, mask_tuple, scan_of
+from ..layers.names import TARGET
 from ..layers.places import same_place
 from ..layers.task_view import view_of
 from .difference_watch import Watch

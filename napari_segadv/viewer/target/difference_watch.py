@@ -11,7 +11,7 @@ from ...departure import departure
 from ..controller.controller import Controller
 from ..controller.latest import Latest
 from ..controller.runner import Poll, Runner
-from ..layers.convert import CLEAN
+from ..layers.names import CLEAN
 from ..layers.places import same_place
 from .edits import grid_of
 

@@ -7,7 +7,7 @@ from napari.layers import Labels, Layer
 
 from ...errors import SegadvError
 from ...scan import Array, Grid, Scan
-from ..layers.convert import KEY
+from ..layers.names import KEY
 from ..layers.places import grid_from, matrix_of, same_place
 
 # Pixels that are written at once: more would hold the window up.

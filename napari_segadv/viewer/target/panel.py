@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLabel, QPushButton
 from ...departure import Departure
 from ...errors import SegadvError
 from ...wording import class_name
-from ..layers.convert import TARGET
+from ..layers.names import TARGET
 from ..widgets.class_chooser import ClassChooser
 from ..widgets.keys import Key
 from ..widgets.layout import group, refresh, set_tips, stack

@@ -9,7 +9,8 @@ from napari.layers import Image, Layer
 from ....grade import Grade
 from ....palette import colour
 from ....scan import Grid, Scan
-from ..convert import AFTER, CLEAN, KEY, LayerTuple, legend
+from ..convert import legend
+from ..names import AFTER, CLEAN, KEY, LayerTuple
 from ..task_view import TaskView
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from ....boxes import Boxes
 from ....errors import SegadvError
 from ....palette import colour
 from ....scan import Array, Scan
-from ..convert import AFTER, CLEAN, KEY, LayerTuple, legend
+from ..convert import legend
+from ..names import AFTER, CLEAN, KEY, LayerTuple
 from ..places import matrix_of
 from ..task_view import TaskView
 

@@ -6,17 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from napari.layers import Image, Labels, Layer
 
 from ....scan import Mask, Scan
-from ..convert import (
-    AFTER,
-    CLEAN,
-    KEY,
-    SEE_THROUGH,
-    LayerTuple,
-    class_keywords,
-    legend,
-    mask_of,
-    mask_tuple,
-)
+from ..convert import class_keywords, legend, mask_of, mask_tuple
+from ..names import AFTER, CLEAN, KEY, SEE_THROUGH, LayerTuple
 from ..task_view import TaskView
 
 if TYPE_CHECKING:
