@@ -125,9 +125,9 @@ def main() -> None:
     layer = viewer.add_image(data, **keywords)
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Adversarial attack")
     controller, section = panel.controller, panel.attack_section
-    until(lambda: controller.attacks and not controller.busy)
-    controller.victim = victim()
-    controller.victim_changed.emit(controller.victim)
+    until(lambda: controller.victims.attacks and not controller.jobs.busy)
+    controller.victims.victim = victim()
+    controller.victims.victim_changed.emit(controller.victims.victim)
     panel.image.value, panel.target.value = layer, UNTARGETED
     section.form.editors["goal"].value = None
     found: dict[str, dict[str, float]] = {}
@@ -161,7 +161,7 @@ def main() -> None:
                 gaps_while(lambda end=end: time.monotonic() > end),
             )
             panel.cancel_button.click()
-            going = gaps_while(lambda: not controller.busy)
+            going = gaps_while(lambda: not controller.jobs.busy)
             if preview:
                 say("gaps, cancelled, the preview's layers go", going)
     section.preview.value = False
@@ -174,7 +174,7 @@ def main() -> None:
     _, compare = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare")
     compare.modes["blink"].click()
     compare.timer.stop()
-    until(lambda: not controller.busy)
+    until(lambda: not controller.jobs.busy)
     looked_at(viewer, compare, say, "nothing running")
     section.slices.which.value = "whole volume"
     section.form.editors["steps"].value = 100_000
@@ -182,7 +182,7 @@ def main() -> None:
     until(lambda: panel.status.text().startswith("step "))
     looked_at(viewer, compare, say, "an attack running")
     panel.cancel_button.click()
-    until(lambda: not controller.busy)
+    until(lambda: not controller.jobs.busy)
     if options.json:
         print(json.dumps(found))
     viewer.close()

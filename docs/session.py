@@ -68,7 +68,7 @@ class Session:
         self.viewer.open_sample(PLUGIN, self.of.name)
         self.show_slice()
         _, self.attack = self.viewer.window.add_plugin_dock_widget(PLUGIN, ATTACK)
-        self.wait(lambda: self.controller.attacks, "the attacks")
+        self.wait(lambda: self.controller.victims.attacks, "the attacks")
         self.idle()
         self.attack.victim_section.victim.value = f"demo:{self.of.name}"
         self.settle()
@@ -92,7 +92,7 @@ class Session:
         self.viewer.theme = theme
         if runs > 0 and self.target is None:
             section = self.attack.target_section
-            classes = self.controller.victim.classes
+            classes = self.controller.victims.victim.classes
             section.structure.value = classes.index(self.of.structure)
             section.shape.value = self.of.shape
             section.button.click()
@@ -152,7 +152,7 @@ class Session:
 
     def idle(self) -> None:
         """Until no job runs."""
-        self.wait(lambda: not self.controller.busy, "the job")
+        self.wait(lambda: not self.controller.jobs.busy, "the job")
 
     def settle(self, seconds: float = 0.6) -> None:
         """Until no job runs and the window has been drawn."""

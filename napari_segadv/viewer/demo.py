@@ -29,14 +29,14 @@ def prepare(
     wanted = f"{DEMO}{name}"
 
     def make_target(victim: Any) -> None:
-        if panel.controller.source != wanted:
+        if panel.controller.victims.source != wanted:
             return
-        panel.controller.victim_changed.disconnect(make_target)
+        panel.controller.victims.victim_changed.disconnect(make_target)
         section = panel.target_section
         section.structure.value = victim.classes.index(structure)
         section.shape.value = shape
         section.button.click()
 
-    panel.controller.victim_changed.connect(make_target)
+    panel.controller.victims.victim_changed.connect(make_target)
     panel.victim_section.victim.value = wanted
     return panel  # type: ignore[no-any-return]

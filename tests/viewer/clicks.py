@@ -9,7 +9,7 @@ from napari_segadv.viewer.layers.names import PREVIEW
 
 def idle(qtbot, controller, timeout=60_000):
     """Waits until nothing is running, and no preview is left."""
-    qtbot.waitUntil(lambda: not controller.busy, timeout=timeout)
+    qtbot.waitUntil(lambda: not controller.jobs.busy, timeout=timeout)
     qtbot.waitUntil(lambda: controller.shown(PREVIEW) is None)
 
 

@@ -21,6 +21,6 @@ def shown(example):
 def again(controller, example, image):
     """A run, as the controller shows it."""
     run = controller.runs.add(example, image)
-    list(controller._results.show_example(image, example, example_tuples(example)))
+    list(controller._shown.show_example(image, example, example_tuples(example)))
     controller.runs.current = run
     return run

@@ -27,7 +27,7 @@ def panel(window, qtbot):
     """The docked panel, once torch and its first victim are loaded."""
     _, widget = window.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
     assert widget.controller is Controller.of(window)
-    qtbot.waitUntil(lambda: bool(widget.controller.attacks), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(widget.controller.victims.attacks), timeout=60_000)
     idle(qtbot, widget.controller)
     return widget
 
@@ -84,8 +84,8 @@ def designing(window, qtbot, band_victim):
     """The docked target designer beside an image, with a victim."""
     window.add_image(disc_image(), name="xray")
     _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Target designer")
-    panel.controller.victim = band_victim
-    panel.controller.victim_changed.emit(band_victim)
+    panel.controller.victims.victim = band_victim
+    panel.controller.victims.victim_changed.emit(band_victim)
     steady(qtbot, window)
     return panel
 

@@ -15,7 +15,7 @@ REMOVED = "the layer of the region was removed; choose another region"
 def opened(window, qtbot):
     """The panel, once it has loaded the first victim."""
     _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
-    qtbot.waitUntil(lambda: panel.controller.victim is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.controller.victims.victim is not None, timeout=60_000)
     idle(qtbot, panel.controller)
     return panel
 
@@ -31,8 +31,8 @@ def test_beside_an_image_the_victim_that_was_trained_on_such_is_loaded(window, q
         window.add_image(data, **keywords)
     panel = opened(window, qtbot)
     assert panel.victim_section.victim.value == f"demo:{name}"
-    assert panel.controller.source == f"demo:{name}"
-    assert panel.controller.task == "segmentation"
+    assert panel.controller.victims.source == f"demo:{name}"
+    assert panel.controller.victims.task == "segmentation"
 
 
 def test_a_panel_opened_again_keeps_the_victim_that_was_chosen(window, qtbot, weights_file):
@@ -42,7 +42,7 @@ def test_a_panel_opened_again_keeps_the_victim_that_was_chosen(window, qtbot, we
     idle(qtbot, panel.controller)
     again = opened(window, qtbot)
     assert again.victim_section.victim.value == str(weights_file)
-    assert again.controller.source == str(weights_file)
+    assert again.controller.victims.source == str(weights_file)
 
 
 def test_a_region_that_was_removed_is_not_taken_for_everywhere(window, ready, qtbot):
@@ -60,7 +60,7 @@ def test_a_region_that_was_removed_is_not_taken_for_everywhere(window, ready, qt
     assert region.value == CHOOSE
     click(qtbot, ready.run_button)
     assert ready.status.text() == REMOVED
-    assert not controller.busy
+    assert not controller.jobs.busy
     assert len(controller.runs) == 0
     region.value = EVERYWHERE
     click(qtbot, ready.run_button)

@@ -138,8 +138,8 @@ def test_the_check_mark_of_the_preview(window, ready, qtbot):
 
 def test_slices_are_chosen_and_typed(window, ready, qtbot, ct):
     controller, section = ready.controller, ready.attack_section
-    controller.victim = volume_victim(2)
-    controller.victim_changed.emit(controller.victim)
+    controller.victims.victim = volume_victim(2)
+    controller.victims.victim_changed.emit(controller.victims.victim)
     data, keywords, _ = image_tuple(ct, "ct")
     window.add_image(data, **keywords)
     pick(qtbot, ready.image, "ct")

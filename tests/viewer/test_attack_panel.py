@@ -49,7 +49,7 @@ def test_from_image_to_adversarial_image(window, ready, qtbot):
     assert 0 < np.abs(noise).max() <= 25
     np.testing.assert_array_equal(found["noise"].data, noise)
     assert tuple(found["adversarial"].contrast_limits) == tuple(found["xray"].contrast_limits)
-    victim = panel.controller.victim
+    victim = panel.controller.victims.victim
     assert "largest change" in panel.status.text()
     assert panel.controller.example.record["steps"] == 5
     predicted = victim.predict(panel.controller.example.adversarial).array
@@ -216,23 +216,23 @@ def test_the_trust_question(window, panel, qtbot, tmp_path):
     assert sha256_of(path) in said[0]
     assert "TorchScript" in said[0]
     assert str(path) in said[0]
-    assert panel.controller.source != str(path)
+    assert panel.controller.victims.source != str(path)
     answer(QMessageBox.Yes)
     panel.victim_section.open(str(path))
-    qtbot.waitUntil(lambda: panel.controller.source == str(path), timeout=20_000)
+    qtbot.waitUntil(lambda: panel.controller.victims.source == str(path), timeout=20_000)
     # The answer is remembered: no question the next time.
-    panel.controller.load_victim("demo:nothing")
+    panel.controller.victims.load_victim("demo:nothing")
     idle(qtbot, panel.controller)
     panel.victim_section.open(str(path))
     idle(qtbot, panel.controller)
-    assert panel.controller.source == str(path)
+    assert panel.controller.victims.source == str(path)
 
 
 def test_the_dock_closed_and_opened_again(window, ready, qtbot):
     panel = ready
     long_run(panel, qtbot)
     close_dock(qtbot, panel)
-    assert panel.controller.busy
+    assert panel.controller.jobs.busy
     _, again = window.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
     assert again.controller is panel.controller
     click(qtbot, again.cancel_button)

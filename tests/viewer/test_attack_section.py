@@ -41,8 +41,8 @@ def deep(window, panel, qtbot):
     grid = Grid(array.shape, (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([-1.0, 1.0, -1.0]))
     data, keywords, _ = image_tuple(Scan(array, grid, "HU", Storage("int16")), "ct")
     layer = window.add_image(data, **keywords)
-    panel.controller.victim = volume_victim(2)
-    panel.controller.victim_changed.emit(panel.controller.victim)
+    panel.controller.victims.victim = volume_victim(2)
+    panel.controller.victims.victim_changed.emit(panel.controller.victims.victim)
     panel.image.value = layer
     panel.target.value = UNTARGETED
     section = panel.attack_section
@@ -251,7 +251,7 @@ def test_the_panel_may_be_closed_while_a_preview_runs(window, untargeted, qtbot,
     qtbot.wait(600)
     if cancelled:
         assert len(preview_of(window)) == 2
-        controller.cancel()
+        controller.jobs.cancel()
     idle(qtbot, controller)
     assert not preview_of(window)
     results = {ADVERSARIAL, NOISE, CLEAN, AFTER} & {layer.name for layer in window.layers}

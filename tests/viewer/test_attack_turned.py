@@ -19,8 +19,8 @@ REFUSED = "no slice is in view; turn back to the slices, or choose some"
 def volume(window, panel, ct):
     """A flipped CT with a victim that goes slice by slice."""
     data, keywords, _ = image_tuple(ct, "ct")
-    panel.controller.victim = volume_victim(2)
-    panel.controller.victim_changed.emit(panel.controller.victim)
+    panel.controller.victims.victim = volume_victim(2)
+    panel.controller.victims.victim_changed.emit(panel.controller.victims.victim)
     panel.image.value = window.add_image(data, **keywords)
     panel.target.value = UNTARGETED
     section = panel.attack_section
@@ -49,7 +49,7 @@ def test_the_slice_in_view_is_refused_where_none_is(window, volume, qtbot, view)
     layers = list(window.layers)
     click(qtbot, volume.run_button)
     assert volume.status.text() == REFUSED
-    assert not controller.busy
+    assert not controller.jobs.busy
     assert list(window.layers) == layers
     assert len(controller.runs) == 0
     # Of slices that are named it does not matter what is seen.
@@ -92,7 +92,7 @@ def test_the_preview_of_a_volume_is_seen_in_slices_alone(window, volume, qtbot, 
     if first == "turned":
         turn(window, view)
     click(qtbot, volume.run_button)
-    qtbot.waitUntil(lambda: volume.controller.busy == "attacking", timeout=20_000)
+    qtbot.waitUntil(lambda: volume.controller.jobs.busy == "attacking", timeout=20_000)
     if first == "slices":
         clean, preview = volume.image.value.data, window.layers[PREVIEW]
         qtbot.waitUntil(lambda: (preview.data != clean).any(), timeout=20_000)
@@ -113,7 +113,7 @@ def test_a_result_is_seen_though_its_preview_was_hidden(window, volume, qtbot):
     section.form.editors["goal"].value = None
     turn(window, "coronal")
     click(qtbot, volume.run_button)
-    qtbot.waitUntil(lambda: volume.controller.busy == "attacking", timeout=20_000)
+    qtbot.waitUntil(lambda: volume.controller.jobs.busy == "attacking", timeout=20_000)
     qtbot.waitUntil(lambda: seen(window) == [False, False], timeout=20_000)
     idle(qtbot, volume.controller)
     for name in ("adversarial", "prediction (adversarial)"):

@@ -19,8 +19,8 @@ SHAPE = (4, 16, 20)
 @pytest.fixture
 def ready(window, panel):
     """The panel with a victim that goes slice by slice."""
-    panel.controller.victim = volume_victim(2)
-    panel.controller.victim_changed.emit(panel.controller.victim)
+    panel.controller.victims.victim = volume_victim(2)
+    panel.controller.victims.victim_changed.emit(panel.controller.victims.victim)
     return panel
 
 
@@ -115,7 +115,7 @@ def test_a_run_is_of_what_was_there_when_it_began(window, ready, qtbot, what):
 def finishes(window, panel, qtbot, change):
     array, wanted, where = begin(window, panel, qtbot, steps=40)
     change(window)
-    assert panel.controller.busy == "attacking"
+    assert panel.controller.jobs.busy == "attacking"
     idle(qtbot, panel.controller)
     assert "largest change 20 HU" in panel.status.text()
     *_, run = panel.controller.runs
@@ -141,7 +141,7 @@ def test_a_cancelled_run_leaves_what_the_user_has_changed(window, ready, qtbot):
         begin(window, ready, qtbot, steps=100_000)
         for change in several:
             # All in one run, and each is looked at by the preview.
-            with qtbot.waitSignal(ready.controller.progressed, timeout=30_000):
+            with qtbot.waitSignal(ready.controller.jobs.progressed, timeout=30_000):
                 change(window)
         left = [layer for layer in window.layers if layer.name not in (PREVIEW, PREVIEW_SEEN)]
         click(qtbot, ready.cancel_button)

@@ -149,7 +149,7 @@ def test_difference_follows_gain_and_window(deep):
     comparison.window.set(40, 100)
     assert tuple(layer.contrast_limits) == (-5.0, 5.0)
     assert tuple(image.contrast_limits) == (-10.0, 90.0)
-    controller._results.remove(NOISE)
+    controller._shown.remove(NOISE)
     comparison.compare("")
     comparison.compare("difference")
     np.testing.assert_array_equal(viewer.layers["difference"].data, deep.noise)

@@ -24,7 +24,7 @@ def viewer(band_victim):
     viewer = ViewerModel()
     controller = Controller(viewer, NowRunner())
     Controller._known[id(viewer)] = controller
-    controller.victim = band_victim
+    controller.victims.victim = band_victim
     viewer.add_image(disc_image(), name="xray")
     yield viewer
     Controller._known.pop(id(viewer), None)
@@ -93,7 +93,7 @@ def test_the_users_own_layer_is_edited_but_never_started_over(viewer, designer):
 
 
 def test_without_a_victim(viewer, designer):
-    designer.controller.victim = None
+    designer.controller.victims.victim = None
     image = viewer.layers["xray"]
     with pytest.raises(SegadvError, match="no victim is loaded"):
         designer.begin(image, PREDICTION)
@@ -107,7 +107,7 @@ def test_without_a_victim(viewer, designer):
 
 
 def test_a_truth_with_unnamed_classes_can_be_seen(viewer, designer):
-    designer.controller.victim = None
+    designer.controller.victims.victim = None
     labels = disc_labels()
     labels[labels == 2] = 9
     designer.begin(viewer.layers["xray"], viewer.add_labels(labels, name="truth"))

@@ -21,8 +21,8 @@ FIELDS = {"displacement", "intensity"}
 def ready(window, panel, band_victim):
     """A photograph, a victim, and a target in which a structure is gone."""
     image = window.add_image(disc_image(), name="xray")
-    panel.controller.victim = band_victim
-    panel.controller.victim_changed.emit(band_victim)
+    panel.controller.victims.victim = band_victim
+    panel.controller.victims.victim_changed.emit(band_victim)
     wanted = band_victim.predict(Scan.from_array(image.data)).array.copy()
     wanted[:, 40:] = 0
     panel.target.value = window.add_labels(wanted, name="wanted")

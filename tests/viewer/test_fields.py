@@ -7,7 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer, Vectors
 
 import napari_segadv as sa
-from napari_segadv.viewer.controller.shown_layers import Results
+from napari_segadv.viewer.controller.shown_layers import ShownLayers
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.example import example_tuples
 from napari_segadv.viewer.layers.fields import MOST_ARROWS, arrows
@@ -59,7 +59,7 @@ def test_the_fields_lie_on_the_image(dims, scan2d, ct, band_victim):
 
 def test_fields_of_an_earlier_attack_are_taken_away_but_not_the_users():
     viewer = ViewerModel()
-    results = Results(viewer)
+    results = ShownLayers(viewer)
     for name in ("displacement", "intensity"):
         results.show(name, (np.zeros((4, 4)), {}, "image"))
     kept = results.get("intensity")

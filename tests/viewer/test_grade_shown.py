@@ -79,7 +79,9 @@ def test_from_image_to_another_class(window, ready, qtbot):
     panel = ready
     click(qtbot, panel.victim_section.predict_button)
     idle(qtbot, panel.controller)
-    clean = panel.controller.victim.predict(panel.controller._checked(panel.image.value)[0])
+    clean = panel.controller.victims.victim.predict(
+        panel.controller.victims.checked(panel.image.value)[0]
+    )
     assert said(layers(window)["prediction (clean)"]) == f"clean: {clean.text}"
     assert panel.status.text() == "ready"
     target = (clean.label + 1) % 3
@@ -129,7 +131,7 @@ def test_a_session_keeps_the_class_that_was_chosen(
 
     def attack_panel():
         widget = fresh.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")[1]
-        qtbot.waitUntil(lambda: bool(widget.controller.attacks), timeout=60_000)
+        qtbot.waitUntil(lambda: bool(widget.controller.victims.attacks), timeout=60_000)
         idle(qtbot, widget.controller)
         return widget
 
@@ -137,7 +139,7 @@ def test_a_session_keeps_the_class_that_was_chosen(
     opened(qtbot, docked(fresh))
     if panel is None:
         panel = attack_panel()
-    assert panel.controller.source == ready.controller.source
+    assert panel.controller.victims.source == ready.controller.victims.source
     assert panel.target.value == choice
     # Another victim's classes are not these.
     panel.victim_section.choose("demo:chest-xray")

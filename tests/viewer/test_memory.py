@@ -63,7 +63,7 @@ def test_a_cancelled_run_leaves_no_preview(window, untargeted, qtbot):
     section.form.editors["steps"].value = 100_000
     section.form.editors["goal"].value = None
     click(qtbot, untargeted.run_button)
-    qtbot.waitUntil(lambda: untargeted.controller.busy == "attacking", timeout=20_000)
+    qtbot.waitUntil(lambda: untargeted.controller.jobs.busy == "attacking", timeout=20_000)
     assert PREVIEW in window.layers
     assert PREVIEW_SEEN in window.layers
     assert alive(Preview) == 1
@@ -89,7 +89,7 @@ def test_a_closed_window_leaves_no_controller(make_napari_viewer, qtbot, band_vi
     for title in titles:
         viewer.window.add_plugin_dock_widget("napari-segadv", title)
     idle(qtbot, controller)
-    controller.victim = band_victim
+    controller.victims.victim = band_victim
     image = viewer.add_image(disc_image(), name="xray")
     controller.attack(image, "pgd", {"steps": 1, "goal": None}, None, "cpu")
     idle(qtbot, controller)

@@ -70,7 +70,7 @@ def fail(qtbot, controller):
     def work(poll):
         raise SegadvError("x.png: is no network")
 
-    controller.start("looking", work, print)
+    controller.jobs.start("looking", work, print)
     idle(qtbot, controller)
 
 

@@ -16,7 +16,7 @@ from napari_segadv.viewer.layers.task_view import UNTARGETED
 @pytest.fixture
 def counted(ready, monkeypatch):
     """The panel beside a plain image, and what its network has predicted."""
-    victim, calls = ready.controller.victim, []
+    victim, calls = ready.controller.victims.victim, []
     predict = type(victim).predict
 
     def counting(self, scan, *more):
@@ -129,7 +129,7 @@ def plain(rich):
 
 def test_class_names_are_text_in_the_legend(window, panel, qtbot, band_victim):
     names = ("background", "<b> heart & lung", "a < b > c &amp; d")
-    panel.controller.victim = replace(band_victim, classes=names)
-    panel.controller.victim_changed.emit(panel.controller.victim)
+    panel.controller.victims.victim = replace(band_victim, classes=names)
+    panel.controller.victims.victim_changed.emit(panel.controller.victims.victim)
     for name in names[1:]:
         assert name in plain(panel.victim_section.about.text())

@@ -77,13 +77,13 @@ def test_an_odd_image_does_not_stop_the_panel(window, qtbot, weights_file, kind)
     }[kind]
     window.add_image(data, name="odd")
     _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
-    qtbot.waitUntil(lambda: bool(panel.controller.attacks), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(panel.controller.victims.attacks), timeout=60_000)
     idle(qtbot, panel.controller)
     panel.attack_section.method.value = "fgsm"
     assert panel.attack_section.form is not None
     panel.victim_section.open(str(weights_file))
     idle(qtbot, panel.controller)
-    assert panel.controller.victim is not None
+    assert panel.controller.victims.victim is not None
 
 
 def test_a_victim_that_can_not_be_loaded_is_not_shown_as_the_one(window, ready, qtbot, tmp_path):
@@ -92,7 +92,7 @@ def test_a_victim_that_can_not_be_loaded_is_not_shown_as_the_one(window, ready, 
     (tmp_path / "broken.pt").write_bytes(b"nothing")
     panel.victim_section.open(str(tmp_path / "broken.pt"))
     idle(qtbot, panel.controller)
-    assert panel.controller.source == before
+    assert panel.controller.victims.source == before
     assert panel.victim_section.victim.value == before
     assert "broken" in panel.status.text()
 

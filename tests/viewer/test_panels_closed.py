@@ -19,10 +19,11 @@ PANELS = (
     *("Adversarial attack", "Target designer", "Compare", "Slices", "Runs", "Reading test"),
     "Keys and help",
 )
-SIGNALS = (
-    *("busy_changed", "progressed", "failed", "trust_asked", "stopped", "prepared"),
-    *("victim_changed", "predicted", "target_made", "finished", "choice_opened"),
-)
+SIGNALS = {
+    "jobs": ("busy_changed", "progressed", "failed", "trust_asked", "stopped"),
+    "victims": ("prepared", "victim_changed", "predicted", "target_made"),
+    "runs": ("changed", "chosen", "judged"),
+}
 
 
 def docked(window, qtbot, title):
@@ -35,8 +36,9 @@ def docked(window, qtbot, title):
 def heard(window):
     """What is bound and connected in a viewer: keys, drags, numbers of listeners."""
     controller, layers = Controller.of(window), window.layers
-    runs = controller.runs
-    signals = [getattr(controller, name) for name in SIGNALS]
+    signals = [controller.finished, controller.choice_opened]
+    for part, names in SIGNALS.items():
+        signals += [getattr(getattr(controller, part), name) for name in names]
     events = [layers.events.inserted, layers.events.removed, layers.events.reordered]
     events += [window.dims.events.point, window.dims.events.ndisplay, window.events.theme]
     events += [layer.events.set_data for layer in layers]
@@ -46,7 +48,7 @@ def heard(window):
         [sorted(map(str, layer.keymap)) for layer in layers],
         list(window.mouse_drag_callbacks),
         [list(layer.mouse_drag_callbacks) for layer in layers],
-        [len(signal) for signal in (*signals, runs.changed, runs.chosen, runs.judged)],
+        [len(signal) for signal in signals],
         [len(event.callbacks) for event in events],
     )
 
@@ -54,7 +56,7 @@ def heard(window):
 @pytest.mark.parametrize("title", PANELS)
 def test_a_closed_panel_leaves_nothing_behind(window, qtbot, flat, title):
     controller = Controller.of(window)
-    controller.prepare()
+    controller.victims.prepare()
     idle(qtbot, controller)
     show(window, flat)
     idle(qtbot, controller)

@@ -22,7 +22,7 @@ def long(ready):
 
 def attacking(qtbot, panel):
     click(qtbot, panel.run_button)
-    qtbot.waitUntil(lambda: panel.controller.busy == "attacking", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.controller.jobs.busy == "attacking", timeout=20_000)
 
 
 def names(window):
@@ -86,7 +86,7 @@ def when_prepared(window, qtbot, panel, moment, act):
     """Presses Run, and does something while its preview is copied or shown."""
     if moment == "copied":
         click(qtbot, panel.run_button)
-        assert panel.controller.busy == "preparing the preview"
+        assert panel.controller.jobs.busy == "preparing the preview"
         act()
     else:
         done = []
@@ -108,7 +108,7 @@ def test_an_image_removed_while_its_preview_is_prepared_is_not_attacked(
     idle(qtbot, long.controller)
     qtbot.wait(100)
     assert begun == []
-    assert not long.controller.busy
+    assert not long.controller.jobs.busy
     assert names(window) == []
     assert long.run_button.isEnabled()
 
@@ -122,5 +122,5 @@ def test_a_window_closed_while_a_preview_is_prepared_starts_no_attack(
     qtbot.waitUntil(lambda: controller.closed, timeout=20_000)
     qtbot.wait(300)
     assert begun == []
-    assert controller.busy != "attacking"
+    assert controller.jobs.busy != "attacking"
     assert not any(worker.is_running for worker in WorkerBase._worker_set)

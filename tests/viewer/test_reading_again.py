@@ -51,7 +51,7 @@ def test_a_run_of_two_equal_images_is_named_and_refused(docked, qtbot, photograp
     click(qtbot, docked.start_button)
     assert docked.status.text() == "same: both images are the same, so leave it out"
     assert docked.test is None
-    assert not docked.controller.busy
+    assert not docked.controller.jobs.busy
     docked.runs.item(1).setCheckState(Qt.Unchecked)
     test = begin(qtbot, docked)
     assert test.reading.names == ("changed",)

@@ -96,7 +96,7 @@ def test_what_is_refused_is_one_line(listed, qtbot, tmp_path, monkeypatch):
         assert "\n" not in listed.status.text()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: "")
     click(qtbot, listed.files.open_button)
-    assert not listed.controller.busy
+    assert not listed.controller.jobs.busy
 
 
 def test_the_panel_closes_in_mid_run(window, listed, qtbot, tmp_path):

@@ -156,7 +156,7 @@ def test_one_run_is_compared_in_the_panel(window, listed, qtbot, examples):
 
 def test_nothing_is_started_while_a_job_runs(listed, qtbot, asked):
     choose(qtbot, listed, 0)
-    listed.controller.start("waiting", lambda poll: time.sleep(0.3), lambda value: None)
+    listed.controller.jobs.start("waiting", lambda poll: time.sleep(0.3), lambda value: None)
     assert not listed.show_button.isEnabled()
     assert not listed.files.save_button.isEnabled()
     qtbot.keyClick(listed.list, Qt.Key_Return)

@@ -27,7 +27,7 @@ def names(window):
 def attacked(request, window, qtbot, scan2d, band_victim):
     """A controller with two runs of one image: of our reader's, and of anybody's."""
     controller = Controller.of(window)
-    controller.victim = band_victim
+    controller.victims.victim = band_victim
     data, keywords = disc_image(), {"name": "xray"}
     if request.param == "opened":
         data, keywords, _ = image_tuple(scan2d, "xray")
@@ -107,7 +107,7 @@ def test_a_window_closed_at_once_after_a_run_is_shown(closing, qtbot, panels):
     controller.show_run(run)
     viewer.close()
     qtbot.wait(500)
-    assert not controller.busy
+    assert not controller.jobs.busy
     assert list(controller.layers) == []
 
 
@@ -123,13 +123,13 @@ def test_a_window_closed_between_the_layers_of_a_run(closing, qtbot, name):
     controller.show_run(run)
     qtbot.waitUntil(lambda: controller.closed, timeout=20_000)
     qtbot.wait(300)
-    assert not controller.busy
+    assert not controller.jobs.busy
     assert list(controller.layers) == []
 
 
 def test_two_runs_of_a_plain_image_bring_it_back_once(window, qtbot, band_victim):
     controller = Controller.of(window)
-    controller.victim = band_victim
+    controller.victims.victim = band_victim
     image = window.add_image(disc_image(), name="xray")
     for steps in (1, 2):
         controller.attack(image, "pgd", {"steps": steps, "goal": None}, None, "cpu")

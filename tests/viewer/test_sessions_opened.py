@@ -36,9 +36,9 @@ def test_painted_run_judged_saved_and_opened(
     data, keywords, _ = image_tuple(io.read(tmp_path / "x.png"))
     layer = window.add_image(data, **keywords)
     layer.contrast_limits = (20, 180)
-    controller.load_victim(str(weights_file))
+    controller.victims.load_victim(str(weights_file))
     idle(qtbot, controller)
-    controller.make_target(layer, "copy", {}, None, "cpu")
+    controller.victims.make_target(layer, "copy", {}, None, "cpu")
     idle(qtbot, controller)
     target = controller.shown(TARGET)
     target.mode = "paint"
@@ -68,8 +68,8 @@ def test_painted_run_judged_saved_and_opened(
     assert fresh.layers.selection.active is controller2.shown(TARGET)
     assert fresh.layers[-1] is controller2.shown(TARGET)
     np.testing.assert_array_equal(fresh.layers["by hand"].data, other.data)
-    assert controller2.victim.sha256 == controller.victim.sha256
-    assert controller2.source == str(weights_file)
+    assert controller2.victims.victim.sha256 == controller.victims.victim.sha256
+    assert controller2.victims.source == str(weights_file)
     np.testing.assert_array_equal(first.example.target.array, wanted)
     # It can be gone on with: the same run again gives the same noise.
     image = controller2.runs.current.image
@@ -93,7 +93,7 @@ def test_a_volume(window, qtbot, folder, ct, make_napari_viewer, kind):
     target = np.array(volume_victim(2).predict(scan).array)
     target[6:9] = 0
     mask = Mask(target, scan.grid, ("background", "one", "two"))
-    controller.show_target(layer, mask_tuple(mask, TARGET))
+    controller.victims.show_target(layer, mask_tuple(mask, TARGET))
     controller.shown(TARGET).n_edit_dimensions = 3
     controller.shown(TARGET).paint((10, 20, 20), 2)
     painted = controller.shown(TARGET).data.copy()
@@ -125,7 +125,7 @@ def simple(window, qtbot, folder, scan2d, band_victim):
     run = controller.runs.add(example, layer)
     controller.show_run(run)
     idle(qtbot, controller)
-    controller.show_target(
+    controller.victims.show_target(
         layer, mask_tuple(Mask(np.ones(scan2d.grid.shape, np.uint8), scan2d.grid), TARGET)
     )
     saved(qtbot, panel, folder)

@@ -23,7 +23,7 @@ def with_victim(window, qtbot, folder, path, monkeypatch, answer):
     monkeypatch.setattr(QMessageBox, "exec", execute)
     panel, controller = docked(window), Controller.of(window)
     layer = window.add_image(disc_image(), name="x-ray")
-    controller.load_victim(str(path), sha256_of(path))
+    controller.victims.load_victim(str(path), sha256_of(path))
     idle(qtbot, controller)
     controller.attack(layer, "pgd", {"epsilon": 4.0, "steps": 1}, None, "cpu")
     idle(qtbot, controller)
@@ -53,7 +53,7 @@ def test_code_in_a_victim_runs_after_consent_alone(
     assert "runs code" in asked[0]
     assert len(controller.runs) == 1
     agreed = answer == QMessageBox.Yes
-    assert (controller.source == str(path)) == agreed
+    assert (controller.victims.source == str(path)) == agreed
     assert bool(loads) == agreed
 
 
@@ -62,7 +62,7 @@ def test_a_victim_that_is_gone_or_another_one(
 ):
     panel, controller = docked(window), Controller.of(window)
     layer = window.add_image(disc_image(), name="x-ray")
-    controller.load_victim(str(weights_file))
+    controller.victims.load_victim(str(weights_file))
     idle(qtbot, controller)
     controller.attack(layer, "pgd", {"epsilon": 4.0, "steps": 1}, None, "cpu")
     idle(qtbot, controller)
@@ -74,13 +74,13 @@ def test_a_victim_that_is_gone_or_another_one(
     other = docked(make_napari_viewer(show=True))
     controller2 = opened(qtbot, other)
     assert "has changed since the session was saved" in other.status.text()
-    assert controller2.victim is not None
+    assert controller2.victims.victim is not None
     same_runs(controller, controller2)
     weights_file.unlink()
     third = docked(make_napari_viewer(show=True))
     controller3 = opened(qtbot, third)
     assert "victim is gone" in third.status.text()
-    assert controller3.victim is None
+    assert controller3.victims.victim is None
     same_runs(controller, controller3)
     same_layers(controller, controller3)
     # Saved again, the session still knows what it misses.

@@ -52,7 +52,7 @@ def test_what_is_painted_and_drawn_meanwhile_is_not_of_the_session(window, qtbot
     panel, (begun, go_on) = docked(window), slow
     image = window.add_image(disc_image(), name="xray")
     mine = window.add_labels(disc_labels(), name="mine")
-    panel.controller.show_target(image, (disc_labels(), {}, "labels"))
+    panel.controller.victims.show_target(image, (disc_labels(), {}, "labels"))
     target = panel.controller.shown(TARGET)
     drawn = [[5, 5], [5, 20], [15, 20], [15, 5]]
     boxes = window.add_shapes([drawn], features={"class": ["polyp"]}, name="boxes")
@@ -95,7 +95,7 @@ def test_what_was_opened_stays_in_the_status_line(
     window, qtbot, folder, weights_file, make_napari_viewer
 ):
     panel, controller = docked(window), Controller.of(window)
-    controller.load_victim(str(weights_file))
+    controller.victims.load_victim(str(weights_file))
     idle(qtbot, controller)
     image = window.add_image(disc_image(), name="xray")
     controller.attack(image, "pgd", {"steps": 1, "goal": None}, None, "cpu")
@@ -103,10 +103,10 @@ def test_what_was_opened_stays_in_the_status_line(
     saved(qtbot, panel, folder)
     fresh = docked(make_napari_viewer(show=True))
     said = []
-    fresh.controller.busy_changed.connect(lambda title: said.append(fresh.status.text()))
+    fresh.controller.jobs.busy_changed.connect(lambda title: said.append(fresh.status.text()))
     opened(qtbot, fresh)
     assert fresh.controller.runs.current.name == "pgd 1"
-    assert fresh.controller.source == str(weights_file)
+    assert fresh.controller.victims.source == str(weights_file)
     assert fresh.status.text() == "session opened: 1 run, 1 image"
     # Between its last words there were others, on what was going on.
     assert any("loading" in line for line in said)

@@ -87,5 +87,6 @@ def test_the_attack_panel_begins_with_the_device_that_is_set(kept, window, qtbot
     widget = window.window.add_plugin_dock_widget(PLUGIN, "Adversarial attack")[1]
     assert widget.attack_section.device.value == "cpu"
     qtbot.waitUntil(
-        lambda: not widget.controller.busy and bool(widget.controller.attacks), timeout=60_000
+        lambda: not widget.controller.jobs.busy and bool(widget.controller.victims.attacks),
+        timeout=60_000,
     )

@@ -71,7 +71,7 @@ def test_dialogs_open_in_the_folder_that_is_set(window, chosen, qtbot, flat, mon
     run = next(iter(Controller.of(window).runs))
     wanted = [chosen / run.name, chosen / "session", chosen, chosen]
     assert asked == [str(path) for path in wanted]
-    assert not panel.controller.busy
+    assert not panel.controller.jobs.busy
     # Asked anew each time: a folder that is gone is the home folder.
     chosen.rmdir()
     click(qtbot, files.open_button)

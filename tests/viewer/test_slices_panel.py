@@ -51,7 +51,9 @@ def show(window, panel, qtbot, example):
     image = window.add_image(data, **keywords)
     run = panel.controller.runs.add(example, image)
     panel.controller.show_run(run)
-    qtbot.waitUntil(lambda: panel.figures is not None and not panel.controller.busy, timeout=60_000)
+    qtbot.waitUntil(
+        lambda: panel.figures is not None and not panel.controller.jobs.busy, timeout=60_000
+    )
     drawn = lambda: panel.plot._still is not None or not panel.plot.isVisible()
     qtbot.waitUntil(drawn, timeout=60_000)
     return run
@@ -290,7 +292,7 @@ def test_layers_removed_renamed_and_changed(window, panel, qtbot, ct, crafting):
     press(qtbot, panel, 9)
     assert "show the run again" in panel.status.text()
     panel.controller.show_run(run)
-    qtbot.waitUntil(lambda: not panel.controller.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.controller.jobs.busy, timeout=60_000)
     press(qtbot, panel, 9)
     assert panel.number == 9
 

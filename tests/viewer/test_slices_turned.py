@@ -100,7 +100,7 @@ def test_measuring_goes_on_while_its_run_is_shown_again(window, slices, qtbot, c
     click(qtbot, section.button)
     qtbot.waitUntil(lambda: bool(begun), timeout=20_000)
     slices.controller.show_run(run)
-    qtbot.waitUntil(lambda: not slices.controller.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not slices.controller.jobs.busy, timeout=60_000)
     assert section.button.text() == STOP
     assert section.button.isEnabled()
     go_on.set()

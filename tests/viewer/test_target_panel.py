@@ -12,7 +12,7 @@ from napari_segadv.viewer.target.designer import EMPTY, PREDICTION
 def still(qtbot, panel):
     """Waits until nothing is computed or written."""
     idle = panel.designer
-    qtbot.waitUntil(lambda: not idle.busy and not idle.controller.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not idle.busy and not idle.controller.jobs.busy, timeout=60_000)
 
 
 def started(qtbot, panel, start=PREDICTION):
@@ -146,7 +146,7 @@ def test_a_volume_the_solid_brush_and_filling(window, designing, qtbot, ct):
     panel = designing
     data, keywords, _ = image_tuple(ct, "ct")
     panel.image.value = window.add_image(data, **keywords)
-    panel.controller.victim = None
+    panel.controller.victims.victim = None
     target = started(qtbot, panel, EMPTY)
     assert target.data.shape == ct.grid.shape
     np.testing.assert_allclose(target.data_to_world((3, 4, 5)), ct.grid.affine[:3] @ (3, 4, 5, 1))

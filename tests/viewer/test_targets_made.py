@@ -28,8 +28,8 @@ def cup():
 def ready(window, panel, qtbot, band_victim):
     """A photograph, a victim of three classes, and the user's own labels to start from."""
     window.add_image(disc_image(), name="xray")
-    panel.controller.victim = band_victim
-    panel.controller.victim_changed.emit(band_victim)
+    panel.controller.victims.victim = band_victim
+    panel.controller.victims.victim_changed.emit(band_victim)
     window.add_labels(cup(), name="mine")
     pick(qtbot, panel.target_section.start, "mine")
     return panel
@@ -115,7 +115,7 @@ def test_numbers_that_are_none_are_one_line(window, ready, qtbot):
     editor.selectAll()
     qtbot.keyClicks(editor, "down")
     click(qtbot, section.button)
-    assert not ready.controller.busy
+    assert not ready.controller.jobs.busy
     assert ready.status.text().startswith("shift=down: ")
     assert TARGET not in window.layers
 

@@ -52,15 +52,15 @@ def shown(request):
     """A volume in a viewer without a window, its layer, and a controller that does all at once."""
     viewer, scan = ViewerModel(), volume(GRIDS[request.param])
     controller = Controller(viewer, NowRunner())
-    controller.victim = volume_victim(2)
-    controller.failed.connect(pytest.fail)
+    controller.victims.victim = volume_victim(2)
+    controller.jobs.failed.connect(pytest.fail)
     data, keywords, _ = image_tuple(scan, "ct")
     return viewer, viewer.add_image(data, **keywords), controller, scan
 
 
 def attacked(viewer, image, controller, method, **settings):
     """A run for a target that moves the structure; returns the target's layer too."""
-    controller.make_target(image, "shift", {"label": 1, "shift": (0.0, 2.0, 3.0)})
+    controller.victims.make_target(image, "shift", {"label": 1, "shift": (0.0, 2.0, 3.0)})
     target = controller.shown(TARGET)
     settings = {"steps": 2, "goal": None, **settings}
     controller.attack(image, method, settings, target)

@@ -22,7 +22,7 @@ def controller(window, band_victim):
     """A photograph and a victim, without a panel."""
     window.add_image(disc_image(), name="xray")
     controller = Controller.of(window)
-    controller.victim = band_victim
+    controller.victims.victim = band_victim
     return controller
 
 
@@ -41,13 +41,13 @@ def test_two_jobs_at_once_leave_pythons_warnings_on(window, controller, qtbot, f
         return "counted"
 
     attack(window, controller, 100_000)
-    with qtbot.waitSignal(controller.progressed, timeout=20_000):
+    with qtbot.waitSignal(controller.jobs.progressed, timeout=20_000):
         pass
     latest.ask(work, found.append)
     qtbot.waitUntil(begun.is_set)
     # Whichever ends first puts back what the other has found or set.
-    ends = [controller.cancel, go_on.set]
-    waits = [lambda: not controller.busy, lambda: not latest.busy]
+    ends = [controller.jobs.cancel, go_on.set]
+    waits = [lambda: not controller.jobs.busy, lambda: not latest.busy]
     for number in (0, 1) if first == "the attack" else (1, 0):
         ends[number]()
         qtbot.waitUntil(waits[number], timeout=20_000)
@@ -57,7 +57,7 @@ def test_two_jobs_at_once_leave_pythons_warnings_on(window, controller, qtbot, f
 
 def test_nobody_hears_that_all_is_idle_before_the_result_is_shown(window, controller, qtbot):
     heard = []
-    controller.busy_changed.connect(heard.append)
+    controller.jobs.busy_changed.connect(heard.append)
     attack(window, controller, 2)
     idle(qtbot, controller)
     assert heard == ["attacking", SHOWING, ""]
@@ -72,7 +72,7 @@ def test_nor_with_a_preview(ready, qtbot):
         heard.append(title)
         enabled.append(ready.run_button.isEnabled())
 
-    ready.controller.busy_changed.connect(listen)
+    ready.controller.jobs.busy_changed.connect(listen)
     click(qtbot, ready.run_button)
     idle(qtbot, ready.controller)
     begun = heard.index("attacking")
@@ -85,7 +85,7 @@ def test_nor_while_an_earlier_run_is_shown(window, controller, qtbot):
     idle(qtbot, controller)
     (run,) = controller.runs
     heard = []
-    controller.busy_changed.connect(heard.append)
+    controller.jobs.busy_changed.connect(heard.append)
     controller.show_run(run)
     idle(qtbot, controller)
     assert heard == [f"showing {run.name}"] * 2 + [""]
@@ -98,14 +98,14 @@ def test_nothing_is_unfolded_while_a_job_runs(controller, qtbot):
         done.append("a piece")
         yield
 
-    controller.start("waiting", lambda poll: go_on.wait(60), lambda value: None)
+    controller.jobs.start("waiting", lambda poll: go_on.wait(60), lambda value: None)
     with pytest.raises(SegadvError, match="still waiting"):
-        controller.unfold("showing", pieces(), lambda: done.append("the end"))
-    assert controller.busy == "waiting"
+        controller.jobs.unfold("showing", pieces(), lambda: done.append("the end"))
+    assert controller.jobs.busy == "waiting"
     assert not done
     go_on.set()
     idle(qtbot, controller)
-    controller.unfold("showing", pieces(), lambda: done.append("the end"))
+    controller.jobs.unfold("showing", pieces(), lambda: done.append("the end"))
     idle(qtbot, controller)
     assert done == ["a piece", "the end"]
 
@@ -115,17 +115,17 @@ def test_warnings_are_still_told_after_two_jobs_at_once(window, qtbot, band_vict
 
     window.add_image(disc_image(), name="xray")
     controller, latest = Controller.of(window), Latest()
-    controller.victim = band_victim
+    controller.victims.victim = band_victim
     before, begun, go_on = warnings.showwarning, threading.Event(), threading.Event()
     settings = {"steps": 100_000, "goal": None}
     controller.attack(window.layers["xray"], "pgd", settings, None, "cpu")
-    with qtbot.waitSignal(controller.progressed, timeout=20_000):
+    with qtbot.waitSignal(controller.jobs.progressed, timeout=20_000):
         pass
     latest.ask(lambda poll: begun.set() or go_on.wait(60), print)
     qtbot.waitUntil(begun.is_set)
     # The first to begin is the first to end.
-    controller.cancel()
-    qtbot.waitUntil(lambda: not controller.busy)
+    controller.jobs.cancel()
+    qtbot.waitUntil(lambda: not controller.jobs.busy)
     go_on.set()
     qtbot.waitUntil(lambda: not latest.busy)
     assert warnings.showwarning is before

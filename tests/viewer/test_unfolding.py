@@ -1,4 +1,4 @@
-"""Results come layer by layer: the window goes on between them, whatever happens meanwhile."""
+"""ShownLayers come layer by layer: the window goes on between them, whatever happens meanwhile."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ def viewer():
 @pytest.fixture
 def controller(viewer, runner, band_victim):
     controller = Controller(viewer, runner)
-    controller.victim = band_victim
+    controller.victims.victim = band_victim
     return controller
 
 
@@ -54,12 +54,12 @@ def test_one_layer_a_turn_and_the_end_is_told_once_all_are_there(viewer, control
     for name in (ADVERSARIAL, NOISE, CLEAN, AFTER):
         shown.append(name)
         assert names(viewer) == shown
-        assert controller.busy == "showing the result"
-        assert not controller.can_cancel
+        assert controller.jobs.busy == "showing the result"
+        assert not controller.jobs.can_cancel
         assert not heard
         assert controller.example is None
         runner.turn()
-    assert not controller.busy
+    assert not controller.jobs.busy
     assert not runner.waiting
     assert heard == [controller.example]
 
@@ -72,9 +72,9 @@ def finish(runner):
 def test_nothing_else_begins_meanwhile(viewer, controller, runner):
     begin(viewer, controller)
     with pytest.raises(SegadvError, match="still showing the result"):
-        controller.predict(viewer.layers["xray"])
+        controller.victims.predict(viewer.layers["xray"])
     finish(runner)
-    controller.predict(viewer.layers["xray"])
+    controller.victims.predict(viewer.layers["xray"])
 
 
 def test_an_image_that_goes_takes_no_more_layers(viewer, controller, runner):
@@ -82,7 +82,7 @@ def test_an_image_that_goes_takes_no_more_layers(viewer, controller, runner):
     viewer.layers.remove(viewer.layers["xray"])
     runner.turn()
     assert names(viewer) == [ADVERSARIAL]
-    assert not controller.busy
+    assert not controller.jobs.busy
     assert len(heard) == len(controller.runs) == 1
 
 
@@ -91,10 +91,10 @@ def test_a_failure_leaves_the_controller_idle(viewer, controller, runner):
         yield
         raise ValueError("a layer that napari refuses")
 
-    controller.unfold("showing", pieces())
+    controller.jobs.unfold("showing", pieces())
     with pytest.raises(ValueError, match="refuses"):
         runner.turn()
-    assert not controller.busy
+    assert not controller.jobs.busy
     assert not runner.waiting
 
 
@@ -158,14 +158,14 @@ def test_a_second_run_fills_the_layers_of_the_first_and_leaves_what_was_set(
 def test_the_clean_prediction_is_seen_after_predicting_and_hidden_by_a_run(
     viewer, controller, runner
 ):
-    controller.predict(viewer.layers["xray"])
+    controller.victims.predict(viewer.layers["xray"])
     clean = viewer.layers[CLEAN]
     assert clean.visible
     begin(viewer, controller)
     finish(runner)
     assert viewer.layers[CLEAN] is clean
     assert not clean.visible
-    controller.predict(viewer.layers["xray"])
+    controller.victims.predict(viewer.layers["xray"])
     assert viewer.layers[CLEAN] is clean
     assert clean.visible
     begin(viewer, controller)

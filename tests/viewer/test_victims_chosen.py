@@ -25,21 +25,21 @@ def test_every_built_in_victim_is_loaded_by_going_down_the_list(panel, qtbot):
     box = section.victim.native
     assert [box.itemText(n) for n in range(box.count())] == names
     # The first is loaded by itself.
-    assert controller.source == box.currentText() == names[0]
+    assert controller.victims.source == box.currentText() == names[0]
     for name in names[1:]:
         qtbot.keyClick(box, Qt.Key_Down)
-        assert controller.busy == f"loading {name}"
+        assert controller.jobs.busy == f"loading {name}"
         assert not box.isEnabled()
         idle(qtbot, controller)
-        assert controller.source == box.currentText() == name
-        assert controller.victim.trust == "built-in"
+        assert controller.victims.source == box.currentText() == name
+        assert controller.victims.victim.trust == "built-in"
         about = section.about.text().replace("&nbsp;", " ")
-        assert all(one in about for one in controller.victim.classes[1:])
+        assert all(one in about for one in controller.victims.victim.classes[1:])
         assert panel.status.text() == "ready"
         assert box.isEnabled()
     qtbot.keyClick(box, Qt.Key_Down)
-    assert not controller.busy
-    assert controller.source == names[-1]
+    assert not controller.jobs.busy
+    assert controller.victims.source == names[-1]
 
 
 def test_a_file_and_a_bundle_are_opened_by_their_buttons(
@@ -55,28 +55,30 @@ def test_a_file_and_a_bundle_are_opened_by_their_buttons(
         offered[kind] = str(path)
         click(qtbot, button)
         idle(qtbot, controller)
-        assert controller.source == section.victim.native.currentText() == str(path)
-        assert controller.victim.classes == classes
-        assert controller.victim.trust == "data"
+        assert controller.victims.source == section.victim.native.currentText() == str(path)
+        assert controller.victims.victim.classes == classes
+        assert controller.victims.victim.trust == "data"
         click(qtbot, section.predict_button)
         idle(qtbot, controller)
-        predicted = controller.victim.predict(panel.controller._checked(panel.image.value)[0])
+        predicted = controller.victims.victim.predict(
+            panel.controller.victims.checked(panel.image.value)[0]
+        )
         assert (window.layers[CLEAN].data == predicted.array).all()
     # Both stay in the list.
     qtbot.keyClick(section.victim.native, Qt.Key_Up)
     idle(qtbot, controller)
-    assert controller.source == str(weights_file)
+    assert controller.victims.source == str(weights_file)
 
 
 def test_a_dialog_that_is_cancelled_changes_nothing(panel, qtbot, offered):
     section, controller = panel.victim_section, panel.controller
-    victim, source, said = controller.victim, controller.source, panel.status.text()
+    victim, source, said = controller.victims.victim, controller.victims.source, panel.status.text()
     heard = []
-    controller.busy_changed.connect(heard.append)
+    controller.jobs.busy_changed.connect(heard.append)
     for button in (section.file_button, section.folder_button):
         click(qtbot, button)
     qtbot.wait(50)
     assert heard == []
-    assert controller.victim is victim
-    assert controller.source == section.victim.native.currentText() == source
+    assert controller.victims.victim is victim
+    assert controller.victims.source == section.victim.native.currentText() == source
     assert panel.status.text() == said

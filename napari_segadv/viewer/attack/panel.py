@@ -41,11 +41,11 @@ class AttackPanel(Panel):
         self._lay_out()
         self._connect()
         self._refresh_layers()
-        self._busy_changed(self.controller.busy)
-        if self.controller.attacks:
-            self._prepared(self.controller.attacks)
-        elif not self.controller.busy:
-            self.controller.prepare()
+        self._busy_changed(self.controller.jobs.busy)
+        if self.controller.victims.attacks:
+            self._prepared(self.controller.victims.attacks)
+        elif not self.controller.jobs.busy:
+            self.controller.victims.prepare()
 
     def _lay_out(self) -> None:
         source = group("Image and victim", [("image", self.image), self.victim_section])
@@ -62,27 +62,29 @@ class AttackPanel(Panel):
 
     def _connect(self) -> None:
         self.image.changed.connect(self._rescale)
-        self.victim_section.opened.connect(partial(self.attempt, self.controller.load_victim))
+        self.victim_section.opened.connect(
+            partial(self.attempt, self.controller.victims.load_victim)
+        )
         self.victim_section.predict_button.clicked.connect(self._predict)
         self.target_section.button.clicked.connect(self._make_target)
         self.run_button.clicked.connect(self._run)
-        self.cancel_button.clicked.connect(self.controller.cancel)
+        self.cancel_button.clicked.connect(self.controller.jobs.cancel)
         layers = self.viewer.layers.events
         self.listen(
             {
                 layers.inserted: self._refresh_layers,
                 layers.removed: self._refresh_layers,
                 layers.reordered: self._refresh_layers,
-                self.controller.busy_changed: self._busy_changed,
-                self.controller.prepared: self._prepared,
-                self.controller.progressed: self._progressed,
-                self.controller.failed: self._job_failed,
-                self.controller.trust_asked: self.asked,
-                self.controller.victim_changed: self._victim_changed,
-                self.controller.predicted: self._predicted,
-                self.controller.target_made: self._target_made,
+                self.controller.jobs.busy_changed: self._busy_changed,
+                self.controller.victims.prepared: self._prepared,
+                self.controller.jobs.progressed: self._progressed,
+                self.controller.jobs.failed: self._job_failed,
+                self.controller.jobs.trust_asked: self.asked,
+                self.controller.victims.victim_changed: self._victim_changed,
+                self.controller.victims.predicted: self._predicted,
+                self.controller.victims.target_made: self._target_made,
                 self.controller.finished: self._finished,
-                self.controller.stopped: self._stopped,
+                self.controller.jobs.stopped: self._stopped,
                 self.controller.choice_opened: self._choice.choose,
             }
         )
@@ -108,7 +110,11 @@ class AttackPanel(Panel):
 
     def _rescale(self) -> None:
         """Tells budget, form and slices which image and victim they are for."""
-        victim, layer, section = self.controller.victim, self.image.value, self.attack_section
+        victim, layer, section = (
+            self.controller.victims.victim,
+            self.image.value,
+            self.attack_section,
+        )
         if layer is None:
             return
         try:
@@ -122,11 +128,11 @@ class AttackPanel(Panel):
         section.slices.set_count(scan.grid.shape[0] if scan.grid.ndim == 3 else 0)
 
     def _prepared(self, attacks: dict[str, Any]) -> None:
-        self.attack_section.offer(attacks, self.controller.task)
-        if self.controller.victim is None:
+        self.attack_section.offer(attacks, self.controller.victims.task)
+        if self.controller.victims.victim is None:
             self.victim_section.suggest(self._fitting())
         else:
-            self._victim_changed(self.controller.victim)
+            self._victim_changed(self.controller.victims.victim)
 
     def _fitting(self) -> str | None:
         """The built-in victim for the image that is chosen."""
@@ -139,7 +145,7 @@ class AttackPanel(Panel):
         choice = self.controller.choice
         self.victim_section.show_victim(victim)
         self.making.setVisible(view_of(victim.task.name).paints)
-        self.attack_section.offer(self.controller.attacks, victim.task.name)
+        self.attack_section.offer(self.controller.victims.attacks, victim.task.name)
         self._offer_classes(victim.classes)
         self._choice.choose(choice)
         self._rescale()
@@ -151,18 +157,23 @@ class AttackPanel(Panel):
 
     def _predicted(self, prediction: Any) -> None:
         """A victim without class names has shown how many there are."""
-        if self.controller.victim is not None and not self.controller.victim.classes:
+        if (
+            self.controller.victims.victim is not None
+            and not self.controller.victims.victim.classes
+        ):
             self._offer_classes(prediction.classes)
         self.say("ready")
 
     def _predict(self) -> None:
-        self.attempt(self.controller.predict, self.image.value, self.attack_section.device.value)
+        self.attempt(
+            self.controller.victims.predict, self.image.value, self.attack_section.device.value
+        )
 
     def _make_target(self) -> None:
         def make() -> None:
             shape, settings, start = self.target_section.settings()
             device = self.attack_section.device.value
-            self.controller.make_target(self.image.value, shape, settings, start, device)
+            self.controller.victims.make_target(self.image.value, shape, settings, start, device)
 
         self.attempt(make)
 
@@ -175,7 +186,7 @@ class AttackPanel(Panel):
 
         def run() -> None:
             if section.form is None:
-                self.controller.prepare()
+                self.controller.victims.prepare()
                 return
             if layer is None:
                 raise SegadvError("no image is chosen; open one first")
@@ -205,7 +216,7 @@ class AttackPanel(Panel):
         for button in (self.target_section.button, self.run_button):
             button.setEnabled(idle)
         self.victim_section.set_enabled(idle)
-        self.cancel_button.setEnabled(not idle and self.controller.can_cancel)
+        self.cancel_button.setEnabled(not idle and self.controller.jobs.can_cancel)
         self.progress.setRange(0, 1 if idle else 0)
         self.progress.setValue(0)
         self.say_busy(title, "ready")

@@ -76,7 +76,7 @@ class Preview:
         Raises:
             SegadvError: while a job is running.
         """
-        scan, paints = self._scan, view_of(self._controller.task).paints
+        scan, paints = self._scan, view_of(self._controller.victims.task).paints
 
         def work(poll: Poll) -> dict[str, Array]:
             # Copied here: a volume takes too long for the main thread.
@@ -87,7 +87,7 @@ class Preview:
 
         def done(canvas: dict[str, Array]) -> None:
             self._canvas = canvas
-            self._controller.unfold("preparing the preview", self._shown(), begun)
+            self._controller.jobs.unfold("preparing the preview", self._shown(), begun)
 
         def begun() -> None:
             if self._image not in self._controller.layers:
@@ -96,19 +96,19 @@ class Preview:
                 return
             # Functions, which the signals hold: nobody else does once the run is over.
             self._slots = (lambda now: self._look(now), lambda title: self._busy(title))
-            self._controller.progressed.connect(self._slots[0])
-            self._controller.busy_changed.connect(self._slots[1])
+            self._controller.jobs.progressed.connect(self._slots[0])
+            self._controller.jobs.busy_changed.connect(self._slots[1])
             then()
 
-        self._controller.start("preparing the preview", work, done)
+        self._controller.jobs.start("preparing the preview", work, done)
 
     def _busy(self, title: str) -> None:
         if not title:
             looking, busy = self._slots
-            self._controller.progressed.disconnect(looking, missing_ok=True)
-            self._controller.busy_changed.disconnect(busy, missing_ok=True)
+            self._controller.jobs.progressed.disconnect(looking, missing_ok=True)
+            self._controller.jobs.busy_changed.disconnect(busy, missing_ok=True)
             # Later: a result that has come takes the layers over.
-            self._controller.soon(self._clear)
+            self._controller.jobs.soon(self._clear)
 
     def _clear(self) -> None:
         """Takes the layers away that are still this run's."""
@@ -158,7 +158,7 @@ class Preview:
             else:
                 layer.refresh(extent=False, thumbnail=False)
         # Comes back once the window has been drawn: one that draws slowly is drawn seldom.
-        self._controller.soon(lambda: self._rest(time.monotonic() - started))
+        self._controller.jobs.soon(lambda: self._rest(time.monotonic() - started))
 
     def _hide(self, hidden: bool) -> None:
         if hidden is not self._hidden:
@@ -175,7 +175,7 @@ class Preview:
         canvas = self._canvas[name]
         if name == PREVIEW:
             return canvas, {"rgb": self._image.rgb, **looking_like(self._image)}, "image"
-        classes = self._controller.victim.classes
+        classes = self._controller.victims.victim.classes
         # How many classes a victim without names has is not known before it has predicted.
         numbers = None if classes else np.arange(256)
         return canvas, {**class_keywords(classes, numbers), "opacity": SEE_THROUGH}, "labels"

@@ -37,7 +37,7 @@ class TargetChoice:
 
     @property
     def _view(self) -> TaskView:
-        return view_of(self._controller.task)
+        return view_of(self._controller.victims.task)
 
     def _offered(self, widget: Any = None) -> list[Any]:
         choices = [CHOOSE, *self._view.choices(self._layers(), self._classes), UNTARGETED]

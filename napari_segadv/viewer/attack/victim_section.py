@@ -49,7 +49,7 @@ class VictimSection(QWidget):
 
     def choose(self, source: str) -> None:
         """Loads a victim of the list, unless it is loaded already."""
-        if source and source != self.controller.source and not self.controller.busy:
+        if source and source != self.controller.victims.source and not self.controller.jobs.busy:
             self.opened.emit(source)
 
     def suggest(self, name: str | None) -> None:
@@ -66,12 +66,12 @@ class VictimSection(QWidget):
 
     def show_loaded(self) -> None:
         """Puts the list back to the victim that is loaded: another could not be."""
-        if self.controller.source in self.victim.choices:
-            self.victim.value = self.controller.source
+        if self.controller.victims.source in self.victim.choices:
+            self.victim.value = self.controller.victims.source
 
     def show_victim(self, victim: Any) -> None:
         """Shows the victim that has been loaded."""
-        source = self.controller.source
+        source = self.controller.victims.source
         if source not in self.victim.choices:
             self.victim.choices = [*self.victim.choices, source]
         self.victim.value = source

@@ -20,20 +20,23 @@ from ..layers.gl_context import keep_current
 from ..layers.names import LayerTuple
 from ..layers.task_view import view_of
 from ..layers.upright import keep_upright
+from .jobs import Jobs
 from .runner import Poll, Runner
 from .runs import Run, Runs
-from .shown_layers import unwrapped
+from .shown_layers import ShownLayers, unwrapped
 from .victim_jobs import VictimJobs
 
 
-class Controller(VictimJobs):
+class Controller:
     """Actions and state of one viewer.
 
-    Signals besides those of VictimJobs, all on the main thread:
+    Signals, all on the main thread:
         finished: the Example.
         choice_opened: the choice that an opened session has brought.
 
     Attributes:
+        jobs: one at a time; every action runs in one.
+        victims: the victim, and what is done with it alone.
         runs: the history.
         choice: of a target that is no layer, as a session keeps it; None: none.
     """
@@ -44,9 +47,11 @@ class Controller(VictimJobs):
     _known: ClassVar[dict[int, "Controller"]] = {}
 
     def __init__(self, viewer: ViewerModel, runner: Runner | None = None) -> None:
-        super().__init__(viewer, runner)
-        self.choice: int | str | None = None
+        self.jobs = Jobs(runner)
+        self._shown = ShownLayers(viewer)
+        self.victims = VictimJobs(self.jobs, self._shown)
         self.runs = Runs()
+        self.choice: int | str | None = None
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> "Controller":
@@ -56,7 +61,7 @@ class Controller(VictimJobs):
         if key not in cls._known:
             cls._known[key] = cls(viewer)
             # Whichever panel is open, or none.
-            cls._known[key].failed.connect(show_error)
+            cls._known[key].jobs.failed.connect(show_error)
             # napari's own: there is no public way to a canvas.
             keep_current(viewer, lambda: viewer.window._qt_viewer)
             keep_upright(viewer)
@@ -87,7 +92,7 @@ class Controller(VictimJobs):
             region: a painted layer or a name that `craft` knows; None: everywhere.
             opening: what is to be shown first; it calls what it is given when that is done.
         """
-        scan, victim = self._checked(layer)
+        scan, victim = self.victims.checked(layer)
         where = mask_of(region, layer, scan.grid) if isinstance(region, Labels) else region
         wanted = None if target is None else view_of(victim.task.name).wanted(target, layer, scan)
 
@@ -104,19 +109,19 @@ class Controller(VictimJobs):
 
         def done(found: tuple[Any, dict[str, LayerTuple]]) -> None:
             example, shown = found
-            self._prediction = (scan, victim, example.prediction_clean)
+            self.victims.keep(scan, victim, example.prediction_clean)
             run = self.runs.add(example, layer)
 
             def ready() -> None:
                 if isinstance(target, Layer):
-                    self._results.select(target, on_top=True)
+                    self._shown.select(target, on_top=True)
                 self.runs.current = run
                 self.finished.emit(example)
 
-            pieces = self._results.show_example(layer, example, shown)
-            self.unfold("showing the result", pieces, ready)
+            pieces = self._shown.show_example(layer, example, shown)
+            self.jobs.unfold("showing the result", pieces, ready)
 
-        begin = partial(self.start, "attacking", work, done)
+        begin = partial(self.jobs.start, "attacking", work, done)
         begin() if opening is None else opening(begin)
 
     def show_run(self, run: Run) -> None:
@@ -128,12 +133,12 @@ class Controller(VictimJobs):
         def done(shown: dict[str, LayerTuple]) -> None:
             if self.closed:
                 return
-            layer = self._results.image_of(run)
-            pieces = self._results.show_example(layer, run.example, shown)
-            self.unfold(title, pieces, lambda: setattr(self.runs, "current", run))
+            layer = self._shown.image_of(run)
+            pieces = self._shown.show_example(layer, run.example, shown)
+            self.jobs.unfold(title, pieces, lambda: setattr(self.runs, "current", run))
 
         title = f"showing {run.name}"
-        self.start(title, work, done, can_cancel=False)
+        self.jobs.start(title, work, done, can_cancel=False)
 
     def delete_run(self, run: Run) -> None:
         """Forgets a run; the layers that show it go with it.
@@ -144,11 +149,27 @@ class Controller(VictimJobs):
         if run is not self.runs.current:
             self.runs.remove(run)
             return
-        if self.busy:
-            raise SegadvError(f"still {self.busy}; delete {run.name}, which is shown, after that")
+        if self.jobs.busy:
+            raise SegadvError(
+                f"still {self.jobs.busy}; delete {run.name}, which is shown, after that"
+            )
         # First: who compares the run puts its layers back as they were.
         self.runs.remove(run)
-        self._results.remove_example()
+        self._shown.remove_example()
+
+    @property
+    def layers(self) -> Any:
+        """The viewer's layers. The viewer itself is not held: it may be closed at any time."""
+        return self._shown.layers
+
+    @property
+    def closed(self) -> bool:
+        """Whether the viewer is gone."""
+        return self._shown.closed
+
+    def made(self, layer: Layer) -> bool:
+        """Whether a layer is a result of this controller's, the target left out."""
+        return self._shown.made(layer)
 
     @property
     def example(self) -> Any:
@@ -157,7 +178,7 @@ class Controller(VictimJobs):
 
     def shown(self, name: str) -> Layer | None:
         """The layer of the run that is shown, by its name in `viewer.layers`."""
-        return self._results.get(name)
+        return self._shown.get(name)
 
     def show_beside(
         self, image: Image, name: str, made: LayerTuple, below: Layer | None = None
@@ -166,8 +187,8 @@ class Controller(VictimJobs):
 
         A new one comes right below another, if that lies above the image, or on top.
         """
-        return self._results.show_beside(image, name, made, below=below)
+        return self._shown.show_beside(image, name, made, below=below)
 
     def hide(self, *names: str) -> None:
         """Takes away layers that `show_beside` has shown."""
-        self._results.remove(*names)
+        self._shown.remove(*names)

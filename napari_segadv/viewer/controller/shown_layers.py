@@ -25,7 +25,7 @@ def unwrapped(viewer: ViewerModel) -> ViewerModel:
     return getattr(viewer, "__wrapped__", viewer)
 
 
-class Results:
+class ShownLayers:
     """Layers by name. They may be removed or moved by the user; a renamed one is the user's own."""
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -68,6 +68,10 @@ class Results:
         if layer is None or layer not in self.layers:
             return None
         return layer if shown_as in (None, layer.name) else None
+
+    def made(self, layer: Layer) -> bool:
+        """Whether a layer is a result, the target left out."""
+        return layer in self and layer is not self.get(TARGET)
 
     def __contains__(self, layer: Layer) -> bool:
         return any(self.get(name) is layer for name in self._layers)

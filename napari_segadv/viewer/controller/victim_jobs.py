@@ -7,8 +7,7 @@ nothing of it.
 from pathlib import Path
 from typing import Any
 
-from napari.components import ViewerModel
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels
 from psygnal import Signal
 
 from ...errors import NeedsTrust, SegadvError
@@ -17,14 +16,14 @@ from ..layers.convert import mask_of, mask_tuple, scan_of
 from ..layers.names import CLEAN, TARGET, LayerTuple
 from ..layers.task_view import view_of
 from .jobs import Jobs
-from .runner import Poll, Runner
-from .shown_layers import Results
+from .runner import Poll
+from .shown_layers import ShownLayers
 
 
-class VictimJobs(Jobs):
+class VictimJobs:
     """Jobs of one viewer and its victim.
 
-    Signals besides those of Jobs, all on the main thread:
+    Signals, all on the main thread:
         prepared: the attacks by name, once torch is loaded.
         victim_changed: the Victim, or None.
         predicted: the clean prediction, of a segmentation a Mask.
@@ -41,33 +40,18 @@ class VictimJobs(Jobs):
     predicted = Signal(object)
     target_made = Signal(object)
 
-    def __init__(self, viewer: ViewerModel, runner: Runner | None = None) -> None:
-        super().__init__(runner)
+    def __init__(self, jobs: Jobs, shown: ShownLayers) -> None:
         self.attacks: dict[str, Any] = {}
         self.victim: Any = None
         self.source = ""
-        self._results = Results(viewer)
+        self._jobs, self._shown = jobs, shown
         self._claimed: NeedsTrust | None = None
         self._prediction: tuple[Scan, Any, Any] | None = None
-
-    @property
-    def layers(self) -> Any:
-        """The viewer's layers. The viewer itself is not held: it may be closed at any time."""
-        return self._results.layers
-
-    @property
-    def closed(self) -> bool:
-        """Whether the viewer is gone."""
-        return self._results.closed
 
     @property
     def task(self) -> str:
         """The victim's task."""
         return "segmentation" if self.victim is None else str(self.victim.task.name)
-
-    def made(self, layer: Layer) -> bool:
-        """Whether a layer is a result of this controller's, the target left out."""
-        return layer in self._results and layer is not self._results.get(TARGET)
 
     def prepare(self) -> None:
         """Imports torch and MONAI, which takes seconds, off the main thread; ends in `prepared`."""
@@ -84,7 +68,7 @@ class VictimJobs(Jobs):
             self.attacks = attacks
             self.prepared.emit(attacks)
 
-        self.start("loading torch and MONAI", work, done, can_cancel=False)
+        self._jobs.start("loading torch and MONAI", work, done, can_cancel=False)
 
     def load_victim(self, source: str, trust: str | None = None) -> None:
         """Loads a victim; ends in `victim_changed`, `trust_asked` or `failed`."""
@@ -98,7 +82,7 @@ class VictimJobs(Jobs):
             self.victim, self.source, self._prediction = victim, source, None
             self.victim_changed.emit(victim)
 
-        self.start(f"loading {source}", work, done)
+        self._jobs.start(f"loading {source}", work, done)
 
     def claim(self, question: NeedsTrust) -> bool:
         """Whether a question is still to be asked: several panels hear of it, one asks."""
@@ -117,16 +101,16 @@ class VictimJobs(Jobs):
         try:
             remember(question.sha256, Path(question.path))
         except SegadvError as error:
-            self.failed.emit(f"{error}; it will be asked again")
+            self._jobs.failed.emit(f"{error}; it will be asked again")
 
     def predict(self, layer: Image, device: str = "auto") -> None:
         """Shows what the victim predicts on an image; ends in `predicted` or `failed`."""
-        scan, victim = self._checked(layer)
+        scan, victim = self.checked(layer)
 
         def done(prediction: Any) -> None:
             self._show_prediction(layer, scan, victim, prediction)
 
-        self.start("predicting", lambda poll: self._predict(scan, victim, device, poll), done)
+        self._jobs.start("predicting", lambda poll: self._predict(scan, victim, device, poll), done)
 
     def make_target(
         self,
@@ -145,7 +129,7 @@ class VictimJobs(Jobs):
             start: labels to change; None: the victim's clean prediction.
             device: for the prediction.
         """
-        scan, victim = self._checked(layer)
+        scan, victim = self.checked(layer)
         if not view_of(victim.task.name).paints:
             raise SegadvError(f"{victim.name}: predicts no structures to change; choose its target")
         painted = None if start is None else mask_of(start, layer, scan.grid)
@@ -163,20 +147,25 @@ class VictimJobs(Jobs):
             self._show_prediction(layer, scan, victim, clean)
             self.show_target(layer, target)
 
-        self.start("making the target", work, done)
+        self._jobs.start("making the target", work, done)
 
     def show_target(self, layer: Image, target: LayerTuple) -> None:
         """Shows a target beside its image, in the place of the last; ends in `target_made`."""
-        if layer in self.layers:
-            shown = self._results.show_beside(layer, TARGET, target)
+        if layer in self._shown.layers:
+            shown = self._shown.show_beside(layer, TARGET, target)
             shown.contour = 2
-            self._results.select(shown)
+            self._shown.select(shown)
             self.target_made.emit(shown)
 
-    def _checked(self, layer: Image | None) -> tuple[Scan, Any]:
+    def checked(self, layer: Image | None) -> tuple[Scan, Any]:
+        """The scan of an image layer, and the victim.
+
+        Raises:
+            SegadvError: if either is missing.
+        """
         if self.victim is None:
             raise SegadvError("no victim is loaded; choose one first")
-        if layer is None or layer not in self.layers:
+        if layer is None or layer not in self._shown.layers:
             raise SegadvError("no image is chosen; open one first")
         return scan_of(layer), self.victim
 
@@ -189,10 +178,12 @@ class VictimJobs(Jobs):
             return known[2]
         return victim.predict(scan, pick_device(device), poll)
 
-    def _show_prediction(self, layer: Image, scan: Scan, victim: Any, prediction: Any) -> None:
+    def keep(self, scan: Scan, victim: Any, prediction: Any) -> None:
+        """Remembers a clean prediction, so that it is not computed again."""
         self._prediction = (scan, victim, prediction)
-        if layer in self.layers:
-            self._results.show_beside(
-                layer, CLEAN, view_of(victim.task.name).clean(prediction, scan)
-            )
+
+    def _show_prediction(self, layer: Image, scan: Scan, victim: Any, prediction: Any) -> None:
+        self.keep(scan, victim, prediction)
+        if layer in self._shown.layers:
+            self._shown.show_beside(layer, CLEAN, view_of(victim.task.name).clean(prediction, scan))
         self.predicted.emit(prediction)

@@ -82,8 +82,8 @@ class ReadingPanel(Panel):
         self.listen(
             {
                 self.controller.runs.changed: self._offer_runs,
-                self.controller.busy_changed: self._update,
-                self.controller.failed: self.say,
+                self.controller.jobs.busy_changed: self._update,
+                self.controller.jobs.failed: self.say,
             }
         )
 
@@ -108,7 +108,7 @@ class ReadingPanel(Panel):
         self._update()
 
     def _update(self, *_: Any) -> None:
-        runs, busy = len(self.chosen), self.controller.busy
+        runs, busy = len(self.chosen), self.controller.jobs.busy
         self.start_button.setEnabled(bool(runs) and not busy)
         self.export_button.setEnabled(self.reading is not None and bool(self.reading.answers))
         if not runs:
@@ -132,7 +132,7 @@ class ReadingPanel(Panel):
             self._begin(reading, stimuli)
 
         title = "preparing the reading test"
-        self.attempt(lambda: self.controller.start(title, work, done, can_cancel=False))
+        self.attempt(lambda: self.controller.jobs.start(title, work, done, can_cancel=False))
 
     def _begin(self, reading: Reading, stimuli: list[Stimulus]) -> None:
         if self.left:

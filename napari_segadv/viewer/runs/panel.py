@@ -85,9 +85,9 @@ class RunsPanel(Panel):
                 runs.changed: self._fill,
                 runs.chosen: self._fill,
                 runs.judged: self._fill,
-                controller.busy_changed: self._busy_changed,
-                controller.failed: self.say,
-                controller.trust_asked: self.asked,
+                controller.jobs.busy_changed: self._busy_changed,
+                controller.jobs.failed: self.say,
+                controller.jobs.trust_asked: self.asked,
                 self.sessions.said: self._said,
                 self.sessions.warned: self._warned,
                 self.sessions.failed: self.failed,
@@ -171,7 +171,7 @@ class RunsPanel(Panel):
             self.say("")
 
     def _enable(self) -> None:
-        chosen, idle = len(self.list.chosen), not self.controller.busy
+        chosen, idle = len(self.list.chosen), not self.controller.jobs.busy
         self.show_button.setEnabled(chosen == 1 and idle)
         self.compare_button.setEnabled(chosen > 1 or (chosen == 1 and idle))
         self.rename_button.setEnabled(chosen == 1)

@@ -74,7 +74,9 @@ class SessionOpening:
         """
         shown: list[Any] = []
         pieces = self._layers(session, images, painted, shown)
-        self._controller.unfold("opening the session", pieces, lambda: self._runs(session, shown))
+        self._controller.jobs.unfold(
+            "opening the session", pieces, lambda: self._runs(session, shown)
+        )
 
     def added(self, made: LayerTuple) -> Any:
         """A new layer of the viewer."""
@@ -138,7 +140,7 @@ class SessionOpening:
         earlier = self._controller.shown(TARGET)
         if earlier is not None:
             earlier.name = f"{TARGET} (earlier)"
-        self._controller.show_target(beside, made)
+        self._controller.victims.show_target(beside, made)
         self._target = self._controller.shown(TARGET)
 
     def _chosen(self, run: Run | None) -> None:

@@ -17,7 +17,7 @@ def source_of(controller: Controller) -> "VictimSource | None":
     """Where a controller's victim came from."""
     from ...session import VictimSource
 
-    victim, source = controller.victim, controller.source
+    victim, source = controller.victims.victim, controller.victims.source
     if victim is None:
         return None
     return VictimSource(
@@ -42,7 +42,7 @@ class SessionVictim:
         self._controller, self._warn = controller, warn
         self._wanted: VictimSource | None = None
         self._missing: VictimSource | None = None
-        controller.victim_changed.connect(self._loaded)
+        controller.victims.victim_changed.connect(self._loaded)
 
     @property
     def source(self) -> "VictimSource | None":
@@ -51,13 +51,13 @@ class SessionVictim:
 
     def drop(self) -> None:
         """Hears of no victim any more."""
-        self._controller.victim_changed.disconnect(self._loaded, missing_ok=True)
+        self._controller.victims.victim_changed.disconnect(self._loaded, missing_ok=True)
 
     def load(self, victim: "VictimSource | None") -> None:
         """Loads it, unless it is there already."""
         if victim is None:
             return
-        known = self._controller.victim
+        known = self._controller.victims.victim
         if known is not None and known.sha256 == victim.sha256 and victim.sha256:
             return
         if victim.missing:
@@ -69,14 +69,14 @@ class SessionVictim:
             return
         self._wanted = victim
         try:
-            self._controller.load_victim(victim.source)
+            self._controller.victims.load_victim(victim.source)
         except SegadvError as error:
             self._wanted = None
             self._warn(f"{victim.name}: not loaded ({error})")
 
     def _loaded(self, victim: "Victim") -> None:
         wanted, self._wanted, self._missing = self._wanted, None, None
-        if wanted is None or self._controller.source != wanted.source:
+        if wanted is None or self._controller.victims.source != wanted.source:
             return
         if victim.sha256 != wanted.sha256:
             self._warn(

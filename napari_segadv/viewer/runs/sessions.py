@@ -178,7 +178,7 @@ class Sessions:
             else:
                 done(value)
 
-        self.controller.start(title, guarded, ended)
+        self.controller.jobs.start(title, guarded, ended)
 
 
 def _with_image(

@@ -55,9 +55,9 @@ class Designer(Jobs):
         self._target: weakref.ref[Labels] | None = None
         self.watch = Watch(viewer, self.controller, measurer)
         self._awaiting: Image | None = None
-        self.controller.predicted.connect(self._predicted)
-        self.controller.target_made.connect(self.choose)
-        for signal in (self.controller.failed, self.controller.stopped):
+        self.controller.victims.predicted.connect(self._predicted)
+        self.controller.victims.target_made.connect(self.choose)
+        for signal in (self.controller.jobs.failed, self.controller.jobs.stopped):
             signal.connect(self._give_up)
 
     def close(self) -> None:
@@ -66,9 +66,9 @@ class Designer(Jobs):
         self._give_up()
         self.watch.close()
         controller = self.controller
-        controller.predicted.disconnect(self._predicted, missing_ok=True)
-        controller.target_made.disconnect(self.choose, missing_ok=True)
-        for signal in (controller.failed, controller.stopped):
+        controller.victims.predicted.disconnect(self._predicted, missing_ok=True)
+        controller.victims.target_made.disconnect(self.choose, missing_ok=True)
+        for signal in (controller.jobs.failed, controller.jobs.stopped):
             signal.disconnect(self._give_up, missing_ok=True)
 
     @property
@@ -178,8 +178,10 @@ class Designer(Jobs):
         self.brush_changed.emit()
 
     def _names(self) -> tuple[str, ...]:
-        victim = self.controller.victim
-        names = getattr(victim, "classes", ()) if self.controller.task == "segmentation" else ()
+        victim = self.controller.victims.victim
+        names = (
+            getattr(victim, "classes", ()) if self.controller.victims.task == "segmentation" else ()
+        )
         return tuple(names) or UNNAMED
 
     def _editable(self) -> Labels:
@@ -191,14 +193,14 @@ class Designer(Jobs):
         return layer
 
     def _begin_with_prediction(self, image: Image) -> None:
-        victim = self.controller.victim
+        victim = self.controller.victims.victim
         if victim is None:
             raise SegadvError('no victim is loaded; choose one in the panel "Adversarial attack"')
         if not view_of(victim.task.name).paints:
             raise SegadvError(f"{victim.name}: predicts no structures to start from")
         self._awaiting = image
         try:
-            self.controller.predict(image)
+            self.controller.victims.predict(image)
         except SegadvError:
             self._awaiting = None
             raise
@@ -240,7 +242,7 @@ class Designer(Jobs):
         self.start(
             "starting the target",
             lambda poll: mask_tuple(mask, TARGET),
-            lambda made: self.controller.show_target(image, made),
+            lambda made: self.controller.victims.show_target(image, made),
         )
 
     def _belongs(self, layer: Labels, image: Image, scan: Scan) -> bool:

@@ -36,14 +36,14 @@ class Watch:
         self._latest = Latest(runner)
         self._layer: weakref.ref[Labels] | None = None
         self._seen: Any = None
-        controller.predicted.connect(self._touch)
+        controller.victims.predicted.connect(self._touch)
         controller.runs.chosen.connect(self._touch)
 
     def close(self) -> None:
         """Follows nothing any more."""
         self.follow(None)
         self._latest.drop()
-        for signal in (self._controller.predicted, self._controller.runs.chosen):
+        for signal in (self._controller.victims.predicted, self._controller.runs.chosen):
             signal.disconnect(self._touch, missing_ok=True)
 
     def follow(self, layer: Labels | None) -> None:

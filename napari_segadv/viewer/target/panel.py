@@ -118,8 +118,8 @@ class TargetPanel(Panel):
                 designer.watch.measured: self._measured,
                 self.drag.switched: self._dragging,
                 self.drag.said: self.say,
-                self.controller.victim_changed: self._offer_classes,
-                self.controller.failed: self.say,
+                self.controller.victims.victim_changed: self._offer_classes,
+                self.controller.jobs.failed: self.say,
             }
         )
 

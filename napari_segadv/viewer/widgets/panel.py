@@ -108,10 +108,10 @@ class Panel(QWidget):
 
     def asked(self, question: NeedsTrust) -> None:
         """Asks whether a file's code may run, and loads the victim if so."""
-        if not self.controller.claim(question):
+        if not self.controller.victims.claim(question):
             return
         if ask_trust(self, question):
-            self.attempt(self.controller.consent, question)
+            self.attempt(self.controller.victims.consent, question)
         else:
             self.refused(f"{question.path}: not loaded")
 
