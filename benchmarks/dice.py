@@ -9,13 +9,13 @@ import argparse
 import torch
 
 from napari_segadv import load_victim
-from napari_segadv.boxes import mean_precision
+from napari_segadv.data.boxes import mean_precision
+from napari_segadv.io.cases import Case, ClassMap
 from napari_segadv.samples import bundles, generators, phantom
+from napari_segadv.training.victim.fit import dice_table
+from napari_segadv.training.victim.grades import accuracy
 from napari_segadv.victims import Victim
 from napari_segadv.victims.detections import detected
-from napari_segadv.victims.training.cases import Case, ClassMap
-from napari_segadv.victims.training.fit import dice_table
-from napari_segadv.victims.training.grades import accuracy
 
 FIRST_SEED = 30_000
 # Boxes down to this score count for the average precision.

@@ -62,8 +62,8 @@ def truth(data: Path, out: Path) -> Path:
     import numpy as np
 
     from napari_segadv import io
-    from napari_segadv.scan import Mask
-    from napari_segadv.victims.training.cases import ClassMap
+    from napari_segadv.data.scan import Mask
+    from napari_segadv.io.cases import ClassMap
 
     path = out / "truth.nii.gz"
     labels = io.read_mask(data / LABELS)

@@ -18,7 +18,7 @@ from napari_segadv import attacks, targets
 from napari_segadv.attacks.problem import Problem
 from napari_segadv.samples import DEMO_SEED, bundles, phantom
 from napari_segadv.victims import BoundVictim, load_victim
-from napari_segadv.victims.formats import bundle
+from napari_segadv.victims.loading.formats import bundle
 
 
 def seconds(action: Callable[[], object]) -> float:

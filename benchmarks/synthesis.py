@@ -16,15 +16,15 @@ import torch
 
 from napari_segadv import attacks, load_victim
 from napari_segadv.attacks import Attack, Problem
+from napari_segadv.attacks.fields.recipe import Recipe
+from napari_segadv.data.scan import Grid, Mask, Scan
+from napari_segadv.io.cases import Case, ClassMap
+from napari_segadv.reproduce.synthesis_table import Row, table
 from napari_segadv.samples import phantom
-from napari_segadv.scan import Grid, Mask, Scan
-from napari_segadv.synthesis import Recipe, table
-from napari_segadv.synthesis.pieces import piece_of
-from napari_segadv.synthesis.table import Row
-from napari_segadv.victims.training.cases import Case, ClassMap
-from napari_segadv.victims.training.fit import train
-from napari_segadv.victims.training.recipe import Recipe as Training
-from napari_segadv.victims.training.run import finish
+from napari_segadv.training.generator.pieces import piece_of
+from napari_segadv.training.victim.fit import train
+from napari_segadv.training.victim.recipe import Recipe as Training
+from napari_segadv.training.victim.run import finish
 
 # First seeds and numbers of the phantoms, and slices of each: for the victim, for the generators,
 # to measure on.

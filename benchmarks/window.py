@@ -27,7 +27,7 @@ from qtpy.QtWidgets import QApplication
 from torch import nn
 
 import napari_segadv as sa
-from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.attack.slice_range import IN_VIEW
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.task_view import UNTARGETED
@@ -50,7 +50,7 @@ def volume() -> Scan:
 
 def victim() -> "sa.victims.Victim":
     """A small network that tells air, tissue and bright tissue, slice by slice."""
-    from napari_segadv.victims.chain import Step
+    from napari_segadv.victims.preprocessing.chain import Step
 
     smooth, tell = nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.Conv2d(1, 3, 1)
     nn.init.constant_(smooth.weight, 1 / 9)

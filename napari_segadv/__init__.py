@@ -12,29 +12,35 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import attacks, measures, targets
     from .crafting.craft import craft, craft_steps
+    from .data.grade import Grade
+    from .data.scan import Mask, Scan
     from .errors import NeedsTrust, SegadvError
-    from .example import Example
-    from .grade import Grade
     from .io import read, read_mask
-    from .loading import load_example
-    from .scan import Mask, Scan
+    from .reproduce import synthesis
+    from .results.example import Example
+    from .results.loading import load_example
     from .victims import load_victim
 
 _HOMES = {
     "craft": "crafting",
     "craft_steps": "crafting",
-    "Example": "example",
-    "Grade": "grade",
+    "Example": "results.example",
+    "Grade": "data.grade",
     "SegadvError": "errors",
     "NeedsTrust": "errors",
-    "load_example": "loading",
+    "load_example": "results.loading",
     "read": "io",
     "read_mask": "io",
-    "Mask": "scan",
-    "Scan": "scan",
+    "Mask": "data.scan",
+    "Scan": "data.scan",
     "load_victim": "victims",
 }
-_MODULES = ("attacks", "measures", "targets")
+_MODULES = {
+    "attacks": "attacks",
+    "measures": "measures",
+    "synthesis": "reproduce.synthesis",
+    "targets": "targets",
+}
 
 __all__ = [
     "Example",
@@ -51,13 +57,14 @@ __all__ = [
     "measures",
     "read",
     "read_mask",
+    "synthesis",
     "targets",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(f"{__name__}.{_MODULES[name]}")
     if name in _HOMES:
         return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
+from .common.wording import can_be_written
 from .errors import SegadvError
-from .wording import can_be_written
 
 # Longer texts are no names, and more items no list that is meant.
 LONGEST, MOST = 4096, 65536

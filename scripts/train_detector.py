@@ -17,10 +17,10 @@ from monai.apps.detection.networks.retinanet_detector import RetinaNetDetector
 from monai.losses import FocalLoss
 from torch import Tensor
 
-from napari_segadv.boxes import Boxes, f1, mean_precision, swapped
+from napari_segadv.cli.terminal import guarded
+from napari_segadv.data.boxes import Boxes, f1, mean_precision, swapped
+from napari_segadv.data.scan import Scan
 from napari_segadv.samples import generators, phantom
-from napari_segadv.scan import Scan
-from napari_segadv.terminal import guarded
 from napari_segadv.victims import Victim, load_victim
 from napari_segadv.victims.detections import detected
 from napari_segadv.victims.detector import SmallRetinaNet

@@ -17,12 +17,12 @@ import torch.nn.functional as F
 import typer
 from torch import Tensor, nn
 
+from napari_segadv.cli.terminal import guarded
 from napari_segadv.samples import generators, phantom
-from napari_segadv.terminal import guarded
-from napari_segadv.victims.registry import load_file
+from napari_segadv.training.victim.bundle import metadata_of, write_files
+from napari_segadv.training.victim.grades import accuracy
+from napari_segadv.victims.loading.registry import load_file
 from napari_segadv.victims.scan_tensors import as_tensor
-from napari_segadv.victims.training.bundle import metadata_of, write_files
-from napari_segadv.victims.training.grades import accuracy
 from napari_segadv.victims.victim import Victim
 
 log = logging.getLogger(__name__)

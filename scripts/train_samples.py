@@ -11,12 +11,12 @@ from typing import Annotated
 import torch
 import typer
 
+from napari_segadv.cli.terminal import guarded
+from napari_segadv.io.cases import Case, ClassMap
 from napari_segadv.samples import generators, phantom
-from napari_segadv.terminal import guarded
-from napari_segadv.victims.training.cases import Case, ClassMap
-from napari_segadv.victims.training.fit import Trained, train
-from napari_segadv.victims.training.recipe import Recipe
-from napari_segadv.victims.training.run import finish
+from napari_segadv.training.victim.fit import Trained, train
+from napari_segadv.training.victim.recipe import Recipe
+from napari_segadv.training.victim.run import finish
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers import SHARED, bands, disc_image
 
-from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.data.scan import Grid, Scan, Storage
 
 # Tests run in several processes, one for each core, and most images are too small to share.
 torch.set_num_threads(1)
@@ -49,7 +49,7 @@ def ct() -> Scan:
 @pytest.fixture
 def band_victim():
     """A 2-D victim of three classes on bytes, that can be attacked and understood."""
-    from napari_segadv.victims.chain import Step
+    from napari_segadv.victims.preprocessing.chain import Step
     from napari_segadv.victims.victim import Victim
 
     step = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})

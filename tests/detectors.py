@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from monai.apps.detection.utils.anchor_utils import AnchorGenerator
 
-from napari_segadv.scan import Scan
-from napari_segadv.victims.chain import Step
+from napari_segadv.data.scan import Scan
 from napari_segadv.victims.detector import Detector
+from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.victim import Victim
 
 CLASSES = ("background", "bright", "dark")

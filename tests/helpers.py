@@ -9,8 +9,8 @@ import torch
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from napari_segadv.scan import Mask, Scan
-from napari_segadv.victims.chain import Step
+from napari_segadv.data.scan import Mask, Scan
+from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.victim import Victim
 from napari_segadv.victims.windows import WindowSpec
 

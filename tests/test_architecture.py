@@ -80,7 +80,7 @@ def test_imports_run_one_way(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_only_the_viewer_knows_napari_and_qt(path):
-    known = path.relative_to(PACKAGE).parts[0] in ("viewer", "demo.py")
+    known = path.relative_to(PACKAGE).parts[0] in ("viewer", "cli/demonstration.py")
     for module in imports(path):
         top = module.split(".")[0]
         assert known or top not in ("napari", "qtpy", "magicgui", "superqt", "PyQt6"), module
@@ -150,7 +150,7 @@ def test_reading_imports_neither_torch_nor_monai(tmp_path):
     import numpy as np
 
     from napari_segadv import io
-    from napari_segadv.scan import Scan
+    from napari_segadv.data.scan import Scan
 
     image = Scan.from_array(np.arange(60, dtype=np.int16).reshape(3, 4, 5), (1.0, 1.0, 1.0))
     io.save(image, tmp_path / "a.nii.gz")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_segadv.boxes import Boxes, f1, matches, mean_precision, overlap, swapped
-from napari_segadv.scan import Grid
+from napari_segadv.data.boxes import Boxes, f1, matches, mean_precision, overlap, swapped
+from napari_segadv.data.scan import Grid
 
 GRID = Grid.pixels((40, 60))
 CLASSES = ("background", "bubble", "blur")

@@ -13,7 +13,7 @@ from helpers import disc_image, disc_labels
 from PIL import Image
 
 from napari_segadv import io
-from napari_segadv.scan import Grid, Mask
+from napari_segadv.data.scan import Grid, Mask
 
 
 @pytest.fixture

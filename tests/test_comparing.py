@@ -5,7 +5,7 @@ import csv
 import pytest
 
 import napari_segadv as sa
-from napari_segadv.comparing import as_csv, compared, facts, outcome
+from napari_segadv.results.tables import as_csv, compared, facts, outcome
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 import napari_segadv as sa
-from napari_segadv.comparing import SHARES, compared, facts, outcome
+from napari_segadv.results.tables import SHARES, compared, facts, outcome
 
 
 @pytest.fixture

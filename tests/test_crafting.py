@@ -11,9 +11,9 @@ from scipy import ndimage
 
 import napari_segadv as sa
 from napari_segadv import io
+from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import Cancelled, SegadvError
-from napari_segadv.scan import Grid, Mask, Scan, Storage
-from napari_segadv.victims.chain import Step
+from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.victim import Victim
 
 

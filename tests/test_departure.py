@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from helpers import disc_labels
 
-from napari_segadv.departure import departure
-from napari_segadv.measures import Overlap
-from napari_segadv.scan import Grid
+from napari_segadv.data.scan import Grid
+from napari_segadv.measures.labels import Overlap
+from napari_segadv.measures.target_change import departure
 
 
 def test_nothing_changed():

@@ -97,7 +97,7 @@ MODULES = {
 
         import torch
 
-        from napari_segadv.victims.registry import VictimFormat
+        from napari_segadv.victims.loading.registry import VictimFormat
         from napari_segadv.victims.victim import Victim
 
 
@@ -175,12 +175,13 @@ def test_the_command_line_lists_it(installed, monkeypatch):
 def test_a_module_that_declares_nothing_is_told(caplog, monkeypatch):
     from importlib.metadata import EntryPoint
 
-    from napari_segadv import attacks, discovery
+    from napari_segadv import attacks
+    from napari_segadv.common import discovery
 
-    entry = EntryPoint("empty", "napari_segadv.wording", "napari_segadv.attacks")
+    entry = EntryPoint("empty", "napari_segadv.common.wording", "napari_segadv.attacks")
     monkeypatch.setattr(discovery, "entry_points", lambda group: [entry])
     attacks.METHODS.forget()
     with caplog.at_level(logging.WARNING):
         assert "pgd" in attacks.available()
     attacks.METHODS.forget()
-    assert "method empty (napari_segadv.wording) declares none" in caplog.text
+    assert "method empty (napari_segadv.common.wording) declares none" in caplog.text

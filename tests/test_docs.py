@@ -15,7 +15,7 @@ from mkdocs.exceptions import Abort
 
 import napari_segadv as sa
 from napari_segadv.cli import app
-from napari_segadv.scan import Scan
+from napari_segadv.data.scan import Scan
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

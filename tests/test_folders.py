@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from napari_segadv.common.atomic_files import check_place, replace_folder, write_text, written_whole
 from napari_segadv.errors import SegadvError
-from napari_segadv.folders import check_place, replace_folder, write_text, written_whole
 
 
 def refused(call, *arguments):

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from napari_segadv import json_files
+from napari_segadv.common import json_data as json_files
+from napari_segadv.common.json_data import read_json
 from napari_segadv.errors import SegadvError
-from napari_segadv.json_files import read_json
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 import torch
 from monai.metrics import SSIMMetric
 
-from napari_segadv.measures import Overlap, away, distances, moved_and_kept, visibility
-from napari_segadv.scan import Scan
+from napari_segadv.data.scan import Scan
+from napari_segadv.measures.labels import Overlap, away, distances, moved_and_kept, visibility
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from helpers import volume_victim
 
 import napari_segadv as sa
-from napari_segadv.slices import AREA, MEAN, most_changed, slice_figures
+from napari_segadv.results.by_slice import AREA, MEAN, most_changed, slice_figures
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import pytest
 
 from napari_segadv.attacks import available
+from napari_segadv.common.parameters import Param, from_texts, parameters, values
 from napari_segadv.errors import SegadvError
-from napari_segadv.parameters import Param, from_texts, parameters, values
 from napari_segadv.targets import available as shapes
 
 

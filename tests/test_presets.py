@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_segadv.presets import FULL, PRESETS, numbered, presets_for
+from napari_segadv.data.window_presets import FULL, PRESETS, numbered, presets_for
 
 CT, XRAY = presets_for("HU", (-1024.0, 3071.0)), presets_for("grey level", (0.0, 255.0))
 

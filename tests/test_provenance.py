@@ -11,10 +11,10 @@ from sessions import same_example
 
 import napari_segadv as sa
 from napari_segadv import io, targets
-from napari_segadv.grade import Grade
-from napari_segadv.provenance import describe_given
-from napari_segadv.saving import save_run
-from napari_segadv.scan import Mask, Scan
+from napari_segadv.data.grade import Grade
+from napari_segadv.data.scan import Mask, Scan
+from napari_segadv.results.provenance import describe_given
+from napari_segadv.results.saving import save_run
 
 ROLES = ("target", "truth", "region", "care")
 PGD = sa.attacks.PGD(epsilon=12.0, steps=2)

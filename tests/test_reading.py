@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from napari_segadv.errors import SegadvError
-from napari_segadv.reading import (
+from napari_segadv.measures.reading_test import (
     ALONE,
     ALTERED,
     ANSWERS,

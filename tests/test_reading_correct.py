@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_segadv.reading import (
+from napari_segadv.measures.reading_test import (
     ALONE,
     ALTERED,
     LEFT,

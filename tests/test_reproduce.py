@@ -10,11 +10,11 @@ import torch
 from helpers import bands, disc_image, disc_labels, finish, mask_on
 
 from napari_segadv import io
+from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.reproduce import get, names
 from napari_segadv.reproduce.bench import rises
 from napari_segadv.reproduce.command import reproduce
-from napari_segadv.scan import Grid, Mask, Scan
 
 PIXELS = ["untargeted", "heart", "resize", "asma", "smia", "synthesis", "black-box"]
 

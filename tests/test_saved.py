@@ -13,11 +13,11 @@ from sessions import (
 
 import napari_segadv as sa
 from napari_segadv import io
+from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.loading import load_verdicts
-from napari_segadv.saving import save_run
-from napari_segadv.scan import Scan
-from napari_segadv.verdicts import Verdict
+from napari_segadv.results.loading import load_verdicts
+from napari_segadv.results.saving import save_run
+from napari_segadv.results.verdicts import Verdict
 
 
 def test_a_folder_of_the_command_line_is_loaded(tmp_path, band_victim):
@@ -60,7 +60,7 @@ def test_a_run_is_overwritten_with_its_verdicts_and_nothing_else_is(tmp_path, sc
 
 
 def test_parameters_come_back_as_they_were(tmp_path):
-    from napari_segadv.parameters import values
+    from napari_segadv.common.parameters import values
 
     for name, attack in sa.attacks.available().items():
         found = values(attack())

@@ -7,9 +7,9 @@ import pytest
 from saved_before.facts import facts_of
 
 import napari_segadv as sa
-from napari_segadv.loading import load_verdicts
-from napari_segadv.session import open_session
-from napari_segadv.verdicts import Verdict
+from napari_segadv.results.loading import load_verdicts
+from napari_segadv.results.session.folder import open_session
+from napari_segadv.results.verdicts import Verdict
 
 SAVED = Path(__file__).parent / "saved_before"
 IMAGES = {
@@ -73,7 +73,7 @@ def test_an_earlier_session(saved, known):
 
 
 def test_an_earlier_session_saved_again_is_the_same(saved, known, tmp_path):
-    from napari_segadv.session import save_session
+    from napari_segadv.results.session.folder import save_session
 
     again = open_session(save_session(open_session(saved / "session"), tmp_path / "again"))
     for number, run in enumerate(again.runs):

@@ -10,9 +10,9 @@ from helpers import volume_victim
 
 import napari_segadv as sa
 from napari_segadv import io
+from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.saving import read_back
-from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.results.saving import read_back
 
 
 @pytest.fixture

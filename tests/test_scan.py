@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.scan import Grid, Scan, Storage
 
 
 def test_affine_maps_index_to_world_in_array_order():

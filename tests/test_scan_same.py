@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_segadv import io
-from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.data.scan import Grid, Scan, Storage
 
 
 def copied(scan):

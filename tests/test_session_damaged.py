@@ -11,10 +11,10 @@ from sessions import PGD, moved_disc, one_run
 
 import napari_segadv as sa
 from napari_segadv import io
-from napari_segadv.boxes import Boxes
+from napari_segadv.data.boxes import Boxes
+from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.scan import Grid, Mask, Scan
-from napari_segadv.session import (
+from napari_segadv.results.session.folder import (
     Session,
     SessionBoxes,
     SessionImage,
@@ -23,8 +23,8 @@ from napari_segadv.session import (
     open_session,
     save_session,
 )
-from napari_segadv.verdicts import Verdict
-from napari_segadv.victims.chain import Step
+from napari_segadv.results.verdicts import Verdict
+from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.victim import Victim
 
 

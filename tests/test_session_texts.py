@@ -9,11 +9,11 @@ from helpers import bands, disc_image
 from sessions import PGD, moved_disc
 
 import napari_segadv as sa
-from napari_segadv.boxes import Boxes
+from napari_segadv.data.boxes import Boxes
+from napari_segadv.data.scan import Mask, Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.json_entries import LONGEST, Entry
-from napari_segadv.scan import Mask, Scan
-from napari_segadv.session import (
+from napari_segadv.results.session.folder import (
     Session,
     SessionBoxes,
     SessionImage,
@@ -22,9 +22,9 @@ from napari_segadv.session import (
     open_session,
     save_session,
 )
-from napari_segadv.session_entries import VictimSource
-from napari_segadv.verdicts import Verdict
-from napari_segadv.victims.chain import Step
+from napari_segadv.results.session.plain_data import VictimSource
+from napari_segadv.results.verdicts import Verdict
+from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.victim import Victim
 
 LONE = ["\ud800", "pgd \udfff", "M\udcfcller"]

@@ -10,18 +10,18 @@ import pytest
 from helpers import disc_image, volume_victim
 
 import napari_segadv as sa
+from napari_segadv.data.scan import Scan
+from napari_segadv.data.window_presets import Preset, presets_for
 from napari_segadv.errors import Cancelled, SegadvError
-from napari_segadv.measures import Overlap, visibility
-from napari_segadv.presets import Preset, presets_for
-from napari_segadv.scan import Scan
-from napari_segadv.slices import AREA, IOU, LARGEST, MEAN, slice_figures
-from napari_segadv.verdicts import (
+from napari_segadv.measures.by_window import seen_in_windows, seen_steps, worst
+from napari_segadv.measures.labels import Overlap, visibility
+from napari_segadv.results.by_slice import AREA, IOU, LARGEST, MEAN, slice_figures
+from napari_segadv.results.verdicts import (
     Verdict,
     verdicts_from_json,
     verdicts_to_csv,
     verdicts_to_json,
 )
-from napari_segadv.visibility import seen_in_windows, seen_steps, worst
 
 
 @pytest.fixture

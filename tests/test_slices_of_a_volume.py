@@ -8,8 +8,8 @@ import pytest
 from helpers import bands, mask_on, volume_victim
 
 import napari_segadv as sa
+from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.scan import Grid, Scan, Storage
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from helpers import disc_image
 
 from napari_segadv import io
-from napari_segadv.scan import Scan
+from napari_segadv.data.scan import Scan
 
 # Stops in the midst of the writing, where the figure is drawn, until a line comes in.
 SLOW = """

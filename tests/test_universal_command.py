@@ -12,8 +12,8 @@ from napari_segadv import io
 from napari_segadv.attacks.universal import Universal
 from napari_segadv.cli import app
 from napari_segadv.crafting.universal import universal_steps
+from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.scan import Grid, Mask, Scan
 
 
 def finished(run):

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_segadv.measures import visibility
-from napari_segadv.presets import PRESETS, Preset
-from napari_segadv.scan import Grid, Scan
-from napari_segadv.visibility import Seen, seen_in_windows, worst
+from napari_segadv.data.scan import Grid, Scan
+from napari_segadv.data.window_presets import PRESETS, Preset
+from napari_segadv.measures.by_window import Seen, seen_in_windows, worst
+from napari_segadv.measures.labels import visibility
 
 BRAIN, LUNG = PRESETS[3], PRESETS[0]
 

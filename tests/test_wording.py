@@ -5,10 +5,23 @@ import math
 
 import pytest
 
-from napari_segadv.comparing import as_csv
-from napari_segadv.reading import ALONE, ALTERED, PAIR, Reading, save, summary_csv, trials_csv
-from napari_segadv.verdicts import Verdict, verdicts_from_json, verdicts_to_csv, verdicts_to_json
-from napari_segadv.wording import cell, counted, percent, share, with_units
+from napari_segadv.common.wording import cell, counted, percent, share, with_units
+from napari_segadv.measures.reading_test import (
+    ALONE,
+    ALTERED,
+    PAIR,
+    Reading,
+    save,
+    summary_csv,
+    trials_csv,
+)
+from napari_segadv.results.tables import as_csv
+from napari_segadv.results.verdicts import (
+    Verdict,
+    verdicts_from_json,
+    verdicts_to_csv,
+    verdicts_to_json,
+)
 
 FORMULAS = ("=1+1", "+1+cmd|'/C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "\r=1")
 HARMLESS = ("pgd 1", "a=b", "näht", "'quoted", " =1", "1-2", "", "ε 4")

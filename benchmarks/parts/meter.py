@@ -12,9 +12,9 @@ from torch import Tensor
 from napari_segadv import load_victim, targets
 from napari_segadv.attacks import Problem
 from napari_segadv.attacks.problem import Model
-from napari_segadv.measures import Overlap, moved_and_kept
+from napari_segadv.data.scan import Mask
+from napari_segadv.measures.labels import Overlap, moved_and_kept
 from napari_segadv.samples import phantom
-from napari_segadv.scan import Mask
 
 VICTIM = "chest-xray"
 HEART = 1

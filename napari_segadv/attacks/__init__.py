@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from ..discovery import Registry
+from ..common.discovery import Registry
 from . import methods
 from .base import Attack, GradientAttack
 from .problem import Model, Outcome, Problem, Progress, Run

@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..tensors import per_item
+from ..common.tensors import per_item
 from .problem import Problem
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 
-from ..budgets import default_budget
+from ..common.budgets import default_budget
+from ..common.parameters import IMAGE_UNITS, Param, check
 from ..errors import SegadvError
-from ..parameters import IMAGE_UNITS, Param, check
 from .balls import Ball
 from .loop import Plan, optimise
 from .losses import Loss

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..tensors import per_item
+from ..common.tensors import per_item
 from .balls import Ball
 from .losses import Loss, Outputs
 from .problem import Outcome, Problem, Progress, Run

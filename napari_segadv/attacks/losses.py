@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..tensors import applied
+from ..common.tensors import applied
 from .problem import Problem
 
 Loss = Callable[["Outputs"], Tensor]

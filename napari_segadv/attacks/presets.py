@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..parameters import parameters
+from ..common.parameters import parameters
 from .base import Attack
 
 SUBTLE_BUDGET, STRONG_BUDGET, MORE_STEPS = 0.5, 2.0, 2.5

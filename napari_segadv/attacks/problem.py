@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ..tensors import per_item
+from ..common.tensors import per_item
 
 
 class Model(Protocol):

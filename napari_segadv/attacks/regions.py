@@ -7,8 +7,8 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
+from ..common.tensors import per_item
 from ..errors import SegadvError
-from ..tensors import per_item
 from .problem import Problem
 
 # Gradients whose signs are drawn this often: where all of them cancel, nothing depends on a pixel.

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..tensors import per_item
+from ..common.tensors import per_item
 from .balls import Ball
 
 

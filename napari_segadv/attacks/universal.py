@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from ..budgets import default_budget
+from ..common.budgets import default_budget
+from ..common.parameters import IMAGE_UNITS, Param, check
 from ..errors import SegadvError
-from ..parameters import IMAGE_UNITS, Param, check
 from .balls import Ball
 from .base import Objective
 from .losses import LOSSES, Outputs

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ..data.scan import Scan
 from ..errors import SegadvError
-from ..scan import Scan
 from ..victims.bound import BoundVictim
 from ..victims.ensemble import Ensemble
 from ..victims.prediction import Prediction

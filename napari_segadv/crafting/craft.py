@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from ..attacks import Attack, Progress
-from ..device import pick_device
+from ..common.device import pick_device
+from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
-from ..example import Example
-from ..provenance import describe_passes
-from ..scan import Array, Mask, Scan
+from ..results.example import Example
+from ..results.provenance import describe_passes
 from ..victims.victim import Victim
 from ..victims.watched import Watch
 from .binding import bind

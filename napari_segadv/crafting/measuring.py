@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..attacks import Outcome
-from ..example import Example
+from ..data.scan import Scan
 from ..io.quantise import quantise
-from ..measures import distances
-from ..saving import read_back
-from ..scan import Scan
+from ..measures.labels import distances
+from ..results.example import Example
+from ..results.saving import read_back
 from ..victims.prediction import Prediction
 from ..victims.scan_tensors import as_array, field_array
 from .binding import Bound

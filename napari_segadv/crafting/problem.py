@@ -9,10 +9,10 @@ from .. import io
 from ..attacks import Attack, Problem
 from ..attacks.problem import FieldGenerator
 from ..attacks.regions import named_region
+from ..data.scan import Mask
 from ..errors import SegadvError
-from ..generators import load_generator
 from ..io.quantise import effective_epsilon
-from ..scan import Mask
+from ..training.generator import load_generator
 from ..victims.prediction import Prediction
 from ..victims.rounding import Rounded
 from ..victims.watched import Watch, Watched

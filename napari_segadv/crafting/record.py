@@ -7,9 +7,9 @@ import torch
 
 from ..attacks import Attack, Outcome
 from ..attacks.base import DEFAULT_GOAL
-from ..example import Example
-from ..parameters import values
-from ..provenance import (
+from ..common.parameters import values
+from ..results.example import Example
+from ..results.provenance import (
     describe_budget,
     describe_curve,
     describe_given,

@@ -11,8 +11,8 @@ import numpy as np
 from .. import io
 from ..attacks import Attack, available
 from ..attacks.regions import is_named
+from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
-from ..scan import Array, Mask, Scan
 from ..victims.prediction import Prediction
 from ..victims.victim import Victim
 

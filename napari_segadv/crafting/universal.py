@@ -12,13 +12,13 @@ import numpy.typing as npt
 from .. import io
 from ..attacks import Progress
 from ..attacks.universal import Universal
-from ..device import pick_device
+from ..common.atomic_files import written_whole
+from ..common.device import pick_device
+from ..data.scan import Mask, Scan
 from ..errors import SegadvError
-from ..folders import written_whole
 from ..io.quantise import quantise
-from ..measures import away, moved_and_kept
-from ..provenance import describe_budget, describe_image, describe_victim
-from ..scan import Mask, Scan
+from ..measures.labels import away, moved_and_kept
+from ..results.provenance import describe_budget, describe_image, describe_victim
 from ..victims.scan_tensors import as_array
 from ..victims.victim import Victim
 from .binding import Bound, bind

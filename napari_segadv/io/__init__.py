@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from ..common.atomic_files import HALF
+from ..data.scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from ..errors import SegadvError
-from ..folders import HALF
-from ..scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from .itk import array_of, grid_of, image_of
 from .registry import Format, format_of, suffix
 

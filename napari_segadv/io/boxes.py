@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..boxes import Boxes, swapped
+from ..common.atomic_files import write_text
+from ..common.json_data import read_json
+from ..data.boxes import Boxes, swapped
+from ..data.scan import Grid
 from ..errors import SegadvError
-from ..folders import write_text
-from ..json_files import read_json
-from ..scan import Grid
 
 # Each is looked for among all anchors; of more, no detector speaks.
 MOST_BOXES = 1000

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..boxes import Anchors, Boxes
+from ..common.json_data import read_json
+from ..data.boxes import Anchors, Boxes
+from ..data.scan import Array, Grid
 from ..errors import SegadvError
-from ..json_files import read_json
-from ..scan import Array, Grid
 from .boxes import read_boxes
 
 KINDS = {

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from ..data.scan import Array, Grid
 from ..errors import SegadvError
-from ..scan import Array, Grid
 
 
 def grid_of(image: sitk.Image, physical: bool, path: Path) -> Grid:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ..scan import Array, Scan, Storage
+from ..data.scan import Array, Scan, Storage
 
 Float = npt.NDArray[np.float64]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..discovery import Registry
+from ..common.discovery import Registry
+from ..data.scan import Scan
 from ..errors import SegadvError
-from ..scan import Scan
 from . import formats as package
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from types import ModuleType
 from typing import Any, Protocol
 
-from .. import discovery
+from ..common import discovery
 from . import papers
 from .bench import Bench, Report, Running
 

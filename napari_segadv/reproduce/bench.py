@@ -10,17 +10,17 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from ..attacks import Attack, Problem
+from ..common.device import pick_device
 from ..crafting import craft_steps
 from ..crafting.binding import bind
 from ..crafting.problem import problem_of
 from ..crafting.request import Request
-from ..device import pick_device
+from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
-from ..example import Example
+from ..io.cases import Case
+from ..results.example import Example
 from ..samples import phantom
-from ..scan import Array, Mask, Scan
 from ..victims import Victim
-from ..victims.training.cases import Case
 
 T = TypeVar("T")
 

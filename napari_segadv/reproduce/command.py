@@ -3,11 +3,11 @@
 from collections.abc import Generator
 from pathlib import Path
 
-from ..device import pick_device
+from ..common.device import pick_device
 from ..errors import SegadvError
+from ..io.cases import Case, read_cases
 from ..samples import DEMO
 from ..victims import Victim, load_victim
-from ..victims.training.cases import Case, read_cases
 from . import Bench, Report, get
 from .bench import FIRST_SEED, Done, phantoms
 from .output import refuse, save

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..common.atomic_files import check_place, written_whole
 from ..errors import SegadvError
-from ..folders import check_place, written_whole
-from ..provenance import describe_versions, describe_victim
+from ..results.provenance import describe_versions, describe_victim
 from .bench import Bench, Report
 
 if TYPE_CHECKING:

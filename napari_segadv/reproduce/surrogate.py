@@ -4,12 +4,12 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
+from ..io.cases import ClassMap
 from ..samples import DEMO, generators
+from ..training.victim.fit import train
+from ..training.victim.recipe import Recipe
+from ..training.victim.run import finish
 from ..victims import Victim, load_victim
-from ..victims.training.cases import ClassMap
-from ..victims.training.fit import train
-from ..victims.training.recipe import Recipe
-from ..victims.training.run import finish
 from .bench import Done, phantoms
 
 # Nothing else was trained or is measured on phantoms from here.

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..boxes import Boxes
-from ..discovery import Registry
-from ..grade import Grade
-from ..scan import Grid, Mask, Scan, Storage
+from ..common.discovery import Registry
+from ..data.boxes import Boxes
+from ..data.grade import Grade
+from ..data.scan import Grid, Mask, Scan, Storage
 from . import phantoms
 
 BUNDLES = Path(__file__).parent / "bundles"

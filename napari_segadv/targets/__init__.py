@@ -9,8 +9,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from .. import discovery
-from ..scan import Mask
+from ..common import discovery
+from ..data.scan import Mask
 from . import shapes
 
 Shape = Callable[..., Mask]

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from ..common.parameters import Param
+from ..data.scan import Array, Mask
 from ..errors import SegadvError
-from ..parameters import Param
-from ..scan import Array, Mask
 
 Label = Annotated[int, Param("Class number of the structure that is changed", low=1, high=65535)]
 To = Annotated[int, Param("Class number that it becomes", low=0, high=65535)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..errors import SegadvError
 from ..samples import DEMO, bundles
 from .bound import BoundVictim
-from .registry import load_file
+from .loading.registry import load_file
 from .victim import Victim
 
 __all__ = ["BoundVictim", "Victim", "load_victim"]

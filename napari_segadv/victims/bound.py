@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..common.wording import class_name
+from ..data.scan import Scan
 from ..errors import SegadvError
-from ..scan import Scan
-from ..wording import class_name
-from .chain import Space, bind
 from .pipeline import Pipeline
 from .prediction import Prediction
+from .preprocessing.chain import Space, bind
 from .recall import Recall
 from .scan_tensors import as_tensor, ras_affine, slice_affine
 from .windows import Passes

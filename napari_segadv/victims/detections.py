@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..boxes import Anchors, Boxes, Corners, Labels, matches, overlap
+from ..data.boxes import Anchors, Boxes, Corners, Labels, matches, overlap
 from ..errors import SegadvError
 from .bound import BoundVictim
 from .scan_tensors import ras_affine

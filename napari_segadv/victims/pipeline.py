@@ -7,8 +7,8 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from .chain import Step
 from .heads import Head
+from .preprocessing.chain import Step
 from .windows import WindowSpec
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..attacks.problem import Model
-from ..tensors import applied
+from ..common.tensors import applied
 
 
 class _Round(torch.autograd.Function):

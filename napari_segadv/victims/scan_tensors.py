@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..scan import Scan
-from .axes import Affine
+from ..data.scan import Scan
+from .preprocessing.axes import Affine
 
 
 def as_tensor(scan: Scan, device: str | torch.device) -> Tensor:

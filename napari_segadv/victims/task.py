@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from ..attacks.problem import Problem
-from ..scan import Grid, Mask, Scan
+from ..data.scan import Grid, Mask, Scan
 from .bound import BoundVictim
 from .pipeline import Pipeline
 from .prediction import Prediction

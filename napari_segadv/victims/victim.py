@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..scan import Scan
+from ..data.scan import Scan
 from .bound import BoundVictim
 from .pipeline import Pipeline
 from .task import Task

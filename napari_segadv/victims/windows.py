@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..common.tensors import applied
 from ..errors import SegadvError
-from ..tensors import applied
 from .pieces import Index, Pieces, length, touching
 from .recall import Recall
 

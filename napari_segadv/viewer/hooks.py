@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..scan import Array, Mask
+    from ..data.scan import Array, Mask
     from .layers.names import LayerTuple
 
 # A label map has few different numbers; an 8-bit image nearly always has more.

@@ -10,7 +10,7 @@ from problems import finish, problem_of
 
 from napari_segadv import attacks
 from napari_segadv.attacks import methods
-from napari_segadv.parameters import parameters
+from napari_segadv.common.parameters import parameters
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-an-attack.md"
 

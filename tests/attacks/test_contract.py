@@ -11,8 +11,8 @@ from problems import finish, images_of, item_of, problem_of
 
 from napari_segadv import attacks
 from napari_segadv.attacks.losses import Outputs
+from napari_segadv.common.parameters import parameters, values
 from napari_segadv.errors import SegadvError
-from napari_segadv.parameters import parameters, values
 
 # One perturbation for all items, so the items of a batch are not on their own.
 JOINT = {"universal"}

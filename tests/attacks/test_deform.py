@@ -8,9 +8,9 @@ from problems import finish, images_of, problem_of
 
 from napari_segadv import attacks
 from napari_segadv.attacks.balls import Ball
+from napari_segadv.attacks.fields.fields import Lattice, Synthesis
+from napari_segadv.attacks.fields.losses import away_by, structures_cross_entropy
 from napari_segadv.attacks.losses import Outputs
-from napari_segadv.attacks.synthesis.fields import Lattice, Synthesis
-from napari_segadv.attacks.synthesis.losses import away_by, structures_cross_entropy
 
 SETTINGS = {"spacing": 3.0, "displacement": 1.0, "intensity": 20.0, "steps": 12}
 

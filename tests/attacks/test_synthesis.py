@@ -7,14 +7,14 @@ import torch
 from problems import finish, images_of, item_of, problem_of
 
 from napari_segadv import attacks
+from napari_segadv.attacks.fields.critic import SMALLEST_SIDE, Critic
+from napari_segadv.attacks.fields.fields import Synthesis
+from napari_segadv.attacks.fields.losses import structures_cross_entropy
+from napari_segadv.attacks.fields.networks import Generator, Layout, Scale
+from napari_segadv.attacks.fields.recipe import Recipe
+from napari_segadv.attacks.fields.synthesiser import Synthesiser
+from napari_segadv.attacks.fields.training import Training, batches, divergence, whole_range
 from napari_segadv.attacks.losses import Outputs
-from napari_segadv.attacks.synthesis.critic import SMALLEST_SIDE, Critic
-from napari_segadv.attacks.synthesis.fields import Synthesis
-from napari_segadv.attacks.synthesis.losses import structures_cross_entropy
-from napari_segadv.attacks.synthesis.networks import Generator, Layout, Scale
-from napari_segadv.attacks.synthesis.recipe import Recipe
-from napari_segadv.attacks.synthesis.synthesiser import Synthesiser
-from napari_segadv.attacks.synthesis.training import Training, batches, divergence, whole_range
 from napari_segadv.errors import SegadvError
 
 

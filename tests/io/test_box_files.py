@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_segadv import SegadvError
-from napari_segadv.boxes import Boxes
+from napari_segadv.data.boxes import Boxes
+from napari_segadv.data.scan import Grid
 from napari_segadv.io.boxes import read_boxes, write_boxes
-from napari_segadv.scan import Grid
 
 GRID = Grid.pixels((40, 60))
 CLASSES = ("background", "bubble", "blur")

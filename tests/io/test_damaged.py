@@ -7,8 +7,8 @@ import pytest
 import SimpleITK as sitk
 
 from napari_segadv import io
+from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.scan import Grid, Mask, Scan, Storage
 
 GRID = Grid((6, 20, 24), (2.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 

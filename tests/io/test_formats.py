@@ -8,8 +8,8 @@ import pytest
 import SimpleITK as sitk
 
 from napari_segadv import io
+from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.scan import Grid, Mask, Scan, Storage
 
 TURN = np.array([[0.96, -0.28, 0.0], [0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
 

@@ -10,14 +10,14 @@ import pytest
 from helpers import disc_image, write_series
 
 from napari_segadv import io
-from napari_segadv.scan import Scan
+from napari_segadv.data.scan import Scan
 
 # In a process of its own, since ITK ends the one that it is called in, and a pipe never ends.
 BEGIN = """
 import os
 from napari_segadv import io
 from napari_segadv.errors import SegadvError
-from napari_segadv.scan import Mask, Scan
+from napari_segadv.data.scan import Mask, Scan
 from napari_segadv.viewer import hooks
 import numpy as np
 name = os.fsdecode({name!r})

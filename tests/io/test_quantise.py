@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.io.quantise import effective_epsilon, quantise
-from napari_segadv.scan import Grid, Scan, Storage
 
 STORAGES = [
     Storage("uint8"),

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from napari_segadv import load_victim
-from napari_segadv.boxes import f1, mean_precision, overlap
+from napari_segadv.data.boxes import f1, mean_precision, overlap
 from napari_segadv.samples import bundle_facts, bundles, phantom
 from napari_segadv.samples.phantoms.endoscopy import CLASSES
 from napari_segadv.victims.detections import detected

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_segadv import load_victim
+from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.samples import bundle_facts, fitting, phantom
-from napari_segadv.scan import Grid, Scan, Storage
 
 OWN = ("chest-xray", "fundus", "abdomen-ct")
 

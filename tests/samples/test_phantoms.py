@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from napari_segadv import SegadvError, load_victim
-from napari_segadv.measures import Overlap
+from napari_segadv.measures.labels import Overlap
 from napari_segadv.samples import bundle_facts, bundles, generators, phantom
-from napari_segadv.victims.training.grades import accuracy
+from napari_segadv.training.victim.grades import accuracy
 
 SHAPES = {
     "chest-xray": ((512, 512), "uint8"),

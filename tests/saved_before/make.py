@@ -18,9 +18,9 @@ from helpers import bands, disc_image
 
 import napari_segadv as sa
 from napari_segadv import io
-from napari_segadv.boxes import Boxes
-from napari_segadv.scan import Grid, Mask, Scan, Storage
-from napari_segadv.session import (
+from napari_segadv.data.boxes import Boxes
+from napari_segadv.data.scan import Grid, Mask, Scan, Storage
+from napari_segadv.results.session.folder import (
     Session,
     SessionBoxes,
     SessionImage,
@@ -29,9 +29,9 @@ from napari_segadv.session import (
     open_session,
     save_session,
 )
-from napari_segadv.session_entries import VictimSource
-from napari_segadv.verdicts import Verdict
-from napari_segadv.victims.chain import Step
+from napari_segadv.results.session.plain_data import VictimSource
+from napari_segadv.results.verdicts import Verdict
+from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.victim import Victim
 from saved_before.facts import facts_of
 

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import disc_image, finish
+from napari_segadv.training.generator.train.train import train
 
 from napari_segadv import io
+from napari_segadv.attacks.fields.recipe import Recipe
+from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.generators import files, has_generator, load_generator, only_begun
-from napari_segadv.scan import Scan
-from napari_segadv.synthesis import Recipe, train
+from napari_segadv.training.generator import files, has_generator, load_generator, only_begun
 
 SMALL = {"width": 4, "latent": 2, "batch": 2, "epochs": 1, "rate": 0.03}
 GENERATOR, TRAINING = "generator-00001.safetensors", "training-00001.safetensors"
@@ -151,7 +152,7 @@ def test_the_command_that_is_stopped_before_it_writes_says_the_same(
         next(steps)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("napari_segadv.commands.synthesis.follow", stopped)
+    monkeypatch.setattr("napari_segadv.cli.commands.synthesis.follow", stopped)
     call = ["synthesis", "train", "images.csv", "--victim", weights_file, "--out", "generator"]
     status, _, err = run(*call)
     assert status == 130

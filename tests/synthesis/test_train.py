@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 import torch
 from helpers import disc_image, finish, volume_victim
+from napari_segadv.training.generator.train.train import train
 from safetensors.torch import load_file, save_file
 
 import napari_segadv as sa
 from napari_segadv import io
+from napari_segadv.attacks.fields.recipe import Recipe
+from napari_segadv.crafting.generator_samples import samples
+from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.generators import load_generator, load_training
-from napari_segadv.scan import Scan
-from napari_segadv.synthesis import Recipe, samples, table, train
-from napari_segadv.synthesis.pieces import around, part_of, pieces
-from napari_segadv.victims.training.cases import Case
+from napari_segadv.io.cases import Case
+from napari_segadv.reproduce.synthesis_table import table
+from napari_segadv.training.generator import load_generator, load_training
+from napari_segadv.training.generator.pieces import around, part_of, pieces
 
 # So high a rate that a few steps change something.
 SMALL = {"width": 4, "latent": 2, "batch": 2, "epochs": 2, "rate": 0.03}
@@ -182,7 +185,7 @@ def test_a_generator_that_overflows_warps_nothing(trained, scans, band_victim):
 def test_a_training_that_diverges_says_so_and_writes_nothing(
     tmp_path, scans, band_victim, monkeypatch
 ):
-    place = "napari_segadv.attacks.synthesis.training.mean_square"
+    place = "napari_segadv.attacks.fields.training.mean_square"
     monkeypatch.setattr(place, lambda field: field.flatten(1).sum(1) * float("nan"))
     with pytest.raises(SegadvError, match="come to NaN or infinity"):
         finish(train(scans, band_victim, Recipe(**SMALL), tmp_path / "new"))
@@ -281,7 +284,7 @@ def test_an_interrupt_says_what_is_kept(tmp_path, scans, weights_file, run, monk
             next(steps)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("napari_segadv.commands.synthesis.follow", stopped)
+    monkeypatch.setattr("napari_segadv.cli.commands.synthesis.follow", stopped)
     call = ["synthesis", "train", "images.csv", "--victim", weights_file, "--out", "generator"]
     status, out, err = run(*call, "--set", "width=4")
     said = out + err

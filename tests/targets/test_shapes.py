@@ -5,8 +5,8 @@ import pytest
 from scipy import ndimage
 
 from napari_segadv import targets
+from napari_segadv.data.scan import Grid, Mask
 from napari_segadv.errors import SegadvError
-from napari_segadv.scan import Grid, Mask
 
 
 def plane(spacing=(1.0, 1.0)) -> Mask:

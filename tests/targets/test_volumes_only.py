@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_segadv import targets
+from napari_segadv.data.scan import Grid, Mask
 from napari_segadv.errors import SegadvError
-from napari_segadv.scan import Grid, Mask
 
 
 @pytest.mark.parametrize("name", targets.available())

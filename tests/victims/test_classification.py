@@ -11,11 +11,11 @@ from PIL import Image
 
 import napari_segadv as sa
 from napari_segadv import cli
+from napari_segadv.data.grade import Grade
+from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.grade import Grade
-from napari_segadv.scan import Scan
-from napari_segadv.victims.chain import Step
 from napari_segadv.victims.heads import Head
+from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.tasks import task_in, tasks
 from napari_segadv.victims.victim import Victim
 from napari_segadv.victims.windows import WindowSpec
@@ -260,7 +260,7 @@ def test_weights_with_a_description(saved):
 
 
 def test_a_bundle_says_its_task(saved):
-    from napari_segadv.victims.training.bundle import metadata_of, write_files
+    from napari_segadv.training.victim.bundle import metadata_of, write_files
 
     victim = sa.load_victim(saved / "net.pt")
     network = json.loads((saved / "net.json").read_text())

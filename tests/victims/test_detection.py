@@ -14,12 +14,12 @@ from monai.apps.detection.networks.retinanet_detector import RetinaNetDetector
 import napari_segadv as sa
 from napari_segadv import SegadvError
 from napari_segadv.attacks import get
-from napari_segadv.boxes import Boxes
-from napari_segadv.figure import outline
-from napari_segadv.scan import Scan
-from napari_segadv.victims.chain import Step
+from napari_segadv.data.boxes import Boxes
+from napari_segadv.data.scan import Scan
+from napari_segadv.results.figure import outline
 from napari_segadv.victims.detections import detected
 from napari_segadv.victims.detector import SmallRetinaNet
+from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.tasks import task_in, task_of
 from napari_segadv.victims.victim import Victim
 from napari_segadv.victims.windows import WindowSpec

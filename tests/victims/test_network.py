@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from napari_segadv.victims.network import frozen
+from napari_segadv.victims.loading.network import frozen
 
 
 def pass_through(network, image):

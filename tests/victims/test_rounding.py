@@ -8,7 +8,7 @@ import torch
 from helpers import disc_image
 
 import napari_segadv as sa
-from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.victims.rounding import Rounded
 
 

@@ -13,9 +13,9 @@ from monai.transforms import LoadImage, Orientation
 from PIL import Image
 
 from napari_segadv import SegadvError, io, load_victim
-from napari_segadv.scan import Grid, Mask, Scan, Storage
-from napari_segadv.victims.training import recipe_from, train_bundle
-from napari_segadv.victims.training.cases import ClassMap, read_cases
+from napari_segadv.data.scan import Grid, Mask, Scan, Storage
+from napari_segadv.io.cases import ClassMap, read_cases
+from napari_segadv.training.victim import recipe_from, train_bundle
 
 CASES = 6
 AXES = (("L", "R"), ("P", "A"), ("I", "S"))

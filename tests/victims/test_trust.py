@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from napari_segadv.errors import SegadvError
-from napari_segadv.victims import trust
-from napari_segadv.victims.trust import remember, remembered, sha256_of
+from napari_segadv.victims.loading import trust
+from napari_segadv.victims.loading.trust import remember, remembered, sha256_of
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from helpers import bands, disc_image, mask_on, volume_victim
 from qtpy.QtWidgets import QFileDialog
 
 import napari_segadv as sa
-from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.reading_test import window as reading_window
@@ -49,7 +49,7 @@ def crafted(scan, victim, target=None, steps=2):
 @pytest.fixture(scope="module")
 def flat():
     """An example of a photograph."""
-    from napari_segadv.victims.chain import Step
+    from napari_segadv.victims.preprocessing.chain import Step
     from napari_segadv.victims.victim import Victim
 
     step = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})

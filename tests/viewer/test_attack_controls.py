@@ -8,7 +8,7 @@ from controls import notices, pick, tick, type_in
 from helpers import disc_labels, volume_victim
 from superqt import QCollapsible
 
-from napari_segadv.budgets import share_of_window
+from napari_segadv.common.budgets import share_of_window
 from napari_segadv.viewer.attack.slice_range import SOME
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import PREVIEW

@@ -8,7 +8,7 @@ from napari.layers import Labels
 
 from napari_segadv import attacks
 from napari_segadv.attacks.presets import presets_of
-from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.attack.options_section import PRESETS
 from napari_segadv.viewer.attack.slice_range import ALL, IN_VIEW, SOME
 from napari_segadv.viewer.layers.convert import image_tuple

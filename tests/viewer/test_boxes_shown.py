@@ -6,12 +6,12 @@ from clicks import click, idle
 from napari.layers import Layer, Shapes
 from reopened import docked, opened, saved
 
-from napari_segadv.boxes import Boxes
+from napari_segadv.common.palette import colour
+from napari_segadv.data.boxes import Boxes
+from napari_segadv.data.scan import Grid
 from napari_segadv.errors import SegadvError
-from napari_segadv.palette import colour
+from napari_segadv.results.session.folder import open_session
 from napari_segadv.samples import DEMO_SEED, phantom
-from napari_segadv.scan import Grid
-from napari_segadv.session import open_session
 from napari_segadv.viewer.layers.task_view import CHOOSE, UNTARGETED
 from napari_segadv.viewer.layers.tasks.detection import VIEW, boxes_in, erasure, outlines, rectangle
 

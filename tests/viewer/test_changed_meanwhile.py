@@ -7,8 +7,8 @@ import pytest
 from clicks import click, idle
 from helpers import volume_victim
 
-from napari_segadv.provenance import hash_of
-from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.data.scan import Grid, Scan, Storage
+from napari_segadv.results.provenance import hash_of
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import PREVIEW, PREVIEW_SEEN
 from napari_segadv.viewer.layers.places import placed_like

@@ -7,7 +7,7 @@ from controls import tick, type_in
 from qtpy.QtCore import Qt
 from test_compare_panel import canvas, drag, show
 
-from napari_segadv.presets import numbered, presets_for
+from napari_segadv.data.window_presets import numbered, presets_for
 
 
 def test_the_rate_that_is_typed_is_the_rate_of_blinking(window, compare, qtbot, flat):

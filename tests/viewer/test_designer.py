@@ -9,8 +9,8 @@ from napari.components import ViewerModel
 from now import NowRunner
 
 from napari_segadv import targets
+from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.scan import Grid, Mask, Scan, Storage
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple
 from napari_segadv.viewer.layers.names import CLEAN

@@ -11,7 +11,7 @@ from test_compare_panel import canvas, on_canvas
 from test_target_panel import applied, started, still
 
 from napari_segadv import targets
-from napari_segadv.scan import Grid, Mask
+from napari_segadv.data.scan import Grid, Mask
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.target.designer import EMPTY
 

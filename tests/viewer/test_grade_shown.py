@@ -9,8 +9,8 @@ from clicks import click, idle
 from napari.layers import Shapes
 from reopened import docked, opened, saved
 
-from napari_segadv.grade import Grade
-from napari_segadv.scan import Grid
+from napari_segadv.data.grade import Grade
+from napari_segadv.data.scan import Grid
 from napari_segadv.viewer.layers.task_view import CHOOSE, UNTARGETED
 from napari_segadv.viewer.layers.tasks.classification import BAND, band
 

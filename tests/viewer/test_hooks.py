@@ -5,7 +5,7 @@ import pytest
 from helpers import disc_image, disc_labels, write_series
 
 from napari_segadv import io
-from napari_segadv.scan import Grid, Mask, Scan, Storage
+from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 
 
 def series_folder(folder, count=1):

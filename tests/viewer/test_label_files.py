@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_segadv import io
-from napari_segadv.scan import Grid, Mask, Scan, Storage
+from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.viewer.hooks import in_patches
 
 SHAPE = (4, 40, 48)

@@ -7,8 +7,8 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 import napari_segadv as sa
+from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.scan import Grid, Mask, Scan, Storage
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import (
     image_tuple,

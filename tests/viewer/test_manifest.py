@@ -10,9 +10,9 @@ from napari.layers import Image, Labels
 from test_panels_closed import PANELS
 
 from napari_segadv import io
+from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.io.itk import image_of
 from napari_segadv.samples import DEMO_SEED, phantom
-from napari_segadv.scan import Grid, Mask, Scan, Storage
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple, scan_of
 

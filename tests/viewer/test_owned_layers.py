@@ -11,8 +11,8 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_segadv import io
+from napari_segadv.data.scan import Grid
 from napari_segadv.errors import SegadvError
-from napari_segadv.scan import Grid
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple, mask_of, scan_of
 from napari_segadv.viewer.layers.task_view import CHOOSE, UNTARGETED
@@ -174,7 +174,7 @@ def test_a_closed_viewer_is_forgotten():
 @pytest.mark.parametrize("flip", [(1, 1), (-1, 1), (-1, -1)])
 def test_a_heart_stands_upright_on_the_screen(flip):
     from napari_segadv import targets
-    from napari_segadv.scan import Mask
+    from napari_segadv.data.scan import Mask
 
     array = np.zeros((80, 80), np.uint8)
     array[20:60, 20:60] = 1

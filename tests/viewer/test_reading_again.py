@@ -12,10 +12,10 @@ from qtpy.QtWidgets import QFileDialog
 from readers import attacked, begin, shown
 from test_reading_volume import slice_shown
 
-from napari_segadv.figure import changed_slice
-from napari_segadv.reading import PAIR
-from napari_segadv.scan import Scan
-from napari_segadv.slices import most_changed
+from napari_segadv.data.scan import Scan
+from napari_segadv.measures.reading_test import PAIR
+from napari_segadv.results.by_slice import most_changed
+from napari_segadv.results.figure import changed_slice
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 

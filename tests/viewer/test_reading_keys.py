@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QApplication
 from readers import attacked, begin, shown
 from test_reading_volume import slice_shown
 
-from napari_segadv.presets import numbered, presets_for
-from napari_segadv.reading import PAIR
+from napari_segadv.data.window_presets import numbered, presets_for
+from napari_segadv.measures.reading_test import PAIR
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.reading_test.covers import Cover

@@ -12,8 +12,8 @@ from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QFileDialog, QLabel
 from readers import attacked, begin, shown
 
-from napari_segadv.reading import ALONE, ALTERED, LEFT, PAIR, UNALTERED
-from napari_segadv.scan import Scan
+from napari_segadv.data.scan import Scan
+from napari_segadv.measures.reading_test import ALONE, ALTERED, LEFT, PAIR, UNALTERED
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.reading_test import window as reading_window
 from napari_segadv.viewer.reading_test.covers import Cover

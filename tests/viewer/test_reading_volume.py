@@ -7,8 +7,8 @@ from helpers import volume_victim
 from qtpy.QtCore import QPoint, Qt
 from readers import attacked, begin
 
-from napari_segadv.reading import PAIR
-from napari_segadv.slices import most_changed
+from napari_segadv.measures.reading_test import PAIR
+from napari_segadv.results.by_slice import most_changed
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 

@@ -10,7 +10,7 @@ from listing import adversarial, choose, names, tables
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 import napari_segadv as sa
-from napari_segadv.verdicts import Verdict
+from napari_segadv.results.verdicts import Verdict
 
 
 def test_several_runs_stand_beside_each_other(listed, qtbot, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from listing import adversarial, choose, marked, middle, names
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit, QMessageBox
 
-from napari_segadv.verdicts import Verdict
+from napari_segadv.results.verdicts import Verdict
 from napari_segadv.viewer.compare.panel import ComparePanel
 from napari_segadv.viewer.layers.names import ADVERSARIAL, NOISE
 from napari_segadv.viewer.runs.panel import EMPTY

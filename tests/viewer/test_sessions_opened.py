@@ -13,9 +13,9 @@ from sessions import SAGITTAL
 
 import napari_segadv as sa
 from napari_segadv import io
-from napari_segadv.boxes import Boxes
-from napari_segadv.scan import Grid, Mask, Scan
-from napari_segadv.verdicts import Verdict
+from napari_segadv.data.boxes import Boxes
+from napari_segadv.data.scan import Grid, Mask, Scan
+from napari_segadv.results.verdicts import Verdict
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple
 from napari_segadv.viewer.layers.names import ADVERSARIAL, TARGET

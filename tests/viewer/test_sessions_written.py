@@ -10,9 +10,9 @@ from clicks import click, idle
 from helpers import disc_image, disc_labels
 from reopened import docked, opened, saved
 
-from napari_segadv import session
-from napari_segadv.session import open_session
-from napari_segadv.verdicts import Verdict
+from napari_segadv.results.session import folder as session
+from napari_segadv.results.session.folder import open_session
+from napari_segadv.results.verdicts import Verdict
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import ADVERSARIAL, TARGET

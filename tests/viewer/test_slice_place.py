@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_segadv.scan import Grid
+from napari_segadv.data.scan import Grid
 from napari_segadv.viewer.layers.places import placement
 from napari_segadv.viewer.layers.slice_place import place_of
 

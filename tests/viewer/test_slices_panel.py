@@ -12,9 +12,9 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
 
 import napari_segadv as sa
-from napari_segadv.scan import Grid
-from napari_segadv.slices import AREA, IOU
-from napari_segadv.verdicts import Verdict
+from napari_segadv.data.scan import Grid
+from napari_segadv.results.by_slice import AREA, IOU
+from napari_segadv.results.verdicts import Verdict
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import ADVERSARIAL

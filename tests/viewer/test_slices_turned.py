@@ -8,8 +8,8 @@ from clicks import click
 from qtpy.QtCore import Qt
 from test_slices_panel import crafted, key, press, show
 
-from napari_segadv.slices import AREA
-from napari_segadv.verdicts import Verdict
+from napari_segadv.results.by_slice import AREA
+from napari_segadv.results.verdicts import Verdict
 from napari_segadv.viewer.slices import visibility_section
 from napari_segadv.viewer.slices.panel import TURNED
 from napari_segadv.viewer.slices.visibility_section import LOOK, STOP

@@ -8,7 +8,7 @@ from clicks import click
 from test_compare_images import colour_example
 from test_compare_panel import show
 
-from napari_segadv.scan import Storage
+from napari_segadv.data.scan import Storage
 from napari_segadv.viewer.compare.swipe import DASH, LINE_COLOUR
 
 ORDERS = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}

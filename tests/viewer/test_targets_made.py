@@ -9,7 +9,7 @@ from helpers import disc_image, disc_labels
 from qtpy.QtCore import Qt
 
 from napari_segadv import targets
-from napari_segadv.scan import Grid, Mask
+from napari_segadv.data.scan import Grid, Mask
 from napari_segadv.viewer.layers.names import CLEAN, TARGET
 
 SHAPE = (48, 64)

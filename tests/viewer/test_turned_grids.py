@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from test_layers import SAGITTAL, TURN
 
 from napari_segadv import io
-from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.attack.preview import Preview
 from napari_segadv.viewer.compare.comparison import Comparison
 from napari_segadv.viewer.compare.contours import CONTOURS, OWN_TARGET

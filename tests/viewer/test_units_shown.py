@@ -3,7 +3,7 @@
 from controls import pick
 from qtpy.QtWidgets import QFormLayout
 
-from napari_segadv.parameters import IMAGE_UNITS, parameters
+from napari_segadv.common.parameters import IMAGE_UNITS, parameters
 from napari_segadv.viewer.layers.convert import image_tuple
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import disc_image
 
-from napari_segadv.scan import Grid, Scan, Storage
+from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 

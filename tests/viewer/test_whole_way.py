@@ -6,7 +6,7 @@ from controls import pick, type_in
 from reopened import docked, opened, same_layers, same_runs, saved
 from test_slices_panel import press
 
-from napari_segadv.verdicts import Verdict
+from napari_segadv.results.verdicts import Verdict
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import ADVERSARIAL, CLEAN, TARGET
 

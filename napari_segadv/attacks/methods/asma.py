@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ...parameters import Param
-from ...tensors import per_item
+from ...common.parameters import Param
+from ...common.tensors import per_item
 from ..balls import Ball, steepest_l2
 from ..base import DEFAULT_GOAL, Attack, FreeBudget, Goal
 from ..loop import Plan, optimise

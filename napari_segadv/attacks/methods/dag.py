@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ...parameters import IMAGE_UNITS, Param
-from ...tensors import per_item
+from ...common.parameters import IMAGE_UNITS, Param
+from ...common.tensors import per_item
 from ..balls import Ball, l2_norm
 from ..base import DEFAULT_GOAL, LARGEST, Attack, FreeBudget, Goal, Steps
 from ..loop import Plan, optimise

@@ -6,15 +6,15 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
-from ...parameters import IMAGE_UNITS, Param
+from ...common.parameters import IMAGE_UNITS, Param
 from ..balls import Ball
 from ..base import DEFAULT_GOAL, LARGEST, Attack, LossName, StepRule, Steps
+from ..fields.fields import FieldBudget, Lattice, Parts, Synthesis, named
+from ..fields.losses import away_by, mean_square, spread
 from ..loop import Plan, optimise
 from ..losses import LOSSES
 from ..problem import Problem, Run
 from ..rules import RULES
-from ..synthesis.fields import FieldBudget, Lattice, Parts, Synthesis, named
-from ..synthesis.losses import away_by, mean_square, spread
 
 # Distance of the controls as a share of the image's longest side, and at least this many pixels.
 SPACING_SHARE, SMALLEST_SPACING = 1 / 64, 4.0

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
-from ...budgets import default_budget
-from ...parameters import IMAGE_UNITS, Param
+from ...common.budgets import default_budget
+from ...common.parameters import IMAGE_UNITS, Param
 from ..balls import Ball, l2_norm
 from ..base import DEFAULT_GOAL, LARGEST, Attack
 from ..loop import Plan, optimise

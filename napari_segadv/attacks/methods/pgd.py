@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
-from ...parameters import Param
+from ...common.parameters import Param
 from ..base import Attack, GradientAttack, Objective
 from ..loop import Plan, optimise
 from ..losses import LOSSES, Loss, margin

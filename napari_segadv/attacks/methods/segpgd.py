@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...parameters import Param
+from ...common.parameters import Param
 from ..base import GradientAttack, StepRule
 from ..losses import Loss, Outputs, signed
 

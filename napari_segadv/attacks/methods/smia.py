@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...common.parameters import IMAGE_UNITS, Param
 from ...errors import SegadvError
-from ...parameters import IMAGE_UNITS, Param
 from ..base import LARGEST, Attack, Goal, Steps
 from ..loop import Plan, optimise
 from ..losses import Outputs, signed

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ...parameters import Param
-from ...tensors import per_item
+from ...common.parameters import Param
+from ...common.tensors import per_item
 from ..balls import Ball
 from ..base import DEFAULT_GOAL, Attack, Goal
 from ..loop import Plan, optimise

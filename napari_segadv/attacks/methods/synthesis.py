@@ -6,14 +6,14 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
+from ...common.parameters import Param
 from ...errors import SegadvError
-from ...parameters import Param
 from ..base import Attack
+from ..fields.fields import FieldBudget, named
+from ..fields.fields import Synthesis as Images
+from ..fields.losses import away_by
 from ..loop import Plan, optimise
 from ..problem import FieldGenerator, Problem, Run
-from ..synthesis.fields import FieldBudget, named
-from ..synthesis.fields import Synthesis as Images
-from ..synthesis.losses import away_by
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ import SimpleITK as sitk
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
+from ...data.scan import Scan
 from ...errors import SegadvError
-from ...scan import Scan
 from ..itk import guarded, silenced, write_image
 from ..registry import Format
 

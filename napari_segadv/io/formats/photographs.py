@@ -6,8 +6,8 @@ from typing import Any, Literal
 import SimpleITK as sitk
 import tifffile
 
+from ...data.scan import Scan
 from ...errors import SegadvError
-from ...scan import Scan
 from ..itk import read_image, silenced, write_image
 from ..registry import Format
 

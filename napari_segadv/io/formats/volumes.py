@@ -6,7 +6,7 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from ...scan import Scan
+from ...data.scan import Scan
 from ..itk import read_image, write_image
 from ..registry import Format
 

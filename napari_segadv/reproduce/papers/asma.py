@@ -6,9 +6,9 @@ from typing import Any
 
 from ... import targets
 from ...attacks.methods.asma import ASMA, PAPER_STEPS
-from ...measures import Overlap
-from ...scan import Array
-from ...victims.training.cases import Case
+from ...data.scan import Array
+from ...io.cases import Case
+from ...measures.labels import Overlap
 from ..bench import Bench, Curve, Report, Running, Step, mean
 
 NAME = "asma"

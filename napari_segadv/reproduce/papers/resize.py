@@ -5,8 +5,8 @@ from typing import Any
 
 from ... import targets
 from ...attacks.methods.pgd import PGD
-from ...example import Example
-from ...victims.training.cases import Case
+from ...io.cases import Case
+from ...results.example import Example
 from ..bench import B_WIDTH, Bench, Curve, Report, Running, mean
 
 NAME = "resize"

@@ -12,9 +12,9 @@ from ...attacks import Attack
 from ...attacks.methods.dag import DAG
 from ...attacks.methods.pgd import FGSM, PGD
 from ...attacks.methods.smia import SMIA
-from ...measures import Overlap
-from ...scan import Array
-from ...victims.training.cases import Case
+from ...data.scan import Array
+from ...io.cases import Case
+from ...measures.labels import Overlap
 from ..bench import Bench, Curve, Report, Running, Step, mean
 
 NAME = "smia"

@@ -6,11 +6,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ...scan import Scan
-from ...synthesis import Recipe, table
-from ...synthesis.table import SETTINGS, Row
-from ...victims.training.cases import Case
+from ...attacks.fields.recipe import Recipe
+from ...data.scan import Scan
+from ...io.cases import Case
 from ..bench import Bench, Curve, Done, Report, Running, phantoms, rises
+from ..synthesis_table import SETTINGS, Row, table
 
 NAME = "synthesis"
 TITLE = "Learned synthesis of displacement and intensity fields"

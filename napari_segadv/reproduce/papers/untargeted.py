@@ -4,9 +4,9 @@ from collections.abc import Generator
 from typing import Any
 
 from ...attacks.methods.pgd import PGD
-from ...example import Example
-from ...measures import Overlap
-from ...victims.training.cases import Case
+from ...io.cases import Case
+from ...measures.labels import Overlap
+from ...results.example import Example
 from ..bench import B_WIDTH, Bench, Curve, Report, Running, mean
 
 NAME = "untargeted"

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import numpy as np
 
+from ...common.parameters import Param
+from ...data.scan import Mask
 from ...errors import SegadvError
-from ...parameters import Param
-from ...scan import Mask
 from ..structure import Bool, Float, GivenUp, Label, centre, drawn, structure
 
 

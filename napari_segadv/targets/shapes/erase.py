@@ -1,6 +1,6 @@
 """A structure that the victim shall no longer see."""
 
-from ...scan import Mask
+from ...data.scan import Mask
 from ..structure import GivenUp, Label, emptied, structure
 
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import SimpleITK as sitk
 
+from ...data.scan import Mask
 from ...errors import SegadvError
-from ...scan import Mask
 from ..structure import Bool, Float, Label, painted, structure
 
 VOLUMES_ONLY = True

@@ -5,9 +5,9 @@ from typing import Annotated
 import numpy as np
 from scipy import ndimage
 
+from ...common.parameters import Param
+from ...data.scan import Mask
 from ...errors import SegadvError
-from ...parameters import Param
-from ...scan import Mask
 from ..structure import EXACT, Label, Millimetres, around, painted, structure
 
 

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
+from ...common.parameters import Param
+from ...data.scan import Mask
 from ...errors import SegadvError
-from ...parameters import Param
-from ...scan import Mask
 from ..structure import Bool, Float, GivenUp, Label, centre, drawn, extent, offsets, structure
 
 # Area and height of the centroid of (x^2 + y^2 - 1)^3 = x^2 y^3, and volume and height of

@@ -5,8 +5,8 @@ from typing import Annotated
 import numpy as np
 from scipy import ndimage
 
-from ...parameters import Param
-from ...scan import Mask
+from ...common.parameters import Param
+from ...data.scan import Mask
 from ..structure import GivenUp, Label, centre, drawn, structure
 
 

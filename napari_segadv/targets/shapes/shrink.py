@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
+from ...data.scan import Mask
 from ...errors import SegadvError
-from ...scan import Mask
 from ..structure import EXACT, GivenUp, Label, Millimetres, around, drawn, structure
 
 

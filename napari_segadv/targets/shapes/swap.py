@@ -1,7 +1,7 @@
 """Two structures that the victim shall take for each other."""
 
+from ...data.scan import Mask
 from ...errors import SegadvError
-from ...scan import Mask
 from ..structure import Label, To, painted, structure
 
 

@@ -4,7 +4,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from ...discovery import Registry
+from ...common.discovery import Registry
 from ..task import Task
 
 DEFAULT = "segmentation"

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from ...attacks.problem import Problem
+from ...common.atomic_files import write_text
+from ...common.json_data import read_json
+from ...data.grade import Grade
+from ...data.scan import Array, Grid, Mask, Scan
 from ...errors import SegadvError
-from ...folders import write_text
-from ...grade import Grade
-from ...json_files import read_json
-from ...measures import TARGET_FIGURES
-from ...scan import Array, Grid, Mask, Scan
+from ...measures.labels import TARGET_FIGURES
 from ..bound import BoundVictim
 from ..heads import tensor_of
 from ..pipeline import Pipeline

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from ...attacks.problem import Problem
-from ...boxes import Boxes, f1, matches
+from ...common.tensors import per_item
+from ...common.wording import share
+from ...data.boxes import Boxes, f1, matches
+from ...data.scan import Array, Grid, Mask, Scan
 from ...errors import SegadvError
 from ...io.boxes import boxes_of, read_boxes, write_boxes
 from ...io.exact_boxes import exact_boxes, loaded_boxes
-from ...measures import TARGET_FIGURES, away, moved_and_kept
-from ...scan import Array, Grid, Mask, Scan
-from ...tensors import per_item
-from ...wording import share
+from ...measures.labels import TARGET_FIGURES, away, moved_and_kept
 from ..bound import BoundVictim
 from ..detections import Found, anchor_labels, detected
 from ..pipeline import Pipeline

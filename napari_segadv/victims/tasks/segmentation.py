@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from ... import io
+from ...common.wording import percent, share
+from ...data.scan import Array, Grid, Mask, Scan
 from ...errors import SegadvError
 from ...io.registry import check_label_map
-from ...measures import overlaps
-from ...scan import Array, Grid, Mask, Scan
-from ...wording import percent, share
+from ...measures.labels import overlaps
 from ..bound import BoundVictim
-from ..chain import DATA_DEPENDENT
 from ..heads import tensor_of
 from ..pipeline import Pipeline
+from ..preprocessing.chain import DATA_DEPENDENT
 from ..task import Task
 from ..windows import one_pass, slices, sliding
 

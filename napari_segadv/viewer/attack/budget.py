@@ -7,7 +7,7 @@ from typing import Any
 from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from ...budgets import default_budget, share_of_window
+from ...common.budgets import default_budget, share_of_window
 
 TIP = (
     "Linf: the largest change of any pixel. L2: the length of the whole change.\n"

@@ -7,7 +7,7 @@ from magicgui.widgets import CheckBox, ComboBox, SpinBox
 from napari.layers import Labels
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from ...parameters import parameters
+from ...common.parameters import parameters
 from ..widgets.forms import ParameterForm
 from ..widgets.layout import group, set_tips
 from ..widgets.settings import settings

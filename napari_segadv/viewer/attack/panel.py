@@ -9,9 +9,9 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QProgressBar, QPushButton
 
+from ...common.wording import percent
 from ...errors import SegadvError
 from ...samples import fitting
-from ...wording import percent
 from ..controller.runner import Snapshot
 from ..layers.convert import scan_of
 from ..layers.slice_place import slice_in_view

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Layer
 
-from ...scan import Array
+from ...data.scan import Array
 from ..controller.controller import Controller
 from ..controller.runner import Poll
 from ..layers.convert import class_keywords, looking_like, scan_of

@@ -6,7 +6,7 @@ from magicgui.widgets import ComboBox
 from napari.layers import Labels
 from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
-from ...parameters import parameters
+from ...common.parameters import parameters
 from ...targets import available
 from ..widgets.class_chooser import LEFT_BEHIND, ClassChooser
 from ..widgets.forms import ParameterForm

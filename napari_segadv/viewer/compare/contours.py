@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
-from ...scan import Mask
+from ...data.scan import Mask
 from ..controller.controller import Controller
 from ..layers.convert import mask_tuple
 from ..layers.names import AFTER, CLEAN, TARGET

@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...presets import Preset, numbered
-from ...wording import with_units
+from ...common.wording import with_units
+from ...data.window_presets import Preset, numbered
 from ..widgets.keys import Key
 from ..widgets.layout import group, set_tips, stack
 from ..widgets.panel import Panel

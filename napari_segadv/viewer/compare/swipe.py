@@ -8,7 +8,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 
-from ...scan import Array
+from ...data.scan import Array
 from ..controller.controller import Controller
 from ..layers.convert import looking_like
 from ..layers.names import KEY

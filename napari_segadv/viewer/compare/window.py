@@ -7,9 +7,9 @@ from napari.experimental import link_layers, unlink_layers
 from napari.layers import Image
 from psygnal import Signal
 
+from ...data.scan import Scan
+from ...data.window_presets import Preset, presets_for
 from ...errors import SegadvError
-from ...presets import Preset, presets_for
-from ...scan import Scan
 from ..controller.controller import Controller
 from ..layers.convert import units_of
 from ..layers.names import KEY

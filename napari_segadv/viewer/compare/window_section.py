@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...presets import Preset, numbered
+from ...data.window_presets import Preset, numbered
 from ..widgets.layout import set_tips
 from .window import Window
 

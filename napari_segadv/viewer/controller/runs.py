@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 from psygnal import Signal
 
-from ...verdicts import Verdict
+from ...results.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from ...example import Example
+    from ...results.example import Example
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
-from ...scan import Scan
+from ...data.scan import Scan
 from ..layers.convert import image_tuple, looking_like
 from ..layers.fields import FIELDS
 from ..layers.names import ADVERSARIAL, AFTER, BECOMES, CLEAN, KEY, TARGET, LayerTuple
@@ -17,7 +17,7 @@ from .refill import refill, takes
 from .runs import Run
 
 if TYPE_CHECKING:
-    from ...example import Example
+    from ...results.example import Example
 
 
 def unwrapped(viewer: ViewerModel) -> ViewerModel:

@@ -10,8 +10,8 @@ from typing import Any
 from napari.layers import Image, Labels
 from psygnal import Signal
 
+from ...data.scan import Mask, Scan
 from ...errors import NeedsTrust, SegadvError
-from ...scan import Mask, Scan
 from ..layers.convert import mask_of, mask_tuple, scan_of
 from ..layers.names import CLEAN, TARGET, LayerTuple
 from ..layers.task_view import view_of
@@ -95,7 +95,7 @@ class VictimJobs:
         Raises:
             SegadvError: while another job is running.
         """
-        from ...victims.trust import remember
+        from ...victims.loading.trust import remember
 
         self.load_victim(question.path, question.sha256)
         try:
@@ -171,7 +171,7 @@ class VictimJobs:
 
     def _predict(self, scan: Scan, victim: Any, device: str, poll: Poll) -> Any:
         """The clean prediction, computed once for an image and a victim."""
-        from ...device import pick_device
+        from ...common.device import pick_device
 
         known = self._prediction
         if known is not None and known[1] is victim and known[0].same_as(scan):

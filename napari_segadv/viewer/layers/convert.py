@@ -9,9 +9,9 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import DirectLabelColormap
 
+from ...common.palette import colour
+from ...data.scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from ...errors import SegadvError
-from ...palette import colour
-from ...scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from .names import KEY, LayerTuple
 from .places import grid_from, kept_grid, matrix_of, placement, same_place, shown_grid
 

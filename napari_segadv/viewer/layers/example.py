@@ -9,7 +9,7 @@ from .names import ADVERSARIAL, KEY, NOISE, LayerTuple
 from .task_view import view_of
 
 if TYPE_CHECKING:
-    from ...example import Example
+    from ...results.example import Example
 
 # Nothing where nothing changed, so that it can lie on the image: blue below zero, red above.
 NOISE_COLOURS = Colormap(

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...scan import Array, one_component
+from ...data.scan import Array, one_component
 
 if TYPE_CHECKING:
-    from ...example import Example
+    from ...results.example import Example
 
 DISPLACEMENT, INTENSITY = "displacement", "intensity"
 FIELDS = frozenset({DISPLACEMENT, INTENSITY})

@@ -7,8 +7,8 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.transforms import Affine
 
+from ...data.scan import Array, Grid
 from ...errors import SegadvError
-from ...scan import Array, Grid
 
 # What napari writes beside its sliders; unnamed axes are "-3" there.
 AXES = ("slice", "row", "column")

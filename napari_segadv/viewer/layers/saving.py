@@ -8,7 +8,7 @@ import napari
 import numpy as np
 
 from ... import io
-from ...scan import Array, Grid, Mask, Scan, Storage
+from ...data.scan import Array, Grid, Mask, Scan, Storage
 from .convert import check_labels
 from .names import KEY
 from .places import grid_from, matrix_from, matrix_of

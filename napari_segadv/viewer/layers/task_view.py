@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari.layers import Image, Layer
 
-from ...discovery import Registry
-from ...scan import Scan
+from ...common.discovery import Registry
+from ...data.scan import Scan
 from . import tasks
 from .names import LayerTuple
 
 if TYPE_CHECKING:
-    from ...example import Example
+    from ...results.example import Example
 
 CHOOSE, UNTARGETED = "choose …", "none (untargeted)"
 

@@ -9,7 +9,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 
-from ...scan import Grid, Scan
+from ...data.scan import Grid, Scan
 from .names import KEY
 
 # Of patient axes as a grid has them (to the head, to the back, to the left): where they go on

@@ -13,16 +13,16 @@ from napari.layers import Image
 from napari.qt import QtViewer
 from qtpy.QtCore import Qt
 
-from ...presets import Preset, numbered, presets_for
-from ...scan import Array, Grid
-from ...slices import most_changed
+from ...data.scan import Array, Grid
+from ...data.window_presets import Preset, numbered, presets_for
+from ...results.by_slice import most_changed
 from ..compare.drags import dragged
 from ..layers.convert import image_tuple
 from ..layers.gl_context import keep_current
 from ..layers.upright import orientation
 
 if TYPE_CHECKING:
-    from ...example import Example
+    from ...results.example import Example
 
 NAMES = ("image A", "image B")
 

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...errors import SegadvError
-from ...reading import ALONE, PAIR, Reading, save
+from ...measures.reading_test import ALONE, PAIR, Reading, save
 from ..controller.runner import Poll
 from ..controller.runs import Run
 from ..widgets.dialogs import pick_table

@@ -7,9 +7,9 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from ...presets import PRESETS, numbered
-from ...reading import ALONE, ALTERED, ANSWERS, LEFT, PAIR, Reading
-from ...scan import Array
+from ...data.scan import Array
+from ...data.window_presets import PRESETS, numbered
+from ...measures.reading_test import ALONE, ALTERED, ANSWERS, LEFT, PAIR, Reading
 from ..widgets.keys import Key
 from ..widgets.layout import set_tips
 from .canvas import ReadingCanvas, Stimulus

@@ -6,7 +6,7 @@ from qtpy.QtCore import QEvent, QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from ...comparing import facts, outcome
+from ...results.tables import facts, outcome
 from ..controller.runs import Run
 
 SHOWN, LINES = "\N{BLACK RIGHT-POINTING TRIANGLE}", 2

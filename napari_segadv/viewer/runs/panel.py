@@ -8,7 +8,7 @@ import napari
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from ...comparing import compared
+from ...results.tables import compared
 from ..controller.runs import Run
 from ..widgets.dialogs import ask_delete, pick_new_folder
 from ..widgets.keys import Key

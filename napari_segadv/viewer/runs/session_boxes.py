@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Image, Layer, Shapes
 
-from ...boxes import Boxes, swapped
+from ...data.boxes import Boxes, swapped
+from ...data.scan import Scan
 from ...errors import SegadvError
-from ...scan import Scan
 from ..layers.names import KEY, LayerTuple
 from ..layers.tasks.detection import CLASS, boxes_in, outlines
 
 if TYPE_CHECKING:
-    from ...session import SessionBoxes
+    from ...results.session.folder import SessionBoxes
 
 
 def drawn(
@@ -26,7 +26,7 @@ def drawn(
         images: those that are saved along.
         notes: gets a line for each layer that can't be saved.
     """
-    from ...session import SessionBoxes
+    from ...results.session.folder import SessionBoxes
 
     found = []
     for place, layer in enumerate(layers):

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
+from ...common.wording import class_name
+from ...data.scan import Grid, Mask, Scan
 from ...errors import SegadvError
-from ...scan import Grid, Mask, Scan
-from ...wording import class_name
 from ..layers.convert import check_labels
 from ..layers.names import KEY
 from ..layers.places import grid_from, matrix_of, same_place
 
 if TYPE_CHECKING:
-    from ...session import SessionLabels
+    from ...results.session.folder import SessionLabels
 
 # Names for more classes than this are no names of structures.
 MOST_NAMES = 4096
@@ -34,7 +34,7 @@ def painted(
         target: the layer that is the target.
         notes: gets a line for each layer that can't be saved.
     """
-    from ...session import SessionLabels
+    from ...results.session.folder import SessionLabels
 
     found, number = [], None
     for layer in layers:

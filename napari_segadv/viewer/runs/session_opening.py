@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels, Layer
 
-from ...wording import counted
+from ...common.wording import counted
 from ..controller.controller import Controller
 from ..controller.runs import Run
 from ..layers.convert import image_tuple, mask_tuple
@@ -14,7 +14,7 @@ from ..layers.places import placed_like
 from .session_victim import SessionVictim
 
 if TYPE_CHECKING:
-    from ...session import Session, SessionBoxes, SessionImage, SessionLabels
+    from ...results.session.folder import Session, SessionBoxes, SessionImage, SessionLabels
 
 Placed = list[tuple[LayerTuple, Any]]
 

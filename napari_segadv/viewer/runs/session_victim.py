@@ -9,13 +9,13 @@ from ...samples import DEMO
 from ..controller.controller import Controller
 
 if TYPE_CHECKING:
-    from ...session import VictimSource
+    from ...results.session.folder import VictimSource
     from ...victims.victim import Victim
 
 
 def source_of(controller: Controller) -> "VictimSource | None":
     """Where a controller's victim came from."""
-    from ...session import VictimSource
+    from ...results.session.folder import VictimSource
 
     victim, source = controller.victims.victim, controller.victims.source
     if victim is None:

@@ -11,8 +11,8 @@ from typing import Any
 from napari.layers import Image
 from psygnal import Signal
 
+from ...data.scan import Scan
 from ...errors import SegadvError
-from ...scan import Scan
 from ..controller.controller import Controller
 from ..controller.runner import Poll, Work
 from ..controller.runs import Run
@@ -60,7 +60,7 @@ class Sessions:
         example, verdicts = run.example, dict(run.verdicts)
 
         def work(poll: Poll) -> Path:
-            from ...saving import save_run
+            from ...results.saving import save_run
 
             return save_run(example, folder, verdicts)
 
@@ -83,7 +83,7 @@ class Sessions:
         goal = own[layers.index(target)] if target in layers else None
 
         def work(poll: Poll) -> tuple[Path, tuple[str, ...]]:
-            from ...session import Session, SessionImage, SessionRun, save_session
+            from ...results.session.folder import Session, SessionImage, SessionRun, save_session
             from .session_boxes import drawn
 
             notes: list[str] = []
@@ -121,7 +121,7 @@ class Sessions:
         """Opens a session beside what is there; ends in `said`, `warned` or `failed`."""
 
         def work(poll: Poll) -> tuple[Any, list[LayerTuple], list[LayerTuple]]:
-            from ...session import open_session
+            from ...results.session.folder import open_session
 
             session = open_session(folder, poll)
             painted = painted_tuples(session.labels, session.boxes)
@@ -138,7 +138,7 @@ class Sessions:
         own = [x for x in images if not self.controller.made(x)]
 
         def work(poll: Poll) -> tuple[Any, Any, Image | None, LayerTuple]:
-            from ...loading import load_example, load_verdicts
+            from ...results.loading import load_example, load_verdicts
 
             example, layer = _with_image(load_example, folder, own)
             verdicts = load_verdicts(folder, example)

@@ -16,9 +16,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...comparing import Rows, as_csv
+from ...common.atomic_files import write_text
 from ...errors import SegadvError
-from ...folders import write_text
+from ...results.tables import Rows, as_csv
 from ..widgets.dialogs import pick_table
 
 WIDTH, HEIGHT, ROW = 640, 560, 26

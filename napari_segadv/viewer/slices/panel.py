@@ -7,9 +7,9 @@ import napari
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QComboBox, QLabel, QPushButton
 
-from ...slices import IOU, SliceFigures, slice_figures
-from ...verdicts import VERDICTS
-from ...wording import share, with_units
+from ...common.wording import share, with_units
+from ...results.by_slice import IOU, SliceFigures, slice_figures
+from ...results.verdicts import VERDICTS
 from ..controller.latest import Latest
 from ..controller.runner import Poll
 from ..controller.runs import Run

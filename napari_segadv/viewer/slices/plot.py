@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from qtpy.QtCore import Qt, Signal
 
-from ...slices import IOU, SliceFigures
-from ...verdicts import Verdict
+from ...results.by_slice import IOU, SliceFigures
+from ...results.verdicts import Verdict
 
 # Matplotlib's canvas has no types.
 Canvas: Any = FigureCanvasQTAgg

@@ -7,10 +7,10 @@ from qtpy.QtCore import QRect, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from ...common.atomic_files import write_text
 from ...errors import SegadvError
-from ...folders import write_text
-from ...slices import SliceFigures
-from ...verdicts import VERDICTS, Verdict, verdicts_to_csv
+from ...results.by_slice import SliceFigures
+from ...results.verdicts import VERDICTS, Verdict, verdicts_to_csv
 from ..controller.runs import Run, Runs
 from ..widgets.dialogs import pick_table
 from ..widgets.layout import set_tips, side_by_side

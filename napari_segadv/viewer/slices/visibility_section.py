@@ -8,8 +8,8 @@ from napari.layers import Image
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
-from ...visibility import Seen, seen_steps, worst
-from ...wording import counted
+from ...common.wording import counted
+from ...measures.by_window import Seen, seen_steps, worst
 from ..controller.controller import Controller
 from ..controller.latest import Latest
 from ..controller.runner import Poll, Snapshot

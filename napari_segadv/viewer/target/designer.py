@@ -13,9 +13,9 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 
 from ... import targets
+from ...common.wording import class_name
+from ...data.scan import Mask, Scan
 from ...errors import SegadvError
-from ...scan import Mask, Scan
-from ...wording import class_name
 from ..controller.controller import Controller
 from ..controller.jobs import Jobs
 from ..controller.runner import Poll, Runner

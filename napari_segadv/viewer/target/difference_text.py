@@ -6,8 +6,8 @@ from html import escape
 import numpy as np
 from napari.layers import Labels
 
-from ...departure import Departure
-from ...wording import class_name, share
+from ...common.wording import class_name, share
+from ...measures.target_change import Departure
 
 # Structures that are listed; of more, their number.
 LISTED = 4

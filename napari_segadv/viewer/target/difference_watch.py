@@ -7,7 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from psygnal import Signal
 
-from ...departure import departure
+from ...measures.target_change import departure
 from ..controller.controller import Controller
 from ..controller.latest import Latest
 from ..controller.runner import Poll, Runner

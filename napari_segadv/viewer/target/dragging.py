@@ -7,8 +7,8 @@ import numpy as np
 from napari.layers import Labels
 from psygnal import Signal
 
+from ...data.scan import Array
 from ...errors import SegadvError
-from ...scan import Array
 from .designer import Designer
 
 

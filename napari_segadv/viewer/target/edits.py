@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from napari.layers import Labels, Layer
 
+from ...data.scan import Array, Grid, Scan
 from ...errors import SegadvError
-from ...scan import Array, Grid, Scan
 from ..layers.names import KEY
 from ..layers.places import grid_from, matrix_of, same_place
 

@@ -8,9 +8,9 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QPushButton
 
-from ...departure import Departure
+from ...common.wording import class_name
 from ...errors import SegadvError
-from ...wording import class_name
+from ...measures.target_change import Departure
 from ..layers.names import TARGET
 from ..widgets.class_chooser import ClassChooser
 from ..widgets.keys import Key

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...parameters import parameters
+from ...common.parameters import parameters
 from ...targets import available, for_volumes_only
 from ..widgets.class_chooser import LEFT_BEHIND, ClassChooser
 from ..widgets.forms import ParameterForm

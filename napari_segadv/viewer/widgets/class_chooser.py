@@ -8,8 +8,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QComboBox
 
-from ...palette import colour
-from ...wording import class_name
+from ...common.palette import colour
+from ...common.wording import class_name
 
 SWATCH = 14
 # What a structure gives up may become, besides a class.

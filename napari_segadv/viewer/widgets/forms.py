@@ -7,7 +7,7 @@ from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdi
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from ...parameters import IMAGE_UNITS, Parameter
+from ...common.parameters import IMAGE_UNITS, Parameter
 
 LARGEST = 1_000_000
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from napari.layers import Image, Layer
 
-from ....grade import Grade
-from ....palette import colour
-from ....scan import Grid, Scan
+from ....common.palette import colour
+from ....data.grade import Grade
+from ....data.scan import Grid, Scan
 from ..convert import legend
 from ..names import AFTER, CLEAN, KEY, LayerTuple
 from ..task_view import TaskView
 
 if TYPE_CHECKING:
-    from ....example import Example
+    from ....results.example import Example
 
 # Of the image's height, and in points.
 BAND, FONT = 0.09, 15

@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 from napari.layers import Image, Layer, Shapes
 
-from ....boxes import Boxes
+from ....common.palette import colour
+from ....data.boxes import Boxes
+from ....data.scan import Array, Scan
 from ....errors import SegadvError
-from ....palette import colour
-from ....scan import Array, Scan
 from ..convert import legend
 from ..names import AFTER, CLEAN, KEY, LayerTuple
 from ..places import matrix_of
 from ..task_view import TaskView
 
 if TYPE_CHECKING:
-    from ....example import Example
+    from ....results.example import Example
 
 CLASS, SCORE = "class", "score"
 # In pixels of the image, and in points.

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari.layers import Image, Labels, Layer
 
-from ....scan import Mask, Scan
+from ....data.scan import Mask, Scan
 from ..convert import class_keywords, legend, mask_of, mask_tuple
 from ..names import AFTER, CLEAN, KEY, SEE_THROUGH, LayerTuple
 from ..task_view import TaskView
 
 if TYPE_CHECKING:
-    from ....example import Example
+    from ....results.example import Example
 
 
 class SegmentationView(TaskView):

@@ -1,0 +1,58 @@
+"""segadv reproduce: a paper's table beside ours."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..arguments import Device, Overwrite, Seed, Trust, example, victim_of
+from ..terminal import follow
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the command to the app."""
+    app.command(epilog=example("segadv reproduce heart --out heart-table"))(reproduce)
+
+
+def reproduce(
+    name: Annotated[
+        str,
+        typer.Argument(help="untargeted, heart, resize, asma, smia, synthesis or black-box."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the table.")],
+    victim: Annotated[
+        str | None,
+        typer.Option(
+            help="Another victim than the built-in one; needs --cases, unless it is demo:NAME."
+        ),
+    ] = None,
+    cases: Annotated[Path | None, typer.Option(help="CSV with columns image,mask.")] = None,
+    surrogate: Annotated[
+        str | None, typer.Option(help="For a black box; one is trained by default.")
+    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="How many cases.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A smoke test: few steps, one case.")] = (
+        False
+    ),
+    device: Device = "auto",
+    seed: Seed = 0,
+    trust: Trust = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Makes a paper's table on phantoms or your own cases: Markdown, CSV, figure and JSON."""
+    from ...reproduce.command import reproduce as steps
+
+    run = steps(
+        name,
+        out,
+        victim=None if victim is None else victim_of(victim, trust),
+        cases=cases,
+        surrogate=None if surrogate is None else victim_of(surrogate, trust),
+        count=count,
+        quick=quick,
+        seed=seed,
+        device=device,
+        overwrite=overwrite,
+    )
+    report = follow(run, f"reproducing {name}")
+    typer.echo("\n".join([f"{out}: table.md, table.csv, figure.png", *report.findings]))

@@ -1,0 +1,67 @@
+"""segadv synthesis train: a generator of displacement and intensity fields."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..arguments import Device, Seed, Trust, VictimName, example, settings_of, victim_of
+from ..terminal import STOPPED, follow
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the commands to the app."""
+    group = typer.Typer(help="Learned synthesis: generators of adversarial images.")
+    line = "segadv synthesis train images.csv --victim bundle/ --out generator"
+    group.command(epilog=example(line))(train)
+    # With one command alone a group would lose the command's name.
+    group.callback()(lambda: None)
+    app.add_typer(group, name="synthesis")
+
+
+def train(
+    images: Annotated[Path, typer.Argument(help="CSV with a column image; masks are not needed.")],
+    victim: VictimName,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the generator.")],
+    parts: Annotated[str, typer.Option(help="both, displacement or intensity.")] = "both",
+    xi: Annotated[float, typer.Option(help="Cross-entropy to reach, 1 to 3.")] = 2.0,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 30,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Another parameter of the training."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training in DIR, to --epochs.")
+    ] = False,
+    device: Device = "auto",
+    seed: Seed = 0,
+    trust: Trust = None,
+) -> None:
+    """Trains a generator against a victim; use it with segadv attack --method synthesis."""
+    from ...attacks.fields.recipe import Recipe
+    from ...common.device import pick_device
+    from ...common.parameters import from_texts
+    from ...io.cases import read_images
+    from ...training.generator import has_generator, read_json
+    from ...training.generator.train import train as steps
+
+    given: dict[str, Any] = {"parts": parts, "xi": xi, "epochs": epochs, "seed": seed}
+    recipe = Recipe(**given | from_texts(Recipe, settings_of(set_ or [])))
+    loaded, scans = victim_of(victim, trust), read_images(images)
+    run = steps(scans, loaded, recipe, out, resume=resume, device=pick_device(device))
+    try:
+        made = follow(run, "training")
+    except KeyboardInterrupt:
+        if has_generator(out):
+            done = read_json(out)["epoch"]
+            typer.echo(f"{out}: stopped after epoch {done}; --resume goes on from there", err=True)
+        else:
+            typer.echo(f"{out}: stopped before the first epoch ended; start it anew", err=True)
+        raise SystemExit(STOPPED) from None
+    loss, entropy, change = made["history"][-1]
+    spent = made["about"]["spent"]
+    typer.echo(
+        f"{out}: after {made['epoch']} epochs of {made['about']['pieces']} images and "
+        f"{spent['seconds']:.0f} s: cross-entropy {entropy:.2f} for {made['xi']:g}, change "
+        f"{change:.3g} standard deviations, loss {loss:.3g}"
+    )

@@ -1,0 +1,43 @@
+"""segadv train: a small network of one's own, for a victim or a surrogate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..arguments import Seed, example
+from ..terminal import follow
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the command to the app."""
+    app.command(
+        epilog=example("segadv train cases.csv --out bundle --dims 3 --classes liver=5,spleen=1")
+    )(train)
+
+
+def train(
+    cases: Annotated[Path, typer.Argument(help="CSV with columns image,mask.")],
+    out: Annotated[Path, typer.Option(help="Folder for the MONAI bundle.")],
+    network: Annotated[str, typer.Option(help="unet or segresnet.")] = "unet",
+    dims: Annotated[int, typer.Option(help="2 or 3.")] = 2,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the cases.")] = 100,
+    classes: Annotated[
+        str | None, typer.Option(help="Labels of each class: liver=5,kidneys=2+3. All by default.")
+    ] = None,
+    width: Annotated[int, typer.Option(min=1, help="Channels of the first level.")] = 16,
+    spacing: Annotated[
+        str | None, typer.Option(metavar="Z,Y,X", help="mm. The cases' median by default.")
+    ] = None,
+    seed: Seed = 0,
+    bfloat16: Annotated[
+        bool, typer.Option("--bfloat16", help="Faster on processors with AMX.")
+    ] = False,
+) -> None:
+    """Fits a small network to images and masks and writes it as a MONAI bundle."""
+    from ...training.victim import recipe_from, train_bundle
+
+    recipe = recipe_from(network, dims, epochs, width, spacing, seed, bfloat16)
+    dice, about = follow(train_bundle(cases, out, recipe, classes), "training")
+    typer.echo(f"{out}: {about}")
+    typer.echo("Dice " + ", ".join(f"{name} {value:.3f}" for name, value in dice.items()))

@@ -1,0 +1,62 @@
+"""segadv universal: one perturbation for many images."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...common.atomic_files import check_place
+from ...errors import SegadvError
+from ..arguments import Device, Seed, Trust, VictimName, example, settings_of, victim_of
+from ..terminal import follow
+
+# With fewer cases than this, every one is needed for making it.
+CASES_TO_HOLD_OUT = 5
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the command to the app."""
+    line = "segadv universal cases.csv --victim bundle/ --out shared-noise"
+    app.command(epilog=example(line))(universal)
+
+
+def universal(
+    cases: Annotated[Path, typer.Argument(help="CSV with columns image,mask.")],
+    victim: VictimName,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for noise and measures.")],
+    target: Annotated[
+        Path | None, typer.Option(help="Label map to be predicted on every image.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="epsilon, norm, epochs or loss."),
+    ] = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    trust: Trust = None,
+) -> None:
+    """Makes one perturbation for many images, measured on a fifth of them that are held out."""
+    from ... import io
+    from ...attacks.universal import Universal
+    from ...common.parameters import from_texts
+    from ...crafting.universal import universal_steps
+    from ...io.cases import read_cases
+
+    if out.exists():
+        raise SegadvError(f"{out}: exists already; name another folder")
+    check_place(out)
+    attack = Universal(**from_texts(Universal, settings_of(set_ or [])))
+    loaded, found = victim_of(victim, trust), read_cases(cases)
+    run = universal_steps(
+        [case.scan for case in found],
+        loaded,
+        attack,
+        truths=[case.mask for case in found],
+        target=None if target is None else io.read_mask(target, found[0].scan.grid),
+        held_out=len(found) // 5 if len(found) >= CASES_TO_HOLD_OUT else 0,
+        device=device,
+        seed=seed,
+    )
+    result = follow(run, "attacking")
+    result.save(out)
+    typer.echo(f"{out}: {result.summary}")

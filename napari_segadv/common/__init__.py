@@ -1,0 +1,1 @@
+"""What knows nothing of the subject: parameters, discovery, files, numbers in words, devices."""

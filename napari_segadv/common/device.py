@@ -1,0 +1,19 @@
+"""Which device computes."""
+
+import torch
+
+from ..errors import SegadvError
+
+
+def pick_device(device: str) -> str:
+    """What "auto" means here.
+
+    Raises:
+        SegadvError: if a GPU is asked for and there is none, or the name is unknown.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise SegadvError(f"device {device}: unknown; use auto, cpu or cuda")
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise SegadvError("device cuda: torch finds no GPU here; choose cpu (--device cpu)")
+    return "cuda" if device != "cpu" and available else "cpu"

@@ -1,0 +1,1 @@
+"""What flows through the package: scans and masks with their grids, boxes, grades, windows."""

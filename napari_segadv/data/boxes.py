@@ -1,0 +1,190 @@
+"""Boxes around what was found in an image, and how two sets of them agree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..common.wording import class_name
+from .scan import Grid
+
+Corners = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+
+# Two boxes are of the same thing if they share this part of their union.
+SAME = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Anchors:
+    """The places that a detector decides about; an attack moves their classes.
+
+    Attributes:
+        labels: class numbers (A,), 0 for background.
+        corners: the box (A, 2 d) that the detector would draw for each.
+        owner: index (A,) of the box that each was merged into; -1 for background.
+    """
+
+    labels: Labels
+    corners: Corners
+    owner: Labels
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes in an image: predicted, true, or wanted.
+
+    Attributes:
+        corners: (M, 2 d) in array order, least corner first: (y0, x0, y1, x1). In pixels, from
+            the near edge of the first one, so that the whole image is (0, 0, height, width).
+        labels: class numbers (M,) from 1.
+        grid: of the image.
+        scores: (M,) from 0 to 1; empty for boxes that nobody has predicted.
+        classes: names, background first; empty where nobody has named them.
+        path: the file that they were read from.
+        anchors: what a prediction was made from, or what is wanted there.
+        without: classes that are to vanish, all else to stay: then there are no corners.
+    """
+
+    corners: Corners
+    labels: Labels
+    grid: Grid
+    scores: npt.NDArray[np.float32]
+    classes: tuple[str, ...] = ()
+    path: Path | None = None
+    anchors: Anchors | None = None
+    without: tuple[int, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        corners: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        grid: Grid,
+        classes: tuple[str, ...] = (),
+    ) -> "Boxes":
+        """Boxes without scores; see the class for what they are given as."""
+        numbers = np.asarray(labels, np.int64).reshape(-1)
+        places = np.asarray(corners, np.float32).reshape(len(numbers), 2 * grid.ndim)
+        return cls(places, numbers, grid, np.zeros(0, np.float32), classes)
+
+    @property
+    def count(self) -> int:
+        return len(self.labels)
+
+    @property
+    def array(self) -> Labels:
+        """Class numbers of the anchors, or of the boxes where there are no anchors."""
+        if self.anchors is not None:
+            return self.anchors.labels
+        return np.concatenate([self.labels, np.asarray(self.without, np.int64)])
+
+    def named(self, classes: tuple[str, ...]) -> "Boxes":
+        """The same boxes with names for their classes."""
+        return replace(self, classes=classes)
+
+    def class_name(self, label: int) -> str:
+        return class_name(label, self.classes)
+
+    def pick(self, chosen: npt.NDArray[Any]) -> "Boxes":
+        """Some of the boxes, by index or by a flag for each, without anchors."""
+        scores = self.scores[chosen] if len(self.scores) else self.scores
+        return replace(
+            self,
+            corners=self.corners[chosen],
+            labels=self.labels[chosen],
+            scores=scores,
+            anchors=None,
+        )
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Class and, of predicted ones, score of each."""
+        names = [self.class_name(int(label)) for label in self.labels]
+        if not len(self.scores):
+            return tuple(names)
+        return tuple(f"{n} {s:.2f}" for n, s in zip(names, self.scores.tolist(), strict=True))
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        """As plain data: class, label, score if predicted, box as [x0, y0, x1, y1]."""
+        found = []
+        for index, (label, corners) in enumerate(zip(self.labels, self.corners, strict=True)):
+            one: dict[str, Any] = {"class": self.class_name(int(label)), "label": int(label)}
+            if len(self.scores):
+                one["score"] = round(float(self.scores[index]), 4)
+            one["box"] = [round(float(c), 2) for c in swapped(corners[None])[0]]
+            found.append(one)
+        return found
+
+
+def swapped(corners: Corners) -> Corners:
+    """Boxes (M, 2 d) with their axes in the opposite order: (y0, x0, ..) to (x0, y0, ..)."""
+    low, high = np.split(corners, 2, axis=1)
+    return np.concatenate([low[:, ::-1], high[:, ::-1]], axis=1)
+
+
+def overlap(first: Corners, second: Corners) -> npt.NDArray[np.float32]:
+    """Intersection over union (M, N) of each of some boxes (M, 2 d) with each of others."""
+    dims = first.shape[1] // 2
+    low = np.maximum(first[:, None, :dims], second[None, :, :dims])
+    high = np.minimum(first[:, None, dims:], second[None, :, dims:])
+    both = np.clip(high - low, 0, None).prod(axis=2)
+    sizes = [np.clip(c[:, dims:] - c[:, :dims], 0, None).prod(axis=1) for c in (first, second)]
+    union = sizes[0][:, None] + sizes[1][None] - both
+    return np.asarray(both / np.maximum(union, 1e-9), np.float32)
+
+
+def matches(first: Boxes, second: Boxes, any_class: bool = False) -> list[tuple[int, int]]:
+    """Pairs of boxes of the same thing, by index; each box is in one pair at most.
+
+    The best overlap is paired first; with `any_class` those of one class come before others.
+    """
+    shares = overlap(first.corners, second.corners)
+    alike = first.labels[:, None] == second.labels[None]
+    fits = (shares >= SAME) & (alike | any_class)
+    order = np.lexsort((-shares[fits], ~alike[fits]))
+    pairs: list[tuple[int, int]] = []
+    for i, j in np.argwhere(fits)[order].tolist():
+        if all(i != a and j != b for a, b in pairs):
+            pairs.append((i, j))
+    return pairs
+
+
+def f1(found: Boxes, truth: Boxes) -> float:
+    """F1 of the boxes found: the Dice of two sets of boxes; 1 where both are empty."""
+    total = found.count + truth.count
+    return 2 * len(matches(found, truth)) / total if total else 1.0
+
+
+def mean_precision(
+    found: Sequence[Boxes], truth: Sequence[Boxes], classes: tuple[str, ...]
+) -> dict[str, float]:
+    """Average precision at an IoU of 0.5 of each class over some images, as COCO computes it.
+
+    Args:
+        found: predictions, with scores down to those that hardly count.
+        truth: of the same images.
+        classes: names, background first.
+    """
+    from monai.apps.detection.metrics.coco import COCOMetric
+    from monai.apps.detection.metrics.matching import matching_batch
+    from monai.data.box_utils import box_iou
+
+    names = classes[1:]
+    metric = COCOMetric(names, [SAME], (SAME, SAME, 0.05), [100], verbose=False)
+    pairs = matching_batch(
+        box_iou,
+        metric.iou_thresholds,
+        [b.corners for b in found],
+        [b.labels - 1 for b in found],
+        [b.scores for b in found],
+        [b.corners for b in truth],
+        [b.labels - 1 for b in truth],
+        max_detections=100,
+    )
+    figures, _ = metric(pairs)
+    return {n: float(figures[f"{n}_AP_IoU_{SAME:.2f}_MaxDet_100"]) for n in names}

@@ -1,0 +1,236 @@
+"""Scan and Mask: an image and a label map as read, each with its grid."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..common.wording import class_name
+from ..errors import SegadvError
+
+Array = npt.NDArray[Any]
+
+HU_AIR = -1024.0
+HU_NOMINAL_MAX = 3071.0
+# A CT holds air; no other modality goes far below zero.
+HU_BELOW = -150.0
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Where the pixels of an array lie in the patient.
+
+    Everything is in array order, (z, y, x) or (y, x): `spacing` and `origin` in mm, and
+    `direction`, whose column i is the direction of array axis i in (z, y, x) world
+    coordinates (LPS: z to the head, y to the back, x to the patient's left).
+
+    A photograph has no geometry: `physical` is then False, spacing 1 and origin 0.
+    """
+
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    origin: tuple[float, ...]
+    direction: npt.NDArray[np.float64]
+    physical: bool = True
+
+    @classmethod
+    def pixels(cls, shape: tuple[int, ...]) -> "Grid":
+        """The grid of an image that has no geometry: unit spacing at the origin."""
+        ndim = len(shape)
+        return cls(shape, (1.0,) * ndim, (0.0,) * ndim, np.eye(ndim), physical=False)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @cached_property
+    def affine(self) -> npt.NDArray[np.float64]:
+        """Matrix (ndim + 1, ndim + 1) from array index to world, both in (z, y, x) order."""
+        matrix = np.eye(self.ndim + 1)
+        matrix[:-1, :-1] = self.direction @ np.diag(self.spacing)
+        matrix[:-1, -1] = self.origin
+        return matrix
+
+    @property
+    def turned(self) -> bool:
+        """True where the array axes are not the world's in order: oblique, sagittal, coronal."""
+        return not np.allclose(np.abs(self.direction), np.eye(self.ndim), atol=1e-4)
+
+    def same_as(self, other: "Grid") -> bool:
+        """True if index for index both grids mean the same place (to a hundredth of a pixel)."""
+        if self.shape != other.shape:
+            return False
+        if not (self.physical and other.physical):
+            return True
+        tolerance = 0.01 * min(self.spacing)
+        corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.shape])).reshape(self.ndim, -1)
+        corners = np.vstack([corners, np.ones(corners.shape[1])])
+        return bool(np.abs(self.affine @ corners - other.affine @ corners).max() <= tolerance)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How a file stores intensities: value = slope * stored + intercept."""
+
+    dtype: str
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    @property
+    def integer(self) -> bool:
+        return np.dtype(self.dtype).kind in "iu"
+
+    @property
+    def quantum(self) -> float:
+        """Distance of two neighbouring values in the image's units; 0 for floating point."""
+        return abs(self.slope) if self.integer else 0.0
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Least and largest value in the image's units that the type can hold."""
+        dtype = np.dtype(self.dtype)
+        info = np.iinfo(dtype) if self.integer else np.finfo(dtype)
+        ends = (float(info.min), float(info.max))
+        if not self.integer:
+            return ends
+        low, high = sorted(self.slope * end + self.intercept for end in ends)
+        return low, high
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """An image as read.
+
+    Attributes:
+        array: intensities (z, y, x) or (y, x), colour (RGB) last, in `units`; never written to.
+        grid: where its pixels lie.
+        units: "HU" for CT, "grey level" otherwise.
+        storage: how its file stores intensities.
+        colour: True if the last axis holds RGB.
+        path: the file or folder it came from.
+        meta: what else was read and is of use (modality, DICOM window, series, format), or a title.
+    """
+
+    array: Array
+    grid: Grid
+    units: str
+    storage: Storage
+    colour: bool = False
+    path: Path | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        expected = self.grid.shape + ((3,) if self.colour else ())
+        if self.array.shape != expected:
+            raise ValueError(f"array of shape {self.array.shape} on a grid of {expected}")
+        view = self.array.view()
+        view.setflags(write=False)
+        object.__setattr__(self, "array", view)
+
+    def same_as(self, other: "Scan") -> bool:
+        """True if both hold the same values at the same places, in the same units and storage."""
+        if self is other:
+            return True
+        facts = [(s.units, s.storage, s.colour) for s in (self, other)]
+        alike = facts[0] == facts[1] and self.grid.same_as(other.grid)
+        return alike and np.array_equal(self.array, other.array)
+
+    @classmethod
+    def from_array(
+        cls,
+        array: npt.ArrayLike,
+        spacing: tuple[float, ...] | None = None,
+        units: str = "grey level",
+        colour: bool = False,
+    ) -> "Scan":
+        """A Scan of a plain array (copied).
+
+        Args:
+            array: (z, y, x) or (y, x), with RGB last if `colour`.
+            spacing: mm in array order; None for an image without geometry.
+            units: "HU" or "grey level".
+            colour: whether the last axis holds RGB.
+
+        Raises:
+            SegadvError: where the array is not a 2-D or 3-D image.
+        """
+        values = np.array(array)
+        shape = values.shape[:-1] if colour else values.shape
+        if len(shape) not in (2, 3) or values.dtype.kind not in "iuf":
+            raise SegadvError(
+                f"an array of shape {values.shape} and type {values.dtype} is no 2-D or 3-D image: "
+                "give (z, y, x) or (y, x) numbers, RGB last"
+            )
+        if values.dtype.kind == "f" and values.dtype.itemsize not in (4, 8):
+            values = values.astype(np.float32)
+        grid = Grid.pixels(shape)
+        if spacing is not None:
+            grid = replace(grid, spacing=tuple(float(s) for s in spacing), physical=True)
+        return cls(values, grid, units, Storage(str(values.dtype)), colour)
+
+    @property
+    def channels(self) -> int:
+        return 3 if self.colour else 1
+
+    @property
+    def name(self) -> str:
+        """What to call the scan in a message or a layer list."""
+        return self.path.name if self.path is not None else str(self.meta.get("title", "image"))
+
+    @cached_property
+    def bounds(self) -> tuple[float, float]:
+        """The range that intensities of such an image may take, in its units.
+
+        Bytes go from 0 to 255 and HU from air to the nominal maximum of a scanner; other images
+        are held to their own least and largest value. Pixels that already lie outside may stay.
+        """
+        least, most = self.storage.limits
+        if self.storage.dtype == "uint8":
+            return least, most
+        if self.units == "HU":
+            return max(HU_AIR, least), min(HU_NOMINAL_MAX, most)
+        return float(self.array.min()), float(self.array.max())
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """A label map: class numbers (z, y, x) or (y, x) on a grid.
+
+    `classes` names the numbers, background first; empty where nobody has named them.
+    """
+
+    array: npt.NDArray[np.integer[Any]]
+    grid: Grid
+    classes: tuple[str, ...] = ()
+    path: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.array.shape != self.grid.shape:
+            raise ValueError(f"mask of shape {self.array.shape} on a grid of {self.grid.shape}")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = np.asarray(self.array, dtype=dtype)
+        return array.copy() if copy else array
+
+    def named(self, classes: tuple[str, ...]) -> "Mask":
+        """The same labels with names for their classes."""
+        return replace(self, classes=classes)
+
+    def with_array(self, array: Array) -> "Mask":
+        """The same grid and classes with other labels, which are of no file."""
+        return replace(self, array=np.asarray(array), path=None)
+
+    def class_name(self, label: int) -> str:
+        return class_name(label, self.classes)
+
+
+def one_component(values: npt.NDArray[np.float32], colour: bool) -> npt.NDArray[np.float32]:
+    """One signed value a pixel: of a colour image's the largest of its components."""
+    if not colour:
+        return values
+    place = np.abs(values).argmax(axis=-1)[..., None]
+    return np.take_along_axis(values, place, axis=-1)[..., 0]

@@ -1,0 +1,177 @@
+"""Pairs of image and mask for training: from a CSV, with the classes that are asked for."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import io
+from ..data.scan import Array, Mask, Scan
+from ..errors import SegadvError
+
+# More different labels than this and the user has to say which ones are meant.
+MOST_LABELS = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """An image and its mask on the same grid."""
+
+    scan: Scan
+    mask: Mask
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """Which labels of the masks make which class.
+
+    Attributes:
+        names: class names, background first.
+        labels: for each class but background, the labels that belong to it.
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "ClassMap":
+        """From `liver=5,spleen=1,kidneys=2+3`.
+
+        Raises:
+            SegadvError: where the text is not of that form.
+        """
+        names, labels = ["background"], []
+        try:
+            for part in text.split(","):
+                name, numbers = part.split("=")
+                names.append(name.strip())
+                labels.append(tuple(int(n) for n in numbers.split("+")))
+        except ValueError:
+            raise SegadvError(
+                f"classes {text}: write name=label, with + for several labels of one class, such "
+                "as liver=5,kidneys=2+3"
+            ) from None
+        if len(set(names)) < len(names) or "" in names or any(min(each) < 1 for each in labels):
+            raise SegadvError(
+                f"classes {text}: give each class a name of its own and labels from 1; the "
+                "background is what is left"
+            )
+        return cls(tuple(names), tuple(labels))
+
+    @classmethod
+    def found_in(cls, masks: Sequence[Mask]) -> "ClassMap":
+        """One class for each label that occurs.
+
+        Raises:
+            SegadvError: where none does, or too many do.
+        """
+        held = sorted({int(n) for mask in masks for n in np.unique(mask.array)} - {0})
+        if not held:
+            raise SegadvError("the masks hold no label; mark the structures in them")
+        if len(held) > MOST_LABELS:
+            raise SegadvError(
+                f"the masks hold {len(held)} labels; say which ones are meant with --classes"
+            )
+        named = next((mask.classes for mask in masks if mask.classes), ())
+        names = tuple(named[n] if n < len(named) else f"label {n}" for n in held)
+        return cls(("background", *names), tuple((n,) for n in held))
+
+    def __call__(self, array: Array) -> Array:
+        """Labels as class numbers."""
+        out = np.zeros(array.shape, np.uint8)
+        for number, labels in enumerate(self.labels, start=1):
+            out[np.isin(array, labels)] = number
+        return out
+
+
+def read_cases(path: Path) -> list[Case]:
+    """The cases of a CSV with columns `image` and `mask`; paths are relative to the CSV.
+
+    Raises:
+        SegadvError: naming the line where the CSV or a file is not as it should be.
+    """
+    cases = []
+    for row in _rows(path, ("image", "mask")):
+        scan = io.read(path.parent / row["image"])
+        cases.append(Case(scan, io.read_mask(path.parent / row["mask"], scan.grid)))
+    check_alike([case.scan for case in cases])
+    return cases
+
+
+def read_images(path: Path) -> list[Scan]:
+    """The images of such a CSV, which needs no masks.
+
+    Raises:
+        SegadvError: as `read_cases`.
+    """
+    scans = [io.read(path.parent / row["image"]) for row in _rows(path, ("image",))]
+    check_alike(scans)
+    return scans
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """The lines of a CSV, each with something in some columns."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SegadvError(f"{path}: can't be read as CSV ({error}); check the file") from None
+    if not rows or not set(columns) <= set(rows[0]):
+        heading = ",".join(columns)
+        raise SegadvError(f"{path}: needs a first line `{heading}` and a line for each case")
+    for number, row in enumerate(rows, start=2):
+        if not all(row[name] for name in columns):
+            missing = " or ".join(f"no {name}" for name in columns)
+            raise SegadvError(f"{path}: line {number} names {missing}; complete it")
+    return rows
+
+
+def check_alike(scans: Sequence[Scan]) -> None:
+    """Refuses images of different kinds, which one network can't take.
+
+    Raises:
+        SegadvError: naming the first that differs.
+    """
+    first = scans[0]
+    for scan in scans:
+        kind = (scan.channels, scan.grid.ndim, scan.units)
+        if kind != (first.channels, first.grid.ndim, first.units):
+            raise SegadvError(
+                f"{scan.name}: is not of the same kind as {first.name} (grey or colour, 2-D or "
+                "3-D, units); train on images of one kind"
+            )
+
+
+def intensity_window(cases: Sequence[Case], classes: ClassMap) -> tuple[float, float] | None:
+    """The intensities to let through: for HU those of the structures, for bytes all.
+
+    None for anything else: such images are scaled by their own percentiles.
+    """
+    first = cases[0].scan
+    if first.storage.dtype == "uint8":
+        return 0.0, 255.0
+    if first.units != "HU":
+        return None
+    inside = np.concatenate([c.scan.array[classes(c.mask.array) > 0] for c in cases])
+    low, high = np.percentile(inside, (0.5, 99.5))
+    # Some room on both sides, so that fat, air and bone stay apart from the structures.
+    room = 0.25 * (high - low) + 20
+    return float(np.floor((low - room) / 10) * 10), float(np.ceil((high + room) / 10) * 10)
+
+
+def median_spacing(cases: Sequence[Case], dims: int) -> tuple[float, ...] | None:
+    """The usual spacing in array order, of `dims` axes; None for images without geometry."""
+    if not all(case.scan.grid.physical for case in cases):
+        return None
+    spacing = np.median([case.scan.grid.spacing for case in cases], axis=0)
+    return tuple(round(float(s), 4) for s in spacing[-dims:])
+
+
+def counts(cases: Sequence[Case], classes: ClassMap) -> Mapping[str, int]:
+    """Pixels of each class over all cases."""
+    total = np.zeros(len(classes.names), np.int64)
+    for case in cases:
+        total += np.bincount(classes(case.mask.array).ravel(), minlength=len(total))
+    return dict(zip(classes.names, total.tolist(), strict=True))

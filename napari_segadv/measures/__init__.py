@@ -1,0 +1,3 @@
+"""What came out: agreement of label maps, distance of images, visibility, reading tests."""
+
+from .labels import *  # noqa: F403

@@ -1,0 +1,118 @@
+"""How visible a change is in each window of a reading room, and in which one the most."""
+
+import math
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from skimage.metrics import mean_squared_error
+
+from ..data.scan import Array, Scan
+from ..data.window_presets import Preset, presets_for
+from .labels import SSIM_WINDOW, slice_ssim
+
+# Yields the share that is done.
+Looking = Generator[float, None, tuple["Seen", ...]]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What two images differ by in a window: both are cut off at its limits first.
+
+    Of a volume the slices count that differ at all: those that nobody touched would flatter.
+
+    Attributes:
+        preset: the window.
+        ssim: mean over slices; None where they are smaller than SSIM's window of 11 pixels.
+        psnr: of the window's width, in dB; None where nothing differs in it.
+        mean_abs: mean of |noise| that the window shows, in the image's units.
+        slices: how many slices differ; 1 of a 2-D image, 0 where none does.
+    """
+
+    preset: Preset
+    ssim: float | None
+    psnr: float | None
+    mean_abs: float
+    slices: int
+
+    @property
+    def ssim_shown(self) -> float | None:
+        """SSIM as it is told: to four decimals, rounded down, so that 1 means the same image."""
+        return None if self.ssim is None else math.floor(1e4 * self.ssim) / 1e4
+
+    @property
+    def psnr_shown(self) -> float | None:
+        """PSNR as it is told."""
+        return None if self.psnr is None else round(self.psnr, 1)
+
+
+def seen_in_windows(
+    clean: Scan, adversarial: Scan, presets: Sequence[Preset] | None = None
+) -> tuple[Seen, ...]:
+    """How two images differ in each window.
+
+    Args:
+        clean, adversarial: on one grid.
+        presets: the windows; by default those that make sense for the image.
+    """
+    run = seen_steps(clean, adversarial, presets)
+    while True:
+        try:
+            next(run)
+        except StopIteration as stop:
+            found: tuple[Seen, ...] = stop.value
+            return found
+
+
+def seen_steps(clean: Scan, adversarial: Scan, presets: Sequence[Preset] | None = None) -> Looking:
+    """As `seen_in_windows`, a slice at a time; closing it stops."""
+    shown = presets_for(clean.units, clean.bounds) if presets is None else presets
+    volume = clean.grid.ndim == 3
+    before, after = (s.array if volume else s.array[None] for s in (clean, adversarial))
+    count = len(before)
+    sums, changed = np.zeros((len(shown), 3)), 0
+    for number in range(count):
+        a, b = before[number], after[number]
+        if not np.array_equal(a, b):
+            changed += 1
+            a, b = a.astype(np.float32), b.astype(np.float32)
+            for row, preset in enumerate(shown):
+                sums[row] += _slice_sums(a, b, preset, clean.colour)
+                yield (number + (row + 1) / len(shown)) / count
+    small = min(clean.grid.shape[-2:]) < SSIM_WINDOW
+    means = sums / max(changed, 1)
+    return tuple(
+        Seen(preset, None if small else 1.0 + less, _psnr(preset, error), off, changed)
+        for preset, (less, error, off) in zip(shown, means.tolist(), strict=True)
+    )
+
+
+def worst(table: Sequence[Seen]) -> Seen | None:
+    """The window in which the change shows most: the lowest SSIM, then the lowest PSNR, as told.
+
+    None where it shows in no window.
+    """
+
+    def rank(seen: Seen) -> tuple[float, float]:
+        similar, noisy = seen.ssim_shown, seen.psnr_shown
+        return 1.0 if similar is None else similar, math.inf if noisy is None else noisy
+
+    visible = [seen for seen in table if seen.psnr is not None]
+    return min(visible, key=rank, default=None)
+
+
+def _slice_sums(a: Array, b: Array, preset: Preset, colour: bool) -> tuple[float, float, float]:
+    """SSIM less 1, mean squared error and mean |difference| of a slice in a window."""
+    low, high = preset.limits
+    a, b = np.clip(a, low, high), np.clip(b, low, high)
+    if np.array_equal(a, b):
+        return 0.0, 0.0, 0.0
+    similar = 0.0
+    if min(a.shape[:2]) >= SSIM_WINDOW:
+        similar = slice_ssim(a, b, high - low, colour) - 1.0
+    return similar, float(mean_squared_error(a, b)), float(np.abs(a - b).mean(dtype=np.float64))
+
+
+def _psnr(preset: Preset, error: float) -> float | None:
+    """PSNR of the whole image from the slices' mean squared errors: no copy of a volume."""
+    return 10 * math.log10(preset.width**2 / error) if error > 0 else None

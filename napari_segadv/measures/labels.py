@@ -1,0 +1,180 @@
+"""What came out: overlap of label maps, distance of images, and how visible a change is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from ..data.scan import Array, Mask, Scan
+
+# Pixels across the Gaussian window of SSIM at its published sigma of 1.5.
+SSIM_WINDOW = 11
+# Figures that every result has; None where they say nothing.
+TARGET_FIGURES = ("target_iou", "target_iou_per_class", "target_pixel_accuracy", "moved", "kept")
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Pixels by class: rows of `counts` are the reference's, columns the prediction's."""
+
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, prediction: Array, reference: Array, care: Array | None = None) -> "Overlap":
+        """Counts two label maps of one shape, where `care` is not 0."""
+        predicted, wanted = prediction.ravel().astype(np.int64), reference.ravel().astype(np.int64)
+        if care is not None:
+            kept = care.ravel() > 0
+            predicted, wanted = predicted[kept], wanted[kept]
+        size = int(max(predicted.max(initial=0), wanted.max(initial=0))) + 1
+        pairs = np.bincount(wanted * size + predicted, minlength=size * size)
+        return cls(pairs.reshape(size, size))
+
+    def iou(self, label: int) -> float:
+        """Intersection over union of a class; 1 where neither map has it."""
+        hit = int(self.counts[label, label])
+        union = int(self.counts[label].sum() + self.counts[:, label].sum()) - hit
+        return hit / union if union else 1.0
+
+    def dice(self, label: int) -> float:
+        """Dice of a class; 1 where neither map has it."""
+        total = int(self.counts[label].sum() + self.counts[:, label].sum())
+        return 2 * int(self.counts[label, label]) / total if total else 1.0
+
+    @property
+    def structures(self) -> list[int]:
+        """The classes of the reference, background left out."""
+        return [label for label in range(1, len(self.counts)) if self.counts[label].any()]
+
+    def mean_iou(self) -> float:
+        """Mean IoU of the reference's structures; if it has none, of the prediction's."""
+        labels = self.structures or [
+            n for n in range(1, len(self.counts)) if self.counts[:, n].any()
+        ]
+        return float(np.mean([self.iou(label) for label in labels])) if labels else 1.0
+
+    def accuracy(self) -> float:
+        """Share of the pixels on which both maps agree."""
+        total = int(self.counts.sum())
+        return int(np.trace(self.counts)) / total if total else 1.0
+
+
+def moved_and_kept(
+    prediction: Array, target: Array, clean: Array, care: Array | None = None
+) -> tuple[float, float]:
+    """Shares of the pixels that had to change and did, and of structures that were to stay and did.
+
+    `moved`: of the pixels where target and clean prediction differ, those at target.
+    `kept`: of the structures' other pixels, those that stayed. Each is 1 where there are none.
+    """
+    cared = np.ones(target.shape, bool) if care is None else care > 0
+    off = (target != clean) & cared
+    still = (target == clean) & (clean != 0) & cared
+    hit = prediction == target
+    return _share(hit, off), _share(hit, still)
+
+
+def away(prediction: Array, truth: Array, care: Array | None = None) -> float:
+    """Share of the truth's structures that is predicted as something else."""
+    on = truth != 0 if care is None else (truth != 0) & (care > 0)
+    return _share(prediction != truth, on)
+
+
+def _share(hit: Array, among: Array) -> float:
+    total = int(among.sum())
+    return int((hit & among).sum()) / total if total else 1.0
+
+
+def distances(clean: Scan, adversarial: Scan, window: tuple[float, float]) -> dict[str, Any]:
+    """How far two images are apart, and how much of it shows.
+
+    Returns:
+        `l2`, `linf` and `mean_abs` (Chen 2019's p) in the image's units, computed in float64;
+        `linf_percent_of_window`; `ssim` and `psnr` as seen in the window (SSIM as the mean over
+        slices; PSNR None where nothing differs).
+    """
+    noise = adversarial.array.astype(np.float64) - clean.array.astype(np.float64)
+    linf = float(np.abs(noise).max())
+    ssim, psnr = visibility(clean, adversarial, window)
+    return {
+        "l2": float(np.linalg.norm(noise)),
+        "linf": linf,
+        "linf_percent_of_window": 100 * linf / (window[1] - window[0]),
+        "mean_abs": float(np.abs(noise).mean()),
+        "ssim": ssim,
+        "psnr": psnr,
+        "units": clean.units,
+    }
+
+
+def visibility(
+    clean: Scan, adversarial: Scan, window: tuple[float, float]
+) -> tuple[float | None, float | None]:
+    """SSIM and PSNR of two images as they look in an intensity window.
+
+    SSIM (Wang 2004) is the mean over slices, None where they are smaller than its window of 11
+    pixels; PSNR is None where nothing differs.
+    """
+    low, high = window
+    a, b = (np.clip(s.array.astype(np.float32), low, high) for s in (clean, adversarial))
+    differs = bool((a != b).any())
+    psnr = float(peak_signal_noise_ratio(a, b, data_range=high - low)) if differs else None
+    if min(clean.grid.shape[-2:]) < SSIM_WINDOW:
+        return None, psnr
+    pairs = zip(a, b, strict=True) if clean.grid.ndim == 3 else [(a, b)]
+    similar = [
+        slice_ssim(x, y, high - low, clean.colour) if (x != y).any() else 1.0 for x, y in pairs
+    ]
+    return float(np.mean(similar)), psnr
+
+
+def slice_ssim(a: Array, b: Array, span: float, colour: bool) -> float:
+    """SSIM (Wang 2004) of two slices of at least SSIM_WINDOW pixels; `span` is of intensities."""
+    value = structural_similarity(
+        a,
+        b,
+        data_range=span,
+        channel_axis=-1 if colour else None,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+    return float(value)
+
+
+def overlaps(
+    before: Mask, after: Mask, *, target: Mask | None, truth: Mask | None, care: Mask | None
+) -> dict[str, Any]:
+    """How label maps agree with target, clean prediction and truth, see DESIGN.md.
+
+    Args:
+        before, after: the clean prediction and the adversarial one.
+        target: what was to be predicted; None for an untargeted attack.
+        truth: what is right, if known.
+        care: the pixels that count, if not all.
+    """
+    clean, found = np.asarray(before.array), np.asarray(after.array)
+    cared = None if care is None else np.asarray(care.array)
+    figures: dict[str, Any] = dict.fromkeys(TARGET_FIGURES)
+    if target is not None:
+        overlap = Overlap.of(found, target.array, cared)
+        names = {label: before.class_name(label) for label in overlap.structures}
+        moved, kept = moved_and_kept(found, target.array, clean, cared)
+        figures |= {
+            "target_iou": overlap.mean_iou(),
+            "target_iou_per_class": {names[n]: overlap.iou(n) for n in overlap.structures},
+            "target_pixel_accuracy": overlap.accuracy(),
+            "moved": moved,
+            "kept": kept,
+        }
+    elif truth is not None or clean.any():
+        figures["moved"] = away(found, clean if truth is None else truth.array, cared)
+    figures["iou_with_clean"] = Overlap.of(found, clean).mean_iou()
+    if truth is not None:
+        for name, labels in (("dice_with_truth", found), ("dice_with_truth_clean", clean)):
+            overlap = Overlap.of(labels, truth.array, cared)
+            dice = [overlap.dice(label) for label in overlap.structures]
+            figures[name] = float(np.mean(dice)) if dice else None
+    return figures

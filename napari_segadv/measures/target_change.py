@@ -1,0 +1,89 @@
+"""How far a target is from a prediction: pixels changed, and what became of each structure."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data.scan import Array, Grid
+from .labels import Overlap
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of a structure: its IoU with itself, and its pixels before and after."""
+
+    label: int
+    iou: float
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Departure:
+    """How a target differs from a prediction.
+
+    Attributes:
+        grid: of both.
+        pixels: how many differ.
+        structures: those that differ, background left out, the most changed first.
+    """
+
+    grid: Grid
+    pixels: int
+    structures: tuple[Change, ...]
+
+    def number(self, pixels: int) -> float:
+        """Pixels as ml, in 2-D as mm2; as they are where there is no geometry."""
+        if not self.grid.physical:
+            return float(pixels)
+        size = float(np.prod(self.grid.spacing))
+        return pixels * size / (1000 if self.grid.ndim == 3 else 1)
+
+    @property
+    def units(self) -> str:
+        """What `number` is in."""
+        if not self.grid.physical:
+            return "pixels"
+        return "ml" if self.grid.ndim == 3 else "mm²"
+
+
+def departure(
+    target: Array, prediction: Array, grid: Grid, poll: Callable[[], None] = lambda: None
+) -> Departure:
+    """Compares two label maps of one grid, a slice at a time: other threads want to run too.
+
+    Args:
+        target, prediction: class numbers.
+        grid: where they lie.
+        poll: called at each slice; may raise to stop.
+    """
+    wanted, found = (a if a.ndim == 3 else a[None] for a in (target, prediction))
+    pairs: Counter[tuple[int, int]] = Counter()
+    for new, old in zip(wanted, found, strict=True):
+        poll()
+        off = new != old
+        if off.any():
+            seen, counts = np.unique(
+                np.stack([old[off], new[off]]).astype(np.int64), axis=1, return_counts=True
+            )
+            pairs.update(dict(zip(map(tuple, seen.T.tolist()), counts.tolist(), strict=True)))
+    labels = sorted({label for pair in pairs for label in pair})
+    place = {label: index for index, label in enumerate(labels)}
+    counts = np.zeros((len(labels), len(labels)), np.int64)
+    for (old, new), count in pairs.items():
+        counts[place[old], place[new]] = count
+    for label in labels:
+        poll()
+        before = sum(int(np.count_nonzero(plane == label)) for plane in found)
+        counts[place[label], place[label]] = before - counts[place[label]].sum()
+    overlap = Overlap(counts)
+    changes = [
+        Change(label, overlap.iou(i), int(counts[i].sum()), int(counts[:, i].sum()))
+        for label, i in place.items()
+        if label
+    ]
+    return Departure(
+        grid, sum(pairs.values()), tuple(sorted(changes, key=lambda change: change.iou))
+    )

@@ -1,0 +1,154 @@
+"""The paper's table: what generators of several xi, and of one field alone, do to Dice."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..attacks.fields.fields import Parts
+from ..attacks.fields.recipe import Recipe
+from ..attacks.methods.synthesis import Synthesis
+from ..crafting import craft
+from ..data.scan import Array, Mask, Scan
+from ..io.cases import Case
+from ..measures.labels import Overlap
+from ..training.generator import load_generator
+from ..training.generator.train import train
+from ..victims import Victim
+
+# Chen 2019, table 1: which fields, and xi.
+SETTINGS: tuple[tuple[Parts, float], ...] = (
+    ("both", 1.0),
+    ("both", 2.0),
+    ("both", 3.0),
+    ("displacement", 2.0),
+    ("intensity", 2.0),
+)
+# Share of its Dice that each organ has to lose, for the paper to call an attack a success.
+SUCCESS = 0.3
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: means over the cases, one sample of each.
+
+    Attributes:
+        parts, xi: of the generator.
+        clean, dice: Dice of each organ against the truth, before and after.
+        change: mean |I_DV - I| in standard deviations of the training images (the paper's p).
+        change_in_units: the same in the image's units.
+        forward, backward: passes of the victim that the training took.
+        seconds: that it took.
+    """
+
+    parts: str
+    xi: float
+    clean: dict[str, float]
+    dice: dict[str, float]
+    change: float
+    change_in_units: float
+    forward: float
+    backward: float
+    seconds: float
+
+    @property
+    def mean(self) -> float:
+        """Mean Dice of the organs."""
+        return float(np.mean(list(self.dice.values())))
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every organ has lost the share of its Dice that the paper asks for."""
+        return all(self.dice[k] <= (1 - SUCCESS) * before for k, before in self.clean.items())
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """Progress: which generator, and what it is at."""
+
+    step: int
+    steps: int
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def table(
+    images: Sequence[Scan],
+    cases: Sequence[Case],
+    victim: Victim,
+    out: Path,
+    *,
+    recipe: Recipe | None = None,
+    settings: Sequence[tuple[Parts, float]] = SETTINGS,
+    device: str = "cpu",
+) -> Generator[Measuring, None, list[Row]]:
+    """Trains a generator for each setting and measures it; yields progress.
+
+    Generators stay in `out`; those that are complete are not trained again.
+
+    Args:
+        images: to train on.
+        cases: others, to measure on, their masks in the victim's class numbers.
+        victim: a segmentation network.
+        out: folder for the generators.
+        recipe: of all, but for parts and xi; the defaults if None.
+        settings: parts and xi of each row.
+        device: "cpu" or "cuda".
+
+    Raises:
+        SegadvError: as `train` and `craft`.
+    """
+    rows = []
+    for number, (parts, xi) in enumerate(settings):
+        chosen = replace(recipe or Recipe(), parts=parts, xi=xi)
+        folder = out / f"{parts}-xi-{xi:g}"
+        run = train(images, victim, chosen, folder, resume=folder.exists(), device=device)
+        try:
+            while True:
+                state = next(run)
+                share = (state.step - 1) / state.steps
+                text = f"{parts}, xi {xi:g}: {state}"
+                yield Measuring(int(100 * (number + share)), 100 * len(settings), text)
+        except StopIteration as stop:
+            content = stop.value
+        rows.append(measured(folder, content, cases, victim, device))
+    return rows
+
+
+def measured(
+    folder: Path, content: dict[str, Any], cases: Sequence[Case], victim: Victim, device: str
+) -> Row:
+    """What one sample of each case does, as its file holds it."""
+    attack = Synthesis(generator=str(folder), samples=1)
+    before: dict[str, list[float]] = {}
+    after: dict[str, list[float]] = {}
+    changes = []
+    for number, case in enumerate(cases):
+        example = craft(case.scan, victim, attack, seed=number, device=device)
+        changes.append(example.measures["mean_abs"])
+        for found, prediction in (
+            (before, example.prediction_clean),
+            (after, example.prediction_adversarial),
+        ):
+            for name, value in dice(prediction.array, case.mask, prediction.classes).items():
+                found.setdefault(name, []).append(value)
+    spent = content["about"]["spent"]
+    return Row(
+        content["recipe"]["parts"],
+        content["xi"],
+        {name: float(np.mean(values)) for name, values in before.items()},
+        {name: float(np.mean(values)) for name, values in after.items()},
+        float(np.mean(changes)) / load_generator(folder).scale.spread,
+        float(np.mean(changes)),
+        **spent,
+    )
+
+
+def dice(labels: Array, truth: Mask, names: Sequence[str]) -> dict[str, float]:
+    """Dice of each structure of the truth."""
+    overlap = Overlap.of(labels, truth.array)
+    return {names[label]: overlap.dice(label) for label in overlap.structures}

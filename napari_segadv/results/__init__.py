@@ -1,0 +1,1 @@
+"""What comes out of an attack: examples, their folders, figures and tables, verdicts, sessions."""

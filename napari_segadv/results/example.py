@@ -1,0 +1,130 @@
+"""Example: what an attack leaves behind, and the folder it is saved as, all or nothing."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import io
+from ..common.atomic_files import written_whole
+from ..common.wording import counted, with_units
+from ..data.scan import Scan, one_component
+from ..errors import SegadvError
+from ..victims.loading.trust import sha256_of_all
+from ..victims.prediction import Prediction
+from ..victims.task import Task
+from .figure import figure
+from .files import ADVERSARIAL, ARRAY, FIGURE, NOISE, PREDICTIONS, RESULT, refuse_existing
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """An adversarial example, as its file holds it.
+
+    Attributes:
+        task: the victim's, which knows what predictions are.
+        clean: the scan that was attacked.
+        adversarial: the scan as read back from a file of the clean one's format.
+        noise: their difference, float32, in the scan's units.
+        target: what was to be predicted; None if untargeted.
+        prediction_clean, prediction_adversarial: the victim's, the latter of the file read back.
+        measures: figures of the file read back, see DESIGN.md.
+        measures_before_saving: the same of the image before it was rounded to the file's type.
+        record: everything `result.json` holds besides the measures.
+        window: (low, high) of the intensities that the victim sees.
+        notes: what the user has to know (another file format, a budget below one grey level).
+        fields: float32 arrays of an attack that bends or shades: "displacement" (*S, dims), in
+            pixels along each axis of the array, the image at p taking what was at p + D(p); and
+            "intensity", shaped as the noise, in the scan's units. Their image is then held to
+            budget and bounds and rounded, so the noise is not exactly what they make.
+    """
+
+    task: Task[Any]
+    clean: Scan
+    adversarial: Scan
+    noise: npt.NDArray[np.float32]
+    target: Prediction | None
+    prediction_clean: Prediction
+    prediction_adversarial: Prediction
+    measures: Mapping[str, Any]
+    measures_before_saving: Mapping[str, Any]
+    record: Mapping[str, Any]
+    window: tuple[float, float]
+    notes: tuple[str, ...] = ()
+    fields: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the file read back reaches the attack's goal."""
+        return bool(self.record["succeeded"])
+
+    @property
+    def noise_shown(self) -> npt.NDArray[np.float32]:
+        """The noise as one signed value a pixel: of a colour image the largest component."""
+        return one_component(self.noise, self.clean.colour)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The contents of `result.json`."""
+        return {
+            **self.record,
+            "measures": dict(self.measures),
+            "measures_before_saving": dict(self.measures_before_saving),
+            "notes": list(self.notes),
+            "window": list(self.window),
+        }
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """What came out, in two lines for people."""
+        m = self.measures
+        verdict = "goal reached" if self.succeeded else "goal not reached"
+        head = f"{verdict} after {counted(self.record['steps'], 'step')}"
+        made = self.task.headline(self.prediction_clean, self.prediction_adversarial, m)
+        head += f": {made}" if made else ""
+        largest = with_units(format(m["linf"], "g"), m["units"])
+        change = (
+            f"largest change {largest} ({m['linf_percent_of_window']:.2g} % of the window), "
+            f"mean {m['mean_abs']:.3g}, L2 {m['l2']:.4g}"
+        )
+        return head, change
+
+    def save(self, folder: str | Path, overwrite: bool = False) -> Path:
+        """Writes the example's files into a folder, all or nothing; returns the folder.
+
+        Args:
+            folder: is made, with its parents.
+            overwrite: replace an earlier result there.
+
+        Raises:
+            SegadvError: where the folder exists (and is no earlier result, or `overwrite` is
+                off) or can't be written.
+        """
+        folder = Path(folder)
+        refuse_existing(folder, overwrite)
+        with written_whole(folder) as new:
+            self.write(new)
+        return folder
+
+    def write(self, folder: Path) -> None:
+        """Writes the files into a folder that is there and empty; see `save`."""
+        ending, _ = io.output_format(self.clean)
+        adversarial = folder / f"{ADVERSARIAL}{ending}"
+        io.save(self.adversarial, adversarial)
+        if not np.array_equal(io.read(adversarial).array, self.adversarial.array):
+            raise SegadvError(
+                f"{adversarial.name}: reads back differently from what was measured; please "
+                "report it with the image's format"
+            )
+        for name, values in {NOISE: self.noise, **self.fields}.items():
+            io.save_array(values, folder / f"{name}{ARRAY}", self.clean)
+        for name in PREDICTIONS:
+            self.task.save(getattr(self, name), folder / f"{name}{self.task.ending}")
+        figure(self).savefig(folder / FIGURE)
+        kept = {"file": adversarial.name, "sha256": sha256_of_all(io.files_of(adversarial))}
+        text = json.dumps({**self.result, "adversarial": kept}, indent=1, allow_nan=False)
+        (folder / RESULT).write_text(text + "\n", encoding="utf-8")

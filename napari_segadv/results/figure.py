@@ -1,0 +1,152 @@
+"""The picture of an example: clean, target, adversarial, noise and both predictions."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from ..common.palette import colour, overlay
+from ..common.wording import with_units
+from ..data.boxes import Boxes
+from ..data.scan import Array, Mask, Scan
+from ..victims.prediction import Prediction
+from ..victims.task import Task
+
+Draw = Callable[[Any], None]
+
+
+class Pictured(Protocol):
+    """What a picture is drawn from; an `Example`, which draws itself when it is saved."""
+
+    @property
+    def task(self) -> Task[Any]: ...
+    @property
+    def clean(self) -> Scan: ...
+    @property
+    def adversarial(self) -> Scan: ...
+    @property
+    def noise(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def noise_shown(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def target(self) -> Prediction | None: ...
+    @property
+    def prediction_clean(self) -> Prediction: ...
+    @property
+    def prediction_adversarial(self) -> Prediction: ...
+    @property
+    def measures(self) -> Mapping[str, Any]: ...
+    @property
+    def window(self) -> tuple[float, float]: ...
+
+
+def figure(example: Pictured) -> Figure:
+    """Six panels; of a volume, the slice whose prediction (or else intensity) changed most."""
+    cut = changed_slice(example)
+    upright = _flips(example)
+    clean, adversarial = (
+        _shown(s.array[cut])[upright] for s in (example.clean, example.adversarial)
+    )
+    low, high = example.window
+    aspect = example.clean.grid.spacing[-2] / example.clean.grid.spacing[-1]
+
+    def image(axes: Any, array: Array, said: Prediction | None = None) -> None:
+        grey = {} if example.clean.colour else {"cmap": "gray", "vmin": low, "vmax": high}
+        axes.imshow(array, aspect=aspect, interpolation="nearest", **grey)
+        if isinstance(said, Mask):
+            axes.imshow(overlay(said.array[cut][upright]), aspect=aspect, interpolation="nearest")
+        elif isinstance(said, Boxes):
+            outline(axes, said, upright)
+
+    measures = example.measures
+    iou, linf = measures["target_iou"], measures["linf"]
+    panels: list[tuple[str, Array, Prediction | None]] = [
+        ("clean", clean, None),
+        ("untargeted" if example.target is None else "target", clean, example.target),
+        ("prediction of clean", clean, example.prediction_clean),
+        ("adversarial", adversarial, None),
+        ("noise", clean, None),
+        (
+            "prediction of adversarial" + ("" if iou is None else f", IoU {iou:.3f}"),
+            adversarial,
+            example.prediction_adversarial,
+        ),
+    ]
+    result = Figure(figsize=(12, 8 * min(max(aspect * clean.shape[0] / clean.shape[1], 0.6), 1.3)))
+    result.set_layout_engine("constrained")
+    for axes, (title, array, said) in zip(result.subplots(2, 3).flat, panels, strict=True):
+        if title == "noise":
+            drawn = axes.imshow(
+                example.noise_shown[cut][upright],
+                cmap="RdBu_r",
+                vmin=-linf or -1,
+                vmax=linf or 1,
+                aspect=aspect,
+            )
+            bar = result.colorbar(drawn, ax=axes, fraction=0.046, pad=0.02)
+            bar.set_label(example.clean.units)
+            title = f"noise, at most {with_units(format(linf, 'g'), example.clean.units)}"
+        else:
+            image(axes, array, said)
+        caption = "" if said is None else example.task.caption(said)
+        axes.set_title(f"{title}: {caption}" if caption else title)
+        axes.set_axis_off()
+    _legend(result, example, cut)
+    return result
+
+
+def outline(axes: Any, boxes: Boxes, upright: tuple[slice, slice]) -> None:
+    """Draws boxes with their classes and scores over an image that `upright` has turned."""
+    from matplotlib.patches import Rectangle
+
+    for corners, label, text in zip(boxes.corners, boxes.labels, boxes.texts, strict=True):
+        (top, left), (high, wide) = corners[:2], corners[2:] - corners[:2]
+        if upright[0].step == -1:
+            top = boxes.grid.shape[0] - top - high
+        if upright[1].step == -1:
+            left = boxes.grid.shape[1] - left - wide
+        # A pixel's middle is at its number, its edge half a pixel before.
+        place, shade = (left - 0.5, top - 0.5), colour(int(label))
+        axes.add_patch(Rectangle(place, wide, high, fill=False, edgecolor=shade, linewidth=1.5))
+        words = axes.text(*place, text, color=shade, fontsize=7, va="bottom", clip_on=True)
+        words.set_bbox({"facecolor": "black", "alpha": 0.6, "pad": 1, "linewidth": 0})
+
+
+def changed_slice(example: Pictured) -> Any:
+    """Index of the slice that changed most; everything for a 2-D image."""
+    if example.clean.grid.ndim == 2:
+        return ...
+    by_slice = np.zeros(len(example.noise))
+    if isinstance(example.prediction_clean, Mask):
+        changed = example.prediction_clean.array != example.prediction_adversarial.array
+        by_slice += changed.sum(axis=(1, 2))
+    if not by_slice.any():
+        by_slice = np.abs(example.noise).reshape(len(example.noise), -1).sum(axis=1)
+    return int(by_slice.argmax())
+
+
+def _flips(example: Pictured) -> tuple[slice, slice]:
+    """Index that turns a slice as it is shown: rows to the back, columns to the patient's left."""
+    down, across = np.diag(example.clean.grid.direction)[-2:]
+    return slice(None, None, -1 if down < 0 else 1), slice(None, None, -1 if across < 0 else 1)
+
+
+def _shown(array: Array) -> Array:
+    """Colour as matplotlib wants it: bytes, or floats in 0 to 1."""
+    if array.ndim == 3 and array.dtype != np.uint8:
+        return array.astype(np.float64) / max(float(array.max()), 1.0)
+    return array
+
+
+def _legend(result: Figure, example: Pictured, cut: Any) -> None:
+    from matplotlib.patches import Patch
+
+    said = [example.prediction_clean, example.prediction_adversarial, example.target]
+    maps = [m for m in said if isinstance(m, Mask)]
+    labels = sorted({int(n) for m in maps for n in np.unique(m.array[cut])} - {0})
+    names = [maps[0].class_name(label) for label in labels]
+    patches = [Patch(color=colour(n), label=name) for n, name in zip(labels, names, strict=True)]
+    if patches:
+        result.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), 6))

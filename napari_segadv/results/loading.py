@@ -1,0 +1,221 @@
+"""A saved example read back from its folder, once all that it says can be meant."""
+
+import io as bytes_io
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import io
+from ..common.json_data import read_json
+from ..data.scan import Array, Scan
+from ..errors import SegadvError
+from ..io.arrays import read_array
+from ..io.registry import formats, suffix
+from ..json_entries import Entry
+from ..victims.tasks import task_of
+from .example import Example
+from .files import ADVERSARIAL, ARRAY, EXACT, PREDICTIONS, RESULT, TARGET, VERDICTS
+from .provenance import image_hash
+from .verdicts import Verdict, verdicts_from_json
+
+COPY = "restore it from a copy of the folder"
+# What it holds besides the record.
+ELSEWHERE = ("measures", "measures_before_saving", "notes", "window", ADVERSARIAL)
+# Of the arrays in EXACT; a detector has a hundred thousand anchors at most.
+MOST_BYTES = 256 << 20
+
+
+def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> Example:
+    """An example from the folder that it was saved as, by `Example.save`, the viewer or segadv.
+
+    Args:
+        folder: holds `result.json`.
+        clean: the image that was attacked, or its path; None: where `result.json` says it is.
+
+    Returns:
+        The Example; its `target` is None where the folder has none, as those of the command line.
+
+    Raises:
+        SegadvError: where the folder or the image is damaged, or they don't belong together.
+    """
+    folder = Path(folder)
+    if not (folder / RESULT).is_file():
+        raise SegadvError(f"{folder}: holds no {RESULT}; choose the folder of a saved result")
+    path = folder / RESULT
+    result = Entry(read_json(path), str(path), COPY)
+    record = checked_record(result)
+    image, victim = result.entry("image"), result.entry("victim")
+    scan = clean if isinstance(clean, Scan) else _clean(image, clean, folder)
+    task, classes = task_of(victim.text("task")), victim.texts("classes")
+    found = io.read(_adversarial(folder, scan))
+    if found.array.shape != scan.array.shape or found.colour != scan.colour:
+        raise SegadvError(
+            f"{folder}: its adversarial image has shape {found.array.shape}, but "
+            f"{scan.name} {scan.array.shape}; open it with the image that was attacked"
+        )
+    adversarial = replace(found, grid=scan.grid, units=scan.units, path=None)
+    noise = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
+    measures = result.entry("measures")
+    if not np.isclose(np.abs(noise).max(), measures.number("linf"), rtol=1e-6, atol=1e-9):
+        raise SegadvError(
+            f"{folder}: its adversarial image does not differ from {scan.name} as {RESULT} says; "
+            "open it with the image that was attacked"
+        )
+    exact = _exact(folder / EXACT)
+
+    def said(name: str) -> Any:
+        file = folder / f"{name}{task.ending}"
+        if not file.is_file():
+            raise SegadvError(f"{file}: no such file; {COPY}")
+        parts = {n.split(".", 1)[1]: a for n, a in exact.items() if n.startswith(f"{name}.")}
+        return task.load(file, scan.grid, classes, parts)
+
+    wanted = (folder / f"{TARGET}{task.ending}").exists()
+    example = Example(
+        task=task,
+        clean=scan,
+        adversarial=adversarial,
+        noise=noise.astype(np.float32),
+        target=said(TARGET) if wanted else None,
+        prediction_clean=said(PREDICTIONS[0]),
+        prediction_adversarial=said(PREDICTIONS[1]),
+        measures=measures.values,
+        measures_before_saving=result.entry("measures_before_saving").values,
+        record=record,
+        window=_window(result, scan),
+        notes=result.texts("notes"),
+        fields=_fields(folder, scan),
+    )
+    check_told(example, path)
+    return example
+
+
+def load_verdicts(folder: str | Path, example: Example) -> dict[int, Verdict]:
+    """What was said of an example's slices; empty where its folder has nothing of it.
+
+    Raises:
+        SegadvError: where the file is damaged, or tells of slices that there aren't.
+    """
+    path = Path(folder) / VERDICTS
+    if not path.exists():
+        return {}
+    try:
+        verdicts = verdicts_from_json(read_json(path))
+    except SegadvError as error:
+        text = str(error)
+        raise SegadvError(text if str(path) in text else f"{path}: {text[:300]}") from None
+    grid = example.clean.grid
+    slices = grid.shape[0] if grid.ndim == 3 else 1
+    if max(verdicts, default=0) >= slices:
+        raise SegadvError(
+            f"{path}: tells of slice {max(verdicts)}, but there are {slices}; it is of another run"
+        )
+    return verdicts
+
+
+def _clean(image: Entry, given: str | Path | None, folder: Path) -> Scan:
+    """The image that was attacked, read from its file."""
+    path = given
+    if path is None:
+        if image.values.get("path") is None:
+            raise SegadvError(
+                f"{folder}: its image was no file; open it with the image that was attacked"
+            )
+        path = Path(image.text("path"))
+        if not path.exists():
+            raise SegadvError(f"{path}: is gone, but {folder.name} is of it; put it back")
+    scan = io.read(path)
+    if given is None and image_hash(scan) != image.text("sha256"):
+        raise SegadvError(
+            f"{path}: has changed since {folder.name} was made of it; put the earlier file back"
+        )
+    return scan
+
+
+def _adversarial(folder: Path, clean: Scan) -> Path:
+    """The file of the adversarial image: of the clean one's format, or of any that can be read."""
+    known = {end for form in formats() if form.write is not None for end in form.suffixes}
+    found = [p for p in folder.glob(f"{ADVERSARIAL}.*") if p.is_file() and suffix(p) in known]
+    try:
+        best = f"{ADVERSARIAL}{io.output_format(clean)[0]}"
+    except SegadvError:
+        # Its own file is gone, and with it what format that was.
+        best = ""
+    if not found:
+        raise SegadvError(f"{folder}: holds no adversarial image; {COPY}")
+    return min(found, key=lambda path: (path.name != best, path.name))
+
+
+def _exact(path: Path) -> dict[str, Array]:
+    """The arrays of EXACT, if it is there; they are data only."""
+    if not path.exists():
+        return {}
+    try:
+        content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
+        with zipfile.ZipFile(bytes_io.BytesIO(content)) as packed:
+            if sum(part.file_size for part in packed.infolist()) > MOST_BYTES:
+                raise ValueError("larger than can be meant")
+        with np.load(bytes_io.BytesIO(content), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, LookupError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise SegadvError(f"{path}: can't be read ({reason}); {COPY}") from None
+
+
+def _fields(folder: Path, scan: Scan) -> dict[str, Array]:
+    shapes = {
+        "displacement": (*scan.grid.shape, scan.grid.ndim),
+        "intensity": scan.array.shape,
+    }
+    files = {name: folder / f"{name}{ARRAY}" for name in shapes}
+    return {n: read_array(file, shapes[n]) for n, file in files.items() if file.exists()}
+
+
+def _window(result: Entry, scan: Scan) -> tuple[float, float]:
+    """What the victim sees; of results that don't say so, all that the image may hold."""
+    if "window" not in result.values:
+        return scan.bounds
+    low, high = result.numbers("window", 2)
+    if low >= high:
+        raise result.wrong('"window" has to rise')
+    return low, high
+
+
+def checked_record(result: Entry) -> dict[str, Any]:
+    """The record in `result.json`, once all is there that the viewer shows of it.
+
+    Raises:
+        SegadvError: otherwise.
+    """
+    for name in ("method", "goal"):
+        result.text(name)
+    for name in ("seed", "steps"):
+        result.whole(name)
+    result.flag("succeeded")
+    result.entry("parameters")
+    budget = result.entry("budget")
+    for name in ("norm", "units"):
+        budget.text(name)
+    if budget.values.get("epsilon") is not None:
+        budget.number("epsilon")
+    for name in ("measures", "measures_before_saving"):
+        figures = result.entry(name)
+        figures.text("units")
+        for figure in ("l2", "linf", "linf_percent_of_window", "mean_abs"):
+            figures.number(figure)
+        for figure in ("target_iou", "moved", "kept", "iou_with_clean", "ssim", "psnr"):
+            if figures.values.get(figure, figures) is not None:
+                figures.number(figure)
+    return {name: value for name, value in result.values.items() if name not in ELSEWHERE}
+
+
+def check_told(example: Example, path: Path) -> None:
+    """Refuses figures that the summary can't be made of."""
+    try:
+        summary = example.summary
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise SegadvError(f"{path}: lacks figures of the result ({error}); {COPY}") from None
+    assert summary

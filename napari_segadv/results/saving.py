@@ -1,0 +1,83 @@
+"""A run of the viewer in a folder, and a scan as its file gives it back.
+
+A run's folder is an example's with the target, with what a reader said of its slices, and with
+what the files of its predictions round, so that it comes back as it was.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import io
+from ..common.atomic_files import written_whole
+from ..data.scan import Scan
+from ..errors import SegadvError
+from .example import Example
+from .files import ADVERSARIAL, EXACT, PREDICTIONS, TARGET, VERDICTS, refuse_existing
+from .verdicts import Verdict, verdicts_to_json
+
+
+def save_run(
+    example: Example,
+    folder: str | Path,
+    verdicts: Mapping[int, Verdict] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Writes an example with what was said of it into a folder, all or nothing.
+
+    Args:
+        example: what came out.
+        folder: is made, with its parents.
+        verdicts: by number of the slice.
+        overwrite: replace an earlier result there.
+
+    Raises:
+        SegadvError: as `Example.save`.
+    """
+    folder = Path(folder)
+    refuse_existing(folder, overwrite)
+    with written_whole(folder) as new:
+        write_run(example, new, verdicts)
+    return folder
+
+
+def write_run(
+    example: Example, folder: Path, verdicts: Mapping[int, Verdict] | None = None
+) -> None:
+    """The same into a folder that is there and empty."""
+    example.write(folder)
+    task = example.task
+    exact: dict[str, Any] = {}
+    if example.target is not None:
+        task.save(example.target, folder / f"{TARGET}{task.ending}")
+    for name in (*PREDICTIONS, TARGET):
+        said = getattr(example, name)
+        if said is not None:
+            exact |= {f"{name}.{part}": array for part, array in task.exact(said).items()}
+    if exact:
+        np.savez_compressed(folder / EXACT, **exact)
+    if verdicts:
+        text = json.dumps(verdicts_to_json(verdicts), indent=1, ensure_ascii=False)
+        (folder / VERDICTS).write_text(text + "\n", encoding="utf-8")
+
+
+def read_back(scan: Scan) -> Scan:
+    """A scan as it comes back from a file of its format.
+
+    Raises:
+        SegadvError: where it is all of one intensity, as no image is read.
+    """
+    if scan.array.min() == scan.array.max():
+        raise SegadvError(
+            f"{scan.name}: every pixel of the adversarial image is {scan.array.flat[0]}; attack it "
+            "with a smaller epsilon"
+        )
+    ending, _ = io.output_format(scan)
+    with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
+        path = Path(folder) / f"{ADVERSARIAL}{ending}"
+        io.save(scan, path)
+        return io.read(path)

@@ -1,0 +1,1 @@
+"""Small networks of one's own: victims and surrogates, and generators of adversarial fields."""

@@ -1,0 +1,233 @@
+"""A generator's folder: `generator.json`, its weights, and what going on with its training takes.
+
+`generator.json` names the two safetensors files that belong to it, and is replaced last and at
+once: a folder holds a whole checkpoint at any moment.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ...attacks.fields.critic import Critic
+from ...attacks.fields.networks import Generator, Layout, Scale
+from ...attacks.fields.recipe import Recipe
+from ...attacks.fields.synthesiser import Synthesiser
+from ...attacks.fields.training import Training
+from ...common.json_data import read_json as read_plain
+from ...errors import SegadvError
+from ...victims.loading.network import load_weights, one_line, read_weights
+from ...victims.loading.trust import sha256_of
+
+JSON, KIND = "generator.json", "segadv synthesis generator"
+PARTS = ("generator", "training")
+# Bounds on what a JSON may ask for, so that a damaged one asks for no more memory than there is,
+# and for no numbers beyond those that float32 can square and sum.
+BOUNDS: dict[str, tuple[float, float]] = {
+    **{"dims": (2, 3), "channels": (1, 3), "width": (1, 256), "levels": (3, 6), "latent": (1, 256)},
+    **{"low": (-1e15, 1e15), "high": (-1e15, 1e15), "mean": (-1e15, 1e15)},
+    **{"deviation": (1e-15, 1e15), "spread": (1e-15, 1e15)},
+    **{"displacement": (0, 10_000), "intensity": (0, 1e15), "xi": (0, 1000)},
+    "epoch": (1, 100_000),
+}
+# What it says of the work that a training has taken.
+SPENT = ("forward", "backward", "seconds")
+# What is raised over contents of the wrong kind.
+ODD = (TypeError, ValueError, LookupError, AttributeError, RuntimeError, OverflowError, SegadvError)
+
+
+def save_training(training: Training, folder: Path, about: Mapping[str, Any]) -> None:
+    """Writes a checkpoint into a folder, in the place of an earlier one.
+
+    Args:
+        training: at the end of an epoch.
+        folder: is made, with its parents.
+        about: what it is trained against and on, as plain data.
+
+    Raises:
+        SegadvError: where it can't be written.
+    """
+    synthesiser = training.synthesiser
+    names = {part: f"{part}-{training.epoch:05d}.safetensors" for part in PARTS}
+    content = {
+        "kind": KIND,
+        "layout": asdict(synthesiser.network.layout),
+        "scale": asdict(synthesiser.scale),
+        "displacement": synthesiser.displacement,
+        "intensity": synthesiser.intensity,
+        "xi": synthesiser.xi,
+        "recipe": asdict(training.recipe),
+        "epoch": training.epoch,
+        "critic_side": training.critic.smallest_side,
+        "history": training.history,
+        "files": names,
+        "about": dict(about),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(_plain(synthesiser.network.state_dict()), folder / names["generator"])
+        save_file(_plain(_state(training)), folder / names["training"])
+        half = folder / f".{JSON}"
+        half.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        half.replace(folder / JSON)
+        for stale in _checkpoints(folder):
+            if stale.name not in names.values():
+                stale.unlink()
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SegadvError(f"{folder}: can't be written ({reason}); name another folder") from None
+
+
+def load_generator(folder: str | Path) -> Synthesiser:
+    """The generator of a folder, ready to draw from.
+
+    Raises:
+        SegadvError: where it holds none, or a damaged one.
+    """
+    folder = Path(folder)
+    content = read_json(folder)
+    synthesiser = _synthesiser(folder, content)
+    synthesiser.network.eval().requires_grad_(False)
+    return synthesiser
+
+
+def load_training(folder: Path, device: str = "cpu") -> tuple[Training, dict[str, Any]]:
+    """A training to go on with on a device, and what it is about.
+
+    Raises:
+        SegadvError: where the folder holds none, or a damaged one.
+    """
+    content = read_json(folder)
+    synthesiser = _synthesiser(folder, content).to(torch.device(device))
+    path = folder / str(content["files"]["training"])
+    state = read_weights(path)
+    about = dict(content["about"])
+    try:
+        about["spent"] = {name: float(about["spent"][name]) for name in SPENT}
+        critic = Critic(synthesiser.network.layout, int(content["critic_side"])).to(device)
+        history = [(float(a), float(b), float(c)) for a, b, c in content["history"]]
+        epoch = int(content["epoch"])
+        training = Training(synthesiser, critic, _recipe(content), epoch, history)
+    except ODD as error:
+        raise _damaged(folder / JSON, error) from None
+    try:
+        _restore(training, state)
+    except ODD as error:
+        raise _damaged(path, error) from None
+    return training, about
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """The files of checkpoints in a folder, and nobody else's."""
+    epoch = "[0-9]" * 5
+    return [path for part in PARTS for path in folder.glob(f"{part}-{epoch}.safetensors")]
+
+
+def has_generator(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint."""
+    return (folder / JSON).is_file()
+
+
+def only_begun(folder: Path) -> bool:
+    """Whether a folder holds nothing but what was written of a first checkpoint until a stop."""
+    begun = {*_checkpoints(folder), folder / f".{JSON}"}
+    return folder.is_dir() and not has_generator(folder) and set(folder.iterdir()) <= begun
+
+
+def read_json(folder: Path) -> dict[str, Any]:
+    """The contents of a folder's `generator.json`.
+
+    Raises:
+        SegadvError: where there is none, or it is something else.
+    """
+    path = folder / JSON
+    if not path.is_file():
+        raise SegadvError(
+            f"{folder}: holds no generator; give a folder that segadv synthesis train has written"
+        )
+    content = read_plain(path)
+    files = content.get("files") if isinstance(content, dict) else None
+    if not isinstance(files, dict) or content.get("kind") != KIND or not files.keys() >= {*PARTS}:
+        raise SegadvError(f"{path}: describes no generator; give the folder of a trained one")
+    # Names alone, so that a JSON can't point out of its folder.
+    names = {part: Path(str(name)).name for part, name in files.items()}
+    return {**content, "files": names}
+
+
+def _synthesiser(folder: Path, content: Mapping[str, Any]) -> Synthesiser:
+    path = folder / str(content["files"]["generator"])
+    try:
+        layout = Layout(**content["layout"])
+        limits = {name: float(content[name]) for name in ("displacement", "intensity", "xi")}
+        scale = Scale(**{name: float(value) for name, value in content["scale"].items()})
+        _check_bounds(asdict(layout) | asdict(scale) | limits | {"epoch": content["epoch"]})
+        network = Generator(layout)
+        about = {name: content["about"][name] for name in ("victim", "pieces")}
+        about |= {"recipe": asdict(_recipe(content)), "epoch": int(content["epoch"])}
+    except ODD as error:
+        raise _damaged(folder / JSON, error) from None
+    load_weights(network, path)
+    about |= {"path": str(folder), "sha256": sha256_of(path)}
+    return Synthesiser(network, scale, **limits, about=about)
+
+
+def _check_bounds(values: Mapping[str, Any]) -> None:
+    for name, (low, high) in BOUNDS.items():
+        if not low <= values[name] <= high:
+            raise ValueError(f"{name} is not from {low:g} to {high:g}")
+    if not values["low"] < values["high"]:
+        raise ValueError("the scale's window is empty")
+
+
+def _recipe(content: Mapping[str, Any]) -> Recipe:
+    return Recipe(**content["recipe"] | {"patch": tuple(content["recipe"]["patch"])})
+
+
+def _state(training: Training) -> dict[str, Tensor]:
+    """The critic's weights and both optimisers' averages, by name."""
+    state = {f"critic.{key}": value for key, value in training.critic.state_dict().items()}
+    for name, optimiser in training.optimisers.items():
+        for index, values in optimiser.state_dict()["state"].items():
+            state |= {f"rmsprop.{name}.{index}.{key}": value for key, value in values.items()}
+    return state
+
+
+def _restore(training: Training, state: Mapping[str, Tensor]) -> None:
+    if not all(bool(values.isfinite().all()) for values in state.values()):
+        raise ValueError("it holds NaN or infinity")
+    training.critic.load_state_dict(_under("critic.", state))
+    for name, optimiser in training.optimisers.items():
+        averages: dict[int, dict[str, Tensor]] = {}
+        for key, value in _under(f"rmsprop.{name}.", state).items():
+            index, _, what = key.partition(".")
+            averages.setdefault(int(index), {})[what] = value
+        groups = optimiser.state_dict()["param_groups"]
+        weights = optimiser.param_groups[0]["params"]
+        if averages.keys() != set(range(len(weights))):
+            raise ValueError(f"the {name}'s averages are not all there")
+        for number, weight in enumerate(weights):
+            squares = averages[number]["square_avg"]
+            if squares.shape != weight.shape or not bool((squares >= 0).all()):
+                raise ValueError(f"the {name}'s averages are not those of its weights")
+        optimiser.load_state_dict({"state": averages, "param_groups": groups})
+
+
+def _under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as safetensors takes them: each in memory of its own."""
+    return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+
+
+def _damaged(path: Path, error: BaseException) -> SegadvError:
+    return SegadvError(
+        f"{path}: damaged or of another version ({one_line(error)}); copy it again or train anew"
+    )

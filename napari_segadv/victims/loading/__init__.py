@@ -1,0 +1,1 @@
+"""Victims from files: formats, descriptions, weights, and consent to code."""

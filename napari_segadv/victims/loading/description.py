@@ -1,0 +1,151 @@
+"""The small JSON beside a network file: what it is called, what it sees, how it is built.
+
+{
+  "network": "UNet",                    class of monai.networks.nets (weights alone need it)
+  "arguments": {"spatial_dims": 3, ...},
+  "task": "segmentation",               or "classification", "detection"
+  "classes": ["background", "spleen"],
+  "channels": 1,                        of the image: 1 grey, 3 RGB
+  "dims": 3,
+  "window": [-160, 240],                intensities in the image's units that become ...
+  "scale": [0, 1],                      ... this range
+  "orientation": "SPL",                 axis codes in the network's order
+  "spacing": [3.0, 1.5, 1.5],           mm
+  "preprocessing": [...],               MONAI transforms, in place of the four above
+  "roi_size": [64, 96, 96], "overlap": 0.25, "mode": "gaussian",
+  "axes": "zyx",                        or "xyz", as MONAI's loaders order them
+  "activation": "none"                  or "softmax", "sigmoid"; found out if left away
+}
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...common.json_data import read_json
+from ...errors import SegadvError
+from ..heads import Head
+from ..preprocessing.chain import Step, from_monai
+from ..tasks import DEFAULT, task_of
+from ..windows import WindowSpec
+
+KEYS = frozenset(
+    {
+        *(
+            "name",
+            "task",
+            "network",
+            "arguments",
+            "classes",
+            "channels",
+            "dims",
+            "axes",
+            "activation",
+        ),
+        *("window", "scale", "orientation", "spacing", "preprocessing"),
+        *("roi_size", "overlap", "mode"),
+    }
+)
+
+
+def beside(path: Path) -> Path:
+    """The description that belongs to a network file: the same name, ending in .json."""
+    return path.with_suffix(".json")
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """The description of a network file, its keys checked.
+
+    Raises:
+        SegadvError: where there is none, or it says something unknown.
+    """
+    source = beside(path)
+    if not source.exists():
+        raise SegadvError(
+            f"{path}: needs a description beside it, {source.name}, that says at least "
+            '{"classes": [...], "dims": 2, "window": [low, high]}; see docs/victims.md'
+        )
+    content = read_json(source)
+    if not isinstance(content, dict):
+        raise SegadvError(f"{source}: holds no JSON object; it must start with a brace")
+    unknown = sorted(content.keys() - KEYS)
+    if unknown:
+        raise SegadvError(
+            f"{source}: unknown key {unknown[0]}; known are {', '.join(sorted(KEYS))}"
+        )
+    return content
+
+
+def victim_fields(description: Mapping[str, Any], source: Path) -> dict[str, Any]:
+    """Keyword arguments of a Victim from a description.
+
+    Raises:
+        SegadvError: where a value is of the wrong kind.
+    """
+    try:
+        return _fields(description)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise SegadvError(
+            f"{source}: a value is of the wrong kind ({error}); see docs/victims.md"
+        ) from None
+
+
+def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = description.get("arguments", {})
+    if isinstance(description.get("classes"), str):
+        raise ValueError('"classes" must be a list of names')
+    dims = description.get("dims", arguments.get("spatial_dims"))
+    if dims not in (2, 3):
+        raise ValueError('"dims" must be 2 or 3')
+    axes = str(description.get("axes", "zyx"))
+    if axes not in ("zyx", "yx", "xyz", "xy"):
+        raise ValueError('"axes" must be "zyx" or "xyz"')
+    task = task_of(str(description.get("task", DEFAULT)))
+    classes = tuple(str(name) for name in description.get("classes", ()))
+    return {
+        "name": str(description.get("name", "")),
+        "dims": dims,
+        "channels": int(description.get("channels", arguments.get("in_channels", 1))),
+        "task": task,
+        "classes": task.names(classes),
+        "steps": _steps(description, dims),
+        "array_order": axes in ("zyx", "yx"),
+        "windows": _windows(description, dims),
+        "head": Head(description.get("activation")),
+    }
+
+
+def _steps(description: Mapping[str, Any], dims: int) -> tuple[Step, ...]:
+    if "preprocessing" in description:
+        return from_monai(description["preprocessing"])
+    steps = []
+    if "orientation" in description:
+        steps.append(Step("Orientation", {"axcodes": str(description["orientation"])}))
+    if "spacing" in description:
+        spacing = [float(s) for s in description["spacing"]]
+        if len(spacing) != dims or not all(0 < s < math.inf for s in spacing):
+            raise ValueError(f'"spacing" needs {dims} lengths in mm')
+        steps.append(Step("Spacing", {"pixdim": spacing}))
+    if "window" in description:
+        (a_min, a_max), (b_min, b_max) = description["window"], description.get("scale", (0, 1))
+        scaling = {"a_min": a_min, "a_max": a_max, "b_min": b_min, "b_max": b_max, "clip": True}
+        steps.append(
+            Step(
+                "ScaleIntensityRange",
+                {k: v if k == "clip" else float(v) for k, v in scaling.items()},
+            )
+        )
+    return tuple(steps)
+
+
+def _windows(description: Mapping[str, Any], dims: int) -> WindowSpec | None:
+    if "roi_size" not in description:
+        return None
+    roi = tuple(int(n) for n in description["roi_size"])
+    if len(roi) != dims:
+        raise ValueError(f'"roi_size" needs {dims} numbers')
+    overlap = float(description.get("overlap", 0.25))
+    if not 0 <= overlap < 1:
+        raise ValueError('"overlap" must be at least 0 and below 1')
+    return WindowSpec(roi, overlap=(overlap,), mode=str(description.get("mode", "gaussian")))

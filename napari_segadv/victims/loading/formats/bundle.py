@@ -1,0 +1,207 @@
+"""MONAI bundles: network, preprocessing and inferer are read as data from their configuration."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ....errors import SegadvError
+from ...preprocessing.chain import Step, from_monai
+from ...tasks import task_in
+from ...victim import Victim
+from ...windows import WindowSpec
+from .. import trust as consent
+from ..bundle_config import BundleConfig, arguments_of, find, read_config
+from ..network import build, load_weights
+from ..registry import VictimFormat
+from .torchscript import open_script
+
+WHOLE_IMAGE = ("SimpleInferer",)
+
+
+def claims(path: Path) -> bool:
+    return path.is_dir() and (
+        find(path / "configs", "inference") is not None
+        or find(path / "configs", "evaluate") is not None
+        or find(path / "configs", "metadata") is not None
+    )
+
+
+def load(path: Path, trust: str | None) -> Victim:
+    config = read_config(path)
+    weights = find_weights(path)
+    script = weights.suffix == ".ts"
+    runs = config.runs() + (("a TorchScript program",) if script else ())
+    sha256 = consent.sha256_of(path)
+    consent.require(path, sha256, runs, trust)
+    if script:
+        network: nn.Module = open_script(weights)
+    elif runs:
+        network = config.evaluated_network().eval()
+        load_weights(network, weights)
+    else:
+        target = str(config.network.get("_target_", ""))
+        network = build(target, arguments_of(config.network), config.source)
+        load_weights(network, weights)
+    parts = Parts.evaluated(config) if config.runs() else Parts.read(config)
+    victim = describe(config, network, parts)
+    return replace(victim, path=path, sha256=sha256, trust="code" if runs else "data")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Literals of a configuration: the network's arguments, the transforms, the inferer."""
+
+    arguments: Mapping[str, Any]
+    transforms: Sequence[Mapping[str, Any]]
+    inferer: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, config: BundleConfig) -> "Parts":
+        """As they stand there."""
+        return cls(arguments_of(config.network), config.transforms, config.inferer)
+
+    @classmethod
+    def evaluated(cls, config: BundleConfig) -> "Parts":
+        """With their expressions evaluated. Only after consent."""
+        network = config.evaluated(config.network_id)
+        arguments = arguments_of(network) if isinstance(network, Mapping) else {}
+        steps = config.evaluated("preprocessing") if config.transforms else {}
+        inferer = config.evaluated("inferer") if config.inferer else {}
+        return cls(arguments, list(steps.get("transforms", [])), inferer)
+
+
+def find_weights(root: Path) -> Path:
+    """The file with a bundle's weights.
+
+    Raises:
+        SegadvError: where there is none, or no single one.
+    """
+    folder = root / "models"
+    for name in ("model.safetensors", "model.pt", "model.ts"):
+        if (folder / name).is_file():
+            return folder / name
+    found = sorted(p for p in folder.glob("*.pt")) if folder.is_dir() else []
+    if len(found) == 1:
+        return found[0]
+    raise SegadvError(f"{folder}: no model.pt or model.safetensors; download the bundle's weights")
+
+
+def describe(config: BundleConfig, network: nn.Module, parts: Parts) -> Victim:
+    """A Victim from a configuration.
+
+    Args:
+        config: the configuration.
+        network: with its weights.
+        parts: its literals.
+    """
+    data = config.metadata.get("network_data_format", {})
+    image: Mapping[str, Any] = next(iter(data.get("inputs", {}).values()), {})
+    pred: Mapping[str, Any] = next(iter(data.get("outputs", {}).values()), {})
+    arguments = parts.arguments
+    steps = _steps(config, parts)
+    channels = int(arguments.get("in_channels", image.get("num_channels", 1)))
+    repeats = [int(s.arguments["repeats"]) for s in steps if s.name == "RepeatChannel"]
+    dims = _dims(parts, image, config)
+    task = task_in(f"{config.metadata.get('task', '')} {pred.get('format', '')}")
+    classes = task.names(_classes(pred, config))
+    outputs = arguments.get("out_channels", arguments.get("num_classes", len(classes) or 1))
+    _refuse_multilabel(config, int(outputs))
+    return Victim(
+        network,
+        name=str(config.metadata.get("name", config.root.name)),
+        dims=dims,
+        channels=channels // (repeats[0] if repeats else 1),
+        classes=classes,
+        steps=steps,
+        windows=windows_of(parts.inferer, dims, config) if parts.inferer else None,
+        task=task,
+    )
+
+
+def _steps(config: BundleConfig, parts: Parts) -> tuple[Step, ...]:
+    key = next(iter(config.metadata.get("network_data_format", {}).get("inputs", {})), "image")
+    try:
+        return from_monai(parts.transforms, key)
+    except SegadvError as error:
+        raise SegadvError(f"{config.source}: {error}") from None
+    except (KeyError, TypeError) as error:
+        raise SegadvError(f"{config.source}: a preprocessing step lacks {error}") from None
+
+
+def _dims(parts: Parts, image: Mapping[str, Any], config: BundleConfig) -> int:
+    shape = image.get("spatial_shape", ())
+    arguments = parts.arguments
+    dims = arguments.get("spatial_dims", arguments.get("dimensions", len(shape) or None))
+    for sizes in (parts.inferer.get("roi_size"), arguments.get("img_size")):
+        if dims is None and isinstance(sizes, Sequence):
+            dims = len(sizes)
+    if dims not in (2, 3):
+        raise SegadvError(
+            f'{config.source}: does not say whether the network is 2-D or 3-D; give "spatial_dims"'
+        )
+    return int(dims)
+
+
+def _classes(pred: Mapping[str, Any], config: BundleConfig) -> tuple[str, ...]:
+    """Names from channel_def {"0": "background", ...}."""
+    named = pred.get("channel_def", {})
+    if not isinstance(named, Mapping):
+        return ()
+    numbers = [str(key) for key in named]
+    if not all(number.isdecimal() for number in numbers):
+        raise SegadvError(
+            f'{config.source}: "channel_def" of the output must name channels by number, not '
+            f"{next(n for n in numbers if not n.isdecimal())}"
+        )
+    return tuple(str(named[key]) for key in sorted(named, key=lambda k: int(str(k))))
+
+
+def _refuse_multilabel(config: BundleConfig, channels: int) -> None:
+    post = config.raw("postprocessing", {})
+    listed = post.get("transforms", []) if isinstance(post, Mapping) else []
+    sigmoid = any(
+        "Activation" in str(t.get("_target_")) and t.get("sigmoid") is True
+        for t in listed
+        if isinstance(t, Mapping)
+    )
+    if sigmoid and channels > 1:
+        raise SegadvError(
+            f"{config.root}: predicts {channels} overlapping structures (sigmoid for each); only "
+            "victims with one class a pixel, or an image, are supported"
+        )
+
+
+def windows_of(inferer: Mapping[str, Any], dims: int, config: BundleConfig) -> WindowSpec | None:
+    """Windows from an inferer's configuration.
+
+    Raises:
+        SegadvError: where it is not a sliding window or the whole image.
+    """
+    name = str(inferer.get("_target_", "")).rsplit(".", 1)[-1]
+    if name in WHOLE_IMAGE:
+        return None
+    if not name.startswith("SlidingWindowInferer"):
+        raise SegadvError(f"{config.source}: inferer {name} is not known; use SlidingWindowInferer")
+    try:
+        roi = inferer["roi_size"]
+        roi = [roi] * dims if isinstance(roi, int) else list(roi)
+        if len(roi) != dims:
+            raise ValueError(f"roi_size {roi} of a {dims}-D network")
+        overlap = inferer.get("overlap", 0.25)
+        return WindowSpec(
+            tuple(int(n) for n in roi),
+            int(inferer.get("sw_batch_size", 1)),
+            (float(overlap),) if isinstance(overlap, (int, float)) else tuple(overlap),
+            str(inferer.get("mode", "constant")),
+            float(inferer.get("sigma_scale", 0.125)),
+            str(inferer.get("padding_mode", "constant")),
+            float(inferer.get("cval", 0.0)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise SegadvError(f"{config.source}: the inferer's {error} is not usable") from None
+
+
+FORMAT = VictimFormat("MONAI bundle", claims, load)

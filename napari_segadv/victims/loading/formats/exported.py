@@ -1,0 +1,35 @@
+"""Programs saved by torch.export. Loading one unpickles, so it is asked for first."""
+
+from pathlib import Path
+
+import torch
+
+from ....errors import SegadvError
+from ...victim import Victim
+from .. import trust as consent
+from ..description import beside, read_description, victim_fields
+from ..network import one_line
+from ..registry import VictimFormat
+
+
+def claims(path: Path) -> bool:
+    return path.is_file() and path.suffix == ".pt2"
+
+
+def load(path: Path, trust: str | None) -> Victim:
+    sha256 = consent.sha256_of(path)
+    consent.require(path, sha256, ("a torch.export program (loading unpickles)",), trust)
+    fields = victim_fields(read_description(path), beside(path))
+    fields["name"] = fields["name"] or path.stem
+    try:
+        # The module of a program is in the mode it was exported in and refuses eval().
+        network = torch.export.load(path).module()
+    except Exception as error:  # noqa: BLE001 - a damaged archive makes torch raise almost anything
+        raise SegadvError(
+            f"{path}: can't be loaded as a torch.export program ({one_line(error)}); "
+            "copy the file again"
+        ) from None
+    return Victim(network, **fields, path=path, sha256=sha256, trust="code")
+
+
+FORMAT = VictimFormat("torch.export program", claims, load)

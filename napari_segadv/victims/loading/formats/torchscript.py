@@ -1,0 +1,49 @@
+"""TorchScript archives. Loading one can run code, so it is asked for first."""
+
+import io
+import warnings
+from pathlib import Path
+
+import torch
+
+from ....errors import SegadvError
+from ...victim import Victim
+from .. import trust as consent
+from ..description import beside, read_description, victim_fields
+from ..network import one_line
+from ..registry import VictimFormat
+from .weights import SUFFIXES, holds_code
+
+
+def claims(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    return path.suffix in (".ts", ".torchscript") or (path.suffix in SUFFIXES and holds_code(path))
+
+
+def load(path: Path, trust: str | None) -> Victim:
+    sha256 = consent.sha256_of(path)
+    consent.require(path, sha256, ("a TorchScript program",), trust)
+    fields = victim_fields(read_description(path), beside(path))
+    fields["name"] = fields["name"] or path.stem
+    return Victim(open_script(path), **fields, path=path, sha256=sha256, trust="code")
+
+
+def open_script(path: Path) -> torch.nn.Module:
+    """The network of an archive, in evaluation mode.
+
+    Raises:
+        SegadvError: where the file is damaged.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module: torch.nn.Module = torch.jit.load(io.BytesIO(path.read_bytes()), "cpu")
+    except Exception as error:  # noqa: BLE001 - a damaged archive makes torch raise almost anything
+        raise SegadvError(
+            f"{path}: can't be loaded as TorchScript ({one_line(error)}); copy the file again"
+        ) from None
+    return module.eval()
+
+
+FORMAT = VictimFormat("TorchScript", claims, load)

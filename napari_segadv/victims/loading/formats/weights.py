@@ -1,0 +1,52 @@
+"""Weights alone, safetensors or a state dict, with the JSON that says which network they fit."""
+
+import zipfile
+from pathlib import Path
+
+from ....errors import SegadvError
+from ...victim import Victim
+from .. import trust as consent
+from ..description import beside, read_description, victim_fields
+from ..network import build, load_weights, read_weights
+from ..registry import VictimFormat
+
+SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt")
+
+
+def claims(path: Path) -> bool:
+    if path.suffix == ".json":
+        return any(path.with_suffix(suffix).exists() for suffix in SUFFIXES)
+    return path.is_file() and path.suffix in SUFFIXES and not holds_code(path)
+
+
+def holds_code(path: Path) -> bool:
+    """True for a TorchScript archive, which shares its suffix with plain weights."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False
+
+
+def load(path: Path, trust: str | None) -> Victim:
+    if path.suffix == ".json":
+        path = next(p for s in SUFFIXES if (p := path.with_suffix(s)).exists())
+    description, source = read_description(path), beside(path)
+    if "network" not in description:
+        read_weights(path)  # a damaged archive is the likelier cause, and says so
+        raise SegadvError(
+            f'{source}: weights need "network" (a class of monai.networks.nets) and "arguments"'
+        )
+    target, arguments = str(description["network"]), dict(description.get("arguments", {}))
+    runs = tuple(consent.network_runs(target, arguments))
+    # The description says what would run, so it is part of what is agreed to.
+    sha256 = consent.sha256_of_all([path, source] if runs else [path])
+    consent.require(path, sha256, runs, trust)
+    fields = victim_fields(description, source)
+    fields["name"] = fields["name"] or path.stem
+    network = build(target, arguments, source)
+    load_weights(network, path)
+    return Victim(network, **fields, path=path, sha256=sha256, trust="code" if runs else "data")
+
+
+FORMAT = VictimFormat("weights with a JSON (safetensors, state dict)", claims, load)

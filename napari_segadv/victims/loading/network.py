@@ -1,0 +1,140 @@
+"""Networks and their weights as data: a class of MONAI's, literal arguments, a state dict."""
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import SegadvError
+
+# Keys under which training frameworks keep the weights, and prefixes they put before names.
+NESTED = ("state_dict", "model_state_dict", "model", "network", "net")
+PREFIXES = ("module.", "model.", "network.", "net.", "_orig_mod.")
+
+
+def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
+    """A network of a class, by MONAI's short name or a full one.
+
+    Raises:
+        SegadvError: where there is no such class, or it refuses the arguments.
+    """
+    cls = network_class(target, path)
+    try:
+        return cls(**arguments).eval()
+    except ImportError as error:
+        raise SegadvError(f"{path}: network {target} needs a package: {one_line(error)}") from None
+    except Exception as error:  # noqa: BLE001 - whatever a constructor raises is about arguments
+        raise SegadvError(
+            f"{path}: network {target} refuses its arguments ({one_line(error)}); correct them"
+        ) from None
+
+
+def network_class(target: str, path: Path) -> type[nn.Module]:
+    """The class that a target names; a short name is looked up in monai.networks.nets."""
+    module, _, name = target.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module or "monai.networks.nets"), name)
+    except (ImportError, AttributeError) as error:
+        raise SegadvError(
+            f"{path}: no network class {target} ({one_line(error)}); name one of "
+            "monai.networks.nets or install the package that has it"
+        ) from None
+    if not (inspect.isclass(found) and issubclass(found, nn.Module)):
+        raise SegadvError(f"{path}: {target} is no network class; name one of monai.networks.nets")
+    return found
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Loads a state dict or safetensors file into a network; nothing of the file runs.
+
+    Raises:
+        SegadvError: where the file is damaged, holds something else, or does not fit.
+    """
+    weights = read_weights(path)
+    wanted = network.state_dict()
+    for prefix in PREFIXES:
+        if (
+            weights
+            and all(key.startswith(prefix) for key in weights)
+            and not any(key.startswith(prefix) for key in wanted)
+        ):
+            weights = {key.removeprefix(prefix): value for key, value in weights.items()}
+    missing = [k for k in wanted if k not in weights]
+    extra = [k for k in weights if k not in wanted]
+    shapes = [k for k in wanted if k in weights and weights[k].shape != wanted[k].shape]
+    if missing or extra or shapes:
+        first = (shapes or missing or extra)[0]
+        raise SegadvError(
+            f"{path}: weights don't fit the network ({len(missing)} missing, {len(extra)} "
+            f"unknown, {len(shapes)} of another shape; {first} for one); correct its arguments"
+        )
+    network.load_state_dict(weights)
+    # As the network holds them: a number of a wider type may have become infinite.
+    held = network.state_dict().items()
+    broken = [k for k, v in held if v.is_floating_point() and not v.isfinite().all()]
+    if broken:
+        raise SegadvError(f"{path}: {broken[0]} holds NaN or infinite weights; use another file")
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a state dict or safetensors file.
+
+    Raises:
+        SegadvError: where the file is damaged or holds something else.
+    """
+    if not path.exists():
+        raise SegadvError(f"{path}: no such file; the network's weights are missing")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - a damaged file makes torch raise almost anything
+        if "weights only" in str(error).lower() or "weights_only" in str(error):
+            raise SegadvError(
+                f"{path}: holds a whole network or other code, which is not loaded; "
+                "save network.state_dict() instead"
+            ) from None
+        raise SegadvError(
+            f"{path}: damaged or incomplete ({one_line(error)}); copy the file again"
+        ) from None
+    for key in NESTED:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise SegadvError(f"{path}: holds no state dict; save network.state_dict() into it")
+    return dict(content)
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise SegadvError(
+            f"{path}: damaged or incomplete ({one_line(error)}); copy the file again"
+        ) from None
+
+
+def frozen(network: nn.Module) -> nn.Module:
+    """The same network, for passes that never learn: bit for bit the same values and gradients.
+
+    The backward pass of a PReLU always computes the gradient of its slope too. Where the slope
+    is one number, a LeakyReLU with that number does the rest alone. Changes the network in place.
+    """
+    for name, module in network.named_children():
+        if type(module) is nn.PReLU and module.num_parameters == 1:
+            setattr(network, name, nn.LeakyReLU(float(module.weight)))
+        else:
+            frozen(module)
+    return network
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's message without its line breaks, shortened."""
+    return " ".join(str(error).split())[:160]

@@ -1,0 +1,160 @@
+"""What a victim's file would run on loading, and whether somebody has agreed to that.
+
+Data alone (safetensors, a state dict, the literals of a bundle) needs no agreement. Everything
+else does, for the hash of the whole file or folder; an agreement can be remembered.
+"""
+
+import contextlib
+import hashlib
+import inspect
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from ...common.atomic_files import write_text
+from ...errors import NeedsTrust
+
+_NETWORKS = "monai.networks.nets"
+_COMPUTE = ("monai.networks", "monai.transforms", "monai.inferers")
+# Classes of this package that a file may name like MONAI's: they take literals and run nothing.
+_OWN = ("napari_segadv.victims.detector.SmallRetinaNet",)
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file, or of all of a folder's files with their names.
+
+    Hidden files and compiled scripts count: a script can be run from either.
+    """
+    if path.is_file():
+        return _hash_file(path)
+    return _hash_folder(path, {})
+
+
+def _hash_folder(folder: Path, known: dict[Path, str]) -> str:
+    """Hash of a folder's files, and of what links to folders lead to: code can be run from there.
+
+    Args:
+        folder: the folder.
+        known: hashes of folders that links led to, which is filled; of one that is being hashed "".
+    """
+    known[folder.resolve()] = ""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        relative = os.fsencode(path.relative_to(folder).as_posix())
+        if path.is_file():
+            digest.update(relative + f"\0{_hash_file(path)}\n".encode())
+        elif path.is_dir() and path.is_symlink():
+            real = path.resolve()
+            if real not in known:
+                known[real] = _hash_folder(real, known)
+            digest.update(relative + f"/\0{known[real]}\n".encode())
+    known[folder.resolve()] = digest.hexdigest()
+    return digest.hexdigest()
+
+
+def sha256_of_all(files: Sequence[Path]) -> str:
+    """Hash of a file, or of several that belong together, in their order."""
+    if len(files) == 1:
+        return sha256_of(files[0])
+    return hashlib.sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _store() -> Path:
+    return Path(platformdirs.user_config_dir("napari-segadv", appauthor=False)) / "trusted.json"
+
+
+def remembered() -> dict[str, str]:
+    """Hashes that somebody agreed to for good, each with the path it had then."""
+    try:
+        known = json.loads(_store().read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def remember(sha256: str, path: Path) -> None:
+    """Agrees to a hash for good.
+
+    Raises:
+        SegadvError: where that can't be written down.
+    """
+    store = _store()
+    with contextlib.suppress(OSError):
+        store.parent.mkdir(parents=True, exist_ok=True)
+    write_text(store, json.dumps({**remembered(), sha256: str(path)}, indent=1))
+
+
+def require(path: Path, sha256: str, runs: Sequence[str], trust: str | None) -> None:
+    """Lets loading go on if nothing would run, or the hash was agreed to.
+
+    Raises:
+        NeedsTrust: otherwise.
+    """
+    if runs and sha256 != (trust or "").lower() and sha256 not in remembered():
+        raise NeedsTrust(str(path), sha256, tuple(runs))
+
+
+def runs_in(config: Any, place: str = "", seen: set[int] | None = None) -> Iterator[str]:
+    """What evaluating a part of a MONAI configuration would run, beyond MONAI's own classes.
+
+    Yields each `$` expression, each `%` macro, and each `_target_` outside of MONAI.
+    """
+    seen = set() if seen is None else seen
+    if isinstance(config, (Mapping, list)):
+        # Aliases in YAML make a tree of billions out of a few lines.
+        if id(config) in seen:
+            return
+        seen.add(id(config))
+    if isinstance(config, Mapping):
+        target = config.get("_target_")
+        if isinstance(target, str) and not _is_monai(target):
+            yield f"{place}_target_ {target}"
+        for key, value in config.items():
+            if key != "_target_":
+                yield from runs_in(value, f"{place}{key}: ", seen)
+    elif isinstance(config, list):
+        for value in config:
+            yield from runs_in(value, place, seen)
+    elif isinstance(config, str) and config[:1] in ("$", "%"):
+        yield f"{place}{config}"
+
+
+def _is_monai(target: str) -> bool:
+    """Whether a target is a class of MONAI's that computes; its functions can run other things."""
+    *module, name = target.split(".")
+    where = ".".join(module)
+    computes = not where or any(f"{where}.".startswith(f"{known}.") for known in _COMPUTE)
+    return computes and bool(re.fullmatch(r"[A-Z]\w*", name))
+
+
+def _fetching_defaults(target: str) -> dict[str, Any]:
+    """Arguments of a network of MONAI's that fetch weights unless they are set otherwise."""
+    import monai.networks.nets
+
+    found = getattr(monai.networks.nets, target.rsplit(".", 1)[-1], None)
+    if not isinstance(found, type):
+        return {}
+    declared = inspect.signature(found).parameters.values()
+    return {p.name: p.default for p in declared if "pretrained" in p.name and p.default is True}
+
+
+def network_runs(target: str, arguments: Mapping[str, Any]) -> Iterator[str]:
+    """What building a network would run: a class that is not MONAI's, or a download of weights."""
+    monai = re.fullmatch(rf"{re.escape(_NETWORKS)}(\.\w+)+", target)
+    if "." in target and not monai and target not in _OWN:
+        yield f"_target_ {target}"
+    given = {**_fetching_defaults(target), **arguments}
+    for key, value in given.items():
+        if value and ("pretrained" in key or key == "weights"):
+            yield f"{key}: {value} (fetches weights)"
+    yield from runs_in(dict(arguments))

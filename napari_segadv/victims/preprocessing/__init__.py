@@ -1,0 +1,1 @@
+"""A victim's preprocessing as a differentiable chain."""

@@ -1,0 +1,271 @@
+"""A victim's preprocessing as a differentiable chain, checked step by step against MONAI's own."""
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...errors import SegadvError
+from .axes import PAD_MODES, Affine, AxesMap, between
+from .intensity import INTENSITY
+
+SPATIAL = frozenset(
+    {
+        *("Orientation", "Spacing", "Resize", "Flip", "Rotate90"),
+        *("SpatialPad", "BorderPad", "DivisiblePad", "ResizeWithPadOrCrop"),
+        *("CropForeground", "CenterSpatialCrop", "SpatialCrop"),
+    }
+)
+# Steps that change neither values nor pixels once a Scan has become a float tensor.
+WITHOUT_EFFECT = frozenset(
+    {
+        *("LoadImage", "EnsureChannelFirst", "AddChannel", "AsChannelFirst"),
+        *("EnsureType", "ToTensor", "CastToType", "ToDevice", "Identity"),
+        *("SelectItems", "DeleteItems", "CopyItems"),
+    }
+)
+DATA_DEPENDENT = frozenset({"CropForeground"})
+# MONAI computes in float64 here and there; a millionth of the image's range is no difference.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Space:
+    """A grid as MONAI knows it: shape, and affine from index to RAS world."""
+
+    shape: tuple[int, ...]
+    affine: Affine
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transform: its name in MONAI (without the d of the dictionary form) and arguments."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name not in INTENSITY and self.name not in SPATIAL:
+            known = ", ".join(sorted([*INTENSITY, *SPATIAL]))
+            raise SegadvError(
+                f"preprocessing step {self.name} is not known, so its gradient is not either; "
+                f"describe the preprocessing with these: {known}"
+            )
+
+        if self.window is not None and not -math.inf < self.window[0] < self.window[1] < math.inf:
+            low, high = self.window
+            raise SegadvError(
+                f"the window from {low:g} to {high:g} is empty or has no end; give low, then high"
+            )
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """The intensities that this step lets through, if it names them."""
+        if self.name != "ScaleIntensityRange":
+            return None
+        return float(self.arguments["a_min"]), float(self.arguments["a_max"])
+
+    @property
+    def rescales(self) -> bool:
+        """Whether intensities are in other units behind this step."""
+        return self.name.startswith("ScaleIntensity") or self.name == "NormalizeIntensity"
+
+
+@dataclass(frozen=True)
+class BoundStep:
+    """A step on a certain grid: images forward, logits back."""
+
+    forward: Callable[[Tensor], Tensor]
+    backward: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class BoundChain:
+    """A chain on a certain grid.
+
+    `forward` takes images (N, C, *S) to the network's grid and intensities; `backward` takes
+    class logits from there back to S. Both carry the gradient.
+    """
+
+    steps: tuple[BoundStep, ...]
+    space: Space
+
+    def forward(self, x: Tensor) -> Tensor:
+        for step in self.steps:
+            x = step.forward(x)
+        return x
+
+    def backward(self, z: Tensor) -> Tensor:
+        for step in reversed(self.steps):
+            z = step.backward(z)
+        return z
+
+
+def bind(steps: Sequence[Step], image: Tensor, space: Space) -> BoundChain:
+    """Fixes a chain's geometry on the grid of an image.
+
+    Crops that depend on the content are those of this image. Each step is run once by MONAI
+    itself, to learn where it puts the pixels and to see that ours does the same.
+
+    Args:
+        steps: the chain.
+        image: (C, *S) on `space`.
+        space: the image's grid.
+
+    Raises:
+        SegadvError: where MONAI refuses, or a step gives something else than MONAI's.
+    """
+    from monai.data import MetaTensor
+
+    bound = []
+    image = image.detach()
+    for step in steps:
+        theirs = _monai(step, MetaTensor(image.clone(), affine=torch.from_numpy(space.affine)))
+        after = Space(tuple(theirs.shape[1:]), _square(theirs.affine, len(space.shape)))
+        one = _bind_step(step, space, after)
+        ours = one.forward(image.unsqueeze(0))[0]
+        _compare(step, ours, theirs.as_tensor())
+        bound.append(one)
+        image, space = ours, after
+    return BoundChain(tuple(bound), space)
+
+
+def _bind_step(step: Step, before: Space, after: Space) -> BoundStep:
+    if step.name in INTENSITY:
+        function, arguments = INTENSITY[step.name], dict(step.arguments)
+        return BoundStep(lambda x: function(x, **arguments), lambda z: z)
+    axes = between(before.affine, before.shape, after.affine, after.shape)
+    if axes is None:
+        raise SegadvError(
+            f"preprocessing step {step.name} rotates the image; bring the image onto a grid that "
+            "is parallel to the patient first"
+        )
+    value = step.arguments.get("value", step.arguments.get("constant_values", 0.0))
+    if step.name == "Resize":
+        axes = replace(axes, matrices=_resize_matrices(axes, step.arguments))
+    elif "Pad" in step.name:
+        mode = str(step.arguments.get("mode", "constant"))
+        if mode not in PAD_MODES:
+            raise SegadvError(
+                f"preprocessing step {step.name}: mode {mode} is not known; use one of "
+                + ", ".join(PAD_MODES)
+            )
+        axes = replace(axes, pad_mode=PAD_MODES[mode], pad_value=value)
+    return BoundStep(axes.forward, axes.backward)
+
+
+def _resize_matrices(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[int, Tensor]:
+    """What torch's interpolation does along each axis, read off from the unit vectors."""
+    mode = str(arguments.get("mode", "area"))
+    mode = "bilinear" if mode in ("linear", "trilinear") else mode
+    corners = arguments.get("align_corners")
+    matrices = {}
+    for i, axis in enumerate(axes.axes):
+        if axis.whole:
+            continue
+        units = torch.eye(axis.size_in)
+        if arguments.get("anti_aliasing"):
+            units = _smoothed(units, axis.size_in / axis.size_out, arguments)
+        size = (axis.size_in, axis.size_out)
+        rows = F.interpolate(units[None, None], size=size, mode=mode, align_corners=corners)
+        matrices[i] = rows[0, 0].T.contiguous()
+    return matrices
+
+
+def _smoothed(units: Tensor, factor: float, arguments: Mapping[str, Any]) -> Tensor:
+    """Unit vectors (rows) blurred as MONAI blurs before it shrinks an axis by a factor."""
+    from monai.networks.layers import GaussianFilter
+
+    sigma = arguments.get("anti_aliasing_sigma")
+    if sigma is None:
+        sigma = max(0.0, (factor - 1) / 2)
+    if factor <= 1 or not sigma:
+        return units
+    blurred: Tensor = GaussianFilter(1, float(sigma))(units.unsqueeze(1))
+    return blurred.squeeze(1)
+
+
+def _monai(step: Step, image: Any) -> Any:
+    """Runs MONAI's own transform."""
+    import monai.transforms
+
+    try:
+        with warnings.catch_warnings():
+            # MONAI announces defaults that will change; its result is compared in any case.
+            warnings.simplefilter("ignore", FutureWarning)
+            return getattr(monai.transforms, step.name)(**step.arguments)(image)
+    except (TypeError, ValueError, RuntimeError, IndexError) as error:
+        reason = " ".join(str(error).split())
+        raise SegadvError(
+            f"preprocessing step {step.name} does not fit this image ({reason}); use an image of "
+            "the kind the victim was made for"
+        ) from None
+
+
+def _compare(step: Step, ours: Tensor, theirs: Tensor) -> None:
+    span = float(theirs.max() - theirs.min()) or 1.0
+    if ours.shape == theirs.shape:
+        off = float((ours - theirs).abs().max()) / span
+        if off <= TOLERANCE:
+            return
+        found = f"differs by {off:.2%} of the range"
+    else:
+        found = f"gives {tuple(ours.shape)} for {tuple(theirs.shape)}"
+    raise SegadvError(
+        f"preprocessing step {step.name}({dict(step.arguments)}) can't be reproduced: it {found}; "
+        "please report it, and use plainer arguments until then"
+    )
+
+
+def _square(affine: Any, ndim: int) -> Affine:
+    from monai.data.utils import to_affine_nd
+
+    return np.asarray(to_affine_nd(ndim, np.asarray(affine, dtype=np.float64)))
+
+
+def _plain_name(target: str) -> str:
+    """The name of the array transform behind any of MONAI's spellings of the dictionary form."""
+    name = target.rsplit(".", 1)[-1]
+    known = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT
+    for ending in ("", "d", "D", "Dict"):
+        if name.endswith(ending) and name.removesuffix(ending) in known:
+            return name.removesuffix(ending)
+    return name
+
+
+def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tuple[Step, ...]:
+    """Steps from the `transforms` list of a bundle's preprocessing.
+
+    Args:
+        configs: MONAI's `_target_` dictionaries, literals only.
+        key: the dictionary key of the image; what acts on other keys alone is left out.
+
+    Raises:
+        SegadvError: where a transform is not known.
+    """
+    steps = []
+    for config in configs:
+        if config.get("_disabled_"):
+            continue
+        plain = _plain_name(str(config["_target_"]))
+        arguments = {k: v for k, v in config.items() if not k.startswith("_")}
+        keys = arguments.pop("keys", key)
+        keys = [keys] if isinstance(keys, str) else list(keys)
+        if plain in WITHOUT_EFFECT or key not in keys:
+            continue
+        place = keys.index(key)
+        for dropped in ("allow_missing_keys", "source_key", "lazy", "meta_keys",
+                        "meta_key_postfix", "start_coord_key", "end_coord_key"):  # fmt: skip
+            arguments.pop(dropped, None)
+        for name in ("mode", "padding_mode", "align_corners", "dtype"):
+            if isinstance(arguments.get(name), list):
+                arguments[name] = arguments[name][place]
+        arguments.pop("dtype", None)
+        steps.append(Step(plain, arguments))
+    return tuple(steps)
