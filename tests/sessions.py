@@ -6,7 +6,8 @@ import napari_segadv as sa
 from napari_segadv.data.boxes import Boxes
 from napari_segadv.data.grade import Grade
 from napari_segadv.data.scan import Mask, Scan
-from napari_segadv.results.session.folder import Session, SessionRun, open_session, save_session
+from napari_segadv.results.session.folder import open_session, save_session
+from napari_segadv.results.session.session import Session, SessionRun
 
 SAGITTAL = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
 PGD = sa.attacks.PGD(epsilon=12.0, steps=2)

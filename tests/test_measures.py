@@ -6,7 +6,8 @@ import torch
 from monai.metrics import SSIMMetric
 
 from napari_segadv.data.scan import Scan
-from napari_segadv.measures.labels import Overlap, away, distances, moved_and_kept, visibility
+from napari_segadv.measures.images import distances, visibility
+from napari_segadv.measures.labels import Overlap, away, moved_and_kept
 
 
 @pytest.fixture

@@ -14,14 +14,13 @@ from napari_segadv import io
 from napari_segadv.data.boxes import Boxes
 from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.results.session.folder import (
+from napari_segadv.results.session.folder import open_session, save_session
+from napari_segadv.results.session.session import (
     Session,
     SessionBoxes,
     SessionImage,
     SessionLabels,
     SessionRun,
-    open_session,
-    save_session,
 )
 from napari_segadv.results.verdicts import Verdict
 from napari_segadv.victims.preprocessing.chain import Step
@@ -227,8 +226,7 @@ def test_verdicts_of_slices_that_there_are_not(saved):
 
 
 def test_exact_boxes_that_do_not_fit_are_refused(tmp_path):
-    from napari_segadv.io.boxes import write_boxes
-    from napari_segadv.io.exact_boxes import exact_boxes, loaded_boxes
+    from napari_segadv.io.boxes import exact_boxes, loaded_boxes, write_boxes
 
     boxes = Boxes.of([[1, 2, 5, 6]], [1], Grid.pixels((40, 40)), ("bg", "polyp"))
     write_boxes(boxes, tmp_path / "b.json")

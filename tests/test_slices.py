@@ -14,7 +14,8 @@ from napari_segadv.data.scan import Scan
 from napari_segadv.data.window_presets import Preset, presets_for
 from napari_segadv.errors import Cancelled, SegadvError
 from napari_segadv.measures.by_window import seen_in_windows, seen_steps, worst
-from napari_segadv.measures.labels import Overlap, visibility
+from napari_segadv.measures.images import visibility
+from napari_segadv.measures.labels import Overlap
 from napari_segadv.results.by_slice import AREA, IOU, LARGEST, MEAN, slice_figures
 from napari_segadv.results.verdicts import (
     Verdict,

@@ -8,7 +8,7 @@ import pytest
 from napari_segadv.data.scan import Grid, Scan
 from napari_segadv.data.window_presets import PRESETS, Preset
 from napari_segadv.measures.by_window import Seen, seen_in_windows, worst
-from napari_segadv.measures.labels import visibility
+from napari_segadv.measures.images import visibility
 
 BRAIN, LUNG = PRESETS[3], PRESETS[0]
 

@@ -8,10 +8,10 @@ import torch
 from ..data.scan import Scan
 from ..errors import SegadvError
 from ..victims.bound import BoundVictim
-from ..victims.ensemble import Ensemble
 from ..victims.prediction import Prediction
 from ..victims.recall import Recall
 from ..victims.victim import Victim
+from ..victims.wrappers import Ensemble
 from .request import Request
 
 

@@ -15,7 +15,7 @@ from ..errors import SegadvError
 from ..results.example import Example
 from ..results.provenance import describe_passes
 from ..victims.victim import Victim
-from ..victims.watched import Watch
+from ..victims.wrappers import Watch
 from .binding import bind
 from .measuring import measure
 from .problem import pose

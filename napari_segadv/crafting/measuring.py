@@ -9,7 +9,7 @@ import numpy as np
 from ..attacks import Outcome
 from ..data.scan import Scan
 from ..io.quantise import quantise
-from ..measures.labels import distances
+from ..measures.images import distances
 from ..results.example import Example
 from ..results.saving import read_back
 from ..victims.prediction import Prediction

@@ -14,8 +14,7 @@ from ..errors import SegadvError
 from ..io.quantise import effective_epsilon
 from ..training.generator import load_generator
 from ..victims.prediction import Prediction
-from ..victims.rounding import Rounded
-from ..victims.watched import Watch, Watched
+from ..victims.wrappers import Rounded, Watch, Watched
 from .binding import Bound
 
 

@@ -1,3 +1,16 @@
 """What came out: agreement of label maps, distance of images, visibility, reading tests."""
 
-from .labels import *  # noqa: F403
+from .images import SSIM_WINDOW, distances, slice_ssim, visibility
+from .labels import TARGET_FIGURES, Overlap, away, moved_and_kept, overlaps
+
+__all__ = [
+    "SSIM_WINDOW",
+    "TARGET_FIGURES",
+    "Overlap",
+    "away",
+    "distances",
+    "moved_and_kept",
+    "overlaps",
+    "slice_ssim",
+    "visibility",
+]

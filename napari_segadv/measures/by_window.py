@@ -9,7 +9,7 @@ from skimage.metrics import mean_squared_error
 
 from ..data.scan import Array, Scan
 from ..data.window_presets import Preset, presets_for
-from .labels import SSIM_WINDOW, slice_ssim
+from .images import SSIM_WINDOW, slice_ssim
 
 # Yields the share that is done.
 Looking = Generator[float, None, tuple["Seen", ...]]

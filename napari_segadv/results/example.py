@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from .. import io
 from ..common.atomic_files import written_whole
+from ..common.hashing import sha256_of_all
 from ..common.wording import counted, with_units
 from ..data.scan import Scan, one_component
 from ..errors import SegadvError
-from ..victims.loading.trust import sha256_of_all
 from ..victims.prediction import Prediction
 from ..victims.task import Task
 from .figure import figure

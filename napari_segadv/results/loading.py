@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from .. import io
-from ..common.json_data import read_json
+from ..common.json_data import Entry, read_json
 from ..data.scan import Array, Scan
 from ..errors import SegadvError
-from ..io.arrays import read_array
+from ..io.images import read_array
 from ..io.registry import formats, suffix
-from ..json_entries import Entry
 from ..victims.tasks import task_of
 from .example import Example
 from .files import ADVERSARIAL, ARRAY, EXACT, PREDICTIONS, RESULT, TARGET, VERDICTS

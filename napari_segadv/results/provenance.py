@@ -11,9 +11,9 @@ import numpy as np
 from .. import io
 from ..attacks import Outcome
 from ..common.budgets import share_of_window
+from ..common.hashing import sha256_of_all
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
-from ..victims.loading.trust import sha256_of_all
 from ..victims.victim import Victim
 from ..victims.windows import Passes
 

@@ -20,16 +20,15 @@ import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.data.boxes import Boxes
 from napari_segadv.data.scan import Grid, Mask, Scan, Storage
-from napari_segadv.results.session.folder import (
+from napari_segadv.results.session.folder import open_session, save_session
+from napari_segadv.results.session.session import (
     Session,
     SessionBoxes,
     SessionImage,
     SessionLabels,
     SessionRun,
-    open_session,
-    save_session,
+    VictimSource,
 )
-from napari_segadv.results.session.plain_data import VictimSource
 from napari_segadv.results.verdicts import Verdict
 from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.victim import Victim

@@ -7,10 +7,11 @@ import pytest
 import torch
 from helpers import ARGUMENTS, SAVE_AS_CODE, bundle, describe, save_bundle, small_network
 
+from napari_segadv.common.hashing import sha256_of
 from napari_segadv.data.scan import Scan
 from napari_segadv.errors import NeedsTrust, SegadvError
 from napari_segadv.victims import load_victim
-from napari_segadv.victims.loading.trust import network_runs, remember, sha256_of
+from napari_segadv.victims.loading.trust import network_runs, remember
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from helpers import ARGUMENTS, SAVE_AS_CODE, bundle, describe, save_exported, sm
 from monai.networks.nets import UNet
 from safetensors.torch import save_file
 
+from napari_segadv.common.hashing import sha256_of
 from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims import load_victim
-from napari_segadv.victims.loading.trust import sha256_of
 
 
 @pytest.fixture

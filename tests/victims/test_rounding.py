@@ -9,7 +9,7 @@ from helpers import disc_image
 
 import napari_segadv as sa
 from napari_segadv.data.scan import Grid, Scan, Storage
-from napari_segadv.victims.rounding import Rounded
+from napari_segadv.victims.wrappers import Rounded
 
 
 def test_whole_steps_forward_and_the_gradient_straight_through():

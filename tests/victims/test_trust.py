@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from napari_segadv.common.hashing import sha256_of
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims.loading import trust
-from napari_segadv.victims.loading.trust import remember, remembered, sha256_of
+from napari_segadv.victims.loading.trust import remember, remembered
 
 
 @pytest.fixture

@@ -207,7 +207,7 @@ def answer(button):
 def test_the_trust_question(window, panel, qtbot, tmp_path):
     from monai.networks.nets import UNet
 
-    from napari_segadv.victims.loading.trust import sha256_of
+    from napari_segadv.common.hashing import sha256_of
 
     path = save_torchscript(UNet(**ARGUMENTS).eval(), tmp_path)
     said = answer(QMessageBox.No)

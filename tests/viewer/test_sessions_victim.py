@@ -7,8 +7,8 @@ from helpers import disc_image, save_torchscript, small_network
 from qtpy.QtWidgets import QMessageBox
 from reopened import docked, opened, same_layers, same_runs, saved
 
+from napari_segadv.common.hashing import sha256_of
 from napari_segadv.results.session.folder import open_session
-from napari_segadv.victims.loading.trust import sha256_of
 from napari_segadv.viewer.controller.controller import Controller
 
 

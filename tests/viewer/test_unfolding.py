@@ -1,4 +1,4 @@
-"""ShownLayers come layer by layer: the window goes on between them, whatever happens meanwhile."""
+"""Results come layer by layer: the window goes on between them, whatever happens meanwhile."""
 
 import os
 import sys

@@ -1,1 +1,1 @@
-"""Commands that make or measure more than one example: a module each, with an `add` for the app."""
+"""The commands, a module each: its `add` puts them into the app."""

@@ -1,98 +1,27 @@
-"""The parts of a session, and each one's files: images, painted label maps, boxes, runs."""
+"""The files of a session's parts: images, painted label maps, runs; and boxes in its JSON."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ... import io
+from ...common.json_data import Entry
 from ...data.boxes import Boxes
 from ...data.scan import Mask, Scan
 from ...errors import SegadvError
 from ...io.registry import suffix
-from ...json_entries import Entry
-from ..example import Example
 from ..loading import load_example, load_verdicts
-from ..verdicts import Verdict
-from .plain_data import VictimSource, kept_inside, read_grid, read_scan, typed
+from .plain_data import read_grid, read_scan, typed
+from .session import SessionBoxes, SessionImage, SessionLabels, SessionRun
 
+# Headers that may name another file, which may lie anywhere, for the pixels.
+HEADERS = (".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
+ELSEWHERE = re.compile(rb"^(?:data ?file *:|ElementDataFile *=) *(?!LOCAL\b)\S", re.I | re.M)
+HEADER_BYTES = 1 << 20
 # Files of their own for the pixels: a session's images are one file each.
 WHOLE = {".mhd": ".mha", ".nhdr": ".nrrd"}
-
-
-@dataclass(frozen=True, eq=False)
-class SessionImage:
-    """A clean image, and the window (low, high) that it was looked at in, if that is known."""
-
-    name: str
-    scan: Scan
-    window: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class SessionLabels:
-    """A painted label map; `image` is the number of the image that it lies on, if it does."""
-
-    name: str
-    mask: Mask
-    image: int | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class SessionBoxes:
-    """Drawn boxes; `image` is the number of the image that they lie on."""
-
-    name: str
-    boxes: Boxes
-    image: int
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """As plain data, but for the image's number."""
-        both = zip(self.boxes.labels.tolist(), self.boxes.corners.tolist(), strict=True)
-        return {
-            "name": self.name,
-            "classes": list(self.boxes.classes),
-            "boxes": [{"label": label, "corners": corners} for label, corners in both],
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class SessionRun:
-    """A run; its image is the example's clean one."""
-
-    name: str
-    example: Example
-    verdicts: Mapping[int, Verdict] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Session:
-    """What a session holds.
-
-    Attributes:
-        images: open ones; those of runs come along without being named.
-        labels: painted ones.
-        runs: in order.
-        target: number of the labels that are the target; None: none.
-        shown: number of the run that is shown; None: none.
-        victim: where it came from; None: none was loaded.
-        boxes: drawn ones.
-        choice: of a target that is neither: the number of a class, "none" or "none:2" for boxes to
-            erase, "untargeted"; None: none.
-    """
-
-    images: tuple[SessionImage, ...] = ()
-    labels: tuple[SessionLabels, ...] = ()
-    runs: tuple[SessionRun, ...] = ()
-    target: int | None = None
-    shown: int | None = None
-    victim: VictimSource | None = None
-    boxes: tuple[SessionBoxes, ...] = ()
-    choice: int | str | None = None
 
 
 def file_name(scan: Scan) -> str:
@@ -182,3 +111,26 @@ def read_run(entry: Entry, root: Path, images: list[SessionImage]) -> SessionRun
         raise entry.wrong('"image" has to be a number of the list of images')
     example = load_example(folder, images[image].scan)
     return SessionRun(entry.text("name"), example, load_verdicts(folder, example))
+
+
+def kept_inside(path: Path, root: Path) -> Path:
+    """A file of a session, which neither lies nor points outside of the session's folder.
+
+    Raises:
+        SegadvError: where it does, or is no file.
+    """
+    # A link is followed by whoever reads it, so none is taken.
+    steps = [path, *path.parents][: len(path.parts) - len(root.parts)]
+    inside = path.is_relative_to(root) and ".." not in path.relative_to(root).parts
+    if not inside or any(step.is_symlink() for step in steps):
+        raise SegadvError(f"{path}: leads out of the session; open one that you know to be whole")
+    if not path.is_file():
+        raise SegadvError(f"{path}: no such file; restore the session from a copy")
+    if suffix(path) in HEADERS:
+        with path.open("rb") as file:
+            if ELSEWHERE.search(file.read(HEADER_BYTES)):
+                raise SegadvError(
+                    f"{path}: takes its pixels from another file; open a session that you know "
+                    "to be whole"
+                )
+    return path

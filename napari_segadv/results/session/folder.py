@@ -17,36 +17,21 @@ from typing import Any
 
 from ... import io
 from ...common.atomic_files import check_place, written_whole
-from ...common.json_data import read_json
+from ...common.json_data import Entry, read_json
 from ...data.scan import Scan
 from ...errors import SegadvError
-from ...json_entries import Entry
 from ..saving import write_run
 from .files import (
-    Session,
-    SessionBoxes,
-    SessionImage,
-    SessionLabels,
-    SessionRun,
     file_name,
+    kept_inside,
     read_boxes,
     read_image,
     read_labels,
     read_run,
     write_image,
 )
-from .plain_data import VictimSource, grid_data, kept_inside, same_as, scan_data
-
-__all__ = [
-    "Session",
-    "SessionBoxes",
-    "SessionImage",
-    "SessionLabels",
-    "SessionRun",
-    "VictimSource",
-    "open_session",
-    "save_session",
-]
+from .plain_data import grid_data, same_as, scan_data
+from .session import Session, SessionImage, VictimSource
 
 FILE, FORMAT = "session.json", 1
 REMEDY = "restore the session from a copy"

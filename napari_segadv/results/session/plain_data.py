@@ -5,70 +5,18 @@ rounds the one and knows nothing of the others.
 """
 
 import hashlib
-import re
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...common.json_data import Entry
 from ...common.wording import can_be_written
 from ...data.scan import Array, Grid, Scan, Storage
-from ...errors import SegadvError
-from ...io.registry import suffix
-from ...json_entries import Entry
-from ...samples import DEMO
 
 KINDS = (
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
     *("float16", "float32", "float64"),
 )
-# Headers that may name another file, which may lie anywhere, for the pixels.
-HEADERS = (".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
-ELSEWHERE = re.compile(rb"^(?:data ?file *:|ElementDataFile *=) *(?!LOCAL\b)\S", re.I | re.M)
-HEADER_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class VictimSource:
-    """Where a victim came from; never its weights.
-
-    Attributes:
-        source: as `load_victim` takes it: "demo:NAME", or the path of a file or folder.
-        name: what it was called.
-        sha256: the hash of all of its file or folder.
-        trust: "data", "code" or "built-in", as it was then. It is no consent.
-        task: the name of its task.
-        classes: names.
-    """
-
-    source: str
-    name: str
-    sha256: str
-    trust: str
-    task: str
-    classes: tuple[str, ...]
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """As plain data."""
-        return {**self.__dict__, "classes": list(self.classes)}
-
-    @classmethod
-    def read(cls, entry: Entry) -> "VictimSource":
-        """From plain data."""
-        names = ("source", "name", "sha256", "trust", "task")
-        texts = {name: entry.text(name) for name in names}
-        return cls(**texts, classes=entry.texts("classes"))
-
-    @property
-    def missing(self) -> bool:
-        """Whether its file or folder is gone."""
-        try:
-            return not self.source.startswith(DEMO) and not Path(self.source).exists()
-        except (OSError, ValueError):
-            # No name of any file.
-            return True
 
 
 def grid_data(grid: Grid) -> dict[str, Any]:
@@ -173,29 +121,6 @@ def same_as(scan: Scan) -> tuple[Any, ...]:
     pixels = hashlib.sha256(np.ascontiguousarray(scan.array).data).hexdigest()
     facts = scan_data(scan)
     return pixels, repr(facts), str(scan.path)
-
-
-def kept_inside(path: Path, root: Path) -> Path:
-    """A file of a session, which neither lies nor points outside of the session's folder.
-
-    Raises:
-        SegadvError: where it does, or is no file.
-    """
-    # A link is followed by whoever reads it, so none is taken.
-    steps = [path, *path.parents][: len(path.parts) - len(root.parts)]
-    inside = path.is_relative_to(root) and ".." not in path.relative_to(root).parts
-    if not inside or any(step.is_symlink() for step in steps):
-        raise SegadvError(f"{path}: leads out of the session; open one that you know to be whole")
-    if not path.is_file():
-        raise SegadvError(f"{path}: no such file; restore the session from a copy")
-    if suffix(path) in HEADERS:
-        with path.open("rb") as file:
-            if ELSEWHERE.search(file.read(HEADER_BYTES)):
-                raise SegadvError(
-                    f"{path}: takes its pixels from another file; open a session that you know "
-                    "to be whole"
-                )
-    return path
 
 
 def _plain(name: str, value: Any) -> bool:

@@ -20,10 +20,10 @@ from ...attacks.fields.networks import Generator, Layout, Scale
 from ...attacks.fields.recipe import Recipe
 from ...attacks.fields.synthesiser import Synthesiser
 from ...attacks.fields.training import Training
+from ...common.hashing import sha256_of
 from ...common.json_data import read_json as read_plain
 from ...errors import SegadvError
 from ...victims.loading.network import load_weights, one_line, read_weights
-from ...victims.loading.trust import sha256_of
 
 JSON, KIND = "generator.json", "segadv synthesis generator"
 PARTS = ("generator", "training")

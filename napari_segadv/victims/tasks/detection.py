@@ -16,8 +16,7 @@ from ...common.wording import share
 from ...data.boxes import Boxes, f1, matches
 from ...data.scan import Array, Grid, Mask, Scan
 from ...errors import SegadvError
-from ...io.boxes import boxes_of, read_boxes, write_boxes
-from ...io.exact_boxes import exact_boxes, loaded_boxes
+from ...io.boxes import boxes_of, exact_boxes, loaded_boxes, read_boxes, write_boxes
 from ...measures.labels import TARGET_FIGURES, away, moved_and_kept
 from ..bound import BoundVictim
 from ..detections import Found, anchor_labels, detected

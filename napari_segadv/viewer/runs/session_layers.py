@@ -1,26 +1,28 @@
-"""Label maps that a user has painted, as a session saves them."""
+"""What a user has painted and drawn, as a session saves it and shows it again."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Shapes
 
 from ...common.wording import class_name
+from ...data.boxes import Boxes, swapped
 from ...data.scan import Grid, Mask, Scan
 from ...errors import SegadvError
 from ..layers.convert import check_labels
-from ..layers.names import KEY
+from ..layers.names import KEY, LayerTuple
 from ..layers.places import grid_from, matrix_of, same_place
+from ..layers.tasks.detection import CLASS, boxes_in, outlines
 
 if TYPE_CHECKING:
-    from ...results.session.folder import SessionLabels
+    from ...results.session.session import SessionBoxes, SessionLabels
 
 # Names for more classes than this are no names of structures.
 MOST_NAMES = 4096
 
 
-def painted(
+def painted_labels(
     layers: Sequence[Layer],
     images: Sequence[tuple[Image, Scan]],
     target: Layer | None,
@@ -34,7 +36,7 @@ def painted(
         target: the layer that is the target.
         notes: gets a line for each layer that can't be saved.
     """
-    from ...results.session.folder import SessionLabels
+    from ...results.session.session import SessionLabels
 
     found, number = [], None
     for layer in layers:
@@ -94,6 +96,58 @@ def window_of_layer(layer: Image) -> tuple[float, float] | None:
         return None
     low, high = (float(limit) for limit in layer.contrast_limits)
     return (low, high) if np.isfinite([low, high]).all() and low < high else None
+
+
+def drawn_boxes(
+    layers: Sequence[Layer], images: Sequence[tuple[Image, Scan]], notes: list[str]
+) -> "tuple[SessionBoxes, ...]":
+    """The boxes among a user's layers: shapes that have classes.
+
+    Args:
+        layers: the user's own, bottom to top.
+        images: those that are saved along.
+        notes: gets a line for each layer that can't be saved.
+    """
+    from ...results.session.session import SessionBoxes
+
+    found = []
+    for place, layer in enumerate(layers):
+        if not isinstance(layer, Shapes) or CLASS not in layer.features:
+            continue
+        below = layers[:place]
+        fitting = [n for n, (image, _) in enumerate(images) if image.ndim == layer.ndim]
+        # Boxes belong to the image that they lie on, the nearest below them.
+        fitting.sort(key=lambda n: below.index(images[n][0]) if images[n][0] in below else -1)
+        try:
+            if not fitting:
+                raise SegadvError(f"layer {layer.name}: lies on no image that is saved")
+            image, scan = images[fitting[-1]]
+            found.append(SessionBoxes(layer.name, boxes_of(layer, image, scan), fitting[-1]))
+        except SegadvError as error:
+            notes.append(str(error))
+    return tuple(found)
+
+
+def boxes_of(layer: Shapes, image: Image, scan: Scan) -> Boxes:
+    """What a layer of shapes means in the pixels of an image.
+
+    Raises:
+        SegadvError: where a shape has no class.
+    """
+    wanted = boxes_in(layer, image)
+    known = layer.metadata.get(KEY)
+    classes = list(known.classes) if isinstance(known, Boxes) else []
+    classes = classes or ["background"]
+    classes += sorted({one["class"] for one in wanted} - set(classes))
+    corners = np.array([one["box"] for one in wanted], np.float32).reshape(-1, 2 * layer.ndim)
+    labels = [classes.index(one["class"]) for one in wanted]
+    return Boxes.of(swapped(corners), labels, scan.grid, tuple(classes))
+
+
+def boxes_tuple(boxes: Boxes, name: str) -> LayerTuple:
+    """A layer of shapes that can be edited, and be a target."""
+    data, keywords, kind = outlines(boxes)
+    return data, {**keywords, "name": name}, kind
 
 
 def _whole(value: Any) -> int | None:

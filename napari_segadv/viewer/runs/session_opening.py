@@ -11,10 +11,11 @@ from ..controller.runs import Run
 from ..layers.convert import image_tuple, mask_tuple
 from ..layers.names import TARGET, LayerTuple
 from ..layers.places import placed_like
+from .session_layers import boxes_tuple
 from .session_victim import SessionVictim
 
 if TYPE_CHECKING:
-    from ...results.session.folder import Session, SessionBoxes, SessionImage, SessionLabels
+    from ...results.session.session import Session, SessionBoxes, SessionImage, SessionLabels
 
 Placed = list[tuple[LayerTuple, Any]]
 
@@ -34,8 +35,6 @@ def painted_tuples(
     labels: "Sequence[SessionLabels]", boxes: "Sequence[SessionBoxes]"
 ) -> list[LayerTuple]:
     """Layers of what was painted and drawn."""
-    from .session_boxes import boxes_tuple
-
     found = [mask_tuple(one.mask, one.name) for one in labels]
     return found + [boxes_tuple(one.boxes, one.name) for one in boxes]
 

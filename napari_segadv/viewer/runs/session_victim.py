@@ -9,13 +9,13 @@ from ...samples import DEMO
 from ..controller.controller import Controller
 
 if TYPE_CHECKING:
-    from ...results.session.folder import VictimSource
+    from ...results.session.session import VictimSource
     from ...victims.victim import Victim
 
 
 def source_of(controller: Controller) -> "VictimSource | None":
     """Where a controller's victim came from."""
-    from ...results.session.folder import VictimSource
+    from ...results.session.session import VictimSource
 
     victim, source = controller.victims.victim, controller.victims.source
     if victim is None:

@@ -18,7 +18,7 @@ from ..controller.runner import Poll, Work
 from ..controller.runs import Run
 from ..layers.convert import copied, image_tuple, scan_of
 from ..layers.names import TARGET, LayerTuple
-from .session_layers import painted, window_of_layer
+from .session_layers import painted_labels, window_of_layer
 from .session_opening import SessionOpening, image_tuples, painted_tuples
 from .session_victim import SessionVictim
 
@@ -83,8 +83,8 @@ class Sessions:
         goal = own[layers.index(target)] if target in layers else None
 
         def work(poll: Poll) -> tuple[Path, tuple[str, ...]]:
-            from ...results.session.folder import Session, SessionImage, SessionRun, save_session
-            from .session_boxes import drawn
+            from ...results.session.folder import save_session
+            from ...results.session.session import Session, SessionImage, SessionRun
 
             notes: list[str] = []
             images: list[tuple[Image, Scan]] = []
@@ -94,7 +94,7 @@ class Sessions:
                         images.append((layer, scan_of(layer)))
                     except SegadvError as error:
                         notes.append(str(error))
-            labels, which = painted(own, images, goal, notes)
+            labels, which = painted_labels(own, images, goal, notes)
             session = Session(
                 tuple(SessionImage(x.name, scan, window_of_layer(x)) for x, scan in images),
                 labels,
@@ -102,7 +102,7 @@ class Sessions:
                 which,
                 shown,
                 victim,
-                boxes=drawn(own, images, notes),
+                boxes=drawn_boxes(own, images, notes),
                 choice=choice,
             )
             return save_session(session, folder, poll), tuple(notes)

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from ....common.hashing import sha256_of
 from ....errors import SegadvError
 from ...preprocessing.chain import Step, from_monai
 from ...tasks import task_in
@@ -34,7 +35,7 @@ def load(path: Path, trust: str | None) -> Victim:
     weights = find_weights(path)
     script = weights.suffix == ".ts"
     runs = config.runs() + (("a TorchScript program",) if script else ())
-    sha256 = consent.sha256_of(path)
+    sha256 = sha256_of(path)
     consent.require(path, sha256, runs, trust)
     if script:
         network: nn.Module = open_script(weights)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from ....common.hashing import sha256_of
 from ....errors import SegadvError
 from ...victim import Victim
 from .. import trust as consent
@@ -22,7 +23,7 @@ def claims(path: Path) -> bool:
 
 
 def load(path: Path, trust: str | None) -> Victim:
-    sha256 = consent.sha256_of(path)
+    sha256 = sha256_of(path)
     consent.require(path, sha256, ("a TorchScript program",), trust)
     fields = victim_fields(read_description(path), beside(path))
     fields["name"] = fields["name"] or path.stem

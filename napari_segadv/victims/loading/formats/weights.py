@@ -3,6 +3,7 @@
 import zipfile
 from pathlib import Path
 
+from ....common.hashing import sha256_of_all
 from ....errors import SegadvError
 from ...victim import Victim
 from .. import trust as consent
@@ -40,7 +41,7 @@ def load(path: Path, trust: str | None) -> Victim:
     target, arguments = str(description["network"]), dict(description.get("arguments", {}))
     runs = tuple(consent.network_runs(target, arguments))
     # The description says what would run, so it is part of what is agreed to.
-    sha256 = consent.sha256_of_all([path, source] if runs else [path])
+    sha256 = sha256_of_all([path, source] if runs else [path])
     consent.require(path, sha256, runs, trust)
     fields = victim_fields(description, source)
     fields["name"] = fields["name"] or path.stem

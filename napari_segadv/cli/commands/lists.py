@@ -1,0 +1,52 @@
+"""segadv victims and segadv attacks: what there is."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from ..arguments import example
+
+# Among the commands in the help.
+PLACE = 2
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the commands to the app."""
+    app.command(epilog=example("segadv victims"))(victims)
+    app.command(epilog=example("segadv attacks --json"))(attacks)
+
+
+def victims() -> None:
+    """Lists the built-in victims."""
+    from ...samples import DEMO, bundle_facts
+
+    for name, facts in bundle_facts().items():
+        listed = ", ".join(f"{label} {value:.3f}" for label, value in facts.measured.items())
+        typer.echo(f"{DEMO}{name}  {facts.task}\n    on fresh phantoms: {listed}")
+
+
+def attacks(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Lists the attacks and their parameters."""
+    from ...attacks import available
+    from ...common.parameters import parameters
+
+    if as_json:
+        listed = [
+            {
+                "name": name,
+                "title": attack.title,
+                "source": attack.source,
+                "tasks": list(attack.tasks),
+                "parameters": [p.describe() for p in parameters(attack)],
+            }
+            for name, attack in available().items()
+        ]
+        typer.echo(json.dumps(listed, indent=1))
+        return
+    for name, attack in available().items():
+        typer.echo(f"{name}  {attack.title} ({attack.source}; {', '.join(attack.tasks)})")
+        for p in parameters(attack):
+            typer.echo(f"    {p.name} = {p.default}  {p.param.doc} [{p.expected()}]")

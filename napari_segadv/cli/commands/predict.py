@@ -1,0 +1,47 @@
+"""segadv predict: what a victim predicts on an image."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..arguments import (
+    Device,
+    Image,
+    Trust,
+    VictimName,
+    check_output,
+    example,
+    made_folder,
+    victim_of,
+)
+
+# Among the commands in the help.
+PLACE = 3
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the command to the app."""
+    app.command(epilog=example("segadv predict ct.nii.gz --victim bundle/ --out labels.nii.gz"))(
+        predict
+    )
+
+
+def predict(
+    image: Image,
+    victim: VictimName,
+    out: Annotated[Path, typer.Option(help="File for the label map; of a class or boxes .json.")],
+    device: Device = "auto",
+    trust: Trust = None,
+) -> None:
+    """Writes what a victim predicts on an image."""
+    from ... import io
+    from ...common.device import pick_device
+
+    check_output(out, image)
+    loaded = victim_of(victim, trust)
+    task = loaded.task
+    task.check_output(out)
+    prediction = loaded.predict(io.read(image), pick_device(device))
+    task.save(prediction, made_folder(out))
+    typer.echo(f"{out}: {task.listing(prediction)}")

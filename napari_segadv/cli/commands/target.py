@@ -1,0 +1,73 @@
+"""segadv target: a label map changed into what a victim shall predict."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ...errors import SegadvError
+from ..arguments import check_output, example, made_folder
+
+# Among the commands in the help.
+PLACE = 4
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the command to the app."""
+    app.command(
+        epilog=example("segadv target heart labels.nii.gz --label 1 --size 0.5 --out target.nii.gz")
+    )(target)
+
+
+def target(
+    shape: Annotated[
+        str,
+        typer.Argument(help="heart, ellipse, resize, grow, shrink, shift, erase, swap or fill."),
+    ],
+    mask: Annotated[Path, typer.Argument(help="The label map to start from.")],
+    label: Annotated[int, typer.Option(help="Class number of the structure.")],
+    out: Annotated[Path, typer.Option(help="File for the target.")],
+    size: Annotated[
+        float | None, typer.Option(help="Linear size (heart, ellipse, resize).")
+    ] = None,
+    shift: Annotated[str | None, typer.Option(metavar="Z,Y,X", help="Pixels (shift).")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="M",
+            help="Other class (swap), or class of the pixels given up; surrounding: the class "
+            "around them (heart, ellipse, resize, shrink, shift, erase).",
+        ),
+    ] = None,
+    mm: Annotated[float | None, typer.Option(help="How far in mm (grow, shrink).")] = None,
+    axes: Annotated[
+        str | None, typer.Option(metavar="Z,Y,X", help="Half axes in mm (ellipse).")
+    ] = None,
+    cover: Annotated[
+        bool, typer.Option("--cover", help="Grow over other structures too (grow).")
+    ] = False,
+) -> None:
+    """Makes a target from a label map."""
+    from ... import io
+    from ...common.parameters import parameters
+    from ...io.registry import check_label_map
+    from ...targets import get
+
+    check_output(out, mask)
+    check_label_map(out)
+    function = get(shape)
+    known = {p.name: p for p in parameters(function)}
+    given: dict[str, Any] = {"label": label, "size": size, "shift": shift, "mm": mm, "axes": axes}
+    given |= {"to": "none" if to == "surrounding" else to, "cover": cover or None}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
+        if name not in known:
+            raise SegadvError(f"--{name}: target {shape} has no such option; see --help")
+        given[name] = known[name].parse(str(value))
+        known[name].check(given[name])
+    missing = [n for n, p in known.items() if n not in given and p.required]
+    if missing:
+        raise SegadvError(f"target {shape}: needs --{missing[0]}")
+    made = function(io.read_mask(mask), **given)
+    io.save_mask(made, made_folder(out))
+    typer.echo(str(out))

@@ -1,0 +1,171 @@
+"""Images: files to Scans and back, and float32 arrays on a scan's grid."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+
+from ..common.atomic_files import HALF
+from ..data.scan import HU_BELOW, Array, Scan, Storage
+from ..errors import SegadvError
+from .itk import array_of, grid_of, image_of
+from .registry import Format, format_of, suffix
+
+PNG_TYPES = ("uint8", "uint16")
+
+
+def read(path: str | Path) -> Scan:
+    """Reads an image: NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or a DICOM series.
+
+    Args:
+        path: a file, or the folder of a DICOM series.
+
+    Returns:
+        The Scan, (z, y, x) or (y, x), RGB last, in HU if it is a CT and grey levels otherwise.
+
+    Raises:
+        SegadvError: where there is no such file, it can't be read, has more than three
+            dimensions, or holds NaN, infinities or one value only.
+    """
+    path = Path(path)
+    form, image, meta = load(path)
+    array, colour = array_of(image, path)
+    _check(array, path, meta.pop("broken", 0))
+    storage = Storage(str(array.dtype))
+    if "scaling" in meta:
+        storage = Storage(*meta.pop("scaling"))
+    meta["format"] = form.name
+    units = _units(array, form, meta, colour)
+    return Scan(array, grid_of(image, form.geometry, path), units, storage, colour, path, meta)
+
+
+def output_format(scan: Scan) -> tuple[str, str]:
+    """The suffix that a scan's adversarial image is saved with, and why if it is another one."""
+    if scan.path is None:
+        flat = scan.grid.ndim == 2 and not scan.grid.physical
+        return (".png" if flat and scan.storage.dtype in PNG_TYPES else ".nii.gz"), ""
+    form = format_of(scan.path)
+    kept = form.write is not None and suffix(scan.path) in form.suffixes
+    return (suffix(scan.path) if kept else form.saved_as), form.why_not
+
+
+def save(scan: Scan, path: str | Path) -> None:
+    """Writes a scan's pixels as its storage holds them, geometry and scaling included.
+
+    Raises:
+        SegadvError: where the format can't hold it or the file can't be written.
+    """
+    stored = scan.array
+    if scan.storage.dtype != str(stored.dtype):
+        unscaled = (stored.astype(np.float64) - scan.storage.intercept) / scan.storage.slope
+        stored = np.rint(unscaled) if scan.storage.integer else unscaled
+        stored = stored.astype(scan.storage.dtype)
+    write(image_of(stored, scan.grid, scan.colour), path, scan)
+
+
+def save_array(array: Array, path: str | Path, scan: Scan) -> None:
+    """Writes an array on a scan's grid as float32 (noise, for instance).
+
+    Components come last and are written as they are: a displacement's in array order.
+    """
+    plain = replace(scan, storage=Storage("float32"))
+    several = array.ndim > scan.grid.ndim
+    write(image_of(array.astype(np.float32), scan.grid, several), path, plain)
+
+
+def read_array(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """An array as it was written, components last.
+
+    Args:
+        path: the file.
+        shape: that it has to have, components included.
+
+    Raises:
+        SegadvError: where it can't be read, has another shape, or holds NaN or infinities.
+    """
+    if not path.is_file():
+        raise SegadvError(f"{path}: no such file; restore it from a copy of the folder")
+    image, meta = format_of(path).read(path)
+    array = sitk.GetArrayFromImage(image)
+    if array.shape != shape:
+        raise SegadvError(f"{path}: has shape {array.shape}, not {shape}; it is of another image")
+    if meta.get("broken") or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        raise SegadvError(f"{path}: holds values that are no numbers; restore it from a copy")
+    return np.asarray(array, np.float32)
+
+
+def write(image: sitk.Image, place: str | Path, scan: Scan) -> None:
+    path = Path(place)
+    form = format_of(path)
+    if form.write is None:
+        raise SegadvError(f"{path}: {form.name} can't be written; use {form.saved_as}")
+    if scan.grid.ndim == 3 and form.dimensions == "2-D":
+        raise SegadvError(f"{path}: {form.name} holds one slice, not a volume; use .nii.gz")
+    # Beside the file and then in its place: nothing is ever half-written, and some formats
+    # make two files that name each other.
+    try:
+        with tempfile.TemporaryDirectory(prefix=HALF, dir=path.parent) as half:
+            form.write(image, Path(half) / path.name, scan)
+            _check_written(form, Path(half) / path.name, path)
+            for made in sorted(Path(half).iterdir()):
+                made.replace(path.parent / made.name)
+    except OSError as error:
+        raise SegadvError(
+            f"{path}: can't be written ({error.strerror or error}); name another file"
+        ) from None
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that an image lies in: of some formats the pixels lie beside their header."""
+    files = format_of(path).files
+    return [path] if files is None else list(files(path))
+
+
+def _check_written(form: Format, written: Path, path: Path) -> None:
+    """Some writers of ITK's report nothing of a full disk."""
+    try:
+        form.read(written)
+    except SegadvError:
+        raise SegadvError(
+            f"{path}: what was written can't be read back; make room on the disk, or name "
+            "another file"
+        ) from None
+
+
+def load(path: Path) -> tuple[Format, sitk.Image, dict[str, Any]]:
+    if not path.exists():
+        raise SegadvError(f"{path}: no such file or folder; check the name")
+    form = format_of(path)
+    image, meta = form.read(path)
+    if image.GetDimension() not in (2, 3):
+        size = " x ".join(map(str, image.GetSize()))
+        raise SegadvError(
+            f"{path}: has {image.GetDimension()} dimensions ({size}); save one volume"
+        )
+    return form, image, meta
+
+
+def _check(array: Array, path: Path, broken: int) -> None:
+    broken = broken or int(array.size - np.isfinite(array).sum())
+    if broken:
+        raise SegadvError(
+            f"{path}: {broken} of {array.size} values are NaN or infinite; "
+            "replace them by numbers (air is -1024 in a CT)"
+        )
+    if max(abs(float(array.min())), abs(float(array.max()))) > float(np.finfo(np.float32).max):
+        raise SegadvError(f"{path}: holds values beyond what float32 can compute with; rescale it")
+    if array.min() == array.max():
+        raise SegadvError(
+            f"{path}: every pixel is {array.flat[0]}; there is nothing to attack in it, so check "
+            "that it is the right file"
+        )
+
+
+def _units(array: Array, form: Format, meta: dict[str, Any], colour: bool) -> str:
+    if "modality" in meta:
+        return "HU" if meta["modality"] == "CT" else "grey level"
+    return "HU" if form.geometry and not colour and array.min() < HU_BELOW else "grey level"

@@ -1,0 +1,68 @@
+"""How far two images are apart, and how visible that is."""
+
+from typing import Any
+
+import numpy as np
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from ..data.scan import Array, Scan
+
+# Pixels across the Gaussian window of SSIM at its published sigma of 1.5.
+SSIM_WINDOW = 11
+
+
+def distances(clean: Scan, adversarial: Scan, window: tuple[float, float]) -> dict[str, Any]:
+    """How far two images are apart, and how much of it shows.
+
+    Returns:
+        `l2`, `linf` and `mean_abs` (Chen 2019's p) in the image's units, computed in float64;
+        `linf_percent_of_window`; `ssim` and `psnr` as seen in the window (SSIM as the mean over
+        slices; PSNR None where nothing differs).
+    """
+    noise = adversarial.array.astype(np.float64) - clean.array.astype(np.float64)
+    linf = float(np.abs(noise).max())
+    ssim, psnr = visibility(clean, adversarial, window)
+    return {
+        "l2": float(np.linalg.norm(noise)),
+        "linf": linf,
+        "linf_percent_of_window": 100 * linf / (window[1] - window[0]),
+        "mean_abs": float(np.abs(noise).mean()),
+        "ssim": ssim,
+        "psnr": psnr,
+        "units": clean.units,
+    }
+
+
+def visibility(
+    clean: Scan, adversarial: Scan, window: tuple[float, float]
+) -> tuple[float | None, float | None]:
+    """SSIM and PSNR of two images as they look in an intensity window.
+
+    SSIM (Wang 2004) is the mean over slices, None where they are smaller than its window of 11
+    pixels; PSNR is None where nothing differs.
+    """
+    low, high = window
+    a, b = (np.clip(s.array.astype(np.float32), low, high) for s in (clean, adversarial))
+    differs = bool((a != b).any())
+    psnr = float(peak_signal_noise_ratio(a, b, data_range=high - low)) if differs else None
+    if min(clean.grid.shape[-2:]) < SSIM_WINDOW:
+        return None, psnr
+    pairs = zip(a, b, strict=True) if clean.grid.ndim == 3 else [(a, b)]
+    similar = [
+        slice_ssim(x, y, high - low, clean.colour) if (x != y).any() else 1.0 for x, y in pairs
+    ]
+    return float(np.mean(similar)), psnr
+
+
+def slice_ssim(a: Array, b: Array, span: float, colour: bool) -> float:
+    """SSIM (Wang 2004) of two slices of at least SSIM_WINDOW pixels; `span` is of intensities."""
+    value = structural_similarity(
+        a,
+        b,
+        data_range=span,
+        channel_axis=-1 if colour else None,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+    return float(value)

@@ -1,0 +1,127 @@
+"""Session: what is kept of one sitting before the viewer, and each of its parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...common.json_data import Entry
+from ...data.boxes import Boxes
+from ...data.scan import Mask, Scan
+from ...samples import DEMO
+from ..example import Example
+from ..verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class VictimSource:
+    """Where a victim came from; never its weights.
+
+    Attributes:
+        source: as `load_victim` takes it: "demo:NAME", or the path of a file or folder.
+        name: what it was called.
+        sha256: the hash of all of its file or folder.
+        trust: "data", "code" or "built-in", as it was then. It is no consent.
+        task: the name of its task.
+        classes: names.
+    """
+
+    source: str
+    name: str
+    sha256: str
+    trust: str
+    task: str
+    classes: tuple[str, ...]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """As plain data."""
+        return {**self.__dict__, "classes": list(self.classes)}
+
+    @classmethod
+    def read(cls, entry: Entry) -> "VictimSource":
+        """From plain data."""
+        names = ("source", "name", "sha256", "trust", "task")
+        texts = {name: entry.text(name) for name in names}
+        return cls(**texts, classes=entry.texts("classes"))
+
+    @property
+    def missing(self) -> bool:
+        """Whether its file or folder is gone."""
+        try:
+            return not self.source.startswith(DEMO) and not Path(self.source).exists()
+        except (OSError, ValueError):
+            # No name of any file.
+            return True
+
+
+@dataclass(frozen=True, eq=False)
+class SessionImage:
+    """A clean image, and the window (low, high) that it was looked at in, if that is known."""
+
+    name: str
+    scan: Scan
+    window: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SessionLabels:
+    """A painted label map; `image` is the number of the image that it lies on, if it does."""
+
+    name: str
+    mask: Mask
+    image: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SessionBoxes:
+    """Drawn boxes; `image` is the number of the image that they lie on."""
+
+    name: str
+    boxes: Boxes
+    image: int
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """As plain data, but for the image's number."""
+        both = zip(self.boxes.labels.tolist(), self.boxes.corners.tolist(), strict=True)
+        return {
+            "name": self.name,
+            "classes": list(self.boxes.classes),
+            "boxes": [{"label": label, "corners": corners} for label, corners in both],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class SessionRun:
+    """A run; its image is the example's clean one."""
+
+    name: str
+    example: Example
+    verdicts: Mapping[int, Verdict] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """What a session holds.
+
+    Attributes:
+        images: open ones; those of runs come along without being named.
+        labels: painted ones.
+        runs: in order.
+        target: number of the labels that are the target; None: none.
+        shown: number of the run that is shown; None: none.
+        victim: where it came from; None: none was loaded.
+        boxes: drawn ones.
+        choice: of a target that is neither: the number of a class, "none" or "none:2" for boxes to
+            erase, "untargeted"; None: none.
+    """
+
+    images: tuple[SessionImage, ...] = ()
+    labels: tuple[SessionLabels, ...] = ()
+    runs: tuple[SessionRun, ...] = ()
+    target: int | None = None
+    shown: int | None = None
+    victim: VictimSource | None = None
+    boxes: tuple[SessionBoxes, ...] = ()
+    choice: int | str | None = None
