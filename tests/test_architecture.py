@@ -1,8 +1,11 @@
-"""Imports run one way, and looking at the package loads nothing heavy."""
+"""The rooms of the package: imports run downwards, nothing runs in circles, files stay readable."""
 
 import ast
+import os
 import subprocess
 import sys
+import warnings
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,77 +13,131 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "napari_segadv"
 
-# A room may import itself and what stands before it in this list.
+# From the bottom to the top: a room may import itself and what stands in a line above its own.
 ROOMS = [
-    "errors budgets discovery palette presets tensors wording",
-    "parameters scan grade folders",
-    "verdicts reading",
-    "boxes json_files json_entries",
-    "io attacks targets measures samples",
+    "errors",
+    "common",
+    "data",
+    "io targets measures samples attacks",
     "victims",
-    # Networks that attacks draw from: files, of which the attacks know nothing.
-    "generators",
-    "provenance example figure request departure",
-    "slices visibility comparing result_json",
-    "saved",
-    "session_entries",
-    "session_parts",
-    "session",
-    "crafting universal",
-    "synthesis",
-    "terminal arguments",
+    "results",
+    "training",
+    "crafting",
     "reproduce",
-    "commands",
-    "demo",
     "viewer",
     "cli",
 ]
 RANK = {room: rank for rank, line in enumerate(ROOMS) for room in line.split()}
-# The demo opens the viewer, which prepares the demo; an example draws itself.
-ALLOWED = {("demo", "viewer"), ("figure", "example"), ("example", "figure")}
+# What attacks may know: tensors, and what knows nothing of the subject.
+OF_ATTACKS = {"attacks", "errors", "common"}
+LARGEST_ROOT, LONGEST_FUNCTION, LONG_FILE = 16, 60, 400
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 
 
+def module_of(path: Path) -> str:
+    """The dotted name of a file."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path) for path in FILES}
+
+
+@cache
 def imports(path: Path) -> set[str]:
-    """Absolute names of the modules that a file imports."""
+    """The modules and packages that a file imports, TYPE_CHECKING and functions included."""
     found = set()
-    package = ["napari_segadv", *path.relative_to(PACKAGE).parts[:-1]]
+    package = path.relative_to(ROOT).parts[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
+            base = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*base, *([node.module] if node.module else [])])
-            found.add(module)
-            found |= {f"{module}.{alias.name}" for alias in node.names}
+            for alias in node.names:
+                inner = f"{module}.{alias.name}"
+                found.add(inner if inner in MODULES else module)
     return found
 
 
 def room_of(module: str) -> str | None:
     parts = module.split(".")
-    if parts[0] != "napari_segadv" or len(parts) < 2:
-        return None
-    return parts[1] if parts[1] in RANK else None
+    return parts[1] if parts[0] == "napari_segadv" and len(parts) > 1 else None
 
 
-FILES = sorted(p for p in PACKAGE.rglob("*.py"))
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_run_one_way(path):
-    room = room_of(".".join(["napari_segadv", *path.relative_to(PACKAGE).with_suffix("").parts]))
-    if path == PACKAGE / "__init__.py":
+@each_file
+def test_imports_run_downwards(path):
+    room = room_of(module_of(path))
+    if room is None:
         return
-    assert room is not None, f"{path.name} has no place in the list of rooms"
+    assert room in RANK, f"{path} has no place in the list of rooms"
     for module in imports(path):
         other = room_of(module)
-        if other is None or other == room or (room, other) in ALLOWED:
+        if other in (None, room):
             continue
-        assert RANK[other] < RANK[room], f"{path.name} ({room}) imports {module} ({other})"
+        lower = RANK[other] < RANK[room]
+        assert lower, f"{path.relative_to(ROOT)} ({room}) imports {module} ({other})"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_only_the_viewer_knows_napari_and_qt(path):
-    known = path.relative_to(PACKAGE).parts[0] in ("viewer", "cli/demonstration.py")
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import each other, by Tarjan's algorithm."""
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found = []
+
+    def visit(node: str) -> None:
+        order[node] = low[node] = len(order)
+        stack.append(node)
+        for other in sorted(graph[node]):
+            if other not in order:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], order[other])
+        if low[node] == order[node]:
+            group = [stack.pop()]
+            while group[-1] != node:
+                group.append(stack.pop())
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for node in sorted(graph):
+        if node not in order:
+            visit(node)
+    return found
+
+
+def test_no_two_files_import_each_other():
+    graph = {module_of(path): {m for m in imports(path) if m in MODULES} for path in FILES}
+    told = [
+        "; ".join(f"{one} -> {', '.join(sorted(graph[one] & set(group)))}" for one in group)
+        for group in circles(graph)
+    ]
+    assert not told, "\n".join(told)
+
+
+def test_circles_are_found_and_named():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"e"}, "e": {"f"}, "f": {"d", "a"}}
+    assert circles(graph) == [["b", "c"], ["d", "e", "f"]]
+
+
+def test_the_root_holds_few_entries():
+    entries = [p for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()]
+    assert len(entries) <= LARGEST_ROOT, sorted(p.name for p in entries)
+
+
+@each_file
+def test_every_folder_is_a_package_that_says_what_it_is_for(path):
+    assert (path.parent / "__init__.py").is_file()
+
+
+@each_file
+def test_only_the_viewer_and_the_demo_know_napari_and_qt(path):
+    where = path.relative_to(PACKAGE)
+    known = where.parts[0] == "viewer" or where == Path("cli/commands/demo.py")
     for module in imports(path):
         top = module.split(".")[0]
         assert known or top not in ("napari", "qtpy", "magicgui", "superqt", "PyQt6"), module
@@ -91,24 +148,42 @@ def test_attacks_know_tensors_only():
         for module in imports(path):
             top = ".".join(module.split(".")[:2])
             assert top not in ("monai.transforms", "monai.data", "monai.bundle"), path
-            assert room_of(module) in (
-                None,
-                "attacks",
-                "errors",
-                "parameters",
-                "budgets",
-                "discovery",
-                "tensors",
-            )
+            assert room_of(module) in {None, *OF_ATTACKS}, f"{path} imports {module}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_file_says_what_it_is_for_and_stays_readable(path):
-    text = path.read_text(encoding="utf-8")
-    first = ast.get_docstring(ast.parse(text))
+@each_file
+def test_a_file_says_what_it_is_for(path):
+    first = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     assert first, "no docstring"
     assert first.splitlines()[0].endswith((".", ":", ")"))
-    assert len(text.splitlines()) <= (265 if path.stem.endswith("_panel") else 280)
+
+
+def lengths(path: Path) -> dict[str, int]:
+    """The lines of each function, its docstring left out."""
+    found = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0]
+            told = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+            text = first.end_lineno - first.lineno + 1 if told else 0
+            found[f"{node.name}, line {node.lineno}"] = node.end_lineno - node.lineno + 1 - text
+    return found
+
+
+@each_file
+def test_functions_are_short(path):
+    long = {name: n for name, n in lengths(path).items() if n > LONGEST_FUNCTION}
+    assert not long, f"{path.relative_to(ROOT)}: {long}"
+
+
+def test_long_files_are_told():
+    """A long file may be one subject; it is looked at, not cut for its length."""
+    for path in FILES:
+        count = len(path.read_text(encoding="utf-8").splitlines())
+        if count > LONG_FILE:
+            with warnings.catch_warnings():
+                warnings.simplefilter("always")
+                warnings.warn(f"{path.relative_to(ROOT)} has {count} lines", stacklevel=1)
 
 
 def loaded_after(
@@ -123,7 +198,14 @@ def loaded_after(
 
 
 def test_what_the_panels_do_needs_no_qt():
-    modules = ("controller", "sessions", "designer", "watch", "preview", "compare.comparison")
+    modules = (
+        "controller.controller",
+        "runs.sessions",
+        "target.designer",
+        "target.difference_watch",
+        "attack.preview",
+        "compare.comparison",
+    )
     code = "".join(f"import napari_segadv.viewer.{name}\n" for name in modules)
     assert loaded_after(code, ("qtpy", "PyQt6", "PySide6")) == set()
 
@@ -131,6 +213,13 @@ def test_what_the_panels_do_needs_no_qt():
 def test_importing_the_package_is_light():
     assert loaded_after("import napari_segadv") == set()
     assert loaded_after("import napari_segadv.cli") == set()
+
+
+def test_the_public_names_are_there():
+    import napari_segadv
+
+    for name in napari_segadv.__all__:
+        assert getattr(napari_segadv, name) is not None
 
 
 def test_finding_the_plugin_imports_neither_torch_nor_monai():
@@ -168,6 +257,6 @@ def test_the_manifest_is_valid():
         [sys.executable, "-m", "npe2", "validate", "--imports", "napari-segadv"],
         capture_output=True,
         text=True,
-        env={**__import__("os").environ, "QT_QPA_PLATFORM": "offscreen"},
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
     )
     assert done.returncode == 0, done.stdout + done.stderr

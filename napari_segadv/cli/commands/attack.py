@@ -25,6 +25,38 @@ from ..terminal import follow, report
 PLACE = 5
 
 
+Target = Annotated[
+    str | None,
+    typer.Option(
+        help="Label map to be predicted; or a class, its number or name; or boxes as JSON, none "
+        "for none, none:CLASS to erase a class."
+    ),
+]
+Truth = Annotated[str | None, typer.Option(help="Label map, class or boxes that are right.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")
+]
+Region = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|NAME",
+        help="Where the noise may live: a mask, bounding-box or receptive-field[:SHARE] of what "
+        "has to change.",
+    ),
+]
+Slices = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|FIRST:LAST",
+        help="Slices of a volume, from 0, the last one included: noise in these alone.",
+    ),
+]
+Surrogates = Annotated[
+    list[str] | None,
+    typer.Option(help="Another victim to craft on; --victim is measured. May be repeated."),
+]
+
+
 def add(app: typer.Typer) -> None:
     """Adds the command to the app."""
     app.command(
@@ -38,41 +70,15 @@ def attack(
     image: Image,
     victim: VictimName,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the result.")],
-    target: Annotated[
-        str | None,
-        typer.Option(
-            help="Label map to be predicted; or a class, its number or name; or boxes as JSON, "
-            "none for none, none:CLASS to erase a class."
-        ),
-    ] = None,
+    target: Target = None,
     untargeted: Annotated[bool, typer.Option("--untargeted", help="Away from the truth.")] = False,
-    truth: Annotated[
-        str | None, typer.Option(help="Label map, class or boxes that are right.")
-    ] = None,
+    truth: Truth = None,
     method: Annotated[str, typer.Option(help="See segadv attacks.")] = "pgd",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")
-    ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|NAME",
-            help="Where the noise may live: a mask, bounding-box or receptive-field[:SHARE] of "
-            "what has to change.",
-        ),
-    ] = None,
+    set_: Settings = None,
+    region: Region = None,
     care: Annotated[Path | None, typer.Option(help="Which pixels count.")] = None,
-    slices: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|FIRST:LAST",
-            help="Slices of a volume, from 0, the last one included: noise in these alone.",
-        ),
-    ] = None,
-    surrogate: Annotated[
-        list[str] | None,
-        typer.Option(help="Another victim to craft on; --victim is measured. May be repeated."),
-    ] = None,
+    slices: Slices = None,
+    surrogate: Surrogates = None,
     device: Device = "auto",
     seed: Seed = 0,
     trust: Trust = None,

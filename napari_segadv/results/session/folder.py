@@ -120,46 +120,84 @@ def _choice(entry: Entry) -> int | str | None:
 
 
 def _write(session: Session, folder: Path, poll: Poll) -> None:
-    for part in ("images", "labels", "runs"):
-        (folder / part).mkdir()
-    images: list[dict[str, Any]] = []
-    stored: list[Scan] = []
-    known: dict[Any, int] = {}
+    images = _Images(folder, poll)
+    numbers = [images.number_of(image) for image in session.images]
+    content = {
+        "format": FORMAT,
+        "written_by": f"napari-segadv {version('napari-segadv')}",
+        "runs": _write_runs(session, images),
+        "labels": _write_labels(session, numbers, folder, poll),
+        "images": images.entries,
+        "boxes": [{**one.data, "image": numbers[one.image]} for one in session.boxes],
+        "target": session.target,
+        "shown": session.shown,
+        "choice": session.choice,
+        "victim": None if session.victim is None else session.victim.data,
+    }
+    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
+    (folder / FILE).write_text(text + "\n", encoding="utf-8")
 
-    def number_of(image: SessionImage) -> int:
-        """Writes an image, unless the same is there."""
+
+class _Images:
+    """The images of a session that is being written, each once.
+
+    Attributes:
+        entries: what `session.json` says of them.
+        stored: the scans as they come back from the session's files.
+    """
+
+    def __init__(self, folder: Path, poll: Poll) -> None:
+        self.folder, self.poll = folder, poll
+        self.entries: list[dict[str, Any]] = []
+        self.stored: list[Scan] = []
+        self._known: dict[Any, int] = {}
+        (folder / "images").mkdir()
+
+    def number_of(self, image: SessionImage) -> int:
+        """The number of an image, which is written unless the same is there."""
         key = same_as(image.scan)
-        if key not in known:
-            known[key] = len(images)
-            place = folder / "images" / f"{len(images):02}"
-            scan = write_image(image.scan, place)
-            stored.append(scan)
-            images.append(
+        if key not in self._known:
+            self._known[key] = len(self.entries)
+            place = self.folder / "images" / f"{len(self.entries):02}"
+            self.stored.append(write_image(image.scan, place))
+            self.entries.append(
                 {
                     "name": image.name,
-                    "file": _relative(place / file_name(image.scan), folder),
+                    "file": _relative(place / file_name(image.scan), self.folder),
                     "window": None if image.window is None else list(image.window),
                     **scan_data(image.scan),
                 }
             )
-            poll()
-        return known[key]
+            self.poll()
+        return self._known[key]
 
-    numbers = [number_of(image) for image in session.images]
-    runs = []
+
+def _write_runs(session: Session, images: _Images) -> list[dict[str, Any]]:
+    (images.folder / "runs").mkdir()
+    entries = []
     for number, run in enumerate(session.runs):
-        image = number_of(SessionImage(run.example.clean.name, run.example.clean))
-        place = folder / "runs" / f"{number:02}"
+        image = images.number_of(SessionImage(run.example.clean.name, run.example.clean))
+        place = images.folder / "runs" / f"{number:02}"
         place.mkdir()
         # As a run of the session's own file, whose format the adversarial image takes.
-        write_run(replace(run.example, clean=stored[image]), place, run.verdicts)
-        runs.append({"name": run.name, "folder": _relative(place, folder), "image": image})
-        poll()
-    labels = []
+        write_run(replace(run.example, clean=images.stored[image]), place, run.verdicts)
+        entries.append(
+            {"name": run.name, "folder": _relative(place, images.folder), "image": image}
+        )
+        images.poll()
+    return entries
+
+
+def _write_labels(
+    session: Session, numbers: list[int], folder: Path, poll: Poll
+) -> list[dict[str, Any]]:
+    """Writes what was painted; `numbers` are those of the session's images in the folder."""
+    (folder / "labels").mkdir()
+    entries = []
     for number, painted in enumerate(session.labels):
         file = folder / "labels" / f"{number:02}.nii.gz"
         io.save_mask(painted.mask, file)
-        labels.append(
+        entries.append(
             {
                 "name": painted.name,
                 "file": _relative(file, folder),
@@ -170,20 +208,7 @@ def _write(session: Session, folder: Path, poll: Poll) -> None:
             }
         )
         poll()
-    content = {
-        "format": FORMAT,
-        "written_by": f"napari-segadv {version('napari-segadv')}",
-        "images": images,
-        "labels": labels,
-        "boxes": [{**one.data, "image": numbers[one.image]} for one in session.boxes],
-        "runs": runs,
-        "target": session.target,
-        "shown": session.shown,
-        "choice": session.choice,
-        "victim": None if session.victim is None else session.victim.data,
-    }
-    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
-    (folder / FILE).write_text(text + "\n", encoding="utf-8")
+    return entries
 
 
 def _relative(path: Path, folder: Path) -> str:

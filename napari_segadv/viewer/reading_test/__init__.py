@@ -1,1 +1,1 @@
-"""The panel Reading test: can a reader tell the adversarial image?"""
+"""The panel Reading test: whether a reader can tell the adversarial image."""

@@ -18,7 +18,7 @@ from ..controller.runner import Poll, Work
 from ..controller.runs import Run
 from ..layers.convert import copied, image_tuple, scan_of
 from ..layers.names import TARGET, LayerTuple
-from .session_layers import painted_labels, window_of_layer
+from .session_layers import drawn_boxes, painted_labels, window_of_layer
 from .session_opening import SessionOpening, image_tuples, painted_tuples
 from .session_victim import SessionVictim
 
