@@ -11,7 +11,7 @@ import torch
 from napari_segadv import load_victim
 from napari_segadv.data.boxes import mean_precision
 from napari_segadv.io.cases import Case, ClassMap
-from napari_segadv.samples import bundles, generators, phantom
+from napari_segadv.samples import bundles, phantom, phantom_modules
 from napari_segadv.training.victim.fit import dice_table
 from napari_segadv.training.victim.grades import accuracy
 from napari_segadv.victims import Victim
@@ -24,7 +24,7 @@ CASES = {"segmentation": 20, "classification": 100, "detection": 60}
 
 
 def dice(victim: Victim, name: str, seeds: range) -> dict[str, float]:
-    names = generators()[name].CLASSES
+    names = phantom_modules()[name].CLASSES
     classes = ClassMap(names, tuple((n,) for n in range(1, len(names))))
     return dice_table(victim, [Case(*phantom(name, seed)) for seed in seeds], classes)
 

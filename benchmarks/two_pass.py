@@ -18,7 +18,7 @@ from monai.inferers import sliding_window_inference
 from monai.networks.nets import UNet
 from torch import Tensor
 
-from napari_segadv.victims.windows import Passes, WindowSpec, sliding
+from napari_segadv.victims.windows import Passes, SlidingWindows, sliding
 
 ROI, OVERLAP = (64, 64, 64), 0.25
 PARTS = ("window", "two passes", "full graph", "forward only")
@@ -52,7 +52,7 @@ def measure(part: str, size: tuple[int, ...], out: str) -> dict[str, float]:
     labels = torch.randint(0, 4, (1, *shape), generator=generator)
     # What is loaded at the first use of the network shall not count.
     gradient(net, torch.zeros(1, 1, 16, 16, 16), torch.zeros(1, 16, 16, 16, dtype=torch.int64))
-    spec = WindowSpec(ROI, 1, (OVERLAP,))
+    spec = SlidingWindows(ROI, 1, (OVERLAP,))
     image = x.clone()
     start, clock = peak_mib(), time.process_time()
     result = x

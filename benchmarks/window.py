@@ -50,7 +50,7 @@ def volume() -> Scan:
 
 def victim() -> "sa.victims.Victim":
     """A small network that tells air, tissue and bright tissue, slice by slice."""
-    from napari_segadv.victims.preprocessing.chain import Step
+    from napari_segadv.victims.preprocessing.chain import Transform
 
     smooth, tell = nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.Conv2d(1, 3, 1)
     nn.init.constant_(smooth.weight, 1 / 9)
@@ -63,7 +63,7 @@ def victim() -> "sa.victims.Victim":
         name="bands",
         dims=2,
         classes=("air", "tissue", "bright"),
-        steps=(Step("ScaleIntensityRange", limits),),
+        preprocessing=(Transform("ScaleIntensityRange", limits),),
     )
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from napari_segadv.cli.terminal import guarded
 from napari_segadv.data.boxes import Boxes, f1, mean_precision, swapped
 from napari_segadv.data.scan import Scan
-from napari_segadv.samples import generators, phantom
+from napari_segadv.samples import phantom, phantom_modules
 from napari_segadv.victims import Victim, load_victim
 from napari_segadv.victims.detections import detected
 from napari_segadv.victims.detector import SmallRetinaNet
@@ -225,7 +225,7 @@ def main(
     """Trains the built-in detector and measures it."""
     torch.set_num_threads(threads)
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-    recipe, classes = Recipe(epochs=epochs), generators()[NAME].CLASSES
+    recipe, classes = Recipe(epochs=epochs), phantom_modules()[NAME].CLASSES
     log.info("drawing %d phantoms", count)
     cases = [phantom(NAME, seed) for seed in range(count)]
     started = time.monotonic()

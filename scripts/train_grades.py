@@ -18,7 +18,7 @@ import typer
 from torch import Tensor, nn
 
 from napari_segadv.cli.terminal import guarded
-from napari_segadv.samples import generators, phantom
+from napari_segadv.samples import phantom, phantom_modules
 from napari_segadv.training.victim.bundle import metadata_of, write_files
 from napari_segadv.training.victim.grades import accuracy
 from napari_segadv.victims.loading.registry import load_file
@@ -89,7 +89,7 @@ def inference() -> dict[str, Any]:
 
 def write(network: nn.Module, folder: Path, metrics: dict[str, float], about: str) -> Victim:
     """Writes the bundle and loads it as the victim that it will be."""
-    classes = generators()[NAME].CLASSES
+    classes = phantom_modules()[NAME].CLASSES
     task = "classification of fundus photographs by diabetic lesions"
     meta = metadata_of(NAME, task, about, metrics, classes, 3, (SIZE, SIZE))
     return load_file(write_files(folder, inference(), meta, network))

@@ -13,7 +13,7 @@ import typer
 
 from napari_segadv.cli.terminal import guarded
 from napari_segadv.io.cases import Case, ClassMap
-from napari_segadv.samples import generators, phantom
+from napari_segadv.samples import phantom, phantom_modules
 from napari_segadv.training.victim.fit import Trained, train
 from napari_segadv.training.victim.recipe import Recipe
 from napari_segadv.training.victim.run import finish
@@ -56,7 +56,7 @@ def cases(name: str, first: int, count: int) -> list[Case]:
 
 def class_map(name: str) -> ClassMap:
     """The phantom's own classes."""
-    names = generators()[name].CLASSES
+    names = phantom_modules()[name].CLASSES
     return ClassMap(names, tuple((n,) for n in range(1, len(names))))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import SHARED, bands, disc_image
+from helpers import BYTES, SHARED, bands, disc_image
 
 from napari_segadv.data.scan import Grid, Scan, Storage
 
@@ -49,12 +49,14 @@ def ct() -> Scan:
 @pytest.fixture
 def band_victim():
     """A 2-D victim of three classes on bytes, that can be attacked and understood."""
-    from napari_segadv.victims.preprocessing.chain import Step
     from napari_segadv.victims.victim import Victim
 
-    step = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
     return Victim(
-        bands(), name="bands", dims=2, classes=("background", "dim", "bright"), steps=(step,)
+        bands(),
+        name="bands",
+        dims=2,
+        classes=("background", "dim", "bright"),
+        preprocessing=(BYTES,),
     )
 
 

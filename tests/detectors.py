@@ -2,11 +2,11 @@
 
 import numpy as np
 import torch
+from helpers import BYTES
 from monai.apps.detection.utils.anchor_utils import AnchorGenerator
 
 from napari_segadv.data.scan import Scan
 from napari_segadv.victims.detector import Detector
-from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.victim import Victim
 
 CLASSES = ("background", "bright", "dark")
@@ -27,14 +27,14 @@ class Squares(torch.nn.Module):
 
 def square_victim(steps=(), array_order=True, **more):
     """The detector as a victim of grey bytes."""
-    scale = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
+    scale = BYTES
     detector = Detector(Squares(), AnchorGenerator(((SIDE,),), ((1.0,),)))
     return Victim(
         detector,
         "squares",
         2,
         classes=CLASSES,
-        steps=(scale, *steps),
+        preprocessing=(scale, *steps),
         array_order=array_order,
         task="detection",
         **more,

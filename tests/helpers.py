@@ -10,9 +10,9 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from napari_segadv.data.scan import Mask, Scan
-from napari_segadv.victims.preprocessing.chain import Step
+from napari_segadv.victims.preprocessing.chain import Transform
 from napari_segadv.victims.victim import Victim
-from napari_segadv.victims.windows import WindowSpec
+from napari_segadv.victims.windows import SlidingWindows
 
 # Real images beside the project; tests that need them skip where they are missing.
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -24,6 +24,8 @@ ARGUMENTS = {
     "channels": [4, 8, 16],
     "strides": [2, 2],
 }
+# Bytes as most networks of these tests take them.
+BYTES = Transform("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
 DESCRIPTION = {"classes": ["background", "a", "b"], "dims": 2, "window": [0, 255]}
 
 
@@ -202,11 +204,15 @@ def bundle(network, folder, preprocessing=None, definition=None, **more):
 
 def volume_victim(dims):
     """Bands over a volume, through windows with overlap or slice by slice."""
-    window = Step(
+    window = Transform(
         "ScaleIntensityRange",
         {"a_min": -60.0, "a_max": 240.0, "b_min": 0.0, "b_max": 1.0, "clip": True},
     )
-    windows = WindowSpec((16, 16, 16), overlap=(0.25,)) if dims == 3 else None
+    windows = SlidingWindows((16, 16, 16), overlap=(0.25,)) if dims == 3 else None
     return Victim(
-        bands(dims=dims), name=f"bands {dims}-D", dims=dims, steps=(window,), windows=windows
+        bands(dims=dims),
+        name=f"bands {dims}-D",
+        dims=dims,
+        preprocessing=(window,),
+        windows=windows,
     )

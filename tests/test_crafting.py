@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import bands, disc_image, volume_victim
+from helpers import BYTES, bands, disc_image, volume_victim
 from scipy import ndimage
 
 import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import Cancelled, SegadvError
-from napari_segadv.victims.preprocessing.chain import Step
+from napari_segadv.victims.preprocessing.chain import Transform
 from napari_segadv.victims.victim import Victim
 
 
@@ -111,8 +111,8 @@ def test_colour(tmp_path):
         np.uint8
     )
     scan = Scan.from_array(array, colour=True)
-    window = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
-    victim = Victim(bands(channels=3), name="rgb", dims=2, channels=3, steps=(window,))
+    window = BYTES
+    victim = Victim(bands(channels=3), name="rgb", dims=2, channels=3, preprocessing=(window,))
     example = sa.craft(scan, victim, sa.attacks.PGD(epsilon=60.0), target=erased(victim, scan))
     folder = example.save(tmp_path / "out")
     assert sa.read(folder / "adversarial.png").colour
@@ -219,10 +219,10 @@ def test_a_surrogate_is_attacked_and_the_victim_measured(scan2d, band_victim):
 def test_preprocessing_is_part_of_the_attack(scan2d):
     """A victim that sees the image resized: the budget holds on the original grid."""
     steps = (
-        Step("Resize", {"spatial_size": [40, 30], "mode": "bilinear"}),
-        Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0}),
+        Transform("Resize", {"spatial_size": [40, 30], "mode": "bilinear"}),
+        BYTES,
     )
-    victim = Victim(bands(), name="small", dims=2, steps=steps)
+    victim = Victim(bands(), name="small", dims=2, preprocessing=steps)
     example = sa.craft(
         scan2d, victim, sa.attacks.PGD(epsilon=60.0, steps=60), target=erased(victim, scan2d)
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import bands, disc_image, volume_victim, write_series
+from helpers import BYTES, bands, disc_image, volume_victim, write_series
 from sessions import PGD, SAGITTAL, moved_disc, one_run, same_example, same_scan, there_and_back
 
 import napari_segadv as sa
@@ -21,7 +21,6 @@ from napari_segadv.results.session.session import (
     VictimSource,
 )
 from napari_segadv.results.verdicts import Verdict
-from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.victim import Victim
 
 
@@ -93,8 +92,9 @@ def test_scaled_storage_and_colour(tmp_path, band_victim):
     there_and_back(sa.craft(io.read(tmp_path / "scaled.nii.gz"), band_victim, PGD), tmp_path)
     colour = Scan.from_array(np.stack([disc_image(seed=n) for n in range(3)], -1), colour=True)
     network = bands(channels=3)
-    step = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
-    victim = Victim(network, name="rgb", dims=2, channels=3, classes=("a", "b", "c"), steps=(step,))
+    victim = Victim(
+        network, name="rgb", dims=2, channels=3, classes=("a", "b", "c"), preprocessing=(BYTES,)
+    )
     there_and_back(sa.craft(colour, victim, PGD), tmp_path / "colour")
 
 
@@ -108,14 +108,13 @@ def test_fields_of_a_deformation(tmp_path, scan2d, band_victim, ct):
 
 def test_a_classification(tmp_path, scan2d):
     network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Conv2d(1, 3, 1))
-    step = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
     victim = Victim(
         network.eval(),
         name="grader",
         dims=2,
         # Two of one name.
         classes=("none", "mild", "mild"),
-        steps=(step,),
+        preprocessing=(BYTES,),
         task="classification",
     )
     for target in (1, None):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import bands, disc_image
+from helpers import BYTES, bands, disc_image
 from sessions import PGD, moved_disc, one_run
 
 import napari_segadv as sa
@@ -23,15 +23,15 @@ from napari_segadv.results.session.session import (
     SessionRun,
 )
 from napari_segadv.results.verdicts import Verdict
-from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.victim import Victim
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A session of one run with a target."""
-    step = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
-    victim = Victim(bands(), name="bands", dims=2, classes=("bg", "dim", "bright"), steps=(step,))
+    victim = Victim(
+        bands(), name="bands", dims=2, classes=("bg", "dim", "bright"), preprocessing=(BYTES,)
+    )
     scan = Scan.from_array(disc_image())
     target = moved_disc(scan, victim)
     example = sa.craft(scan, victim, PGD, target=target)

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from helpers import bands, disc_image
+from helpers import BYTES, bands, disc_image
 from sessions import PGD, moved_disc
 
 import napari_segadv as sa
@@ -23,7 +23,6 @@ from napari_segadv.results.session.session import (
     VictimSource,
 )
 from napari_segadv.results.verdicts import Verdict
-from napari_segadv.victims.preprocessing.chain import Step
 from napari_segadv.victims.victim import Victim
 
 LONE = ["\ud800", "pgd \udfff", "M\udcfcller"]
@@ -52,8 +51,9 @@ def test_a_text_that_is_one(text):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A session of everything."""
-    step = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
-    victim = Victim(bands(), name="bands", dims=2, classes=("bg", "dim", "bright"), steps=(step,))
+    victim = Victim(
+        bands(), name="bands", dims=2, classes=("bg", "dim", "bright"), preprocessing=(BYTES,)
+    )
     scan = Scan.from_array(disc_image())
     target = moved_disc(scan, victim)
     example = sa.craft(scan, victim, PGD, target=target)

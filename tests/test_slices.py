@@ -11,7 +11,7 @@ from helpers import disc_image, volume_victim
 
 import napari_segadv as sa
 from napari_segadv.data.scan import Scan
-from napari_segadv.data.window_presets import Preset, presets_for
+from napari_segadv.data.window_presets import WindowPreset, presets_for
 from napari_segadv.errors import Cancelled, SegadvError
 from napari_segadv.measures.by_window import seen_in_windows, seen_steps, worst
 from napari_segadv.measures.images import visibility
@@ -128,7 +128,7 @@ def test_a_change_outside_a_window_does_not_show_in_it(ct):
 def test_psnr_breaks_ties():
     small = Scan.from_array(np.arange(48, dtype=np.uint8).reshape(6, 8))
     other = replace(small, array=small.array + np.uint8(2))
-    windows = (Preset("wide", 100, 200), Preset("narrow", 25, 50))
+    windows = (WindowPreset("wide", 100, 200), WindowPreset("narrow", 25, 50))
     table = seen_in_windows(small, other, windows)
     assert [seen.ssim for seen in table] == [None, None]
     assert worst(table).preset.name == "narrow"

@@ -15,7 +15,8 @@ from napari_segadv.data.scan import Scan
 # Stops in the midst of the writing, where the figure is drawn, until a line comes in.
 SLOW = """
 import sys
-from napari_segadv import cli, figure
+from napari_segadv import cli
+from napari_segadv.results import figure
 
 draw = figure.figure
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_segadv.data.scan import Grid, Scan
-from napari_segadv.data.window_presets import PRESETS, Preset
+from napari_segadv.data.window_presets import PRESETS, WindowPreset
 from napari_segadv.measures.by_window import Seen, seen_in_windows, worst
 from napari_segadv.measures.images import visibility
 
@@ -94,7 +94,7 @@ def test_a_2d_image_is_one_slice(scan2d):
 
 
 def seen(name, ssim, psnr):
-    return Seen(Preset(name, 0.0, 100.0), ssim, psnr, 1.0, 1)
+    return Seen(WindowPreset(name, 0.0, 100.0), ssim, psnr, 1.0, 1)
 
 
 @pytest.mark.parametrize("turned", [False, True])

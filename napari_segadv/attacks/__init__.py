@@ -7,16 +7,16 @@ from typing import Any
 from ..common.discovery import Registry
 from . import methods
 from .base import Attack, GradientAttack
-from .problem import Model, Outcome, Problem, Progress, Run
+from .problem import Attacking, Model, Outcome, Problem, Progress
 
 __all__ = [
     "Attack",
+    "Attacking",
     "GradientAttack",
     "Model",
     "Outcome",
     "Problem",
     "Progress",
-    "Run",
     "available",
     "get",
 ]

@@ -14,7 +14,7 @@ from ..errors import SegadvError
 from .balls import Ball
 from .loop import Plan, optimise
 from .losses import Loss
-from .problem import Problem, Run
+from .problem import Attacking, Problem
 from .rules import RULES, Rule
 
 # Intensities are computed in float32; no image's units need more.
@@ -116,7 +116,7 @@ class Attack(ABC):
             raise SegadvError(f"method {self.name}: needs a target; give one, or take another")
 
     @abstractmethod
-    def run(self, problem: Problem, seed: int = 0) -> Run:
+    def run(self, problem: Problem, seed: int = 0) -> Attacking:
         """A generator that yields Progress after each step and returns the Outcome.
 
         Args:
@@ -159,7 +159,7 @@ class GradientAttack(Attack):
         ),
     ] = 1
 
-    def run(self, problem: Problem, seed: int = 0) -> Run:
+    def run(self, problem: Problem, seed: int = 0) -> Attacking:
         ball = self.ball(problem)
         generator = torch.Generator().manual_seed(seed)
         plan = Plan.additive(

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..common.tensors import per_item
 from .balls import Ball
 from .losses import Loss, Outputs
-from .problem import Outcome, Problem, Progress, Run
+from .problem import Attacking, Outcome, Problem, Progress
 from .rules import Rule, Seen
 
 # Reading a flag from a GPU waits for everything queued on it, so it is done seldom there.
@@ -173,7 +173,7 @@ class _Curve:
         return tuple((loss, score) for loss, score in self.points[: self.length].tolist())
 
 
-def optimise(problem: Problem, plan: Plan) -> Run:
+def optimise(problem: Problem, plan: Plan) -> Attacking:
     """Runs a plan on a batch; yields Progress after each step and returns the Outcome.
 
     Steps + 1 forward passes and as many backward passes as steps (none if blind); closing the

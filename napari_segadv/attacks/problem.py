@@ -161,4 +161,4 @@ class Outcome:
     fields: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-Run = Generator[Progress, None, Outcome]
+Attacking = Generator[Progress, None, Outcome]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Preset:
+class WindowPreset:
     """A window.
 
     Attributes:
@@ -24,12 +24,12 @@ class Preset:
 
 
 PRESETS = (
-    Preset("lung", -600.0, 1500.0),
-    Preset("mediastinum", 40.0, 400.0),
-    Preset("bone", 400.0, 1800.0),
-    Preset("brain", 40.0, 80.0),
-    Preset("liver", 60.0, 160.0),
-    Preset("soft tissue", 50.0, 350.0),
+    WindowPreset("lung", -600.0, 1500.0),
+    WindowPreset("mediastinum", 40.0, 400.0),
+    WindowPreset("bone", 400.0, 1800.0),
+    WindowPreset("brain", 40.0, 80.0),
+    WindowPreset("liver", 60.0, 160.0),
+    WindowPreset("soft tissue", 50.0, 350.0),
 )
 
 
@@ -37,7 +37,7 @@ PRESETS = (
 FULL = len(PRESETS) + 1
 
 
-def presets_for(units: str, bounds: tuple[float, float]) -> tuple[Preset, ...]:
+def presets_for(units: str, bounds: tuple[float, float]) -> tuple[WindowPreset, ...]:
     """The presets that make sense for an image: those of CT for HU, else the full range alone.
 
     Args:
@@ -45,10 +45,10 @@ def presets_for(units: str, bounds: tuple[float, float]) -> tuple[Preset, ...]:
         bounds: the lowest and highest intensity that its file can hold, or that it has.
     """
     low, high = bounds
-    full = Preset("full range", (low + high) / 2, high - low)
+    full = WindowPreset("full range", (low + high) / 2, high - low)
     return (*PRESETS, full) if units == "HU" else (full,)
 
 
-def numbered(presets: Sequence[Preset]) -> list[tuple[int, Preset]]:
+def numbered(presets: Sequence[WindowPreset]) -> list[tuple[int, WindowPreset]]:
     """An image's presets by the number of their key; the full range, the last, always has FULL."""
     return [*enumerate(presets[:-1], 1), *((FULL, preset) for preset in presets[-1:])]

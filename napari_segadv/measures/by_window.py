@@ -8,7 +8,7 @@ import numpy as np
 from skimage.metrics import mean_squared_error
 
 from ..data.scan import Array, Scan
-from ..data.window_presets import Preset, presets_for
+from ..data.window_presets import WindowPreset, presets_for
 from .images import SSIM_WINDOW, slice_ssim
 
 # Yields the share that is done.
@@ -29,7 +29,7 @@ class Seen:
         slices: how many slices differ; 1 of a 2-D image, 0 where none does.
     """
 
-    preset: Preset
+    preset: WindowPreset
     ssim: float | None
     psnr: float | None
     mean_abs: float
@@ -47,7 +47,7 @@ class Seen:
 
 
 def seen_in_windows(
-    clean: Scan, adversarial: Scan, presets: Sequence[Preset] | None = None
+    clean: Scan, adversarial: Scan, presets: Sequence[WindowPreset] | None = None
 ) -> tuple[Seen, ...]:
     """How two images differ in each window.
 
@@ -64,7 +64,9 @@ def seen_in_windows(
             return found
 
 
-def seen_steps(clean: Scan, adversarial: Scan, presets: Sequence[Preset] | None = None) -> Looking:
+def seen_steps(
+    clean: Scan, adversarial: Scan, presets: Sequence[WindowPreset] | None = None
+) -> Looking:
     """As `seen_in_windows`, a slice at a time; closing it stops."""
     shown = presets_for(clean.units, clean.bounds) if presets is None else presets
     volume = clean.grid.ndim == 3
@@ -101,7 +103,9 @@ def worst(table: Sequence[Seen]) -> Seen | None:
     return min(visible, key=rank, default=None)
 
 
-def _slice_sums(a: Array, b: Array, preset: Preset, colour: bool) -> tuple[float, float, float]:
+def _slice_sums(
+    a: Array, b: Array, preset: WindowPreset, colour: bool
+) -> tuple[float, float, float]:
     """SSIM less 1, mean squared error and mean |difference| of a slice in a window."""
     low, high = preset.limits
     a, b = np.clip(a, low, high), np.clip(b, low, high)
@@ -113,6 +117,6 @@ def _slice_sums(a: Array, b: Array, preset: Preset, colour: bool) -> tuple[float
     return similar, float(mean_squared_error(a, b)), float(np.abs(a - b).mean(dtype=np.float64))
 
 
-def _psnr(preset: Preset, error: float) -> float | None:
+def _psnr(preset: WindowPreset, error: float) -> float | None:
     """PSNR of the whole image from the slices' mean squared errors: no copy of a volume."""
     return 10 * math.log10(preset.width**2 / error) if error > 0 else None

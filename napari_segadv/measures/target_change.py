@@ -21,7 +21,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Departure:
+class TargetChange:
     """How a target differs from a prediction.
 
     Attributes:
@@ -49,9 +49,9 @@ class Departure:
         return "ml" if self.grid.ndim == 3 else "mm²"
 
 
-def departure(
+def target_change(
     target: Array, prediction: Array, grid: Grid, poll: Callable[[], None] = lambda: None
-) -> Departure:
+) -> TargetChange:
     """Compares two label maps of one grid, a slice at a time: other threads want to run too.
 
     Args:
@@ -84,6 +84,6 @@ def departure(
         for label, i in place.items()
         if label
     ]
-    return Departure(
+    return TargetChange(
         grid, sum(pairs.values()), tuple(sorted(changes, key=lambda change: change.iou))
     )

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from ..io.cases import ClassMap
-from ..samples import DEMO, generators
+from ..samples import DEMO, phantom_modules
 from ..training.victim.fit import train
 from ..training.victim.recipe import Recipe
 from ..training.victim.run import finish
@@ -20,7 +20,7 @@ CASES, EPOCHS, QUICK_CASES = 240, 10, 4
 def train_surrogate(victim: Victim, quick: bool) -> Generator[Done, None, Victim]:
     """Trains a UNet at half the resolution on fresh phantoms of a built-in 2-D victim."""
     name = victim.name.removeprefix(DEMO)
-    classes = generators()[name].CLASSES
+    classes = phantom_modules()[name].CLASSES
     mapping = ClassMap(classes, tuple((n,) for n in range(1, len(classes))))
     recipe = Recipe(
         dims=2,

@@ -29,7 +29,7 @@ def _phantom_in(module: ModuleType) -> list[tuple[str, ModuleType]]:
 PHANTOMS: Registry[ModuleType] = Registry("phantom", phantoms, _phantom_in)
 
 
-def generators() -> dict[str, ModuleType]:
+def phantom_modules() -> dict[str, ModuleType]:
     """The modules that draw phantoms, by the name of what they draw."""
     return PHANTOMS.all()
 
@@ -44,7 +44,7 @@ def fitting(scan: Scan) -> str | None:
     for name, path in bundles().items():
         meta = json.loads((path / "configs" / "metadata.json").read_text(encoding="utf-8"))
         (image,) = meta["network_data_format"]["inputs"].values()
-        drawn = generators()[name]
+        drawn = phantom_modules()[name]
         facts = (len(drawn.SPACING), drawn.UNITS, image["num_channels"] == 3)
         own = (scan.grid.ndim, scan.units, scan.colour)
         if facts == own and meta["task"].startswith("segmentation"):

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from .heads import Head
-from .preprocessing.chain import Step
-from .windows import WindowSpec
+from .preprocessing.chain import Transform
+from .windows import SlidingWindows
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Pipeline:
         dims: 2 or 3; a 2-D network sees a volume slice by slice.
         channels: of the image that the preprocessing starts from (1 grey, 3 RGB).
         classes: names, of a segmentation background first; empty until known.
-        steps: preprocessing.
+        preprocessing: its transforms, in order.
         array_order: True if the network's axes are (z, y, x) or (y, x), False if (x, y, z) as
             MONAI reads files.
         windows: how it is slid over an image; None: the whole image at once.
@@ -34,9 +34,9 @@ class Pipeline:
     dims: int
     channels: int = 1
     classes: tuple[str, ...] = ()
-    steps: tuple[Step, ...] = ()
+    preprocessing: tuple[Transform, ...] = ()
     array_order: bool = False
-    windows: WindowSpec | None = None
+    windows: SlidingWindows | None = None
     head: Head = field(default_factory=Head)
 
     def __post_init__(self) -> None:
@@ -54,5 +54,5 @@ class Pipeline:
     def window(self) -> tuple[float, float] | None:
         """The intensities that the preprocessing lets through, if it says so."""
         # Behind a first scaling intensities are no longer in the scan's units.
-        first = next((step for step in self.steps if step.rescales), None)
+        first = next((step for step in self.preprocessing if step.rescales), None)
         return None if first is None else first.window

@@ -24,7 +24,7 @@ Network = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class WindowSpec:
+class SlidingWindows:
     """How a network is slid over a volume, with the names of MONAI's SlidingWindowInferer."""
 
     roi_size: tuple[int, ...]
@@ -169,7 +169,7 @@ def _count_backward(passes: Passes) -> None:
 def sliding(
     x: Tensor,
     network: Network,
-    spec: WindowSpec,
+    spec: SlidingWindows,
     passes: Passes,
     recall: Recall | None = None,
 ) -> Tensor:
@@ -210,7 +210,9 @@ def sliding(
     return out[:, :, *inside] if any(missing) else out
 
 
-def _windows(x: Tensor, places: Sequence[Index], roi: tuple[int, ...], spec: WindowSpec) -> Pieces:
+def _windows(
+    x: Tensor, places: Sequence[Index], roi: tuple[int, ...], spec: SlidingWindows
+) -> Pieces:
     from monai.data.utils import compute_importance_map
 
     weight = compute_importance_map(

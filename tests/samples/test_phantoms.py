@@ -5,7 +5,7 @@ import pytest
 
 from napari_segadv import SegadvError, load_victim
 from napari_segadv.measures.labels import Overlap
-from napari_segadv.samples import bundle_facts, bundles, generators, phantom
+from napari_segadv.samples import bundle_facts, bundles, phantom, phantom_modules
 from napari_segadv.training.victim.grades import accuracy
 
 SHAPES = {
@@ -25,8 +25,10 @@ FRESH_SEED = 40_000
 
 
 def test_each_phantom_has_a_victim():
-    assert set(generators()) == set(bundles())
-    tasks = {name: getattr(module, "TASK", "segmentation") for name, module in generators().items()}
+    assert set(phantom_modules()) == set(bundles())
+    tasks = {
+        name: getattr(module, "TASK", "segmentation") for name, module in phantom_modules().items()
+    }
     assert {name for name, task in tasks.items() if task == "segmentation"} == set(SEGMENTED)
     assert {name for name, task in tasks.items() if task == "classification"} == set(GRADED)
 
@@ -55,7 +57,7 @@ def test_every_class_is_in_the_truth(name):
 @pytest.mark.parametrize("name", GRADED)
 def test_every_grade_is_drawn(name):
     truths = [phantom(name, seed)[1] for seed in (11, 21, 1, 4, 0)]
-    assert all(truth.classes == generators()[name].CLASSES for truth in truths)
+    assert all(truth.classes == phantom_modules()[name].CLASSES for truth in truths)
     assert [truth.label for truth in truths] == [0, 1, 2, 3, 4]
 
 
@@ -72,7 +74,7 @@ def test_a_bundle_is_small_and_says_what_it_reaches(name):
     if name in GRADED:
         assert facts.measured["accuracy"] >= LEAST_ACCURACY
         return
-    assert list(facts.dice) == list(generators()[name].CLASSES[1:])
+    assert list(facts.dice) == list(phantom_modules()[name].CLASSES[1:])
     for label, dice in facts.dice.items():
         assert dice >= (HARD_GOAL if label in HARD else GOAL), label
 

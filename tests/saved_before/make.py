@@ -30,7 +30,7 @@ from napari_segadv.results.session.session import (
     VictimSource,
 )
 from napari_segadv.results.verdicts import Verdict
-from napari_segadv.victims.preprocessing.chain import Step
+from napari_segadv.victims.preprocessing.chain import Transform
 from napari_segadv.victims.victim import Victim
 from saved_before.facts import facts_of
 
@@ -40,9 +40,13 @@ WINDOW = {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0}
 
 def photograph() -> Victim:
     """Bands of intensity on bytes."""
-    step = Step("ScaleIntensityRange", WINDOW)
+    step = Transform("ScaleIntensityRange", WINDOW)
     return Victim(
-        bands(), name="bands", dims=2, classes=("background", "dim", "bright"), steps=(step,)
+        bands(),
+        name="bands",
+        dims=2,
+        classes=("background", "dim", "bright"),
+        preprocessing=(step,),
     )
 
 
@@ -50,10 +54,15 @@ def grader() -> Victim:
     """A class for the whole image."""
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Conv2d(1, 3, 1)).eval()
-    step = Step("ScaleIntensityRange", WINDOW)
+    step = Transform("ScaleIntensityRange", WINDOW)
     classes = ("none", "mild", "severe")
     return Victim(
-        network, name="grader", dims=2, classes=classes, steps=(step,), task="classification"
+        network,
+        name="grader",
+        dims=2,
+        classes=classes,
+        preprocessing=(step,),
+        task="classification",
     )
 
 
@@ -62,8 +71,12 @@ def volume() -> tuple[Scan, Victim]:
     array = np.random.default_rng(0).normal(0, 30, (5, 16, 18)).astype(np.int16)
     array[1:4, 4:11, 6:14] += 150
     grid = Grid(array.shape, (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([1.0, -1.0, -1.0]))
-    step = Step("ScaleIntensityRange", {"a_min": -60.0, "a_max": 240.0, "b_min": 0.0, "b_max": 1.0})
-    victim = Victim(bands(), name="slices", dims=2, classes=("air", "a", "b"), steps=(step,))
+    step = Transform(
+        "ScaleIntensityRange", {"a_min": -60.0, "a_max": 240.0, "b_min": 0.0, "b_max": 1.0}
+    )
+    victim = Victim(
+        bands(), name="slices", dims=2, classes=("air", "a", "b"), preprocessing=(step,)
+    )
     return Scan(array, grid, "HU", Storage("int16")), victim
 
 

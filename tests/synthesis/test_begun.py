@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import disc_image, finish
-from napari_segadv.training.generator.train.train import train
+from napari_segadv.training.generator.train import train
 
 from napari_segadv import io
 from napari_segadv.attacks.fields.recipe import Recipe

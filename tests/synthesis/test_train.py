@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import disc_image, finish, volume_victim
-from napari_segadv.training.generator.train.train import train
+from napari_segadv.training.generator.train import train
 from safetensors.torch import load_file, save_file
 
 import napari_segadv as sa

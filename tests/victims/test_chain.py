@@ -9,7 +9,7 @@ from helpers import SHARED
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.victims.preprocessing.chain import Space, Step, bind, from_monai
+from napari_segadv.victims.preprocessing.chain import Space, Transform, bind, from_monai
 from napari_segadv.victims.scan_tensors import ras_affine
 from napari_segadv.victims.victim import Victim
 
@@ -99,7 +99,7 @@ def test_equal_to_monai_on_the_sample_ct(sample, name):
         [mt.LoadImage(), mt.EnsureChannelFirst()] + [getattr(mt, n)(**a) for n, a in CHAINS[name]]
     )(str(path))
     image, space = tensor_and_space(scan)
-    chain = bind([Step(n, a) for n, a in CHAINS[name]], image, space)
+    chain = bind([Transform(n, a) for n, a in CHAINS[name]], image, space)
     ours = chain.forward(image[None])[0]
     assert ours.shape == theirs.shape
     span = float(theirs.max() - theirs.min())
@@ -116,7 +116,9 @@ def test_the_gradient_is_exact(name):
     small = {"spatial_size": [6, 7, 8], "roi_size": [5, 6, 4], "pixdim": [2.0, 2.5, 4.0], "k": 4}
     small["spatial_border"] = [1, 2, 1]
     steps = [
-        Step(n, {k: small.get(k, v) if k in small and n != "Rotate90" else v for k, v in a.items()})
+        Transform(
+            n, {k: small.get(k, v) if k in small and n != "Rotate90" else v for k, v in a.items()}
+        )
         for n, a in CHAINS[name]
     ]
     chain = bind(steps, image.float(), Space((9, 8, 7), affine))
@@ -133,7 +135,7 @@ def test_the_gradient_is_exact(name):
 def test_logits_come_back_to_the_image():
     """A blob drawn on the network's grid is found where it belongs on the image's grid."""
     affine = np.diag([-3.0, 2.0, -2.5, 1.0])
-    steps = [Step(n, a) for n, a in CHAINS["as bundles have it"]]
+    steps = [Transform(n, a) for n, a in CHAINS["as bundles have it"]]
     image = torch.zeros(1, 30, 40, 50)
     image[0, 10:20, 15:30, 20:35] = 100
     chain = bind(steps, image, Space((30, 40, 50), affine))
@@ -149,7 +151,7 @@ def test_logits_come_back_to_the_image():
 def test_what_a_crop_cuts_off_is_background():
     image = torch.zeros(1, 12, 12)
     image[0, 4:8, 3:9] = 5
-    chain = bind([Step("CropForeground", {})], image, Space((12, 12), np.eye(3)))
+    chain = bind([Transform("CropForeground", {})], image, Space((12, 12), np.eye(3)))
     back = chain.backward(torch.stack([torch.zeros(4, 6), torch.ones(4, 6)])[None])
     labels = back.max(1).indices[0]
     assert (labels == (image[0] > 0)).all()
@@ -160,7 +162,7 @@ def test_what_a_crop_cuts_off_is_background():
 def test_constant_slices_and_a_repeated_channel():
     x = torch.full((2, 1, 5, 5), 7.0, requires_grad=True)
     chain = bind(
-        [Step("NormalizeIntensity"), Step("RepeatChannel", {"repeats": 3})],
+        [Transform("NormalizeIntensity"), Transform("RepeatChannel", {"repeats": 3})],
         x[0],
         Space((5, 5), np.eye(3)),
     )
@@ -203,7 +205,7 @@ def test_unknown_steps_are_named():
 
 def test_a_step_that_would_differ_from_monais_is_refused():
     image = torch.rand(1, 16, 16, 16)
-    step = Step("Spacing", {"pixdim": [1.5, 1.5, 1.5], "mode": "nearest"})
+    step = Transform("Spacing", {"pixdim": [1.5, 1.5, 1.5], "mode": "nearest"})
     with pytest.raises(SegadvError, match="can't be reproduced"):
         bind([step], image, Space((16, 16, 16), np.eye(4)))
 
@@ -211,13 +213,13 @@ def test_a_step_that_would_differ_from_monais_is_refused():
 def test_a_victim_sees_a_flipped_scan_the_right_way_round(ct):
     """The same patient stored with other flips gives the same network input."""
     seen = []
-    step = Step("Orientation", {"axcodes": "RAS"})
+    step = Transform("Orientation", {"axcodes": "RAS"})
 
     def network(x):
         seen.append(x.detach().clone())
         return torch.cat([x, -x], 1)
 
-    victim = Victim(network, name="eye", dims=3, steps=(step,))
+    victim = Victim(network, name="eye", dims=3, preprocessing=(step,))
     n = ct.grid.shape
     affine = ct.grid.affine
     corner = affine @ [0, n[1] - 1, n[2] - 1, 1]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from helpers import BYTES
 from PIL import Image
 
 import napari_segadv as sa
@@ -15,10 +16,10 @@ from napari_segadv.data.grade import Grade
 from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims.heads import Head
-from napari_segadv.victims.preprocessing.chain import Step
+from napari_segadv.victims.preprocessing.chain import Transform
 from napari_segadv.victims.tasks import task_in, tasks
 from napari_segadv.victims.victim import Victim
-from napari_segadv.victims.windows import WindowSpec
+from napari_segadv.victims.windows import SlidingWindows
 
 CLASSES = ("dark", "middling", "bright")
 MIDDLES = (60.0, 120.0, 180.0)
@@ -47,12 +48,12 @@ def image(value=128, shape=(24, 20)) -> Scan:
 
 @pytest.fixture
 def victim() -> Victim:
-    step = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
-    small = Step("Resize", {"spatial_size": [12, 16], "mode": "bilinear"})
+    step = BYTES
+    small = Transform("Resize", {"spatial_size": [12, 16], "mode": "bilinear"})
     return Victim(
         *(Brightness(), "grader", 2),
         classes=CLASSES,
-        steps=(step, small),
+        preprocessing=(step, small),
         array_order=True,
         task="classification",
     )
@@ -155,12 +156,12 @@ def test_volumes(victim):
     scan = Scan.from_array(np.full((5, 24, 20), 60, np.uint8) + np.arange(20, dtype=np.uint8))
     with pytest.raises(SegadvError, match="is a volume, but grader names the class of a 2-D"):
         victim.predict(scan)
-    deep = replace(victim, network=Brightness(3), dims=3, steps=victim.steps[:1])
+    deep = replace(victim, network=Brightness(3), dims=3, preprocessing=victim.preprocessing[:1])
     assert deep.predict(scan).label == 0
     example = sa.craft(scan, deep, sa.attacks.PGD(epsilon=110.0, steps=30), target=2)
     assert example.succeeded
     with pytest.raises(SegadvError, match="windows"):
-        replace(deep, windows=WindowSpec((4, 8, 8))).predict(scan)
+        replace(deep, windows=SlidingWindows((4, 8, 8))).predict(scan)
 
 
 class Segments(torch.nn.Module):

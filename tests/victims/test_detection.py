@@ -19,10 +19,10 @@ from napari_segadv.data.scan import Scan
 from napari_segadv.results.figure import outline
 from napari_segadv.victims.detections import detected
 from napari_segadv.victims.detector import SmallRetinaNet
-from napari_segadv.victims.preprocessing.chain import Step
+from napari_segadv.victims.preprocessing.chain import Transform
 from napari_segadv.victims.tasks import task_in, task_of
 from napari_segadv.victims.victim import Victim
-from napari_segadv.victims.windows import WindowSpec
+from napari_segadv.victims.windows import SlidingWindows
 
 ARGUMENTS = {
     "spatial_dims": 2,
@@ -65,9 +65,9 @@ def test_logits_have_a_background_and_a_cell_an_anchor():
     "steps",
     [
         (),
-        (Step("Flip", {"spatial_axis": 0}),),
-        (Step("SpatialPad", {"spatial_size": [64, 64]}),),
-        (Step("Resize", {"spatial_size": [64, 64], "mode": "nearest"}),),
+        (Transform("Flip", {"spatial_axis": 0}),),
+        (Transform("SpatialPad", {"spatial_size": [64, 64]}),),
+        (Transform("Resize", {"spatial_size": [64, 64], "mode": "nearest"}),),
     ],
 )
 def test_boxes_come_back_onto_the_scan(steps, array_order):
@@ -228,8 +228,11 @@ def test_untargeted_only_anchors_with_boxes_count():
     ("change", "said"),
     [
         ({"network": Squares()}, "names no anchors"),
-        ({"windows": WindowSpec((16, 16))}, "leave the windows away"),
-        ({"steps": (Step("SpatialPad", {"spatial_size": [33, 48]}),)}, "Resize to its preproc"),
+        ({"windows": SlidingWindows((16, 16))}, "leave the windows away"),
+        (
+            {"steps": (Transform("SpatialPad", {"spatial_size": [33, 48]}),)},
+            "Resize to its preproc",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(change, said):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from napari_segadv.victims.recall import Recall
-from napari_segadv.victims.windows import Passes, WindowSpec, slices, sliding
+from napari_segadv.victims.windows import Passes, SlidingWindows, slices, sliding
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def network():
 @pytest.mark.parametrize("mode", ["gaussian", "constant"])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_windows_around_a_change_alone(network, mode, batch):
-    spec = WindowSpec((8, 8, 8), batch, (0.25,), mode)
+    spec = SlidingWindows((8, 8, 8), batch, (0.25,), mode)
     clean = torch.rand(1, 1, 40, 16, 16)
     other = clean.clone()
     other[:, :, 20:22] += 0.1
@@ -32,7 +32,7 @@ def test_windows_around_a_change_alone(network, mode, batch):
 
 
 def test_the_gradient_is_the_same(network):
-    spec = WindowSpec((8, 8, 8))
+    spec = SlidingWindows((8, 8, 8))
     clean = torch.rand(1, 1, 24, 8, 8)
     other = clean.clone()
     other[:, :, 12] += 0.1

@@ -11,7 +11,7 @@ from monai.inferers import sliding_window_inference
 from monai.networks.nets import UNet
 
 from napari_segadv.errors import Cancelled
-from napari_segadv.victims.windows import Passes, WindowSpec, slices, sliding
+from napari_segadv.victims.windows import Passes, SlidingWindows, slices, sliding
 
 # Padding along the first axis, overlap along the others.
 SHAPE, ROI = (2, 1, 12, 40, 28), (16, 16, 16)
@@ -32,7 +32,7 @@ def volume():
 
 
 def spec(mode="gaussian", batch=2, **more):
-    return WindowSpec(ROI, batch, (0.25,), mode, **more)
+    return SlidingWindows(ROI, batch, (0.25,), mode, **more)
 
 
 @pytest.mark.parametrize("mode", ["gaussian", "constant"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from clicks import idle, steady
-from helpers import bands, disc_image, mask_on, volume_victim
+from helpers import BYTES, bands, disc_image, mask_on, volume_victim
 from qtpy.QtWidgets import QFileDialog
 
 import napari_segadv as sa
@@ -43,17 +43,17 @@ def ready(window, panel, qtbot, weights_file):
 
 
 def crafted(scan, victim, target=None, steps=2):
-    return sa.craft(scan, victim, sa.attacks.PGD(epsilon=12.0, steps=steps), target=target)
+    return sa.craft(scan, victim, sa.attacks.PGD(epsilon=12.0, preprocessing=steps), target=target)
 
 
 @pytest.fixture(scope="module")
 def flat():
     """An example of a photograph."""
-    from napari_segadv.victims.preprocessing.chain import Step
     from napari_segadv.victims.victim import Victim
 
-    step = Step("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
-    victim = Victim(bands(), name="bands", dims=2, classes=("no", "dim", "bright"), steps=(step,))
+    victim = Victim(
+        bands(), name="bands", dims=2, classes=("no", "dim", "bright"), preprocessing=(BYTES,)
+    )
     scan = Scan.from_array(disc_image())
     target = np.zeros(scan.grid.shape, np.uint8)
     target[10:30, 10:40] = 2

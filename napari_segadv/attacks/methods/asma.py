@@ -14,7 +14,7 @@ from ..balls import Ball, steepest_l2
 from ..base import DEFAULT_GOAL, Attack, FreeBudget, Goal
 from ..loop import Plan, optimise
 from ..losses import Outputs
-from ..problem import Problem, Run
+from ..problem import Attacking, Problem
 from ..rules import Seen
 
 # Ozbulak 2019: the constants of the step, and the iterations.
@@ -62,7 +62,7 @@ class ASMA(Attack):
     ] = None
     goal: Goal = DEFAULT_GOAL
 
-    def run(self, problem: Problem, seed: int = 0) -> Run:
+    def run(self, problem: Problem, seed: int = 0) -> Attacking:
         self.check_goal(problem)
         ball, paper = self.ball(problem), self.preset == "paper"
         objective = MaskedSum()

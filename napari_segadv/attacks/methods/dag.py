@@ -12,7 +12,7 @@ from ..balls import Ball, l2_norm
 from ..base import DEFAULT_GOAL, LARGEST, Attack, FreeBudget, Goal, Steps
 from ..loop import Plan, optimise
 from ..losses import Outputs
-from ..problem import Problem, Run
+from ..problem import Attacking, Problem
 from ..rules import Seen
 
 # The paper's 0.5 on a scale from 0 to 255.
@@ -57,7 +57,7 @@ class DAG(Attack):
     ] = "max"
     goal: Goal = DEFAULT_GOAL
 
-    def run(self, problem: Problem, seed: int = 0) -> Run:
+    def run(self, problem: Problem, seed: int = 0) -> Attacking:
         ball = self.ball(problem)
         gamma = GAMMA_SHARE * problem.window if self.gamma is None else self.gamma
         plan = Plan.additive(

@@ -12,7 +12,7 @@ from ..balls import Ball
 from ..base import Attack, FreeBudget
 from ..loop import STEPS_BETWEEN_CHECKS, Best
 from ..losses import Outputs
-from ..problem import Outcome, Problem, Progress, Run
+from ..problem import Attacking, Outcome, Problem, Progress
 
 # A step is no longer than this, so that squares of it stay finite in float32.
 LONGEST = 1e12
@@ -66,7 +66,7 @@ class DeepFool(Attack):
         ),
     ] = 10
 
-    def run(self, problem: Problem, seed: int = 0) -> Run:
+    def run(self, problem: Problem, seed: int = 0) -> Attacking:
         ball = self.ball(problem)
         noise = torch.zeros_like(problem.clean)
         best = Best.of(noise)

@@ -13,7 +13,7 @@ from ..fields.fields import FieldBudget, Lattice, Parts, Synthesis, named
 from ..fields.losses import away_by, mean_square, spread
 from ..loop import Plan, optimise
 from ..losses import LOSSES
-from ..problem import Problem, Run
+from ..problem import Attacking, Problem
 from ..rules import RULES
 
 # Distance of the controls as a share of the image's longest side, and at least this many pixels.
@@ -107,7 +107,7 @@ class Deform(Attack):
         bool, Param("Start at random fields, not at the image", advanced=True)
     ] = False
 
-    def run(self, problem: Problem, seed: int = 0) -> Run:
+    def run(self, problem: Problem, seed: int = 0) -> Attacking:
         generator = torch.Generator().manual_seed(seed)
         fields = self.fields(problem)
         box = fields.box(problem)

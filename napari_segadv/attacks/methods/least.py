@@ -12,7 +12,7 @@ from ..balls import Ball, l2_norm
 from ..base import DEFAULT_GOAL, LARGEST, Attack
 from ..loop import Plan, optimise
 from ..losses import margin
-from ..problem import Problem, Run
+from ..problem import Attacking, Problem
 from ..rules import Adam, Seen
 
 
@@ -51,7 +51,7 @@ class Least(Attack):
         ),
     ] = DEFAULT_GOAL
 
-    def run(self, problem: Problem, seed: int = 0) -> Run:
+    def run(self, problem: Problem, seed: int = 0) -> Attacking:
         widest = self.ball(problem)
 
         def size(noise: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from ...common.parameters import Param
 from ..base import Attack, GradientAttack, Objective
 from ..loop import Plan, optimise
 from ..losses import LOSSES, Loss, margin
-from ..problem import Problem, Run
+from ..problem import Attacking, Problem
 from ..rules import Sign
 
 
@@ -53,7 +53,7 @@ class FGSM(Attack):
 
     loss: Objective = "cross-entropy"
 
-    def run(self, problem: Problem, seed: int = 0) -> Run:
+    def run(self, problem: Problem, seed: int = 0) -> Attacking:
         ball = self.ball(problem)
         plan = Plan.additive(
             ball,

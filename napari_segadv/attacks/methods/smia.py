@@ -12,7 +12,7 @@ from ...errors import SegadvError
 from ..base import LARGEST, Attack, Goal, Steps
 from ..loop import Plan, optimise
 from ..losses import Outputs, signed
-from ..problem import Problem, Run
+from ..problem import Attacking, Problem
 from ..rules import Sign
 
 
@@ -63,7 +63,7 @@ class SMIA(Attack):
         if self.kernel % 2 == 0:
             raise SegadvError(f"kernel={self.kernel}: must be odd")
 
-    def run(self, problem: Problem, seed: int = 0) -> Run:
+    def run(self, problem: Problem, seed: int = 0) -> Attacking:
         ball = self.ball(problem)
         length = self.budget(problem) / self.steps if self.step_size is None else self.step_size
         size = torch.full_like(ball.radius, length)

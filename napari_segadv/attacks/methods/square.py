@@ -13,7 +13,7 @@ from ..balls import Ball
 from ..base import DEFAULT_GOAL, Attack, Goal
 from ..loop import Plan, optimise
 from ..losses import LOSSES
-from ..problem import Problem, Run
+from ..problem import Attacking, Problem
 from ..rules import Seen
 
 # Of 10,000 queries, those after which the paper halves the share of pixels (section 5).
@@ -54,7 +54,7 @@ class Square(Attack):
     ] = 0.05
     goal: Goal = DEFAULT_GOAL
 
-    def run(self, problem: Problem, seed: int = 0) -> Run:
+    def run(self, problem: Problem, seed: int = 0) -> Attacking:
         ball = self.ball(problem)
         generator = torch.Generator().manual_seed(seed)
         plan = Plan(

@@ -13,7 +13,7 @@ from ..fields.fields import FieldBudget, named
 from ..fields.fields import Synthesis as Images
 from ..fields.losses import away_by
 from ..loop import Plan, optimise
-from ..problem import FieldGenerator, Problem, Run
+from ..problem import Attacking, FieldGenerator, Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Synthesis(Attack):
         int, Param("Images drawn, of which the best is kept", low=1, high=10_000)
     ] = 8
 
-    def run(self, problem: Problem, seed: int = 0) -> Run:
+    def run(self, problem: Problem, seed: int = 0) -> Attacking:
         synthesiser = self.trained(problem)
         images = Images(self.ball(problem))
         rng = torch.Generator().manual_seed(seed)

@@ -26,9 +26,9 @@ from typing import Any
 from ...common.json_data import read_json
 from ...errors import SegadvError
 from ..heads import Head
-from ..preprocessing.chain import Step, from_monai
+from ..preprocessing.chain import Transform, from_monai
 from ..tasks import DEFAULT, task_of
-from ..windows import WindowSpec
+from ..windows import SlidingWindows
 
 KEYS = frozenset(
     {
@@ -109,29 +109,29 @@ def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
         "channels": int(description.get("channels", arguments.get("in_channels", 1))),
         "task": task,
         "classes": task.names(classes),
-        "steps": _steps(description, dims),
+        "preprocessing": _preprocessing(description, dims),
         "array_order": axes in ("zyx", "yx"),
         "windows": _windows(description, dims),
         "head": Head(description.get("activation")),
     }
 
 
-def _steps(description: Mapping[str, Any], dims: int) -> tuple[Step, ...]:
+def _preprocessing(description: Mapping[str, Any], dims: int) -> tuple[Transform, ...]:
     if "preprocessing" in description:
         return from_monai(description["preprocessing"])
     steps = []
     if "orientation" in description:
-        steps.append(Step("Orientation", {"axcodes": str(description["orientation"])}))
+        steps.append(Transform("Orientation", {"axcodes": str(description["orientation"])}))
     if "spacing" in description:
         spacing = [float(s) for s in description["spacing"]]
         if len(spacing) != dims or not all(0 < s < math.inf for s in spacing):
             raise ValueError(f'"spacing" needs {dims} lengths in mm')
-        steps.append(Step("Spacing", {"pixdim": spacing}))
+        steps.append(Transform("Spacing", {"pixdim": spacing}))
     if "window" in description:
         (a_min, a_max), (b_min, b_max) = description["window"], description.get("scale", (0, 1))
         scaling = {"a_min": a_min, "a_max": a_max, "b_min": b_min, "b_max": b_max, "clip": True}
         steps.append(
-            Step(
+            Transform(
                 "ScaleIntensityRange",
                 {k: v if k == "clip" else float(v) for k, v in scaling.items()},
             )
@@ -139,7 +139,7 @@ def _steps(description: Mapping[str, Any], dims: int) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _windows(description: Mapping[str, Any], dims: int) -> WindowSpec | None:
+def _windows(description: Mapping[str, Any], dims: int) -> SlidingWindows | None:
     if "roi_size" not in description:
         return None
     roi = tuple(int(n) for n in description["roi_size"])
@@ -148,4 +148,4 @@ def _windows(description: Mapping[str, Any], dims: int) -> WindowSpec | None:
     overlap = float(description.get("overlap", 0.25))
     if not 0 <= overlap < 1:
         raise ValueError('"overlap" must be at least 0 and below 1')
-    return WindowSpec(roi, overlap=(overlap,), mode=str(description.get("mode", "gaussian")))
+    return SlidingWindows(roi, overlap=(overlap,), mode=str(description.get("mode", "gaussian")))

@@ -44,7 +44,7 @@ class Space:
 
 
 @dataclass(frozen=True)
-class Step:
+class Transform:
     """One transform: its name in MONAI (without the d of the dictionary form) and arguments."""
 
     name: str
@@ -78,7 +78,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class BoundStep:
+class BoundTransform:
     """A step on a certain grid: images forward, logits back."""
 
     forward: Callable[[Tensor], Tensor]
@@ -93,7 +93,7 @@ class BoundChain:
     class logits from there back to S. Both carry the gradient.
     """
 
-    steps: tuple[BoundStep, ...]
+    steps: tuple[BoundTransform, ...]
     space: Space
 
     def forward(self, x: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ class BoundChain:
         return z
 
 
-def bind(steps: Sequence[Step], image: Tensor, space: Space) -> BoundChain:
+def bind(steps: Sequence[Transform], image: Tensor, space: Space) -> BoundChain:
     """Fixes a chain's geometry on the grid of an image.
 
     Crops that depend on the content are those of this image. Each step is run once by MONAI
@@ -136,10 +136,10 @@ def bind(steps: Sequence[Step], image: Tensor, space: Space) -> BoundChain:
     return BoundChain(tuple(bound), space)
 
 
-def _bind_step(step: Step, before: Space, after: Space) -> BoundStep:
+def _bind_step(step: Transform, before: Space, after: Space) -> BoundTransform:
     if step.name in INTENSITY:
         function, arguments = INTENSITY[step.name], dict(step.arguments)
-        return BoundStep(lambda x: function(x, **arguments), lambda z: z)
+        return BoundTransform(lambda x: function(x, **arguments), lambda z: z)
     axes = between(before.affine, before.shape, after.affine, after.shape)
     if axes is None:
         raise SegadvError(
@@ -157,7 +157,7 @@ def _bind_step(step: Step, before: Space, after: Space) -> BoundStep:
                 + ", ".join(PAD_MODES)
             )
         axes = replace(axes, pad_mode=PAD_MODES[mode], pad_value=value)
-    return BoundStep(axes.forward, axes.backward)
+    return BoundTransform(axes.forward, axes.backward)
 
 
 def _resize_matrices(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[int, Tensor]:
@@ -191,7 +191,7 @@ def _smoothed(units: Tensor, factor: float, arguments: Mapping[str, Any]) -> Ten
     return blurred.squeeze(1)
 
 
-def _monai(step: Step, image: Any) -> Any:
+def _monai(step: Transform, image: Any) -> Any:
     """Runs MONAI's own transform."""
     import monai.transforms
 
@@ -208,7 +208,7 @@ def _monai(step: Step, image: Any) -> Any:
         ) from None
 
 
-def _compare(step: Step, ours: Tensor, theirs: Tensor) -> None:
+def _compare(step: Transform, ours: Tensor, theirs: Tensor) -> None:
     span = float(theirs.max() - theirs.min()) or 1.0
     if ours.shape == theirs.shape:
         off = float((ours - theirs).abs().max()) / span
@@ -239,7 +239,7 @@ def _plain_name(target: str) -> str:
     return name
 
 
-def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tuple[Step, ...]:
+def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tuple[Transform, ...]:
     """Steps from the `transforms` list of a bundle's preprocessing.
 
     Args:
@@ -267,5 +267,5 @@ def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tupl
             if isinstance(arguments.get(name), list):
                 arguments[name] = arguments[name][place]
         arguments.pop("dtype", None)
-        steps.append(Step(plain, arguments))
+        steps.append(Transform(plain, arguments))
     return tuple(steps)

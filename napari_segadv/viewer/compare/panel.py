@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...common.wording import with_units
-from ...data.window_presets import Preset, numbered
+from ...data.window_presets import WindowPreset, numbered
 from ..widgets.keys import Key
 from ..widgets.layout import group, set_tips, stack
 from ..widgets.panel import Panel
@@ -74,7 +74,7 @@ class ComparePanel(Panel):
         self.window_section = WindowSection(self.comparison.window)
         self.timer = QTimer(self)
         self._drags, self._digits = Drags(self.viewer), LayerKeys(self.viewer)
-        self._presets: tuple[Preset, ...] = ()
+        self._presets: tuple[WindowPreset, ...] = ()
         self._lay_out()
         self._connect()
         self._refresh()

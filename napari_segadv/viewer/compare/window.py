@@ -8,7 +8,7 @@ from napari.layers import Image
 from psygnal import Signal
 
 from ...data.scan import Scan
-from ...data.window_presets import Preset, presets_for
+from ...data.window_presets import WindowPreset, presets_for
 from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..layers.convert import units_of
@@ -32,7 +32,7 @@ class Window:
         self._linked: list[Image] = []
         self.image: Any = None
         self.units = ""
-        self.presets: tuple[Preset, ...] = ()
+        self.presets: tuple[WindowPreset, ...] = ()
         events = viewer.layers.events
         self._events = (events.inserted, events.removed, viewer.layers.selection.events.active)
         for event in self._events:
@@ -109,7 +109,7 @@ class Window:
         seen = [x for x in layers if isinstance(x, Image) and x.visible]
         return seen[0] if seen else None
 
-    def _described(self, image: Image) -> tuple[str, tuple[Preset, ...]]:
+    def _described(self, image: Image) -> tuple[str, tuple[WindowPreset, ...]]:
         """Its units and presets, without a look at its pixels: a volume has many."""
         run, known = self._controller.runs.current, image.metadata.get(KEY)
         scan = run.example.clean if run is not None and run.image is image else known

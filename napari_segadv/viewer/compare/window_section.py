@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...data.window_presets import Preset, numbered
+from ...data.window_presets import WindowPreset, numbered
 from ..widgets.layout import set_tips
 from .window import Window
 
@@ -55,7 +55,7 @@ class WindowSection(QWidget):
                 "painting goes first",
             }
         )
-        self._shown: tuple[Preset, ...] | None = None
+        self._shown: tuple[WindowPreset, ...] | None = None
         self.refresh()
 
     def preset(self, number: int) -> None:

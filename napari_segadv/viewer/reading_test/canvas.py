@@ -14,7 +14,7 @@ from napari.qt import QtViewer
 from qtpy.QtCore import Qt
 
 from ...data.scan import Array, Grid
-from ...data.window_presets import Preset, numbered, presets_for
+from ...data.window_presets import WindowPreset, numbered, presets_for
 from ...results.by_slice import most_changed
 from ..compare.drags import dragged
 from ..layers.convert import image_tuple
@@ -42,7 +42,7 @@ class Stimulus:
     clean: Array
     altered: Array
     keywords: dict[str, Any]
-    presets: tuple[Preset, ...]
+    presets: tuple[WindowPreset, ...]
     grid: Grid
     first: int | None
 
@@ -80,7 +80,7 @@ class ReadingCanvas(QtViewer):
         self.model.mouse_drag_callbacks.append(self._drag_window)
         grid = self.model.canvas.grid
         grid.shape, grid.stride, grid.spacing = (1, 2), -1, 4
-        self._presets: tuple[Preset, ...] = ()
+        self._presets: tuple[WindowPreset, ...] = ()
 
     @property
     def images(self) -> list[Image]:

@@ -7,14 +7,14 @@ import numpy as np
 from napari.layers import Labels
 
 from ...common.wording import class_name, share
-from ...measures.target_change import Departure
+from ...measures.target_change import TargetChange
 
 # Structures that are listed; of more, their number.
 LISTED = 4
 
 
 def departure_text(
-    found: Departure | None, classes: Mapping[int, str], layer: Labels | None
+    found: TargetChange | None, classes: Mapping[int, str], layer: Labels | None
 ) -> str:
     """What differs, and each changed structure behind a square of its colour."""
     if layer is None:
@@ -37,7 +37,7 @@ def departure_text(
     return "<br>".join(lines)
 
 
-def figure(found: Departure, pixels: int) -> str:
+def figure(found: TargetChange, pixels: int) -> str:
     """Pixels as a number with its unit."""
     return f"{number(found.number(pixels))} {found.units}"
 

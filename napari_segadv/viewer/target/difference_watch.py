@@ -7,7 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from psygnal import Signal
 
-from ...measures.target_change import departure
+from ...measures.target_change import target_change
 from ..controller.controller import Controller
 from ..controller.latest import Latest
 from ..controller.runner import Poll, Runner
@@ -76,7 +76,7 @@ class Watch:
         wanted, found, grid = layer.data, clean.data, grid_of(layer, layers)
 
         def work(poll: Poll) -> Any:
-            return departure(wanted, found, grid, poll)
+            return target_change(wanted, found, grid, poll)
 
         self._latest.ask(work, self.measured.emit)
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QLabel, QPushButton
 
 from ...common.wording import class_name
 from ...errors import SegadvError
-from ...measures.target_change import Departure
+from ...measures.target_change import TargetChange
 from ..layers.names import TARGET
 from ..widgets.class_chooser import ClassChooser
 from ..widgets.keys import Key
@@ -218,5 +218,5 @@ class TargetPanel(Panel):
     def _touched(self) -> None:
         self._rest.start()
 
-    def _measured(self, found: Departure | None) -> None:
+    def _measured(self, found: TargetChange | None) -> None:
         self.distance.setText(departure_text(found, self.designer.classes, self.designer.target))

@@ -9,10 +9,10 @@ from torch import nn
 
 from ....common.hashing import sha256_of
 from ....errors import SegadvError
-from ...preprocessing.chain import Step, from_monai
+from ...preprocessing.chain import Transform, from_monai
 from ...tasks import task_in
 from ...victim import Victim
-from ...windows import WindowSpec
+from ...windows import SlidingWindows
 from .. import trust as consent
 from ..bundle_config import BundleConfig, arguments_of, find, read_config
 from ..network import build, load_weights
@@ -116,13 +116,13 @@ def describe(config: BundleConfig, network: nn.Module, parts: Parts) -> Victim:
         dims=dims,
         channels=channels // (repeats[0] if repeats else 1),
         classes=classes,
-        steps=steps,
+        preprocessing=steps,
         windows=windows_of(parts.inferer, dims, config) if parts.inferer else None,
         task=task,
     )
 
 
-def _steps(config: BundleConfig, parts: Parts) -> tuple[Step, ...]:
+def _steps(config: BundleConfig, parts: Parts) -> tuple[Transform, ...]:
     key = next(iter(config.metadata.get("network_data_format", {}).get("inputs", {})), "image")
     try:
         return from_monai(parts.transforms, key)
@@ -175,7 +175,9 @@ def _refuse_multilabel(config: BundleConfig, channels: int) -> None:
         )
 
 
-def windows_of(inferer: Mapping[str, Any], dims: int, config: BundleConfig) -> WindowSpec | None:
+def windows_of(
+    inferer: Mapping[str, Any], dims: int, config: BundleConfig
+) -> SlidingWindows | None:
     """Windows from an inferer's configuration.
 
     Raises:
@@ -192,7 +194,7 @@ def windows_of(inferer: Mapping[str, Any], dims: int, config: BundleConfig) -> W
         if len(roi) != dims:
             raise ValueError(f"roi_size {roi} of a {dims}-D network")
         overlap = inferer.get("overlap", 0.25)
-        return WindowSpec(
+        return SlidingWindows(
             tuple(int(n) for n in roi),
             int(inferer.get("sw_batch_size", 1)),
             (float(overlap),) if isinstance(overlap, (int, float)) else tuple(overlap),
