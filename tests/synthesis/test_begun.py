@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import disc_image, finish
-from napari_segadv.training.generator.train import train
 
 from napari_segadv import io
 from napari_segadv.attacks.fields.recipe import Recipe
 from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.training.generator import files, has_generator, load_generator, only_begun
+from napari_segadv.training.generator.train import train
 
 SMALL = {"width": 4, "latent": 2, "batch": 2, "epochs": 1, "rate": 0.03}
 GENERATOR, TRAINING = "generator-00001.safetensors", "training-00001.safetensors"

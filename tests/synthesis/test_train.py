@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from helpers import disc_image, finish, volume_victim
-from napari_segadv.training.generator.train import train
 from safetensors.torch import load_file, save_file
 
 import napari_segadv as sa
@@ -21,6 +20,7 @@ from napari_segadv.io.cases import Case
 from napari_segadv.reproduce.synthesis_table import table
 from napari_segadv.training.generator import load_generator, load_training
 from napari_segadv.training.generator.pieces import around, part_of, pieces
+from napari_segadv.training.generator.train import train
 
 # So high a rate that a few steps change something.
 SMALL = {"width": 4, "latent": 2, "batch": 2, "epochs": 2, "rate": 0.03}

@@ -7,10 +7,10 @@ from controls import pick
 from helpers import disc_image, finish
 from magicgui.backends._qtpy import widgets
 from magicgui.types import FileDialogMode
-from napari_segadv.training.generator.train import train
 
 from napari_segadv.attacks.fields.recipe import Recipe
 from napari_segadv.data.scan import Scan
+from napari_segadv.training.generator.train import train
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
