@@ -1,4 +1,4 @@
-"""Draws docs/images/architecture.svg from the imports of the package: python docs/architecture.py
+"""Draws the rooms for docs/architecture.md from the package's imports: python docs/architecture.py
 
 A box is a room (a folder of the package, or a module in its root), below the rooms that import it.
 An arrow is an import; one that a way over other rooms implies is left out, since it would say
@@ -6,7 +6,7 @@ nothing new.
 """
 
 import ast
-import sys
+import re
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -14,6 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "napari_segadv"
 PICTURE = Path(__file__).parent / "images" / "architecture.svg"
+PAGE = Path(__file__).with_suffix(".md")
+# What the table of rooms stands between on the page.
+BEGIN, END = "<!-- rooms -->", "<!-- /rooms -->"
 # In pixels.
 WIDTH, BOX, HEIGHT, GAP = 900, 250, 46, 42
 
@@ -142,6 +145,12 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def page() -> str:
+    """The page with its table of rooms as it has to be."""
+    text = PAGE.read_text(encoding="utf-8")
+    return re.sub(f"({BEGIN}\n).*?({END})", rf"\1{table()}\n\2", text, flags=re.S)
+
+
 if __name__ == "__main__":
     PICTURE.write_text(picture(), encoding="utf-8")
-    sys.stdout.write(table() + "\n")
+    PAGE.write_text(page(), encoding="utf-8")
