@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from clicks import idle, steady
 from helpers import bands, disc_image, mask_on, volume_victim
+from modal import none_left_standing
+from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QFileDialog
 
 import napari_segadv as sa
@@ -12,6 +14,13 @@ from napari_segadv.viewer import reading_window
 from napari_segadv.viewer.controller import Controller
 from napari_segadv.viewer.layers import image_tuple
 from napari_segadv.viewer.runs_panel import EMPTY
+
+
+@pytest.fixture
+def qtbot(qapp, request):
+    """The bot of every window test; a dialog that stays open does not hold it up for good."""
+    with none_left_standing():
+        yield QtBot(request)
 
 
 @pytest.fixture
