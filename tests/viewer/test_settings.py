@@ -86,6 +86,4 @@ def test_the_attack_panel_begins_with_the_device_that_is_set(kept, window, qtbot
     own().device = "cpu"
     widget = window.window.add_plugin_dock_widget(PLUGIN, "Adversarial attack")[1]
     assert widget.attack_section.device.value == "cpu"
-    qtbot.waitUntil(
-        lambda: not widget.controller.busy and bool(widget.controller.attacks), timeout=60_000
-    )
+    qtbot.waitUntil(lambda: not widget.controller.busy and bool(widget.controller.attacks))
