@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 XVFB := $(if $(filter Linux,$(shell uname)),xvfb-run -a -s "-screen 0 1600x1000x24")
 
 # Tests in several processes, each with a screen of its own (pytest-xvfb); a file's stay together.
-AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile
+# One that ends is not replaced: by file, xdist gives each new one the very test that ended the last.
+AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
 .PHONY: demo test check lint types docs screenshots peers clean
 

@@ -17,6 +17,10 @@ from napari_segadv.victims.windows import SlidingWindows
 # Real images beside the project; tests that need them skip where they are missing.
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
+# Seconds until a test gives up waiting, for the event loop, a thread or a process. All of them are
+# done within seconds where nothing else runs; a busy machine takes ten times as long.
+PATIENCE = 120
+
 ARGUMENTS = {
     "spatial_dims": 2,
     "in_channels": 1,

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import disc_image
+from helpers import PATIENCE, disc_image
 
 from napari_segadv import io
 from napari_segadv.data.scan import Scan
@@ -29,7 +29,21 @@ figure.figure = slow
 cli.main()
 """
 SIGNALS = [name for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name)]
-TOO_LONG = 120
+
+
+def in_a_terminal():
+    """Lets signals end a process: nohup and a shell's background jobs have some of them ignored.
+
+    SIGINT gets Python's own handler only if it is not ignored when Python starts.
+    """
+    for name in SIGNALS:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def with_nohup():
+    in_a_terminal()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -42,7 +56,7 @@ def folder(tmp_path, weights_file):
     return tmp_path
 
 
-def attack(folder, *more, started_with=None):
+def attack(folder, *more, started=in_a_terminal):
     """An attack in a process of its own, that is writing its result."""
     arguments = ["attack", "x.png", "--victim", "net.pt", "--untargeted", "--device", "cpu"]
     arguments += ["--set", "steps=1", "--out", "result", *more]
@@ -55,9 +69,9 @@ def attack(folder, *more, started_with=None):
         cwd=folder,
         env=env,
         text=True,
-        preexec_fn=started_with,
+        preexec_fn=started,
     )
-    assert process.stdout.readline() == "writing\n", process.communicate(timeout=TOO_LONG)[1]
+    assert process.stdout.readline() == "writing\n", process.communicate(timeout=PATIENCE)[1]
     assert list(folder.glob(".segadv-*")), "nothing is half written yet"
     return process
 
@@ -71,7 +85,7 @@ def test_nothing_is_left_of_a_result_that_was_being_written(folder, name):
     before = files_in(folder)
     process = attack(folder)
     process.send_signal(getattr(signal, name))
-    out, err = process.communicate(timeout=TOO_LONG)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert err == "segadv: stopped; nothing was written\n"
     assert out == ""
@@ -82,23 +96,21 @@ def test_nothing_is_left_of_a_result_that_was_being_written(folder, name):
 
 def test_an_earlier_result_stays_whole(folder):
     process = attack(folder)
-    process.communicate("\n", timeout=TOO_LONG)
+    process.communicate("\n", timeout=PATIENCE)
     assert process.returncode == 0
     before = files_in(folder)
     assert folder / "result" / "result.json" in before
     process = attack(folder, "--overwrite", "--seed", "1")
     process.terminate()
-    process.communicate(timeout=TOO_LONG)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert files_in(folder) == before
     assert list(folder.glob(".segadv-*")) == []
 
 
 def test_what_was_started_to_outlive_its_terminal_does(folder):
-    """As nohup starts it."""
-    ignoring = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    process = attack(folder, started_with=ignoring)
+    process = attack(folder, started=with_nohup)
     process.send_signal(signal.SIGHUP)
-    _, err = process.communicate("\n", timeout=TOO_LONG)
+    _, err = process.communicate("\n", timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
     assert (folder / "result" / "result.json").is_file()

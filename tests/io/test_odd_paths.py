@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import disc_image, write_series
+from helpers import PATIENCE, disc_image, write_series
 
 from napari_segadv import io
 from napari_segadv.data.scan import Scan
@@ -31,7 +31,6 @@ try:
 except SegadvError as error:
     print(str(error).encode("ascii", "replace").decode(), flush=True)
 """
-TOO_LONG = 40
 READS = {
     "library": ("io.read(name)", "io.read_mask(name)", "io.mask_for(name, scan, 'target')"),
     "viewer": ("(hooks.get_reader(name) or io.read)(name)", "hooks.read([name])"),
@@ -45,7 +44,7 @@ def alone(calls, path: bytes, folder) -> list[str]:
     env = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1"}
     command, options = [sys.executable, "-c", code], {"capture_output": True, "text": True}
     try:
-        done = subprocess.run(command, cwd=folder, env=env, timeout=TOO_LONG, **options)
+        done = subprocess.run(command, cwd=folder, env=env, timeout=PATIENCE, **options)
     except subprocess.TimeoutExpired as late:
         pytest.fail(f"{calls[len((late.stdout or b'').splitlines())]} hangs")
     said = done.stdout.splitlines()

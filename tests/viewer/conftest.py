@@ -1,12 +1,17 @@
 """A real napari window with the panel docked, and helpers to wait and click."""
 
+import threading
+
 import numpy as np
 import pytest
-from clicks import idle, steady
-from helpers import BYTES, bands, disc_image, mask_on, volume_victim
+from clicks import drained, idle, steady
+from helpers import BYTES, PATIENCE, bands, disc_image, mask_on, volume_victim
+from modal import none_left_standing
+from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QFileDialog
 
 import napari_segadv as sa
+from napari_segadv import crafting
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
@@ -14,11 +19,33 @@ from napari_segadv.viewer.reading_test import window as reading_window
 from napari_segadv.viewer.runs.panel import EMPTY
 
 
+class PatientBot(QtBot):
+    """pytest-qt's bot, which gives up later: on a busy machine its five seconds are soon over."""
+
+    def waitUntil(self, callback, *, timeout=1000 * PATIENCE):
+        super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(self, signal, *, timeout=1000 * PATIENCE, **more):
+        return super().waitSignal(signal, timeout=timeout, **more)
+
+    def waitExposed(self, widget, *, timeout=1000 * PATIENCE):
+        return super().waitExposed(widget, timeout=timeout)
+
+
 @pytest.fixture
-def window(make_napari_viewer):
+def qtbot(qapp, request):
+    """The bot of every window test; a dialog that stays open does not hold it up for good."""
+    with none_left_standing():
+        yield PatientBot(request)
+
+
+@pytest.fixture
+def window(make_napari_viewer, qtbot):
     """A shown viewer: real clicks and screenshots need one."""
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1280, 800)
+    with qtbot.waitExposed(viewer.window._qt_window):
+        drained(qtbot)
     return viewer
 
 
@@ -27,7 +54,7 @@ def panel(window, qtbot):
     """The docked panel, once torch and its first victim are loaded."""
     _, widget = window.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
     assert widget.controller is Controller.of(window)
-    qtbot.waitUntil(lambda: bool(widget.controller.victims.attacks), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(widget.controller.victims.attacks))
     idle(qtbot, widget.controller)
     return widget
 
@@ -111,6 +138,21 @@ def listed(window, qtbot, examples):
     controller.show_run(runs[-1])
     idle(qtbot, controller)
     return widget
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Lets an attack make its first step, and the others once the event is set."""
+    go_on, craft = threading.Event(), crafting.craft_steps
+
+    def waiting(*given, **more):
+        run = craft(*given, **more)
+        yield next(run)
+        assert go_on.wait(PATIENCE)
+        return (yield from run)
+
+    monkeypatch.setattr(crafting, "craft_steps", waiting)
+    return go_on
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ def attacked(scan, victim):
 def begin(qtbot, panel):
     """Starts the test and waits for the first trial."""
     click(qtbot, panel.start_button)
-    qtbot.waitUntil(lambda: panel.test is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.test is not None)
     shown(qtbot, panel.test)
     return panel.test
 
 
 def shown(qtbot, test):
-    qtbot.waitUntil(lambda: bool(test.canvas.images), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(test.canvas.images))

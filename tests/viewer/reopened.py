@@ -1,7 +1,7 @@
 """Sessions saved and opened by the Runs panel of real windows, and what has to be the same then."""
 
 import numpy as np
-from clicks import click, idle
+from clicks import click, drained, idle
 
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE, TARGET
 from napari_segadv.viewer.layers.places import matrix_of
@@ -20,10 +20,10 @@ def saved(qtbot, panel, folder):
 
 def opened(qtbot, panel):
     click(qtbot, panel.files.open_button)
-    # One job follows the other: reading, showing, loading the victim.
-    for _ in range(4):
-        idle(qtbot, panel.controller)
-        qtbot.wait(30)
+    # One job starts the next before all is idle: reading, showing, loading the victim.
+    idle(qtbot, panel.controller)
+    drained(qtbot)
+    idle(qtbot, panel.controller)
     return panel.controller
 
 

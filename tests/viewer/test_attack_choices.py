@@ -15,7 +15,7 @@ REMOVED = "the layer of the region was removed; choose another region"
 def opened(window, qtbot):
     """The panel, once it has loaded the first victim."""
     _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
-    qtbot.waitUntil(lambda: panel.controller.victims.victim is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.controller.victims.victim is not None)
     idle(qtbot, panel.controller)
     return panel
 

@@ -6,6 +6,7 @@ import torch
 from clicks import click, idle
 from controls import notices, pick, tick, type_in
 from helpers import disc_labels, volume_victim
+from qtpy.QtCore import QAbstractAnimation
 from superqt import QCollapsible
 
 from napari_segadv.common.budgets import share_of_window
@@ -29,7 +30,7 @@ def unfold(qtbot, form):
     click(qtbot, folded.toggleButton())
     qtbot.waitUntil(lambda: folded.content().isVisible())
     # Its height grows for a while.
-    qtbot.wait(folded._animation.duration() + 50)
+    qtbot.waitUntil(lambda: folded._animation.state() == QAbstractAnimation.Stopped)
 
 
 def run(qtbot, panel):

@@ -5,10 +5,12 @@ import time
 import numpy as np
 from clicks import click, close_dock, idle
 from helpers import ARGUMENTS, disc_image, save_torchscript
+from modal import answered
 from napari.layers import Labels
 from qtpy.QtCore import QThreadPool, QTimer
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QMessageBox
 
+from napari_segadv import crafting
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 
@@ -109,20 +111,28 @@ def long_run(panel, qtbot):
     panel.attack_section.budget.epsilon.value = 1
     panel.attack_section.preview.value = False
     click(qtbot, panel.run_button)
-    qtbot.waitUntil(lambda: panel.status.text().startswith("step "), timeout=30_000)
+    qtbot.waitUntil(lambda: panel.status.text().startswith("step "))
 
 
-def test_cancel_takes_effect_within_a_step(window, ready, qtbot):
-    panel = ready
+def test_cancel_takes_effect_within_a_step(window, ready, qtbot, monkeypatch):
+    panel, made, craft = ready, [], crafting.craft_steps
+
+    def counted(*given, **more):
+        run = craft(*given, **more)
+        while True:
+            made.append(next(run))
+            yield made[-1]
+
+    monkeypatch.setattr(crafting, "craft_steps", counted)
     long_run(panel, qtbot)
     assert panel.progress.maximum() == 50_000
     assert not panel.run_button.isEnabled()
     before = [layer.name for layer in window.layers]
-    started = time.monotonic()
     click(qtbot, panel.cancel_button)
-    idle(qtbot, panel.controller, timeout=5_000)
-    # A step of this victim takes milliseconds; the rest is the event loop.
-    assert time.monotonic() - started < 3
+    so_far = len(made)
+    idle(qtbot, panel.controller)
+    # No more than the one that was being made.
+    assert 0 < len(made) <= so_far + 1
     assert "cancelled" in panel.status.text()
     assert [layer.name for layer in window.layers] == before
     assert panel.run_button.isEnabled()
@@ -133,7 +143,7 @@ def test_closing_the_viewer_in_mid_run_leaves_no_thread(window, ready, qtbot):
     long_run(panel, qtbot)
     assert QThreadPool.globalInstance().activeThreadCount() > 0
     window.close()
-    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=10_000)
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0)
 
 
 def test_the_window_stays_responsive(window, ready, qtbot):
@@ -142,15 +152,16 @@ def test_the_window_stays_responsive(window, ready, qtbot):
     ticks = []
     timer = QTimer()
     timer.timeout.connect(lambda: ticks.append(time.monotonic()))
-    timer.start(20)
     long_run(panel, qtbot)
-    qtbot.wait(1500)
+    timer.start(20)
+    qtbot.waitUntil(lambda: len(ticks) > 40)
+    timer.stop()
+    # A window that is frozen while it attacks would tick once the attack is over.
+    assert panel.controller.jobs.busy == "attacking"
+    # Most come in time, however long a busy machine lets single ones wait.
+    assert np.median(np.diff(ticks)) < 0.5
     click(qtbot, panel.cancel_button)
     idle(qtbot, panel.controller)
-    timer.stop()
-    assert len(ticks) > 20
-    # A frozen window would tick once in a second and a half; the machine may be busy.
-    assert np.max(np.diff(ticks)) < 1.0
 
 
 def test_layers_removed_and_renamed_in_mid_run(window, ready, qtbot):
@@ -188,38 +199,28 @@ def test_everything_that_can_be_missing_is_one_line(window, ready, qtbot):
     assert "takes a grey image" in panel.status.text()
 
 
-def answer(button):
-    """Presses a button of the next question, and notes what it said."""
-    said = []
-
-    def press():
-        box = next((w for w in QApplication.topLevelWidgets() if isinstance(w, QMessageBox)), None)
-        if box is None:
-            QTimer.singleShot(100, press)
-            return
-        said.append(box.text() + box.informativeText())
-        box.button(button).click()
-
-    QTimer.singleShot(100, press)
-    return said
-
-
 def test_the_trust_question(window, panel, qtbot, tmp_path):
     from monai.networks.nets import UNet
 
     from napari_segadv.common.hashing import sha256_of
 
     path = save_torchscript(UNet(**ARGUMENTS).eval(), tmp_path)
-    said = answer(QMessageBox.No)
-    panel.victim_section.open(str(path))
-    qtbot.waitUntil(lambda: "not loaded" in panel.status.text(), timeout=20_000)
+    said = []
+
+    def refuse(box):
+        said.append(box.text() + box.informativeText())
+        box.button(QMessageBox.No).click()
+
+    with answered(qtbot, QMessageBox, refuse):
+        panel.victim_section.open(str(path))
+    qtbot.waitUntil(lambda: "not loaded" in panel.status.text())
     assert sha256_of(path) in said[0]
     assert "TorchScript" in said[0]
     assert str(path) in said[0]
     assert panel.controller.victims.source != str(path)
-    answer(QMessageBox.Yes)
-    panel.victim_section.open(str(path))
-    qtbot.waitUntil(lambda: panel.controller.victims.source == str(path), timeout=20_000)
+    with answered(qtbot, QMessageBox, lambda box: box.button(QMessageBox.Yes).click()):
+        panel.victim_section.open(str(path))
+    qtbot.waitUntil(lambda: panel.controller.victims.source == str(path))
     # The answer is remembered: no question the next time.
     panel.controller.victims.load_victim("demo:nothing")
     idle(qtbot, panel.controller)

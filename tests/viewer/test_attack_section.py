@@ -124,6 +124,13 @@ def test_a_range_of_slices(deep, qtbot):
     assert section.slices.chosen(3) is None
 
 
+def went_on(qtbot, controller, times=5):
+    """Waits until a run has told of its progress that often, whereupon its preview is looked at."""
+    for _ in range(times):
+        with qtbot.waitSignal(controller.progressed):
+            pass
+
+
 def preview_of(window):
     return {layer.name: layer for layer in window.layers if layer.name in (PREVIEW, PREVIEW_SEEN)}
 
@@ -143,9 +150,9 @@ def test_the_preview_shows_what_is_tried_and_goes_away(request, window, qtbot, k
     added = []
     window.layers.events.inserted.connect(lambda event: added.append(event.value.name))
     click(qtbot, panel.run_button)
-    qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
+    qtbot.waitUntil(lambda: len(preview_of(window)) == 2)
     shown, clean = preview_of(window), panel.image.value.data
-    qtbot.waitUntil(lambda: (shown[PREVIEW].data != clean).any(), timeout=30_000)
+    qtbot.waitUntil(lambda: (shown[PREVIEW].data != clean).any())
     change = np.abs(shown[PREVIEW].data.astype(int) - clean)
     assert 0 < change.max() <= 30
     assert isinstance(shown[PREVIEW_SEEN], Labels)
@@ -156,7 +163,7 @@ def test_the_preview_shows_what_is_tried_and_goes_away(request, window, qtbot, k
         assert set(np.flatnonzero(change.max((1, 2)))) <= {number}
         window.dims.set_point(0, panel.image.value.data_to_world((5 - number, 0, 0))[0])
         qtbot.waitUntil(lambda: (shown[PREVIEW].data[5 - number] != clean[5 - number]).any())
-    qtbot.wait(1000)
+    went_on(qtbot, panel.controller)
     assert sorted(added) == [PREVIEW, PREVIEW_SEEN]
     # Who paints keeps the brush.
     assert window.layers.selection.active is mine
@@ -173,7 +180,8 @@ def test_without_the_check_mark_nothing_is_shown(window, untargeted, qtbot):
     section.form.editors["steps"].value = 100_000
     section.form.editors["goal"].value = None
     click(qtbot, untargeted.run_button)
-    qtbot.wait(1500)
+    went_on(qtbot, untargeted.controller)
+    assert untargeted.controller.jobs.busy == "attacking"
     assert not preview_of(window)
     click(qtbot, untargeted.cancel_button)
     idle(qtbot, untargeted.controller)
@@ -184,12 +192,12 @@ def test_a_preview_that_is_removed_or_renamed_is_no_trouble(window, untargeted, 
     section.form.editors["steps"].value = 100_000
     section.form.editors["goal"].value = None
     click(qtbot, untargeted.run_button)
-    qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
+    qtbot.waitUntil(lambda: len(preview_of(window)) == 2)
     window.layers.remove(PREVIEW)
     window.layers[PREVIEW_SEEN].name = "kept"
-    qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
+    qtbot.waitUntil(lambda: len(preview_of(window)) == 2)
     window.layers.remove("xray")
-    qtbot.wait(600)
+    went_on(qtbot, untargeted.controller)
     click(qtbot, untargeted.cancel_button)
     idle(qtbot, untargeted.controller)
     assert [layer.name for layer in window.layers] == ["kept"]
@@ -241,15 +249,16 @@ def test_the_preview_becomes_the_result(request, window, qtbot, kind):
 
 
 @pytest.mark.parametrize("cancelled", [True, False])
-def test_the_panel_may_be_closed_while_a_preview_runs(window, untargeted, qtbot, cancelled):
+def test_the_panel_may_be_closed_while_a_preview_runs(window, untargeted, qtbot, held, cancelled):
     section, controller = untargeted.attack_section, untargeted.controller
     section.form.editors["steps"].value = 100_000 if cancelled else 40
     section.form.editors["goal"].value = None
     click(qtbot, untargeted.run_button)
-    qtbot.waitUntil(lambda: len(preview_of(window)) == 2, timeout=30_000)
+    qtbot.waitUntil(lambda: len(preview_of(window)) == 2)
     close_dock(qtbot, untargeted)
-    qtbot.wait(600)
+    held.set()
     if cancelled:
+        went_on(qtbot, controller)
         assert len(preview_of(window)) == 2
         controller.jobs.cancel()
     idle(qtbot, controller)

@@ -92,29 +92,30 @@ def test_the_preview_of_a_volume_is_seen_in_slices_alone(window, volume, qtbot, 
     if first == "turned":
         turn(window, view)
     click(qtbot, volume.run_button)
-    qtbot.waitUntil(lambda: volume.controller.jobs.busy == "attacking", timeout=20_000)
+    qtbot.waitUntil(lambda: volume.controller.jobs.busy == "attacking")
     if first == "slices":
         clean, preview = volume.image.value.data, window.layers[PREVIEW]
-        qtbot.waitUntil(lambda: (preview.data != clean).any(), timeout=20_000)
+        qtbot.waitUntil(lambda: (preview.data != clean).any())
         assert seen(window) == [True, True]
         turn(window, view)
-    qtbot.waitUntil(lambda: seen(window) == [False, False], timeout=20_000)
+    qtbot.waitUntil(lambda: seen(window) == [False, False])
     turn_back(window)
-    qtbot.waitUntil(lambda: seen(window) == [True, True], timeout=20_000)
+    qtbot.waitUntil(lambda: seen(window) == [True, True])
     click(qtbot, volume.cancel_button)
     idle(qtbot, volume.controller)
     assert [type(layer) for layer in window.layers] == [Image]
     assert window.layers["ct"].visible
 
 
-def test_a_result_is_seen_though_its_preview_was_hidden(window, volume, qtbot):
+def test_a_result_is_seen_though_its_preview_was_hidden(window, volume, qtbot, held):
     section = volume.attack_section
     section.form.editors["steps"].value = 60
     section.form.editors["goal"].value = None
     turn(window, "coronal")
     click(qtbot, volume.run_button)
-    qtbot.waitUntil(lambda: volume.controller.jobs.busy == "attacking", timeout=20_000)
-    qtbot.waitUntil(lambda: seen(window) == [False, False], timeout=20_000)
+    qtbot.waitUntil(lambda: volume.controller.jobs.busy == "attacking")
+    qtbot.waitUntil(lambda: seen(window) == [False, False])
+    held.set()
     idle(qtbot, volume.controller)
     for name in ("adversarial", "prediction (adversarial)"):
         assert window.layers[name].visible

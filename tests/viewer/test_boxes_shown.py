@@ -77,7 +77,7 @@ def test_a_session_keeps_what_is_to_be_erased(window, ready, qtbot, folder, make
     assert open_session(folder).choice == "none:3"
     fresh = make_napari_viewer(show=True)
     _, panel = fresh.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
-    qtbot.waitUntil(lambda: bool(panel.controller.victims.attacks), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(panel.controller.victims.attacks))
     idle(qtbot, panel.controller)
     opened(qtbot, docked(fresh))
     assert panel.target.value is erasure("none:3")

@@ -44,7 +44,7 @@ def begin(window, panel, qtbot, steps):
     section.form.editors["steps"].value, section.form.editors["goal"].value = steps, None
     section.budget.epsilon.value = 20
     click(qtbot, panel.run_button)
-    qtbot.waitUntil(lambda: panel.status.text().startswith("step "), timeout=30_000)
+    qtbot.waitUntil(lambda: panel.status.text().startswith("step "))
     return array, wanted.data.copy(), where.data.copy()
 
 
@@ -107,15 +107,17 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_run_is_of_what_was_there_when_it_began(window, ready, qtbot, what):
+def test_a_run_is_of_what_was_there_when_it_began(window, ready, qtbot, held, what):
     for change in CHANGES[what]:
-        finishes(window, ready, qtbot, change)
+        finishes(window, ready, qtbot, held, change)
 
 
-def finishes(window, panel, qtbot, change):
+def finishes(window, panel, qtbot, held, change):
+    held.clear()
     array, wanted, where = begin(window, panel, qtbot, steps=40)
     change(window)
     assert panel.controller.jobs.busy == "attacking"
+    held.set()
     idle(qtbot, panel.controller)
     assert "largest change 20 HU" in panel.status.text()
     *_, run = panel.controller.runs
@@ -141,7 +143,7 @@ def test_a_cancelled_run_leaves_what_the_user_has_changed(window, ready, qtbot):
         begin(window, ready, qtbot, steps=100_000)
         for change in several:
             # All in one run, and each is looked at by the preview.
-            with qtbot.waitSignal(ready.controller.jobs.progressed, timeout=30_000):
+            with qtbot.waitSignal(ready.controller.jobs.progressed):
                 change(window)
         left = [layer for layer in window.layers if layer.name not in (PREVIEW, PREVIEW_SEEN)]
         click(qtbot, ready.cancel_button)

@@ -1,7 +1,7 @@
 """What the Compare panel writes on the canvas: which image is seen, and nothing once it is over."""
 
 import pytest
-from clicks import click, close_dock
+from clicks import click, close_dock, steady
 from qtpy.QtCore import Qt
 from test_compare_panel import canvas, press, show
 
@@ -16,7 +16,7 @@ def compared(window, qtbot, flat):
     """The panel beside a run, with its clean and its adversarial image."""
     images = show(window, flat)
     compare = window.window.add_plugin_dock_widget("napari-segadv", "Compare")[1]
-    qtbot.wait(50)
+    steady(qtbot, window)
     return compare, *images
 
 
@@ -43,7 +43,7 @@ def test_blink_says_which_of_the_two_is_seen(window, compared, qtbot):
     click(qtbot, compare.modes["blink"])
     assert written(window) == "adversarial"
     window.canvas.overlays.text.events.text.connect(note)
-    qtbot.waitUntil(lambda: len(seen) >= 4, timeout=10_000)
+    qtbot.waitUntil(lambda: len(seen) >= 4)
     window.canvas.overlays.text.events.text.disconnect(note)
     assert seen[:4] == [("clean", 0.0), ("adversarial", 1.0)] * 2
     press(qtbot, window, Qt.Key_B, Qt.ShiftModifier)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clicks import click
+from clicks import click, drained, drawn
 from compared import again
 from controls import notices
 from qtpy.QtCore import Qt
@@ -20,10 +20,11 @@ def use(window, compare, qtbot):
     compare.gain.setValue(7)
     press(qtbot, window, Qt.Key_2)
     qtbot.keyPress(canvas(window), Qt.Key_H)
-    qtbot.wait(30)
+    drawn(qtbot, window.window._qt_viewer.canvas)
     qtbot.keyRelease(canvas(window), Qt.Key_H)
     window.dims.set_current_step(window.dims.order[0], 3)
-    qtbot.wait(30)
+    drained(qtbot)
+    drawn(qtbot, window.window._qt_viewer.canvas)
 
 
 @pytest.mark.parametrize("mode", MODES)

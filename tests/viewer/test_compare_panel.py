@@ -4,7 +4,8 @@ import time
 
 import numpy as np
 import pytest
-from clicks import click, close_dock, move_held
+from clicks import click, close_dock, drained, steady
+from clicks import drag as drag_over
 from compared import again
 from qtpy.QtCore import QPoint, Qt
 
@@ -34,17 +35,9 @@ def press(qtbot, window, key, modifier=Qt.NoModifier):
 
 def drag(qtbot, window, start, end, button=Qt.LeftButton):
     """A real drag over the canvas, in pixels of it."""
-    native = canvas(window)
     a, b = QPoint(*map(round, start)), QPoint(*map(round, end))
-    qtbot.mouseMove(native, a)
-    qtbot.wait(30)
-    qtbot.mousePress(native, button, pos=a)
-    for share in (0.3, 0.6, 1.0):
-        move_held(native, a + (b - a) * share, button)
-        # napari looks at moves every few milliseconds.
-        qtbot.wait(30)
-    qtbot.mouseRelease(native, button, pos=b)
-    qtbot.wait(30)
+    drag_over(qtbot, canvas(window), a, b, button)
+    qtbot.mouseRelease(canvas(window), button, pos=b)
 
 
 def on_canvas(window, world):
@@ -61,7 +54,7 @@ def test_blink_at_a_rate_and_while_a_key_is_held(window, compare, qtbot, flat):
     compare.rate.setValue(10)
     click(qtbot, compare.modes["blink"])
     assert compare.modes["blink"].isChecked()
-    qtbot.waitUntil(lambda: len(seen) >= 5, timeout=10_000)
+    qtbot.waitUntil(lambda: len(seen) >= 5)
     press(qtbot, window, Qt.Key_B, Qt.ShiftModifier)
     assert not compare.modes["blink"].isChecked()
     assert not compare.timer.isActive()
@@ -105,7 +98,7 @@ def test_side_by_side_shows_both_pictures(window, compare, qtbot, flat):
     for layer in window.layers:
         if layer.name in (CLEAN, AFTER):
             layer.visible = False
-    qtbot.wait(300)
+    steady(qtbot, window)
     picture = window.screenshot(canvas_only=True, flash=False)[..., 0].astype(int)
     middle = picture.shape[1] // 2
     left, right = picture[:, :middle], picture[:, middle : 2 * middle]
@@ -117,7 +110,7 @@ def test_side_by_side_shows_both_pictures(window, compare, qtbot, flat):
 def test_swipe_by_the_slider_and_by_dragging(window, compare, qtbot, deep):
     image, adversarial = show(window, deep)
     click(qtbot, compare.modes["swipe"])
-    qtbot.wait(100)
+    drained(qtbot)
     swipe = window.layers["swipe"]
     compare.line.setValue(250)
     # The volume is flipped: the left of the screen is the end of the array.
@@ -170,7 +163,7 @@ def test_number_keys_whatever_layer_is_chosen(window, compare, qtbot, deep):
     assert tuple(adversarial.contrast_limits) == (-10, 90)
     # The painting keys of a layer come back when the panel goes.
     close_dock(qtbot, compare)
-    qtbot.wait(100)
+    drained(qtbot)
     window.layers.selection.active = labels
     press(qtbot, window, Qt.Key_2)
     assert labels.mode == "paint"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from clicks import click
+from clicks import click, drained
 from qtpy.QtCore import Qt
 from test_compare_panel import on_canvas, press, show
 
@@ -16,7 +16,7 @@ BLACK = (0, 0, 0)
 
 def seen(window, qtbot):
     """The canvas in colours, once it is drawn."""
-    qtbot.wait(200)
+    drained(qtbot)
     return window.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
 
 

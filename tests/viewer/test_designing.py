@@ -3,7 +3,7 @@ is while it is dragged, and what a ball of a brush paints."""
 
 import numpy as np
 import pytest
-from clicks import click, move_held
+from clicks import click, drag, move
 from controls import pick, tick
 from helpers import disc_labels
 from qtpy.QtCore import QPoint, Qt
@@ -35,19 +35,12 @@ def hold(window, qtbot, start, stop, button=Qt.LeftButton):
     """Presses on a place and moves to another; the button stays down."""
     native = canvas(window)
     first, last = (QPoint(*map(round, on_canvas(window, place))) for place in (start, stop))
-    qtbot.mouseMove(native, first)
-    qtbot.wait(30)
-    qtbot.mousePress(native, button, pos=first)
-    for share in (0.3, 0.6, 1.0):
-        move_held(native, first + (last - first) * share, button)
-        # napari looks at moves every few milliseconds.
-        qtbot.wait(30)
+    drag(qtbot, native, first, last, button)
     return last
 
 
 def let_go(window, qtbot, panel, at, button=Qt.LeftButton):
     qtbot.mouseRelease(canvas(window), button, pos=at)
-    qtbot.wait(30)
     still(qtbot, panel)
 
 
@@ -156,8 +149,7 @@ def test_a_stroke_of_the_solid_brush_paints_through_slices(window, designing, qt
     at = QPoint(*map(round, on_canvas(window, place)))
 
     def stroke():
-        qtbot.mouseMove(canvas(window), at)
-        qtbot.wait(30)
+        move(qtbot, canvas(window), at)
         qtbot.mouseClick(canvas(window), Qt.LeftButton, pos=at)
         painted = np.argwhere(target.data == target.selected_label)
         click(qtbot, designing.undo_button)

@@ -71,7 +71,7 @@ def test_and_so_is_a_volume_seen_from_the_front(window, qtbot, ct):
 @pytest.mark.parametrize("title", ["Adversarial attack", "Compare"])
 def test_a_view_that_somebody_has_chosen_stays(window, qtbot, title):
     window.add_image(disc_image(), name="xray")
-    qtbot.wait(50)
+    steady(qtbot, window)
     camera = window.scene.camera
     camera.zoom *= 3
     camera.center = (0, 12, 40)
@@ -114,7 +114,7 @@ def test_what_was_just_opened_is_seen_whole_beside_a_panel(window, qtbot, how):
         window.add_image(disc_image(), name="xray")
     else:
         window.open_sample("napari-segadv", "abdomen-ct")
-    qtbot.wait(300)
+    steady(qtbot, window)
     window.window.add_plugin_dock_widget("napari-segadv", "Compare")
-    qtbot.wait(300)
+    steady(qtbot, window)
     assert window.scene.camera.zoom == pytest.approx(fitting(window)[1])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from clicks import drained, drawn
 from helpers import disc_image
 
 from napari_segadv.viewer.controller.controller import Controller
@@ -13,16 +14,18 @@ def test_layers_may_go_between_frames(window, qtbot, hidden):
     """Without the guard this ends the process: the first image's next frame is never drawn."""
     Controller.of(window)
     window.add_image(disc_image(), name="xray")
-    qtbot.wait(100)
+    canvas = window.window._qt_viewer.canvas
+    drawn(qtbot, canvas)
     for _ in range(3):
         image = window.add_image(disc_image(), name="other")
         labels = window.add_labels(np.ones((48, 64), np.uint8), name="labels")
-        qtbot.wait(100)
+        drawn(qtbot, canvas)
         image.visible = labels.visible = not hidden
-        qtbot.wait(100)
+        drawn(qtbot, canvas)
         window.layers.remove(image)
         window.layers.remove(labels)
-        qtbot.wait(200)
+        drained(qtbot)
+        drawn(qtbot, canvas)
     picture = window.screenshot(canvas_only=True, flash=False)
     assert picture[..., :3].std() > 10
 
@@ -31,18 +34,18 @@ def test_images_of_a_reading_test_go_and_those_in_the_window_stay(window, qtbot,
     """Without the guard what the window draws with is freed, and its next frames fail."""
     Controller.of(window)
     window.add_image(disc_image(), name="xray")
-    qtbot.wait(100)
+    below = window.window._qt_viewer.canvas
+    drawn(qtbot, below)
     canvas, shown = ReadingCanvas("dark"), stimulus(flat, at_change=False)
     qtbot.addWidget(canvas)
     canvas.show()
-    main = window.window._qt_viewer.canvas.native
     for _ in range(3):
         canvas.show_images([shown.clean, shown.altered], shown)
-        qtbot.wait(100)
-        main.makeCurrent()
+        drawn(qtbot, canvas.canvas)
+        below.native.makeCurrent()
         canvas.clear()
         window.camera.zoom *= 1.01
-        qtbot.wait(100)
+        drawn(qtbot, below)
     assert window.screenshot(canvas_only=True, flash=False)[..., :3].std() > 10
 
 

@@ -131,7 +131,7 @@ def test_a_session_keeps_the_class_that_was_chosen(
 
     def attack_panel():
         widget = fresh.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")[1]
-        qtbot.waitUntil(lambda: bool(widget.controller.victims.attacks), timeout=60_000)
+        qtbot.waitUntil(lambda: bool(widget.controller.victims.attacks))
         idle(qtbot, widget.controller)
         return widget
 

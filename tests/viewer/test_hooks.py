@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from helpers import disc_image, disc_labels, write_series
+from modal import answered
+from qtpy.QtWidgets import QInputDialog
 
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Mask, Scan, Storage
@@ -41,20 +43,16 @@ def test_a_dicom_folder_dropped_on_napari(window, tmp_path):
 
 
 def test_a_folder_of_several_series_asks(window, tmp_path, qtbot):
-    from qtpy.QtCore import QTimer
-    from qtpy.QtWidgets import QApplication, QInputDialog
-
     hu = series_folder(tmp_path / "s", count=2)
     seen = []
 
-    def answer():
-        dialog = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QInputDialog))
+    def choose(dialog):
         seen.extend(dialog.comboBoxItems())
         dialog.setTextValue(seen[1])
         dialog.accept()
 
-    QTimer.singleShot(500, answer)
-    (layer,) = window.open(tmp_path / "s", plugin="napari-segadv")
+    with answered(qtbot, QInputDialog, choose):
+        (layer,) = window.open(tmp_path / "s", plugin="napari-segadv")
     assert seen == ["1. series 0, 4 files", "2. series 1, 3 files"]
     np.testing.assert_array_equal(layer.data, hu[:3])
 

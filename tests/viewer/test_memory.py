@@ -4,7 +4,7 @@ import gc
 import weakref
 
 import pytest
-from clicks import click, idle
+from clicks import click, drained, idle
 from helpers import disc_image
 from test_panels_closed import PANELS
 
@@ -41,7 +41,7 @@ def test_runs_that_were_deleted_hold_no_memory(window, untargeted, qtbot):
         assert examples[-1]() is not None
         controller.delete_run(controller.runs.current)
     assert [layer.name for layer in window.layers] == ["xray"]
-    qtbot.wait(50)
+    drained(qtbot)
     gc.collect()
     assert [example() for example in examples] == [None] * 3
 
@@ -53,7 +53,7 @@ def test_deleted_runs_hold_no_memory_while_a_later_one_is_shown(window, untarget
     controller.delete_run(first)
     controller.delete_run(second)
     del first, second
-    qtbot.wait(50)
+    drained(qtbot)
     gc.collect()
     assert [example() for example in examples] == [None, None, third.example]
 
@@ -63,20 +63,20 @@ def test_a_cancelled_run_leaves_no_preview(window, untargeted, qtbot):
     section.form.editors["steps"].value = 100_000
     section.form.editors["goal"].value = None
     click(qtbot, untargeted.run_button)
-    qtbot.waitUntil(lambda: untargeted.controller.jobs.busy == "attacking", timeout=20_000)
+    qtbot.waitUntil(lambda: untargeted.controller.jobs.busy == "attacking")
     assert PREVIEW in window.layers
     assert PREVIEW_SEEN in window.layers
     assert alive(Preview) == 1
     click(qtbot, untargeted.cancel_button)
     idle(qtbot, untargeted.controller)
-    qtbot.wait(50)
+    drained(qtbot)
     assert [layer.name for layer in window.layers] == ["xray"]
     assert alive(Preview) == 0
 
 
 def test_a_run_that_has_ended_leaves_no_preview(untargeted, qtbot):
     ran(qtbot, untargeted)
-    qtbot.wait(50)
+    drained(qtbot)
     assert alive(Preview) == 0
 
 
@@ -97,6 +97,6 @@ def test_a_closed_window_leaves_no_controller(make_napari_viewer, qtbot, band_vi
     viewer.close()
     gone = weakref.ref(controller)
     del viewer, controller, image
-    qtbot.wait(50)
+    drained(qtbot)
     gc.collect()
     assert gone() is None

@@ -77,7 +77,7 @@ def test_an_odd_image_does_not_stop_the_panel(window, qtbot, weights_file, kind)
     }[kind]
     window.add_image(data, name="odd")
     _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
-    qtbot.waitUntil(lambda: bool(panel.controller.victims.attacks), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(panel.controller.victims.attacks))
     idle(qtbot, panel.controller)
     panel.attack_section.method.value = "fgsm"
     assert panel.attack_section.form is not None
@@ -114,7 +114,7 @@ def test_the_noise_is_saved_with_the_images_geometry(window, panel, qtbot, ct, t
     panel.target.value = UNTARGETED
     panel.attack_section.form.editors["steps"].value = 1
     click(qtbot, panel.run_button)
-    idle(qtbot, panel.controller, timeout=120_000)
+    idle(qtbot, panel.controller)
     named(window, "noise").save(str(tmp_path / "n.nii.gz"), plugin="napari-segadv")
     assert io.read(tmp_path / "n.nii.gz").grid.same_as(ct.grid)
 

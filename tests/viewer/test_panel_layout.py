@@ -1,5 +1,6 @@
 """Panels in a small window: as wide as they were made, and sharing one place as tabs."""
 
+from clicks import drained
 from qtpy.QtWidgets import QDockWidget, QLabel, QWidget
 
 from napari_segadv.viewer.widgets.layout import PANEL_WIDTH, group, stack
@@ -34,5 +35,6 @@ def test_a_panel_that_floats_is_left_where_it_is(window, qtbot):
     first.setFloating(True)
     second, two = docked(window, "Two")
     qtbot.waitUntil(two.isVisible)
-    qtbot.wait(50)
+    # Panels are made tabs in the turn in which they are first seen.
+    drained(qtbot)
     assert window.window._qt_window.tabifiedDockWidgets(second) == []

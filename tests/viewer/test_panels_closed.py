@@ -5,7 +5,7 @@ import weakref
 
 import numpy as np
 import pytest
-from clicks import click, close_dock, idle
+from clicks import click, close_dock, drained, idle
 from helpers import disc_image, save_torchscript, small_network
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
@@ -64,7 +64,7 @@ def test_a_closed_panel_leaves_nothing_behind(window, qtbot, flat, title):
     panel = weakref.ref(docked(window, qtbot, title))
     close_dock(qtbot, panel())
     idle(qtbot, controller)
-    qtbot.wait(50)
+    drained(qtbot)
     assert heard(window) == before
     gc.collect()
     assert panel() is None
@@ -119,7 +119,7 @@ def test_a_reading_test_that_is_prepared_for_a_closed_panel_does_not_open(
     click(qtbot, panel.start_button)
     close_dock(qtbot, panel)
     idle(qtbot, panel.controller)
-    qtbot.wait(50)
+    drained(qtbot)
     assert opened == []
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, drained, idle
 from qtpy.QtCore import QTimer
 from superqt.utils import WorkerBase
 
@@ -22,7 +22,7 @@ def long(ready):
 
 def attacking(qtbot, panel):
     click(qtbot, panel.run_button)
-    qtbot.waitUntil(lambda: panel.controller.jobs.busy == "attacking", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.controller.jobs.busy == "attacking")
 
 
 def names(window):
@@ -97,7 +97,7 @@ def when_prepared(window, qtbot, panel, moment, act):
 
         window.layers.events.inserted.connect(inserted)
         click(qtbot, panel.run_button)
-        qtbot.waitUntil(lambda: bool(done), timeout=20_000)
+        qtbot.waitUntil(lambda: bool(done))
 
 
 @pytest.mark.parametrize("moment", ["copied", "shown"])
@@ -106,7 +106,7 @@ def test_an_image_removed_while_its_preview_is_prepared_is_not_attacked(
 ):
     when_prepared(window, qtbot, long, moment, lambda: window.layers.remove("xray"))
     idle(qtbot, long.controller)
-    qtbot.wait(100)
+    drained(qtbot)
     assert begun == []
     assert not long.controller.jobs.busy
     assert names(window) == []
@@ -119,8 +119,8 @@ def test_a_window_closed_while_a_preview_is_prepared_starts_no_attack(
 ):
     controller = long.controller
     when_prepared(window, qtbot, long, moment, window.close)
-    qtbot.waitUntil(lambda: controller.closed, timeout=20_000)
-    qtbot.wait(300)
+    qtbot.waitUntil(lambda: controller.closed and not controller.jobs.busy)
+    drained(qtbot)
     assert begun == []
-    assert controller.jobs.busy != "attacking"
+    assert not controller.jobs.busy
     assert not any(worker.is_running for worker in WorkerBase._worker_set)

@@ -130,7 +130,7 @@ def test_it_starts_where_the_image_changed_not_where_the_prediction_did(docked, 
 def test_the_full_range_of_an_x_ray_is_on_7_as_in_compare(window, docked, qtbot, photograph):
     run = added(docked, photograph, "mine")
     docked.controller.show_run(run)
-    qtbot.waitUntil(lambda: docked.controller.runs.current is run, timeout=20_000)
+    qtbot.waitUntil(lambda: docked.controller.runs.current is run)
     _, compare = window.window.add_plugin_dock_widget("napari-segadv", "Compare")
     assert [*compare.window_section.buttons] == [7]
     docked.mode.value = PAIR
@@ -153,7 +153,7 @@ def test_the_presets_of_a_ct_have_the_numbers_that_compare_has(window, docked, q
     run = added(docked, elsewhere, "volume")
     controller = Controller.of(window)
     controller.show_run(run)
-    qtbot.waitUntil(lambda: controller.runs.current is run, timeout=20_000)
+    qtbot.waitUntil(lambda: controller.runs.current is run)
     _, compare = window.window.add_plugin_dock_widget("napari-segadv", "Compare")
     test = begin(qtbot, docked)
     (image,) = test.canvas.images

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clicks import click, move_held
+from clicks import click, drag
 from helpers import volume_victim
 from qtpy.QtCore import QPoint, Qt
 from readers import attacked, begin
@@ -69,12 +69,8 @@ def test_windows_by_key_and_drag_hold_for_both_images(in_volume, qtbot):
     zoom = test.canvas.model.scene.camera.zoom
     # The grid is laid out when it is first drawn; before that a press falls on no image.
     place = test.canvas.canvas._get_viewbox_at
-    qtbot.waitUntil(lambda: place((at.x(), at.y()))[0] is not None, timeout=20_000)
-    qtbot.mousePress(canvas, Qt.RightButton, pos=at)
-    for far in (20, 75, 150):
-        move_held(canvas, at + QPoint(far, 0), Qt.RightButton)
-        # napari takes moves at most every 5 ms.
-        qtbot.wait(30)
+    qtbot.waitUntil(lambda: place((at.x(), at.y()))[0] is not None)
+    drag(qtbot, canvas, at, at + QPoint(150, 0), Qt.RightButton)
     qtbot.mouseRelease(canvas, Qt.RightButton, pos=at + QPoint(150, 0))
     assert one.contrast_limits == other.contrast_limits == [-360.0, 440.0]
     assert test.canvas.model.scene.camera.zoom == zoom

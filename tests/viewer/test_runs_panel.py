@@ -1,10 +1,11 @@
 """The Runs panel in a real window: the list, its buttons and its keys."""
 
-import time
+import threading
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, drained, idle
+from helpers import PATIENCE
 from listing import adversarial, choose, marked, middle, names
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit, QMessageBox
@@ -156,7 +157,8 @@ def test_one_run_is_compared_in_the_panel(window, listed, qtbot, examples):
 
 def test_nothing_is_started_while_a_job_runs(listed, qtbot, asked):
     choose(qtbot, listed, 0)
-    listed.controller.jobs.start("waiting", lambda poll: time.sleep(0.3), lambda value: None)
+    go_on = threading.Event()
+    listed.controller.jobs.start("waiting", lambda poll: go_on.wait(PATIENCE), lambda value: None)
     assert not listed.show_button.isEnabled()
     assert not listed.files.save_button.isEnabled()
     qtbot.keyClick(listed.list, Qt.Key_Return)
@@ -165,6 +167,7 @@ def test_nothing_is_started_while_a_job_runs(listed, qtbot, asked):
     click(qtbot, listed.delete_button)
     assert names(listed) == ["pgd 1", "pgd 3"]
     assert "pgd 3, which is shown" in listed.status.text()
+    go_on.set()
     idle(qtbot, listed.controller)
     assert listed.show_button.isEnabled()
 
@@ -191,7 +194,7 @@ def test_a_run_that_vanishes_while_it_is_renamed(listed, qtbot):
     for run in list(listed.controller.runs):
         listed.controller.runs.remove(run)
     assert names(listed) == []
-    qtbot.wait(50)
+    drained(qtbot)
 
 
 def test_every_button_says_what_it_does(listed):

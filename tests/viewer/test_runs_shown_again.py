@@ -1,7 +1,7 @@
 """Runs that are shown once more: their images come back below all else, and once only."""
 
 import pytest
-from clicks import click, idle
+from clicks import click, drained, idle
 from helpers import disc_image
 from napari.layers import Image
 from qtpy.QtCore import QTimer
@@ -106,7 +106,8 @@ def test_a_window_closed_at_once_after_a_run_is_shown(closing, qtbot, panels):
         viewer.window.add_plugin_dock_widget("napari-segadv", title)
     controller.show_run(run)
     viewer.close()
-    qtbot.wait(500)
+    qtbot.waitUntil(lambda: not controller.jobs.busy)
+    drained(qtbot)
     assert not controller.jobs.busy
     assert list(controller.layers) == []
 
@@ -121,8 +122,8 @@ def test_a_window_closed_between_the_layers_of_a_run(closing, qtbot, name):
 
     viewer.layers.events.inserted.connect(inserted)
     controller.show_run(run)
-    qtbot.waitUntil(lambda: controller.closed, timeout=20_000)
-    qtbot.wait(300)
+    qtbot.waitUntil(lambda: controller.closed and not controller.jobs.busy)
+    drained(qtbot)
     assert not controller.jobs.busy
     assert list(controller.layers) == []
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, drained, idle
 from helpers import disc_image, volume_victim
 from napari.layers import Image, Labels
 from reopened import docked, opened, same_layers, same_runs, saved
@@ -201,4 +201,7 @@ def test_a_window_closed_while_it_opens(simple, qtbot, folder, make_napari_viewe
     panel = docked(fresh)
     panel.sessions.open(folder)
     fresh.close()
-    qtbot.wait(1500)
+    qtbot.waitUntil(lambda: not panel.controller.jobs.busy)
+    drained(qtbot)
+    assert list(panel.controller.layers) == []
+    assert len(panel.controller.runs) == 0

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from clicks import idle
+from clicks import drained, idle
 from helpers import disc_image, save_torchscript, small_network
 from qtpy.QtWidgets import QMessageBox
 from reopened import docked, opened, same_layers, same_runs, saved
@@ -45,7 +45,7 @@ def test_code_in_a_victim_runs_after_consent_alone(
     if attack_panel:
         fresh.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
         idle(qtbot, Controller.of(fresh))
-        qtbot.wait(100)
+        drained(qtbot)
         idle(qtbot, Controller.of(fresh))
     panel = docked(fresh)
     controller = opened(qtbot, panel)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from clicks import click, idle
-from helpers import disc_image, disc_labels
+from helpers import PATIENCE, disc_image, disc_labels
 from reopened import docked, opened, saved
 
 from napari_segadv.results.session import folder as session
@@ -30,7 +30,7 @@ def slow(request, monkeypatch):
 
     def waiting(*given):
         begun.set()
-        assert go_on.wait(60)
+        assert go_on.wait(PATIENCE)
         return do(*given)
 
     monkeypatch.setattr(module, name, waiting)
@@ -57,7 +57,7 @@ def test_what_is_painted_and_drawn_meanwhile_is_not_of_the_session(window, qtbot
     drawn = [[5, 5], [5, 20], [15, 20], [15, 5]]
     boxes = window.add_shapes([drawn], features={"class": ["polyp"]}, name="boxes")
     click(qtbot, panel.files.save_button)
-    qtbot.waitUntil(begun.is_set, timeout=20_000)
+    qtbot.waitUntil(begun.is_set)
     for layer in (mine, target):
         layer.brush_size = 9
         layer.paint((5, 5), 2)
@@ -82,7 +82,7 @@ def test_a_verdict_given_meanwhile_is_still_to_be_saved(attacked, qtbot, folder,
     begun, go_on = slow
     (run,) = attacked.controller.runs
     click(qtbot, attacked.files.save_button)
-    qtbot.waitUntil(begun.is_set, timeout=20_000)
+    qtbot.waitUntil(begun.is_set)
     attacked.controller.runs.judge(run, 0, Verdict("obvious"))
     go_on.set()
     idle(qtbot, attacked.controller)

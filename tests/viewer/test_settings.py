@@ -86,7 +86,5 @@ def test_the_attack_panel_begins_with_the_device_that_is_set(kept, window, qtbot
     own().device = "cpu"
     widget = window.window.add_plugin_dock_widget(PLUGIN, "Adversarial attack")[1]
     assert widget.attack_section.device.value == "cpu"
-    qtbot.waitUntil(
-        lambda: not widget.controller.jobs.busy and bool(widget.controller.victims.attacks),
-        timeout=60_000,
-    )
+    known = widget.controller
+    qtbot.waitUntil(lambda: not known.jobs.busy and bool(known.victims.attacks))

@@ -53,7 +53,7 @@ def test_the_wheel_over_the_plot_scrolls_the_panel(window, slices, qtbot, ct):
     window.window._qt_window.resize(1100, 560)
     bar = slices.findChild(QScrollArea).verticalScrollBar()
     qtbot.waitUntil(lambda: bar.maximum() > 100)
-    qtbot.waitUntil(lambda: slices.plot._still is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: slices.plot._still is not None)
     bar.setValue(0)
     axes, number = slices.plot.figure.axes, slices.number
     limits = [(one.get_xlim(), one.get_ylim()) for one in axes]

@@ -51,11 +51,9 @@ def show(window, panel, qtbot, example):
     image = window.add_image(data, **keywords)
     run = panel.controller.runs.add(example, image)
     panel.controller.show_run(run)
-    qtbot.waitUntil(
-        lambda: panel.figures is not None and not panel.controller.jobs.busy, timeout=60_000
-    )
+    qtbot.waitUntil(lambda: panel.figures is not None and not panel.controller.jobs.busy)
     drawn = lambda: panel.plot._still is not None or not panel.plot.isVisible()
-    qtbot.waitUntil(drawn, timeout=60_000)
+    qtbot.waitUntil(drawn)
     return run
 
 
@@ -212,13 +210,11 @@ def test_two_runs_have_verdicts_and_figures_of_their_own(window, panel, qtbot, c
     click(qtbot, panel.verdicts.buttons["suspicious"])
     two = panel.controller.runs.add(crafting(ct, epsilon=5.0), one.image)
     panel.controller.show_run(two)
-    qtbot.waitUntil(
-        lambda: panel.figures is not None and panel.figures is not first, timeout=60_000
-    )
+    qtbot.waitUntil(lambda: panel.figures is not None and panel.figures is not first)
     assert panel.verdicts.table.rowCount() == 0
     assert not panel.verdicts.buttons["suspicious"].isChecked()
     panel.controller.show_run(one)
-    qtbot.waitUntil(lambda: panel.controller.runs.current is one, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.controller.runs.current is one)
     assert panel.figures is first
     assert panel.verdicts.table.rowCount() == 1
     panel.controller.runs.remove(one)
@@ -239,7 +235,7 @@ def test_a_2d_image_has_its_figures_as_text(window, panel, qtbot, scan2d, band_v
     click(qtbot, panel.verdicts.buttons["nothing seen"])
     assert run.verdicts == {0: Verdict("nothing seen")}
     click(qtbot, panel.visibility.button)
-    qtbot.waitUntil(lambda: panel.visibility.table.rowCount() == 1, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.visibility.table.rowCount() == 1)
     assert "no presets for this image" in panel.visibility.line.text()
 
 
@@ -248,7 +244,7 @@ def test_windows_are_measured_and_applied(window, panel, qtbot, ct, crafting):
     section = panel.visibility
     click(qtbot, section.button)
     assert section.button.text() == "Stop"
-    qtbot.waitUntil(lambda: section.table.rowCount() == 7, timeout=60_000)
+    qtbot.waitUntil(lambda: section.table.rowCount() == 7)
     rows = [[section.table.item(y, x).text() for x in range(4)] for y in range(7)]
     assert [row[0] for row in rows][:2] == ["lung", "mediastinum"]
     worst = min(rows, key=lambda row: float(row[1]))
@@ -271,7 +267,7 @@ def test_measuring_can_be_stopped(window, panel, qtbot, ct, crafting, monkeypatc
     section = panel.visibility
     click(qtbot, section.button)
     click(qtbot, section.button)
-    qtbot.waitUntil(lambda: not section.latest.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not section.latest.busy)
     assert section.table.rowCount() == 0
     assert section.button.text() == "Measure in every window"
 
@@ -292,7 +288,7 @@ def test_layers_removed_renamed_and_changed(window, panel, qtbot, ct, crafting):
     press(qtbot, panel, 9)
     assert "show the run again" in panel.status.text()
     panel.controller.show_run(run)
-    qtbot.waitUntil(lambda: not panel.controller.jobs.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.controller.jobs.busy)
     press(qtbot, panel, 9)
     assert panel.number == 9
 
@@ -302,7 +298,7 @@ def test_the_plot_follows_the_theme(window, panel, qtbot, ct, crafting):
     for name in ("light", "dark"):
         window.theme = name
         ground = get_theme(name).background.as_rgb_tuple()[:3]
-        qtbot.waitUntil(lambda: panel.plot._still is not None, timeout=60_000)
+        qtbot.waitUntil(lambda: panel.plot._still is not None)
         pixel = panel.plot.grab().toImage().pixelColor(2, 2)
         assert (pixel.red(), pixel.green(), pixel.blue()) == tuple(ground)
 
@@ -315,7 +311,7 @@ def test_a_closed_dock_leaves_nothing_behind(window, panel, qtbot, ct, crafting)
     panel.controller.runs.judge(run, 1, Verdict("obvious"))
     window.layers.clear()
     _, again = window.window.add_plugin_dock_widget("napari-segadv", "Slices")
-    qtbot.waitUntil(lambda: again.figures is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: again.figures is not None)
     assert again.verdicts.table.rowCount() == 1
 
 

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 from clicks import click
+from helpers import PATIENCE
 from qtpy.QtCore import Qt
 from test_slices_panel import crafted, key, press, show
 
@@ -92,19 +93,19 @@ def test_measuring_goes_on_while_its_run_is_shown_again(window, slices, qtbot, c
     def waiting(*given):
         begun.append(given)
         yield 0.0
-        assert go_on.wait(60)
+        assert go_on.wait(PATIENCE)
         return (yield from measured(*given))
 
     measured = visibility_section.seen_steps
     monkeypatch.setattr(visibility_section, "seen_steps", waiting)
     click(qtbot, section.button)
-    qtbot.waitUntil(lambda: bool(begun), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(begun))
     slices.controller.show_run(run)
-    qtbot.waitUntil(lambda: not slices.controller.jobs.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not slices.controller.jobs.busy)
     assert section.button.text() == STOP
     assert section.button.isEnabled()
     go_on.set()
-    qtbot.waitUntil(lambda: section.table.rowCount() == 7, timeout=60_000)
+    qtbot.waitUntil(lambda: section.table.rowCount() == 7)
     assert len(begun) == 1
     assert section.button.text() == LOOK
     touched = np.count_nonzero(np.abs(example.noise).max((1, 2)))
@@ -121,15 +122,15 @@ def test_another_run_takes_the_place_of_the_one_that_is_measured(
 
     def waiting(*given):
         yield 0.0
-        assert go_on.wait(60)
+        assert go_on.wait(PATIENCE)
         return (yield from measured(*given))
 
     monkeypatch.setattr(visibility_section, "seen_steps", waiting)
     section = slices.visibility
     click(qtbot, section.button)
     slices.controller.show_run(two)
-    qtbot.waitUntil(lambda: slices.controller.runs.current is two, timeout=60_000)
+    qtbot.waitUntil(lambda: slices.controller.runs.current is two)
     go_on.set()
-    qtbot.waitUntil(lambda: not section.latest.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not section.latest.busy)
     assert section.button.text() == LOOK
     assert section.table.rowCount() == 0

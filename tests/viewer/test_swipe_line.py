@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from clicks import click
+from clicks import click, drained
 from test_compare_images import colour_example
 from test_compare_panel import show
 
@@ -43,7 +43,7 @@ def test_the_line_is_dashed_from_all_sides(window, compare, qtbot, deep, view):
     click(qtbot, compare.modes["swipe"])
     window.dims.order = ORDERS[view]
     window.dims.set_current_step(ORDERS[view][0], 3)
-    qtbot.wait(100)
+    drained(qtbot)
     sources = [layer._slice.image.view for layer in (image, adversarial)]
     for value in (200, 500, 800):
         compare.line.setValue(value)

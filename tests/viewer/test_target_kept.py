@@ -5,8 +5,8 @@ from functools import wraps
 
 import numpy as np
 import pytest
-from clicks import click, move_held, steady
-from helpers import disc_image, disc_labels
+from clicks import click, drained, move, steady
+from helpers import PATIENCE, disc_image, disc_labels
 from qtpy.QtCore import QPoint, Qt
 from test_compare_panel import canvas, on_canvas
 from test_target_panel import still
@@ -40,8 +40,7 @@ def point(window, place):
 def begin(window, qtbot):
     """Presses on the first disc and moves it, the button still held."""
     native = canvas(window)
-    qtbot.mouseMove(native, point(window, START))
-    qtbot.wait(30)
+    move(qtbot, native, point(window, START))
     qtbot.mousePress(native, Qt.LeftButton, pos=point(window, START))
     go_on(window, qtbot)
 
@@ -49,14 +48,11 @@ def begin(window, qtbot):
 def go_on(window, qtbot):
     for share in (0.5, 1.0):
         between = [a + share * (b - a) for a, b in zip(START, STOP, strict=True)]
-        move_held(canvas(window), point(window, between), Qt.LeftButton)
-        # napari looks at moves every few milliseconds.
-        qtbot.wait(30)
+        move(qtbot, canvas(window), point(window, between), Qt.LeftButton)
 
 
 def let_go(window, qtbot, panel):
     qtbot.mouseRelease(canvas(window), Qt.LeftButton, pos=point(window, STOP))
-    qtbot.wait(30)
     still(qtbot, panel)
 
 
@@ -121,7 +117,7 @@ def test_a_target_removed_in_mid_drag_is_no_trouble(window, dragging, qtbot):
     window.layers.remove(target)
     go_on(window, qtbot)
     qtbot.mouseRelease(canvas(window), Qt.LeftButton, pos=point(window, STOP))
-    qtbot.wait(30)
+    drained(qtbot)
     np.testing.assert_array_equal(target.data, disc_labels())
     assert not dragging.drag_button.isChecked()
 
@@ -137,7 +133,7 @@ def slow(monkeypatch):
         @wraps(shape)
         def wait(*given, **settings):
             begun.set()
-            assert go_on.wait(60)
+            assert go_on.wait(PATIENCE)
             return shape(*given, **settings)
 
         return wait
@@ -154,7 +150,7 @@ def test_what_is_painted_while_a_change_is_computed_stays(designing, qtbot, slow
     click(qtbot, panel.change.buttons["grow"])
     panel.change.form.editors["mm"].value = 2.0
     click(qtbot, panel.apply_button)
-    qtbot.waitUntil(begun.is_set, timeout=20_000)
+    qtbot.waitUntil(begun.is_set)
     # Beside the discs, and a hole within the one that is being changed.
     places = ((3, 40, 2), (24, 19, 0))
     for row, column, label in places:
@@ -180,7 +176,7 @@ def test_data_replaced_while_a_change_is_computed_stay_as_they_were_given(design
     panel.structure.value = 1
     click(qtbot, panel.change.buttons["erase"])
     click(qtbot, panel.apply_button)
-    qtbot.waitUntil(begun.is_set, timeout=20_000)
+    qtbot.waitUntil(begun.is_set)
     target.data = given
     go_on.set()
     still(qtbot, panel)

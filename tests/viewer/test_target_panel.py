@@ -1,7 +1,7 @@
 """The target designer in a real window, with real clicks, strokes and keys."""
 
 import numpy as np
-from clicks import click, close_dock
+from clicks import click, close_dock, drag
 from helpers import disc_labels
 from qtpy.QtCore import QPoint, Qt
 
@@ -12,14 +12,14 @@ from napari_segadv.viewer.target.designer import EMPTY, PREDICTION
 def still(qtbot, panel):
     """Waits until nothing is computed or written."""
     idle = panel.designer
-    qtbot.waitUntil(lambda: not idle.busy and not idle.controller.jobs.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not idle.busy and not idle.controller.jobs.busy)
 
 
 def started(qtbot, panel, start=PREDICTION):
     panel.start.value = start
     click(qtbot, panel.start_button)
     still(qtbot, panel)
-    qtbot.waitUntil(lambda: panel.designer.target is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.designer.target is not None)
     still(qtbot, panel)
     return panel.designer.target
 
@@ -38,7 +38,7 @@ def test_every_change_is_made_in_place_measured_and_undone(window, designing, qt
     target = started(qtbot, panel)
     clean = panel.controller.shown(CLEAN).data.copy()
     np.testing.assert_array_equal(target.data, clean)
-    qtbot.waitUntil(lambda: "is the prediction" in panel.distance.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "is the prediction" in panel.distance.text())
     changes = {
         "heart": {"size": 0.8},
         "ellipse": {},
@@ -58,11 +58,11 @@ def test_every_change_is_made_in_place_measured_and_undone(window, designing, qt
         np.testing.assert_array_equal(target.data, clean)
     click(qtbot, panel.redo_button)
     # Swapped: both structures are where the other was.
-    qtbot.waitUntil(lambda: panel.distance.text().count("IoU 0.000") == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.distance.text().count("IoU 0.000") == 2)
     assert "dim" in panel.distance.text()
     window.window._qt_viewer.canvas.native.setFocus()
     qtbot.keyClick(window.window._qt_viewer.canvas.native, Qt.Key_Z, Qt.ControlModifier)
-    qtbot.waitUntil(lambda: np.array_equal(target.data, clean), timeout=5_000)
+    qtbot.waitUntil(lambda: np.array_equal(target.data, clean))
     # Between slices there is something to fill, in a photograph nothing.
     assert not panel.change.buttons["fill"].isEnabled()
 
@@ -99,7 +99,7 @@ def test_names_colours_and_what_is_left_behind(window, designing, qtbot):
 def test_painting_by_hand_is_measured_soon(window, designing, qtbot):
     panel = designing
     target = started(qtbot, panel)
-    qtbot.waitUntil(lambda: "is the prediction" in panel.distance.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "is the prediction" in panel.distance.text())
     click(qtbot, panel.brush_button)
     assert target.mode == "paint"
     before = target.data.copy()
@@ -107,9 +107,9 @@ def test_painting_by_hand_is_measured_soon(window, designing, qtbot):
     canvas = window.window._qt_viewer.canvas.native
     qtbot.mouseClick(canvas, Qt.LeftButton, pos=canvas.rect().center())
     assert (target.data != before).any()
-    qtbot.waitUntil(lambda: "pixels changed" in panel.distance.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "pixels changed" in panel.distance.text())
     target.undo()
-    qtbot.waitUntil(lambda: "is the prediction" in panel.distance.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "is the prediction" in panel.distance.text())
 
 
 def test_dragging_with_the_mouse(window, designing, qtbot):
@@ -124,10 +124,7 @@ def test_dragging_with_the_mouse(window, designing, qtbot):
     _, y, x = window.camera.center
     press = QPoint(int(centre.x() + (19 - x) * zoom), int(centre.y() + (24 - y) * zoom))
     release = press + QPoint(int(6 * zoom), int(-4 * zoom))
-    qtbot.mousePress(canvas, Qt.LeftButton, pos=press)
-    qtbot.mouseMove(canvas, press + QPoint(20, -10))
-    qtbot.mouseMove(canvas, release)
-    qtbot.wait(50)
+    drag(qtbot, canvas, press, release)
     qtbot.mouseRelease(canvas, Qt.LeftButton, pos=release)
     still(qtbot, panel)
     moved = np.array(np.nonzero(target.data == 1)).mean(axis=1)
@@ -172,7 +169,7 @@ def test_layers_that_go_and_a_panel_that_closes(window, designing, qtbot):
     window.layers.remove(target)
     assert not panel.drag_button.isChecked()
     assert panel.target.value is None
-    qtbot.waitUntil(lambda: panel.distance.text() == "no target yet", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.distance.text() == "no target yet")
     click(qtbot, panel.apply_button)
     assert "no target" in panel.status.text()
     target = started(qtbot, panel)

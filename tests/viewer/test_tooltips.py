@@ -1,7 +1,7 @@
 """Every control of every panel says what it does, in a tooltip that no other control has."""
 
 import pytest
-from clicks import click, idle
+from clicks import click, drained, idle
 from listing import choose
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -82,7 +82,7 @@ def docked(window, qtbot, deep):
     for title in PANELS:
         found[title] = window.window.add_plugin_dock_widget("napari-segadv", title)[1]
         idle(qtbot, Controller.of(window))
-    qtbot.wait(50)
+    drained(qtbot)
     return found
 
 
@@ -110,13 +110,13 @@ def check_forms(docked, qtbot):
     for method in attack.attack_section.method.choices:
         attack.attack_section.method.value = method
         # The form before it goes in the next turn.
-        qtbot.wait(10)
+        drained(qtbot)
         check(attack.attack_section.form, 0)
         check(attack.attack_section, 10)
     for shape in available():
         attack.target_section.shape.value = shape
         designer.change.buttons[shape].setChecked(True)
-        qtbot.wait(10)
+        drained(qtbot)
         check(attack.target_section, 4)
         check(designer.change, 10)
 

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 from clicks import click, idle
-from helpers import disc_image
+from helpers import PATIENCE, disc_image
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller.controller import Controller
@@ -37,11 +37,11 @@ def test_two_jobs_at_once_leave_pythons_warnings_on(window, controller, qtbot, f
 
     def work(poll):
         begun.set()
-        assert go_on.wait(60)
+        assert go_on.wait(PATIENCE)
         return "counted"
 
     attack(window, controller, 100_000)
-    with qtbot.waitSignal(controller.jobs.progressed, timeout=20_000):
+    with qtbot.waitSignal(controller.jobs.progressed):
         pass
     latest.ask(work, found.append)
     qtbot.waitUntil(begun.is_set)
@@ -50,7 +50,7 @@ def test_two_jobs_at_once_leave_pythons_warnings_on(window, controller, qtbot, f
     waits = [lambda: not controller.jobs.busy, lambda: not latest.busy]
     for number in (0, 1) if first == "the attack" else (1, 0):
         ends[number]()
-        qtbot.waitUntil(waits[number], timeout=20_000)
+        qtbot.waitUntil(waits[number])
     assert found == ["counted"]
     assert SILENCE not in warnings.filters
 
@@ -98,7 +98,7 @@ def test_nothing_is_unfolded_while_a_job_runs(controller, qtbot):
         done.append("a piece")
         yield
 
-    controller.jobs.start("waiting", lambda poll: go_on.wait(60), lambda value: None)
+    controller.jobs.start("waiting", lambda poll: go_on.wait(PATIENCE), lambda value: None)
     with pytest.raises(SegadvError, match="still waiting"):
         controller.jobs.unfold("showing", pieces(), lambda: done.append("the end"))
     assert controller.jobs.busy == "waiting"
@@ -119,9 +119,9 @@ def test_warnings_are_still_told_after_two_jobs_at_once(window, qtbot, band_vict
     before, begun, go_on = warnings.showwarning, threading.Event(), threading.Event()
     settings = {"steps": 100_000, "goal": None}
     controller.attack(window.layers["xray"], "pgd", settings, None, "cpu")
-    with qtbot.waitSignal(controller.jobs.progressed, timeout=20_000):
+    with qtbot.waitSignal(controller.jobs.progressed):
         pass
-    latest.ask(lambda poll: begun.set() or go_on.wait(60), print)
+    latest.ask(lambda poll: begun.set() or go_on.wait(PATIENCE), print)
     qtbot.waitUntil(begun.is_set)
     # The first to begin is the first to end.
     controller.jobs.cancel()

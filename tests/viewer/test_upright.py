@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from clicks import drained
 from helpers import disc_image
 
 from napari_segadv.data.scan import Grid, Scan, Storage
@@ -63,7 +64,7 @@ def look(window, layer, order):
 
 def bright(window, qtbot):
     """Where on the screen the bright part lies, from the middle: rows down, columns right."""
-    qtbot.wait(200)
+    drained(qtbot)
     picture = window.screenshot(canvas_only=True, flash=False)[..., 0]
     assert picture.max() > 200
     found = np.argwhere(picture > 200).mean(axis=0)

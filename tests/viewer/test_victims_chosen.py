@@ -1,7 +1,7 @@
 """Victims chosen with real keys and clicks: from the list, from a file, from a bundle's folder."""
 
 import pytest
-from clicks import click, idle
+from clicks import click, drained, idle
 from helpers import bundle, disc_image, small_network
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
@@ -77,7 +77,7 @@ def test_a_dialog_that_is_cancelled_changes_nothing(panel, qtbot, offered):
     controller.jobs.busy_changed.connect(heard.append)
     for button in (section.file_button, section.folder_button):
         click(qtbot, button)
-    qtbot.wait(50)
+    drained(qtbot)
     assert heard == []
     assert controller.victims.victim is victim
     assert controller.victims.source == section.victim.native.currentText() == source

@@ -36,8 +36,8 @@ def test_from_an_image_to_a_session_that_is_opened_again(
     assert 0 < np.abs(example.noise).max() <= 30
 
     slices = window.window.add_plugin_dock_widget("napari-segadv", "Slices")[1]
-    qtbot.waitUntil(lambda: slices.figures is not None, timeout=60_000)
-    qtbot.waitUntil(lambda: slices.plot._still is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: slices.figures is not None)
+    qtbot.waitUntil(lambda: slices.plot._still is not None)
     for number, said in ((7, "suspicious"), (13, "obvious")):
         press(qtbot, slices, number)
         click(qtbot, slices.verdicts.buttons[said])
