@@ -139,7 +139,7 @@ def gradient(problem: Problem) -> Tensor:
 
 def attack(problem: Problem, steps: int, epsilon: float) -> Tensor:
     """The adversarial images of a run of the default attack."""
-    run = attacks.get("pgd")(epsilon=epsilon, preprocessing=steps, goal=None).run(problem)
+    run = attacks.get("pgd")(epsilon=epsilon, steps=steps, goal=None).run(problem)
     while True:
         try:
             next(run)

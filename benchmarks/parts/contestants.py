@@ -96,7 +96,7 @@ def ours(name: str, **settings: Any) -> Run:
     """An attack of ours, without an early stop where it has one to leave out."""
 
     def run(meter: Meter, case: Case, steps: int, epsilon: float) -> Tensor:
-        attack = attacks.get(name)(preprocessing=steps, **{"epsilon": epsilon} | settings)
+        attack = attacks.get(name)(steps=steps, **{"epsilon": epsilon} | settings)
         steps_of_it = attack.run(replace(case.problem, model=meter))
         while True:
             try:
@@ -115,7 +115,7 @@ def torchattacks_pgd(step: Callable[[int], float]) -> Run:
 
         net = Net(meter, case)
         size = epsilon / net.width
-        attack = torchattacks.PGD(net, eps=size, alpha=step(steps) * size, preprocessing=steps)
+        attack = torchattacks.PGD(net, eps=size, alpha=step(steps) * size, steps=steps)
         with contextlib.redirect_stdout(io.StringIO()):
             attack.set_mode_targeted_by_function(lambda images, labels: labels)
         return net.back(attack(net.unit(case.problem.clean), case.problem.labels))

@@ -70,7 +70,7 @@ def ready(window, panel, qtbot, weights_file):
 
 
 def crafted(scan, victim, target=None, steps=2):
-    return sa.craft(scan, victim, sa.attacks.PGD(epsilon=12.0, preprocessing=steps), target=target)
+    return sa.craft(scan, victim, sa.attacks.PGD(epsilon=12.0, steps=steps), target=target)
 
 
 @pytest.fixture(scope="module")
