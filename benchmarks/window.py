@@ -63,7 +63,7 @@ def victim() -> "sa.victims.Victim":
         name="bands",
         dims=2,
         classes=("air", "tissue", "bright"),
-        preprocessing=(Transform("ScaleIntensityRange", limits),),
+        steps=(Transform("ScaleIntensityRange", limits),),
     )
 
 

@@ -7,6 +7,8 @@ to find the plugin) imports neither torch nor napari.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .common import moved
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -60,6 +62,9 @@ __all__ = [
     "synthesis",
     "targets",
 ]
+
+
+moved.install()
 
 
 def __getattr__(name: str) -> Any:

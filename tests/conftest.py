@@ -56,7 +56,7 @@ def band_victim():
         name="bands",
         dims=2,
         classes=("background", "dim", "bright"),
-        preprocessing=(BYTES,),
+        steps=(BYTES,),
     )
 
 

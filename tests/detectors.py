@@ -34,7 +34,7 @@ def square_victim(steps=(), array_order=True, **more):
         "squares",
         2,
         classes=CLASSES,
-        preprocessing=(scale, *steps),
+        steps=(scale, *steps),
         array_order=array_order,
         task="detection",
         **more,

@@ -217,6 +217,6 @@ def volume_victim(dims):
         bands(dims=dims),
         name=f"bands {dims}-D",
         dims=dims,
-        preprocessing=(window,),
+        steps=(window,),
         windows=windows,
     )

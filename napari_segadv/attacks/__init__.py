@@ -7,7 +7,7 @@ from typing import Any
 from ..common.discovery import Registry
 from . import methods
 from .base import Attack, GradientAttack
-from .problem import Attacking, Model, Outcome, Problem, Progress
+from .problem import Attacking, Model, Outcome, Problem, Progress, Run
 
 __all__ = [
     "Attack",
@@ -17,6 +17,7 @@ __all__ = [
     "Outcome",
     "Problem",
     "Progress",
+    "Run",
     "available",
     "get",
 ]

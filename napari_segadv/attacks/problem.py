@@ -162,3 +162,5 @@ class Outcome:
 
 
 Attacking = Generator[Progress, None, Outcome]
+# Its earlier name.
+Run = Attacking

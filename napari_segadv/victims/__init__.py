@@ -9,7 +9,10 @@ from .bound import BoundVictim
 from .loading.registry import load_file
 from .victim import Victim
 
-__all__ = ["BoundVictim", "Victim", "load_victim"]
+__all__ = ["BoundVictim", "Model", "Victim", "load_victim"]
+
+# Its earlier name.
+Model = BoundVictim
 
 
 def load_victim(source: str | Path, trust: str | None = None) -> Victim:

@@ -50,9 +50,7 @@ class BoundVictim(ABC):
             image = image.permute(0, *range(image.ndim - 1, 0, -1))
             affine = affine[:, [*range(len(affine) - 2, -1, -1), -1]]
         try:
-            self.chain = bind(
-                victim.preprocessing, image.cpu(), Space(tuple(image.shape[1:]), affine)
-            )
+            self.chain = bind(victim.steps, image.cpu(), Space(tuple(image.shape[1:]), affine))
         except SegadvError as error:
             raise SegadvError(f"{victim.name}: {error}") from None
         low, high = victim.window or scan.bounds

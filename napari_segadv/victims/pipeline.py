@@ -22,7 +22,7 @@ class Pipeline:
         dims: 2 or 3; a 2-D network sees a volume slice by slice.
         channels: of the image that the preprocessing starts from (1 grey, 3 RGB).
         classes: names, of a segmentation background first; empty until known.
-        preprocessing: its transforms, in order.
+        steps: the transforms of the preprocessing, in order.
         array_order: True if the network's axes are (z, y, x) or (y, x), False if (x, y, z) as
             MONAI reads files.
         windows: how it is slid over an image; None: the whole image at once.
@@ -34,7 +34,7 @@ class Pipeline:
     dims: int
     channels: int = 1
     classes: tuple[str, ...] = ()
-    preprocessing: tuple[Transform, ...] = ()
+    steps: tuple[Transform, ...] = ()
     array_order: bool = False
     windows: SlidingWindows | None = None
     head: Head = field(default_factory=Head)
@@ -54,5 +54,5 @@ class Pipeline:
     def window(self) -> tuple[float, float] | None:
         """The intensities that the preprocessing lets through, if it says so."""
         # Behind a first scaling intensities are no longer in the scan's units.
-        first = next((step for step in self.preprocessing if step.rescales), None)
+        first = next((step for step in self.steps if step.rescales), None)
         return None if first is None else first.window

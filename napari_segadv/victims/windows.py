@@ -44,6 +44,10 @@ class SlidingWindows:
             raise SegadvError(f"window mode {self.mode}: use gaussian or constant")
 
 
+# Its earlier name.
+WindowSpec = SlidingWindows
+
+
 @dataclass
 class Passes:
     """Work done, in passes over the whole image; a piece counts for its share."""

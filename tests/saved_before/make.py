@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests python tests/saved_before/make.py VERSION
 
-The folders of earlier versions stay as they are: `tests/test_saved_before.py` opens each of them.
-Run it again for a version that saves something that the one before did not.
+The folders of earlier versions stay as they are; `tests/results/test_saved_before.py` opens each of
+them. Run it again for a version that saves something that the one before did not.
 """
 
 import json
@@ -46,7 +46,7 @@ def photograph() -> Victim:
         name="bands",
         dims=2,
         classes=("background", "dim", "bright"),
-        preprocessing=(step,),
+        steps=(step,),
     )
 
 
@@ -61,7 +61,7 @@ def grader() -> Victim:
         name="grader",
         dims=2,
         classes=classes,
-        preprocessing=(step,),
+        steps=(step,),
         task="classification",
     )
 
@@ -74,9 +74,7 @@ def volume() -> tuple[Scan, Victim]:
     step = Transform(
         "ScaleIntensityRange", {"a_min": -60.0, "a_max": 240.0, "b_min": 0.0, "b_max": 1.0}
     )
-    victim = Victim(
-        bands(), name="slices", dims=2, classes=("air", "a", "b"), preprocessing=(step,)
-    )
+    victim = Victim(bands(), name="slices", dims=2, classes=("air", "a", "b"), steps=(step,))
     return Scan(array, grid, "HU", Storage("int16")), victim
 
 

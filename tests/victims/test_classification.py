@@ -53,7 +53,7 @@ def victim() -> Victim:
     return Victim(
         *(Brightness(), "grader", 2),
         classes=CLASSES,
-        preprocessing=(step, small),
+        steps=(step, small),
         array_order=True,
         task="classification",
     )
@@ -156,7 +156,7 @@ def test_volumes(victim):
     scan = Scan.from_array(np.full((5, 24, 20), 60, np.uint8) + np.arange(20, dtype=np.uint8))
     with pytest.raises(SegadvError, match="is a volume, but grader names the class of a 2-D"):
         victim.predict(scan)
-    deep = replace(victim, network=Brightness(3), dims=3, preprocessing=victim.preprocessing[:1])
+    deep = replace(victim, network=Brightness(3), dims=3, steps=victim.steps[:1])
     assert deep.predict(scan).label == 0
     example = sa.craft(scan, deep, sa.attacks.PGD(epsilon=110.0, steps=30), target=2)
     assert example.succeeded

@@ -230,7 +230,7 @@ def test_untargeted_only_anchors_with_boxes_count():
         ({"network": Squares()}, "names no anchors"),
         ({"windows": SlidingWindows((16, 16))}, "leave the windows away"),
         (
-            {"preprocessing": (Transform("SpatialPad", {"spatial_size": [33, 48]}),)},
+            {"steps": (Transform("SpatialPad", {"spatial_size": [33, 48]}),)},
             "Resize to its preproc",
         ),
     ],

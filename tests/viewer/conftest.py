@@ -78,9 +78,7 @@ def flat():
     """An example of a photograph."""
     from napari_segadv.victims.victim import Victim
 
-    victim = Victim(
-        bands(), name="bands", dims=2, classes=("no", "dim", "bright"), preprocessing=(BYTES,)
-    )
+    victim = Victim(bands(), name="bands", dims=2, classes=("no", "dim", "bright"), steps=(BYTES,))
     scan = Scan.from_array(disc_image())
     target = np.zeros(scan.grid.shape, np.uint8)
     target[10:30, 10:40] = 2

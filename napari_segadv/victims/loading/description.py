@@ -109,14 +109,14 @@ def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
         "channels": int(description.get("channels", arguments.get("in_channels", 1))),
         "task": task,
         "classes": task.names(classes),
-        "preprocessing": _preprocessing(description, dims),
+        "steps": _steps(description, dims),
         "array_order": axes in ("zyx", "yx"),
         "windows": _windows(description, dims),
         "head": Head(description.get("activation")),
     }
 
 
-def _preprocessing(description: Mapping[str, Any], dims: int) -> tuple[Transform, ...]:
+def _steps(description: Mapping[str, Any], dims: int) -> tuple[Transform, ...]:
     if "preprocessing" in description:
         return from_monai(description["preprocessing"])
     steps = []

@@ -77,6 +77,10 @@ class Transform:
         return self.name.startswith("ScaleIntensity") or self.name == "NormalizeIntensity"
 
 
+# Its earlier name.
+Step = Transform
+
+
 @dataclass(frozen=True)
 class BoundTransform:
     """A step on a certain grid: images forward, logits back."""

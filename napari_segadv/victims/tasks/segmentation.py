@@ -30,7 +30,7 @@ class BoundSegmentation(BoundVictim):
 
     def check(self, victim: Pipeline, scan: Scan) -> None:
         if victim.dims == 2 and scan.grid.ndim == 3:
-            cut = [step.name for step in victim.preprocessing if step.name in DATA_DEPENDENT]
+            cut = [step.name for step in victim.steps if step.name in DATA_DEPENDENT]
             if cut:
                 raise SegadvError(
                     f"{victim.name}: crops each slice by its content ({cut[0]}), so it can't be "

@@ -1,1 +1,5 @@
 """What the panels do, without Qt: one controller for each viewer, its jobs, runs and layers."""
+
+from .controller import Controller
+
+__all__ = ["Controller"]

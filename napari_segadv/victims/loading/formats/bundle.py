@@ -116,7 +116,7 @@ def describe(config: BundleConfig, network: nn.Module, parts: Parts) -> Victim:
         dims=dims,
         channels=channels // (repeats[0] if repeats else 1),
         classes=classes,
-        preprocessing=steps,
+        steps=steps,
         windows=windows_of(parts.inferer, dims, config) if parts.inferer else None,
         task=task,
     )

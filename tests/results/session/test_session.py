@@ -93,7 +93,7 @@ def test_scaled_storage_and_colour(tmp_path, band_victim):
     colour = Scan.from_array(np.stack([disc_image(seed=n) for n in range(3)], -1), colour=True)
     network = bands(channels=3)
     victim = Victim(
-        network, name="rgb", dims=2, channels=3, classes=("a", "b", "c"), preprocessing=(BYTES,)
+        network, name="rgb", dims=2, channels=3, classes=("a", "b", "c"), steps=(BYTES,)
     )
     there_and_back(sa.craft(colour, victim, PGD), tmp_path / "colour")
 
@@ -114,7 +114,7 @@ def test_a_classification(tmp_path, scan2d):
         dims=2,
         # Two of one name.
         classes=("none", "mild", "mild"),
-        preprocessing=(BYTES,),
+        steps=(BYTES,),
         task="classification",
     )
     for target in (1, None):

@@ -29,9 +29,7 @@ from napari_segadv.victims.victim import Victim
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A session of one run with a target."""
-    victim = Victim(
-        bands(), name="bands", dims=2, classes=("bg", "dim", "bright"), preprocessing=(BYTES,)
-    )
+    victim = Victim(bands(), name="bands", dims=2, classes=("bg", "dim", "bright"), steps=(BYTES,))
     scan = Scan.from_array(disc_image())
     target = moved_disc(scan, victim)
     example = sa.craft(scan, victim, PGD, target=target)

@@ -51,9 +51,7 @@ def test_a_text_that_is_one(text):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A session of everything."""
-    victim = Victim(
-        bands(), name="bands", dims=2, classes=("bg", "dim", "bright"), preprocessing=(BYTES,)
-    )
+    victim = Victim(bands(), name="bands", dims=2, classes=("bg", "dim", "bright"), steps=(BYTES,))
     scan = Scan.from_array(disc_image())
     target = moved_disc(scan, victim)
     example = sa.craft(scan, victim, PGD, target=target)

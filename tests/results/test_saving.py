@@ -114,7 +114,7 @@ def test_an_image_that_became_flat_is_named(scan2d):
 
 
 def test_a_surrogate_does_not_change_the_budget(scan2d, band_victim):
-    narrow = replace(band_victim, preprocessing=())
+    narrow = replace(band_victim, steps=())
     attack = sa.attacks.PGD(steps=2)
     alone = sa.craft(scan2d, band_victim, attack)
     helped = sa.craft(scan2d, band_victim, attack, surrogate=narrow)

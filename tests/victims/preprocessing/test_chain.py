@@ -219,7 +219,7 @@ def test_a_victim_sees_a_flipped_scan_the_right_way_round(ct):
         seen.append(x.detach().clone())
         return torch.cat([x, -x], 1)
 
-    victim = Victim(network, name="eye", dims=3, preprocessing=(step,))
+    victim = Victim(network, name="eye", dims=3, steps=(step,))
     n = ct.grid.shape
     affine = ct.grid.affine
     corner = affine @ [0, n[1] - 1, n[2] - 1, 1]

@@ -112,7 +112,7 @@ def test_colour(tmp_path):
     )
     scan = Scan.from_array(array, colour=True)
     window = BYTES
-    victim = Victim(bands(channels=3), name="rgb", dims=2, channels=3, preprocessing=(window,))
+    victim = Victim(bands(channels=3), name="rgb", dims=2, channels=3, steps=(window,))
     example = sa.craft(scan, victim, sa.attacks.PGD(epsilon=60.0), target=erased(victim, scan))
     folder = example.save(tmp_path / "out")
     assert sa.read(folder / "adversarial.png").colour
@@ -222,7 +222,7 @@ def test_preprocessing_is_part_of_the_attack(scan2d):
         Transform("Resize", {"spatial_size": [40, 30], "mode": "bilinear"}),
         BYTES,
     )
-    victim = Victim(bands(), name="small", dims=2, preprocessing=steps)
+    victim = Victim(bands(), name="small", dims=2, steps=steps)
     example = sa.craft(
         scan2d, victim, sa.attacks.PGD(epsilon=60.0, steps=60), target=erased(victim, scan2d)
     )

@@ -11,7 +11,7 @@ from napari_segadv.results.loading import load_verdicts
 from napari_segadv.results.session.folder import open_session
 from napari_segadv.results.verdicts import Verdict
 
-SAVED = Path(__file__).parent / "saved_before"
+SAVED = Path(__file__).parents[1] / "saved_before"
 IMAGES = {
     "targeted": "xray.png",
     "untargeted": "ct.nii.gz",
