@@ -50,10 +50,10 @@ def victim_formats() -> tuple[VictimFormat, ...]:
     return tuple(FORMATS.all().values())
 
 
-def _understood(form: VictimFormat, path: Path, trust: str | None) -> Victim:
+def _understood(form: VictimFormat, path: Path, trusted_hash: str | None) -> Victim:
     """Loads; whatever a file's odd contents make Python stumble over becomes one line."""
     try:
-        victim = form.load(path, trust)
+        victim = form.load(path, trusted_hash)
         network = victim.network
         # Code that somebody wrote may look into its modules; MONAI's classes don't.
         if victim.trust == "data" and isinstance(network, nn.Module):
@@ -71,7 +71,7 @@ def _understood(form: VictimFormat, path: Path, trust: str | None) -> Victim:
         ) from None
 
 
-def load_file(path: Path, trust: str | None = None) -> Victim:
+def load_file(path: Path, trusted_hash: str | None = None) -> Victim:
     """Loads a victim from a file or folder.
 
     Raises:
@@ -82,6 +82,6 @@ def load_file(path: Path, trust: str | None = None) -> Victim:
         raise SegadvError(f"{path}: no such file or folder; give demo:NAME, a bundle or a network")
     for form in victim_formats():
         if form.claims(path):
-            return _understood(form, path, trust)
+            return _understood(form, path, trusted_hash)
     names = ", ".join(form.name for form in victim_formats())
     raise SegadvError(f"{path}: not a victim that can be loaded; known are {names}")

@@ -48,13 +48,13 @@ def remember(sha256: str, path: Path) -> None:
     write_text(store, json.dumps({**remembered(), sha256: str(path)}, indent=1))
 
 
-def require(path: Path, sha256: str, runs: Sequence[str], trust: str | None) -> None:
+def require(path: Path, sha256: str, runs: Sequence[str], trusted_hash: str | None) -> None:
     """Lets loading go on if nothing would run, or the hash was agreed to.
 
     Raises:
         NeedsTrust: otherwise.
     """
-    if runs and sha256 != (trust or "").lower() and sha256 not in remembered():
+    if runs and sha256 != (trusted_hash or "").lower() and sha256 not in remembered():
         raise NeedsTrust(str(path), sha256, tuple(runs))
 
 

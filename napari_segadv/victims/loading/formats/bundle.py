@@ -30,13 +30,13 @@ def claims(path: Path) -> bool:
     )
 
 
-def load(path: Path, trust: str | None) -> Victim:
+def load(path: Path, trusted_hash: str | None) -> Victim:
     config = read_config(path)
     weights = find_weights(path)
     script = weights.suffix == ".ts"
     runs = config.runs() + (("a TorchScript program",) if script else ())
     sha256 = sha256_of(path)
-    consent.require(path, sha256, runs, trust)
+    consent.require(path, sha256, runs, trusted_hash)
     if script:
         network: nn.Module = open_script(weights)
     elif runs:

@@ -17,9 +17,9 @@ def claims(path: Path) -> bool:
     return path.is_file() and path.suffix == ".pt2"
 
 
-def load(path: Path, trust: str | None) -> Victim:
+def load(path: Path, trusted_hash: str | None) -> Victim:
     sha256 = sha256_of(path)
-    consent.require(path, sha256, ("a torch.export program (loading unpickles)",), trust)
+    consent.require(path, sha256, ("a torch.export program (loading unpickles)",), trusted_hash)
     fields = victim_fields(read_description(path), beside(path))
     fields["name"] = fields["name"] or path.stem
     try:

@@ -29,7 +29,7 @@ def holds_code(path: Path) -> bool:
         return False
 
 
-def load(path: Path, trust: str | None) -> Victim:
+def load(path: Path, trusted_hash: str | None) -> Victim:
     if path.suffix == ".json":
         path = next(p for s in SUFFIXES if (p := path.with_suffix(s)).exists())
     description, source = read_description(path), beside(path)
@@ -42,7 +42,7 @@ def load(path: Path, trust: str | None) -> Victim:
     runs = tuple(consent.network_runs(target, arguments))
     # The description says what would run, so it is part of what is agreed to.
     sha256 = sha256_of_all([path, source] if runs else [path])
-    consent.require(path, sha256, runs, trust)
+    consent.require(path, sha256, runs, trusted_hash)
     fields = victim_fields(description, source)
     fields["name"] = fields["name"] or path.stem
     network = build(target, arguments, source)
