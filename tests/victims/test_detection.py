@@ -118,7 +118,7 @@ def test_boxes_are_those_of_monais_detector():
 def test_wanted_boxes_become_classes_of_anchors():
     clean = square_victim().predict(squares(bright=[(0, 0), (1, 2)], dark=[(3, 0)]))
     wanted = Boxes.of(
-        # Kept though not exact, another class, and a new one between two cells.
+        # A box kept though not exact, one of another class, and a new one between two cells.
         [(1, 0, 8, 8), (24, 0, 32, 8), (17, 33, 24, 40)],
         [1, 1, 2],
         clean.grid,
@@ -227,8 +227,8 @@ def test_untargeted_only_anchors_with_boxes_count():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"network": Squares()}, "names no anchors"),
-        ({"windows": SlidingWindows((16, 16))}, "leave the windows away"),
+        ({"network": Squares()}, "has no anchors"),
+        ({"windows": SlidingWindows((16, 16))}, "remove the sliding window"),
         (
             {"preprocessing": (Transform("SpatialPad", {"spatial_size": [33, 48]}),)},
             "Resize to its preproc",

@@ -1,4 +1,4 @@
-"""TorchScript archives. Loading one can run code, so it is asked for first."""
+"""TorchScript archives. Loading one can run code, so somebody has to agree first."""
 
 import io
 import warnings
@@ -31,10 +31,10 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
 
 
 def open_script(path: Path) -> torch.nn.Module:
-    """The network of an archive, in evaluation mode.
+    """Load the network of an archive, in evaluation mode.
 
     Raises:
-        SegadvError: where the file is damaged.
+        SegadvError: if the file is damaged.
     """
     try:
         with warnings.catch_warnings():

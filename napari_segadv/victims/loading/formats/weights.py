@@ -1,4 +1,4 @@
-"""Weights alone, safetensors or a state dict, with the JSON that says which network they fit."""
+"""Weights only, safetensors or a state dict, with the JSON that describes their network."""
 
 import zipfile
 from pathlib import Path
@@ -21,7 +21,7 @@ def claims(path: Path) -> bool:
 
 
 def holds_code(path: Path) -> bool:
-    """True for a TorchScript archive, which shares its suffix with plain weights."""
+    """Return True for a TorchScript archive, which shares its suffix with plain weights."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any("/code/" in name for name in archive.namelist())
@@ -34,7 +34,7 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         path = next(p for s in SUFFIXES if (p := path.with_suffix(s)).exists())
     description, source = read_description(path), beside(path)
     if "network" not in description:
-        read_weights(path)  # a damaged archive is the likelier cause, and says so
+        read_weights(path)  # reports a damaged archive, the likelier cause
         raise SegadvError(
             f'{source}: weights need "network" (a class of monai.networks.nets) and "arguments"'
         )
