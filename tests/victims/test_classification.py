@@ -104,8 +104,8 @@ def test_a_target_is_reached_and_read_back(tmp_path, victim, wanted):
     share = result["prediction_adversarial"]["probabilities"][CLASSES[label]]
     assert measures["target_probability"] == share > measures["target_probability_clean"]
     assert measures["linf"] <= 70
-    said = json.loads((folder / "prediction_adversarial.json").read_text())
-    assert said == {"task": "classification", **result["prediction_adversarial"]}
+    written = json.loads((folder / "prediction_adversarial.json").read_text())
+    assert written == {"task": "classification", **result["prediction_adversarial"]}
     assert (folder / "figure.png").stat().st_size > 5000
     assert f"became {CLASSES[label]}" in example.summary[0]
 

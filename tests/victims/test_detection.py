@@ -197,8 +197,8 @@ def test_an_edited_prediction_is_reached_and_saved(tmp_path):
     assert [b["class"] for b in result["target"]["boxes"]] == ["dark", "bright"]
     assert len(result["prediction_clean"]["boxes"]) == 3
     assert result["victim"]["task"] == "detection"
-    said = json.loads((saved / "prediction_adversarial.json").read_text())
-    assert sorted(b["class"] for b in said["boxes"]) == ["bright", "dark"]
+    written = json.loads((saved / "prediction_adversarial.json").read_text())
+    assert sorted(b["class"] for b in written["boxes"]) == ["bright", "dark"]
     assert (saved / "figure.png").stat().st_size > 10_000
 
 
@@ -225,7 +225,7 @@ def test_untargeted_only_anchors_with_boxes_count():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"network": Squares()}, "has no anchors"),
         ({"windows": SlidingWindows((16, 16))}, "remove the sliding window"),
@@ -235,8 +235,8 @@ def test_untargeted_only_anchors_with_boxes_count():
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(change, said):
-    with pytest.raises(SegadvError, match="squares: .*" + said):
+def test_what_does_not_fit_is_refused(change, message):
+    with pytest.raises(SegadvError, match="squares: .*" + message):
         replace(square_victim(), **change).predict(squares())
 
 
