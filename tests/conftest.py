@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share: real data, small networks, small images."""
+"""Fixtures that several test folders share: real data, small networks, small images."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from helpers import BYTES, SHARED, bands, disc_image
 
 from napari_segadv.data.scan import Grid, Scan, Storage
 
-# Tests run in several processes, one for each core, and most images are too small to share.
+# Tests run in several processes, one for each core; most images are too small for more threads.
 torch.set_num_threads(1)
 
 
@@ -36,7 +36,7 @@ def scan2d() -> Scan:
 
 @pytest.fixture
 def ct() -> Scan:
-    """A small oblique-free CT with flips and anisotropic spacing, int16 HU."""
+    """A small CT that is not oblique, with flips and anisotropic spacing, int16 HU."""
     rng = np.random.default_rng(0)
     array = (rng.normal(0, 30, (20, 36, 40))).astype(np.int16)
     array[6:14, 10:24, 8:20] += 150
@@ -48,7 +48,7 @@ def ct() -> Scan:
 
 @pytest.fixture
 def band_victim():
-    """A 2-D victim of three classes on bytes, that can be attacked and understood."""
+    """A 2-D victim of three classes on bytes, simple enough to follow an attack on it."""
     from napari_segadv.victims.victim import Victim
 
     return Victim(
@@ -87,7 +87,7 @@ def weights_file(tmp_path) -> Path:
 
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path):
-    """Runs segadv in this process, in an empty folder; status, stdout, stderr."""
+    """A function that runs segadv here, in an empty folder, and returns status, stdout, stderr."""
     from napari_segadv import cli
 
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""A detector of bright and dark squares, that can be attacked and understood."""
+"""A detector of bright and dark squares, simple enough to follow an attack on it."""
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ def square_victim(steps=(), array_order=True, **more):
 
 
 def squares(bright=(), dark=(), shape=(32, 48)) -> Scan:
-    """Grey with noise, with bright and dark cells at (row, column) of the cells."""
+    """A noisy grey image, with bright and dark cells at the given (row, column) of cells."""
     array = np.random.default_rng(0).integers(118, 138, shape).astype(np.uint8)
     for places, value in ((bright, 205), (dark, 50)):
         for row, col in places:

@@ -1,4 +1,4 @@
-"""Small images, networks and files that tests are made with."""
+"""Small images, networks and files for tests."""
 
 import json
 import warnings
@@ -28,13 +28,13 @@ ARGUMENTS = {
     "channels": [4, 8, 16],
     "strides": [2, 2],
 }
-# Bytes as most networks of these tests take them.
+# Scales bytes to the range 0 to 1, as most networks of these tests expect.
 BYTES = Transform("ScaleIntensityRange", {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0})
 DESCRIPTION = {"classes": ["background", "a", "b"], "dims": 2, "window": [0, 255]}
 
 
 def finish(run):
-    """What a generator returned at its end, and all that it yielded."""
+    """Run a generator to its end; return its result and all that it yielded."""
     states = []
     while True:
         try:
@@ -91,7 +91,7 @@ def write_series(
     skip=(),
     names="{:03d}.dcm",
 ):
-    """Writes stored numbers (z, y, x) as a series, HU = stored - 1024, head first."""
+    """Write stored numbers (z, y, x) as a series, HU = stored - 1024, head first."""
     folder.mkdir(exist_ok=True, parents=True)
     series, study, frame = generate_uid(), generate_uid(), generate_uid()
     files = []
@@ -158,12 +158,12 @@ def save_exported(network, folder):
     return folder / "net.pt2"
 
 
-# Loading what these write can run code, so it is asked for first.
+# Loading the files that these write can run code, so somebody has to agree first.
 SAVE_AS_CODE = (save_torchscript, save_torchscript_as_pt, save_exported)
 
 
 def save_bundle(network, folder, config, metadata=None):
-    """A MONAI bundle of weights and a configuration, with metadata only where it is given."""
+    """Write a MONAI bundle of weights and a configuration, with metadata only if given."""
     root = folder / "bundle"
     (root / "configs").mkdir(parents=True)
     (root / "models").mkdir()
@@ -175,7 +175,7 @@ def save_bundle(network, folder, config, metadata=None):
 
 
 def bundle(network, folder, preprocessing=None, definition=None, **more):
-    """A MONAI bundle of all the usual parts; `more` are further ones, or others in their place."""
+    """Write a MONAI bundle with all the usual parts; `more` adds parts or replaces them."""
     window = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": "@low", "a_max": 255}
     config = {
         "imports": ["$import glob"],
@@ -207,7 +207,7 @@ def bundle(network, folder, preprocessing=None, definition=None, **more):
 
 
 def volume_victim(dims):
-    """Bands over a volume, through windows with overlap or slice by slice."""
+    """Bands over a volume, with an overlapping sliding window or slice by slice."""
     window = Transform(
         "ScaleIntensityRange",
         {"a_min": -60.0, "a_max": 240.0, "b_min": 0.0, "b_max": 1.0, "clip": True},

@@ -1,1 +1,1 @@
-"""Small networks of one's own: victims and surrogates, and generators of adversarial fields."""
+"""Training of small networks: victims, surrogates, and generators of adversarial fields."""

@@ -16,15 +16,16 @@ Model = BoundVictim
 
 
 def load_victim(source: str | Path, trust: str | None = None) -> Victim:
-    """Loads a victim.
+    """Load a victim.
 
     Args:
-        source: `demo:NAME`, a MONAI bundle's folder, or a network file.
-        trust: sha256 of a file that may run code on loading, agreed to beforehand.
+        source: `demo:NAME`, the folder of a MONAI bundle, or a network file.
+        trust: sha256 of the files whose code you agree to run, as `NeedsTrust.sha256` gives it.
+            A hash, not a tier: the tier of a victim is `Victim.trust`.
 
     Raises:
-        NeedsTrust: where it would run code that nobody has agreed to.
-        SegadvError: where it can't be loaded.
+        NeedsTrust: if loading would run code that nobody has agreed to.
+        SegadvError: if the victim can't be loaded.
     """
     text = str(source)
     if not text.startswith(DEMO):

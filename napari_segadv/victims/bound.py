@@ -18,21 +18,21 @@ from .windows import Passes
 
 
 class BoundVictim(ABC):
-    """A victim on one scan's grid: images (N, C, *S) in the scan's units to logits (N, K, *S').
+    """A victim on a scan's grid, from images (N, C, *S) in the scan's units to logits (N, K, *S').
 
     Differentiable with respect to the images; see `attacks.problem.Model`. Each task has a
-    subclass, which decides what the cells S' are and what the logits say: see `Task.bind`.
+    subclass, which defines the cells S' and the meaning of the logits: see `Task.bind`.
 
     Attributes:
         victim: the network with its preprocessing.
-        scan: the image whose grid it is on.
+        scan: the image that gives the grid.
         device: where it computes.
         image: the scan as a tensor (1, C, *S), float32, on the device.
         by_slice: True for a 2-D network on a volume.
         chain: the preprocessing on the scan's grid.
-        recall: spares pieces that are as they were in the first pass; None: all of them run.
-        passes: work done so far; `passes.on_piece` is called after each piece of it.
-        window: (low, high) of the intensities that the victim sees, in the scan's units.
+        recall: skips pieces that have not changed since the first pass; None: all pieces run.
+        passes: work done so far; `passes.on_piece` is called after each piece.
+        window: intensity window (low, high) that the victim sees, in the scan's units.
     """
 
     def __init__(self, victim: Pipeline, scan: Scan, device: torch.device) -> None:
@@ -56,48 +56,48 @@ class BoundVictim(ABC):
         low, high = victim.window or scan.bounds
         self.window = (float(low), float(high))
 
-    def check(self, victim: Pipeline, scan: Scan) -> None:  # noqa: B027 - most need nothing more
-        """Raises SegadvError if such a victim can't take a scan of the right kind."""
+    def check(self, victim: Pipeline, scan: Scan) -> None:  # noqa: B027 - most have no such rule
+        """Raise SegadvError if the victim or the scan breaks a rule of the task."""
 
     @abstractmethod
     def logits(self, images: Tensor) -> Tensor:
-        """Class logits (N, K, *S') for images (N, C, *S), with the gradient."""
+        """Return class logits (N, K, *S') for images (N, C, *S), with their gradient."""
 
     @abstractmethod
     def prediction(self, images: Tensor) -> Prediction:
-        """The prediction for the first of some images; called without a gradient."""
+        """Predict the first of the images (N, C, *S); called without a gradient."""
 
     def default_name(self, label: int) -> str:
-        """What a class is called that nobody has named."""
+        """Return the name of a class that the victim does not name."""
         return class_name(label)
 
     def __call__(self, images: Tensor, /) -> Tensor:
-        # In memory order: a loss on logits of another order reads them with strides, slowly.
+        # Contiguous, because a loss on permuted logits is slow.
         logits = self.logits(images).contiguous()
         if images.requires_grad and torch.is_grad_enabled() and not logits.requires_grad:
             raise SegadvError(
                 f"{self.victim.name}: its output has no gradient (does it end in argmax or a "
-                "threshold?); use the network before that step"
+                "threshold?); use the network without that step"
             )
         return logits
 
     def predict(self, images: Tensor | None = None) -> Any:
-        """What it predicts for the first of some images (N, C, *S), by default for the scan.
+        """Predict the first of the images (N, C, *S); by default the scan.
 
         Raises:
-            SegadvError: if the victim predicts no numbers or other classes than it names.
+            SegadvError: if the victim predicts NaN or infinity, or not the classes that it names.
         """
         with torch.no_grad():
             return self.prediction(self.image if images is None else images)
 
     def prepared(self, images: Tensor) -> Tensor:
-        """Images of the network's dimension as the network takes them."""
+        """Preprocess images (N, C, *S) that have the network's number of dimensions."""
         if not self.victim.array_order:
             images = images.permute(0, 1, *range(images.ndim - 1, 1, -1))
         return self.chain.forward(images)
 
     def output(self, x: Tensor) -> Any:
-        """What the network returns for prepared images; a refusal becomes one line."""
+        """Return the network's output for preprocessed images; turn an error into one line."""
         try:
             return self.victim.network(x.contiguous())
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
@@ -106,14 +106,14 @@ class BoundVictim(ABC):
             reason = " ".join(str(error).split())[:200]
             raise SegadvError(
                 f"{self.victim.name}: the network refuses an input of {tuple(x.shape)} ({reason}); "
-                "check its channels, dimensions and window size"
+                "check its channels, dimensions and roi_size"
             ) from error
 
     def checked(self, logits: Tensor) -> Tensor:
-        """The logits, once it is clear that they are numbers and as many as there are classes.
+        """Return the logits if they are finite and there is one for each class.
 
         Raises:
-            SegadvError: where they are not.
+            SegadvError: if not.
         """
         named = len(self.victim.classes)
         if named and named != logits.shape[1]:
@@ -129,7 +129,7 @@ class BoundVictim(ABC):
         return logits
 
     def class_names(self, logits: Tensor) -> tuple[str, ...]:
-        """The victim's class names, or numbers where it has none."""
+        """Return the victim's class names, or default names if it has none."""
         return self.victim.classes or tuple(
             self.default_name(label) for label in range(logits.shape[1])
         )
@@ -138,9 +138,9 @@ class BoundVictim(ABC):
 def _check_fit(victim: Pipeline, scan: Scan) -> None:
     if victim.channels != scan.channels:
         kinds = {1: "a grey image", 3: "an RGB image"}
-        wanted = kinds.get(victim.channels, f"{victim.channels} channels")
+        needed = kinds.get(victim.channels, f"{victim.channels} channels")
         raise SegadvError(
-            f"{scan.name}: is {kinds[scan.channels]} but {victim.name} takes {wanted}; "
+            f"{scan.name}: is {kinds[scan.channels]} but {victim.name} takes {needed}; "
             "use an image of that kind or another victim"
         )
     if victim.dims == 3 and scan.grid.ndim == 2:

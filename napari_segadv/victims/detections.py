@@ -1,4 +1,4 @@
-"""From a detector's anchors to boxes on a scan's grid, and from wanted boxes to anchors."""
+"""From a detector's anchors to boxes on a scan's grid, and from target boxes to anchors."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,18 +13,18 @@ from .bound import BoundVictim
 from .scan_tensors import ras_affine
 from .windows import one_pass
 
-# The background's logit: a class is predicted where its score is above 0.5.
+# The background's logit: a class is predicted if its score is above 0.5.
 BACKGROUND = 0.0
-# Anchors that are to show a box where nothing was found: about as many as learn one in training,
-# of those that draw a box nearly there.
+# Most anchors for a target box where nothing was found, about as many as learn a box in training,
+# and the least IoU of their boxes with it; the nearest anchor is taken in any case.
 NEW_ANCHORS, NEAR = 6, 0.5
-# What reading something else than a RetinaNet's output raises.
+# Raised by reading an output that is not a RetinaNet's.
 WRONG_OUTPUTS = (KeyError, TypeError, IndexError, AttributeError, ValueError, RuntimeError)
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a network says of images.
+    """A detection network's output for images.
 
     Attributes:
         logits: (N, K, A), the background's first.
@@ -38,7 +38,7 @@ class Found:
 
     @classmethod
     def by(cls, model: BoundVictim, images: Tensor) -> "Found":
-        """One pass of the network over images (N, C, *S)."""
+        """Run the network once on images (N, C, *S)."""
         from .detector import anchors_of, by_anchor
 
         detector: Any = model.victim.network
@@ -49,7 +49,7 @@ class Found:
             step = getattr(detector.network, "size_divisible", (1,) * dims)
             if any(n % s for n, s in zip(x.shape[2:], step, strict=True)):
                 raise SegadvError(
-                    f"{model.victim.name}: takes sizes that {tuple(step)} divides, not "
+                    f"{model.victim.name}: needs sizes divisible by {tuple(step)} but gets "
                     f"{tuple(x.shape[2:])}; add DivisiblePad or Resize to its preprocessing"
                 )
             maps = model.output(x)
@@ -71,12 +71,12 @@ class Found:
 
 
 def detected(model: BoundVictim, images: Tensor, least: float) -> Boxes:
-    """The boxes found in the first of some images; called without a gradient.
+    """Return the boxes found in the first of the images; called without a gradient.
 
     Args:
         model: the victim on a scan.
         images: (N, C, *S).
-        least: score that a box needs.
+        least: a box needs a score above this.
     """
     from monai.data.box_utils import batched_nms
 
@@ -108,10 +108,10 @@ def detected(model: BoundVictim, images: Tensor, least: float) -> Boxes:
 
 
 def to_scan(model: BoundVictim, corners: Any) -> Corners:
-    """Boxes on the network's grid, in the order of its axes, on the scan's grid in array order."""
+    """Map boxes from the network's grid and axis order to the scan's grid in array order."""
     dims = model.scan.grid.ndim
     matrix = np.linalg.inv(ras_affine(model.scan)) @ model.chain.space.affine
-    # Edges lie half a pixel before the centres that an affine speaks of.
+    # An affine maps pixel centres; edges lie half a pixel before them.
     ends = [half @ matrix[:-1, :-1].T + matrix[:-1, -1] for half in np.split(corners - 0.5, 2, 1)]
     low, high = np.minimum(*ends) + 0.5, np.maximum(*ends) + 0.5
     size = np.array(model.scan.grid.shape[-dims:])
@@ -120,7 +120,7 @@ def to_scan(model: BoundVictim, corners: Any) -> Corners:
 
 
 def owners(labels: Labels, corners: Corners, boxes: Boxes) -> Labels:
-    """For each anchor the box of its class that lies nearest, by IoU; -1 for background."""
+    """Return for each anchor the nearest box of its class, by IoU; -1 for background."""
     owner = np.full(len(labels), -1, np.int64)
     on = np.flatnonzero(labels)
     if len(on) and boxes.count:
@@ -131,11 +131,11 @@ def owners(labels: Labels, corners: Corners, boxes: Boxes) -> Labels:
 
 
 def anchor_labels(wanted: Boxes, reference: Boxes) -> Labels:
-    """Classes (A,) for the anchors of a prediction, so that it shows the boxes that are wanted.
+    """Return the classes (A,) with which a prediction's anchors show the wanted boxes.
 
-    The anchors of a predicted box that is wanted, of whatever class, take the wanted class; those
-    of other predicted boxes become background. A wanted box where nothing was found is given to
-    the anchors that draw a box nearly there.
+    If a predicted box matches a wanted box, whatever its class, its anchors take the wanted class.
+    The anchors of other predicted boxes become background. A wanted box where nothing was found is
+    assigned to the anchors whose boxes lie nearest to it.
     """
     anchors = reference.anchors
     assert anchors is not None

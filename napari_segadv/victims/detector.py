@@ -1,4 +1,4 @@
-"""RetinaNet from MONAI's parts, without torchvision: a network with the anchors it speaks of."""
+"""RetinaNet from MONAI's parts, without torchvision: a network with its anchors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,23 +11,23 @@ from monai.networks.blocks.feature_pyramid_network import FeaturePyramidNetwork
 from monai.networks.nets.resnet import ResNet
 from torch import Tensor, nn
 
-# Of the levels of a ResNet behind its first convolution and pooling.
+# Strides of the levels of a ResNet, after its first convolution and pooling.
 STRIDES = (4, 8, 16, 32)
 NMS = 0.5
 
 
 class Detector(nn.Module):
-    """What a victim that detects has as its network.
+    """The network of a detection victim.
 
-    Any RetinaNet of MONAI's (or what returns the like) becomes one with its anchors:
+    To make one of any MONAI RetinaNet, or of a network with the same output:
     `Detector(detector.network, detector.anchor_generator, detector.box_coder)`.
 
     Attributes:
         network: images (N, C, *S) to {"classification": [(N, a K, *s), ...], "box_regression":
-            [(N, a 2d, *s), ...]} for each level, a anchors at each of its positions.
-        anchor_generator: of MONAI's kind.
-        box_coder: of MONAI's kind; what the regression means.
-        nms: of two boxes of one class that share more than this (IoU), the better one stays.
+            [(N, a 2d, *s), ...]}, a map for each level with a anchors at each position.
+        anchor_generator: MONAI's AnchorGenerator or one with its interface.
+        box_coder: MONAI's BoxCoder or one with its interface; defines what the regression means.
+        nms: of two boxes of one class with a higher IoU than this, only the better one stays.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Detector(nn.Module):
 
 
 class SmallRetinaNet(Detector):
-    """A RetinaNet (Lin 2017) on a small ResNet, declared by literals alone."""
+    """A RetinaNet (Lin 2017) on a small ResNet, built from literals alone."""
 
     def __init__(
         self,
@@ -67,15 +67,15 @@ class SmallRetinaNet(Detector):
     ) -> None:
         """
         Args:
-            spatial_dims: 2; MONAI's anchors of volumes have other ratios.
+            spatial_dims: 2; MONAI's anchors for volumes have other ratios.
             in_channels: of the image.
-            num_classes: background left out.
+            num_classes: without the background.
             widths: channels of the ResNet's four levels, with strides 4, 8, 16 and 32.
-            blocks: residual blocks of each.
+            blocks: residual blocks of each level.
             features: channels of the pyramid and the heads, a multiple of 8.
             levels: from 1 to 4, which of the ResNet's levels make the pyramid.
-            sizes: of each level of the pyramid, the anchors' sides in pixels.
-            ratios: of the anchors' sides, the second axis over the first.
+            sizes: for each level of the pyramid, the sides of its anchors in pixels.
+            ratios: of an anchor's sides, the second axis over the first.
             nms: see Detector.
         """
         body = Pyramid(
@@ -124,12 +124,12 @@ class Pyramid(nn.Module):
 
 
 def anchors_of(detector: Detector, images: Tensor, maps: Sequence[Tensor]) -> Tensor:
-    """The boxes (A, 2d) of a detector's anchors on the grid of prepared images (N, C, *S)."""
+    """Return a detector's anchors, boxes (A, 2d) on the grid of preprocessed images (N, C, *S)."""
     anchors: Tensor = detector.anchor_generator(images, list(maps))[0]
     return anchors
 
 
 def by_anchor(maps: Sequence[Tensor], values: int) -> Tensor:
-    """Maps (N, a * values, *s) of several levels as (N, A, values), in the anchors' order."""
+    """Turn maps (N, a * values, *s) of several levels into (N, A, values), in anchor order."""
     flat = [m.flatten(2).unflatten(1, (-1, values)).permute(0, 3, 1, 2).flatten(1, 2) for m in maps]
     return torch.cat(flat, dim=1)

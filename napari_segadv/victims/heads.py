@@ -1,4 +1,4 @@
-"""What networks return, turned into class logits (N, K, *S) with K of at least 2."""
+"""Turns a network's output into class logits (N, K, *S) with K of at least 2."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ SMALLEST = 1e-7
 
 
 def tensor_of(output: Any) -> Tensor:
-    """The segmentation among what a network returned: itself, `out`, or the first of several.
+    """Find the logits in a network's output: itself, "out" or a similar key, or the first entry.
 
     Raises:
-        SegadvError: where there is none.
+        SegadvError: if the output holds no tensor.
     """
     if isinstance(output, Tensor):
         return output
@@ -38,7 +38,7 @@ class Head:
     """Turns a network's output into class logits.
 
     Attributes:
-        activation: what the network ends in. None: found out from its first output, once.
+        activation: the network's last one. None: detected once, from the first output.
     """
 
     activation: Activation | None = None
@@ -49,9 +49,9 @@ class Head:
             raise SegadvError(f"activation {self.activation}: unknown; use one of {known}")
 
     def logits(self, output: Tensor) -> Tensor:
-        """Class logits (N, K, *S): raw ones as they are, probabilities by their logarithm.
+        """Return class logits (N, K, *S): raw ones unchanged, probabilities as their logarithm.
 
-        One channel z is a two-class network with logits [0, z].
+        A network with one channel z has two classes, with logits [0, z].
         """
         if self.activation is None:
             self.activation = detect(output.detach())
@@ -66,7 +66,7 @@ class Head:
 
 
 def detect(output: Tensor) -> Activation:
-    """Whether values are probabilities: in [0, 1], and over several channels of sum 1."""
+    """Detect probabilities: values in [0, 1] that, over several channels, sum to 1."""
     low, high = float(output.amin()), float(output.amax())
     if low < 0 or high > 1:
         return "none"

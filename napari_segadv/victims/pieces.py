@@ -1,4 +1,4 @@
-"""Pieces of a batch that go through a network one chunk after the other: windows, or slices."""
+"""Pieces of a batch that go through a network one chunk after the other: patches or slices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Pieces:
     """Parts of a batch (N, C, *S) that go through a network one chunk after the other.
 
     Attributes:
-        chunks: for each call of the network, the indices that are cut out and concatenated.
+        chunks: for each call of the network, the indices of the pieces to cut out and concatenate.
         weight: importance (1, 1, *roi) of a piece's pixels where pieces overlap; None: 1.
         share: 1 / sum of the weights at each pixel (1, 1, *S), the same for all items; None: 1.
     """
@@ -24,24 +24,24 @@ class Pieces:
     share: Tensor | None = None
 
     def take(self, x: Tensor, chunk: Sequence[Index]) -> Tensor:
-        """A chunk of a tensor (N, any channels, *S)."""
+        """Cut a chunk out of a tensor (N, any channels, *S)."""
         parts = [x[index[0], :, *index[2:]] for index in chunk]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def weights(self, chunk: Sequence[Index]) -> Tensor | None:
-        """How much each pixel of a chunk's pieces counts in the blend (B, 1, *roi); None: 1."""
+        """Return the weights of a chunk's pixels in the blend (B, 1, *roi); None: 1."""
         if self.weight is None or self.share is None:
             return None
         return torch.cat([self.weight * self.share[:, :, *index[2:]] for index in chunk])
 
 
 def length(index: Index) -> int:
-    """How many items of the batch an index takes."""
+    """Return how many items of the batch an index covers."""
     return int(index[0].stop - index[0].start)
 
 
 def touching(changed: Sequence[Index], pieces: Pieces) -> list[tuple[Index, ...]]:
-    """The chunks that have to go through: those that changed, and those blended with them."""
+    """Return the chunks to run again: those that changed and those that overlap them."""
     return [
         chunk
         for chunk in pieces.chunks

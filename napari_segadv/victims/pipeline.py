@@ -1,4 +1,4 @@
-"""Pipeline: a network with its preprocessing, its windows and its head, whatever its task."""
+"""Pipeline: a network with its preprocessing, sliding window and head, for any task."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,19 +14,19 @@ from .windows import SlidingWindows
 
 @dataclass(frozen=True, eq=False)
 class Pipeline:
-    """What stands between an image and class logits.
+    """Everything between an image and class logits.
 
     Attributes:
-        network: in evaluation mode where it has one, its parameters frozen.
-        name: what to call it.
+        network: in evaluation mode if it has one; its parameters are frozen.
+        name: for messages and records.
         dims: 2 or 3; a 2-D network sees a volume slice by slice.
-        channels: of the image that the preprocessing starts from (1 grey, 3 RGB).
-        classes: names, of a segmentation background first; empty until known.
+        channels: of the image before preprocessing (1 grey, 3 RGB).
+        classes: names, for segmentation background first; empty until known.
         steps: the transforms of the preprocessing, in order.
         array_order: True if the network's axes are (z, y, x) or (y, x), False if (x, y, z) as
             MONAI reads files.
-        windows: how it is slid over an image; None: the whole image at once.
-        head: what it ends in.
+        windows: the sliding window; None: the network sees the whole image at once.
+        head: turns the network's output into class logits.
     """
 
     network: nn.Module | Callable[[torch.Tensor], Any]
@@ -45,14 +45,14 @@ class Pipeline:
                 parameter.requires_grad_(False)
 
     def to(self, device: str | torch.device) -> Self:
-        """The same with its network on a device."""
+        """Return a copy with its network on a device."""
         if isinstance(self.network, nn.Module):
             return replace(self, network=self.network.to(device))
         return self
 
     @property
     def window(self) -> tuple[float, float] | None:
-        """The intensities that the preprocessing lets through, if it says so."""
-        # Behind a first scaling intensities are no longer in the scan's units.
+        """The intensity window that the preprocessing lets through; None if it names none."""
+        # After the first scaling, intensities are no longer in the scan's units.
         first = next((step for step in self.steps if step.rescales), None)
         return None if first is None else first.window

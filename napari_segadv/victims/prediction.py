@@ -1,4 +1,4 @@
-"""Prediction: what every kind of prediction, target and truth has in common."""
+"""Prediction: what all predictions, targets and truths have in common."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 
 class Prediction(Protocol):
-    """What a victim says of a scan, or is to be made to say; frozen."""
+    """What a victim predicts on a scan, or is to be made to predict; frozen."""
 
     @property
     def array(self) -> npt.NDArray[np.integer[Any]]:
@@ -16,11 +16,11 @@ class Prediction(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes; empty where nobody has named them."""
+        """Names of the classes; empty if they have none."""
 
     @property
     def path(self) -> Path | None:
-        """The file it came from."""
+        """The file that it was read from, if any."""
 
     def named(self, classes: tuple[str, ...]) -> "Prediction":
-        """The same with names for its classes."""
+        """Return a copy with these names for its classes."""

@@ -1,4 +1,4 @@
-"""What a network said of an image before: pieces that have not changed since need no new pass."""
+"""Recall: remembers a network's output, so that pieces that have not changed need no new pass."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from .pieces import Index, Pieces
 
 
 class Recall:
-    """The first image that went through in pieces, and what came out.
+    """The first image that went through the network in pieces, and its logits.
 
-    Where the noise may live in a few slices alone, all the others are as they were. The result
-    equals that of a whole pass, bit for bit. Costs the memory of the image and its logits.
+    If the noise is confined to a few slices, all others stay the same and need not run again. The
+    result equals that of a whole pass, bit for bit. Costs the memory of the image and its logits.
     """
 
     def __init__(self) -> None:
@@ -20,22 +20,25 @@ class Recall:
         self._y: Tensor | None = None
 
     def keep(self, x: Tensor, y: Tensor) -> None:
-        """Remembers an image (N, C, *S) and its logits (N, K, *S), unless one is remembered."""
+        """Remember an image (N, C, *S) and its logits (N, K, *S), unless one is remembered."""
         if self._x is None:
             self._x, self._y = x.detach().clone(), y.detach().clone()
 
     def changed(self, x: Tensor, pieces: Pieces) -> list[Index] | None:
-        """Where an image differs from the one that is remembered; None: all of it is unknown."""
+        """Return the pieces that differ from the remembered image.
+
+        None if no image of this shape is remembered.
+        """
         if self._x is None or self._x.shape != x.shape:
             return None
-        off = (self._x != x).any(1, keepdim=True)
+        differs = (self._x != x).any(1, keepdim=True)
         indices = [index for chunk in pieces.chunks for index in chunk]
-        # One look at the device, not one a piece.
-        seen = torch.stack([off[i[0], :, *i[2:]].any() for i in indices]).tolist()
-        return [index for index, yes in zip(indices, seen, strict=True) if yes]
+        # One transfer from the device instead of one for each piece.
+        flags = torch.stack([differs[i[0], :, *i[2:]].any() for i in indices]).tolist()
+        return [index for index, flag in zip(indices, flags, strict=True) if flag]
 
     def filled(self, y: Tensor, indices: Sequence[Index]) -> Tensor:
-        """The remembered logits with those of some places (N, K, *S) written over them."""
+        """Return the remembered logits, overwritten by those in y (N, K, *S) at some pieces."""
         assert self._y is not None
         out = self._y.clone()
         for index in indices:

@@ -1,4 +1,4 @@
-"""A Scan as tensors and affines for a network, and tensors back as arrays of a Scan."""
+"""Turns a Scan into tensors and affines for a network, and tensors back into its arrays."""
 
 from typing import Any
 
@@ -11,27 +11,33 @@ from .preprocessing.axes import Affine
 
 
 def as_tensor(scan: Scan, device: str | torch.device) -> Tensor:
-    """A scan as (1, C, *S) float32; a copy, so the caller's array never changes."""
+    """Return a scan as (1, C, *S) float32; a copy, so that the caller's array never changes."""
     x = torch.from_numpy(np.array(scan.array, dtype=np.float32))
     x = x.movedim(-1, 0) if scan.colour else x.unsqueeze(0)
     return x.unsqueeze(0).contiguous().to(device)
 
 
 def as_array(images: Tensor, scan: Scan) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """The first of images (N, C, *S) as an array of a scan's shape."""
+    """Return the first of images (N, C, *S) as an array of a scan's shape."""
     x = images[0].detach().float().cpu()
     return np.ascontiguousarray((x.movedim(0, -1) if scan.colour else x[0]).numpy())
 
 
 def field_array(field: Tensor, scan: Scan) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """The first of fields (N, K, *S), components last unless there is one for a grey image."""
+    """Return the first of fields (N, K, *S) as an array with its components last.
+
+    A single component of a grey image has no axis.
+    """
     if field.shape[1] == scan.channels:
         return as_array(field, scan)
     return np.ascontiguousarray(field[0].detach().float().movedim(0, -1).cpu().numpy())
 
 
 def ras_affine(scan: Scan) -> Affine:
-    """Index in array order, (z, y, x), to RAS world, (x, y, z); without geometry just pixels."""
+    """Return the affine from index (z, y, x) to RAS world (x, y, z).
+
+    Without geometry, the world is in pixels.
+    """
     affine = scan.grid.affine.copy()
     if scan.grid.physical:
         affine[-3:-1] *= -1.0
@@ -39,9 +45,9 @@ def ras_affine(scan: Scan) -> Affine:
 
 
 def slice_affine(scan: Scan) -> Affine:
-    """The affine of one slice: index (y, x) to (x, y), with the volume's spacing and flips.
+    """Return the affine of a slice, index (y, x) to (x, y), with the volume's spacing and flips.
 
-    Slices are those of the array's first axis whatever their plane, and counted as axial.
+    Slices lie along the array's first axis and count as axial, whatever their plane.
     """
     affine = np.eye(3)
     whole = ras_affine(scan)[:3, 1:3]

@@ -1,7 +1,7 @@
-"""What a task declares: which victims on a scan it makes, and what a prediction is.
+"""Task: how victims of one kind are bound to a scan, and what their predictions are.
 
-An attack sees every victim as images (N, C, *S) to logits (N, K, *S') and labels (N, *S'). What
-the cells of S' are is the task's choice: the scan's pixels for segmentation, one cell for
+To an attack, every victim maps images (N, C, *S) to logits (N, K, *S') and labels (N, *S'). The
+task decides what the cells of S' are: the scan's pixels for segmentation, one cell for
 classification, anchors for detection.
 """
 
@@ -23,13 +23,13 @@ P = TypeVar("P", bound=Prediction)
 
 
 class Task(ABC, Generic[P]):
-    """One kind of victim. A module of `tasks` declares an instance as TASK.
+    """One kind of victim. Each module of `tasks` declares an instance as TASK.
 
     Class attributes of a subclass:
         name: what `"task"` in a description calls it.
-        words: what a bundle's metadata calls it, lower case.
-        problem: what an attack is given; its `moving` and `keeping` say what success is.
-        ending: of the file that a prediction is written as.
+        words: what a bundle's metadata calls it, in lower case.
+        problem: what an attack is given; its `moving` and `keeping` define success.
+        ending: of the file that a prediction is written to.
     """
 
     name: ClassVar[str]
@@ -38,52 +38,52 @@ class Task(ABC, Generic[P]):
     ending: ClassVar[str]
 
     def names(self, listed: tuple[str, ...]) -> tuple[str, ...]:
-        """Class names from those that a file lists; a single one has a second class beside it."""
+        """Complete the class names that a file lists: a single one gets a second class."""
         return listed if len(listed) != 1 else ("background", *listed)
 
     @abstractmethod
     def bind(self, victim: Pipeline, scan: Scan, device: torch.device) -> BoundVictim:
-        """A victim of this task on a scan's grid, which is on the device already.
+        """Bind a victim of this task, which is on the device already, to a scan's grid.
 
         Raises:
-            SegadvError: if it can't take the scan.
+            SegadvError: if the victim can't take the scan.
         """
 
     @abstractmethod
     def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> P:
-        """What a user gave as target or truth: a prediction, an array, a name, or a file's path.
+        """Read what a user gave as target or truth: a prediction, array, name or file path.
 
         Raises:
-            SegadvError: where it can't be meant.
+            SegadvError: if it is invalid.
         """
 
     def fitted(self, wanted: P, reference: P) -> P:
-        """What is wanted, with an `array` of the same cells as a prediction has."""
+        """Return a target or truth whose `array` has the cells of the prediction `reference`."""
         return wanted
 
     @abstractmethod
     def measure(
         self, before: P, after: P, *, target: P | None, truth: P | None, care: Mask | None
     ) -> dict[str, Any]:
-        """Figures of a prediction after an attack beside the one before, with `moved` and `kept`.
+        """Compare the predictions before and after an attack.
 
-        `moved` and `kept` are shares, None where there is nothing to move or to keep.
+        The figures include the shares `moved` and `kept`, None if there is nothing to move or keep.
         """
 
     def record(self, prediction: P) -> dict[str, Any] | None:
-        """A prediction as plain data for `result.json`; None where its file says all there is."""
+        """Return a prediction as plain data for `result.json`; None if its file holds it all."""
         return None
 
     @abstractmethod
     def save(self, prediction: P, path: Path) -> None:
-        """Writes a prediction as a file with the task's ending.
+        """Write a prediction to a file with the task's ending.
 
         Raises:
-            SegadvError: where the file can't be written.
+            SegadvError: if the file can't be written.
         """
 
     def exact(self, prediction: P) -> dict[str, npt.NDArray[Any]]:
-        """What a prediction's file rounds or leaves away, as arrays by name."""
+        """Return what a prediction's file rounds or omits, as arrays by name."""
         return {}
 
     @abstractmethod
@@ -94,35 +94,35 @@ class Task(ABC, Generic[P]):
         classes: tuple[str, ...],
         exact: Mapping[str, npt.NDArray[Any]],
     ) -> P:
-        """A prediction from the file that `save` wrote.
+        """Read a prediction from the file that `save` wrote.
 
         Args:
             path: the file.
             grid: of the image.
             classes: names of all classes.
-            exact: what `exact` gave; empty where nobody has kept it.
+            exact: what `exact` returned; empty if it was not kept.
 
         Raises:
-            SegadvError: where the file is damaged or of another image.
+            SegadvError: if the file is damaged or belongs to another image.
         """
 
     @abstractmethod
     def check_output(self, path: Path) -> None:
-        """Raises SegadvError where predictions can't be written as such a file."""
+        """Raise SegadvError if predictions can't be written to a file of this kind."""
 
     def listing(self, prediction: P) -> str:
-        """What a prediction's file holds, in a line for people; by default its classes."""
+        """Describe in one line of text what a prediction's file holds; by default its classes."""
         return ", ".join(f"{n} {name}" for n, name in enumerate(prediction.classes))
 
     @abstractmethod
     def headline(self, before: P, after: P, measures: Mapping[str, Any]) -> str:
-        """What an attack has made of a prediction, in a few words; "" for nothing to say."""
+        """Say in a few words how an attack changed a prediction; "" if there is nothing to say."""
 
     def caption(self, prediction: P) -> str:
-        """What stands over a picture of a prediction; "" where the picture says it."""
+        """Return the text above a picture of a prediction; "" if the picture needs none."""
         return ""
 
 
 def number_in(text: str) -> int | None:
-    """The class number that a text gives; None for a name, or for more digits than can be meant."""
+    """Parse a class number; return None for a name, or for a number too long to be a class."""
     return int(text) if text.isdecimal() and len(text) < 10 else None

@@ -18,10 +18,11 @@ from .tasks import DEFAULT, task_of
 class Victim(Pipeline):
     """A network under attack with its preprocessing.
 
-    Attributes besides those of `Pipeline`:
+    Attributes, besides those of `Pipeline`:
         task: what its predictions are; may be given by name.
-        path, sha256: the file or folder it came from and the hash of all of it.
-        trust: "data" (nothing of the file runs), "code" (agreed to) or "built-in".
+        path, sha256: the file or folder that it was loaded from, and the hash of its contents.
+        trust: the tier: "data" (no code in the file runs), "code" (it runs, as somebody agreed)
+            or "built-in".
     """
 
     task: Task[Any] = field(default_factory=lambda: task_of(DEFAULT))
@@ -35,10 +36,10 @@ class Victim(Pipeline):
             object.__setattr__(self, "task", task_of(self.task))
 
     def on(self, scan: Scan, device: str | torch.device = "cpu") -> BoundVictim:
-        """The victim on a scan's grid.
+        """Bind the victim to a scan's grid.
 
         Raises:
-            SegadvError: if the scan is of another kind than the victim was made for.
+            SegadvError: if the scan is not of the kind that the victim was made for.
         """
         return self.task.bind(self.to(device), scan, torch.device(device))
 
@@ -48,15 +49,15 @@ class Victim(Pipeline):
         device: str | torch.device = "cpu",
         poll: Callable[[], None] | None = None,
     ) -> Any:
-        """What the victim says of a scan: of a segmentation the Mask of the likeliest classes.
+        """Predict a scan; for segmentation, return the Mask of the likeliest classes.
 
         Args:
             scan: the image.
-            device: to compute on.
-            poll: called after each window or group of slices; it may raise, to stop.
+            device: where to compute.
+            poll: called after each patch or group of slices; it may raise to stop.
 
         Raises:
-            SegadvError: as `on`.
+            SegadvError: if the scan is not of the kind that the victim was made for.
         """
         bound = self.on(scan, device)
         if poll is not None:

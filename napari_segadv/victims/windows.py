@@ -1,9 +1,9 @@
 """Piece-by-piece passes through a network, with the exact gradient in the memory of one piece.
 
 A forward pass runs all pieces without a graph. Given the gradient of a global loss with respect
-to the logits, a second pass runs piece by piece with a graph, fed its share of that gradient.
-The result equals the gradient of the full graph, since the pieces only meet in a sum; that
-holds for networks in evaluation mode only.
+to the logits, a second pass runs each piece with a graph and feeds it its share of that gradient.
+The result equals the gradient of the full graph, since the pieces only meet in a sum. This holds
+for networks in evaluation mode only.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,13 +19,13 @@ from ..errors import SegadvError
 from .pieces import Index, Pieces, length, touching
 from .recall import Recall
 
-LARGEST_WINDOW = 4096
+LARGEST_PATCH = 4096
 Network = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class SlidingWindows:
-    """How a network is slid over a volume, with the names of MONAI's SlidingWindowInferer."""
+    """How a network slides over a volume; fields are named as in MONAI's SlidingWindowInferer."""
 
     roi_size: tuple[int, ...]
     sw_batch_size: int = 1
@@ -36,12 +36,12 @@ class SlidingWindows:
     cval: float = 0.0
 
     def __post_init__(self) -> None:
-        if not all(0 < n <= LARGEST_WINDOW for n in self.roi_size):
-            raise SegadvError(f"windows of {self.roi_size}: give sizes from 1 to {LARGEST_WINDOW}")
+        if not all(0 < n <= LARGEST_PATCH for n in self.roi_size):
+            raise SegadvError(f"roi_size {self.roi_size}: use sizes from 1 to {LARGEST_PATCH}")
         if not all(0 <= share < 1 for share in self.overlap):
-            raise SegadvError(f"windows overlap by {self.overlap}: give shares from 0 to below 1")
+            raise SegadvError(f"overlap {self.overlap}: use shares of at least 0 and below 1")
         if self.mode not in ("gaussian", "constant"):
-            raise SegadvError(f"window mode {self.mode}: use gaussian or constant")
+            raise SegadvError(f"sliding window mode {self.mode}: use gaussian or constant")
 
 
 # Its earlier name.
@@ -50,7 +50,7 @@ WindowSpec = SlidingWindows
 
 @dataclass
 class Passes:
-    """Work done, in passes over the whole image; a piece counts for its share."""
+    """Work done, in passes over the whole image; a piece counts as its share."""
 
     forward: float = 0.0
     backward: float = 0.0
@@ -65,7 +65,7 @@ def _blend(
         return recall.filled(x, [])
     out: Tensor | None = None
     for chunk in pieces.chunks if changed is None else touching(changed, pieces):
-        # A network may hand back its input, or a view of it: what it gets is a copy.
+        # A network may return its input or a view of it, so it gets a copy.
         y = network(pieces.take(x, chunk).clone())
         if out is None:
             out = y.new_zeros(x.shape[0], y.shape[1], *x.shape[2:])
@@ -86,7 +86,7 @@ def _blend(
 
 
 class _TwoPass(torch.autograd.Function):
-    """Forward without a graph, backward by a second forward of each piece that matters."""
+    """Forward without a graph; backward runs pieces that matter a second time, with a graph."""
 
     @staticmethod
     def forward(
@@ -108,8 +108,8 @@ class _TwoPass(torch.autograd.Function):
         grad = grads[0]
         out = torch.zeros_like(x)
         matters = torch.stack([_matters(grad, chunk) for chunk in pieces.chunks]).tolist()
-        for chunk, wanted in zip(pieces.chunks, matters, strict=True):
-            if not wanted:
+        for chunk, needed in zip(pieces.chunks, matters, strict=True):
+            if not needed:
                 continue
             back = _pull(x, grad, network, pieces, chunk)
             for index, part in zip(chunk, back.split([length(i) for i in chunk]), strict=True):
@@ -124,11 +124,11 @@ class _TwoPass(torch.autograd.Function):
 def _pull(
     x: Tensor, grad: Tensor, network: Network, pieces: Pieces, chunk: Sequence[Index]
 ) -> Tensor:
-    """A chunk's part of the gradient; a function, so that nothing of it outlives the call."""
+    """Return a chunk's part of the gradient; in a function, to free its tensors on return."""
     cotangent = pieces.take(grad, chunk)
     weights = pieces.weights(chunk)
     if weights is not None:
-        # Piece by piece: weighting the whole gradient would take another volume a class.
+        # Piece by piece: weighting the whole gradient would take another volume for each class.
         cotangent = cotangent * weights
     with torch.enable_grad():
         leaf = pieces.take(x, chunk).detach().clone().requires_grad_()
@@ -136,7 +136,7 @@ def _pull(
     if not y.requires_grad:
         raise SegadvError(
             "the network's output has no gradient (does it end in argmax or a threshold?); use it "
-            "before that step"
+            "without that step"
         )
     (back,) = torch.autograd.grad(y, leaf, cotangent)
     return back
@@ -149,7 +149,7 @@ def _matters(grad: Tensor, chunk: Sequence[Index]) -> Tensor:
 def two_pass(
     x: Tensor, network: Network, pieces: Pieces, passes: Passes, recall: Recall | None = None
 ) -> Tensor:
-    """The network's output (N, K, *S) for x (N, C, *S), piece by piece; differentiable."""
+    """Compute the network's output (N, K, *S) for x (N, C, *S) in pieces; differentiable."""
     if not (x.requires_grad and torch.is_grad_enabled()):
         with torch.no_grad():
             return _blend(x, network, pieces, passes, recall)
@@ -157,7 +157,7 @@ def two_pass(
 
 
 def one_pass(x: Tensor, network: Network, passes: Passes) -> Tensor:
-    """The network's output for x in one go, with its graph if x asks for one."""
+    """Compute the network's output for x in one pass, with a graph if x requires a gradient."""
     y = network(x)
     passes.forward += 1
     if y.requires_grad:
@@ -177,16 +177,16 @@ def sliding(
     passes: Passes,
     recall: Recall | None = None,
 ) -> Tensor:
-    """What MONAI's sliding_window_inference gives, differentiable in constant memory.
+    """Compute the result of MONAI's sliding_window_inference, differentiable in constant memory.
 
-    A single window that covers the image keeps its graph: that is one forward pass less.
+    A single patch that covers the image keeps its graph, which saves one forward pass.
 
     Args:
         x: (N, C, *S) on the network's grid.
         network: (B, C, *roi) to (B, K, *roi).
-        spec: the windows.
+        spec: the sliding window.
         passes: counts the work.
-        recall: spares windows that have not changed; None: all of them run.
+        recall: skips patches that have not changed; None: all patches run.
     """
     from monai.data.utils import dense_patch_slices
     from monai.utils import fall_back_tuple
@@ -209,12 +209,12 @@ def sliding(
             for r, n, o in zip(roi, padded, overlap, strict=True)
         ]
         places = dense_patch_slices(padded, roi, step)
-        out = two_pass(x, network, _windows(x, places, roi, spec), passes, recall)
+        out = two_pass(x, network, _patches(x, places, roi, spec), passes, recall)
     inside = [slice(before, before + n) for (before, _), n in zip(pads, size, strict=True)]
     return out[:, :, *inside] if any(missing) else out
 
 
-def _windows(
+def _patches(
     x: Tensor, places: Sequence[Index], roi: tuple[int, ...], spec: SlidingWindows
 ) -> Pieces:
     from monai.data.utils import compute_importance_map
@@ -238,8 +238,8 @@ def _chunked(indices: Sequence[Index], size: int) -> tuple[tuple[Index, ...], ..
 def slices(
     x: Tensor, network: Network, batch: int, passes: Passes, recall: Recall | None = None
 ) -> Tensor:
-    """Runs a batch (B, C, *S) `batch` items at a time, each chunk in two passes."""
-    # One by one those that have not changed can be spared.
+    """Run a batch (B, C, *S) `batch` items at a time, each chunk in two passes."""
+    # With a recall, items run one at a time, so that unchanged ones can be skipped.
     batch = batch if recall is None else 1
     if len(x) <= batch:
         return one_pass(x, network, passes)

@@ -1,4 +1,4 @@
-"""Models around a victim: as its file rounds, watched from outside, or several as one."""
+"""Models that wrap others: one rounds as the file does, one is watched, one averages several."""
 
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -12,12 +12,12 @@ from ..common.tensors import applied
 from .bound import BoundVictim
 from .windows import Passes
 
-# Called with images (N, C, *S) and their logits (N, K, *S'), without their graph.
+# Called with images (N, C, *S) and their logits (N, K, *S'), both detached.
 Watch = Callable[[Tensor, Tensor], None]
 
 
 class _Round(torch.autograd.Function):
-    """Whole steps away from the clean image; the gradient passes straight through."""
+    """Rounds the noise to whole steps of the file; the gradient passes straight through."""
 
     @staticmethod
     def forward(ctx: Any, images: Tensor, clean: Tensor, quantum: float) -> Tensor:
@@ -30,19 +30,19 @@ class _Round(torch.autograd.Function):
 
 
 class Rounded:
-    """A model that answers for the image as it will be saved, not for the one it is handed.
+    """A model that sees each image as it will be saved, not as it is given.
 
-    What an attack reaches by a hair is then still reached in the file. The rounding's derivative
-    is taken as 1 (straight-through estimator, Bengio 2013, arXiv 1308.3432).
+    A goal that an attack only just reaches is then still reached in the file. The derivative of
+    the rounding is taken as 1 (straight-through estimator, Bengio 2013, arXiv 1308.3432).
     """
 
     def __init__(self, model: Model, clean: Tensor, quantum: float) -> None:
-        """Wraps a model.
+        """Wrap a model.
 
         Args:
-            model: what answers.
+            model: the model.
             clean: images (N, C, *S), which the file holds exactly.
-            quantum: a step of the file, in the image's units.
+            quantum: the size of a step in the file, in the image's units.
         """
         self.model, self.clean, self.quantum = model, clean, quantum
 
@@ -51,7 +51,7 @@ class Rounded:
 
 
 class Watched:
-    """A model that shows each of its passes."""
+    """A model that calls `watch` after each pass."""
 
     def __init__(self, model: Model, watch: Watch) -> None:
         self.model, self.watch = model, watch
@@ -65,11 +65,11 @@ class Watched:
 class Ensemble:
     """Models whose logits are averaged (Dong 2018, arXiv 1710.06081, eq. 9, equal weights).
 
-    What fools several networks at once is likelier to fool one that nobody has seen.
+    A perturbation that fools several networks at once is more likely to fool an unknown one.
 
     Attributes:
         models: at least one, on the same scan and device, with the same classes.
-        image, device: of the first.
+        image, device: of the first model.
     """
 
     def __init__(self, models: Sequence[BoundVictim]) -> None:
@@ -78,13 +78,13 @@ class Ensemble:
         self.image, self.device = first.image, first.device
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Mean logits (N, K, *S') of images (N, C, *S)."""
+        """Return the mean logits (N, K, *S') of images (N, C, *S)."""
         total = reduce(torch.add, (model(images) for model in self.models))
         return total / len(self.models)
 
     @property
     def passes(self) -> Passes:
-        """The work of all of them."""
+        """The work of all models."""
         return Passes(
             forward=sum(model.passes.forward for model in self.models),
             backward=sum(model.passes.backward for model in self.models),

@@ -41,7 +41,7 @@ class Brightness(torch.nn.Module):
 
 
 def image(value=128, shape=(24, 20)) -> Scan:
-    """An image of some mean."""
+    """A noisy image of this mean."""
     noise = np.random.default_rng(0).integers(-20, 21, shape)
     return Scan.from_array((value + noise - noise.mean()).round().astype(np.uint8))
 
@@ -51,7 +51,9 @@ def victim() -> Victim:
     step = BYTES
     small = Transform("Resize", {"spatial_size": [12, 16], "mode": "bilinear"})
     return Victim(
-        *(Brightness(), "grader", 2),
+        Brightness(),
+        "grader",
+        2,
         classes=CLASSES,
         steps=(step, small),
         array_order=True,
@@ -102,8 +104,8 @@ def test_a_target_is_reached_and_read_back(tmp_path, victim, wanted):
     share = result["prediction_adversarial"]["probabilities"][CLASSES[label]]
     assert measures["target_probability"] == share > measures["target_probability_clean"]
     assert measures["linf"] <= 70
-    said = json.loads((folder / "prediction_adversarial.json").read_text())
-    assert said == {"task": "classification", **result["prediction_adversarial"]}
+    written = json.loads((folder / "prediction_adversarial.json").read_text())
+    assert written == {"task": "classification", **result["prediction_adversarial"]}
     assert (folder / "figure.png").stat().st_size > 5000
     assert f"became {CLASSES[label]}" in example.summary[0]
 
@@ -154,13 +156,13 @@ def test_the_region_holds_the_noise(victim):
 
 def test_volumes(victim):
     scan = Scan.from_array(np.full((5, 24, 20), 60, np.uint8) + np.arange(20, dtype=np.uint8))
-    with pytest.raises(SegadvError, match="is a volume, but grader names the class of a 2-D"):
+    with pytest.raises(SegadvError, match="is a volume but grader predicts the class of a 2-D"):
         victim.predict(scan)
     deep = replace(victim, network=Brightness(3), dims=3, steps=victim.steps[:1])
     assert deep.predict(scan).label == 0
     example = sa.craft(scan, deep, sa.attacks.PGD(epsilon=110.0, steps=30), target=2)
     assert example.succeeded
-    with pytest.raises(SegadvError, match="windows"):
+    with pytest.raises(SegadvError, match="sliding window"):
         replace(deep, windows=SlidingWindows((4, 8, 8))).predict(scan)
 
 
@@ -197,7 +199,7 @@ def test_what_does_not_fit_is_said(victim, band_victim, tmp_path):
         (tmp_path / "t.json").write_text(json.dumps({"class": name}))
         refused(f"has no class {name[:40]}; it knows", target=tmp_path / "t.json")
     plain = replace(band_victim, network=Brightness())
-    refused('say "task": "classification"', attacked=plain, target=mask)
+    refused('set "task": "classification"', attacked=plain, target=mask)
 
 
 @pytest.mark.parametrize("content", ['{"label": 2}', '{"class": "bright"}', "2", '"bright"'])

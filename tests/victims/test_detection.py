@@ -118,7 +118,7 @@ def test_boxes_are_those_of_monais_detector():
 def test_wanted_boxes_become_classes_of_anchors():
     clean = square_victim().predict(squares(bright=[(0, 0), (1, 2)], dark=[(3, 0)]))
     wanted = Boxes.of(
-        # Kept though not exact, another class, and a new one between two cells.
+        # A box kept though not exact, one of another class, and a new one between two cells.
         [(1, 0, 8, 8), (24, 0, 32, 8), (17, 33, 24, 40)],
         [1, 1, 2],
         clean.grid,
@@ -197,8 +197,8 @@ def test_an_edited_prediction_is_reached_and_saved(tmp_path):
     assert [b["class"] for b in result["target"]["boxes"]] == ["dark", "bright"]
     assert len(result["prediction_clean"]["boxes"]) == 3
     assert result["victim"]["task"] == "detection"
-    said = json.loads((saved / "prediction_adversarial.json").read_text())
-    assert sorted(b["class"] for b in said["boxes"]) == ["bright", "dark"]
+    written = json.loads((saved / "prediction_adversarial.json").read_text())
+    assert sorted(b["class"] for b in written["boxes"]) == ["bright", "dark"]
     assert (saved / "figure.png").stat().st_size > 10_000
 
 
@@ -225,18 +225,18 @@ def test_untargeted_only_anchors_with_boxes_count():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
-        ({"network": Squares()}, "names no anchors"),
-        ({"windows": SlidingWindows((16, 16))}, "leave the windows away"),
+        ({"network": Squares()}, "has no anchors"),
+        ({"windows": SlidingWindows((16, 16))}, "remove the sliding window"),
         (
             {"steps": (Transform("SpatialPad", {"spatial_size": [33, 48]}),)},
             "Resize to its preproc",
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(change, said):
-    with pytest.raises(SegadvError, match="squares: .*" + said):
+def test_what_does_not_fit_is_refused(change, message):
+    with pytest.raises(SegadvError, match="squares: .*" + message):
         replace(square_victim(), **change).predict(squares())
 
 

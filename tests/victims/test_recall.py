@@ -1,4 +1,4 @@
-"""Pieces that have not changed are spared, and the result is that of a whole pass, bit for bit."""
+"""Pieces that have not changed are skipped; the result is that of a whole pass, bit for bit."""
 
 import pytest
 import torch
@@ -61,7 +61,7 @@ def test_one_slice_of_many():
     assert passes.forward == pytest.approx(1.1)
     torch.testing.assert_close(found[4:5], flat(other[4:5]), rtol=0, atol=0)
     torch.testing.assert_close(found[:4], first[:4], rtol=0, atol=0)
-    # What was handed out may be changed without harm.
+    # Changing what was returned does no harm.
     found.zero_()
     torch.testing.assert_close(slices(clean, flat, 4, passes, recall), first, rtol=0, atol=0)
     assert passes.forward == pytest.approx(1.1)

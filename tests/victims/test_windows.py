@@ -1,4 +1,4 @@
-"""Windows: equal to MONAI's inferer, and the two-pass gradient equal to that of the full graph."""
+"""The sliding window equals MONAI's; its two-pass gradient equals that of the full graph."""
 
 import json
 import subprocess
@@ -64,7 +64,7 @@ def test_two_pass_gradient_equals_the_full_graph(network, volume, mode):
     "ending", [torch.nn.Softmax(1), torch.nn.Sigmoid(), torch.nn.ReLU(), torch.nn.Identity()]
 )
 def test_endings_that_break_monais_gradient(network, volume, ending):
-    """Its inferer multiplies outputs in place; an identity even overwrites the image."""
+    """MONAI's inferer multiplies outputs in place; an identity even overwrites the image."""
     net = (
         torch.nn.Sequential(network, ending)
         if not isinstance(ending, torch.nn.Identity)
@@ -141,7 +141,7 @@ def test_slices_in_batches_equal_one_batch():
 
 
 def test_memory_stays_that_of_one_window():
-    """The benchmark's figures, asserted: each part runs in a process of its own."""
+    """The benchmark runs each part in its own process; its figures are checked here."""
     script = Path(__file__).parents[2] / "benchmarks" / "two_pass.py"
     command = [sys.executable, str(script), "--size", "64", "96", "96", "--json"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""The victim behind a file: whole steps forward, the gradient straight through."""
+"""The victim as the file rounds: whole steps forward, the gradient straight through."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def test_whole_steps_forward_and_the_gradient_straight_through():
 
 
 def shifted(array):
-    """A scan of steps of two that start at a quarter."""
+    """A scan stored in steps of 2, with an offset of 0.25."""
     values = (np.asarray(array, dtype=np.float64) // 2) * 2 + 0.25
     grid = Grid(values.shape, (1.0, 1.0), (0.0, 0.0), np.eye(2))
     return Scan(values.astype("float32"), grid, "HU", Storage("int16", 2.0, 0.25))
@@ -39,7 +39,7 @@ def erased(clean):
 SCANS = {"bytes": Scan.from_array(disc_image()), "steps of two": shifted(disc_image())}
 
 
-# Of segmentation, and in need of no trained generator.
+# Attacks on segmentation that need no trained generator.
 ATTACKS = sa.attacks.available().items()
 METHODS = [name for name, a in ATTACKS if "segmentation" in a.tasks and not a.loads]
 
@@ -77,7 +77,7 @@ def test_the_least_perturbation_survives_saving(band_victim, norm):
     attack = sa.attacks.get("least")(norm=norm, goal=0.95)
     example = sa.craft(scan, band_victim, attack, target=target)
     assert example.record["succeeded"]
-    # One grey level less, and the goal is missed: it is the least that the file can hold.
+    # With one grey level less the goal is missed: this is the least that the file can hold.
     smaller = replace(attack, epsilon=example.measures["linf"] - 1) if norm == "linf" else None
     if smaller is not None:
         assert not sa.craft(scan, band_victim, smaller, target=target).record["succeeded"]

@@ -1,4 +1,4 @@
-"""Trained generators of fields on disk: safetensors and JSON, so that nothing of them runs."""
+"""Trained generators of fields on disk: safetensors and JSON, which hold no code."""
 
 from .files import (
     has_generator,

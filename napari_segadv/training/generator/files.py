@@ -1,7 +1,7 @@
-"""A generator's folder: `generator.json`, its weights, and what going on with its training takes.
+"""A generator's folder: `generator.json`, its weights, and what is needed to resume its training.
 
-`generator.json` names the two safetensors files that belong to it, and is replaced last and at
-once: a folder holds a whole checkpoint at any moment.
+`generator.json` names the two safetensors files that belong to it. It is replaced last and in one
+step, so that a folder holds a whole checkpoint at any moment.
 """
 
 import json
@@ -27,31 +27,40 @@ from ...victims.loading.network import load_weights, one_line, read_weights
 
 JSON, KIND = "generator.json", "segadv synthesis generator"
 PARTS = ("generator", "training")
-# Bounds on what a JSON may ask for, so that a damaged one asks for no more memory than there is,
-# and for no numbers beyond those that float32 can square and sum.
+# Bounds on the values in a JSON. A damaged one must not ask for more memory than there is, nor for
+# numbers that float32 can't square and sum.
 BOUNDS: dict[str, tuple[float, float]] = {
-    **{"dims": (2, 3), "channels": (1, 3), "width": (1, 256), "levels": (3, 6), "latent": (1, 256)},
-    **{"low": (-1e15, 1e15), "high": (-1e15, 1e15), "mean": (-1e15, 1e15)},
-    **{"deviation": (1e-15, 1e15), "spread": (1e-15, 1e15)},
-    **{"displacement": (0, 10_000), "intensity": (0, 1e15), "xi": (0, 1000)},
+    "dims": (2, 3),
+    "channels": (1, 3),
+    "width": (1, 256),
+    "levels": (3, 6),
+    "latent": (1, 256),
+    "low": (-1e15, 1e15),
+    "high": (-1e15, 1e15),
+    "mean": (-1e15, 1e15),
+    "deviation": (1e-15, 1e15),
+    "spread": (1e-15, 1e15),
+    "displacement": (0, 10_000),
+    "intensity": (0, 1e15),
+    "xi": (0, 1000),
     "epoch": (1, 100_000),
 }
-# What it says of the work that a training has taken.
+# Keys of the work that a training has taken.
 SPENT = ("forward", "backward", "seconds")
-# What is raised over contents of the wrong kind.
+# Raised over contents of the wrong kind.
 ODD = (TypeError, ValueError, LookupError, AttributeError, RuntimeError, OverflowError, SegadvError)
 
 
 def save_training(training: Training, folder: Path, about: Mapping[str, Any]) -> None:
-    """Writes a checkpoint into a folder, in the place of an earlier one.
+    """Write a checkpoint into a folder, replacing an earlier one.
 
     Args:
         training: at the end of an epoch.
-        folder: is made, with its parents.
-        about: what it is trained against and on, as plain data.
+        folder: created with its parents if it does not exist.
+        about: the victim and images of the training, as plain data.
 
     Raises:
-        SegadvError: where it can't be written.
+        SegadvError: if the folder can't be written.
     """
     synthesiser = training.synthesiser
     names = {part: f"{part}-{training.epoch:05d}.safetensors" for part in PARTS}
@@ -85,10 +94,10 @@ def save_training(training: Training, folder: Path, about: Mapping[str, Any]) ->
 
 
 def load_generator(folder: str | Path) -> Synthesiser:
-    """The generator of a folder, ready to draw from.
+    """Load the generator of a folder, ready to draw from.
 
     Raises:
-        SegadvError: where it holds none, or a damaged one.
+        SegadvError: if the folder holds none, or a damaged one.
     """
     folder = Path(folder)
     content = read_json(folder)
@@ -98,10 +107,10 @@ def load_generator(folder: str | Path) -> Synthesiser:
 
 
 def load_training(folder: Path, device: str = "cpu") -> tuple[Training, dict[str, Any]]:
-    """A training to go on with on a device, and what it is about.
+    """Load a training, to resume it on a device, and what it is about.
 
     Raises:
-        SegadvError: where the folder holds none, or a damaged one.
+        SegadvError: if the folder holds none, or a damaged one.
     """
     content = read_json(folder)
     synthesiser = _synthesiser(folder, content).to(torch.device(device))
@@ -124,27 +133,27 @@ def load_training(folder: Path, device: str = "cpu") -> tuple[Training, dict[str
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """The files of checkpoints in a folder, and nobody else's."""
+    """List the files of checkpoints in a folder, and no others."""
     epoch = "[0-9]" * 5
     return [path for part in PARTS for path in folder.glob(f"{part}-{epoch}.safetensors")]
 
 
 def has_generator(folder: Path) -> bool:
-    """Whether a folder holds a checkpoint."""
+    """Return whether a folder holds a checkpoint."""
     return (folder / JSON).is_file()
 
 
 def only_begun(folder: Path) -> bool:
-    """Whether a folder holds nothing but what was written of a first checkpoint until a stop."""
+    """Return whether a folder holds nothing, or only part of a first checkpoint."""
     begun = {*_checkpoints(folder), folder / f".{JSON}"}
     return folder.is_dir() and not has_generator(folder) and set(folder.iterdir()) <= begun
 
 
 def read_json(folder: Path) -> dict[str, Any]:
-    """The contents of a folder's `generator.json`.
+    """Read a folder's `generator.json`.
 
     Raises:
-        SegadvError: where there is none, or it is something else.
+        SegadvError: if there is none, or it does not describe a generator.
     """
     path = folder / JSON
     if not path.is_file():
@@ -155,7 +164,7 @@ def read_json(folder: Path) -> dict[str, Any]:
     files = content.get("files") if isinstance(content, dict) else None
     if not isinstance(files, dict) or content.get("kind") != KIND or not files.keys() >= {*PARTS}:
         raise SegadvError(f"{path}: describes no generator; give the folder of a trained one")
-    # Names alone, so that a JSON can't point out of its folder.
+    # Names only, so that a JSON can't point out of its folder.
     names = {part: Path(str(name)).name for part, name in files.items()}
     return {**content, "files": names}
 
@@ -180,9 +189,9 @@ def _synthesiser(folder: Path, content: Mapping[str, Any]) -> Synthesiser:
 def _check_bounds(values: Mapping[str, Any]) -> None:
     for name, (low, high) in BOUNDS.items():
         if not low <= values[name] <= high:
-            raise ValueError(f"{name} is not from {low:g} to {high:g}")
+            raise ValueError(f"{name} must be from {low:g} to {high:g}")
     if not values["low"] < values["high"]:
-        raise ValueError("the scale's window is empty")
+        raise ValueError("the scale's intensity window is empty")
 
 
 def _recipe(content: Mapping[str, Any]) -> Recipe:
@@ -190,7 +199,7 @@ def _recipe(content: Mapping[str, Any]) -> Recipe:
 
 
 def _state(training: Training) -> dict[str, Tensor]:
-    """The critic's weights and both optimisers' averages, by name."""
+    """Return the critic's weights and both optimisers' averages, by name."""
     state = {f"critic.{key}": value for key, value in training.critic.state_dict().items()}
     for name, optimiser in training.optimisers.items():
         for index, values in optimiser.state_dict()["state"].items():
@@ -210,11 +219,11 @@ def _restore(training: Training, state: Mapping[str, Tensor]) -> None:
         groups = optimiser.state_dict()["param_groups"]
         weights = optimiser.param_groups[0]["params"]
         if averages.keys() != set(range(len(weights))):
-            raise ValueError(f"the {name}'s averages are not all there")
+            raise ValueError(f"some averages of the {name} are missing")
         for number, weight in enumerate(weights):
             squares = averages[number]["square_avg"]
             if squares.shape != weight.shape or not bool((squares >= 0).all()):
-                raise ValueError(f"the {name}'s averages are not those of its weights")
+                raise ValueError(f"the averages of the {name} do not fit its weights")
         optimiser.load_state_dict({"state": averages, "param_groups": groups})
 
 
@@ -223,11 +232,11 @@ def _under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors as safetensors takes them: each in memory of its own."""
+    """Return tensors as safetensors needs them: each in separate memory."""
     return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
 
 def _damaged(path: Path, error: BaseException) -> SegadvError:
     return SegadvError(
-        f"{path}: damaged or of another version ({one_line(error)}); copy it again or train anew"
+        f"{path}: damaged or of another version ({one_line(error)}); copy it or train again"
     )

@@ -1,4 +1,4 @@
-"""What a generator learns from: images, slices or patches, each with a problem of its own."""
+"""What a generator learns from: images, slices or patches, each with its own problem."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ class Piece:
     """One image, slice or patch.
 
     Attributes:
-        problem: to get away from what the victim predicts on it.
+        problem: to move away from what the victim predicts on it.
         model: the victim on it, which counts its passes.
     """
 
@@ -30,21 +30,21 @@ class Piece:
 def pieces(
     scans: Sequence[Scan], victim: Victim, recipe: Recipe, device: str
 ) -> Iterator[Piece | None]:
-    """What can be learnt from each image; None for each that shows the victim no structure.
+    """Yield the pieces of each image; None for a piece on which the victim finds no structure.
 
     Args:
-        scans: images. Of a volume a 2-D victim gets single slices, a 3-D one patches if the
-            recipe says so; they are chosen where the victim finds structures.
+        scans: images. A volume is cut into single slices for a 2-D victim, and into patches for a
+            3-D one if the recipe says so, where the victim finds structures.
         victim: a segmentation network.
         recipe: gives `pieces`, `patch` and the seed.
-        device: to compute on.
+        device: where to compute.
 
     Raises:
-        SegadvError: where the victim does something else, or an image is too small.
+        SegadvError: if the victim does not segment, or an image is too small.
     """
     if victim.task.name != "segmentation":
         raise SegadvError(
-            f"{victim.name}: does {victim.task.name}; generators are trained against segmentation"
+            f"{victim.name}: its task is {victim.task.name}; use a victim that segments"
         )
     rng = np.random.default_rng(recipe.seed)
     for scan in scans:
@@ -54,12 +54,13 @@ def pieces(
 
 
 def piece_of(scan: Scan, victim: Victim, device: str) -> Piece | None:
-    """A scan as a piece; None where the victim predicts nothing on it."""
+    """Make a piece of a scan; None if the victim finds no structure on it."""
     model = victim.on(scan, device)
     smallest = min(model.image.shape[-victim.dims :])
     if smallest < SMALLEST_SIDE:
         raise SegadvError(
-            f"{scan.name}: is {smallest} pixels thin; a generator needs {SMALLEST_SIDE} at least"
+            f"{scan.name}: has a side of {smallest} pixels but a generator needs at least "
+            f"{SMALLEST_SIDE}; use a larger image"
         )
     predicted = model.predict().array
     if not predicted.any():
@@ -76,7 +77,7 @@ def piece_of(scan: Scan, victim: Victim, device: str) -> Piece | None:
 def parts(
     scan: Scan, labels: Array, dims: int, recipe: Recipe, rng: np.random.Generator
 ) -> Iterator[Scan]:
-    """The scan, or slices (as volumes of one) or patches of it where there are labels."""
+    """Yield the scan, or slices (as volumes of one slice) or patches of it that hold labels."""
     if scan.grid.ndim == 2 or (dims == 3 and not recipe.patch):
         yield scan
     elif dims == 2:
@@ -91,17 +92,17 @@ def parts(
 
 
 def around(place: Array, shape: Sequence[int], size: Sequence[float]) -> tuple[slice, ...]:
-    """The box of a size about a place, moved to lie inside a shape."""
+    """Return a box of this size around a place, moved to lie inside a shape."""
     found = []
-    for middle, length, wanted in zip(place, shape, size, strict=True):
-        extent = min(int(wanted), length)
+    for middle, length, side in zip(place, shape, size, strict=True):
+        extent = min(int(side), length)
         start = min(max(int(middle) - extent // 2, 0), length - extent)
         found.append(slice(start, start + extent))
     return tuple(found)
 
 
 def part_of(scan: Scan, box: tuple[slice, ...]) -> Scan:
-    """A box of a scan, where it lies in the patient."""
+    """Cut a box out of a scan; it keeps its place in the patient."""
     array, grid = scan.array[box], scan.grid
     shape = array.shape[: grid.ndim]
     start = np.array([cut.indices(n)[0] for cut, n in zip(box, grid.shape, strict=True)])

@@ -29,7 +29,7 @@ from .pieces import Piece, pieces
 
 @dataclass(frozen=True)
 class Preparing:
-    """Progress before the first step: the victim looks at the images."""
+    """Progress before the first step, while the victim predicts the images."""
 
     step: int
     steps: int
@@ -47,22 +47,22 @@ def train(
     resume: bool = False,
     device: str = "cpu",
 ) -> Generator[Step | Preparing, None, dict[str, Any]]:
-    """Trains a generator; yields progress, returns what `generator.json` says of it.
+    """Train a generator; yield progress and return the contents of `generator.json`.
 
-    Closing it stops; what has been written after the last complete epoch stays, and `resume`
-    goes on from there to the recipe's last epoch, bit for bit as if it had not stopped.
+    Closing it stops the training. The checkpoint of the last complete epoch stays, and `resume`
+    continues from there to the recipe's last epoch, bit for bit as if nothing had stopped it.
 
     Args:
         scans: images of one kind.
-        victim: a segmentation network; the generator learns to get away from what it predicts.
-        recipe: how; on resuming only its `epochs` count.
+        victim: a segmentation network; the generator learns to move away from what it predicts.
+        recipe: how to train; on resuming, only its `epochs` counts.
         out: folder for the checkpoint.
-        resume: go on with the training in `out`.
+        resume: continue the training in `out`.
         device: "cpu" or "cuda".
 
     Raises:
-        SegadvError: where the folder exists (or, on resuming, does not fit), images don't fit the
-            victim or each other, or it finds nothing in any of them.
+        SegadvError: if the folder exists (or, on resuming, does not fit), the images don't fit the
+            victim or each other, or the victim finds no structure in any of them.
     """
     if out.exists() and not resume and not only_begun(out):
         raise SegadvError(f"{out}: exists already; name another folder or add --resume")
@@ -70,24 +70,24 @@ def train(
     if not scans:
         raise SegadvError("there are no images to train on; list some")
     check_alike(scans)
-    kept = load_training(out, device) if resume else None
-    if kept is not None:
-        recipe = replace(kept[0].recipe, epochs=recipe.epochs)
+    resumed = load_training(out, device) if resume else None
+    if resumed is not None:
+        recipe = replace(resumed[0].recipe, epochs=recipe.epochs)
     found: list[Piece] = []
     for number, scan in enumerate(scans, start=1):
         yield Preparing(number, len(scans))
         found += [p for p in pieces([scan], victim, recipe, device) if p is not None]
     if not found:
-        raise SegadvError(f"{victim.name}: finds no structure in any image; check that they fit")
+        raise SegadvError(f"{victim.name}: finds no structure in any image; use images that fit it")
     about: dict[str, Any] = {
         "victim": describe_victim(victim, victim.classes),
         "images": [fingerprint(scan) for scan in scans],
         "pieces": len(found),
     }
-    if kept is None:
+    if resumed is None:
         training, spent = begin(found, victim, recipe, device), Spent()
     else:
-        training, before = kept
+        training, before = resumed
         training.recipe = recipe
         spent = Spent(**before.pop("spent"))
         differs = next((what for what in about if before.get(what) != about[what]), None)
@@ -106,14 +106,14 @@ def train(
 
 @dataclass(frozen=True)
 class Spent:
-    """Work that a training has taken: passes of the victim over a whole image, and seconds."""
+    """Work that a training has taken: passes of the victim over whole images, and seconds."""
 
     forward: float = 0.0
     backward: float = 0.0
     seconds: float = 0.0
 
     def plus(self, passes: Sequence[Passes], sign: int = 1) -> "Spent":
-        """With the passes and the time until now added, or with `sign` -1 taken away."""
+        """Add the passes and the time until now, or subtract them with a `sign` of -1."""
         return Spent(
             self.forward + sign * sum(p.forward for p in passes),
             self.backward + sign * sum(p.backward for p in passes),
@@ -122,7 +122,7 @@ class Spent:
 
 
 def begin(found: Sequence[Piece], victim: Victim, recipe: Recipe, device: str) -> Training:
-    """A training at its start, as large as the images ask for."""
+    """Set up a training, with networks of a size that fits the images."""
     clean = [piece.problem.clean for piece in found]
     channels, dims = clean[0].shape[1], victim.dims
     size = [max(n) for n in zip(*(image.shape[-dims:] for image in clean), strict=True)]
@@ -139,6 +139,6 @@ def begin(found: Sequence[Piece], victim: Victim, recipe: Recipe, device: str) -
 
 
 def fingerprint(scan: Scan) -> dict[str, str]:
-    """Name and hash of an image, to know it again."""
+    """Return the name and hash of an image, to recognise it later."""
     digest = hashlib.sha256(np.ascontiguousarray(scan.array).tobytes()).hexdigest()
     return {"name": scan.name, "sha256": digest}

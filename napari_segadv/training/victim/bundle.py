@@ -1,4 +1,4 @@
-"""Writes a trained network as a MONAI bundle, which MONAI and this project both open."""
+"""Writes a trained network as a MONAI bundle, which both MONAI and this project open."""
 
 import json
 import tempfile
@@ -19,17 +19,17 @@ OVERLAP = 0.25
 def write_bundle(
     trained: Trained, folder: Path, name: str, dice: Mapping[str, float], about: str
 ) -> Path:
-    """Writes configs/inference.json, configs/metadata.json and models/model.pt.
+    """Write configs/inference.json, configs/metadata.json and models/model.pt.
 
     Args:
-        trained: the network and how it came about.
+        trained: the network and how it was trained.
         folder: must not exist.
         name: of the bundle.
         dice: Dice of each class, for the metadata.
-        about: on what it was measured and trained, one sentence.
+        about: one sentence on the cases of its training and measurement.
 
     Raises:
-        SegadvError: where the folder exists or can't be written.
+        SegadvError: if the folder exists or can't be written.
     """
     metrics = {f"dice {label}": value for label, value in dice.items()}
     task = "segmentation of " + ", ".join(trained.classes[1:])
@@ -41,10 +41,10 @@ def write_bundle(
 def write_files(
     folder: Path, inference: Mapping[str, Any], metadata: Mapping[str, Any], network: nn.Module
 ) -> Path:
-    """Writes a bundle's configurations and the network's weights, all or nothing.
+    """Write a bundle's configurations and the network's weights, all or nothing.
 
     Raises:
-        SegadvError: where the folder exists or can't be written.
+        SegadvError: if the folder exists or can't be written.
     """
     if folder.exists():
         raise SegadvError(f"{folder}: exists already; name another folder")
@@ -85,7 +85,7 @@ def _inference(trained: Trained) -> dict[str, Any]:
             "mode": "gaussian",
         }
     elif recipe.levels > 1:
-        # The image itself, padded to what the network can halve level by level.
+        # The whole image, padded to a size that the network can halve at each level.
         divisible = {"_target_": "DivisiblePadd", "keys": "image", "k": 2 ** (recipe.levels - 1)}
         return _config(trained, [*load, *recipe.preprocessing(), divisible], inferer)
     return _config(trained, [*load, *recipe.preprocessing()], inferer)
@@ -117,16 +117,16 @@ def metadata_of(
     channels: int,
     shape: Sequence[int],
 ) -> dict[str, Any]:
-    """The contents of metadata.json.
+    """Return the contents of metadata.json.
 
     Args:
         name: of the bundle.
         task: what the network does; its first word is the name of a task.
-        about: on what it was measured and trained, one sentence.
-        metrics: what was measured.
+        about: one sentence on the cases of its training and measurement.
+        metrics: the measured values by name.
         classes: names of the output's channels.
         channels: of the image.
-        shape: pixels that the network sees at a time, in its own order.
+        shape: pixels that the network sees at a time, in its axis order.
     """
     colours = ("red", "green", "blue") if channels == 3 else ("grey",)
     image = {"type": "image", "spatial_shape": list(shape), "dtype": "float32"}

@@ -1,4 +1,4 @@
-"""Fits a small MONAI network to cases and says how well it does."""
+"""Trains a small MONAI network on cases and measures how well it does."""
 
 import math
 from collections.abc import Generator, Sequence
@@ -30,7 +30,7 @@ class Epoch:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A fitted network with what is needed to write it as a bundle."""
+    """A trained network with what is needed to write it as a bundle."""
 
     network: nn.Module
     recipe: Recipe
@@ -43,19 +43,19 @@ class Trained:
 def train(
     cases: Sequence[Case], classes: ClassMap, recipe: Recipe
 ) -> Generator[Epoch, None, Trained]:
-    """Fits a network; yields an Epoch after each and returns the result. Closing it stops.
+    """Train a network; yield an Epoch after each and return the result. Closing it stops.
 
     Args:
         cases: images of one kind with their masks.
-        classes: which labels make which class.
-        recipe: how.
+        classes: which labels form which class.
+        recipe: how to train.
 
     Raises:
-        SegadvError: where a class does not occur, or images and `dims` do not fit.
+        SegadvError: if a class does not occur, or the images do not fit `dims`.
     """
     for name, count in counts(cases, classes).items():
         if not count:
-            raise SegadvError(f"class {name} does not occur in any mask; leave it out or add cases")
+            raise SegadvError(f"class {name} does not occur in any mask; remove it or add cases")
     if recipe.dims == 3 and cases[0].scan.grid.ndim == 2:
         raise SegadvError(f"{cases[0].scan.name}: is 2-D; train with --dims 2")
     recipe = recipe.completed(cases, classes)
@@ -82,7 +82,7 @@ def _build(recipe: Recipe, channels: int, classes: int) -> nn.Module:
 def _steps(
     cases: Sequence[Case], classes: ClassMap, recipe: Recipe, network: nn.Module
 ) -> Generator[float, None, None]:
-    """Runs epochs; yields the mean loss of each."""
+    """Run epochs; yield the mean loss of each."""
     from monai.losses import DiceCELoss
 
     items = [item for case in cases for item in prepared(case, classes, recipe)]
@@ -113,7 +113,7 @@ def _steps(
 
 
 def _put_channels_last(network: nn.Module, dims: int) -> None:
-    """Float32 convolutions learn faster in this order, in 3-D above all."""
+    """Store weights channels last, which speeds float32 training up, in 3-D above all."""
     order = torch.channels_last if dims == 2 else torch.channels_last_3d
     for weights in network.parameters():
         if weights.ndim == dims + 2:
@@ -121,7 +121,7 @@ def _put_channels_last(network: nn.Module, dims: int) -> None:
 
 
 def dice_table(victim: Victim, cases: Sequence[Case], classes: ClassMap) -> dict[str, float]:
-    """Mean Dice of each class over cases, predicted through the victim's whole path."""
+    """Return the mean Dice of each class over cases, predicted by the victim as a whole."""
     scores: dict[str, list[float]] = {name: [] for name in classes.names[1:]}
     for case in cases:
         truth = classes(case.mask.array)

@@ -1,4 +1,4 @@
-"""How well a victim grades: shares of images that are graded rightly."""
+"""How well a victim grades images: the shares that it grades correctly."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from ...victims.victim import Victim
 
 
 def accuracy(victim: Victim, cases: Iterable[tuple[Scan, Grade]]) -> dict[str, float]:
-    """Shares of some images: graded rightly, wrongly by one grade at most, and by true grade."""
+    """Return the shares graded correctly: of all, within one grade, and of each true grade."""
     pairs = np.array([(truth.label, victim.predict(scan).label) for scan, truth in cases])
     truth, found = pairs.T
     by_grade = {

@@ -1,4 +1,4 @@
-"""What a network is shown in training: preprocessed cases, random patches of them, batches."""
+"""What a network sees in training: preprocessed cases, random patches of them, and batches."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,12 @@ from ...victims.preprocessing.axes import Affine
 from ...victims.scan_tensors import as_tensor, ras_affine, slice_affine
 from .recipe import Recipe
 
-# Places to choose patches from; all voxels of a class would fill the memory.
+# Most voxels of a class to choose patches around; all of them would fill the memory.
 SAMPLES_PER_CLASS = 20_000
 
 
 def prepared(case: Case, classes: ClassMap, recipe: Recipe) -> list[dict[str, Any]]:
-    """A case, or each of its slices that a 2-D network sees, preprocessed as the bundle will."""
+    """Preprocess a case, or each of its slices for a 2-D network, as the bundle will."""
     from monai.data import MetaTensor
     from monai.transforms import ClassesToIndicesd, Compose, SpatialPadd
 
@@ -48,10 +48,10 @@ def prepared(case: Case, classes: ClassMap, recipe: Recipe) -> list[dict[str, An
 
 
 def _monai_steps(recipe: Recipe, classes: int) -> list[Any]:
-    """The preprocessing with MONAI's own transforms, spatial ones on the mask as well.
+    """Return the preprocessing as MONAI's own transforms; spatial ones act on the mask as well.
 
-    In 2-D the mask is resampled as shares of its classes, of which the largest wins: the nearest
-    label would be off by up to half a pixel, which is much of a thin vessel. In 3-D the shares
+    In 2-D the mask is resampled as shares of its classes, and the largest share wins: the nearest
+    label would be off by up to half a pixel, which is much of a narrow vessel. In 3-D the shares
     would fill the memory.
     """
     import monai.transforms
@@ -72,7 +72,10 @@ def _monai_steps(recipe: Recipe, classes: int) -> list[Any]:
 
 
 def augmentation(recipe: Recipe, classes: int) -> Any:
-    """Random patches, about as many around each class, bent and changed in intensity."""
+    """Return the transform that cuts random patches out of a case and augments them.
+
+    About as many patches lie around each class. Geometry and intensity change at random.
+    """
     from monai.transforms import (
         Compose,
         RandAdjustContrastd,
@@ -116,7 +119,7 @@ def augmentation(recipe: Recipe, classes: int) -> Any:
 
 
 def batches(items: Sequence[dict[str, Any]], augment: Any, recipe: Recipe) -> Any:
-    """Batches (images, masks) of one epoch."""
+    """Yield the batches (images, masks) of one epoch."""
     waiting: list[dict[str, Any]] = []
     for index in torch.randperm(len(items)).tolist():
         waiting += augment(items[index])

@@ -18,20 +18,20 @@ class Recipe:
         dims: 2 or 3.
         network: "unet" or "segresnet".
         width: channels of the first level.
-        widest: channels of a level at most.
-        levels: resolutions of the network.
+        widest: most channels of a level.
+        levels: number of resolutions of the network.
         epochs: passes over the cases.
-        patch: pixels along each axis of what the network is shown at a time.
+        patch: pixels along each axis that the network sees at a time.
         patches: patches of a case in one epoch.
-        batch: patches of a step.
+        batch: patches in a step.
         spacing: mm; None: the median of the cases.
-        window: intensities let through; None: from the cases.
-        resize: pixels that every image is resized to; None: left as it is.
-        crop: cut 2-D images to what is brighter than the window's lower end before resizing.
-        bend: share of the patches that are turned and scaled at random.
+        window: intensity window; None: taken from the cases.
+        resize: pixels that every image is resized to; None: no resizing.
+        crop: crop 2-D images to what is brighter than the window's lower end before resizing.
+        bend: share of the patches that are rotated and scaled at random.
         rate: largest learning rate.
         seed: of everything random.
-        bfloat16: compute the network in bfloat16, which processors with AMX do faster.
+        bfloat16: compute the network in bfloat16, which is faster on processors with AMX.
     """
 
     dims: int = 2
@@ -53,7 +53,7 @@ class Recipe:
     bfloat16: bool = False
 
     def completed(self, cases: Sequence[Case], classes: ClassMap) -> "Recipe":
-        """With everything that was left open taken from the cases."""
+        """Return a copy in which the cases supply everything that was left open."""
         longest = 64 if self.dims == 3 else 512
         step = 2 ** (self.levels - 1)
         shape = cases[0].scan.grid.shape[-self.dims :]
@@ -71,7 +71,7 @@ class Recipe:
         )
 
     def network_config(self, channels: int, classes: int) -> dict[str, Any]:
-        """The network as a bundle's `network_def`."""
+        """Return the network as a bundle's `network_def`."""
         if self.network == "segresnet":
             return {
                 "_target_": "SegResNet",
@@ -93,7 +93,7 @@ class Recipe:
         }
 
     def preprocessing(self) -> list[dict[str, Any]]:
-        """The preprocessing as a bundle's transforms, axes in MONAI's (x, y, z) order."""
+        """Return the preprocessing as a bundle's transforms, axes in MONAI's (x, y, z) order."""
         steps: list[dict[str, Any]] = []
         if self.spacing is not None:
             axcodes = "RAS"[: self.dims]

@@ -12,9 +12,9 @@ from .bundle import write_bundle
 from .fit import Epoch, Trained, dice_table, train
 from .recipe import Network, Recipe
 
-# With fewer cases than this, every one is needed for training.
+# With fewer cases than this, all of them are needed for training.
 CASES_TO_HOLD_OUT = 5
-# mm that images are resampled to.
+# Smallest and largest spacing, in mm, that images are resampled to.
 SPACINGS = (0.05, 100.0)
 
 
@@ -27,10 +27,10 @@ def recipe_from(
     seed: int,
     bfloat16: bool,
 ) -> Recipe:
-    """A Recipe from what the command line gives.
+    """Make a Recipe from the options of the command line.
 
     Raises:
-        SegadvError: naming the value that is not allowed.
+        SegadvError: if a value is not allowed.
     """
     if network not in get_args(Network):
         raise SegadvError(f"--network {network}: use {' or '.join(get_args(Network))}")
@@ -64,25 +64,25 @@ def recipe_from(
 def train_bundle(
     table: Path, out: Path, recipe: Recipe, classes: str | None
 ) -> Generator[Epoch, None, tuple[dict[str, float], str]]:
-    """Trains on the cases of a CSV and writes a bundle; yields epochs, returns Dice and its basis.
+    """Train on the cases of a CSV and write a bundle; yield epochs, return Dice and its basis.
 
-    With five cases or more the last fifth is held out, and the Dice is theirs.
+    With five cases or more, the last fifth is held out and the Dice is measured on it.
 
     Raises:
-        SegadvError: where the CSV, a file or an option is not as it should be.
+        SegadvError: if the CSV, a file or an option is invalid.
     """
     if out.exists():
         raise SegadvError(f"{out}: exists already; name another folder")
     cases = read_cases(table)
     mapping = ClassMap.parse(classes) if classes else ClassMap.found_in([c.mask for c in cases])
-    kept, held_out = split(cases)
-    trained = yield from train(kept, mapping, recipe)
-    dice, about = finish(trained, out, out.name, held_out or kept, mapping, bool(held_out))
+    used, held_out = split(cases)
+    trained = yield from train(used, mapping, recipe)
+    dice, about = finish(trained, out, out.name, held_out or used, mapping, bool(held_out))
     return dice, about
 
 
 def split(cases: Sequence[Case]) -> tuple[Sequence[Case], Sequence[Case]]:
-    """Cases to train on, and cases to measure on (none of few)."""
+    """Split cases into those to train on and those to measure on (none if there are few)."""
     if len(cases) < CASES_TO_HOLD_OUT:
         return cases, []
     count = max(1, len(cases) // 5)
@@ -97,7 +97,7 @@ def finish(
     classes: ClassMap,
     unseen: bool,
 ) -> tuple[dict[str, float], str]:
-    """Writes the bundle, measures it as the victim that it will be, and notes what came out."""
+    """Measure the bundle as the victim that it will be, and write it with the result."""
     about = (
         f"Trained on {trained.cases} cases for {trained.recipe.epochs} epochs; Dice measured on "
         f"{len(measured_on)} " + ("cases held out." if unseen else "of the training cases.")

@@ -1,4 +1,4 @@
-"""A MONAI bundle's configuration, read as data; evaluated only after somebody agreed to it."""
+"""A MONAI bundle's configuration, read as data; evaluated only after consent."""
 
 import copy
 import sys
@@ -16,7 +16,7 @@ from ...errors import SegadvError
 from .network import one_line
 from .trust import network_runs, runs_in
 
-# Far more than any bundle holds.
+# Most values that references or aliases may stand for: far more than any bundle holds.
 MOST_NODES = 100_000
 ENDINGS = (".json", ".yaml", ".yml")
 NETWORK_KEYS = ("network_def", "network", "net", "model")
@@ -29,7 +29,7 @@ class BundleConfig:
     Attributes:
         root: the bundle's folder.
         source: the configuration file.
-        parser: MONAI's ConfigParser, which has read the file and run nothing.
+        parser: MONAI's ConfigParser, which has read the file but run nothing.
         network_id: key of the network.
         metadata: contents of metadata.json, or {}.
     """
@@ -41,11 +41,11 @@ class BundleConfig:
     metadata: Mapping[str, Any]
 
     def raw(self, key: str, default: Any = None) -> Any:
-        """A part with its references to other parts put in, nothing evaluated."""
+        """Return a part with its references to other parts filled in; evaluate nothing."""
         try:
             return self._filled(self.parser.get(key, default), (), count(1))
         except KeyError as error:
-            raise SegadvError(f"{self.source}: refers to {error}, which is not there") from None
+            raise SegadvError(f"{self.source}: refers to {error}, which is not defined") from None
 
     def _filled(self, value: Any, seen: tuple[str, ...], nodes: Iterator[int]) -> Any:
         if next(nodes) > MOST_NODES:
@@ -89,14 +89,14 @@ class BundleConfig:
         return raw if isinstance(raw, Mapping) else {"_target_": str(raw)}
 
     def runs(self) -> tuple[str, ...]:
-        """What making a victim of this would run, beyond MONAI's own classes with literals."""
+        """List what making a victim would run, beyond MONAI's own classes with literals."""
         network = self.network
         target = str(network.get("_target_", ""))
         if target[:1] in ("$", "%"):
             found = [f"{self.network_id}: {target}"]
         else:
             found = list(network_runs(target, arguments_of(network)))
-        # What stands beside the arguments runs as well (`_requires_`, `_disabled_`).
+        # Entries beside the arguments run as well (`_requires_`, `_disabled_`).
         found += runs_in({k: v for k, v in network.items() if k != "_target_"})
         found += runs_in(self.raw("preprocessing", {}), "preprocessing: ")
         found += runs_in(self.raw("inferer", {}), "inferer: ")
@@ -108,14 +108,14 @@ class BundleConfig:
         return tuple(dict.fromkeys(found))
 
     def _referred(self) -> Iterator[str]:
-        """What the parts would run that expressions refer to, at whatever distance."""
+        """Yield what would run in parts that expressions refer to, directly or indirectly."""
         keys = [self.network_id, "preprocessing", "inferer"]
         missing = object()
         for key in keys:
             value = self.parser.get(key, missing)
             if value is missing:
                 if key not in ("preprocessing", "inferer"):
-                    # Of a name that is made out only when MONAI runs it may be any part.
+                    # A name that is resolved only when MONAI runs it may mean any part.
                     yield from runs_in(self.parser.get())
                 continue
             if key not in (self.network_id, "preprocessing", "inferer"):
@@ -123,16 +123,16 @@ class BundleConfig:
             keys += [k for k in _references(value, self.parser) if k not in keys]
 
     def evaluated_network(self) -> Any:
-        """The network as MONAI builds it, expressions and all. Only after consent."""
+        """Build the network as MONAI does, expressions and all. Only after consent."""
         with self._importable():
             return self._fresh_parser().get_parsed_content(self.network_id)
 
     def _fresh_parser(self) -> Any:
-        """A parser without anything resolved: it would hand out components as it met them first."""
+        """Return a parser with nothing resolved: a used one keeps what it resolved first."""
         return type(self.parser)(copy.deepcopy(self.parser.get()))
 
     def evaluated(self, key: str) -> Any:
-        """A part with its expressions evaluated and its components left as data. After consent."""
+        """Evaluate a part's expressions; leave its components as data. Only after consent."""
         with self._importable():
             return self._plain(self._fresh_parser().get_parsed_content(key, instantiate=False))
 
@@ -148,9 +148,9 @@ class BundleConfig:
 
     @contextmanager
     def _importable(self) -> Iterator[None]:
-        """Lets a bundle import its own scripts, as MONAI's documentation asks users to arrange."""
+        """Let a bundle import its own scripts, as MONAI's documentation asks users to arrange."""
         sys.path.insert(0, str(self.root))
-        # What was agreed to must not change by being run.
+        # Running the code must not change the files that were agreed to.
         written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
         try:
             yield
@@ -165,7 +165,7 @@ class BundleConfig:
 
 
 def _references(value: Any, parser: Any) -> Iterator[str]:
-    """The names of other parts that a part mentions, in expressions too."""
+    """Yield the names of other parts that a part mentions, also in expressions."""
     if isinstance(value, Mapping):
         for inner in value.values():
             yield from _references(inner, parser)
@@ -177,10 +177,10 @@ def _references(value: Any, parser: Any) -> Iterator[str]:
 
 
 def read_config(root: Path) -> BundleConfig:
-    """Reads a bundle's configuration. Nothing in it runs.
+    """Read a bundle's configuration. Nothing in it runs.
 
     Raises:
-        SegadvError: where there is none, or it can't be parsed or names no network.
+        SegadvError: if there is none, it can't be parsed, or it names no network.
     """
     from monai.bundle import ConfigParser
 
@@ -209,10 +209,10 @@ def read_config(root: Path) -> BundleConfig:
 
 
 def refuse_bomb(path: Path) -> None:
-    """Refuses YAML whose aliases stand for far more than is written there.
+    """Refuse YAML whose aliases stand for far more than is written there.
 
     Raises:
-        SegadvError: naming the file.
+        SegadvError: if the file is such YAML.
     """
     sizes: dict[int, int] = {}
 
@@ -220,20 +220,20 @@ def refuse_bomb(path: Path) -> None:
         if id(node) not in sizes:
             children = node.value if isinstance(node, yaml.CollectionNode) else []
             flat = [c for pair in children for c in (pair if isinstance(pair, tuple) else (pair,))]
-            sizes[id(node)] = 1  # an alias to a node that holds it
+            sizes[id(node)] = 1  # for an alias to a node that contains it
             sizes[id(node)] = 1 + sum(size(child) for child in flat)
         return sizes[id(node)]
 
     try:
         held = size(yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader))
     except (yaml.YAMLError, OSError, UnicodeDecodeError, RecursionError):
-        return  # whoever parses it says what is wrong
+        return  # the parser will say what is wrong
     if held > MOST_NODES:
         raise SegadvError(f"{path}: its aliases stand for {held} values; write them out")
 
 
 def find_config(root: Path) -> Path:
-    """The configuration that says how the bundle predicts."""
+    """Find the configuration that says how the bundle predicts."""
     for name in ("inference", "evaluate"):
         found = find(root / "configs", name)
         if found:
@@ -246,5 +246,5 @@ def find(folder: Path, name: str) -> Path | None:
 
 
 def arguments_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A component's arguments: its entries but MONAI's own underscored ones."""
+    """Return a component's arguments: its entries without MONAI's own underscored ones."""
     return {k: v for k, v in config.items() if not (k.startswith("_") and k.endswith("_"))}

@@ -1,4 +1,4 @@
-"""The small JSON beside a network file: what it is called, what it sees, how it is built.
+"""The small JSON beside a network file: its name, what the network sees, how it is built.
 
 {
   "network": "UNet",                    class of monai.networks.nets (weights alone need it)
@@ -14,7 +14,7 @@
   "preprocessing": [...],               MONAI transforms, in place of the four above
   "roi_size": [64, 96, 96], "overlap": 0.25, "mode": "gaussian",
   "axes": "zyx",                        or "xyz", as MONAI's loaders order them
-  "activation": "none"                  or "softmax", "sigmoid"; found out if left away
+  "activation": "none"                  or "softmax", "sigmoid"; detected if omitted
 }
 """
 
@@ -32,38 +32,42 @@ from ..windows import SlidingWindows
 
 KEYS = frozenset(
     {
-        *(
-            "name",
-            "task",
-            "network",
-            "arguments",
-            "classes",
-            "channels",
-            "dims",
-            "axes",
-            "activation",
-        ),
-        *("window", "scale", "orientation", "spacing", "preprocessing"),
-        *("roi_size", "overlap", "mode"),
+        "name",
+        "task",
+        "network",
+        "arguments",
+        "classes",
+        "channels",
+        "dims",
+        "axes",
+        "activation",
+        "window",
+        "scale",
+        "orientation",
+        "spacing",
+        "preprocessing",
+        "roi_size",
+        "overlap",
+        "mode",
     }
 )
 
 
 def beside(path: Path) -> Path:
-    """The description that belongs to a network file: the same name, ending in .json."""
+    """Return the path of a network file's description: the same name, ending in .json."""
     return path.with_suffix(".json")
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """The description of a network file, its keys checked.
+    """Read the description of a network file and check its keys.
 
     Raises:
-        SegadvError: where there is none, or it says something unknown.
+        SegadvError: if there is none, or it has an unknown key.
     """
     source = beside(path)
     if not source.exists():
         raise SegadvError(
-            f"{path}: needs a description beside it, {source.name}, that says at least "
+            f"{path}: needs a description beside it, {source.name}, with at least "
             '{"classes": [...], "dims": 2, "window": [low, high]}; see docs/victims.md'
         )
     content = read_json(source)
@@ -71,24 +75,20 @@ def read_description(path: Path) -> dict[str, Any]:
         raise SegadvError(f"{source}: holds no JSON object; it must start with a brace")
     unknown = sorted(content.keys() - KEYS)
     if unknown:
-        raise SegadvError(
-            f"{source}: unknown key {unknown[0]}; known are {', '.join(sorted(KEYS))}"
-        )
+        raise SegadvError(f"{source}: unknown key {unknown[0]}; use only {', '.join(sorted(KEYS))}")
     return content
 
 
 def victim_fields(description: Mapping[str, Any], source: Path) -> dict[str, Any]:
-    """Keyword arguments of a Victim from a description.
+    """Turn a description into keyword arguments of a Victim.
 
     Raises:
-        SegadvError: where a value is of the wrong kind.
+        SegadvError: if a value is invalid.
     """
     try:
         return _fields(description)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise SegadvError(
-            f"{source}: a value is of the wrong kind ({error}); see docs/victims.md"
-        ) from None
+        raise SegadvError(f"{source}: a value is invalid ({error}); see docs/victims.md") from None
 
 
 def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
         "classes": task.names(classes),
         "steps": _steps(description, dims),
         "array_order": axes in ("zyx", "yx"),
-        "windows": _windows(description, dims),
+        "windows": _sliding_windows(description, dims),
         "head": Head(description.get("activation")),
     }
 
@@ -139,7 +139,7 @@ def _steps(description: Mapping[str, Any], dims: int) -> tuple[Transform, ...]:
     return tuple(steps)
 
 
-def _windows(description: Mapping[str, Any], dims: int) -> SlidingWindows | None:
+def _sliding_windows(description: Mapping[str, Any], dims: int) -> SlidingWindows | None:
     if "roi_size" not in description:
         return None
     roi = tuple(int(n) for n in description["roi_size"])

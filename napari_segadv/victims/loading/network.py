@@ -17,24 +17,26 @@ PREFIXES = ("module.", "model.", "network.", "net.", "_orig_mod.")
 
 
 def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
-    """A network of a class, by MONAI's short name or a full one.
+    """Build a network from its class, given by MONAI's short name or a full one.
 
     Raises:
-        SegadvError: where there is no such class, or it refuses the arguments.
+        SegadvError: if there is no such class, or it refuses the arguments.
     """
     cls = network_class(target, path)
     try:
         return cls(**arguments).eval()
     except ImportError as error:
-        raise SegadvError(f"{path}: network {target} needs a package: {one_line(error)}") from None
-    except Exception as error:  # noqa: BLE001 - whatever a constructor raises is about arguments
+        raise SegadvError(
+            f"{path}: network {target} needs a package ({one_line(error)}); install it"
+        ) from None
+    except Exception as error:  # noqa: BLE001 - a constructor raises about its arguments
         raise SegadvError(
             f"{path}: network {target} refuses its arguments ({one_line(error)}); correct them"
         ) from None
 
 
 def network_class(target: str, path: Path) -> type[nn.Module]:
-    """The class that a target names; a short name is looked up in monai.networks.nets."""
+    """Return the class that a target names; look a short name up in monai.networks.nets."""
     module, _, name = target.rpartition(".")
     try:
         found = getattr(importlib.import_module(module or "monai.networks.nets"), name)
@@ -44,36 +46,38 @@ def network_class(target: str, path: Path) -> type[nn.Module]:
             "monai.networks.nets or install the package that has it"
         ) from None
     if not (inspect.isclass(found) and issubclass(found, nn.Module)):
-        raise SegadvError(f"{path}: {target} is no network class; name one of monai.networks.nets")
+        raise SegadvError(
+            f"{path}: {target} is not a network class; name one of monai.networks.nets"
+        )
     return found
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Loads a state dict or safetensors file into a network; nothing of the file runs.
+    """Load a state dict or safetensors file into a network; no code in the file runs.
 
     Raises:
-        SegadvError: where the file is damaged, holds something else, or does not fit.
+        SegadvError: if the file is damaged, holds something else, or does not fit.
     """
     weights = read_weights(path)
-    wanted = network.state_dict()
+    expected = network.state_dict()
     for prefix in PREFIXES:
         if (
             weights
             and all(key.startswith(prefix) for key in weights)
-            and not any(key.startswith(prefix) for key in wanted)
+            and not any(key.startswith(prefix) for key in expected)
         ):
             weights = {key.removeprefix(prefix): value for key, value in weights.items()}
-    missing = [k for k in wanted if k not in weights]
-    extra = [k for k in weights if k not in wanted]
-    shapes = [k for k in wanted if k in weights and weights[k].shape != wanted[k].shape]
+    missing = [k for k in expected if k not in weights]
+    extra = [k for k in weights if k not in expected]
+    shapes = [k for k in expected if k in weights and weights[k].shape != expected[k].shape]
     if missing or extra or shapes:
         first = (shapes or missing or extra)[0]
         raise SegadvError(
             f"{path}: weights don't fit the network ({len(missing)} missing, {len(extra)} "
-            f"unknown, {len(shapes)} of another shape; {first} for one); correct its arguments"
+            f"unknown, {len(shapes)} of another shape, such as {first}); correct its arguments"
         )
     network.load_state_dict(weights)
-    # As the network holds them: a number of a wider type may have become infinite.
+    # In the network's own types, in which a number of a wider type may have become infinite.
     held = network.state_dict().items()
     broken = [k for k, v in held if v.is_floating_point() and not v.isfinite().all()]
     if broken:
@@ -81,10 +85,10 @@ def load_weights(network: nn.Module, path: Path) -> None:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict or safetensors file.
+    """Read the tensors of a state dict or safetensors file.
 
     Raises:
-        SegadvError: where the file is damaged or holds something else.
+        SegadvError: if the file is damaged or holds something else.
     """
     if not path.exists():
         raise SegadvError(f"{path}: no such file; the network's weights are missing")
@@ -122,10 +126,10 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def frozen(network: nn.Module) -> nn.Module:
-    """The same network, for passes that never learn: bit for bit the same values and gradients.
+    """Speed up a network that is never trained; values and gradients stay the same, bit for bit.
 
-    The backward pass of a PReLU always computes the gradient of its slope too. Where the slope
-    is one number, a LeakyReLU with that number does the rest alone. Changes the network in place.
+    The backward pass of a PReLU always computes the gradient of its slope too. If the slope is one
+    number, a LeakyReLU with that slope does the rest without it. Changes the network in place.
     """
     for name, module in network.named_children():
         if type(module) is nn.PReLU and module.num_parameters == 1:
@@ -136,5 +140,5 @@ def frozen(network: nn.Module) -> nn.Module:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception's message without its line breaks, shortened."""
+    """Return an exception's message without line breaks, shortened."""
     return " ".join(str(error).split())[:160]

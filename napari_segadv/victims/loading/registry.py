@@ -1,4 +1,4 @@
-"""What a victim file format declares, and how the one that fits a path is found."""
+"""What a format of victim files declares, and how the format of a path is found."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,11 +13,16 @@ from ..victim import Victim
 from . import formats
 from .network import frozen
 
-# What Python and torch raise over a description or weights that hold the wrong kind of thing;
-# RuntimeError is torch's for nearly everything, and RecursionError is one too.
+# Raised by Python and torch if a description or weights hold the wrong kind of thing. torch raises
+# RuntimeError for nearly everything, and RecursionError is a RuntimeError.
 ODD_CONTENTS = (
-    *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
-    *(RuntimeError, MemoryError),
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
 )
 
 
@@ -26,9 +31,10 @@ class VictimFormat:
     """A kind of file or folder that a victim can be loaded from.
 
     Attributes:
-        name: what people call it.
-        claims: tells from a path whether this format loads it.
-        load: path and agreed hash (or None) to Victim; raises NeedsTrust or SegadvError.
+        name: for messages.
+        claims: called as claims(path); returns whether this format loads the path.
+        load: called as load(path, trusted_hash), by position. The trusted hash is the sha256 that
+            somebody agreed to, or None. Returns a Victim; raises NeedsTrust or SegadvError.
     """
 
     name: str
@@ -46,16 +52,16 @@ FORMATS: Registry[VictimFormat] = Registry(
 
 
 def victim_formats() -> tuple[VictimFormat, ...]:
-    """Every declared format."""
+    """Return every declared format."""
     return tuple(FORMATS.all().values())
 
 
-def _understood(form: VictimFormat, path: Path, trust: str | None) -> Victim:
-    """Loads; whatever a file's odd contents make Python stumble over becomes one line."""
+def _load_as(form: VictimFormat, path: Path, trusted_hash: str | None) -> Victim:
+    """Load a victim; turn what Python raises over odd contents into one line."""
     try:
-        victim = form.load(path, trust)
+        victim = form.load(path, trusted_hash)
         network = victim.network
-        # Code that somebody wrote may look into its modules; MONAI's classes don't.
+        # Somebody's own code may inspect the modules of its network; MONAI's classes don't.
         if victim.trust == "data" and isinstance(network, nn.Module):
             return replace(victim, network=frozen(network))
         return victim
@@ -66,22 +72,26 @@ def _understood(form: VictimFormat, path: Path, trust: str | None) -> Victim:
     except ODD_CONTENTS as error:
         reason = " ".join(str(error).split())[:200]
         raise SegadvError(
-            f"{path}: can't be understood as a {form.name} ({type(error).__name__}: {reason}); "
+            f"{path}: can't be read as a {form.name} ({type(error).__name__}: {reason}); "
             "compare it with docs/victims.md"
         ) from None
 
 
-def load_file(path: Path, trust: str | None = None) -> Victim:
-    """Loads a victim from a file or folder.
+def load_file(path: Path, trusted_hash: str | None = None) -> Victim:
+    """Load a victim from a file or folder.
+
+    Args:
+        path: the file or folder.
+        trusted_hash: sha256 of the files whose code somebody agreed to run.
 
     Raises:
-        NeedsTrust: where it would run code that nobody has agreed to.
-        SegadvError: where it can't be loaded.
+        NeedsTrust: if loading would run code that nobody has agreed to.
+        SegadvError: if the victim can't be loaded.
     """
     if not path.exists():
         raise SegadvError(f"{path}: no such file or folder; give demo:NAME, a bundle or a network")
     for form in victim_formats():
         if form.claims(path):
-            return _understood(form, path, trust)
+            return _load_as(form, path, trusted_hash)
     names = ", ".join(form.name for form in victim_formats())
-    raise SegadvError(f"{path}: not a victim that can be loaded; known are {names}")
+    raise SegadvError(f"{path}: not a victim that can be loaded; give one of these: {names}")

@@ -1,7 +1,7 @@
 """What a victim's file would run on loading, and whether somebody has agreed to that.
 
 Data alone (safetensors, a state dict, the literals of a bundle) needs no agreement. Everything
-else does, for the hash of the whole file or folder; an agreement can be remembered.
+else needs one to the hash of the whole file or folder, which can be remembered.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from ...errors import NeedsTrust
 
 _NETWORKS = "monai.networks.nets"
 _COMPUTE = ("monai.networks", "monai.transforms", "monai.inferers")
-# Classes of this package that a file may name like MONAI's: they take literals and run nothing.
+# Classes of this package that a file may name as well: they take literals and run nothing.
 _OWN = ("napari_segadv.victims.detector.SmallRetinaNet",)
 
 
@@ -28,7 +28,7 @@ def _store() -> Path:
 
 
 def remembered() -> dict[str, str]:
-    """Hashes that somebody agreed to for good, each with the path it had then."""
+    """Return the hashes that somebody agreed to permanently, each with its path at that time."""
     try:
         known = json.loads(_store().read_text())
     except (OSError, ValueError):
@@ -37,10 +37,10 @@ def remembered() -> dict[str, str]:
 
 
 def remember(sha256: str, path: Path) -> None:
-    """Agrees to a hash for good.
+    """Agree to a hash permanently.
 
     Raises:
-        SegadvError: where that can't be written down.
+        SegadvError: if the agreement can't be written.
     """
     store = _store()
     with contextlib.suppress(OSError):
@@ -48,24 +48,30 @@ def remember(sha256: str, path: Path) -> None:
     write_text(store, json.dumps({**remembered(), sha256: str(path)}, indent=1))
 
 
-def require(path: Path, sha256: str, runs: Sequence[str], trust: str | None) -> None:
-    """Lets loading go on if nothing would run, or the hash was agreed to.
+def require(path: Path, sha256: str, runs: Sequence[str], trusted_hash: str | None) -> None:
+    """Let loading go on if nothing would run, or somebody agreed to the hash.
+
+    Args:
+        path: the file or folder.
+        sha256: its hash.
+        runs: what would run; empty for data alone.
+        trusted_hash: the hash that somebody agreed to this time; remembered ones count as well.
 
     Raises:
         NeedsTrust: otherwise.
     """
-    if runs and sha256 != (trust or "").lower() and sha256 not in remembered():
+    if runs and sha256 != (trusted_hash or "").lower() and sha256 not in remembered():
         raise NeedsTrust(str(path), sha256, tuple(runs))
 
 
 def runs_in(config: Any, place: str = "", seen: set[int] | None = None) -> Iterator[str]:
-    """What evaluating a part of a MONAI configuration would run, beyond MONAI's own classes.
+    """Yield what evaluating part of a MONAI configuration would run, beyond MONAI's own classes.
 
-    Yields each `$` expression, each `%` macro, and each `_target_` outside of MONAI.
+    That is each `$` expression, each `%` macro, and each `_target_` outside MONAI.
     """
     seen = set() if seen is None else seen
     if isinstance(config, (Mapping, list)):
-        # Aliases in YAML make a tree of billions out of a few lines.
+        # Aliases in YAML turn a few lines into a tree of billions of nodes.
         if id(config) in seen:
             return
         seen.add(id(config))
@@ -84,7 +90,7 @@ def runs_in(config: Any, place: str = "", seen: set[int] | None = None) -> Itera
 
 
 def _is_monai(target: str) -> bool:
-    """Whether a target is a class of MONAI's that computes; its functions can run other things."""
+    """Return whether a target is a class of MONAI that computes; functions can run other code."""
     *module, name = target.split(".")
     where = ".".join(module)
     computes = not where or any(f"{where}.".startswith(f"{known}.") for known in _COMPUTE)
@@ -92,7 +98,7 @@ def _is_monai(target: str) -> bool:
 
 
 def _fetching_defaults(target: str) -> dict[str, Any]:
-    """Arguments of a network of MONAI's that fetch weights unless they are set otherwise."""
+    """Return the default arguments with which a network of MONAI fetches weights."""
     import monai.networks.nets
 
     found = getattr(monai.networks.nets, target.rsplit(".", 1)[-1], None)
@@ -103,7 +109,7 @@ def _fetching_defaults(target: str) -> dict[str, Any]:
 
 
 def network_runs(target: str, arguments: Mapping[str, Any]) -> Iterator[str]:
-    """What building a network would run: a class that is not MONAI's, or a download of weights."""
+    """Yield what building a network would run: a class outside MONAI, or a download of weights."""
     monai = re.fullmatch(rf"{re.escape(_NETWORKS)}(\.\w+)+", target)
     if "." in target and not monai and target not in _OWN:
         yield f"_target_ {target}"

@@ -1,7 +1,7 @@
 """Linear maps along the axes of an image: permute, flip, crop, pad, resample, and the way back.
 
 Every spatial step of a preprocessing chain is one of these. A resampling is a small matrix for
-each axis: five times as quick as a general grid sampler, and its gradient is deterministic.
+each axis: five times as fast as a general grid sampler, and its gradient is deterministic.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from torch import Tensor
 
 Affine = npt.NDArray[np.float64]
 
-# Logit that stands for "background, certainly" where a crop left nothing to predict.
+# Logit of certain background, for pixels that a crop removed.
 CERTAIN = 20.0
 
 
-# Names of padding, numpy's and torch's, as torch has them.
+# Torch's name of a padding mode for numpy's or its own.
 PAD_MODES = {
     "constant": "constant",
     "edge": "replicate",
@@ -51,12 +51,12 @@ class AxisMap:
 
     @property
     def pads(self) -> tuple[int, int]:
-        """Pixels to add before and behind (negative: to cut off), once flipped."""
+        """Pixels to add before and after (negative: to cut off), once flipped."""
         first = round(self.offset) if not self.flips else self.size_in - 1 - round(self.offset)
         return -first, self.size_out + first - self.size_in
 
     def matrix(self) -> Tensor:
-        """(size_out, size_in) weights of linear interpolation, held at the border."""
+        """Return weights (size_out, size_in) of linear interpolation, clamped at the border."""
         at = np.clip(np.arange(self.size_out) * self.scale + self.offset, 0, self.size_in - 1)
         below = np.clip(np.floor(at + 1e-9).astype(int), 0, max(self.size_in - 2, 0))
         share = at - below
@@ -67,7 +67,7 @@ class AxisMap:
         return torch.from_numpy(weights.astype(np.float32))
 
     def inverse_matrix(self) -> Tensor:
-        """(size_in, size_out) weights that take values on the output axis back to the input's."""
+        """Return weights (size_in, size_out) that map values from the output axis back."""
         back = AxisMap(0, 1 / self.scale, -self.offset / self.scale, self.size_out, self.size_in)
         return back.matrix()
 
@@ -77,10 +77,10 @@ class AxesMap:
     """An axis map for every output axis.
 
     Attributes:
-        axes: one map an output axis; their sources are a permutation.
-        pad_mode, pad_value: what padding puts in, as in torch.nn.functional.pad.
-        matrices: weights of an output axis that replace linear interpolation, by axis.
-        cached: weights on the devices that have asked for them.
+        axes: one map for each output axis; their sources are a permutation.
+        pad_mode, pad_value: how to pad, as in torch.nn.functional.pad.
+        matrices: weights that replace linear interpolation, by output axis.
+        cached: weights by output axis, direction, device and type.
     """
 
     axes: tuple[AxisMap, ...]
@@ -90,7 +90,7 @@ class AxesMap:
     cached: dict[tuple[int, bool, str, str], Tensor] = field(default_factory=dict, repr=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Takes an image (N, C, *input) to (N, C, *output)."""
+        """Map an image (N, C, *input) to (N, C, *output)."""
         order = [axis.source for axis in self.axes]
         if order != sorted(order):
             x = x.permute(0, 1, *(2 + source for source in order))
@@ -103,13 +103,13 @@ class AxesMap:
         return x
 
     def backward(self, z: Tensor) -> Tensor:
-        """Takes logits (N, K, *output) back to (N, K, *input); background where cut off."""
+        """Map logits (N, K, *output) back to (N, K, *input); pixels cut off are background."""
         for i, axis in enumerate(self.axes):
             if not axis.whole:
                 z = along(z, 2 + i, self._weights(i, True, z))
         pads = [axis.pads if axis.whole else (0, 0) for axis in self.axes]
-        if any(before < 0 or behind < 0 for before, behind in pads):
-            # Padding a "not background" of 0 and adding it where nothing was predicted.
+        if any(before < 0 or after < 0 for before, after in pads):
+            # Logits are 0 where nothing was predicted; there the background gets CERTAIN.
             inside = self._unpad(torch.ones_like(z[:1, :1]), pads)
             z = self._unpad(z, pads)
             z = torch.cat([z[:, :1] + CERTAIN * (1 - inside), z[:, 1:]], dim=1)
@@ -123,7 +123,7 @@ class AxesMap:
         return z
 
     def _weights(self, i: int, back: bool, like: Tensor) -> Tensor:
-        """The matrix of an output axis, forward or back, made once for a device and a type."""
+        """Return an output axis's matrix, forward or back, made once for each device and type."""
         key = (i, back, str(like.device), str(like.dtype))
         if key not in self.cached:
             axis = self.axes[i]
@@ -134,8 +134,8 @@ class AxesMap:
     def _pad(self, x: Tensor, pads: Sequence[tuple[int, int]]) -> Tensor:
         if not any(any(pad) for pad in pads):
             return x
-        crop = _flat((min(before, 0), min(behind, 0)) for before, behind in pads)
-        grow = _flat((max(before, 0), max(behind, 0)) for before, behind in pads)
+        crop = _flat((min(before, 0), min(after, 0)) for before, after in pads)
+        grow = _flat((max(before, 0), max(after, 0)) for before, after in pads)
         x = F.pad(x, crop)
         if self.pad_mode == "constant":
             return F.pad(x, grow, value=self.pad_value)
@@ -143,16 +143,16 @@ class AxesMap:
 
     @staticmethod
     def _unpad(z: Tensor, pads: Sequence[tuple[int, int]]) -> Tensor:
-        return F.pad(z, _flat((-before, -behind) for before, behind in pads))
+        return F.pad(z, _flat((-before, -after) for before, after in pads))
 
 
 def _flat(pads: "object") -> list[int]:
-    """Pads in torch's order: the last axis first."""
+    """Return pads in torch's order: the last axis first."""
     return [p for pad in reversed(list(pads)) for p in pad]  # type: ignore[call-overload]
 
 
 def along(x: Tensor, axis: int, weights: Tensor) -> Tensor:
-    """Applies weights (out, in) along an axis."""
+    """Apply weights (out, in) along an axis."""
     if axis == x.ndim - 1:
         return x @ weights.T
     out: Tensor = (weights @ x.flatten(axis + 1)).unflatten(-1, x.shape[axis + 1 :])
@@ -162,7 +162,7 @@ def along(x: Tensor, axis: int, weights: Tensor) -> Tensor:
 def between(
     before: Affine, shape_in: Sequence[int], after: Affine, shape_out: Sequence[int]
 ) -> "AxesMap | None":
-    """The map between two grids (index to world each); None if their axes are not parallel."""
+    """Map one grid to another, both index to world; None if their axes are not parallel."""
     xform = np.linalg.inv(before) @ after
     ndim = len(shape_in)
     axes = []

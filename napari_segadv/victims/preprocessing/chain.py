@@ -17,17 +17,35 @@ from .intensity import INTENSITY
 
 SPATIAL = frozenset(
     {
-        *("Orientation", "Spacing", "Resize", "Flip", "Rotate90"),
-        *("SpatialPad", "BorderPad", "DivisiblePad", "ResizeWithPadOrCrop"),
-        *("CropForeground", "CenterSpatialCrop", "SpatialCrop"),
+        "Orientation",
+        "Spacing",
+        "Resize",
+        "Flip",
+        "Rotate90",
+        "SpatialPad",
+        "BorderPad",
+        "DivisiblePad",
+        "ResizeWithPadOrCrop",
+        "CropForeground",
+        "CenterSpatialCrop",
+        "SpatialCrop",
     }
 )
 # Steps that change neither values nor pixels once a Scan has become a float tensor.
 WITHOUT_EFFECT = frozenset(
     {
-        *("LoadImage", "EnsureChannelFirst", "AddChannel", "AsChannelFirst"),
-        *("EnsureType", "ToTensor", "CastToType", "ToDevice", "Identity"),
-        *("SelectItems", "DeleteItems", "CopyItems"),
+        "LoadImage",
+        "EnsureChannelFirst",
+        "AddChannel",
+        "AsChannelFirst",
+        "EnsureType",
+        "ToTensor",
+        "CastToType",
+        "ToDevice",
+        "Identity",
+        "SelectItems",
+        "DeleteItems",
+        "CopyItems",
     }
 )
 DATA_DEPENDENT = frozenset({"CropForeground"})
@@ -45,7 +63,7 @@ class Space:
 
 @dataclass(frozen=True)
 class Transform:
-    """One transform: its name in MONAI (without the d of the dictionary form) and arguments."""
+    """One transform: its MONAI name (without the d of the dictionary form) and arguments."""
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -54,26 +72,27 @@ class Transform:
         if self.name not in INTENSITY and self.name not in SPATIAL:
             known = ", ".join(sorted([*INTENSITY, *SPATIAL]))
             raise SegadvError(
-                f"preprocessing step {self.name} is not known, so its gradient is not either; "
-                f"describe the preprocessing with these: {known}"
+                f"preprocessing step {self.name} is not known, so it has no gradient here; use "
+                f"only these: {known}"
             )
 
         if self.window is not None and not -math.inf < self.window[0] < self.window[1] < math.inf:
             low, high = self.window
             raise SegadvError(
-                f"the window from {low:g} to {high:g} is empty or has no end; give low, then high"
+                f"the intensity window from {low:g} to {high:g} is empty or has no end; give two "
+                "finite numbers, the lower first"
             )
 
     @property
     def window(self) -> tuple[float, float] | None:
-        """The intensities that this step lets through, if it names them."""
+        """The intensity window that this step lets through; None if it names none."""
         if self.name != "ScaleIntensityRange":
             return None
         return float(self.arguments["a_min"]), float(self.arguments["a_max"])
 
     @property
     def rescales(self) -> bool:
-        """Whether intensities are in other units behind this step."""
+        """Whether this step changes the units of the intensities."""
         return self.name.startswith("ScaleIntensity") or self.name == "NormalizeIntensity"
 
 
@@ -83,7 +102,7 @@ Step = Transform
 
 @dataclass(frozen=True)
 class BoundTransform:
-    """A step on a certain grid: images forward, logits back."""
+    """A step on a given grid: images forward, logits back."""
 
     forward: Callable[[Tensor], Tensor]
     backward: Callable[[Tensor], Tensor]
@@ -91,10 +110,10 @@ class BoundTransform:
 
 @dataclass(frozen=True)
 class BoundChain:
-    """A chain on a certain grid.
+    """A chain on a given grid.
 
-    `forward` takes images (N, C, *S) to the network's grid and intensities; `backward` takes
-    class logits from there back to S. Both carry the gradient.
+    `forward` maps images (N, C, *S) to the network's grid and intensities; `backward` maps class
+    logits from there back to S. Both are differentiable.
     """
 
     steps: tuple[BoundTransform, ...]
@@ -112,10 +131,10 @@ class BoundChain:
 
 
 def bind(steps: Sequence[Transform], image: Tensor, space: Space) -> BoundChain:
-    """Fixes a chain's geometry on the grid of an image.
+    """Fix a chain's geometry on the grid of an image.
 
-    Crops that depend on the content are those of this image. Each step is run once by MONAI
-    itself, to learn where it puts the pixels and to see that ours does the same.
+    Crops that depend on the content are those of this image. MONAI itself runs each step once: this
+    shows where the step puts the pixels, and that ours does the same.
 
     Args:
         steps: the chain.
@@ -123,7 +142,7 @@ def bind(steps: Sequence[Transform], image: Tensor, space: Space) -> BoundChain:
         space: the image's grid.
 
     Raises:
-        SegadvError: where MONAI refuses, or a step gives something else than MONAI's.
+        SegadvError: if MONAI refuses the image, or the result of a step differs from MONAI's.
     """
     from monai.data import MetaTensor
 
@@ -147,8 +166,8 @@ def _bind_step(step: Transform, before: Space, after: Space) -> BoundTransform:
     axes = between(before.affine, before.shape, after.affine, after.shape)
     if axes is None:
         raise SegadvError(
-            f"preprocessing step {step.name} rotates the image; bring the image onto a grid that "
-            "is parallel to the patient first"
+            f"preprocessing step {step.name} rotates the image; first resample the image to a "
+            "grid that is parallel to the patient's axes"
         )
     value = step.arguments.get("value", step.arguments.get("constant_values", 0.0))
     if step.name == "Resize":
@@ -165,7 +184,7 @@ def _bind_step(step: Transform, before: Space, after: Space) -> BoundTransform:
 
 
 def _resize_matrices(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[int, Tensor]:
-    """What torch's interpolation does along each axis, read off from the unit vectors."""
+    """Return torch's interpolation along each axis as a matrix: what it makes of unit vectors."""
     mode = str(arguments.get("mode", "area"))
     mode = "bilinear" if mode in ("linear", "trilinear") else mode
     corners = arguments.get("align_corners")
@@ -183,7 +202,7 @@ def _resize_matrices(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[int, T
 
 
 def _smoothed(units: Tensor, factor: float, arguments: Mapping[str, Any]) -> Tensor:
-    """Unit vectors (rows) blurred as MONAI blurs before it shrinks an axis by a factor."""
+    """Blur unit vectors (rows) as MONAI does before it shrinks an axis by a factor."""
     from monai.networks.layers import GaussianFilter
 
     sigma = arguments.get("anti_aliasing_sigma")
@@ -196,12 +215,12 @@ def _smoothed(units: Tensor, factor: float, arguments: Mapping[str, Any]) -> Ten
 
 
 def _monai(step: Transform, image: Any) -> Any:
-    """Runs MONAI's own transform."""
+    """Run MONAI's own transform."""
     import monai.transforms
 
     try:
         with warnings.catch_warnings():
-            # MONAI announces defaults that will change; its result is compared in any case.
+            # MONAI warns of defaults that will change; its result is compared anyway.
             warnings.simplefilter("ignore", FutureWarning)
             return getattr(monai.transforms, step.name)(**step.arguments)(image)
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
@@ -220,10 +239,10 @@ def _compare(step: Transform, ours: Tensor, theirs: Tensor) -> None:
             return
         found = f"differs by {off:.2%} of the range"
     else:
-        found = f"gives {tuple(ours.shape)} for {tuple(theirs.shape)}"
+        found = f"gives shape {tuple(ours.shape)} instead of {tuple(theirs.shape)}"
     raise SegadvError(
         f"preprocessing step {step.name}({dict(step.arguments)}) can't be reproduced: it {found}; "
-        "please report it, and use plainer arguments until then"
+        "use simpler arguments"
     )
 
 
@@ -234,7 +253,7 @@ def _square(affine: Any, ndim: int) -> Affine:
 
 
 def _plain_name(target: str) -> str:
-    """The name of the array transform behind any of MONAI's spellings of the dictionary form."""
+    """Return the array transform's name for any of MONAI's spellings of the dictionary form."""
     name = target.rsplit(".", 1)[-1]
     known = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT
     for ending in ("", "d", "D", "Dict"):
@@ -244,14 +263,14 @@ def _plain_name(target: str) -> str:
 
 
 def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tuple[Transform, ...]:
-    """Steps from the `transforms` list of a bundle's preprocessing.
+    """Return the steps in the `transforms` list of a bundle's preprocessing.
 
     Args:
         configs: MONAI's `_target_` dictionaries, literals only.
-        key: the dictionary key of the image; what acts on other keys alone is left out.
+        key: the dictionary key of the image; transforms that act on other keys only are skipped.
 
     Raises:
-        SegadvError: where a transform is not known.
+        SegadvError: if a transform is not known.
     """
     steps = []
     for config in configs:

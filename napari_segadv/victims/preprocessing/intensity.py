@@ -40,7 +40,7 @@ def scale(
     channel_wise: bool = False,
     **_: Any,
 ) -> Tensor:
-    """ScaleIntensity: the image's own range to [minv, maxv], or multiplied by 1 + factor."""
+    """ScaleIntensity: the image's range to [minv, maxv], or the image times 1 + factor."""
     if minv is None or maxv is None:
         return x * (1 + factor) if factor is not None else x
     dims = 2 if channel_wise else 1
@@ -101,17 +101,17 @@ def normalise(
 def threshold(
     x: Tensor, threshold: float, above: bool = True, cval: float = 0.0, **_: Any
 ) -> Tensor:
-    """ThresholdIntensity: what is not above (or below) the threshold becomes cval."""
+    """ThresholdIntensity: values not above (or below) the threshold become cval."""
     return torch.where(x > threshold if above else x < threshold, x, cval)
 
 
 def repeat_channel(x: Tensor, repeats: int, **_: Any) -> Tensor:
-    """RepeatChannel: a grey image for a network that wants three channels."""
+    """RepeatChannel: the channel of a grey image, repeated for a network that needs three."""
     return x.repeat_interleave(repeats, dim=1)
 
 
 def _quantile(values: Tensor, percent: float) -> Tensor:
-    """Percentile of the last axis with linear interpolation; torch.quantile refuses big inputs."""
+    """Percentile of the last axis, linearly interpolated; torch.quantile refuses large inputs."""
     ordered = values.sort(dim=-1).values
     place = percent / 100.0 * (ordered.shape[-1] - 1)
     below = int(place)

@@ -1,4 +1,4 @@
-"""The tasks, by name: each is declared as TASK in one module of this package."""
+"""The tasks by name; each module of this package declares one as TASK."""
 
 import sys
 from types import ModuleType
@@ -18,21 +18,21 @@ TASKS: Registry[Task[Any]] = Registry("task", sys.modules[__name__], _task_in)
 
 
 def tasks() -> dict[str, Task[Any]]:
-    """Every declared task, by its name."""
+    """Return every declared task by its name."""
     return TASKS.all()
 
 
 def task_of(name: str) -> Task[Any]:
-    """The task of a name.
+    """Return the task of a name.
 
     Raises:
-        SegadvError: if there is none.
+        SegadvError: if there is no such task.
     """
     return TASKS.get(name)
 
 
 def task_in(text: str) -> Task[Any]:
-    """The task that a text such as a bundle's metadata speaks of first; by default segmentation."""
+    """Return the task that a text, such as a bundle's metadata, names first; or segmentation."""
     found = [
         (place, task.name)
         for task in tasks().values()

@@ -27,7 +27,7 @@ from ..windows import one_pass
 
 
 class OneClass(Problem):
-    """A problem of one cell for each image, whose class 0 is a class like any other."""
+    """A problem with one cell for each image, where class 0 is a class like any other."""
 
     @cached_property
     def moving(self) -> Tensor:
@@ -43,18 +43,18 @@ class OneClass(Problem):
 
 
 class BoundClassification(BoundVictim):
-    """A class for the whole image: S' is one cell, with no way back through the preprocessing."""
+    """A class for the whole image: S' is one cell. Nothing is mapped back to the grid."""
 
     def check(self, victim: Pipeline, scan: Scan) -> None:
         if victim.windows is not None:
             raise SegadvError(
-                f"{victim.name}: names a class for the whole image, so it can't be slid over it "
-                "in windows; leave the windows away"
+                f"{victim.name}: predicts a class for the whole image, so it can't use a sliding "
+                "window; remove the sliding window"
             )
         if victim.dims == 2 and scan.grid.ndim == 3:
             raise SegadvError(
-                f"{scan.name}: is a volume, but {victim.name} names the class of a 2-D image; save "
-                "one slice as an image, or use a 3-D victim"
+                f"{scan.name}: is a volume but {victim.name} predicts the class of a 2-D image; "
+                "save one slice as an image, or use a 3-D victim"
             )
 
     def logits(self, images: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ class BoundClassification(BoundVictim):
             if len(y) != len(x) or y.shape[2:].numel() != 1:
                 raise SegadvError(
                     f"{self.victim.name}: the network returns {tuple(y.shape)} for {len(x)} "
-                    "images, not one number a class; is its task segmentation?"
+                    "images, not one number for each class; is its task segmentation?"
                 )
             return y.reshape(len(x), -1)
 
@@ -123,7 +123,11 @@ class Classification(Task[Grade]):
         truth: Grade | None,
         care: Mask | None,
     ) -> dict[str, Any]:
-        """`moved` is 1 or 0: whether the class is the target's, or else no longer the truth's."""
+        """Compare two grades.
+
+        `moved` is 1 if the class is now the target's or, without a target, no longer the true one
+        (by default that of the clean prediction); else 0.
+        """
         figures: dict[str, Any] = dict.fromkeys((*TARGET_FIGURES, "iou_with_clean"))
         from_class = (truth or before).label
         if target is not None:
@@ -146,7 +150,7 @@ class Classification(Task[Grade]):
         write_text(path, text + "\n")
 
     def exact(self, prediction: Grade) -> dict[str, Array]:
-        # In the file they stand by name, and two classes may share one.
+        # The file lists them by class name, and two classes may have the same name.
         return {"probabilities": np.array(prediction.probabilities, np.float64)}
 
     def load(
@@ -156,8 +160,7 @@ class Classification(Task[Grade]):
         label = content.get("label") if isinstance(content, Mapping) else None
         if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < len(classes):
             raise SegadvError(
-                f"{path}: names none of the {len(classes)} classes by its number; restore it from "
-                "a copy"
+                f"{path}: holds no class number below {len(classes)}; restore it from a copy"
             )
         listed = content.get("probabilities", {})
         shares: Any = list(listed.values()) if isinstance(listed, Mapping) else listed
@@ -174,7 +177,7 @@ class Classification(Task[Grade]):
 
     def check_output(self, path: Path) -> None:
         if path.suffix != ".json":
-            raise SegadvError(f"{path}: a class is written as .json; name such a file")
+            raise SegadvError(f"{path}: a class is written as .json; use that ending")
 
     def listing(self, prediction: Grade) -> str:
         return ", ".join(
@@ -191,10 +194,10 @@ class Classification(Task[Grade]):
 
 
 def read_class(path: Path) -> Any:
-    """A class's number or name from a JSON file: bare, or as "label" or "class" of an object.
+    """Read a class's number or name from a JSON file: bare, or "label" or "class" of an object.
 
     Raises:
-        SegadvError: where there is none.
+        SegadvError: if the file holds neither.
     """
     content = read_json(path)
     if isinstance(content, Mapping):
@@ -205,10 +208,10 @@ def read_class(path: Path) -> Any:
 
 
 def label_of(name: str, role: str, victim: Pipeline) -> int:
-    """The number of a class.
+    """Return the number of the class with a name.
 
     Raises:
-        SegadvError: where the victim knows none of that name.
+        SegadvError: if the victim has no class of that name.
     """
     folded = [known.casefold() for known in victim.classes]
     if name.casefold() in folded:

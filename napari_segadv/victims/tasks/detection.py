@@ -23,16 +23,16 @@ from ..detections import Found, anchor_labels, detected
 from ..pipeline import Pipeline
 from ..task import Task, number_in
 
-# A class is predicted where its logit is above the background's 0.
+# A class is predicted if its logit is above the background's 0.
 LEAST_SCORE = 0.5
 NOTHING = "none"
 
 
 class OfAnchors(Problem):
-    """A problem whose cells are anchors: untargeted, only those that show a box count.
+    """A problem whose cells are anchors: without a target, only anchors that show a box count.
 
-    Away from the truth means away from its boxes; the thousands of anchors that show none would
-    otherwise outweigh them, and be made to show one.
+    Moving away from the truth means moving away from its boxes. The thousands of anchors that show
+    no box would otherwise outweigh the others, and the attack would make them show one.
     """
 
     @cached_property
@@ -44,10 +44,10 @@ class OfAnchors(Problem):
 
 
 class BoundDetection(BoundVictim):
-    """Boxes: S' is the anchors (A,), and their class logits are [0, z_1, .., z_k].
+    """Boxes: S' are the anchors (A,), and their class logits are [0, z_1, .., z_k].
 
-    z are the network's sigmoid logits, so the likeliest class is the detector's at a score of
-    0.5, and an anchor of class 0 shows no box.
+    The z are the network's sigmoid logits. The likeliest class is therefore the one that the
+    detector finds at a score threshold of 0.5, and an anchor of class 0 shows no box.
     """
 
     def check(self, victim: Pipeline, scan: Scan) -> None:
@@ -55,16 +55,17 @@ class BoundDetection(BoundVictim):
 
         if not isinstance(victim.network, Detector):
             raise SegadvError(
-                f"{victim.name}: detects, but its network names no anchors; wrap it as "
+                f"{victim.name}: its task is detection but its network has no anchors; wrap it in "
                 "victims.detector.Detector"
             )
         if victim.windows is not None:
             raise SegadvError(
-                f"{victim.name}: detection in windows is not supported; leave the windows away"
+                f"{victim.name}: detection with a sliding window is not supported; remove the "
+                "sliding window"
             )
         if victim.dims != 2 or scan.grid.ndim != 2:
             raise SegadvError(
-                f"{scan.name}: detection is supported in 2-D images only; save one slice as an "
+                f"{scan.name}: detection is supported for 2-D images only; save one slice as an "
                 "image"
             )
 
@@ -94,7 +95,7 @@ class Detection(Task[Boxes]):
             if given.grid.shape != scan.grid.shape:
                 raise SegadvError(
                     f"{given.path or role}: the boxes are for an image of {given.grid.shape} "
-                    f"pixels, but {scan.name} has {scan.grid.shape}; use those made for it"
+                    f"pixels, but {scan.name} has {scan.grid.shape}; use boxes made for it"
                 )
             return given
         text = str(given)
@@ -110,7 +111,7 @@ class Detection(Task[Boxes]):
         return read_boxes(Path(given), scan.grid, victim.classes)
 
     def fitted(self, wanted: Boxes, reference: Boxes) -> Boxes:
-        """What is wanted, as classes for the anchors that a prediction was made from."""
+        """Turn wanted boxes into classes of the anchors behind the prediction `reference`."""
         if wanted.without:
             left = reference.pick(~np.isin(reference.labels, wanted.without))
             wanted = replace(left, scores=left.scores[:0])
@@ -127,7 +128,10 @@ class Detection(Task[Boxes]):
         truth: Boxes | None,
         care: Mask | None,
     ) -> dict[str, Any]:
-        """`moved` and `kept` count anchors; further figures count boxes at an IoU of 0.5."""
+        """Compare two predictions.
+
+        `moved` and `kept` count anchors; the other figures count boxes at an IoU of 0.5.
+        """
         figures: dict[str, Any] = dict.fromkeys((*TARGET_FIGURES, "iou_with_clean"))
         found, clean = after.array, before.array
         if target is not None:
@@ -173,7 +177,7 @@ class Detection(Task[Boxes]):
 
     def check_output(self, path: Path) -> None:
         if path.suffix != ".json":
-            raise SegadvError(f"{path}: boxes are written as .json; name such a file")
+            raise SegadvError(f"{path}: boxes are written as .json; use that ending")
 
     def listing(self, prediction: Boxes) -> str:
         return ", ".join(prediction.texts) or "no boxes"
@@ -191,10 +195,10 @@ class Detection(Task[Boxes]):
 
 
 def label_of(name: str, role: str, victim: Pipeline) -> int:
-    """The number of a class, given as that or as its name.
+    """Return the number of a class, given by number or name.
 
     Raises:
-        SegadvError: where the victim knows none of that name.
+        SegadvError: if the victim has no such class.
     """
     folded = [known.casefold() for known in victim.classes]
     text = name.strip().casefold()

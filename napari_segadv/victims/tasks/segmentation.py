@@ -1,4 +1,4 @@
-"""Segmentation: a class for every pixel, brought back onto the scan's own grid."""
+"""Segmentation: a class for every pixel, mapped back to the scan's grid."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,7 +34,7 @@ class BoundSegmentation(BoundVictim):
             if cut:
                 raise SegadvError(
                     f"{victim.name}: crops each slice by its content ({cut[0]}), so it can't be "
-                    "used on a volume; save the slice as an image"
+                    "used on a volume; save one slice as an image"
                 )
 
     def default_name(self, label: int) -> str:
@@ -42,7 +42,7 @@ class BoundSegmentation(BoundVictim):
 
     def logits(self, images: Tensor) -> Tensor:
         if not self.by_slice:
-            return self._whole(images, self._windowed)
+            return self._whole(images, self._sliding)
         n, _, depth = images.shape[:3]
         flat = images.transpose(1, 2).flatten(0, 1)
         if self.victim.windows is None:
@@ -52,7 +52,7 @@ class BoundSegmentation(BoundVictim):
 
             z = slices(flat, network, SLICES_AT_A_TIME, self.passes, self.recall)
         else:
-            z = self._whole(flat, self._windowed)
+            z = self._whole(flat, self._sliding)
         stacked: Tensor = z.unflatten(0, (n, depth))
         return stacked.transpose(1, 2)
 
@@ -64,24 +64,24 @@ class BoundSegmentation(BoundVictim):
         return Mask(labels.cpu().numpy().astype(kind), self.scan.grid, names)
 
     def _whole(self, images: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
-        """Preprocessing, network and the way back, for images of the network's dimension."""
+        """Preprocess, predict and map back images that have the network's number of dimensions."""
         z = self.chain.backward(self.victim.head.logits(run(self.prepared(images))))
         if not self.victim.array_order:
             z = z.permute(0, 1, *range(z.ndim - 1, 1, -1))
         return z
 
-    def _windowed(self, x: Tensor) -> Tensor:
+    def _sliding(self, x: Tensor) -> Tensor:
         if self.victim.windows is None:
             return one_pass(x, self._network, self.passes)
         return sliding(x, self._network, self.victim.windows, self.passes, self.recall)
 
     def _network(self, x: Tensor) -> Tensor:
-        """The network's output on the pixels that it was given."""
+        """Return the network's output, which must have the pixels of its input."""
         y = tensor_of(self.output(x))
         if y.shape[2:] != x.shape[2:]:
             remedy = "only networks that keep the size are supported"
             if y.shape[2:].numel() == 1:
-                remedy = 'if it names a class for the whole image, say "task": "classification"'
+                remedy = 'if it predicts a class for the whole image, set "task": "classification"'
             raise SegadvError(
                 f"{self.victim.name}: the network turns {tuple(x.shape[2:])} pixels into "
                 f"{tuple(y.shape[2:])}; {remedy}"
@@ -90,7 +90,7 @@ class BoundSegmentation(BoundVictim):
 
 
 class Segmentation(Task[Mask]):
-    """A class for every pixel, brought back onto the scan's own grid."""
+    """A class for every pixel, mapped back to the scan's grid."""
 
     name: ClassVar[str] = "segmentation"
     words: ClassVar[tuple[str, ...]] = ("segmentation",)
@@ -122,12 +122,13 @@ class Segmentation(Task[Mask]):
         array = io.read_mask(path).array
         if array.shape != grid.shape:
             raise SegadvError(
-                f"{path}: has shape {array.shape}, but its image {grid.shape}; it is of another one"
+                f"{path}: has shape {array.shape} but its image has {grid.shape}, so it belongs to "
+                "another image; restore it from a copy"
             )
         if int(array.max(initial=0)) >= len(classes):
             raise SegadvError(
-                f"{path}: holds class {array.max()}, but there are {len(classes)} classes; it is "
-                "damaged, so restore it from a copy"
+                f"{path}: holds class {array.max()} but there are only {len(classes)} classes, so "
+                "it is damaged; restore it from a copy"
             )
         return Mask(array.astype(np.uint8 if len(classes) <= 256 else np.uint16), grid, classes)
 

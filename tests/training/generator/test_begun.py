@@ -1,4 +1,4 @@
-"""A training that was stopped in its first checkpoint: what it left is known, and written over."""
+"""A training that was stopped in its first checkpoint: its files are recognised and replaced."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from napari_segadv.training.generator.train import train
 
 SMALL = {"width": 4, "latent": 2, "batch": 2, "epochs": 1, "rate": 0.03}
 GENERATOR, TRAINING = "generator-00001.safetensors", "training-00001.safetensors"
-# Where the first checkpoint is stopped, and what is there then.
+# Where the writing of the first checkpoint stops, and the files that exist then.
 STOPS = {
     "before generator": [],
     "in generator": [GENERATOR],
@@ -31,7 +31,7 @@ def scans():
 
 @pytest.fixture
 def stop(monkeypatch):
-    """Stops by hand what writes a checkpoint, at one of STOPS; at None no longer."""
+    """A function that interrupts the writing of checkpoints at one of STOPS; None: nowhere."""
     save_file, replace, now = files.save_file, Path.replace, {"when": None}
 
     def save(tensors, path):
@@ -92,9 +92,13 @@ def test_where_there_is_nothing_nothing_was_begun(tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        *("thesis.docx", "model.safetensors", ".hidden", "generator"),
-        # As others call their own weights.
-        *("unet-2.safetensors", "model-00001-of-00002.safetensors"),
+        "thesis.docx",
+        "model.safetensors",
+        ".hidden",
+        "generator",
+        # Weights of other programs.
+        "unet-2.safetensors",
+        "model-00001-of-00002.safetensors",
     ],
 )
 def test_a_folder_with_anything_else_is_not_trained_into(tmp_path, scans, band_victim, name):

@@ -1,4 +1,4 @@
-"""Training on files: checkpoints, going on, slices and patches, and the attack from the folder."""
+"""Training on files: checkpoints, resuming, slices and patches, and the attack with a folder."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ from napari_segadv.training.generator import load_generator, load_training
 from napari_segadv.training.generator.pieces import around, part_of, pieces
 from napari_segadv.training.generator.train import train
 
-# So high a rate that a few steps change something.
+# The rate is so high that a few steps change something.
 SMALL = {"width": 4, "latent": 2, "batch": 2, "epochs": 2, "rate": 0.03}
 
 
@@ -50,7 +50,7 @@ def test_a_checkpoint_holds_data_alone_and_says_what_it_is(trained, scans, band_
     about = content["about"]
     assert about["victim"]["path"] == str(band_victim.path)
     assert len(about["images"]) == about["pieces"] == 4
-    # Two steps an epoch of two images each; the clean predictions are not counted.
+    # Two steps an epoch, each of two images; the clean predictions are not counted.
     assert about["spent"]["forward"] == about["spent"]["backward"] == 8
     kinds = sorted(path.suffix for path in trained.iterdir())
     assert kinds == [".json", ".safetensors", ".safetensors"]
@@ -91,9 +91,9 @@ def test_what_does_not_fit_is_refused(tmp_path, scans, band_victim, trained):
     dark = Scan.from_array(np.arange(48 * 64, dtype=np.uint8).reshape(48, 64) % 3)
     with pytest.raises(SegadvError, match="finds no structure"):
         finish(train([dark], band_victim, recipe, tmp_path / "new"))
-    thin = Scan.from_array(disc_image((5, 64)))
-    with pytest.raises(SegadvError, match="5 pixels thin"):
-        finish(train([thin], band_victim, recipe, tmp_path / "new"))
+    narrow = Scan.from_array(disc_image((5, 64)))
+    with pytest.raises(SegadvError, match="a side of 5 pixels"):
+        finish(train([narrow], band_victim, recipe, tmp_path / "new"))
     assert not (tmp_path / "new").exists()
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("nowhere")
@@ -108,7 +108,7 @@ def test_what_does_not_fit_is_refused(tmp_path, scans, band_victim, trained):
     ("change", "message"),
     [
         (lambda c: c.update(kind="x"), "describes no generator"),
-        (lambda c: c["layout"].update(width=10**6), "width is not from 1 to 256"),
+        (lambda c: c["layout"].update(width=10**6), "width must be from 1 to 256"),
         (lambda c: c["layout"].update(levels="4"), "damaged or of another version"),
         (lambda c: c.pop("scale"), "damaged or of another version"),
         (lambda c: c["layout"].update(latent=3), "weights don't fit"),
@@ -116,10 +116,10 @@ def test_what_does_not_fit_is_refused(tmp_path, scans, band_victim, trained):
         (lambda c: c["files"].pop("generator"), "describes no generator"),
         (lambda c: c["about"].update(pieces=float("nan")), "NaN is no number"),
         (lambda c: c.update(xi=10**400), "no valid JSON"),
-        (lambda c: c.update(xi=1e30), "xi is not from 0 to 1000"),
-        (lambda c: c.update(displacement=-5), "displacement is not from 0"),
-        (lambda c: c.update(epoch=-5), "epoch is not from 1"),
-        (lambda c: c["scale"].update(deviation=0), "deviation is not from"),
+        (lambda c: c.update(xi=1e30), "xi must be from 0 to 1000"),
+        (lambda c: c.update(displacement=-5), "displacement must be from 0"),
+        (lambda c: c.update(epoch=-5), "epoch must be from 1"),
+        (lambda c: c["scale"].update(deviation=0), "deviation must be from"),
         (lambda c: c["scale"].update(low=255), "window is empty"),
         (lambda c: c["recipe"].update(batch=0), "damaged or of another version"),
     ],
@@ -171,7 +171,7 @@ def test_damaged_averages_are_refused(trained, change):
 
 
 def test_a_generator_that_overflows_warps_nothing(trained, scans, band_victim):
-    """PyTorch's gradient of a warp by NaN ends the process."""
+    """PyTorch's gradient of a warp by NaN would crash the process."""
     file = next(trained.glob("generator-*.safetensors"))
     held = {k: v.fill_(3e38) if v.is_floating_point() else v for k, v in load_file(file).items()}
     file.unlink()
@@ -259,15 +259,15 @@ def test_from_the_command_line(tmp_path, scans, weights_file, run):
     call = ["synthesis", "train", "images.csv", "--victim", weights_file, "--out", "generator"]
     small = ["--set", "width=4", "--set", "latent=2"]
     status, out, err = run(*call, "--epochs", 1, "--parts", "intensity", *small)
-    said = out + err
-    assert (status, "after 1 epochs of 2 images" in said) == (0, True)
+    printed = out + err
+    assert (status, "after 1 epochs of 2 images" in printed) == (0, True)
     status, out, err = run(*call, "--epochs", 2, "--resume")
-    said = out + err
-    assert (status, "after 2 epochs" in said) == (0, True)
+    printed = out + err
+    assert (status, "after 2 epochs" in printed) == (0, True)
     for more, message in (([], "exists already"), (["--xi", -1, "--resume"], "xi=-1")):
         status, out, err = run(*call, *more)
-        said = out + err
-        assert (status, said.count("\n"), message in said) == (2, 1, True)
+        printed = out + err
+        assert (status, printed.count("\n"), message in printed) == (2, 1, True)
     attack = ["attack", "0.png", "--victim", weights_file, "--untargeted", "--out", "result"]
     settings = ["--method", "synthesis", "--set", "generator=generator", "--set", "samples=2"]
     assert run(*attack, *settings)[0] == 0
@@ -287,9 +287,9 @@ def test_an_interrupt_says_what_is_kept(tmp_path, scans, weights_file, run, monk
     monkeypatch.setattr("napari_segadv.cli.commands.synthesis.follow", stopped)
     call = ["synthesis", "train", "images.csv", "--victim", weights_file, "--out", "generator"]
     status, out, err = run(*call, "--set", "width=4")
-    said = out + err
+    printed = out + err
     assert status == 130
-    assert "stopped after epoch 2; --resume goes on from there" in said
+    assert "stopped after epoch 2; --resume goes on from there" in printed
 
 
 def test_the_table_has_a_row_for_each_setting_and_trains_none_twice(tmp_path, scans, band_victim):

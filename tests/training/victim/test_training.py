@@ -1,4 +1,4 @@
-"""segadv train: a bundle that learns, that MONAI opens too, and that says what it can do."""
+"""segadv train writes a bundle that has learnt, that MONAI opens too, and that holds its Dice."""
 
 import csv
 import json

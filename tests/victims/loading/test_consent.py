@@ -1,4 +1,4 @@
-"""Consent: it covers all that would run, nothing runs without it; odd contents are refused."""
+"""Consent covers all that would run, and nothing runs without it; odd contents are refused."""
 
 import sys
 from pathlib import Path
@@ -163,8 +163,8 @@ ODD = [
     ({"window": [5, 5]}, "empty"),
     ({"activation": "foo"}, "activation foo"),
     ({"classes": "abc"}, "list of names"),
-    ({"roi_size": [0, 0]}, "windows of"),
-    ({"roi_size": [16, 16], "mode": "foo"}, "window mode foo"),
+    ({"roi_size": [0, 0]}, "roi_size"),
+    ({"roi_size": [16, 16], "mode": "foo"}, "sliding window mode foo"),
     ({"roi_size": [16, 16], "overlap": 5}, "overlap"),
     ({"spacing": [0, 0]}, "spacing"),
     ({"spacing": [float("nan"), 1]}, "NaN is no number"),

@@ -22,7 +22,7 @@ def network():
 
 @pytest.fixture
 def trace(tmp_path) -> Path:
-    """What is there once the code has run."""
+    """A file that exists once the code has run."""
     return tmp_path / "it-ran"
 
 
@@ -32,7 +32,7 @@ def touching(trace, value=0) -> str:
 
 
 def asked(root, trace) -> NeedsTrust:
-    """The question about a bundle, before which nothing has run."""
+    """The question that loading a bundle asks, before anything has run."""
     with pytest.raises(NeedsTrust) as question:
         load_victim(root)
     assert not trace.exists(), "it ran unasked"
@@ -86,7 +86,7 @@ def test_a_requirement_that_is_a_reference(network, tmp_path, trace):
     assert listed(asked(root, trace), expression)
 
 
-# What an expression refers to, what else the file holds, and which of that has to be listed.
+# An expression, and the other parts of the file; {code} in them has to be listed.
 REFERRED = {
     "an expression": ("$@helper*0.0", {"helper": "{code}"}),
     "an expression two steps away": ("$@one + 0", {"one": "$@two", "two": "{code}"}),
@@ -119,7 +119,7 @@ def test_what_an_expression_refers_to(network, tmp_path, trace, case, where):
 
 
 def fill(value, code):
-    """A part of a configuration with the code in its place."""
+    """A part of a configuration with the code filled in."""
     if isinstance(value, dict):
         return {key: fill(one, code) for key, one in value.items()}
     if isinstance(value, list):
@@ -149,14 +149,16 @@ def test_what_is_referred_to_runs_once_agreed_to(network, scan2d, tmp_path, trac
 
 @pytest.fixture
 def plant(trace):
-    """Puts a module into a bundle that leaves a trace when it is imported."""
+    """Puts a module into a bundle; importing it leaves a trace."""
     yield lambda root: (root / "planted.py").write_text(f"open({str(trace)!r}, 'w').close()\n")
     sys.modules.pop("planted", None)
 
 
 IMPORTS = (
-    *("$import planted", "$import\tplanted"),
-    *("$from planted import x", "$from\tplanted import x"),
+    "$import planted",
+    "$import\tplanted",
+    "$from planted import x",
+    "$from\tplanted import x",
 )
 
 

@@ -1,4 +1,4 @@
-"""Victims from files: every format predicts as its network does; what is damaged is said."""
+"""Victims from files: every format predicts as its network does; damaged files are reported."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ def network():
 
 @pytest.fixture
 def labels(network, scan2d):
-    """What the network itself predicts on the image."""
+    """The network's own prediction of the image."""
     x = torch.from_numpy(scan2d.array.astype("float32"))[None, None] / 255
     with torch.no_grad():
         return network(x).argmax(1)[0].numpy()
@@ -40,7 +40,7 @@ def save_state_dict(network, folder):
 
 
 def save_checkpoint(network, folder):
-    """As training frameworks nest and prefix it."""
+    """A state dict, nested and prefixed as training frameworks do."""
     state = {f"module.{k}": v for k, v in network.state_dict().items()}
     torch.save({"epoch": 3, "state_dict": state}, folder / "net.ckpt")
     return with_network(folder / "net.ckpt")
@@ -165,12 +165,12 @@ MESSAGES = {
     "senseless arguments": "refuses its arguments",
     "no such class": "no network class UNeT",
     "NaN weights": "NaN or infinite weights",
-    "wrong kind": "of the wrong kind",
+    "wrong kind": "a value is invalid",
     "a folder": "not a victim that can be loaded",
     "bundle without weights": "no model.pt or model.safetensors",
     "bundle with an unknown step": "HistogramNormalized is not known",
     "bundle of overlapping structures": "overlapping structures",
-    "broken reference": "which is not there",
+    "broken reference": "which is not defined",
 }
 
 
@@ -225,7 +225,7 @@ def test_a_2d_victim_sees_a_volume_slice_by_slice(network, ct, tmp_path):
 
 def test_a_window_without_end_and_unreadable_metadata_are_named(network, tmp_path):
     endless = bundle(network, tmp_path, low=float("-inf"))
-    with pytest.raises(SegadvError, match="inference.json: the window .* has no end"):
+    with pytest.raises(SegadvError, match="inference.json: the intensity window .* has no end"):
         load_victim(endless)
     (endless / "configs" / "metadata.json").write_text("{")
     with pytest.raises(SegadvError, match="metadata.json: can't be parsed"):

@@ -1,4 +1,4 @@
-"""Networks as they are made quicker for passes that never learn."""
+"""Networks made faster for passes that never learn."""
 
 import torch
 from torch import nn

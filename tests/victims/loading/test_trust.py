@@ -13,7 +13,7 @@ from napari_segadv.victims.loading.trust import remember, remembered
 
 @pytest.fixture
 def store():
-    """Where agreements are kept; the folder is another one for each test."""
+    """The file in which agreements are kept; each test has another folder."""
     remember("a" * 64, Path("first"))
     (store,) = trust._store().parent.iterdir()
     return store

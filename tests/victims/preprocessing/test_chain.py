@@ -144,8 +144,8 @@ def test_logits_come_back_to_the_image():
     back = chain.backward(logits)
     assert back.shape == (1, 2, 30, 40, 50)
     found = back.max(1).indices[0] == 1
-    wanted = image[0] > 50
-    assert (found & wanted).sum() / (found | wanted).sum() > 0.9
+    expected = image[0] > 50
+    assert (found & expected).sum() / (found | expected).sum() > 0.9
 
 
 def test_what_a_crop_cuts_off_is_background():

@@ -30,13 +30,13 @@ def claims(path: Path) -> bool:
     )
 
 
-def load(path: Path, trust: str | None) -> Victim:
+def load(path: Path, trusted_hash: str | None) -> Victim:
     config = read_config(path)
     weights = find_weights(path)
     script = weights.suffix == ".ts"
     runs = config.runs() + (("a TorchScript program",) if script else ())
     sha256 = sha256_of(path)
-    consent.require(path, sha256, runs, trust)
+    consent.require(path, sha256, runs, trusted_hash)
     if script:
         network: nn.Module = open_script(weights)
     elif runs:
@@ -61,12 +61,12 @@ class Parts:
 
     @classmethod
     def read(cls, config: BundleConfig) -> "Parts":
-        """As they stand there."""
+        """Take the literals as they are written."""
         return cls(arguments_of(config.network), config.transforms, config.inferer)
 
     @classmethod
     def evaluated(cls, config: BundleConfig) -> "Parts":
-        """With their expressions evaluated. Only after consent."""
+        """Evaluate the expressions among them. Only after consent."""
         network = config.evaluated(config.network_id)
         arguments = arguments_of(network) if isinstance(network, Mapping) else {}
         steps = config.evaluated("preprocessing") if config.transforms else {}
@@ -75,10 +75,10 @@ class Parts:
 
 
 def find_weights(root: Path) -> Path:
-    """The file with a bundle's weights.
+    """Find the file with a bundle's weights.
 
     Raises:
-        SegadvError: where there is none, or no single one.
+        SegadvError: if there is none, or several without a usual name.
     """
     folder = root / "models"
     for name in ("model.safetensors", "model.pt", "model.ts"):
@@ -91,7 +91,7 @@ def find_weights(root: Path) -> Path:
 
 
 def describe(config: BundleConfig, network: nn.Module, parts: Parts) -> Victim:
-    """A Victim from a configuration.
+    """Make a Victim from a configuration.
 
     Args:
         config: the configuration.
@@ -129,7 +129,9 @@ def _steps(config: BundleConfig, parts: Parts) -> tuple[Transform, ...]:
     except SegadvError as error:
         raise SegadvError(f"{config.source}: {error}") from None
     except (KeyError, TypeError) as error:
-        raise SegadvError(f"{config.source}: a preprocessing step lacks {error}") from None
+        raise SegadvError(
+            f"{config.source}: a preprocessing step is incomplete or invalid ({error}); correct it"
+        ) from None
 
 
 def _dims(parts: Parts, image: Mapping[str, Any], config: BundleConfig) -> int:
@@ -147,7 +149,7 @@ def _dims(parts: Parts, image: Mapping[str, Any], config: BundleConfig) -> int:
 
 
 def _classes(pred: Mapping[str, Any], config: BundleConfig) -> tuple[str, ...]:
-    """Names from channel_def {"0": "background", ...}."""
+    """Read the class names from channel_def {"0": "background", ...}."""
     named = pred.get("channel_def", {})
     if not isinstance(named, Mapping):
         return ()
@@ -171,17 +173,17 @@ def _refuse_multilabel(config: BundleConfig, channels: int) -> None:
     if sigmoid and channels > 1:
         raise SegadvError(
             f"{config.root}: predicts {channels} overlapping structures (sigmoid for each); only "
-            "victims with one class a pixel, or an image, are supported"
+            "victims with one class for each pixel or image are supported"
         )
 
 
 def windows_of(
     inferer: Mapping[str, Any], dims: int, config: BundleConfig
 ) -> SlidingWindows | None:
-    """Windows from an inferer's configuration.
+    """Read the sliding window of an inferer's configuration; None for the whole image.
 
     Raises:
-        SegadvError: where it is not a sliding window or the whole image.
+        SegadvError: if the inferer is of another kind, or invalid.
     """
     name = str(inferer.get("_target_", "")).rsplit(".", 1)[-1]
     if name in WHOLE_IMAGE:
@@ -192,7 +194,7 @@ def windows_of(
         roi = inferer["roi_size"]
         roi = [roi] * dims if isinstance(roi, int) else list(roi)
         if len(roi) != dims:
-            raise ValueError(f"roi_size {roi} of a {dims}-D network")
+            raise ValueError(f"roi_size {roi} for a {dims}-D network")
         overlap = inferer.get("overlap", 0.25)
         return SlidingWindows(
             tuple(int(n) for n in roi),
@@ -204,7 +206,9 @@ def windows_of(
             float(inferer.get("cval", 0.0)),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise SegadvError(f"{config.source}: the inferer's {error} is not usable") from None
+        raise SegadvError(
+            f"{config.source}: the inferer is incomplete or invalid ({error}); correct it"
+        ) from None
 
 
 FORMAT = VictimFormat("MONAI bundle", claims, load)

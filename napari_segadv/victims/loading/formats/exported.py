@@ -1,4 +1,4 @@
-"""Programs saved by torch.export. Loading one unpickles, so it is asked for first."""
+"""Programs saved by torch.export. Loading one unpickles, so somebody has to agree first."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ def claims(path: Path) -> bool:
     return path.is_file() and path.suffix == ".pt2"
 
 
-def load(path: Path, trust: str | None) -> Victim:
+def load(path: Path, trusted_hash: str | None) -> Victim:
     sha256 = sha256_of(path)
-    consent.require(path, sha256, ("a torch.export program (loading unpickles)",), trust)
+    consent.require(path, sha256, ("a torch.export program (loading unpickles)",), trusted_hash)
     fields = victim_fields(read_description(path), beside(path))
     fields["name"] = fields["name"] or path.stem
     try:
-        # The module of a program is in the mode it was exported in and refuses eval().
+        # A program's module keeps the mode in which it was exported and refuses eval().
         network = torch.export.load(path).module()
     except Exception as error:  # noqa: BLE001 - a damaged archive makes torch raise almost anything
         raise SegadvError(

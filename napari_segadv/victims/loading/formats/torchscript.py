@@ -1,4 +1,4 @@
-"""TorchScript archives. Loading one can run code, so it is asked for first."""
+"""TorchScript archives. Loading one can run code, so somebody has to agree first."""
 
 import io
 import warnings
@@ -22,19 +22,19 @@ def claims(path: Path) -> bool:
     return path.suffix in (".ts", ".torchscript") or (path.suffix in SUFFIXES and holds_code(path))
 
 
-def load(path: Path, trust: str | None) -> Victim:
+def load(path: Path, trusted_hash: str | None) -> Victim:
     sha256 = sha256_of(path)
-    consent.require(path, sha256, ("a TorchScript program",), trust)
+    consent.require(path, sha256, ("a TorchScript program",), trusted_hash)
     fields = victim_fields(read_description(path), beside(path))
     fields["name"] = fields["name"] or path.stem
     return Victim(open_script(path), **fields, path=path, sha256=sha256, trust="code")
 
 
 def open_script(path: Path) -> torch.nn.Module:
-    """The network of an archive, in evaluation mode.
+    """Load the network of an archive, in evaluation mode.
 
     Raises:
-        SegadvError: where the file is damaged.
+        SegadvError: if the file is damaged.
     """
     try:
         with warnings.catch_warnings():

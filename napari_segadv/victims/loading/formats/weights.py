@@ -1,4 +1,4 @@
-"""Weights alone, safetensors or a state dict, with the JSON that says which network they fit."""
+"""Weights only, safetensors or a state dict, with the JSON that describes their network."""
 
 import zipfile
 from pathlib import Path
@@ -21,7 +21,7 @@ def claims(path: Path) -> bool:
 
 
 def holds_code(path: Path) -> bool:
-    """True for a TorchScript archive, which shares its suffix with plain weights."""
+    """Return True for a TorchScript archive, which shares its suffix with plain weights."""
     try:
         with zipfile.ZipFile(path) as archive:
             return any("/code/" in name for name in archive.namelist())
@@ -29,12 +29,12 @@ def holds_code(path: Path) -> bool:
         return False
 
 
-def load(path: Path, trust: str | None) -> Victim:
+def load(path: Path, trusted_hash: str | None) -> Victim:
     if path.suffix == ".json":
         path = next(p for s in SUFFIXES if (p := path.with_suffix(s)).exists())
     description, source = read_description(path), beside(path)
     if "network" not in description:
-        read_weights(path)  # a damaged archive is the likelier cause, and says so
+        read_weights(path)  # reports a damaged archive, the likelier cause
         raise SegadvError(
             f'{source}: weights need "network" (a class of monai.networks.nets) and "arguments"'
         )
@@ -42,7 +42,7 @@ def load(path: Path, trust: str | None) -> Victim:
     runs = tuple(consent.network_runs(target, arguments))
     # The description says what would run, so it is part of what is agreed to.
     sha256 = sha256_of_all([path, source] if runs else [path])
-    consent.require(path, sha256, runs, trust)
+    consent.require(path, sha256, runs, trusted_hash)
     fields = victim_fields(description, source)
     fields["name"] = fields["name"] or path.stem
     network = build(target, arguments, source)
