@@ -226,5 +226,5 @@ def test_defaults_and_budgets(easy):
 def test_senseless_parameters_are_refused(settings, message):
     with pytest.raises(SegadvError, match=message):
         attacks.PGD(**settings)
-    with pytest.raises(SegadvError, match="method nope: unknown; there are"):
+    with pytest.raises(SegadvError, match="method nope: unknown; use one of"):
         attacks.get("nope")
