@@ -219,7 +219,7 @@ def test_trust_on_the_command_line(run, image, target, weights_file, tmp_path):
 def test_target_options(run, target, tmp_path):
     for arguments, message in (
         (["star", target, "--label", 1], "target star: unknown"),
-        (["heart", target, "--label", 9], "no pixel of class 9"),
+        (["heart", target, "--label", 9], "no pixels of class 9"),
         (["grow", target, "--label", 1, "--to", 2], "--to: target grow has no such option"),
         (["erase", target, "--label", 1, "--to", "x"], "to=x: must be a whole number from 0"),
         (["swap", target, "--label", 1, "--to", "surrounding"], "to=none: must be a whole number"),
