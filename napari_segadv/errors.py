@@ -6,7 +6,7 @@ class SegadvError(Exception):
 
 
 class NeedsTrust(SegadvError):
-    """Loading a victim's file would run code from it, and nobody has agreed to that yet.
+    """Loading a victim's file would run code from it, and the user has not agreed to that yet.
 
     Attributes:
         path: the file or folder.

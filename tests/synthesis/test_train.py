@@ -187,7 +187,7 @@ def test_a_training_that_diverges_says_so_and_writes_nothing(
 ):
     place = "napari_segadv.attacks.fields.training.mean_square"
     monkeypatch.setattr(place, lambda field: field.flatten(1).sum(1) * float("nan"))
-    with pytest.raises(SegadvError, match="come to NaN or infinity"):
+    with pytest.raises(SegadvError, match="reached NaN or infinity"):
         finish(train(scans, band_victim, Recipe(**SMALL), tmp_path / "new"))
     assert not (tmp_path / "new").exists()
 
