@@ -1,4 +1,4 @@
-"""What tests of attacks on small images share."""
+"""Fixtures that tests of attacks on small images share."""
 
 import pytest
 

@@ -181,7 +181,7 @@ BAD = {
     "three channels": ("xray.png", "is a grey image but net takes an RGB image"),
     "truncated checkpoint": ("net.pt", "damaged or incomplete"),
     "bundle with code": ("bundle", "--trust"),
-    "unknown method": ("magic", "unknown; there are", "pgd, fgsm"),
+    "unknown method": ("magic", "unknown; use one of", "pgd, fgsm"),
     "unknown parameter": ("strength", "no such parameter"),
     "senseless parameter": ("steps=many", "a whole number"),
     "existing folder": ("out", "--overwrite"),
@@ -219,10 +219,10 @@ def test_trust_on_the_command_line(run, image, target, weights_file, tmp_path):
 def test_target_options(run, target, tmp_path):
     for arguments, message in (
         (["star", target, "--label", 1], "target star: unknown"),
-        (["heart", target, "--label", 9], "no pixel of class 9"),
+        (["heart", target, "--label", 9], "no pixels of class 9"),
         (["grow", target, "--label", 1, "--to", 2], "--to: target grow has no such option"),
-        (["erase", target, "--label", 1, "--to", "x"], "to=x: a whole number from 0"),
-        (["swap", target, "--label", 1, "--to", "surrounding"], "to=none: a whole number"),
+        (["erase", target, "--label", 1, "--to", "x"], "to=x: must be a whole number from 0"),
+        (["swap", target, "--label", 1, "--to", "surrounding"], "to=none: must be a whole number"),
         (["ellipse", target, "--label", 1, "--axes", "3"], "axes 3: give 2 numbers"),
         (["shrink", target, "--label", 1, "--mm", -1], "mm=-1.0: must be"),
         (["heart", target, "--label", 1, "--cover"], "--cover: target heart has no such option"),

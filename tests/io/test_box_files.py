@@ -51,7 +51,7 @@ def test_a_bare_list_and_labels_do(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{", "no valid JSON"),
+        ("{", "not valid JSON"),
         ({"objects": []}, "holds no boxes"),
         (["bubble"], "box 1 can't be meant"),
         ([{"box": [0, 0, 5, 5], "class": "bubble"}, {"box": [0, 0, 5], "label": 1}], "box 2"),
@@ -60,11 +60,11 @@ def test_a_bare_list_and_labels_do(tmp_path):
         ([{"box": [0, 0, 5, 5], "label": True}], 'a "label" from 1'),
         ([{"box": [5, 5, 5, 9], "label": 1}], "empty, or outside"),
         ([{"box": [70, 0, 90, 9], "label": 1}], "empty, or outside"),
-        ([{"box": [0, 0, float("nan"), 9], "label": 1}], "NaN is no number"),
+        ([{"box": [0, 0, float("nan"), 9], "label": 1}], "NaN is not a valid number"),
         ([{"box": "0055", "label": 1}], "4 numbers"),
         ([{"box": [True, False, 5, 5], "label": 1}], "4 numbers"),
-        ([{"box": [0, 0, 10**400, 5], "label": 1}], "no valid JSON"),
-        ([{"box": [0, 0, 5, 5], "label": 2**70}], "no valid JSON"),
+        ([{"box": [0, 0, 10**400, 5], "label": 1}], "not valid JSON"),
+        ([{"box": [0, 0, 5, 5], "label": 2**70}], "not valid JSON"),
         ([{"box": [0, 0, 5, 5], "label": 1}] * 1001, "holds 1001 boxes; at most 1000"),
     ],
 )

@@ -91,7 +91,7 @@ def test_an_earlier_table_is_replaced_only_if_asked(table, band_victim, tmp_path
 
 def test_what_is_missing_is_one_line(table, band_victim, tmp_path):
     out = tmp_path / "out"
-    with pytest.raises(SegadvError, match="reproduction nonsense: unknown; there are asma"):
+    with pytest.raises(SegadvError, match="reproduction nonsense: unknown; use one of asma"):
         finish(reproduce("nonsense", out))
     with pytest.raises(SegadvError, match="give its cases with --cases CSV"):
         finish(reproduce("heart", out, victim=band_victim))

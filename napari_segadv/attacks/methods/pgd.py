@@ -17,8 +17,8 @@ from ..rules import Sign
 class PGD(GradientAttack):
     """Projected gradient descent (Madry 2018, eq. 1) with a choice of step rule and loss.
 
-    The defaults, Adam and the margin loss, are the quickest known for targeted masks. The
-    setting of Bortsova 2021 is what is declared as `published`.
+    The defaults, Adam and the margin loss, are the quickest known for targeted masks. `published`
+    holds the settings of Bortsova 2021.
     """
 
     name: ClassVar[str] = "pgd"
@@ -35,7 +35,7 @@ class PGD(GradientAttack):
     loss: Objective = "margin"
     kappa: Annotated[
         float,
-        Param("Margin in logits that the margin loss asks for", low=0.0, high=1e6, advanced=True),
+        Param("Margin of the margin loss, in logits", low=0.0, high=1e6, advanced=True),
     ] = 1.0
 
     def objective(self) -> Loss:

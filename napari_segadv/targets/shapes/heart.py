@@ -18,24 +18,24 @@ def heart(
     label: Label,
     size: Annotated[
         float,
-        Param("Width against a heart of the structure's own area or volume", 0.05, 5.0, step=0.1),
+        Param("Linear size; 1: a heart with the structure's area or volume", 0.05, 5.0, step=0.1),
     ] = 1.0,
     to: GivenUp = 0,
 ) -> Mask:
-    """Replaces a structure by a heart symbol at its centre of mass.
+    """Replace a structure by a heart symbol at its centre of mass.
 
-    The symbol stands upright as the image is shown; in a volume it is a body whose axial slices
-    are hearts. It covers what lies there of other structures; what else the structure itself
-    covered is given up.
+    The symbol is upright as the image is shown; in a volume it is a body whose axial slices are
+    hearts. It covers other structures that lie there. Pixels of the structure outside the symbol
+    become `to`.
 
     Args:
         mask: the label map to start from.
         label: the structure.
         size: linear size; at 1 the symbol's area (volume) is that of the structure.
-        to: what it gives up becomes; None: the class around it, for a cup inside its disc.
+        to: class of the pixels that it leaves; None: the class around it, as for a cup in its disc.
 
     Raises:
-        SegadvError: where the mask does not hold the label, or the symbol is below a pixel.
+        SegadvError: if the mask does not have the label, or the symbol is smaller than a pixel.
     """
     old = structure(mask, label)
     ndim = mask.grid.ndim
@@ -44,18 +44,18 @@ def heart(
     distances = [d / unit for d in offsets(mask, centre(old))]
     new = flat_heart(*distances) if ndim == 2 else solid_heart(*distances)
     if not new.any():
-        raise SegadvError(f"size {size:g}: a heart of less than a pixel; give a larger size")
+        raise SegadvError(f"size {size:g}: the heart is smaller than a pixel; give a larger size")
     return drawn(mask, old, new, label, to)
 
 
 def flat_heart(down: Float, across: Float) -> Bool:
-    """Pixels of the heart curve with its centroid at the origin; rows go down."""
+    """Return the pixels inside the heart curve, its centroid at the origin; rows go down."""
     up = RISE_2D - down
     return (across**2 + up**2 - 1) ** 3 - across**2 * up**3 <= 0
 
 
 def solid_heart(depth: Float, down: Float, across: Float) -> Bool:
-    """Voxels of Taubin's heart surface with its centroid at the origin; rows go down."""
+    """Return the voxels inside Taubin's heart surface, its centroid at the origin; rows go down."""
     up = RISE_3D - down
     body = across**2 + 2.25 * depth**2 + up**2 - 1
     return body**3 - across**2 * up**3 - 0.1125 * depth**2 * up**3 <= 0
