@@ -50,6 +50,15 @@ class Asked(HTMLParser):
             self.found.append(given.get("href"))
 
 
+def test_the_rooms_are_drawn_as_they_are(monkeypatch):
+    """If it fails, run: python docs/architecture.py"""
+    monkeypatch.syspath_prepend(DOCS)
+    import architecture
+
+    assert architecture.PICTURE.read_text(encoding="utf-8") == architecture.picture()
+    assert architecture.PAGE.read_text(encoding="utf-8") == architecture.page()
+
+
 def test_every_page_is_on_the_site(site):
     for page in DOCS.rglob("*.md"):
         assert (site / page.relative_to(DOCS).with_suffix(".html")).is_file()

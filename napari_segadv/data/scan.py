@@ -113,6 +113,17 @@ class Scan:
         colour: True if the last axis holds RGB.
         path: the file or folder it came from.
         meta: other facts from the file (modality, DICOM window, series, format), or a title.
+
+    Examples:
+        >>> import numpy as np
+        >>> from napari_segadv import Scan
+        >>> volume = np.full((4, 20, 30), -1000, np.int16)
+        >>> volume[:, 5:15, 10:20] = 40
+        >>> scan = Scan.from_array(volume, spacing=(3.0, 0.8, 0.8), units="HU")
+        >>> scan.grid.shape, scan.grid.spacing, scan.storage.dtype
+        ((4, 20, 30), (3.0, 0.8, 0.8), 'int16')
+        >>> scan.bounds
+        (-1024.0, 3071.0)
     """
 
     array: Array

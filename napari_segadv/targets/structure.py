@@ -80,12 +80,12 @@ def extent(mask: Mask, pixels: Bool) -> float:
     return float(pixels.sum() * np.prod(mask.grid.spacing))
 
 
-def drawn(mask: Mask, old: Bool, new: Bool, label: int, to: int | None = 0) -> Mask:
+def redraw(mask: Mask, old: Bool, new: Bool, label: int, to: int | None = 0) -> Mask:
     """Draw a structure's new pixels over all others; old ones that it leaves become `to`."""
-    return mask.with_array(painted(emptied(mask, old, label, to), new, label))
+    return mask.with_array(relabel(remove(mask, old, label, to), new, label))
 
 
-def emptied(mask: Mask, old: Bool, label: int, to: int | None) -> Array:
+def remove(mask: Mask, old: Bool, label: int, to: int | None) -> Array:
     """Return a copy of the labels without a structure.
 
     Args:
@@ -100,7 +100,7 @@ def emptied(mask: Mask, old: Bool, label: int, to: int | None) -> Array:
     if to == label:
         raise SegadvError(f"class {label} can't be replaced by itself; name another class")
     if to is not None:
-        return painted(mask.array.copy(), old, to)
+        return relabel(mask.array.copy(), old, to)
     array: Array = mask.array.copy()
     # The other pixel that is nearest lies at most one pixel outside the structure's box.
     box = around(old, 1)
@@ -126,7 +126,7 @@ def around(pixels: Bool, margin: int | tuple[int, ...]) -> tuple[slice, ...]:
     )
 
 
-def painted(array: Array, pixels: Bool, label: int) -> Array:
+def relabel(array: Array, pixels: Bool, label: int) -> Array:
     """Set pixels of an array to a label, and return it in a type that can hold the label."""
     if label > np.iinfo(array.dtype).max:
         array = array.astype(np.uint16)

@@ -19,6 +19,18 @@ class PGD(GradientAttack):
 
     The defaults, Adam and the margin loss, are the quickest known for targeted masks. `published`
     holds the settings of Bortsova 2021.
+
+    Examples:
+        An attack is a set of parameters, checked when it is made; `craft` runs it.
+
+        >>> from napari_segadv import attacks
+        >>> attacks.PGD(epsilon=5.0, steps=20).norm
+        'linf'
+        >>> attacks.PGD(epsilon=5.0, **attacks.PGD.published).step
+        'sign'
+        >>> attacks.PGD(steps=0)  # doctest: +IGNORE_EXCEPTION_DETAIL
+        Traceback (most recent call last):
+        napari_segadv.errors.SegadvError: steps=0: must be a whole number from 1 to 100000
     """
 
     name: ClassVar[str] = "pgd"

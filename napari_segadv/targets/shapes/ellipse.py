@@ -7,7 +7,7 @@ import numpy as np
 from ...common.parameters import Param
 from ...data.scan import Mask
 from ...errors import SegadvError
-from ..structure import Bool, Float, GivenUp, Label, centre, drawn, structure
+from ..structure import Bool, Float, GivenUp, Label, centre, redraw, structure
 
 
 def ellipse(
@@ -49,7 +49,7 @@ def ellipse(
     new = inside(mask, centre(old), matrix * size**2)
     if not new.any():
         raise SegadvError("ellipse: is smaller than a pixel; give a larger size")
-    return drawn(mask, old, new, label, to)
+    return redraw(mask, old, new, label, to)
 
 
 def own_matrix(mask: Mask, pixels: Bool) -> Float:

@@ -1,7 +1,7 @@
 """A structure that the victim should no longer see."""
 
 from ...data.scan import Mask
-from ..structure import GivenUp, Label, emptied, structure
+from ..structure import GivenUp, Label, remove, structure
 
 
 def erase(mask: Mask, label: Label, to: GivenUp = 0) -> Mask:
@@ -10,4 +10,4 @@ def erase(mask: Mask, label: Label, to: GivenUp = 0) -> Mask:
     Raises:
         SegadvError: if the mask does not have the label, or both classes are the same.
     """
-    return mask.with_array(emptied(mask, structure(mask, label), label, to))
+    return mask.with_array(remove(mask, structure(mask, label), label, to))

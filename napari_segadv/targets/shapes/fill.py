@@ -7,7 +7,7 @@ import SimpleITK as sitk
 
 from ...data.scan import Mask
 from ...errors import SegadvError
-from ..structure import Bool, Float, Label, painted, structure
+from ..structure import Bool, Float, Label, relabel, structure
 
 VOLUMES_ONLY = True
 
@@ -40,7 +40,7 @@ def fill(mask: Mask, label: Label) -> Mask:
         for z in range(first + 1, last):
             share = (z - first) / (last - first)
             new[z] = (1 - share) * near + share * far <= 0
-    return mask.with_array(painted(mask.array.copy(), new & (mask.array == 0), label))
+    return mask.with_array(relabel(mask.array.copy(), new & (mask.array == 0), label))
 
 
 def signed_distance(pixels: Bool, spacing: tuple[float, ...]) -> Float:

@@ -8,7 +8,7 @@ from scipy import ndimage
 from ...common.parameters import Param
 from ...data.scan import Mask
 from ...errors import SegadvError
-from ..structure import EXACT, Label, Millimetres, around, painted, structure
+from ..structure import EXACT, Label, Millimetres, around, relabel, structure
 
 
 def grow(
@@ -41,4 +41,4 @@ def grow(
         )
     new = np.zeros_like(old)
     new[box] = free
-    return mask.with_array(painted(mask.array.copy(), new, label))
+    return mask.with_array(relabel(mask.array.copy(), new, label))

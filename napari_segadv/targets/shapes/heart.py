@@ -5,7 +5,7 @@ from typing import Annotated
 from ...common.parameters import Param
 from ...data.scan import Mask
 from ...errors import SegadvError
-from ..structure import Bool, Float, GivenUp, Label, centre, drawn, extent, offsets, structure
+from ..structure import Bool, Float, GivenUp, Label, centre, extent, offsets, redraw, structure
 
 # Area and height of the centroid of (x^2 + y^2 - 1)^3 = x^2 y^3, and volume and height of
 # the centroid of (x^2 + 9/4 y^2 + z^2 - 1)^3 = x^2 z^3 + 9/80 y^2 z^3, by numerical integration.
@@ -36,6 +36,18 @@ def heart(
 
     Raises:
         SegadvError: if the mask does not have the label, or the symbol is smaller than a pixel.
+
+    Examples:
+        >>> import numpy as np
+        >>> from napari_segadv import Mask, Scan, targets
+        >>> scan = Scan.from_array(np.arange(1600, dtype=np.uint16).reshape(40, 40))
+        >>> labels = np.zeros((40, 40), np.uint8)
+        >>> labels[10:30, 10:30] = 1
+        >>> target = targets.heart(Mask(labels, scan.grid), label=1)
+        >>> int((labels == 1).sum()), int((target.array == 1).sum())
+        (400, 400)
+        >>> target.array[10, [10, 15, 20, 25]].tolist()  # two humps and the notch between them
+        [0, 1, 0, 1]
     """
     old = structure(mask, label)
     ndim = mask.grid.ndim
@@ -45,7 +57,7 @@ def heart(
     new = flat_heart(*distances) if ndim == 2 else solid_heart(*distances)
     if not new.any():
         raise SegadvError(f"size {size:g}: the heart is smaller than a pixel; give a larger size")
-    return drawn(mask, old, new, label, to)
+    return redraw(mask, old, new, label, to)
 
 
 def flat_heart(down: Float, across: Float) -> Bool:

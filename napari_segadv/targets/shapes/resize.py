@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from ...common.parameters import Param
 from ...data.scan import Mask
-from ..structure import GivenUp, Label, centre, drawn, structure
+from ..structure import GivenUp, Label, centre, redraw, structure
 
 
 def resize(
@@ -37,4 +37,4 @@ def resize(
         offset=middle - middle / size,
         order=1,
     )
-    return drawn(mask, old, scaled >= 0.5, label, to)
+    return redraw(mask, old, scaled >= 0.5, label, to)

@@ -7,7 +7,7 @@ import numpy as np
 from ...common.parameters import Param
 from ...data.scan import Mask
 from ...errors import SegadvError
-from ..structure import GivenUp, Label, drawn, structure
+from ..structure import GivenUp, Label, redraw, structure
 
 
 def shift(
@@ -50,4 +50,4 @@ def shift(
             f"shift {','.join(map(str, moves))}: moves class {label} out of the image; "
             "shift it by less"
         )
-    return drawn(mask, old, new, label, to)
+    return redraw(mask, old, new, label, to)

@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from ...data.scan import Mask
 from ...errors import SegadvError
-from ..structure import EXACT, GivenUp, Label, Millimetres, around, drawn, structure
+from ..structure import EXACT, GivenUp, Label, Millimetres, around, redraw, structure
 
 
 def shrink(mask: Mask, label: Label, mm: Millimetres = 5.0, to: GivenUp = 0) -> Mask:
@@ -34,4 +34,4 @@ def shrink(mask: Mask, label: Label, mm: Millimetres = 5.0, to: GivenUp = 0) -> 
         raise SegadvError(f"shrink by {mm:g} mm: nothing of class {label} is left; shrink by less")
     if np.array_equal(new, old):
         raise SegadvError(f"shrink: class {label} has no outline in the image; use another class")
-    return drawn(mask, old, new, label, to)
+    return redraw(mask, old, new, label, to)

@@ -2,7 +2,7 @@
 
 from ...data.scan import Mask
 from ...errors import SegadvError
-from ..structure import Label, To, painted, structure
+from ..structure import Label, To, relabel, structure
 
 
 def swap(mask: Mask, label: Label, to: To) -> Mask:
@@ -14,5 +14,5 @@ def swap(mask: Mask, label: Label, to: To) -> Mask:
     if label == to:
         raise SegadvError(f"swap {label} with {to}: name two different classes")
     first, second = structure(mask, label), structure(mask, to)
-    array = painted(mask.array.copy(), first, to)
-    return mask.with_array(painted(array, second, label))
+    array = relabel(mask.array.copy(), first, to)
+    return mask.with_array(relabel(array, second, label))
