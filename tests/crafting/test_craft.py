@@ -235,7 +235,7 @@ def test_masks_that_do_not_fit(scan2d, band_victim):
     attack = sa.attacks.PGD()
     with pytest.raises(SegadvError, match="holds class 7, which bands does not have; it knows 0"):
         sa.craft(scan2d, band_victim, attack, target=np.full(scan2d.grid.shape, 7))
-    with pytest.raises(SegadvError, match="is no mask of image"):
+    with pytest.raises(SegadvError, match="can't be a mask of image"):
         sa.craft(scan2d, band_victim, attack, target=np.zeros((5, 5), int))
     other = Mask(np.ones((5, 5), np.uint8), Grid.pixels((5, 5)))
     with pytest.raises(SegadvError, match="5 x 5 pixels but the image has 48 x 64"):
