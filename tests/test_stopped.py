@@ -1,4 +1,4 @@
-"""A command that is ended from outside clears away what is half written, as on Ctrl-C."""
+"""A command that is ended from outside removes half-written files, as on Ctrl-C."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from helpers import disc_image
 from napari_segadv import io
 from napari_segadv.data.scan import Scan
 
-# Stops in the midst of the writing, where the figure is drawn, until a line comes in.
+# Stops in the middle of writing, before the figure is drawn, until it reads a line from stdin.
 SLOW = """
 import sys
 from napari_segadv import cli
@@ -43,10 +43,10 @@ def folder(tmp_path, weights_file):
 
 
 def attack(folder, *more, started_with=None):
-    """An attack in a process of its own, that is writing its result."""
+    """Start an attack in another process; return that process once it is writing its result."""
     arguments = ["attack", "x.png", "--victim", "net.pt", "--untargeted", "--device", "cpu"]
     arguments += ["--set", "steps=1", "--out", "result", *more]
-    # What is computed beside the result, too, in a folder that can be looked into.
+    # Temporary files, too, go into a folder that the test can look into.
     env = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(folder / "scratch")}
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     process = subprocess.Popen(
@@ -95,7 +95,7 @@ def test_an_earlier_result_stays_whole(folder):
 
 
 def test_what_was_started_to_outlive_its_terminal_does(folder):
-    """As nohup starts it."""
+    """The process starts as nohup starts one: it ignores SIGHUP."""
     ignoring = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
     process = attack(folder, started_with=ignoring)
     process.send_signal(signal.SIGHUP)
