@@ -69,9 +69,9 @@ def test_predict_target_attack(run, image, weights_file, tmp_path):
     )
     assert (status, out.strip()) == (0, "t/target.nii.gz")
     status, out, err = run(
-        *("attack", image, "--victim", weights_file, "--target", "t/target.nii.gz"),
-        *("--set", "epsilon=20", "--set", "steps=4", "--seed", 3, "--out", "result"),
-    )
+        "attack", image, "--victim", weights_file, "--target", "t/target.nii.gz",
+        "--set", "epsilon=20", "--set", "steps=4", "--seed", 3, "--out", "result",
+    )  # fmt: skip
     assert (status, err) == (0, "")
     result = json.loads((tmp_path / "result" / "result.json").read_text())
     assert result["seed"] == 3
@@ -85,9 +85,9 @@ def test_predict_target_attack(run, image, weights_file, tmp_path):
 
 def test_untargeted_with_truth(run, image, target, weights_file, tmp_path):
     status, _, err = run(
-        *("attack", image, "--victim", weights_file, "--untargeted", "--truth", target),
-        *("--method", "fgsm", "--set", "epsilon=9", "--out", "result"),
-    )
+        "attack", image, "--victim", weights_file, "--untargeted", "--truth", target,
+        "--method", "fgsm", "--set", "epsilon=9", "--out", "result",
+    )  # fmt: skip
     assert (status, err) == (0, "")
     result = json.loads((tmp_path / "result" / "result.json").read_text())
     assert result["goal"] == "untargeted"
@@ -97,15 +97,15 @@ def test_untargeted_with_truth(run, image, target, weights_file, tmp_path):
 def test_notes_go_to_stderr(run, weights_file, tmp_path):
     Image.fromarray(disc_image()).save(tmp_path / "x.jpg")
     status, _, err = run(
-        *("attack", "x.jpg", "--victim", weights_file, "--untargeted"),
-        *("--set", "steps=1", "--out", "result"),
-    )
+        "attack", "x.jpg", "--victim", weights_file, "--untargeted",
+        "--set", "steps=1", "--out", "result",
+    )  # fmt: skip
     assert status == 0
     assert err.startswith("note: JPEG would change")
 
 
 def make_bad(name: str, folder: Path, image: Path, target: Path, weights: Path) -> list:
-    """Arguments of an attack with one thing wrong."""
+    """Return the arguments of an attack with one thing wrong."""
     arguments = {"image": image, "victim": weights, "target": target}
     more: list = []
     if name == "no such image":
@@ -164,9 +164,9 @@ def make_bad(name: str, folder: Path, image: Path, target: Path, weights: Path) 
     elif name == "both goals":
         more = ["--untargeted"]
     return [
-        *("attack", arguments["image"], "--victim", arguments["victim"]),
-        *("--target", arguments["target"], "--out", folder / "out", *more),
-    ]
+        "attack", arguments["image"], "--victim", arguments["victim"],
+        "--target", arguments["target"], "--out", folder / "out", *more,
+    ]  # fmt: skip
 
 
 BAD = {
@@ -299,7 +299,7 @@ def test_what_the_system_refuses_is_one_line(run, image, monkeypatch):
     monkeypatch.setattr(io, "read", refuse)
     status, _, err = run("predict", image, "--victim", "demo:chest-xray", "--out", "o.png")
     assert status == 2
-    assert err == f"segadv: {image}: Permission denied; name another\n"
+    assert err == f"segadv: {image}: Permission denied; use another path\n"
 
 
 @pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])
