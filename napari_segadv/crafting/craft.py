@@ -36,6 +36,24 @@ def craft(scan: Scan, victim: Victim, attack: Attack, **options: Any) -> Example
 
     Raises:
         SegadvError: if the parts do not fit each other.
+
+    Examples:
+        A phantom of a chest X-ray, and the image in which the built-in network sees a heart symbol.
+
+        >>> import napari_segadv as sa
+        >>> from napari_segadv.samples import phantom
+        >>> scan, _ = phantom("chest-xray", seed=20001)
+        >>> victim = sa.load_victim("demo:chest-xray")
+        >>> target = sa.targets.heart(victim.predict(scan), label=1)
+        >>> attack = sa.attacks.PGD(epsilon=5.0, steps=20)
+        >>> example = sa.craft(scan, victim, attack, target=target)
+        >>> example.measures["linf"], example.measures["units"]
+        (5.0, 'grey level')
+        >>> example.measures["target_iou"] > 0.95
+        True
+        >>> folder = example.save("out")
+        >>> sorted(path.name for path in folder.iterdir())[:3]
+        ['adversarial.png', 'figure.png', 'noise.nii.gz']
     """
     run = craft_steps(scan, victim, attack, **options)
     while True:

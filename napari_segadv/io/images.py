@@ -30,6 +30,19 @@ def read(path: str | Path) -> Scan:
     Raises:
         SegadvError: if there is no such file, or if it can't be read, has more than three
             dimensions, or holds NaN, infinities or only one value.
+
+    Examples:
+        >>> import numpy as np
+        >>> from napari_segadv import Scan, io, read
+        >>> volume = np.full((4, 20, 30), -1000, np.int16)
+        >>> volume[:, 5:15, 10:20] = 40
+        >>> io.save(Scan.from_array(volume, (3.0, 0.8, 0.7), units="HU"), "ct.nii.gz")
+        >>> scan = read("ct.nii.gz")
+        >>> scan.array.shape, scan.units, [round(mm, 3) for mm in scan.grid.spacing]
+        ((4, 20, 30), 'HU', [3.0, 0.8, 0.7])
+        >>> read("ct.nii")  # doctest: +IGNORE_EXCEPTION_DETAIL
+        Traceback (most recent call last):
+        napari_segadv.errors.SegadvError: ct.nii: no such file or folder; check the name
     """
     path = Path(path)
     form, image, meta = load(path)

@@ -27,7 +27,7 @@ T = TypeVar("T")
 # Seed of the first phantom: no victim was trained or measured on phantoms from this seed on.
 FIRST_SEED = 30_000
 # Widths of the papers' intensity scales: -1 to 1 in Bortsova 2021, 0 to 1 in Ozbulak 2019.
-BORTSOVA_WIDTH, OZBULAK_WIDTH = 2.0, 1.0
+BORTSOVA_WIDTH = 2.0
 
 
 @dataclass(frozen=True)

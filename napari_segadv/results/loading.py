@@ -39,6 +39,18 @@ def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> 
 
     Raises:
         SegadvError: if the folder or the image is damaged, or they don't belong together.
+
+    Examples:
+        >>> import napari_segadv as sa
+        >>> from napari_segadv import io
+        >>> from napari_segadv.samples import phantom
+        >>> io.save(phantom("chest-xray", seed=20001)[0], "xray.png")
+        >>> victim = sa.load_victim("demo:chest-xray")
+        >>> attack = sa.attacks.FGSM(epsilon=2.0)
+        >>> _ = sa.craft(sa.read("xray.png"), victim, attack).save("out")
+        >>> example = sa.load_example("out")
+        >>> example.record["method"], example.measures["linf"], example.adversarial.array.shape
+        ('fgsm', 2.0, (512, 512))
     """
     folder = Path(folder)
     if not (folder / RESULT).is_file():

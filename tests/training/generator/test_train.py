@@ -289,7 +289,7 @@ def test_an_interrupt_says_what_is_kept(tmp_path, scans, weights_file, run, monk
     status, out, err = run(*call, "--set", "width=4")
     printed = out + err
     assert status == 130
-    assert "stopped after epoch 2; continue with --resume" in said
+    assert "stopped after epoch 2; continue with --resume" in printed
 
 
 def test_the_table_has_a_row_for_each_setting_and_trains_none_twice(tmp_path, scans, band_victim):
