@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..common.wording import class_name
 from ..errors import SegadvError
+from .presentation import Presentation
 
 Array = npt.NDArray[Any]
 
@@ -113,6 +114,8 @@ class Scan:
         colour: True if the last axis holds RGB.
         path: the file or folder it came from.
         meta: other facts from the file (modality, DICOM window, series, format), or a title.
+        presentation: how its file says that it is shown; None: it does not say.
+        notes: what reading it has found that the user has to know, a sentence each.
 
     Examples:
         >>> import numpy as np
@@ -133,6 +136,8 @@ class Scan:
     colour: bool = False
     path: Path | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    presentation: Presentation | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         expected = self.grid.shape + ((3,) if self.colour else ())

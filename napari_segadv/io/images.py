@@ -3,16 +3,15 @@
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
 
 from ..common.atomic_files import HALF
 from ..data.scan import HU_BELOW, Array, Scan, Storage
 from ..errors import SegadvError
-from .itk import array_of, grid_of, image_of
+from .pixels import Pixels
+from .place import split
 from .registry import Format, format_of, suffix
 
 PNG_TYPES = ("uint8", "uint16")
@@ -44,16 +43,37 @@ def read(path: str | Path) -> Scan:
         Traceback (most recent call last):
         napari_segadv.errors.SegadvError: ct.nii: no such file or folder; check the name
     """
-    path = Path(path)
-    form, image, meta = load(path)
-    array, colour = array_of(image, path)
-    _check(array, path, meta.pop("broken", 0))
-    storage = Storage(str(array.dtype))
-    if "scaling" in meta:
-        storage = Storage(*meta.pop("scaling"))
-    meta["format"] = form.name
-    units = _units(array, form, meta, colour)
-    return Scan(array, grid_of(image, form.geometry, path), units, storage, colour, path, meta)
+    form, path, found = load(path)
+    array, colour = intensities(found, path)
+    _check(array, path)
+    storage = found.storage or Storage(str(array.dtype))
+    units = found.units or _units(found, colour)
+    meta = {**found.meta, "format": form.name}
+    shown = found.presentation
+    return Scan(array, found.grid, units, storage, colour, path, meta, shown, found.notes)
+
+
+def intensities(found: Pixels, path: Path) -> tuple[Array, bool]:
+    """Return the intensities of an image, and whether they are RGB.
+
+    An alpha channel is dropped: it says nothing about the patient. An RGB image whose channels
+    are equal is a grey one.
+
+    Raises:
+        SegadvError: if a pixel has more values than colour and alpha.
+    """
+    array, count = found.array, found.components
+    if count == 1:
+        return array.reshape(found.grid.shape), False
+    if count == 2:
+        return np.ascontiguousarray(array[..., 0]), False
+    if count not in (3, 4):
+        raise SegadvError(
+            f"{path}: has {count} values per pixel; extract one (grey) or three (RGB) of them"
+        )
+    if (array[..., :1] == array[..., 1:3]).all():
+        return np.ascontiguousarray(array[..., 0]), False
+    return np.ascontiguousarray(array[..., :3]), True
 
 
 def output_format(scan: Scan) -> tuple[str, str]:
@@ -77,7 +97,7 @@ def save(scan: Scan, path: str | Path) -> None:
         unscaled = (stored.astype(np.float64) - scan.storage.intercept) / scan.storage.slope
         stored = np.rint(unscaled) if scan.storage.integer else unscaled
         stored = stored.astype(scan.storage.dtype)
-    write(image_of(stored, scan.grid, scan.colour), path, scan)
+    write(stored, path, scan)
 
 
 def save_array(array: Array, path: str | Path, scan: Scan) -> None:
@@ -85,9 +105,7 @@ def save_array(array: Array, path: str | Path, scan: Scan) -> None:
 
     Components come last and keep their order: those of a displacement are in array order.
     """
-    plain = replace(scan, storage=Storage("float32"))
-    several = array.ndim > scan.grid.ndim
-    write(image_of(array.astype(np.float32), scan.grid, several), path, plain)
+    write(array.astype(np.float32), path, replace(scan, storage=Storage("float32")))
 
 
 def read_array(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
@@ -102,14 +120,13 @@ def read_array(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """
     if not path.is_file():
         raise SegadvError(f"{path}: no such file; restore it from a copy of the folder")
-    image, meta = format_of(path).read(path)
-    array = sitk.GetArrayFromImage(image)
+    array = format_of(path).read(path, "").array
     if array.shape != shape:
         raise SegadvError(
             f"{path}: has shape {array.shape} but needs {shape}; restore it from a copy of the "
             "folder"
         )
-    if meta.get("broken") or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+    if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
         raise SegadvError(
             f"{path}: holds values that are not finite numbers; restore it from a copy of the "
             "folder"
@@ -117,7 +134,8 @@ def read_array(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     return np.asarray(array, np.float32)
 
 
-def write(image: sitk.Image, place: str | Path, scan: Scan) -> None:
+def write(stored: Array, place: str | Path, scan: Scan) -> None:
+    """Write stored numbers on a scan's grid, components last, as the format of the path does."""
     path = Path(place)
     form = format_of(path)
     if form.write is None:
@@ -128,7 +146,7 @@ def write(image: sitk.Image, place: str | Path, scan: Scan) -> None:
     # half-written, and some formats make two files that name each other.
     try:
         with tempfile.TemporaryDirectory(prefix=HALF, dir=path.parent) as half:
-            form.write(image, Path(half) / path.name, scan)
+            form.write(stored, scan.grid, Path(half) / path.name, scan)
             _check_written(form, Path(half) / path.name, path)
             for file in sorted(Path(half).iterdir()):
                 file.replace(path.parent / file.name)
@@ -147,28 +165,29 @@ def files_of(path: Path) -> list[Path]:
 def _check_written(form: Format, written: Path, path: Path) -> None:
     """Read back what was written, since some of ITK's writers do not report a full disk."""
     try:
-        form.read(written)
+        form.read(written, "")
     except SegadvError:
         raise SegadvError(
             f"{path}: can't be read back after writing; make room on the disk, or name another file"
         ) from None
 
 
-def load(path: Path) -> tuple[Format, sitk.Image, dict[str, Any]]:
+def load(place: str | Path, mask: bool = False) -> tuple[Format, Path, Pixels]:
+    """Read what lies at a place, PATH or PATH::WHICH, as an image or as a mask.
+
+    Raises:
+        SegadvError: if there is nothing, or it can't be read.
+    """
+    path, which = split(place)
     if not path.exists():
         raise SegadvError(f"{path}: no such file or folder; check the name")
     form = format_of(path)
-    image, meta = form.read(path)
-    if image.GetDimension() not in (2, 3):
-        size = " x ".join(map(str, image.GetSize()))
-        raise SegadvError(
-            f"{path}: has {image.GetDimension()} dimensions ({size}); save one volume"
-        )
-    return form, image, meta
+    read_it = form.read_mask if mask and form.read_mask is not None else form.read
+    return form, path, read_it(path, which)
 
 
-def _check(array: Array, path: Path, broken: int) -> None:
-    broken = broken or int(array.size - np.isfinite(array).sum())
+def _check(array: Array, path: Path) -> None:
+    broken = int(array.size - np.isfinite(array).sum())
     if broken:
         raise SegadvError(
             f"{path}: {broken} of {array.size} values are NaN or infinite; "
@@ -183,7 +202,7 @@ def _check(array: Array, path: Path, broken: int) -> None:
         )
 
 
-def _units(array: Array, form: Format, meta: dict[str, Any], colour: bool) -> str:
-    if "modality" in meta:
-        return "HU" if meta["modality"] == "CT" else "grey level"
-    return "HU" if form.geometry and not colour and array.min() < HU_BELOW else "grey level"
+def _units(found: Pixels, colour: bool) -> str:
+    """Units of an image whose format does not know them: a CT holds air."""
+    air = not colour and found.array.min() < HU_BELOW
+    return "HU" if found.grid.physical and air else "grey level"

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from ..data.scan import Array, Grid
+from ..data.scan import Array, Grid, Storage
 from ..errors import SegadvError
+from .pixels import Pixels
 
 
 def grid_of(image: sitk.Image, physical: bool, path: Path) -> Grid:
@@ -40,26 +41,6 @@ def grid_of(image: sitk.Image, physical: bool, path: Path) -> Grid:
     )
 
 
-def array_of(image: sitk.Image, path: Path) -> tuple[Array, bool]:
-    """Return the pixels of an ITK image and whether they are RGB.
-
-    An alpha channel is dropped: it says nothing about the patient.
-    """
-    array: Array = sitk.GetArrayFromImage(image)
-    components = image.GetNumberOfComponentsPerPixel()
-    if array.dtype.kind not in "iuf":
-        raise SegadvError(f"{path}: holds {image.GetPixelIDTypeAsString()}, not intensities")
-    if components == 1:
-        return array, False
-    if components == 2:
-        return np.ascontiguousarray(array[..., 0]), False
-    if components in (3, 4):
-        return np.ascontiguousarray(array[..., :3]), True
-    raise SegadvError(
-        f"{path}: has {components} values per pixel; extract one (grey) or three (RGB) of them"
-    )
-
-
 def image_of(array: Array, grid: Grid, colour: bool = False) -> sitk.Image:
     """Make an ITK image of an array on a grid, colour or other components last."""
     if array.dtype == bool:
@@ -71,6 +52,37 @@ def image_of(array: Array, grid: Grid, colour: bool = False) -> sitk.Image:
     image.SetOrigin(tuple(reversed(grid.origin)))
     image.SetDirection(grid.direction[::-1, ::-1].ravel().tolist())
     return image
+
+
+def pixels_of(
+    image: sitk.Image,
+    path: Path,
+    *,
+    physical: bool = True,
+    storage: Storage | None = None,
+    meta: Mapping[str, Any] | None = None,
+) -> Pixels:
+    """Return what an ITK image holds.
+
+    Args:
+        image: 2-D or 3-D.
+        path: the file, for messages.
+        physical: whether its geometry means anything.
+        storage: how the file stores the numbers; None: as the image has them.
+        meta: facts worth keeping.
+
+    Raises:
+        SegadvError: if it has other dimensions, complex numbers, or invalid geometry.
+    """
+    if image.GetDimension() not in (2, 3):
+        size = " x ".join(map(str, image.GetSize()))
+        raise SegadvError(
+            f"{path}: has {image.GetDimension()} dimensions ({size}); save one volume"
+        )
+    array: Array = sitk.GetArrayFromImage(image)
+    if array.dtype.kind not in "iuf":
+        raise SegadvError(f"{path}: holds {image.GetPixelIDTypeAsString()}, not intensities")
+    return Pixels(array, grid_of(image, physical, path), storage, meta=meta or {})
 
 
 def read_image(path: Path) -> sitk.Image:
@@ -123,11 +135,13 @@ def guarded(read: Callable[[], Any], path: Path) -> Any:
         sitk.ProcessObject.SetGlobalWarningDisplay(warned)
 
 
-def write_image(image: sitk.Image, path: Path, compress: bool = True) -> None:
+def write_image(
+    array: Array, grid: Grid, path: Path, colour: bool = False, compress: bool = True
+) -> None:
     """Write one file; a failure (full disk, no permission) becomes a one-line error."""
     try:
         with silenced():
-            sitk.WriteImage(image, str(path), useCompression=compress)
+            sitk.WriteImage(image_of(array, grid, colour), str(path), useCompression=compress)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").strip()
         raise SegadvError(f"{path}: can't be written ({reason}); name another file") from None

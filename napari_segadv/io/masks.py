@@ -8,8 +8,8 @@ import SimpleITK as sitk
 
 from ..data.scan import Array, Grid, Mask, Scan, Storage
 from ..errors import SegadvError
-from .images import load, write
-from .itk import array_of, grid_of, image_of
+from .images import intensities, load, write
+from .itk import image_of
 
 
 def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
@@ -19,21 +19,18 @@ def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
         SegadvError: if it can't be read, holds anything but whole numbers from 0 to 65535, or
             does not fit `grid` (see `to_grid`).
     """
-    path = Path(path)
-    form, image, meta = load(path)
-    array, colour = array_of(image, path)
-    if meta.get("broken"):
+    _, path, found = load(path, mask=True)
+    if found.broken:
         raise SegadvError(f"{path}: holds NaN or infinity; save whole class numbers")
+    array, colour = intensities(found, path)
     if colour:
-        if (array != array[..., :1]).any():
-            raise SegadvError(f"{path}: is a colour image; save class numbers as grey values")
-        array = array[..., 0]
+        raise SegadvError(f"{path}: is a colour image; save class numbers as grey values")
     if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.rint(array))).all():
         raise SegadvError(f"{path}: holds fractions; save whole class numbers")
     if array.size and (array.min() < 0 or array.max() > np.iinfo(np.uint16).max):
         raise SegadvError(f"{path}: holds numbers outside 0 to 65535; renumber its classes")
     array = array.astype(np.uint8 if array.max() < 256 else np.uint16)
-    mask = Mask(array, grid_of(image, form.geometry, path), path=path)
+    mask = Mask(array, found.grid, path=path)
     return mask if grid is None else to_grid(mask, grid)
 
 
@@ -98,7 +95,7 @@ def save_mask(mask: Mask, path: str | Path) -> None:
     """
     kind = np.uint8 if mask.array.max(initial=0) < 256 else np.uint16
     array = mask.array.astype(kind)
-    write(image_of(array, mask.grid), path, Scan(array, mask.grid, "class", Storage(kind.__name__)))
+    write(array, path, Scan(array, mask.grid, "class", Storage(kind.__name__)))
 
 
 def _size(grid: Grid) -> str:

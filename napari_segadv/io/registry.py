@@ -5,15 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 from ..common.discovery import Registry
-from ..data.scan import Scan
+from ..data.scan import Array, Grid, Scan
 from ..errors import SegadvError
 from . import formats as package
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
+from .pixels import Pixels
 
 
 @dataclass(frozen=True)
@@ -23,26 +20,28 @@ class Format:
     Attributes:
         name: its usual name.
         suffixes: file name endings, lower case, the preferred one first.
-        geometry: whether it carries spacing, origin and direction.
-        read: path -> the ITK image and the metadata worth keeping (`Scan.meta`).
-        write: takes an ITK image of stored numbers, a path and the Scan that the image belongs to;
-            None if the format can't be written.
+        read: takes a path and what chooses one of several images there ("" for nothing), and
+            returns the Pixels.
+        write: takes stored numbers (components last), their grid, a path and the Scan that they
+            belong to; None if the format can't be written.
         saved_as: suffix that an image of this format is saved with: its own, unless the format is
             lossy or can't be written yet.
         why_not: the reason, for the user, if `saved_as` is another format.
         files: lists an image's files from the path of one; if None, the image is that one file.
         claims: decides from a path whether this format reads it; if None, the suffix decides.
+        read_mask: reads class numbers, for a format whose masks are stored otherwise than its
+            images; None: as `read`.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    geometry: bool
-    read: Callable[[Path], "tuple[sitk.Image, dict[str, Any]]"]
-    write: "Callable[[sitk.Image, Path, Scan], None] | None"
+    read: Callable[[Path, str], Pixels]
+    write: Callable[[Array, Grid, Path, Scan], None] | None
     saved_as: str
     why_not: str = ""
     files: Callable[[Path], Sequence[Path]] | None = None
     claims: Callable[[Path], bool] | None = None
+    read_mask: Callable[[Path, str], Pixels] | None = None
     dimensions: str = "2-D, 3-D"
     pixels: str = "grey, RGB"
 

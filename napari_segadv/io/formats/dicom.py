@@ -1,7 +1,7 @@
 """DICOM: a series by its folder or by any one of its files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from ...errors import SegadvError
-from ..itk import guarded, read_image
+from ..itk import guarded, pixels_of, read_image
+from ..pixels import Pixels
 from ..registry import Format, check_name
 
 SERIES_UID = "0020|000e"
@@ -135,7 +136,7 @@ def check_spacing(files: Sequence[str], image: sitk.Image, path: Path) -> None:
         )
 
 
-def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
+def read(path: Path, which: str) -> Pixels:
     """Read the image in real units (GDCM applies slope and intercept) and its tags."""
     files = choose(path)
     if len(files) == 1:
@@ -148,14 +149,14 @@ def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
         image = guarded(reader.Execute, path)
         check_spacing(files, image, path)
     meta: dict[str, Any] = {**tags_of(Path(files[0])), "files": files}
-    return image, meta
+    units = "HU" if meta.get("modality") == "CT" else "grey level"
+    return replace(pixels_of(image, path, meta=meta), units=units)
 
 
 FORMATS = (
     Format(
         "DICOM series",
         (".dcm",),
-        True,
         read,
         None,
         saved_as=".nii.gz",

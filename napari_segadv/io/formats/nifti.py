@@ -4,6 +4,7 @@ import gzip
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import SimpleITK as sitk
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
-from ...data.scan import Scan
+from ...data.scan import Array, Grid, Scan, Storage
 from ...errors import SegadvError
-from ..itk import guarded, silenced, write_image
+from ..itk import guarded, pixels_of, silenced, write_image
+from ..pixels import Pixels
+from ..place import only_one
 from ..registry import Format
 
 # By header size (NIfTI-1, NIfTI-2): byte offset and struct codes of scl_slope and scl_inter.
@@ -24,26 +27,26 @@ SCALING_AT = {348: (112, "ff"), 540: (176, "dd")}
 DATATYPES = {"2": "uint8", "4": "int16", "8": "int32", "256": "int8", "512": "uint16"}
 
 
-def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
-    """Read the image in real units.
-
-    `meta["scaling"]` holds stored type, slope and intercept if the header scales;
-    `meta["broken"]` holds how many values of a floating-point file are NaN or infinite.
-    """
+def read(path: Path, which: str) -> Pixels:
+    """Read the image in real units."""
+    only_one(path, which)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     # ITK's reader silently turns NaN, infinity and missing data into 0.
     raw, slope, intercept = _guarded(lambda: _stored(path), path)
     image = guarded(reader.Execute, path)
-    meta: dict[str, Any] = {}
-    if raw.dtype.kind == "f":
-        meta["broken"] = int(raw.size - np.isfinite(raw).sum())
+    storage = None
     dtype = DATATYPES.get(reader.GetMetaData("datatype"))
     if (slope, intercept) != (1.0, 0.0) and dtype is not None:
         if not (np.isfinite(slope) and np.isfinite(intercept)):
             raise SegadvError(f"{path}: its scaling is not finite; correct scl_slope and scl_inter")
-        meta["scaling"] = (dtype, slope, intercept)
-    return image, meta
+        storage = Storage(dtype, slope, intercept)
+    found = pixels_of(image, path, storage=storage)
+    if raw.dtype.kind == "f" and not np.isfinite(raw).all():
+        array = found.array.astype(np.float64)
+        array[~np.isfinite(raw).T.reshape(array.shape)] = np.nan
+        found = replace(found, array=array)
+    return found
 
 
 def _stored(path: Path) -> tuple[npt.NDArray[Any], float, float]:
@@ -67,9 +70,9 @@ def _guarded(load: Callable[[], Any], path: Path) -> Any:
         ) from None
 
 
-def write(image: sitk.Image, path: Path, scan: Scan) -> None:
+def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
     """Write stored numbers, then put the original's scaling into the header."""
-    write_image(image, path)
+    write_image(stored, grid, path, stored.ndim > grid.ndim)
     slope, intercept = scan.storage.slope, scan.storage.intercept
     if (slope, intercept) == (1.0, 0.0):
         return
@@ -82,11 +85,10 @@ def write(image: sitk.Image, path: Path, scan: Scan) -> None:
 
 
 FORMATS = (
-    Format("NIfTI", (".nii.gz", ".nii"), True, read, write, saved_as=".nii.gz"),
+    Format("NIfTI", (".nii.gz", ".nii"), read, write, saved_as=".nii.gz"),
     Format(
         "Analyze and NIfTI pairs",
         (".hdr", ".img", ".img.gz"),
-        True,
         read,
         None,
         saved_as=".nii.gz",

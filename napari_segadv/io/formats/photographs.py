@@ -1,23 +1,26 @@
 """PNG, JPEG and TIFF: pixels without geometry."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import SimpleITK as sitk
 import tifffile
 
-from ...data.scan import Scan
+from ...data.scan import Array, Grid, Scan
 from ...errors import SegadvError
-from ..itk import read_image, silenced, write_image
+from ..itk import pixels_of, read_image, silenced, write_image
+from ..pixels import Pixels
+from ..place import only_one
 from ..registry import Format
 
 
-def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
-    return read_image(path), {}
+def read(path: Path, which: str) -> Pixels:
+    only_one(path, which)
+    return pixels_of(read_image(path), path, physical=False)
 
 
-def read_tiff(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
+def read_tiff(path: Path, which: str) -> Pixels:
     """Read a TIFF file, which must be complete: libtiff reads missing data as 0 or skips it."""
+    only_one(path, which)
     try:
         with silenced(), tifffile.TiffFile(path) as file:
             ends = [
@@ -35,24 +38,23 @@ def read_tiff(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
         ) from None
     if following or max(ends, default=0) > path.stat().st_size:
         raise SegadvError(f"{path}: ends before its last slice; check that it is complete")
-    return read_image(path), {}
+    return pixels_of(read_image(path), path, physical=False)
 
 
-def write(image: sitk.Image, path: Path, scan: Scan) -> None:
-    write_image(image, path)
+def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
+    write_image(stored, grid, path, stored.ndim > grid.ndim)
 
 
 FORMATS = (
-    Format("PNG", (".png",), False, read, write, ".png", dimensions="2-D"),
+    Format("PNG", (".png",), read, write, ".png", dimensions="2-D"),
     Format(
         "JPEG",
         (".jpg", ".jpeg"),
-        False,
         read,
         None,
         ".png",
         why_not="JPEG would change the perturbation, so a JPEG image is saved as PNG",
         dimensions="2-D",
     ),
-    Format("TIFF", (".tif", ".tiff"), False, read_tiff, write, ".tif"),
+    Format("TIFF", (".tif", ".tiff"), read_tiff, write, ".tif"),
 )

@@ -4,18 +4,19 @@ import re
 from pathlib import Path
 from typing import Any
 
-import SimpleITK as sitk
-
-from ...data.scan import Scan
-from ..itk import read_image, write_image
+from ...data.scan import Array, Grid, Scan
+from ..itk import pixels_of, read_image, write_image
+from ..pixels import Pixels
+from ..place import only_one
 from ..registry import Format
 
 
-def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
+def read(path: Path, which: str) -> Pixels:
     """Read an image; `meta["files"]` lists header and pixel file if they are separate."""
+    only_one(path, which)
     found = files(path)
     meta: dict[str, Any] = {} if len(found) == 1 else {"files": [str(file) for file in found]}
-    return read_image(path), meta
+    return pixels_of(read_image(path), path, meta=meta)
 
 
 def files(path: Path) -> list[Path]:
@@ -28,11 +29,11 @@ def files(path: Path) -> list[Path]:
     return [file for file in dict.fromkeys((path, pixels)) if file.is_file()]
 
 
-def write(image: sitk.Image, path: Path, scan: Scan) -> None:
-    write_image(image, path)
+def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
+    write_image(stored, grid, path, stored.ndim > grid.ndim)
 
 
 FORMATS = (
-    Format("NRRD", (".nrrd", ".nhdr"), True, read, write, saved_as=".nrrd", files=files),
-    Format("MetaImage", (".mha", ".mhd"), True, read, write, saved_as=".mha", files=files),
+    Format("NRRD", (".nrrd", ".nhdr"), read, write, saved_as=".nrrd", files=files),
+    Format("MetaImage", (".mha", ".mhd"), read, write, saved_as=".mha", files=files),
 )

@@ -1,0 +1,46 @@
+"""Pixels: what a format read, before it becomes a Scan or a Mask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..data.presentation import Presentation
+from ..data.scan import Array, Grid, Storage
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """Numbers in real units on their grid.
+
+    Attributes:
+        array: (z, y, x) or (y, x) in real units (rescaled, HU for CT); if a pixel has several
+            components, they come last.
+        grid: where the pixels lie; its shape is that of the array without components.
+        storage: how the file stores the numbers; None: as the array has them.
+        units: "HU" or "grey level" if the format knows; None: the values decide.
+        presentation: how the header says that the image is shown; None: it does not say.
+        meta: facts worth keeping (`Scan.meta`), plain data.
+        notes: what the user has to know, a sentence each.
+    """
+
+    array: Array
+    grid: Grid
+    storage: Storage | None = None
+    units: str | None = None
+    presentation: Presentation | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def components(self) -> int:
+        """Values per pixel."""
+        return 1 if self.array.ndim == self.grid.ndim else int(self.array.shape[-1])
+
+    @property
+    def broken(self) -> int:
+        """How many values are NaN or infinite."""
+        if self.array.dtype.kind != "f":
+            return 0
+        return int(self.array.size - np.isfinite(self.array).sum())
