@@ -81,7 +81,7 @@ class Score:
         if self.share is None or self.interval is None:
             return ("nothing was answered",)
         low, high = self.interval
-        told = "chance is inside" if low <= 0.5 <= high else "chance (50 %) is outside"
+        told = "guessing can't be excluded" if low <= 0.5 <= high else "guessing (50 %) is excluded"
         sensitivity = (
             "d' unknown: clean and altered images must both have been answered"
             if self.d_prime is None
