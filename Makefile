@@ -1,11 +1,11 @@
-# make demo: see it at work.  make test: run everything.  Both install what they need into .venv.
+# make demo: see it at work.  make test: run all tests.  Both install what they need into .venv.
 VENV := .venv
 BIN := $(VENV)/bin
-# A real window without a screen; nothing where there is none to be had (macOS).
+# On Linux, runs a command with a virtual screen for its window; empty elsewhere.
 XVFB := $(if $(filter Linux,$(shell uname)),xvfb-run -a -s "-screen 0 1600x1000x24")
 
-# Tests in several processes, each with a screen of its own (pytest-xvfb); a file's stay together.
-# One that ends is not replaced: by file, xdist gives each new one the very test that ended the last.
+# Tests in up to 4 processes, each with its own screen (pytest-xvfb); a file's tests stay together.
+# A process that ends is not replaced: with loadfile, xdist would give the new one the same test.
 AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
 .PHONY: demo test check lint types docs screenshots peers clean
@@ -26,7 +26,7 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# The users' docs as a site in build/site. The theme's advertisement is left away.
+# Builds the users' docs as a site in build/site, without the theme's advertisement.
 docs: $(VENV)/.dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "open build/site/index.html"
@@ -46,7 +46,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 	sh scripts/venv.sh $(VENV) dev
 	touch $@ $(VENV)/.demo
 
-# adv-lib asks for torchvision and a plotting service that does not build; its attacks need neither.
+# adv-lib requires torchvision and a plotting service that does not build; its attacks need neither.
 $(VENV)/.peers: pyproject.toml constraints.txt
 	sh scripts/venv.sh $(VENV) peers
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps adv-lib

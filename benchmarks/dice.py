@@ -1,7 +1,7 @@
-"""What the built-in victims reach on phantoms that none was trained on. Prints a Markdown table.
+"""Measure the built-in victims on phantoms that none was trained on. Prints a Markdown table.
 
-Dice of victims that segment, average precision (IoU 0.5) of those that detect, share of right
-classes of those that classify. Run: python benchmarks/dice.py [--victim NAME]
+Victims that segment are measured by Dice, those that detect by average precision (IoU 0.5), those
+that classify by the share of correct classes. Run: python benchmarks/dice.py [--victim NAME]
 """
 
 import argparse
@@ -18,7 +18,7 @@ from napari_segadv.victims import Victim
 from napari_segadv.victims.detections import detected
 
 FIRST_SEED = 30_000
-# Boxes down to this score count for the average precision.
+# Boxes with at least this score count for the average precision.
 LEAST_SCORE = 0.02
 CASES = {"segmentation": 20, "classification": 100, "detection": 60}
 
@@ -54,7 +54,7 @@ MEASURES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=0, help="0: the usual number for the task")
-    parser.add_argument("--victim", choices=list(bundles()), help="one alone")
+    parser.add_argument("--victim", choices=list(bundles()), help="measure only this one")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

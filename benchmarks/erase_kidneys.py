@@ -1,8 +1,8 @@
-"""A real CT: trains a 3-D victim on it, erases the kidneys at 10 HU, prints what came out.
+"""A real CT: train a 3-D victim on it, erase the kidneys at 10 HU, and print the measures.
 
 Everything goes through the installed command line. The data folder holds thorax_abdomen_ct.nii.gz
-and thorax_abdomen_labels.nii.gz (a TotalSegmentator example, Apache-2.0). A victim that the output
-folder holds already is used again. Run: python benchmarks/erase_kidneys.py --out DIR
+and thorax_abdomen_labels.nii.gz (a TotalSegmentator example, Apache-2.0). If the output folder
+already holds a victim, it is used again. Run: python benchmarks/erase_kidneys.py --out DIR
 """
 
 import argparse
@@ -19,7 +19,7 @@ EPSILON = 10.0
 
 
 def segadv(*arguments: object) -> float:
-    """Runs a command of the project; seconds that it took."""
+    """Run a segadv command and return the seconds that it took."""
     command = [str(Path(sys.executable).parent / "segadv"), *map(str, arguments)]
     print("segadv", *command[1:], flush=True)
     started = time.monotonic()
@@ -47,9 +47,9 @@ def main() -> None:
     segadv("target", "erase", clean, "--label", KIDNEYS, "--to", 0, "--out", target)
     folder = out / "erased"
     segadv(
-        *("attack", image, "--victim", victim, "--target", target, "--out", folder),
-        *("--truth", truth(data, out), "--set", f"epsilon={EPSILON}", "--overwrite"),
-    )
+        "attack", image, "--victim", victim, "--target", target, "--out", folder,
+        "--truth", truth(data, out), "--set", f"epsilon={EPSILON}", "--overwrite",
+    )  # fmt: skip
     print("\n| figure | value |\n| --- | --- |")
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     for name, value in figures(result).items():
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def truth(data: Path, out: Path) -> Path:
-    """The labels as the victim's classes."""
+    """Write the labels as the victim's classes; return the file."""
     import numpy as np
 
     from napari_segadv import io
@@ -72,7 +72,7 @@ def truth(data: Path, out: Path) -> Path:
 
 
 def figures(result: dict) -> dict[str, str]:
-    """The figures of one attack, from the file read back."""
+    """Return the figures of one attack, measured from the file read back."""
     m, passes = result["measures"], result["passes"]
     return {
         "budget": f"{result['budget']['epsilon']:g} HU",

@@ -1,8 +1,8 @@
-"""The default attack with the network in several precisions: time, memory, and what they lose.
+"""The default attack with the network in several precisions: time, memory, and loss of accuracy.
 
-The network alone runs in the precision of a row; perturbation, loss and step stay in float32, and
-every result is judged by the float32 network. On a GPU float32 means without TF32.
-Run: python benchmarks/gpu.py, or with --device cpu where there is no GPU.
+Only the network runs in the precision of a row; perturbation, loss and step stay in float32, and
+the float32 network judges every result. On a GPU, float32 means without TF32.
+Run: python benchmarks/gpu.py, or with --device cpu if there is no GPU.
 """
 
 import argparse
@@ -43,7 +43,7 @@ PRECISIONS = [
 
 
 class Network(nn.Module):
-    """A copy of a network in a precision; float32 in and out."""
+    """A copy of a network in another precision, with float32 input and output."""
 
     def __init__(self, network: nn.Module, precision: Precision) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda")
     parser.add_argument("--images", type=int, default=5, help="in one batch")
     parser.add_argument("--target", choices=TARGETS, default="heart")
-    parser.add_argument("--steps", type=int, default=40, help="of the attack that is judged")
+    parser.add_argument("--steps", type=int, default=40, help="steps of the attack that is judged")
     parser.add_argument("--rounds", type=int, default=30, help="steps that are timed")
     parser.add_argument("--epsilon", type=float, default=0.02 * 255, help="in grey levels")
     parser.add_argument("--threads", type=int, default=2)
@@ -118,7 +118,7 @@ def allow_tf32(allowed: bool) -> None:
 
 
 def batch(found: list[Case], precision: Precision, device: str) -> Problem:
-    """All cases as one problem, with the victim in a precision."""
+    """Return all cases as one problem, with the victim in the given precision."""
     victim = load_victim(f"demo:{VICTIM}")
     victim = replace(victim, network=Network(victim.network, precision))
     problems = [case.problem for case in found]
@@ -131,14 +131,14 @@ def batch(found: list[Case], precision: Precision, device: str) -> Problem:
 
 
 def gradient(problem: Problem) -> Tensor:
-    """Of the attack's loss, at the clean images."""
+    """Return the gradient of the attack's loss at the clean images."""
     leaf = problem.clean.clone().requires_grad_()
     loss = margin(Outputs(problem.model(leaf), problem))
     return torch.autograd.grad(loss.sum(), leaf)[0]
 
 
 def attack(problem: Problem, steps: int, epsilon: float) -> Tensor:
-    """The adversarial images of a run of the default attack."""
+    """Run the default attack; return its adversarial images."""
     run = attacks.get("pgd")(epsilon=epsilon, steps=steps, goal=None).run(problem)
     while True:
         try:
@@ -148,21 +148,21 @@ def attack(problem: Problem, steps: int, epsilon: float) -> Tensor:
 
 
 def timed(problem: Problem, rounds: int, epsilon: float) -> dict[str, float]:
-    """Median milliseconds of a step and of a bare pass of the batch."""
+    """Return the median milliseconds of a step, and of a bare pass, of the batch."""
     clock = Clock(problem)
     attack(replace(problem, model=clock.meter), rounds + WARM_UP, epsilon)
     return clock.figures()
 
 
 def peak(problem: Problem, epsilon: float) -> float:
-    """MiB on the GPU at most during three steps."""
+    """Return the peak MiB on the GPU during three steps."""
     torch.cuda.reset_peak_memory_stats()
     attack(problem, 3, epsilon)
     return torch.cuda.max_memory_allocated() / 2**20
 
 
 def reached(found: list[Case], problem: Problem, steps: int, epsilon: float) -> float:
-    """Mean target IoU of the attack's images, as the float32 victim sees them."""
+    """Return the mean target IoU of the attack's images, as the float32 victim predicts them."""
     images = attack(problem, steps, epsilon).split(1)
     allow_tf32(False)
     return statistics.mean(

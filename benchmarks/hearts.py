@@ -1,7 +1,7 @@
-"""Bortsova's heart attack on fresh chest phantoms, and what our default needs for the same.
+"""The heart attack of Bortsova 2021 on fresh chest phantoms, and what our default needs for it.
 
-[B]: epsilon 0.04 on a scale of -1 to 1 (2 % of the window), sign steps of epsilon / 20, soft IoU,
-100 iterations. Every figure is of the saved image. Prints a Markdown table.
+Bortsova 2021: epsilon 0.04 on a scale of -1 to 1 (2 % of the window), sign steps of epsilon / 20,
+soft IoU, 100 iterations. Every figure is of the saved image. Prints a Markdown table.
 Run: python benchmarks/hearts.py
 """
 
@@ -19,7 +19,7 @@ from napari_segadv.attacks.balls import Ball
 from napari_segadv.attacks.rules import RULES, Adam
 from napari_segadv.samples import phantom
 
-# Fresh: no victim was trained or measured on these.
+# No victim was trained or measured on phantoms from this seed on.
 FIRST_SEED = 30_000
 EPSILON = 0.04 / 2 * 255
 SIZES = {"small": 0.6, "large": 1.0}
@@ -29,19 +29,20 @@ HEART = "heart"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=20)
-    parser.add_argument("--steps", type=int, default=100, help="of [B]; ours have fewer")
+    parser.add_argument("--steps", type=int, default=100, help="of Bortsova's; ours take fewer")
     options = parser.parse_args()
     torch.set_num_threads(2)
     paper = attacks.PGD(
         epsilon=EPSILON, steps=options.steps, step="sign", loss="soft-iou", goal=None
     )
-    print(f"{options.cases} phantoms, epsilon {EPSILON:.3g} grey levels, whole ones saved\n")
-    print(f"| heart | attack | target IoU | at or above [B]'s | {HEART} | others | mean change |")
+    print(f"{options.cases} phantoms, epsilon {EPSILON:.3g} grey levels, saved as whole ones\n")
+    heads = ("heart", "attack", "target IoU", "at or above Bortsova's", HEART, "others")
+    print(f"| {' | '.join(heads)} | mean change |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for size, scale in SIZES.items():
         published = examples(paper, scale, options.cases)
         bar = [e.measures["target_iou"] for e in published]
-        show(size, f"[B], {options.steps} steps", published, bar)
+        show(size, f"Bortsova 2021, {options.steps} steps", published, bar)
         for share in (10, 4):
             ours = attacks.PGD(epsilon=EPSILON, steps=options.steps // share, goal=None)
             found = examples(ours, scale, options.cases)
@@ -52,7 +53,7 @@ def main() -> None:
 
 
 class UsualAdam(Adam):
-    """Adam as networks are trained with it; the first step, a quarter of epsilon, was tuned."""
+    """Adam with the usual constants of training; its first step, epsilon / 4, was tuned."""
 
     beta1, beta2, damping = 0.9, 0.999, 1e-12
 
@@ -61,7 +62,7 @@ class UsualAdam(Adam):
 
 
 def examples(attack: Attack, scale: float, cases: int) -> list[Example]:
-    """The attack on each phantom, with the heart at `scale` times the predicted one's size."""
+    """Run the attack on each phantom, towards a heart of `scale` times the predicted one's size."""
     victim = load_victim("demo:chest-xray")
     found = []
     for seed in range(FIRST_SEED, FIRST_SEED + cases):
@@ -72,13 +73,13 @@ def examples(attack: Attack, scale: float, cases: int) -> list[Example]:
 
 
 def show(size: str, name: str, found: list[Example], bar: list[float]) -> None:
-    """One row: means over the phantoms, and for the other structures the least of their means."""
+    """Print one row: means over the phantoms, and the least mean of the other structures."""
     ious = [e.measures["target_iou"] for e in found]
     per_class = [e.measures["target_iou_per_class"] for e in found]
     labels = [name for name in per_class[0] if name != HEART]
     others = {label: mean(p[label] for p in per_class) for label in labels}
     least = min(others, key=lambda label: others[label])
-    beaten = sum(iou >= there for iou, there in zip(ious, bar, strict=True))
+    beaten = sum(iou >= theirs for iou, theirs in zip(ious, bar, strict=True))
     print(
         f"| {size} | {name} | {mean(ious):.4f} | {beaten} of {len(found)} | "
         f"{mean(p[HEART] for p in per_class):.4f} | {others[least]:.4f} ({least}) | "

@@ -1,8 +1,8 @@
-"""What a PGD step costs over a bare forward and backward of the same frozen victim. Prints figures.
+"""The cost of a PGD step over a bare forward and backward of the same frozen victim, as figures.
 
-Two passes are the measure: through the network as its bundle builds it, and through the network as
-`load_victim` makes it quicker (`frozen`). Passes and steps alternate in a single run, so that a
-busy machine slows all alike; a ratio is the median over the rounds.
+A step is compared with two bare passes: through the network as its bundle builds it, and through
+the network as `load_victim` speeds it up (`frozen`). Passes and steps alternate in a single run, so
+that a busy machine slows all of them equally; a ratio is the median over the rounds.
 Run: python benchmarks/step_cost.py
 """
 
@@ -63,7 +63,7 @@ def main() -> None:
 def ratios(
     models: list[BoundVictim], problem: Problem, settings: dict[str, str], rounds: int
 ) -> list[float]:
-    """Median of a step's time over the time of a bare pass through each model."""
+    """Return the median ratio of a step's time to that of a bare pass through each model."""
     cotangent = torch.randn_like(problem.model(problem.clean))
 
     def bare(model: BoundVictim) -> None:

@@ -1,7 +1,7 @@
 """Learned synthesis on slices of the abdominal phantom: Chen 2019's table 1 with a 2-D victim.
 
-Trains the victim and a generator for each line, and prints a Markdown table; then what a step of
-`deform` costs beside one of `pgd`. The generators stay in --out, and complete ones are not trained
+Trains the victim and a generator for each row, and prints a Markdown table, then the cost of a step
+of `deform` relative to one of `pgd`. The generators stay in --out; complete ones are not trained
 again. Run: python benchmarks/synthesis.py --out DIR
 """
 
@@ -26,8 +26,8 @@ from napari_segadv.training.victim.fit import train
 from napari_segadv.training.victim.recipe import Recipe as Training
 from napari_segadv.training.victim.run import finish
 
-# First seeds and numbers of the phantoms, and slices of each: for the victim, for the generators,
-# to measure on.
+# First seed, number of phantoms, and slices of each: to train the victim, to train the generators,
+# to measure.
 VICTIM, IMAGES, CASES = (0, 16, 10), (500, 10, 6), (10_000, 4, 6)
 # A slice with this many classes shows most of the organs.
 CLASSES_SHOWN = 5
@@ -36,7 +36,7 @@ CLASSES_SHOWN = 5
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=30, help="of each generator")
+    parser.add_argument("--epochs", type=int, default=30, help="epochs of each generator")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -59,14 +59,14 @@ def main() -> None:
 
 
 def slices(first: int, count: int, each: int) -> list[Case]:
-    """2-D cases from phantoms, evenly spaced among the slices that show most of the organs."""
+    """Return 2-D cases from phantoms, evenly spaced among the slices that show most organs."""
     found = []
     for seed in range(first, first + count):
         scan, mask = phantom("abdomen-ct", seed)
         assert isinstance(mask, Mask)
-        held = [z for z, part in enumerate(mask.array) if len(np.unique(part)) >= CLASSES_SHOWN]
-        for z in np.linspace(0, len(held) - 1, each).astype(int):
-            array, labels = (np.ascontiguousarray(a[held[z]]) for a in (scan.array, mask.array))
+        full = [z for z, part in enumerate(mask.array) if len(np.unique(part)) >= CLASSES_SHOWN]
+        for z in np.linspace(0, len(full) - 1, each).astype(int):
+            array, labels = (np.ascontiguousarray(a[full[z]]) for a in (scan.array, mask.array))
             grid = Grid(labels.shape, scan.grid.spacing[1:], (0.0, 0.0), np.eye(2))
             found.append(
                 Case(Scan(array, grid, scan.units, scan.storage), Mask(labels, grid, mask.classes))
@@ -75,7 +75,7 @@ def slices(first: int, count: int, each: int) -> list[Case]:
 
 
 def train_victim(bundle: Path, cases: list[Case]) -> None:
-    """A 2-D U-Net of the phantom's classes."""
+    """Train a 2-D U-Net for the phantom's classes."""
     own = slices(*VICTIM)
     names = own[0].mask.classes
     classes = ClassMap(names, tuple((n,) for n in range(1, len(names))))
@@ -84,7 +84,7 @@ def train_victim(bundle: Path, cases: list[Case]) -> None:
 
 
 def show(rows: list[Row], organs: tuple[str, ...]) -> None:
-    """The table, Dice x 100."""
+    """Print the table, Dice x 100."""
     heads = ("fields", "xi", *organs, "mean", "p", "passes", "training")
     print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
     clean = [100 * rows[0].clean[name] for name in organs]
@@ -97,14 +97,14 @@ def show(rows: list[Row], organs: tuple[str, ...]) -> None:
 
 
 def seconds(attack: Attack, problem: Problem) -> float:
-    """Processor time of a step: other programs don't count."""
+    """Return the processor time of a step in seconds: other programs don't count."""
     started = time.process_time()
     steps = result(attack.run(problem)).steps
     return (time.process_time() - started) / steps
 
 
 def result(run: Generator[Any, None, Any]) -> Any:
-    """What a generator returns at its end."""
+    """Run a generator to its end and return what it returns."""
     while True:
         try:
             next(run)

@@ -1,7 +1,7 @@
-"""Two-pass gradient of a volume: memory and agreement with the full graph. Prints figures.
+"""Two-pass gradient of a volume: memory, and agreement with the full graph. Prints figures.
 
-Peak memory is read from the allocator's high-water mark of the process, each part in a process
-of its own. Run: python benchmarks/two_pass.py
+Each part runs in a separate process, and its peak memory is the high-water mark of that process.
+Run: python benchmarks/two_pass.py
 """
 
 import argparse
@@ -21,7 +21,7 @@ from torch import Tensor
 from napari_segadv.victims.windows import Passes, SlidingWindows, sliding
 
 ROI, OVERLAP = (64, 64, 64), 0.25
-PARTS = ("window", "two passes", "full graph", "forward only")
+PARTS = ("patch", "two passes", "full graph", "forward only")
 
 
 def network() -> UNet:
@@ -43,21 +43,21 @@ def peak_mib() -> float:
 
 
 def measure(part: str, size: tuple[int, ...], out: str) -> dict[str, float]:
-    """Peak above the start and process time of one part; saves its gradient."""
+    """Return a part's peak memory above the start and its process time; save its gradient."""
     torch.set_num_threads(2)
     net = network()
     generator = torch.Generator().manual_seed(1)
-    shape = ROI if part == "window" else size
+    shape = ROI if part == "patch" else size
     x = torch.randn(1, 1, *shape, generator=generator)
     labels = torch.randint(0, 4, (1, *shape), generator=generator)
-    # What is loaded at the first use of the network shall not count.
+    # Use the network once first: what this loads should not count.
     gradient(net, torch.zeros(1, 1, 16, 16, 16), torch.zeros(1, 16, 16, 16, dtype=torch.int64))
     spec = SlidingWindows(ROI, 1, (OVERLAP,))
     image = x.clone()
     start, clock = peak_mib(), time.process_time()
     result = x
-    if part == "window":
-        # Fed a gradient from outside, as each window of the second pass is.
+    if part == "patch":
+        # One patch gets a gradient from outside, as in the second pass.
         y = net(x.requires_grad_())
         (result,) = torch.autograd.grad(y, x, torch.ones_like(y))
     elif part == "two passes":
@@ -94,11 +94,11 @@ def main() -> None:
             out = str(Path(folder) / "gradient.pt")
             command = [sys.executable, __file__, "--part", part, "--out", out]
             command += ["--size", *map(str, size)]
-            # Each block from the system and back to it: the peak is that of live tensors, not of
-            # what the C library keeps for later.
-            own = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+            # Return each freed block to the system, so that the peak is that of live tensors and
+            # not of what the C library keeps for later.
+            malloc = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
             done = subprocess.run(
-                command, capture_output=True, text=True, check=True, env=os.environ | own
+                command, capture_output=True, text=True, check=True, env=os.environ | malloc
             )
             found[part] = json.loads(done.stdout.splitlines()[-1])
             gradients[part] = torch.load(out)
@@ -106,11 +106,11 @@ def main() -> None:
     difference = float((ours - theirs).norm() / theirs.norm())
     signs = float((ours.sign() == theirs.sign()).float().mean())
     volume = 4 * float(torch.tensor(size).prod()) / 2**20
-    allowed = 1.3 * found["window"]["mib"] + 5 * volume
-    print(f"volume {size}, windows {ROI}, overlap {OVERLAP}; a volume is {volume:.1f} MiB")
+    allowed = 1.3 * found["patch"]["mib"] + 5 * volume
+    print(f"volume {size}, patches {ROI}, overlap {OVERLAP}; a volume is {volume:.1f} MiB")
     for part in PARTS:
         print(f"{part:13} {found[part]['mib']:7.0f} MiB {found[part]['seconds']:7.1f} s of CPU")
-    print(f"two passes may take 1.3 windows and 5 volumes: {allowed:.0f} MiB")
+    print(f"two passes may take 1.3 patches and 5 volumes: {allowed:.0f} MiB")
     print(f"gradient: relative difference {difference:.1e}, equal signs {signs:.4%}")
     if options.json:
         figures = {

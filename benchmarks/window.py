@@ -1,13 +1,15 @@
-"""How the window fares on a CT of 200 x 512 x 512: gaps while an attack runs, blink, scrolling.
+"""How quickly napari's window reacts on a CT of 200 x 512 x 512. Prints figures.
 
-A timer in the window ticks every 5 ms; a gap is the time between two ticks. Without a screen:
-xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/window.py. Where there is no GPU the
-screen is drawn by the processor, which takes most of the time: a redraw of the same window that
-changes nothing is measured, too.
+Measures the gaps while an attack runs, blinking, and scrolling. A timer in the window ticks every
+5 ms; a gap is the time between two ticks. Without a GPU the processor draws the screen, which takes
+most of the time, so a redraw of the same window that changes nothing is measured, too.
 
-A shared machine stands still at times, or one of its processors does. On each a process that only
-sleeps for 1 ms at a time says when: what it slept too long is no fault of the window's, and longest
-times are given without it, too. Prints figures.
+A shared machine stands still at times, or one of its processors does. On each processor a process
+sleeps for 1 ms again and again and notes when it slept too long. The window is not to blame for
+these halts, so the longest times are also given without them.
+
+Run: python benchmarks/window.py, or without a screen
+xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/window.py
 """
 
 import argparse
@@ -37,7 +39,7 @@ PLUGIN = "napari-segadv"
 
 
 def volume() -> Scan:
-    """A body with organs: smooth blobs of soft tissue and noise, int16 HU."""
+    """Return a body with organs: smooth blobs of soft tissue and noise, int16 HU."""
     rng = np.random.default_rng(0)
     plane = rng.normal(0, 20, SHAPE[1:])
     y, x = np.mgrid[-1:1:512j, -1:1:512j]
@@ -49,14 +51,14 @@ def volume() -> Scan:
 
 
 def victim() -> "sa.victims.Victim":
-    """A small network that tells air, tissue and bright tissue, slice by slice."""
+    """Return a small network that separates air, tissue and bright tissue, slice by slice."""
     from napari_segadv.victims.preprocessing.chain import Transform
 
-    smooth, tell = nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.Conv2d(1, 3, 1)
+    smooth, score = nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.Conv2d(1, 3, 1)
     nn.init.constant_(smooth.weight, 1 / 9)
-    tell.weight.data[:, 0, 0, 0] = torch.tensor([-10.0, 0.0, 10.0])
-    tell.bias.data = torch.tensor([2.0, 0.0, -5.5])
-    net = nn.Sequential(smooth, tell)
+    score.weight.data[:, 0, 0, 0] = torch.tensor([-10.0, 0.0, 10.0])
+    score.bias.data = torch.tensor([2.0, 0.0, -5.5])
+    net = nn.Sequential(smooth, score)
     limits = {"a_min": -160.0, "a_max": 240.0, "b_min": 0.0, "b_max": 1.0, "clip": True}
     return sa.victims.Victim(
         net.eval(),
@@ -76,7 +78,7 @@ def until(done: Callable[[], object], seconds: float = 600.0) -> None:
 
 
 def gaps_while(done: Callable[[], object]) -> list[Span]:
-    """Times between the ticks of a timer until something holds and has been drawn."""
+    """Return the times between a timer's ticks until `done` holds and the window has been drawn."""
     ticks: list[float] = []
     timer = QTimer()
     timer.timeout.connect(lambda: ticks.append(time.monotonic()))
@@ -89,7 +91,7 @@ def gaps_while(done: Callable[[], object]) -> list[Span]:
 
 
 def drawn(action: Callable[[], object]) -> tuple[Span, Span]:
-    """The time that an action takes, and that it takes until the window is drawn."""
+    """Return the time that an action takes, and the time until the window is drawn after it."""
     started = time.monotonic()
     action()
     alone = time.monotonic()
@@ -100,7 +102,7 @@ def drawn(action: Callable[[], object]) -> tuple[Span, Span]:
 def looked_at(
     viewer: napari.Viewer, compare: Any, say: Callable[[str, list[Span]], None], when: str
 ) -> None:
-    """Blinks and goes through slices, as a reader does."""
+    """Blink and scroll through slices, as a reader does."""
     canvas = viewer.window._qt_viewer.canvas
     say(f"{when}: a redraw", [drawn(canvas.native.update)[1] for _ in range(20)])
     flips = [drawn(compare.comparison.flip) for _ in range(40)]
@@ -115,7 +117,7 @@ def looked_at(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each attack")
+    parser.add_argument("--seconds", type=float, default=20.0, help="duration of each attack")
     parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -135,15 +137,15 @@ def main() -> None:
 
     def say(name: str, spans: list[Span]) -> None:
         values = [1000 * (end - start) for start, end in spans]
-        ours = max(witnesses.without(spans))
+        own = max(witnesses.without(spans))
         found[name] = {
             "median": statistics.median(values),
             "longest": max(values),
-            "longest without halts": ours,
+            "longest without halts": own,
         }
         print(
             f"{name}: median {found[name]['median']:.1f} ms, longest {max(values):.0f} ms, "
-            f"without the machine's halts {ours:.0f} ms",
+            f"without the machine's halts {own:.0f} ms",
             flush=True,
         )
 

@@ -1,8 +1,8 @@
 """Draws the rooms for docs/architecture.md from the package's imports: python docs/architecture.py
 
 A box is a room (a folder of the package, or a module in its root), below the rooms that import it.
-An arrow is an import; one that a way over other rooms implies is left out, since it would say
-nothing new.
+An arrow is an import. An arrow that a path through other rooms implies is omitted: it would add
+nothing.
 """
 
 import ast
@@ -15,28 +15,28 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "napari_segadv"
 PICTURE = Path(__file__).parent / "images" / "architecture.svg"
 PAGE = Path(__file__).with_suffix(".md")
-# What the table of rooms stands between on the page.
+# Markers around the table of rooms on the page.
 BEGIN, END = "<!-- rooms -->", "<!-- /rooms -->"
-# In pixels.
+# Pixels: width of the picture, largest width and height of a box, gap between two floors.
 WIDTH, BOX, HEIGHT, GAP = 900, 250, 46, 42
 
 
 @cache
 def rooms() -> dict[str, Path]:
-    """The rooms, by name."""
+    """Return the path of each room, by name."""
     found = {p.name: p for p in sorted(PACKAGE.iterdir()) if (p / "__init__.py").is_file()}
     modules = {p.stem: p for p in sorted(PACKAGE.glob("*.py")) if p.stem != "__init__"}
     return {**found, **modules}
 
 
 def files(room: str) -> list[Path]:
-    """The files of a room."""
+    """Return the Python files of a room."""
     path = rooms()[room]
     return sorted(path.rglob("*.py")) if path.is_dir() else [path]
 
 
 def purpose(room: str) -> str:
-    """What a room is for: the first line of its docstring."""
+    """Return what a room is for: the first line of its docstring."""
     path = rooms()[room]
     file = path / "__init__.py" if path.is_dir() else path
     text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
@@ -45,7 +45,7 @@ def purpose(room: str) -> str:
 
 @cache
 def imported(room: str) -> frozenset[str]:
-    """The other rooms that the files of a room import."""
+    """Return the other rooms that the files of a room import."""
     found = set()
     for path in files(room):
         package = path.relative_to(ROOT).parts[:-1]
@@ -62,19 +62,19 @@ def imported(room: str) -> frozenset[str]:
 
 @cache
 def height(room: str) -> int:
-    """0 for a room that imports no other, else 1 above the highest of those that it imports."""
+    """Return 0 for a room that imports none, else 1 more than the highest room that it imports."""
     return 1 + max((height(other) for other in imported(room)), default=-1)
 
 
 @cache
 def floor(room: str) -> int:
-    """The floor that a room is drawn on: as high as the rooms that import it allow."""
+    """Return the floor to draw a room on: right below the lowest room that imports it."""
     above = [floor(other) for other in rooms() if room in imported(other)]
     return min(above) - 1 if above else max(map(height, rooms()))
 
 
 def reaches(room: str) -> set[str]:
-    """The rooms that a room imports, directly or through others."""
+    """Return the rooms that a room imports, directly or through others."""
     found: set[str] = set()
     for other in imported(room):
         found |= {other} | reaches(other)
@@ -82,13 +82,13 @@ def reaches(room: str) -> set[str]:
 
 
 def arrows(room: str) -> set[str]:
-    """The imports of a room that no way over another one implies."""
+    """Return the imports of a room that no path through another room implies."""
     implied = set().union(*(reaches(other) for other in imported(room)), set())
     return set(imported(room)) - implied
 
 
 def places() -> dict[str, tuple[float, float]]:
-    """The left upper corner of each room's box, the top floor first."""
+    """Return the upper left corner of each room's box, in pixels."""
     top = max(map(floor, rooms()))
     found = {}
     for level in range(top + 1):
@@ -101,7 +101,7 @@ def places() -> dict[str, tuple[float, float]]:
 
 
 def picture() -> str:
-    """The drawing as SVG."""
+    """Return the drawing as SVG."""
     where = places()
     bottom = max(y for _, y in where.values()) + HEIGHT + 12
     out = [
@@ -138,7 +138,7 @@ def picture() -> str:
 
 
 def table() -> str:
-    """The rooms from the top floor down, with what each is for, as Markdown."""
+    """Return the rooms from the top floor down, with what each is for, as Markdown."""
     lines = ["| room | what it is for |", "| --- | --- |"]
     for room in sorted(rooms(), key=lambda one: (-floor(one), one)):
         lines.append(f"| `{room}` | {purpose(room)} |")

@@ -1,4 +1,4 @@
-"""Writes docs/keys.md from what the panels declare: python docs/keys.py"""
+"""Write docs/keys.md from what the panels declare: python docs/keys.py"""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ PAGE = Path(__file__).with_suffix(".md")
 
 
 def page() -> str:
-    """The page, as it has to be; keys are named as on Linux and Windows."""
+    """Return the page; keys are named as on Linux and Windows."""
     return as_markdown(listed(OperatingSystem.LINUX, default_shortcuts))
 
 

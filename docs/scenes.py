@@ -1,4 +1,4 @@
-"""The scenes of the screenshots: each arranges a Session and gives the widget to be pictured."""
+"""The scenes of the screenshots: each arranges a Session and yields the widget to capture."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,19 +10,19 @@ from session import SAMPLES, SIZE, Session
 from napari_segadv.viewer.layers.names import NOISE, TARGET
 
 Arrange = Callable[[Session], AbstractContextManager[QWidget]]
-# What has to be there before: nothing, a target, a run, all runs.
+# What a scene needs before it is arranged: nothing, a target, one run, all runs.
 OPENED, TARGETED, RUN, RUNS = 0, 1, 2, 99
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture of every sample in every theme, named NAME-SAMPLE-THEME.
+    """One picture for each sample and theme, named NAME-SAMPLE-THEME.
 
     Attributes:
-        name: of the scene.
-        runs: what has to be there before.
-        arrange: gives the widget to be pictured, and puts everything back.
-        samples: which of SAMPLES it is of.
+        name: name of the scene.
+        runs: what it needs beforehand: OPENED, TARGETED, RUN or RUNS.
+        arrange: yields the widget to capture, and restores everything afterwards.
+        samples: the keys of SAMPLES that it shows.
     """
 
     name: str
@@ -37,9 +37,9 @@ SCENES: list[Scene] = []
 def scene(
     name: str, runs: int, samples: tuple[str, ...] = tuple(SAMPLES)
 ) -> Callable[[Callable[[Session], Iterator[QWidget]]], None]:
-    """Registers a generator that arranges, yields the widget, and puts everything back.
+    """Register a generator that arranges the session, yields the widget and restores everything.
 
-    Another panel is as few lines as those of `designer`.
+    A scene of another panel is as short as `designer` below.
     """
 
     def register(arrange: Callable[[Session], Iterator[QWidget]]) -> None:
@@ -65,11 +65,11 @@ def attack(session: Session) -> Iterator[QWidget]:
 
 @scene("noise", RUN)
 def noise(session: Session) -> Iterator[QWidget]:
-    seen = {layer: layer.visible for layer in session.viewer.layers}
-    for layer in seen:
+    before = {layer: layer.visible for layer in session.viewer.layers}
+    for layer in before:
         layer.visible = layer.name in (NOISE, TARGET)
     yield session.window
-    for layer, visible in seen.items():
+    for layer, visible in before.items():
         layer.visible = visible
 
 
@@ -81,7 +81,7 @@ def designer(session: Session) -> Iterator[QWidget]:
 
 
 def compare(name: str, mode: str) -> None:
-    """A scene of the Compare panel in one of its ways, with contours."""
+    """Register a scene of the Compare panel in one of its modes, with contours."""
 
     @scene(name, RUN)
     def arrange(session: Session) -> Iterator[QWidget]:
@@ -100,7 +100,7 @@ compare("side-by-side", "side by side")
 
 @scene("rendered", RUN, ("ct",))
 def rendered(session: Session) -> Iterator[QWidget]:
-    """The difference of a volume in napari's 3-D."""
+    """Show the difference of a volume in napari's 3-D view."""
     with session.docked("Compare") as panel:
         panel.modes["difference"].click()
         session.viewer.dims.ndisplay = 3
@@ -141,7 +141,7 @@ def visibility(session: Session) -> Iterator[QWidget]:
 
 
 def reading(name: str, mode: str) -> None:
-    """A scene of the reading test's own window."""
+    """Register a scene of the reading test's window."""
 
     @scene(name, RUNS)
     def arrange(session: Session) -> Iterator[QWidget]:
@@ -163,7 +163,7 @@ reading("reading-pair", "side by side")
 
 @scene("reading", RUNS)
 def read(session: Session) -> Iterator[QWidget]:
-    """The panel with a result, of a reader who says "altered" of all."""
+    """Show the panel with the result of a reader who answers "altered" every time."""
     with session.docked("Reading test") as panel:
         panel.start_button.click()
         session.wait(lambda: panel.test is not None, "the test")

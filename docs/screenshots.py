@@ -1,7 +1,7 @@
-"""Makes the screenshots of README and docs in a real window: python docs/screenshots.py [NAME ...]
+"""Make the screenshots of README and docs in a real window: python docs/screenshots.py [NAME ...]
 
 Pictures that a page shows go to docs/images, all others to build/screenshots. NAME is a picture
-(swipe-ct-light) or a part of its name (swipe, ct, swipe-ct, light).
+(swipe-ct-light) or part of its name (swipe, ct, swipe-ct, light).
 Without a screen: xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py
 """
 
@@ -23,22 +23,24 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).parents[1]
 IMAGES, OTHERS = ROOT / "docs" / "images", ROOT / "build" / "screenshots"
 THEMES = ("dark", "light")
+# Levels of a colour channel are rounded to multiples of STEP.
 STEP = 4
+# Bytes; a larger picture gets a palette.
 MOST = 290_000
 
 
 def pages() -> list[Path]:
-    """The pages that can show a picture."""
+    """Return the pages that can show a picture."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def shown(name: str) -> bool:
-    """Whether a page shows a picture."""
+    """Return whether a page shows a picture."""
     return any(f"images/{name}.png" in page.read_text(encoding="utf-8") for page in pages())
 
 
 def pictures() -> Iterator[tuple[str, str, Scene, str]]:
-    """Name, sample, scene and theme of each, in the order in which they are made."""
+    """Yield name, sample, scene and theme of each picture, in the order in which they are made."""
     for sample in SAMPLES:
         own = [scene for scene in SCENES if sample in scene.samples]
         for scene in sorted(own, key=lambda scene: scene.runs):
@@ -46,8 +48,8 @@ def pictures() -> Iterator[tuple[str, str, Scene, str]]:
                 yield f"{scene.name}-{sample}-{theme}", sample, scene, theme
 
 
-def wanted(names: list[str]) -> list[tuple[str, str, Scene, str]]:
-    """The pictures that are asked for; all by default."""
+def chosen(names: list[str]) -> list[tuple[str, str, Scene, str]]:
+    """Return the pictures whose names contain one of the given parts; without any, all."""
     found = [
         picture
         for picture in pictures()
@@ -59,7 +61,7 @@ def wanted(names: list[str]) -> list[tuple[str, str, Scene, str]]:
 
 
 def save(widget: QWidget, name: str) -> None:
-    """A widget as a PNG of true colours in steps of a few levels, at most half the size of all.
+    """Save a widget as a PNG of true colours in steps of a few levels: at most half the size.
 
     A palette would be smaller, but turns small patches of the overlays into other classes' colours.
     """
@@ -73,7 +75,7 @@ def save(widget: QWidget, name: str) -> None:
     path, image = folder / f"{name}.png", Image.fromarray(rounded)
     image.save(path, optimize=True)
     if path.stat().st_size > MOST:
-        # Noise: no patch of one colour in it.
+        # A picture this large shows noise: it has no patch of one colour for a palette to change.
         image.quantize(256, Image.Quantize.MEDIANCUT).save(path, optimize=True)
     log.info("%s", path)
 
@@ -81,11 +83,11 @@ def save(widget: QWidget, name: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="pictures or parts of names; all by default")
-    parser.add_argument("--threads", type=int, default=2, help="of torch; 2 by default")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch; 2 by default")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(given.threads)
-    todo = wanted(given.names)
+    todo = chosen(given.names)
     for sample in SAMPLES:
         own = [picture for picture in todo if picture[1] == sample]
         if not own:

@@ -20,13 +20,13 @@ LONGEST = 900.0
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample, what is made of one of its structures, and settings of the attacks on it.
+    """A sample, the target made from one of its structures, and the settings of the attacks on it.
 
     Attributes:
-        name: of the sample and its built-in victim.
-        structure, shape: the target.
-        runs: `--set` of each run in turn.
-        slice: to show, of a volume.
+        name: name of the sample and its built-in victim.
+        structure, shape: the structure to change, and the shape that it gets.
+        runs: parameters of each run in turn.
+        slice: the slice of a volume to show.
     """
 
     name: str
@@ -55,7 +55,7 @@ SAMPLES = {
 
 @dataclass
 class Session:
-    """The window, from an empty one to the last run that a scene needs."""
+    """The window, from empty to the last run that a scene needs."""
 
     sample: str
     viewer: Any = field(init=False)
@@ -72,7 +72,7 @@ class Session:
         self.idle()
         self.attack.victim_section.victim.value = f"demo:{self.of.name}"
         self.settle()
-        # The image was fitted to a canvas without the panel.
+        # The image was fitted to the canvas before the panel was docked.
         self.viewer.reset_view()
 
     @property
@@ -88,7 +88,7 @@ class Session:
         return self.viewer.window._qt_window
 
     def prepare(self, runs: int, theme: str) -> None:
-        """Makes what a scene needs and does not have yet: 0 nothing, 1 a target, 2 a run, ..."""
+        """Make what a scene still needs; `runs`: 0 nothing, 1 a target, 2 also a run, ..."""
         self.viewer.theme = theme
         if runs > 0 and self.target is None:
             section = self.attack.target_section
@@ -98,13 +98,13 @@ class Session:
             section.button.click()
             self.idle()
             self.target = self.controller.shown(TARGET)
-        wanted = min(runs - 1, len(self.of.runs))
-        while len(self.controller.runs) < wanted:
+        needed = min(runs - 1, len(self.of.runs))
+        while len(self.controller.runs) < needed:
             self.run(self.of.runs[len(self.controller.runs)])
         self.show_slice()
 
     def run(self, settings: dict[str, Any]) -> None:
-        """An attack with these settings; the first one stays the one that is shown."""
+        """Run an attack with these settings; go on showing the first run."""
         layer = self.attack.image.value
         self.controller.attack(layer, "pgd", settings, self.target)
         self.idle()
@@ -121,7 +121,7 @@ class Session:
 
     @contextmanager
     def docked(self, title: str) -> Iterator[Any]:
-        """A panel beside the attack panel, as a tab; what it changed is put back."""
+        """Dock a panel as a tab beside the attack panel; afterwards, restore what it changed."""
         before = [(layer, layer.visible) for layer in self.viewer.layers]
         dock, panel = self.viewer.window.add_plugin_dock_widget(PLUGIN, title)
         self.settle()
@@ -132,7 +132,7 @@ class Session:
             layer.visible = visible
 
     def scroll_to(self, widget: QWidget) -> None:
-        """Brings a widget of a panel into sight."""
+        """Scroll a widget of a panel into view."""
         place = widget.parentWidget()
         while place is not None and not isinstance(place, QScrollArea):
             place = place.parentWidget()
@@ -140,22 +140,22 @@ class Session:
             place.ensureWidgetVisible(widget)
 
     def wait(self, done: Callable[[], Any], what: str) -> None:
-        """Runs the window until something holds."""
+        """Process the window's events until `done` returns something true."""
         started = time.monotonic()
         while not done():
             QApplication.processEvents()
-            # Without a running event loop nobody else does: old forms would stay in sight.
+            # Without a running event loop nothing else deletes widgets: old forms would stay.
             QApplication.sendPostedEvents(None, QEvent.DeferredDelete)
             time.sleep(0.005)
             if time.monotonic() - started > LONGEST:
                 raise SystemExit(f"{what}: nothing after {LONGEST:.0f} s")
 
     def idle(self) -> None:
-        """Until no job runs."""
+        """Wait until no job runs."""
         self.wait(lambda: not self.controller.jobs.busy, "the job")
 
     def settle(self, seconds: float = 0.6) -> None:
-        """Until no job runs and the window has been drawn."""
+        """Wait until no job runs and the window has been drawn."""
         self.idle()
         until = time.monotonic() + seconds
         self.wait(lambda: time.monotonic() > until, "the window")

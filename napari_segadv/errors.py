@@ -2,25 +2,25 @@
 
 
 class SegadvError(Exception):
-    """Something the user can put right, in one line: the file, the problem, the remedy."""
+    """An error that the user can fix; its one line names the file, the problem and the remedy."""
 
 
 class NeedsTrust(SegadvError):
-    """A victim's file would run code of its own on loading, and nobody has agreed to that yet.
+    """Loading a victim's file would run code from it, and the user has not agreed to that yet.
 
     Attributes:
         path: the file or folder.
         sha256: hash of everything in it, hexadecimal.
-        runs: what would run, one expression or description each.
+        runs: the code that would run, an expression or a description for each piece.
     """
 
     def __init__(self, path: str, sha256: str, runs: tuple[str, ...]) -> None:
         self.path, self.sha256, self.runs = path, sha256, runs
         super().__init__(
-            f"{path}: loading it runs code from the file ({'; '.join(runs)}). "
-            f"If you trust its source, give its hash: --trust {sha256}"
+            f"{path}: loading it runs code from the file ({'; '.join(runs)}); "
+            f"if you trust its source, give its hash: --trust {sha256}"
         )
 
 
 class Cancelled(Exception):
-    """Raised inside a pass through a victim when the run it belongs to has been cancelled."""
+    """Raised inside a pass through a victim if the run that it belongs to was cancelled."""

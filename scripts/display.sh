@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings Xvfb and the libraries that a real napari window needs; says what lacks if it may not.
+# Installs Xvfb and the libraries of a real napari window; without root, says what to install.
 set -eu
 [ "$(uname)" = Linux ] || exit 0
 PACKAGES="xvfb xauth libegl1 libgl1 libgl1-mesa-dri libopengl0 libxkbcommon-x11-0 libdbus-1-3
@@ -10,16 +10,16 @@ if ! command -v dpkg-query >/dev/null; then
     echo "install Xvfb (xvfb-run) and Mesa's software OpenGL first" >&2
     exit 1
 fi
-LACKING=""
+MISSING=""
 for package in $PACKAGES; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "ok installed" ||
-        LACKING="$LACKING $package"
+        MISSING="$MISSING $package"
 done
-[ -z "$LACKING" ] && exit 0
+[ -z "$MISSING" ] && exit 0
 if [ "$(id -u)" != 0 ]; then
-    echo "these packages are needed first: sudo apt-get install$LACKING" >&2
+    echo "install the missing packages first: sudo apt-get install$MISSING" >&2
     exit 1
 fi
 apt-get update -qq
 # shellcheck disable=SC2086
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $LACKING >/dev/null
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $MISSING >/dev/null

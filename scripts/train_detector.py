@@ -1,4 +1,4 @@
-"""Trains the built-in detector on phantoms: python scripts/train_detector.py --out DIR."""
+"""Train the built-in detector on phantoms: python scripts/train_detector.py --out DIR."""
 
 import json
 import logging
@@ -28,9 +28,9 @@ from napari_segadv.victims.detector import SmallRetinaNet
 log = logging.getLogger(__name__)
 
 NAME = "endoscopy"
-# Of the phantoms that nothing is trained on.
+# First seed of the phantoms to measure on: nothing is trained on them.
 TEST_SEED = 10_000
-# Every box down to this score counts for the average precision.
+# Boxes with at least this score count for the average precision.
 LEAST_SCORE = 0.02
 TARGET = "napari_segadv.victims.detector.SmallRetinaNet"
 PREPROCESSING = [
@@ -60,14 +60,14 @@ class Recipe:
     seed: int = 0
 
     def arguments(self, classes: int) -> dict[str, Any]:
-        """Of the network."""
+        """Return the arguments of the network."""
         names = ("widths", "blocks", "features", "levels", "sizes", "ratios", "nms")
         chosen = {name: value for name, value in asdict(self).items() if name in names}
         return {"spatial_dims": 2, "in_channels": 3, "num_classes": classes, **chosen}
 
 
 class Training(RetinaNetDetector):  # type: ignore[misc]
-    """MONAI's losses, without the matcher of torchvision that it looks for."""
+    """MONAI's losses, without the torchvision matcher that its own method imports."""
 
     def compute_anchor_matched_idxs(
         self, anchors: list[Tensor], targets: list[dict[str, Tensor]], numbers: list[int]
@@ -80,19 +80,19 @@ class Training(RetinaNetDetector):  # type: ignore[misc]
     def compute_cls_loss(
         self, logits: Tensor, targets: list[dict[str, Tensor]], matched: list[Tensor]
     ) -> Tensor:
-        """Over all anchors, for each one that shows a box (Lin 2017, section 4.1)."""
+        """Sum over all anchors, divided by the number of anchors with a box (Lin 2017, 4.1)."""
         total = super().compute_cls_loss(logits, targets, matched).sum()
         return total / max(1, sum(int((m >= 0).sum()) for m in matched))
 
 
 def example(scan: Scan, truth: Boxes) -> tuple[Tensor, Tensor, Tensor]:
-    """Image (3, x, y) as bytes, boxes (M, 4) in the same order, classes from 0."""
+    """Return the image (3, x, y) as bytes, boxes (M, 4) in the same axis order, classes from 0."""
     image = torch.from_numpy(scan.array.copy()).permute(2, 1, 0).contiguous()
     return image, torch.from_numpy(swapped(truth.corners)), torch.from_numpy(truth.labels - 1)
 
 
-def changed(rng: np.random.Generator, image: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """An example mirrored, turned and in other light; image (3, n, n) in 0 to 1."""
+def augmented(rng: np.random.Generator, image: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Mirror, turn and relight an example at random; the image is (3, n, n), returned in 0 to 1."""
     size = image.shape[-1]
     x = image.float() / 255
     for axis in (0, 1):
@@ -109,7 +109,7 @@ def changed(rng: np.random.Generator, image: Tensor, boxes: Tensor) -> tuple[Ten
 
 def train(examples: list[tuple[Tensor, Tensor, Tensor]], recipe: Recipe, bfloat16: bool,
           classes: int) -> Iterator[tuple[int, float, SmallRetinaNet]]:  # fmt: skip
-    """Yields epoch, loss and the network as it is."""
+    """Train; yield number, mean loss and network after each epoch."""
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
     net = SmallRetinaNet(**recipe.arguments(classes))
@@ -126,7 +126,7 @@ def train(examples: list[tuple[Tensor, Tensor, Tensor]], recipe: Recipe, bfloat1
             images, targets = [], []
             for index in order[first : first + recipe.batch]:
                 image, boxes, labels = examples[index]
-                x, moved = changed(rng, image, boxes)
+                x, moved = augmented(rng, image, boxes)
                 images.append(x)
                 targets.append({"boxes": moved, "labels": labels})
             with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
@@ -143,7 +143,7 @@ def train(examples: list[tuple[Tensor, Tensor, Tensor]], recipe: Recipe, bfloat1
 
 
 def scores(victim: Victim, cases: list[tuple[Scan, Boxes]]) -> dict[str, float]:
-    """Average precision of each class at an IoU of 0.5; F1 of the boxes with scores over 0.5."""
+    """Return the average precision of each class at an IoU of 0.5, and the F1 of the boxes."""
     found, overlaps = [], []
     with torch.no_grad():
         for scan, truth in cases:
@@ -157,7 +157,7 @@ def scores(victim: Victim, cases: list[tuple[Scan, Boxes]]) -> dict[str, float]:
 
 
 def calibrate(victim: Victim, cases: list[tuple[Scan, Boxes]]) -> float:
-    """The score above which the boxes found agree best with the truth (F1)."""
+    """Return the score from which on the boxes found agree best with the truth (F1)."""
     found = []
     with torch.no_grad():
         for scan, _ in cases:
@@ -173,7 +173,7 @@ def calibrate(victim: Victim, cases: list[tuple[Scan, Boxes]]) -> float:
 
 def write(folder: Path, net: SmallRetinaNet, recipe: Recipe, classes: tuple[str, ...],
           about: str, figures: dict[str, float]) -> None:  # fmt: skip
-    """The MONAI bundle."""
+    """Write the MONAI bundle."""
     (folder / "configs").mkdir(parents=True, exist_ok=True)
     (folder / "models").mkdir(exist_ok=True)
     config = {
@@ -215,27 +215,27 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def main(
     out: Annotated[Path, typer.Option(help="Folder for the bundle.")],
     count: Annotated[int, typer.Option(help="Phantoms to train on.")] = 600,
-    tests: Annotated[int, typer.Option(help="Fresh phantoms.")] = 60,
-    epochs: Annotated[int, typer.Option()] = Recipe.epochs,
-    threads: Annotated[int, typer.Option(help="Of torch.")] = 1,
+    tests: Annotated[int, typer.Option(help="Fresh phantoms to measure on.")] = 60,
+    epochs: Annotated[int, typer.Option(help="Passes over the phantoms.")] = Recipe.epochs,
+    threads: Annotated[int, typer.Option(help="Threads of torch.")] = 1,
     bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="Faster on processors with AMX.")
+        bool, typer.Option("--bfloat16", help="Compute in bfloat16: faster with AMX.")
     ] = False,
 ) -> None:
-    """Trains the built-in detector and measures it."""
+    """Train the built-in detector and measure it."""
     torch.set_num_threads(threads)
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
     recipe, classes = Recipe(epochs=epochs), phantom_modules()[NAME].CLASSES
     log.info("drawing %d phantoms", count)
     cases = [phantom(NAME, seed) for seed in range(count)]
     started = time.monotonic()
-    for epoch, loss, made in train(
+    for epoch, loss, trained in train(
         [example(*c) for c in cases], recipe, bfloat16, len(classes) - 1
     ):
-        net = made
+        net = trained
         log.info("epoch %d: loss %.4f after %.0f s", epoch, loss, time.monotonic() - started)
     write(out, net, recipe, classes, "", {})
-    # The score of 0.5 is to be the best one on what it was trained with.
+    # Shift all scores so that 0.5 is the best threshold on the training phantoms.
     score = calibrate(load_victim(str(out)), cases[:100])
     with torch.no_grad():
         net.network.classification_head.cls_logits.bias -= float(np.log(score / (1 - score)))

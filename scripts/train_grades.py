@@ -1,4 +1,4 @@
-"""Trains the built-in victim that grades fundus photographs, on phantoms.
+"""Train the built-in victim that grades fundus photographs, on phantoms.
 
 Run: python scripts/train_grades.py --out DIR
 """
@@ -28,7 +28,7 @@ from napari_segadv.victims.victim import Victim
 log = logging.getLogger(__name__)
 
 NAME = "fundus-grade"
-# Of the phantoms that nothing is trained on.
+# First seed of the phantoms to measure on: nothing is trained on them.
 TEST_SEED = 10_000
 
 NETWORK = {
@@ -66,7 +66,7 @@ class Recipe:
 
 
 def inference() -> dict[str, Any]:
-    """The bundle's configs/inference.json."""
+    """Return the bundle's configs/inference.json."""
     scaling = {"a_min": 0, "a_max": 255, "b_min": 0.0, "b_max": 1.0, "clip": True}
     resize = {"spatial_size": [SIZE, SIZE], "mode": "bilinear", "anti_aliasing": True}
     transforms: list[dict[str, Any]] = [
@@ -88,7 +88,7 @@ def inference() -> dict[str, Any]:
 
 
 def write(network: nn.Module, folder: Path, metrics: dict[str, float], about: str) -> Victim:
-    """Writes the bundle and loads it as the victim that it will be."""
+    """Write the bundle and load it as a victim."""
     classes = phantom_modules()[NAME].CLASSES
     task = "classification of fundus photographs by diabetic lesions"
     meta = metadata_of(NAME, task, about, metrics, classes, 3, (SIZE, SIZE))
@@ -96,23 +96,26 @@ def write(network: nn.Module, folder: Path, metrics: dict[str, float], about: st
 
 
 def drawn(network: nn.Module, first: int, count: int) -> tuple[Tensor, Tensor]:
-    """Phantoms of consecutive seeds as the network sees them, bytes (N, 3, x, y), and grades."""
+    """Draw phantoms of consecutive seeds; return them as the network sees them, and their grades.
+
+    Images are bytes (N, 3, x, y), grades (N,).
+    """
     with tempfile.TemporaryDirectory() as folder:
         victim = write(network, Path(folder) / NAME, {}, "a draft")
     images, labels = [], []
-    # All phantoms are of one size, so what is bound to one serves all.
+    # All phantoms have one size, so the victim bound to one of them prepares all.
     model = victim.on(phantom(NAME, first)[0])
     for n in range(count):
         scan, grade = phantom(NAME, first + n)
-        seen = model.prepared(as_tensor(scan, "cpu"))[0]
+        prepared = model.prepared(as_tensor(scan, "cpu"))[0]
         # A byte is a third of float16's memory here, and rounds by less than the camera's noise.
-        images.append((255 * seen).round().byte())
+        images.append((255 * prepared).round().byte())
         labels.append(grade.label)
     return torch.stack(images), torch.tensor(labels)
 
 
-def varied(x: Tensor) -> Tensor:
-    """A batch mirrored, turned by quarters, and changed in exposure and colour, at random."""
+def augmented(x: Tensor) -> Tensor:
+    """Mirror a batch, turn it by quarters, and change its exposure and colour, at random."""
     dims = [2 + axis for axis in range(2) if torch.rand(()) < 0.5]
     x = x.flip(dims) if dims else x
     x = x.transpose(2, 3) if torch.rand(()) < 0.5 else x
@@ -121,7 +124,7 @@ def varied(x: Tensor) -> Tensor:
 
 
 def epochs(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -> Iterator[float]:
-    """Trains; yields the mean loss of each epoch."""
+    """Train; yield the mean loss of each epoch."""
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=1e-2)
     steps = len(images) // recipe.batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -135,7 +138,7 @@ def epochs(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -
             chosen = order[n * recipe.batch : (n + 1) * recipe.batch]
             optimiser.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-                logits = network(varied(images[chosen].float() / 255))
+                logits = network(augmented(images[chosen].float() / 255))
             loss = F.cross_entropy(logits.float(), labels[chosen], label_smoothing=0.05)
             loss.backward()
             optimiser.step()
@@ -145,7 +148,7 @@ def epochs(network: nn.Module, images: Tensor, labels: Tensor, recipe: Recipe) -
 
 
 def train(out: Path, recipe: Recipe) -> None:
-    """Trains, measures the victim on fresh phantoms and writes the bundle."""
+    """Train, measure the victim on fresh phantoms, and write the bundle."""
     from monai.networks.nets import DenseNet
 
     torch.manual_seed(0)
@@ -175,14 +178,14 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def main(
     out: Annotated[Path, typer.Option(help="Folder for the bundle.")],
     count: Annotated[int, typer.Option(help="Phantoms to train on.")] = 800,
-    tests: Annotated[int, typer.Option(help="Fresh phantoms.")] = 100,
+    tests: Annotated[int, typer.Option(help="Fresh phantoms to measure on.")] = 100,
     rounds: Annotated[int, typer.Option("--epochs", help="Passes over the phantoms.")] = 10,
-    threads: Annotated[int, typer.Option(help="Of torch.")] = 2,
+    threads: Annotated[int, typer.Option(help="Threads of torch.")] = 2,
     bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="Faster on processors with AMX.")
+        bool, typer.Option("--bfloat16", help="Compute in bfloat16: faster with AMX.")
     ] = False,
 ) -> None:
-    """Trains the built-in grading victim."""
+    """Train the built-in grading victim."""
     torch.set_num_threads(threads)
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
     train(out, Recipe(count, tests, rounds, bfloat16=bfloat16))

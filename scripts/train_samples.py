@@ -1,4 +1,4 @@
-"""Trains the built-in victims on phantoms: python scripts/train_samples.py NAME --out DIR."""
+"""Train a built-in victim on phantoms: python scripts/train_samples.py NAME --out DIR."""
 
 import logging
 import sys
@@ -20,7 +20,7 @@ from napari_segadv.training.victim.run import finish
 
 log = logging.getLogger(__name__)
 
-# Of the phantoms that nothing is trained on.
+# First seed of the phantoms to measure on: nothing is trained on them.
 TEST_SEED = 10_000
 
 RECIPES = {
@@ -32,11 +32,11 @@ RECIPES = {
     ),
     "fundus": Recipe(
         dims=2,
-        network="segresnet",  # whose first level has every pixel: vessels are a few wide
+        network="segresnet",  # its first level has every pixel, and vessels are a few pixels wide
         width=8,
         levels=5,
         epochs=16,
-        bend=0.0,  # no two eyes are alike in any case, and turning blurs the labels' edges
+        bend=0.0,  # no two eyes are alike anyway, and turning blurs the labels' edges
         patch=(256, 256),
         patches=2,
         resize=(512, 512),
@@ -45,23 +45,23 @@ RECIPES = {
     ),
 }
 CASES = {"abdomen-ct": 100, "chest-xray": 800, "fundus": 750}
-# The eyes differ more from each other than the chests do.
+# Phantoms to measure on. Eyes differ more from each other than chests do.
 TESTS = {"abdomen-ct": 20, "chest-xray": 20, "fundus": 100}
 
 
 def cases(name: str, first: int, count: int) -> list[Case]:
-    """Phantoms of consecutive seeds."""
+    """Draw phantoms of consecutive seeds."""
     return [Case(*phantom(name, first + n)) for n in range(count)]
 
 
 def class_map(name: str) -> ClassMap:
-    """The phantom's own classes."""
+    """Return the phantom's own classes."""
     names = phantom_modules()[name].CLASSES
     return ClassMap(names, tuple((n,) for n in range(1, len(names))))
 
 
 def train_victim(name: str, out: Path, count: int, tests: int, recipe: Recipe) -> None:
-    """Trains on `count` phantoms, measures on `tests` fresh ones and writes the bundle."""
+    """Train on `count` phantoms, measure on `tests` fresh ones, and write the bundle."""
     classes = class_map(name)
     log.info("drawing %d phantoms", count)
     trained = run(train(cases(name, 0, count), classes, recipe))
@@ -71,7 +71,7 @@ def train_victim(name: str, out: Path, count: int, tests: int, recipe: Recipe) -
 
 
 def run(training: Iterator[object]) -> Trained:
-    """Runs a training and logs its epochs."""
+    """Run a training and log its epochs."""
     started = time.monotonic()
     while True:
         try:
@@ -89,14 +89,16 @@ def main(
     name: Annotated[str, typer.Argument(help=", ".join(RECIPES))],
     out: Annotated[Path, typer.Option(help="Folder for the bundle.")],
     count: Annotated[int, typer.Option(help="Phantoms to train on; 0: the usual number.")] = 0,
-    tests: Annotated[int, typer.Option(help="Fresh phantoms; 0: the usual number.")] = 0,
-    epochs: Annotated[int, typer.Option(help="0: the usual number.")] = 0,
-    threads: Annotated[int, typer.Option(help="Of torch.")] = 2,
+    tests: Annotated[
+        int, typer.Option(help="Fresh phantoms to measure on; 0: the usual number.")
+    ] = 0,
+    epochs: Annotated[int, typer.Option(help="Passes over the phantoms; 0: the usual number.")] = 0,
+    threads: Annotated[int, typer.Option(help="Threads of torch.")] = 2,
     bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="Faster on processors with AMX.")
+        bool, typer.Option("--bfloat16", help="Compute in bfloat16: faster with AMX.")
     ] = False,
 ) -> None:
-    """Trains a built-in victim."""
+    """Train a built-in victim."""
     torch.set_num_threads(threads)
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
     recipe = RECIPES[name]

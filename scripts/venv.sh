@@ -6,7 +6,7 @@ EXTRAS=$2
 PYTHON=${PYTHON:-$(command -v python3.11 || command -v python3)}
 if [ ! -x "$VENV/bin/python" ]; then
     if ! "$PYTHON" -m venv "$VENV" >/dev/null 2>&1; then
-        # Debian keeps venv in a package of its own.
+        # Debian has venv in a separate package.
         rm -rf "$VENV"
         if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
             apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null

@@ -1,4 +1,4 @@
-"""What tests of saved runs and sessions share: there and back, and whether two are the same."""
+"""What tests of saved runs and sessions share: saving and opening again, and comparing."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The rooms of the package: imports run downwards, nothing runs in circles, files stay readable."""
+"""The rooms of the package: imports run downwards, never in circles, and files stay readable."""
 
 import ast
 import os
@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "napari_segadv"
 
-# From the bottom to the top: a room may import itself and what stands in a line above its own.
+# From the bottom to the top: a room may import itself and the rooms on the lines before its own.
 ROOMS = [
     "errors",
     "common",
@@ -28,7 +28,7 @@ ROOMS = [
     "cli",
 ]
 RANK = {room: rank for rank, line in enumerate(ROOMS) for room in line.split()}
-# What attacks may know: tensors, and what knows nothing of the subject.
+# The rooms that attacks may import: themselves, and those that know nothing of the subject.
 OF_ATTACKS = {"attacks", "errors", "common"}
 LARGEST_ROOT, LONGEST_FUNCTION, LONG_FILE = 16, 60, 400
 
@@ -37,7 +37,7 @@ each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_
 
 
 def module_of(path: Path) -> str:
-    """The dotted name of a file."""
+    """Return the dotted name of a file."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -47,7 +47,7 @@ MODULES = {module_of(path) for path in FILES}
 
 @cache
 def imports(path: Path) -> set[str]:
-    """The modules and packages that a file imports, TYPE_CHECKING and functions included."""
+    """Return the modules that a file imports, also for TYPE_CHECKING and inside functions."""
     found = set()
     package = path.relative_to(ROOT).parts[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -82,7 +82,7 @@ def test_imports_run_downwards(path):
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Groups of modules that import each other, by Tarjan's algorithm."""
+    """Return the groups of modules that import each other, by Tarjan's algorithm."""
     order: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -112,11 +112,11 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 
 def test_no_two_files_import_each_other():
     graph = {module_of(path): {m for m in imports(path) if m in MODULES} for path in FILES}
-    told = [
+    found = [
         "; ".join(f"{one} -> {', '.join(sorted(graph[one] & set(group)))}" for one in group)
         for group in circles(graph)
     ]
-    assert not told, "\n".join(told)
+    assert not found, "\n".join(found)
 
 
 def test_circles_are_found_and_named():
@@ -159,14 +159,15 @@ def test_a_file_says_what_it_is_for(path):
 
 
 def lengths(path: Path) -> dict[str, int]:
-    """The lines of each function, its docstring left out."""
+    """Return the number of lines of each function without its docstring."""
     found = {}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0]
-            told = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-            text = first.end_lineno - first.lineno + 1 if told else 0
-            found[f"{node.name}, line {node.lineno}"] = node.end_lineno - node.lineno + 1 - text
+            documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+            docstring = first.end_lineno - first.lineno + 1 if documented else 0
+            lines = node.end_lineno - node.lineno + 1
+            found[f"{node.name}, line {node.lineno}"] = lines - docstring
     return found
 
 
@@ -177,7 +178,7 @@ def test_functions_are_short(path):
 
 
 def test_long_files_are_told():
-    """A long file may be one subject; it is looked at, not cut for its length."""
+    """Warn of long files. A long file may be one subject: look at it, but don't just cut it."""
     for path in FILES:
         count = len(path.read_text(encoding="utf-8").splitlines())
         if count > LONG_FILE:
@@ -189,7 +190,7 @@ def test_long_files_are_told():
 def loaded_after(
     code: str, heavy: tuple[str, ...] = ("torch", "monai", "napari", "SimpleITK")
 ) -> set[str]:
-    """Which heavy packages a fresh Python has loaded after some code."""
+    """Run some code in a new Python; return which heavy packages it has loaded."""
     check = f"import sys; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{check}"], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""The users' docs: the site builds without a warning, and what the pages name is there."""
+"""The users' docs: the site builds without a warning, and everything that the pages name exists."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ PICTURE = re.compile(r"images/([\w-]+)\.png")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The site, built as `make docs` does: a broken link or a page left out is an error."""
+    """Build the site as `make docs` does: a broken link or a page in no menu is an error."""
     folder = tmp_path_factory.mktemp("site")
     try:
         build(load_config(str(ROOT / "mkdocs.yml"), site_dir=str(folder), strict=True))
@@ -34,8 +34,8 @@ def site(tmp_path_factory):
     return folder
 
 
-class Asked(HTMLParser):
-    """What a browser fetches for a page without being asked."""
+class Fetched(HTMLParser):
+    """The addresses that a browser fetches for a page on its own."""
 
     def __init__(self, page):
         super().__init__()
@@ -50,6 +50,15 @@ class Asked(HTMLParser):
             self.found.append(given.get("href"))
 
 
+def test_the_rooms_are_drawn_as_they_are(monkeypatch):
+    """If it fails, run: python docs/architecture.py"""
+    monkeypatch.syspath_prepend(DOCS)
+    import architecture
+
+    assert architecture.PICTURE.read_text(encoding="utf-8") == architecture.picture()
+    assert architecture.PAGE.read_text(encoding="utf-8") == architecture.page()
+
+
 def test_every_page_is_on_the_site(site):
     for page in DOCS.rglob("*.md"):
         assert (site / page.relative_to(DOCS).with_suffix(".html")).is_file()
@@ -60,9 +69,9 @@ def test_nothing_comes_from_another_host(site):
     pages = list(site.rglob("*.html"))
     assert pages
     for page in pages:
-        asked = [address for address in Asked(page).found if address]
-        assert asked
-        assert [a for a in asked if re.match(r"(\w+:)?//", a)] == [], page.name
+        fetched = [address for address in Fetched(page).found if address]
+        assert fetched
+        assert [a for a in fetched if re.match(r"(\w+:)?//", a)] == [], page.name
     for style in site.rglob("*.css"):
         assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", style.read_text()), style.name
 
@@ -85,7 +94,7 @@ def test_every_picture_has_a_scene(monkeypatch):
 
 
 def commands():
-    """Each line of the docs that runs segadv, with its page."""
+    """Yield each line of the docs that runs segadv, with the name of its page."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL):
@@ -97,7 +106,7 @@ def commands():
 
 
 def found(words):
-    """The command that words begin with, its context, and the words after its name."""
+    """Return the command that some words begin with, and the words after its name."""
     command = typer.main.get_command(app)
     while words and hasattr(command, "commands"):
         assert words[0] in command.commands, f"segadv has no command {words[0]}"
@@ -114,7 +123,7 @@ def test_commands_and_their_options_exist(page, line):
 
 
 def leaves(command, name):
-    """Every command below one, with its whole name."""
+    """Return every command below one, with its whole name."""
     if not hasattr(command, "commands"):
         return [(name, command)]
     below = command.commands.items()

@@ -1,1 +1,1 @@
-"""What the benchmarks against other packages, on a GPU and in the window are made of."""
+"""Parts of the benchmarks against other packages, on a GPU, and of napari's window."""

@@ -1,8 +1,8 @@
-"""The attacks that `benchmarks/peers.py` sets side by side: ours, and those of other packages.
+"""The attacks that `benchmarks/peers.py` compares: ours, and those of other packages.
 
-Each is a function of a model that counts, a case, a number of steps and an epsilon, and returns
-images (1, C, *S) in the image's units. Other packages get what they ask for: intensities from 0
-to 1 and an nn.Module. Their settings are their own defaults, or what is named beside them.
+Each is a function of a model that counts its passes, a case, a number of steps and an epsilon, and
+returns images (1, C, *S) in the image's units. Other packages get what they require: intensities
+from 0 to 1 and an nn.Module. Their settings are their own defaults, except those named in a row.
 """
 
 import contextlib
@@ -40,12 +40,12 @@ class Contestant:
     """One attack with its settings.
 
     Attributes:
-        name: of the row.
-        run: see above.
-        package: whose it is; empty: ours.
-        bounded: keeps the budget; False where the method has none.
-        anytime: a step does not depend on how many there are to be.
-        timed: False where a step costs what another row's does.
+        name: name of the row.
+        run: the attack as a function, see above.
+        package: module of the package that it comes from; empty: ours.
+        bounded: whether the method keeps to a budget.
+        anytime: whether a step does not depend on the number of steps.
+        timed: whether to time its steps; False if they cost the same as another row's.
     """
 
     name: str
@@ -61,14 +61,14 @@ class Contestant:
 
 
 class Net(nn.Module):
-    """A victim as other packages know one: intensities from 0 to 1, parameters to find a device."""
+    """A victim as other packages require one: intensities from 0 to 1, a parameter on a device."""
 
     def __init__(self, meter: Meter, case: Case) -> None:
         super().__init__()
         self.meter, self.low = meter, case.problem.low
         self.width = case.problem.high - case.problem.low
-        place = case.problem.clean.new_zeros(1)
-        self.anchor = nn.Parameter(place, requires_grad=False)
+        zero = case.problem.clean.new_zeros(1)
+        self.anchor = nn.Parameter(zero, requires_grad=False)
         self.eval()
 
     def forward(self, images: Tensor) -> Tensor:
@@ -82,25 +82,25 @@ class Net(nn.Module):
 
 
 def missing() -> list[str]:
-    """Distributions of the packages that are not installed."""
+    """Return the distributions of the packages that are not installed."""
     return [dist for module, dist in PACKAGES.items() if importlib.util.find_spec(module) is None]
 
 
 def versions() -> dict[str, str]:
-    """Versions of torch and of the packages that are installed."""
-    there = [d for m, d in PACKAGES.items() if importlib.util.find_spec(m) is not None]
-    return {dist: importlib.metadata.version(dist) for dist in ["torch", *there]}
+    """Return the versions of torch and of the packages that are installed."""
+    installed = [d for m, d in PACKAGES.items() if importlib.util.find_spec(m) is not None]
+    return {dist: importlib.metadata.version(dist) for dist in ["torch", *installed]}
 
 
 def ours(name: str, **settings: Any) -> Run:
-    """An attack of ours, without an early stop where it has one to leave out."""
+    """Return an attack of ours with these settings; `goal=None` turns an early stop off."""
 
     def run(meter: Meter, case: Case, steps: int, epsilon: float) -> Tensor:
         attack = attacks.get(name)(steps=steps, **{"epsilon": epsilon} | settings)
-        steps_of_it = attack.run(replace(case.problem, model=meter))
+        attacking = attack.run(replace(case.problem, model=meter))
         while True:
             try:
-                next(steps_of_it)
+                next(attacking)
             except StopIteration as stop:
                 return stop.value.adversarial
 
@@ -108,7 +108,7 @@ def ours(name: str, **settings: Any) -> Run:
 
 
 def torchattacks_pgd(step: Callable[[int], float]) -> Run:
-    """PGD of torchattacks, with the length of a step in epsilons; random start, its default."""
+    """Return PGD of torchattacks from a random start, its default; `step` is in epsilons."""
 
     def run(meter: Meter, case: Case, steps: int, epsilon: float) -> Tensor:
         import torchattacks
@@ -124,7 +124,7 @@ def torchattacks_pgd(step: Callable[[int], float]) -> Run:
 
 
 def foolbox_pgd(meter: Meter, case: Case, steps: int, epsilon: float) -> Tensor:
-    """LinfPGD of foolbox; its loss, made for one class an image, is replaced as it provides for."""
+    """Run LinfPGD of foolbox, its loss (for one class an image) replaced by one for pixels."""
     import eagerpy as ep
     import foolbox
 
@@ -136,23 +136,23 @@ def foolbox_pgd(meter: Meter, case: Case, steps: int, epsilon: float) -> Tensor:
 
     net = Net(meter, case)
     model = foolbox.PyTorchModel(net, bounds=(0, 1), device=case.problem.clean.device)
-    wanted = foolbox.criteria.TargetedMisclassification(case.problem.labels)
+    target = foolbox.criteria.TargetedMisclassification(case.problem.labels)
     images = net.unit(case.problem.clean)
-    return net.back(PixelPGD(steps=steps).run(model, images, wanted, epsilon=epsilon / net.width))
+    return net.back(PixelPGD(steps=steps).run(model, images, target, epsilon=epsilon / net.width))
 
 
 class FlatCrossEntropy(nn.Module):
-    """Cross-entropy for ART, which takes labels (N, number) alone: here those of all pixels."""
+    """Cross-entropy for ART, which only takes labels (N, number): here those of all pixels."""
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(logits, labels.long().view(logits[:, 0].shape))
 
 
 def art_pgd(meter: Meter, case: Case, steps: int, epsilon: float) -> Tensor:
-    """PGD of ART, with a step of a third of epsilon, the ratio of its defaults.
+    """Run PGD of ART with a step of a third of epsilon, the ratio of its defaults.
 
-    It is made for classifiers: the pixels' labels go in as if they were scores of as many classes,
-    and its own check of success, one forward pass at the end, says nothing.
+    ART's PGD is made for classifiers: the pixels' labels are passed as if they were the scores of
+    that many classes, and its own check of success, one forward pass at the end, means nothing.
     """
     from art.attacks.evasion import ProjectedGradientDescent
     from art.estimators.classification import PyTorchClassifier
@@ -176,7 +176,7 @@ def art_pgd(meter: Meter, case: Case, steps: int, epsilon: float) -> Tensor:
 
 
 def adv_lib(name: str, steps_as: str = "num_steps", **settings: Any) -> Run:
-    """An attack of adv-lib on the pixels that are a structure in the target or the prediction."""
+    """Return an attack of adv-lib on the pixels with a structure in target or clean prediction."""
 
     def run(meter: Meter, case: Case, steps: int, epsilon: float) -> Tensor:
         attack = getattr(adv_lib_segmentation(), name)
@@ -196,9 +196,9 @@ def adv_lib(name: str, steps_as: str = "num_steps", **settings: Any) -> Run:
 
 
 def adv_lib_segmentation() -> Any:
-    """The module `adv_lib.attacks.segmentation` alone.
+    """Import only the module `adv_lib.attacks.segmentation`.
 
-    The package around it imports torchvision and a plotting service, which need not be there.
+    The package around it imports torchvision and a plotting service, which may not be installed.
     """
     import adv_lib
 
@@ -213,7 +213,7 @@ def adv_lib_segmentation() -> Any:
 
 DEFAULT = "ours: PGD (Adam, margin)"
 ALMA = "adv-lib ALMA-prox"
-# With a budget, or run for as many steps and then cut to it.
+# Attacks with a budget, or run for the same number of steps and then cut to the budget.
 CONTESTANTS = [
     Contestant(DEFAULT, ours("pgd", goal=None)),
     Contestant(
@@ -242,8 +242,9 @@ CONTESTANTS = [
         bounded=False,
     ),
 ]  # fmt: skip
-# Without a budget: norm that each makes small, contestant, steps. Numbers as Rony et al. (2023)
-# ran them: 500 passes, learning rate 0.01 (PDGD, PDPGD), gamma 0.001 (Linf) and 0.03 (L2).
+# Attacks without a budget: norm that each minimises, contestant, steps. Settings of the peers are
+# those of Rony et al. (2023): 500 passes, learning rate 0.01 (PDGD, PDPGD), gamma 0.001 (Linf) and
+# 0.03 (L2).
 LEAST = [
     ("linf", Contestant("ours: least", ours("least", norm="linf", epsilon=None)), 60),
     ("linf", Contestant("ours: least", ours("least", norm="linf", epsilon=None)), 120),

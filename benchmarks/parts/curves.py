@@ -13,7 +13,7 @@ from .meter import Case, Meter, labels_of
 
 
 class Look:
-    """Looks at each pass of an attack: the target IoU, and the images at certain passes."""
+    """Records the target IoU at each pass of an attack, and the images at certain passes."""
 
     def __init__(self, case: Case, marks: list[int]) -> None:
         self.case, self.marks = case, marks
@@ -36,7 +36,7 @@ class Rows:
         return statistics.mean(image["marks"][mark][name] for image in self.images)
 
     def cells(self, one: Contestant, marks: list[int]) -> str:
-        """The table's cells: by number of passes, then the passes of the longest run."""
+        """Return a cell for each number of passes, and one for the passes of the longest run."""
         cells = []
         for mark in marks:
             cell = f"{self.mean(mark, 'within'):.4f}"
@@ -48,10 +48,10 @@ class Rows:
 
 
 def curves(found: list[Case], marks: list[int], epsilon: float) -> dict[str, Any]:
-    """Runs each attack on the cases of one target; prints the table and the goals.
+    """Run each attack on the cases of one target; print the table and the goals.
 
     Returns:
-        By attack a list of what was found on each image.
+        For each attack, the figures of each image, see `trace`.
     """
     target = found[0].name
     rows = {one.name: Rows() for one in here()}
@@ -59,8 +59,8 @@ def curves(found: list[Case], marks: list[int], epsilon: float) -> dict[str, Any
         for one in here():
             rows[one.name].images.append(trace(one, case, marks, epsilon))
     print(f"\n## Target IoU at {epsilon:.3g} grey levels, target: {target}\n")
-    print("Mean over the images, of the image in the budget. Methods without a budget are cut")
-    print("to it; in brackets the IoU and the Linf of what they made. The clean image has")
+    print("Mean over the images, each within the budget. Methods without a budget are cut to it;")
+    print("in brackets the IoU and the Linf before that. The clean image has")
     print(f"{statistics.mean(i['curve'][0] for i in rows[DEFAULT].images):.4f}.\n")
     heads = [*(f"{n} passes" for n in marks), "forward, backward"]
     print("| attack | " + " | ".join(heads) + " |")
@@ -79,11 +79,11 @@ def curves(found: list[Case], marks: list[int], epsilon: float) -> dict[str, Any
 
 
 def trace(one: Contestant, case: Case, marks: list[int], epsilon: float) -> dict[str, Any]:
-    """One attack on one image: what it has after so many passes, and its longest run's curve.
+    """Run one attack on one image; return its figures after each number of passes in `marks`.
 
-    An attack whose steps depend on their number runs anew for each number and is judged by what
-    it returns; of the others the images on the way are judged, which takes one more pass to see
-    the last of them.
+    An attack whose steps depend on their number runs once for each number and is judged by what it
+    returns. Any other runs once, and the images on the way are judged; it takes one more pass to
+    see the last of them. The curve is that of the longest run.
     """
     images: dict[int, Tensor] = {}
     for mark in marks[-1:] if one.anytime else marks:
@@ -95,7 +95,7 @@ def trace(one: Contestant, case: Case, marks: list[int], epsilon: float) -> dict
             images[mark] = result
             continue
         for passes in marks:
-            # Some stop early: from there on nothing changes any more.
+            # An attack that stopped early keeps its result from then on.
             images[passes] = look.images.get(passes, result)
     reached = {}
     for mark in marks:
@@ -119,7 +119,7 @@ def trace(one: Contestant, case: Case, marks: list[int], epsilon: float) -> dict
 
 
 def draw(found: dict[str, Any], path: str) -> None:
-    """A panel for each target: the IoU at each pass of the longest run, mean over the images."""
+    """Draw a panel for each target: mean IoU over the images at each pass of the longest run."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""Goals beside what was measured."""
+"""Goals, and whether the measured figures meet them."""
 
 import random
 from collections.abc import Iterable
@@ -12,24 +12,24 @@ OURS = "ours"
 
 
 def here() -> list[Contestant]:
-    """The contestants whose packages are installed."""
+    """Return the contestants whose packages are installed."""
     return [one for one in CONTESTANTS if one.here]
 
 
 def seed(number: int) -> None:
-    """The same random start for each package, whichever generator it draws from."""
+    """Seed every generator, so that each package gets the same random start."""
     random.seed(number)
     np.random.seed(number)
     torch.manual_seed(number)
 
 
 def peers(names: Iterable[str]) -> list[str]:
-    """Those that are not ours."""
+    """Return the names of attacks that are not ours."""
     return [name for name in names if not name.startswith(OURS)]
 
 
 def goal(text: str, met: bool, figure: str) -> None:
-    """Prints whether a goal is met, with the figure."""
+    """Print whether a goal is met, with the figure."""
     print(f"\nGoal: {text}. {'Met' if met else 'MISSED'}: {figure}.", flush=True)
 
 

@@ -12,17 +12,17 @@ from .contestants import ALMA, LEAST, Contestant
 from .goals import OURS, goal, seed
 from .meter import GOAL, Case, Meter, labels_of
 
-# Passes that ours may take.
+# Most passes that a row of ours may take to be compared with the peers.
 LEAST_PASSES = 120
-# The criterion that every package can be asked for, and the one that ours asks for.
+# The criterion that every package can use, and the one that ours uses.
 ALL, BOTH = "structures", "moved and kept"
 
 
 class Look:
-    """Looks at each pass of an attack: the least Linf and L2 change that reaches the goal.
+    """Records the least Linf and L2 change that reaches the goal, over all passes of an attack.
 
     Attributes:
-        found: by criterion and norm, the size and the number of the pass.
+        found: size of the change and number of the pass, by criterion and norm.
     """
 
     def __init__(self, case: Case) -> None:
@@ -33,7 +33,7 @@ class Look:
         self.judge(images, labels_of(logits))
 
     def judge(self, images: Tensor, prediction: np.ndarray) -> None:
-        """Takes an image into account, with what is predicted on it."""
+        """Take an image into account, with the prediction on it."""
         self.count += 1
         case = self.case
         for criterion, share in case.shares(prediction).items():
@@ -46,12 +46,12 @@ class Look:
 
 
 def least(found: list[Case], most: int, epsilon: float) -> dict[str, Any]:
-    """Runs each method without a budget on the cases of one target; prints table and goals.
+    """Run each method without a budget on the cases of one target; print table and goals.
 
     Args:
         found: the cases.
-        most: passes at most, for a smoke test.
-        epsilon: where a method wants a budget all the same.
+        most: largest number of passes, for a smoke test.
+        epsilon: budget in grey levels, for a method that requires one anyway.
     """
     rows: dict[str, Any] = {}
     for norm, one, passes in LEAST:
@@ -66,7 +66,7 @@ def least(found: list[Case], most: int, epsilon: float) -> dict[str, Any]:
 
 
 def smallest(one: Contestant, case: Case, passes: int, epsilon: float) -> dict[str, Any]:
-    """The least that one method finds on one image, among all images that it shows the model."""
+    """Return the least change that one method finds on one image, among all that it tries."""
     look = Look(case)
     meter = Meter(case.problem.model, look)
     seed(case.seed)
@@ -81,11 +81,11 @@ def smallest(one: Contestant, case: Case, passes: int, epsilon: float) -> dict[s
 
 
 def show(rows: dict[str, Any], target: str) -> None:
-    """The table of one target."""
+    """Print the table of one target."""
     print(f"\n## Least perturbation with 99 % of the pixels at target, target: {target}\n")
-    print("Grey levels, mean over the images that reach it. Pixels: those of structures in the")
-    print("target or the clean prediction; in brackets with 99 % moved and 99 % kept.\n")
-    print("| attack (norm that it makes small) | backward passes | Linf | L2 | reached |")
+    print("Grey levels, mean over the images that reach it. The pixels are those of structures in")
+    print("the target or the clean prediction; in brackets with 99 % moved and 99 % kept.\n")
+    print("| attack (norm that it minimises) | backward passes | Linf | L2 | reached |")
     print("| --- | --- | --- | --- | --- |")
     for name, row in rows.items():
         images = row["images"]
@@ -102,7 +102,7 @@ def mean(images: list[dict[str, Any]], criterion: str, norm: str) -> str:
 
 
 def compare(rows: dict[str, Any], target: str) -> None:
-    """The goals: Linf against ALMA-prox, which has no L2; L2 against the best of all others."""
+    """Print the goals: Linf against ALMA-prox, which has no L2; L2 against the best peer."""
     for row in rows.values():
         norm, passes = row["norm"], row["passes"]
         rivals = [
@@ -118,9 +118,9 @@ def compare(rows: dict[str, Any], target: str) -> None:
             own = size_of(image, norm)
             theirs = min(size_of(rival["images"][index], norm) for rival in rivals)
             won += own <= theirs and own < math.inf
-        of = f"{ALMA}'s" if norm == "linf" else "every peer's"
+        whose = f"{ALMA}'s" if norm == "linf" else "every peer's"
         goal(
-            f"{target}: least {norm} of ours with {passes} passes at or below {of} with "
+            f"{target}: least {norm} of ours with {passes} passes at or below {whose} with "
             f"{rivals[0]['passes']}",
             won == total,
             f"on {won} of {total} images",
@@ -128,5 +128,5 @@ def compare(rows: dict[str, Any], target: str) -> None:
 
 
 def size_of(image: dict[str, Any], norm: str) -> float:
-    """The least size by the criterion that all can be asked for; infinite if not reached."""
+    """Return the least size by the criterion of all packages; infinite if not reached."""
     return float(image[ALL][norm][0]) if image[ALL] else math.inf

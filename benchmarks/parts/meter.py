@@ -1,4 +1,4 @@
-"""Images with targets, what a prediction on them reaches, and a model that counts its passes."""
+"""Images with targets, measures of a prediction on them, and a model that counts its passes."""
 
 import statistics
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from napari_segadv.samples import phantom
 
 VICTIM = "chest-xray"
 HEART = 1
-# Fresh: no victim was trained or measured on these.
+# No victim was trained or measured on phantoms from this seed on.
 FIRST_SEED = 30_000
 TARGETS: dict[str, Callable[[Mask], Mask]] = {
     "heart": lambda clean: targets.heart(clean, label=HEART, size=0.6),
@@ -29,7 +29,7 @@ GOAL = 0.99
 
 
 def cases(images: int, names: list[str], device: str) -> list["Case"]:
-    """The first phantoms, each with each target."""
+    """Return the first phantoms, each with each target."""
     victim = load_victim(f"demo:{VICTIM}")
     found = []
     for seed in range(FIRST_SEED, FIRST_SEED + images):
@@ -50,9 +50,9 @@ class Case:
     """One image with one target.
 
     Attributes:
-        name: of the target.
-        seed: of the phantom.
-        problem: its tensors, N = 1.
+        name: name of the target.
+        seed: seed of the phantom.
+        problem: the case as tensors, N = 1.
     """
 
     name: str
@@ -68,17 +68,17 @@ class Case:
         return labels, reference, (labels != 0) | (reference != 0)
 
     def iou(self, prediction: np.ndarray) -> float:
-        """Mean IoU of the target's structures.
+        """Return the mean IoU of the target's structures.
 
-        A target that erases a structure says nothing but "background" there, so for such a
-        target the background counts as one more structure.
+        A target that erases a structure holds only background there, so for such a target the
+        background counts as one more structure.
         """
         overlap = Overlap.of(prediction, self.maps[0])
         labels = [0, *overlap.structures] if self.problem.erases else overlap.structures
         return statistics.mean(overlap.iou(label) for label in labels)
 
     def shares(self, prediction: np.ndarray) -> dict[str, float]:
-        """Success by two criteria: of the structures' pixels, and the smaller of moved and kept."""
+        """Return two shares: of the structures' pixels at target; the smaller of moved and kept."""
         target, clean, care = self.maps
         hits = (prediction == target)[care]
         return {
@@ -87,12 +87,12 @@ class Case:
         }
 
     def predict(self, images: Tensor) -> np.ndarray:
-        """The label map of an image (1, C, *S), by a pass that nobody counts."""
+        """Return the label map of an image (1, C, *S), by a pass that is not counted."""
         with torch.no_grad():
             return labels_of(self.problem.model(images))
 
     def within(self, images: Tensor, epsilon: float) -> Tensor:
-        """The image of the budget that is nearest to a given one."""
+        """Return the image within the budget that is nearest to the given one."""
         clean = self.problem.clean
         return clean + (images - clean).clamp(-epsilon, epsilon)
 
@@ -104,7 +104,7 @@ class Case:
 
 
 def labels_of(logits: Tensor) -> np.ndarray:
-    """The label map of the first item's logits."""
+    """Return the label map of the first item's logits."""
     return logits[0].detach().argmax(0).cpu().numpy()
 
 
@@ -112,10 +112,10 @@ class Meter:
     """A model that counts its passes.
 
     Attributes:
-        model: what it stands for, and is called like.
+        model: the model that it wraps.
         look: called with the images and logits of each pass.
         before: called before each forward pass.
-        forward, backward: passes so far. Backward ones are those through the network.
+        forward, backward: passes through the network so far.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a step of each attack costs over a bare forward and backward pass of the network."""
+"""The cost of a step of each attack over a bare forward and backward pass of the network."""
 
 import contextlib
 import io
@@ -15,15 +15,14 @@ from .goals import behind, goal, here, peers, seed
 from .meter import Case, Meter
 
 STEP_GOAL = 1.05
-# Steps that are not timed: memory is fetched, kernels are chosen or compiled in them.
+# First steps, which are not timed: they allocate memory and choose or compile kernels.
 WARM_UP = 3
 
 
 class Stepper:
-    """An attack in a thread of its own, which goes on by one step when it is told to.
+    """An attack in a separate thread that takes one step for each call of `step`.
 
-    All attacks are timed in turns: what one of them has left in the caches and in the memory's
-    free lists, all of them meet.
+    All attacks are timed in turns, so that all of them find the same caches and free memory.
     """
 
     def __init__(self, one: Contestant, case: Case, steps: int, epsilon: float) -> None:
@@ -39,9 +38,9 @@ class Stepper:
         pool.shutdown(wait=False)
 
     def step(self) -> tuple[float, float] | None:
-        """Seconds, by the clock and of the processor, from one forward pass to the next.
+        """Return the seconds from one forward pass to the next, by the clock and of the processor.
 
-        None where that was no step (no backward pass), or where the attack is over.
+        None if this was no step (no backward pass) or the attack is over.
         """
         self._took = None
         if not self._work.done():
@@ -50,7 +49,7 @@ class Stepper:
         return self._took
 
     def finish(self) -> None:
-        """Lets it run to its end, and raises what it raised."""
+        """Let the attack run to its end; raise what it raised."""
         self.hurried = True
         self._theirs.release()
         self._work.result()
@@ -62,7 +61,7 @@ class Stepper:
 
     def _pause(self) -> None:
         now = clock(self.case)
-        # Without a backward pass it was no step: some attacks look once more at the result.
+        # Without a backward pass it was no step: some attacks run the model on their result again.
         if self._started is not None and self.meter.backward > self._done:
             self._took = difference(now, self._started)
         self._done = self.meter.backward
@@ -79,7 +78,7 @@ def clock(case: Case) -> tuple[float, float]:
 
 
 def bare_pass(case: Case, cotangent: torch.Tensor) -> tuple[float, float]:
-    """Seconds of a forward and backward pass, by the clock and of the processor."""
+    """Return the seconds of a forward and backward pass, by the clock and of the processor."""
     started = clock(case)
     leaf = case.problem.clean.clone().requires_grad_()
     torch.autograd.grad(case.problem.model(leaf), leaf, cotangent)
@@ -90,8 +89,7 @@ Pair = tuple[tuple[float, float], tuple[float, float]]
 
 
 def figures(pairs: list[Pair]) -> dict[str, float]:
-    """Medians: milliseconds of a step and of a bare pass, ratio of neighbours, and the same ratio
-    in the processor's time."""
+    """Return medians: milliseconds of a step and of a bare pass, and their ratio by both times."""
     if not pairs:
         return {"steps": 0}
     return {
@@ -112,12 +110,12 @@ def difference(later: tuple[float, float], earlier: tuple[float, float]) -> tupl
 
 
 def costs(case: Case, rounds: int, epsilon: float) -> dict[str, Any]:
-    """Times each attack, prints the table and the goals."""
+    """Time each attack; print the table and the goals."""
     seed(0)
     cotangent = torch.randn_like(case.problem.model(case.problem.clean))
     timed = [one for one in here() if one.timed]
     pairs: dict[str, list[Pair]] = {one.name: [] for one in timed}
-    # Packages that silence themselves would silence one another's turns.
+    # Silence all packages together: redirecting stdout in one thread redirects it in all.
     with contextlib.redirect_stdout(io.StringIO()):
         turns = {one.name: Stepper(one, case, rounds + WARM_UP + 2, epsilon) for one in timed}
         for number in range(rounds + WARM_UP + 1):
@@ -130,7 +128,7 @@ def costs(case: Case, rounds: int, epsilon: float) -> dict[str, Any]:
                 before = after
         for stepper in turns.values():
             stepper.finish()
-    found = {name: figures(seen) for name, seen in pairs.items()}
+    found = {name: figures(timings) for name, timings in pairs.items()}
     print("\n## A step over a bare forward and backward pass\n")
     print("| attack | ratio | ratio, processor's time | ms a step | ms a bare pass | steps |")
     print("| --- | --- | --- | --- | --- | --- |")

@@ -1,6 +1,6 @@
-"""When the machine stands still: processes that only sleep, one on each processor, say it.
+"""Find out when the machine stands still: a process on each processor sleeps and notes delays.
 
-Run as a program, it is one of them.
+Run as a program, this file is one of these processes.
 """
 
 import contextlib
@@ -11,33 +11,33 @@ import tempfile
 import time
 from pathlib import Path
 
-# From when to when something took, in seconds of `time.monotonic`.
+# Start and end, in seconds of `time.monotonic`.
 Span = tuple[float, float]
-# Seconds of a sleep, and of one that was too long.
+# Seconds of one sleep, and seconds after which it counts as too long.
 SLEEP, LATE = 0.001, 0.005
 
 
 class Witnesses:
-    """Say when a processor stood still, each from a process of its own on one of them."""
+    """Processes that note when a processor stood still, one on each processor."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory()
-        self._said, self._processes = [], []
-        # macOS does not say, and keeps nobody on a processor.
+        self._logs, self._processes = [], []
+        # macOS neither lists the processors nor binds a process to one: a single process watches.
         which = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
         for number in which:
-            said = Path(self._folder.name) / str(number)
+            log = Path(self._folder.name) / str(number)
             command = [sys.executable, "-S", __file__, str(number)]
-            with said.open("w") as file:
+            with log.open("w") as file:
                 self._processes.append(subprocess.Popen(command, stdout=file))
-            self._said.append(said)
+            self._logs.append(log)
 
     def without(self, spans: list[Span]) -> list[float]:
-        """Milliseconds of each span in which no processor stood still."""
+        """Return the milliseconds of each span during which no processor stood still."""
         halts: list[Span] = []
-        for said in self._said:
-            # The last line may be half there.
-            lines = said.read_text().split("\n")[:-1]
+        for log in self._logs:
+            # The last line may be half written.
+            lines = log.read_text().split("\n")[:-1]
             halts += [(float(a), float(b)) for a, b in map(str.split, lines)]
         return [1000 * (end - start - stood((start, end), halts)) for start, end in spans]
 
@@ -49,7 +49,7 @@ class Witnesses:
 
 
 def stood(span: Span, halts: list[Span]) -> float:
-    """Seconds of a span that lie in at least one halt."""
+    """Return the seconds of a span that lie in at least one halt."""
     seconds, until = 0.0, span[0]
     for start, end in sorted(halts):
         start, end = max(start, until), min(end, span[1])
@@ -59,11 +59,11 @@ def stood(span: Span, halts: list[Span]) -> float:
 
 
 def watch(processor: int) -> None:
-    """Prints from when to when a processor stood still, for ever."""
+    """Print start and end of each halt of a processor, forever."""
     with contextlib.suppress(AttributeError, OSError):
         os.sched_setaffinity(0, {processor})
     with contextlib.suppress(AttributeError, OSError):
-        # Before all others where it may, so that it is late only where its processor stands still.
+        # With top priority, if allowed, so that it is late only if its processor stands still.
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     last = time.monotonic()
     while True:

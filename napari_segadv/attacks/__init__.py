@@ -1,4 +1,4 @@
-"""The attacks, by name: each is declared in one module of `methods` and found from there."""
+"""The attacks, by name: each is declared in a module of `methods` and found there."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -36,21 +36,21 @@ METHODS: Registry[type[Attack]] = Registry(
 
 
 def available() -> dict[str, type[Attack]]:
-    """Every declared attack, by its name."""
+    """Return every declared attack, by its name."""
     return METHODS.all()
 
 
 def get(name: str) -> type[Attack]:
-    """The attack of a name.
+    """Return the attack of a name.
 
     Raises:
-        SegadvError: if there is none.
+        SegadvError: if the name is unknown.
     """
     return METHODS.get(name)
 
 
 def __getattr__(name: str) -> Any:
-    """Lets `attacks.PGD` be written for the class that a module of `methods` declares."""
+    """Make `attacks.PGD` the class of that name that a module of `methods` declares."""
     for attack in available().values() if name[:1].isupper() else ():
         if attack.__name__ == name:
             return attack

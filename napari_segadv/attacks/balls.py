@@ -11,14 +11,14 @@ from .problem import Problem
 
 
 def l2_norm(values: Tensor) -> Tensor:
-    """L2 norm (N,) of each item (N, ...)."""
+    """Return the L2 norm (N,) of each item (N, ...)."""
     length: Tensor = torch.linalg.vector_norm(values.flatten(1), dim=1)
     return length
 
 
 def steepest_l2(gradient: Tensor) -> Tensor:
-    """A gradient (N, ...) divided by its L2 norm; 0 where it is 0."""
-    # Scaled by its largest entry first: squares of small float32 gradients underflow.
+    """Divide each gradient (N, ...) by its L2 norm; a gradient of 0 stays 0."""
+    # Divides by its largest entry first: squares of small float32 gradients underflow.
     peak = gradient.abs().flatten(1).amax(1)
     gradient = gradient / per_item(peak.clamp_min(1e-38), gradient)
     return gradient / per_item(l2_norm(gradient).clamp_min(1e-30), gradient)
@@ -40,9 +40,9 @@ class Ball:
 
     @cached_property
     def limits(self) -> tuple[Tensor, Tensor]:
-        """Lowest and highest perturbation of each pixel: its bounds, the region, and Linf's radius.
+        """Lowest and highest perturbation of each pixel, by bounds, region and, for Linf, radius.
 
-        A clean pixel that lies outside the bounds already may stay there.
+        A clean pixel that already lies outside the bounds may stay there.
         """
         problem = self.problem
         low = (problem.low - problem.clean).clamp_max_(0)
@@ -55,7 +55,7 @@ class Ball:
         return low, high
 
     def project(self, d: Tensor) -> Tensor:
-        """The nearest perturbation inside (for L2 the ball, then the limits: they shorten it)."""
+        """Project onto the set; for L2 onto the ball, then the limits, which only shorten it."""
         if self.norm == "l2":
             d = self.restrict(d)
             length = per_item(l2_norm(d), d)
@@ -63,16 +63,16 @@ class Ball:
         return torch.clamp(d, *self.limits)
 
     def restrict(self, gradient: Tensor) -> Tensor:
-        """The gradient inside the region. To be done before anything normalises it."""
+        """Set a gradient to 0 outside the region; call it before the gradient is normalised."""
         region = self.problem.region
         return gradient if region is None else gradient * region
 
     def steepest(self, gradient: Tensor) -> Tensor:
-        """The unit step (of the ball's norm) along a gradient; 0 where the gradient is 0."""
+        """Return the unit step (in the ball's norm) along a gradient; 0 where the gradient is 0."""
         return gradient.sign() if self.norm == "linf" else steepest_l2(gradient)
 
     def random(self, generator: torch.Generator) -> Tensor:
-        """A perturbation drawn uniformly (Linf) or of uniform direction and length (L2)."""
+        """Draw a perturbation uniformly (Linf) or with uniform direction and length (L2)."""
         clean = self.problem.clean
         if self.norm == "linf":
             noise = (torch.rand(clean.shape, generator=generator) * 2 - 1).to(clean.device)

@@ -17,17 +17,17 @@ from .losses import Loss
 from .problem import Attacking, Problem
 from .rules import RULES, Rule
 
-# Intensities are computed in float32; no image's units need more.
+# Upper limit of parameters in image units: intensities are float32, and no image needs more.
 LARGEST = 1e9
-# `moved` and `kept` from which an attack counts as successful, unless it says otherwise.
+# An attack succeeds when `moved` and `kept` both reach this, unless it declares another goal.
 DEFAULT_GOAL = 0.99
 
 # Parameters that several attacks declare.
-Steps = Annotated[int, Param("Gradient steps at most", low=1, high=100_000)]
+Steps = Annotated[int, Param("Largest number of gradient steps", low=1, high=100_000)]
 Goal = Annotated[
     float | None,
     Param(
-        "Stop when this share of the pixels has moved and of the structures has stayed; "
+        "Stop when this share of the change is made and this share of the structures is intact; "
         "none: run all steps",
         low=0.0,
         high=1.0,
@@ -53,15 +53,15 @@ class Attack(ABC):
     """Base of all attacks.
 
     Class attributes of a subclass:
-        name: what `--method` calls it.
-        title: what the viewer calls it.
+        name: its name for `--method`.
+        title: its name in the viewer.
         source: the paper.
-        tasks: of "segmentation", "classification", "detection".
-        targeted_only: True where the attack makes no sense without a target.
-        unbounded: True where the paper sets no budget; then "none" means that there is none.
-        loads: name of the parameter that is the folder of a trained generator, "" for none; the
-            problem brings it loaded.
-        published: parameters with which it is as in the paper, where the defaults are not.
+        tasks: any of "segmentation", "classification", "detection".
+        targeted_only: True if the attack makes no sense without a target.
+        unbounded: True if the paper has no budget; an epsilon of None then means no limit.
+        loads: name of the parameter that is the folder of a trained generator, "" for none;
+            `Problem.trained` holds the loaded generator.
+        published: the paper's parameters where the defaults differ from them.
     """
 
     name: ClassVar[str]
@@ -77,7 +77,7 @@ class Attack(ABC):
         float | None,
         Param(
             "Largest change of a pixel (Linf) or length of the whole change (L2); none: 2 % of "
-            "the window the victim sees, for L2 0.5 % of it as root mean square",
+            "the victim's window (Linf) or 0.5 % of it as root mean square (L2)",
             low=0.0,
             high=LARGEST,
             unit=IMAGE_UNITS,
@@ -92,11 +92,11 @@ class Attack(ABC):
 
     @property
     def boundless(self) -> bool:
-        """Whether there is no budget at all."""
+        """True if there is no budget."""
         return self.unbounded and self.epsilon is None
 
     def budget(self, problem: Problem) -> float:
-        """Epsilon in the image's units; without a budget the largest that the bounds allow."""
+        """Return epsilon in the image's units; without a budget, the most that the bounds allow."""
         if self.epsilon is not None:
             return self.epsilon
         pixels = problem.clean[0].numel()
@@ -106,39 +106,39 @@ class Attack(ABC):
         return default_budget(self.norm, problem.window, pixels)
 
     def ball(self, problem: Problem) -> Ball:
-        """The set that the perturbations of a problem must stay in."""
+        """Return the set that the perturbations of a problem must stay in."""
         radius = problem.clean.new_full((len(problem),), self.budget(problem))
         return Ball(problem, self.norm, radius)
 
     def check_goal(self, problem: Problem) -> None:
-        """Raises SegadvError where the attack needs a target and there is none."""
+        """Raise SegadvError if the attack needs a target and there is none."""
         if self.targeted_only and not problem.targeted:
-            raise SegadvError(f"method {self.name}: needs a target; give one, or take another")
+            raise SegadvError(f"method {self.name}: needs a target; give one or use another method")
 
     @abstractmethod
     def run(self, problem: Problem, seed: int = 0) -> Attacking:
-        """A generator that yields Progress after each step and returns the Outcome.
+        """Return a generator that yields Progress after each step and returns the Outcome.
 
         Args:
-            problem: a batch of images and what they are to become.
-            seed: of everything random; the same seed gives the same result.
+            problem: a batch of images and their labels.
+            seed: seed of all random numbers; the same seed gives the same result.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class GradientAttack(Attack):
-    """An attack that descends its objective by steps inside a ball, with additive noise."""
+    """An attack by additive noise that descends its objective in steps inside a ball."""
 
     steps: Steps = 40
     step: Annotated[
         StepRule,
-        Param("Step rule: Adam is the quickest, APGD the best over 100 steps or more"),
+        Param("Step rule: Adam is the quickest, APGD the best for 100 steps or more"),
     ] = "adam"
     step_size: Annotated[
         float | None,
         Param(
-            "Length of the first step; none: epsilon (adam, in L2 half of it), 2 epsilon (apgd), "
-            "epsilon / 20",
+            "Length of the first step; none: epsilon (adam; half of it in L2), 2 epsilon (apgd), "
+            "epsilon / 20 (sign, momentum)",
             low=0.0,
             high=LARGEST,
             unit=IMAGE_UNITS,
@@ -147,12 +147,12 @@ class GradientAttack(Attack):
     ] = None
     goal: Goal = DEFAULT_GOAL
     random_start: Annotated[
-        bool, Param("Start at a random point of the budget, not at the image", advanced=True)
+        bool, Param("Start at a random point in the budget, not at the image", advanced=True)
     ] = False
     restarts: Annotated[
         int,
         Param(
-            "Runs from other random points while the goal is missed",
+            "Largest number of runs; while the goal is missed, another starts at a random point",
             low=1,
             high=1000,
             advanced=True,
@@ -176,9 +176,9 @@ class GradientAttack(Attack):
 
     @abstractmethod
     def objective(self) -> Loss:
-        """What is made small; a fresh one for each run, so it may keep count."""
+        """Return the loss to minimise: a new one for each run, so it may have a state."""
 
     def make_rule(self, ball: Ball) -> Rule:
-        """A fresh step rule for one start in a ball."""
+        """Return a new step rule for one start in a ball."""
         size = None if self.step_size is None else torch.full_like(ball.radius, self.step_size)
         return RULES[self.step](ball, self.steps, size)

@@ -12,7 +12,7 @@ from .losses import Loss, Outputs
 from .problem import Attacking, Outcome, Problem, Progress
 from .rules import Rule, Seen
 
-# Reading a flag from a GPU waits for everything queued on it, so it is done seldom there.
+# Reading a flag from a GPU waits for all the work queued on it, so it is done rarely there.
 STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 10}
 
 
@@ -30,19 +30,19 @@ class Best:
 
     @classmethod
     def of(cls, variable: Tensor, newest: bool = False) -> "Best":
-        """Before the first pass. With `newest` the last variable is always the best one."""
+        """Make the state before the first pass. With `newest`, the last variable is the best."""
         zero = variable.new_zeros(len(variable))
         return cls(zero - 1, zero, zero, zero, variable, zero.bool(), newest)
 
     def update(
         self, variable: Tensor, score: Tensor, tie: Tensor, moved: Tensor, kept: Tensor
     ) -> None:
-        """Takes over the items that are better now. An item that is done changes no more.
+        """Update the items that are better now. An item that is done no longer changes.
 
         Args:
             variable: of this pass.
             score: (N,), larger is better.
-            tie: (N,), smaller is better where the scores are alike.
+            tie: (N,), smaller is better if the scores are equal.
             moved, kept: (N,), of this pass.
         """
         level = (score == self.score) & (tie < self.tie)
@@ -54,7 +54,7 @@ class Best:
         self.variable = torch.where(per_item(better, variable), variable, self.variable)
 
     def finish(self, goal: float | None) -> None:
-        """Marks the items that have reached the goal."""
+        """Mark the items that have reached the goal as done."""
         if goal is not None:
             self.done = self.done | (self.score >= goal)
 
@@ -64,22 +64,22 @@ class Plan:
     """The choices that make an attack out of the loop.
 
     Attributes:
-        steps: steps at most, in each start.
-        loss: what to make small.
+        steps: largest number of steps in each start.
+        loss: the loss to minimise.
         rule: makes the step rule of one start.
-        start: the variable that start k begins at: noise, fields, a latent code (N, ...).
+        start: gives the variable that start k begins at: noise, fields, a latent code (N, ...).
         apply: turns the variable into images (N, C, *S).
-        second: turns the variable into another view (N, C, *S) of the images, whose logits the
-            loss wants too; None where it gives None: no second pass at that step.
-        restrict: takes the gradient of the variable to what may change.
+        second: turns the variable, at a step, into another view (N, C, *S) of the images, whose
+            logits the loss also needs; if it returns None, that step has no second pass.
+        restrict: sets the gradient of the variable to 0 where nothing may change.
         goal: success at which an item is done; None: never.
-        restarts: starts, of which the later ones go on with the items that are not done.
-        penalty: of the variable (N,), added to the loss; None: none.
-        size: of the variable (N,). If given, the run goes on beyond the goal, and the smallest
-            variable that reaches it is the best.
-        blind: True for an attack by scores, which needs no gradient.
-        keeps_best: False for an attack whose paper hands back the last image.
-        fields: names what the best variable stands for, for the Outcome; None: noise alone.
+        restarts: number of starts; the later ones continue with the items that are not done.
+        penalty: gives a penalty (N,) of the variable, added to the loss; None: none.
+        size: gives the size (N,) of the variable. With it, the run continues beyond the goal, and
+            the smallest variable that reaches it is the best.
+        blind: True for an attack that sees only scores and needs no gradient.
+        keeps_best: False for an attack whose paper returns the last image.
+        fields: gives the named fields of the best variable, for the Outcome; None: noise alone.
     """
 
     steps: int
@@ -114,10 +114,10 @@ class Plan:
         second: Callable[[Tensor, int], Tensor | None] | None = None,
         keeps_best: bool = True,
     ) -> "Plan":
-        """A plan whose variable is noise in a ball.
+        """Make a plan whose variable is noise in a ball.
 
         The first start is the image itself unless `first_random`; later ones are random points
-        of the ball, for which a generator must be given.
+        of the ball and need a generator.
         """
         clean = ball.problem.clean
 
@@ -142,14 +142,14 @@ class Plan:
         )
 
     def outputs(self, problem: Problem, variable: Tensor, step: int) -> Outputs:
-        """One forward pass at a variable."""
+        """Run the forward pass, and the second view's if there is one, at a variable."""
         logits = problem.model(self.apply(variable))
         view = None if self.second is None else self.second(variable, step)
         others = None if view is None else problem.model(view)
         return Outputs(logits, problem, step / max(self.steps, 1), others)
 
     def rank(self, variable: Tensor, scores: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
-        """Score and tie-breaker of each item, see `Best.update`."""
+        """Return the score and the tie-breaker of each item, see `Best.update`."""
         if self.size is None or self.goal is None:
             return scores, losses
         tie = torch.where(scores >= self.goal, self.size(variable), losses)
@@ -157,8 +157,11 @@ class Plan:
 
 
 class _Curve:
-    """Loss and score of each pass. In one tensor: small ones that last, made between images that
-    do not, keep the allocator from using their room again (half a megabyte a step)."""
+    """Loss and score of each pass, in one tensor.
+
+    Small tensors that stay, made between large ones that are freed, would keep the allocator from
+    reusing the freed memory (half a megabyte per step).
+    """
 
     def __init__(self, passes: int, like: Tensor) -> None:
         self.points = like.new_empty((passes, 2))
@@ -174,11 +177,11 @@ class _Curve:
 
 
 def optimise(problem: Problem, plan: Plan) -> Attacking:
-    """Runs a plan on a batch; yields Progress after each step and returns the Outcome.
+    """Run a plan on a batch; yield Progress after each step and return the Outcome.
 
-    Steps + 1 forward passes and as many backward passes as steps (none if blind); closing the
-    generator stops it before the next pass. Between checks this loop copies nothing from the
-    device.
+    It takes steps + 1 forward passes and as many backward passes as steps (none if blind).
+    Closing the generator stops it before the next pass. Between checks, this loop copies nothing
+    from the device.
     """
     first = plan.start(0)
     best = Best.of(first, not plan.keeps_best)
@@ -207,7 +210,7 @@ def optimise(problem: Problem, plan: Plan) -> Attacking:
             gradient = leaf.new_empty(0)
             if not plan.blind:
                 (gradient,) = torch.autograd.grad(losses.sum(), leaf)
-            # The graph holds a pass's activations: let go of it before the rule needs memory.
+            # The graph holds the pass's activations: release it before the rule needs memory.
             del outputs, leaf, losses
             with torch.no_grad():
                 variable = rule(variable, gradient if plan.blind else plan.restrict(gradient), seen)

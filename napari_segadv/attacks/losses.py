@@ -1,4 +1,4 @@
-"""Losses on logits: each gives one value per item, and smaller means nearer to the goal."""
+"""Losses on logits: each returns one value per item; smaller means nearer to the goal."""
 
 import math
 from collections.abc import Callable
@@ -19,16 +19,16 @@ Loss = Callable[["Outputs"], Tensor]
 class _Margins(torch.autograd.Function):
     """max over c != t of z_c, minus z_t. Where classes tie for the maximum, each gets the gradient.
 
-    A step of an attack has to cost little beside the network's passes. A maximum without its
-    index is far cheaper than one with it, so the backward pass finds again where it was; and the
-    label's logit steps aside in place, which saves a copy of all logits.
+    A step of an attack should cost little compared to the network's passes. A maximum without its
+    index is far cheaper than one with it, so the backward pass finds its place again. Meanwhile
+    the label's logit is overwritten in place, which saves a copy of all logits.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
         index = labels.unsqueeze(1)
         own = logits.gather(1, index)
-        # Put back bit for bit, so nothing that autograd has kept of the logits changes.
+        # Restored bit for bit below, so the logits that autograd has saved don't change.
         aside = logits.data.scatter_(1, index, torch.full_like(own, -math.inf))
         highest = aside.amax(1, keepdim=True)
         aside.scatter_(1, index, own)
@@ -39,20 +39,20 @@ class _Margins(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         logits, highest, index = ctx.saved_tensors
         grad = grads[0].unsqueeze(1)
-        # 1 at the maximum and 0 below; at the label whatever, it is written over.
+        # 1 at the maximum and 0 below it; the value at the label is overwritten.
         out = (logits - highest).sign_().add_(1).mul_(grad)
         return out.scatter_(1, index, -grad), None
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """The logits of one forward pass (N, K, *S) beside the problem that they answer.
+    """The logits of one forward pass (N, K, *S), with the problem that they answer.
 
     Attributes:
         logits: of the images.
-        problem: what is asked of them.
-        share: how much of the run is over, from 0 to 1.
-        others: logits (N, K, *S) of a second view of each image, where the attack makes one.
+        problem: gives the labels, and which pixels count.
+        share: share of the run that is over, from 0 to 1.
+        others: logits (N, K, *S) of a second view of each image, if the attack makes one.
     """
 
     logits: Tensor
@@ -62,7 +62,7 @@ class Outputs:
 
     @cached_property
     def margins(self) -> Tensor:
-        """(N, *S): how far the strongest other class is above the label; negative at the label."""
+        """(N, *S): logit of the strongest other class minus the label's; negative at the label."""
         return applied(_Margins, self.logits, self.problem.labels)
 
     @property
@@ -72,38 +72,41 @@ class Outputs:
         return margins < 0 if self.problem.targeted else margins > 0
 
     def mean(self, pixels: Tensor) -> Tensor:
-        """Mean (N,) over the care pixels of a value (N, *S)."""
+        """Return the mean (N,) over the care pixels of a value (N, *S)."""
         return (pixels * self.problem.weights).flatten(1).sum(1)
 
     def shares(self) -> tuple[Tensor, Tensor]:
-        """`moved` and `kept`, each (N,); 1 where there is nothing to move or to keep."""
+        """Return `moved` and `kept`, each (N,); 1 if there is nothing to move or to keep."""
         hits = self.hits
         found = []
-        for wanted, total in self.problem.wanted:
-            there = (hits & wanted).flatten(1).sum(1)
+        for pixels, total in self.problem.wanted:
+            there = (hits & pixels).flatten(1).sum(1)
             found.append(torch.where(total > 0, there / total.clamp_min(1), 1.0))
         return found[0], found[1]
 
 
 def signed(value: Tensor, outputs: Outputs) -> Tensor:
-    """A distance to the labels, turned round where the attack is to get away from them."""
+    """Return a distance to the labels, negated if the attack moves away from them."""
     return value if outputs.problem.targeted else -value
 
 
 def margin(outputs: Outputs, kappa: float = 1.0) -> Tensor:
-    """Mean of ReLU(max over c != t of z_c - z_t + kappa) (Carlini & Wagner 2017, eq. 6)."""
+    """Return the mean of ReLU(max over c != t of z_c - z_t + kappa).
+
+    This is eq. 6 of Carlini & Wagner 2017.
+    """
     margins = outputs.margins if outputs.problem.targeted else -outputs.margins
     return outputs.mean(torch.relu(margins + kappa))
 
 
 def cross_entropy(outputs: Outputs) -> Tensor:
-    """Mean cross-entropy to the labels."""
+    """Return the mean cross-entropy to the labels."""
     pixels = F.cross_entropy(outputs.logits, outputs.problem.labels, reduction="none")
     return signed(outputs.mean(pixels), outputs)
 
 
 def soft_iou(outputs: Outputs) -> Tensor:
-    """1 - mean soft IoU of the structures (Bortsova 2021), background left out.
+    """Return 1 - mean soft IoU of the structures (Bortsova 2021), without the background.
 
     A target that erases a structure says nothing but "background" there, so for such a target
     the background counts as one more structure.
@@ -122,9 +125,9 @@ def soft_iou(outputs: Outputs) -> Tensor:
 
 
 def jensen_shannon(outputs: Outputs) -> Tensor:
-    """Mean Jensen-Shannon divergence of softmax z to the one-hot labels, in nats.
+    """Return the mean Jensen-Shannon divergence of softmax z to the one-hot labels, in nats.
 
-    With a one-hot label it depends on the label's probability p alone:
+    With a one-hot label, it depends only on the label's probability p:
     (log 2/(1+p) + p log 2p/(1+p) + (1-p) log 2) / 2.
     """
     log_p = outputs.logits.log_softmax(1).gather(1, outputs.problem.labels.unsqueeze(1)).squeeze(1)

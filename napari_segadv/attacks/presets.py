@@ -1,4 +1,4 @@
-"""Presets of an attack: subtle, as published, strong; the same three for every attack."""
+"""Presets that every attack has besides its defaults: subtle, as published, strong."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ class Preset:
     """Settings of an attack.
 
     Attributes:
-        name: what the preset is called.
-        doc: what it is for, in a line for people.
-        settings: parameters that differ from the attack's defaults, epsilon left out.
-        budget: in units of the usual budget (`budgets.default_budget`); None: no limit.
+        name: name of the preset.
+        doc: what it is for, in one line for people.
+        settings: parameters that differ from the attack's defaults, without epsilon.
+        budget: as a multiple of the usual budget (`budgets.default_budget`); None: no limit.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Preset:
 
 
 def presets_of(attack: type[Attack]) -> tuple[Preset, ...]:
-    """The presets of an attack, the one with its defaults first.
+    """Return the presets of an attack, the one with its defaults first.
 
     "paper" takes what the attack declares as `published`; "strong" has more steps.
     """
@@ -36,7 +36,10 @@ def presets_of(attack: type[Attack]) -> tuple[Preset, ...]:
     return (
         Preset("usual", "The attack's defaults and the usual budget", {}, usual),
         Preset(
-            "subtle", "Half the usual budget: harder to see, harder to reach", {}, SUBTLE_BUDGET
+            "subtle",
+            "Half the usual budget: less visible, harder to succeed",
+            {},
+            SUBTLE_BUDGET,
         ),
         Preset("paper", f"As published: {attack.source}", attack.published, usual),
         Preset("strong", "Twice the usual budget and more steps", _longer(attack), STRONG_BUDGET),

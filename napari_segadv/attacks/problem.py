@@ -1,4 +1,4 @@
-"""What an attack is given, what it reports while it runs, and what it hands back: tensors only."""
+"""What an attack is given, what it reports while it runs, and what it returns: tensors only."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class Model(Protocol):
     """A victim as an attack sees it: a differentiable map from images to class logits.
 
     Called with (N, C, *S) float32 intensities in the image's units, it returns logits
-    (N, K, *S) on the same pixels. Windows, preprocessing and precision are its own affair.
+    (N, K, *S) on the same pixels. Sliding windows, preprocessing and precision are hidden in it.
     """
 
     def __call__(self, images: Tensor, /) -> Tensor: ...
@@ -33,38 +33,38 @@ class FieldGenerator(Protocol):
         """What it was trained for and on, as plain data."""
 
     def check(self, images: Tensor) -> None:
-        """Raises SegadvError if images (N, C, *S) are not of the kind it was trained on."""
+        """Raise SegadvError if images (N, C, *S) are not of the kind it was trained on."""
 
     def to(self, device: torch.device) -> "FieldGenerator":
-        """The same with its network on a device."""
+        """Return the same generator with its network on a device."""
 
     def codes(self, images: Tensor) -> Sequence[tuple[Tensor, Tensor]]:
-        """Mean and sigma of the latent codes of images (N, C, *S)."""
+        """Return mean and sigma of the latent codes of images (N, C, *S)."""
 
     def noise(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Standard normal noise (N, parts, latent, *) for images (N, C, *S)."""
+        """Draw standard normal noise (N, parts, latent, *) for images (N, C, *S)."""
 
     def fields(
         self, images: Tensor, codes: Sequence[tuple[Tensor, Tensor]], noise: Tensor
     ) -> tuple[Tensor | None, Tensor | None]:
-        """D (N, dims, *S) in pixels and V (N, C, *S) in the image's units; None if not made."""
+        """Make D (N, dims, *S) in pixels and V (N, C, *S) in the image's units; None if unused."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A batch of N images to be attacked, each an item of its own.
+    """A batch of N images to attack, each a separate item.
 
     Attributes:
         model: the victim.
         clean: images (N, C, *S), float32, in the image's units.
         labels: class numbers (N, *S), int64: the target, or the truth if untargeted.
         reference: the victim's clean prediction (N, *S), int64.
-        targeted: towards `labels`, or away from them.
-        low, high: bounds on intensities. A pixel that lies outside already may stay.
+        targeted: True: towards `labels`; False: away from them.
+        low, high: bounds on intensities. A pixel that already lies outside may stay.
         window: width of the intensity window that the victim sees, in the image's units.
-        region: (N, 1, *S) or (N, C, *S) bool, where the perturbation may live; None: everywhere.
-        care: weights (N, *S) of the pixels that count; None: all alike.
-        trained: the network that an attack's parameter names a folder of (`Attack.loads`), loaded.
+        region: (N, 1, *S) or (N, C, *S) bool, where the perturbation may be; None: everywhere.
+        care: weights (N, *S) of the pixels that count; None: all count equally.
+        trained: the loaded generator; the parameter that `Attack.loads` names is its folder.
     """
 
     model: Model
@@ -92,13 +92,13 @@ class Problem:
 
     @cached_property
     def moving(self) -> Tensor:
-        """Pixels (N, *S) that have to change class: off target, or on a structure if untargeted."""
+        """Pixels (N, *S) that must change class: off target, or on a structure if untargeted."""
         off = self.labels != self.reference if self.targeted else self.labels != 0
         return off if self.care is None else off & (self.care > 0)
 
     @cached_property
     def keeping(self) -> Tensor:
-        """Pixels (N, *S) of structures that are to stay as they are; none if untargeted."""
+        """Pixels (N, *S) of structures that must keep their class; none if untargeted."""
         if not self.targeted:
             return torch.zeros_like(self.moving)
         still = (self.labels == self.reference) & (self.reference != 0)
@@ -145,12 +145,12 @@ class Outcome:
 
     Attributes:
         adversarial: (N, C, *S), in the image's units.
-        moved, kept: (N,) shares at that image, see DESIGN.md's "Success".
+        moved, kept: (N,) shares at that image, see "Success" in docs/figures.md.
         steps: steps taken.
         curve: loss and success (best so far), mean of the batch, at each forward pass.
-        fields: what the images were made with, where it is not noise alone: "displacement"
-            (N, dims, *S), in pixels along each axis of the array, the image at p taking what was
-            at p + D(p), and "intensity" (N, C, *S), in the image's units.
+        fields: what the images were made with, if not with noise alone: "displacement"
+            (N, dims, *S), in pixels along each axis of the array (the image at p takes what was
+            at p + D(p)), and "intensity" (N, C, *S), in the image's units.
     """
 
     adversarial: Tensor

@@ -1,4 +1,4 @@
-"""Regions that are named instead of painted: what the noise is limited to around the change."""
+"""Named regions for the noise: the box around the change, and what the change depends on."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,19 +11,19 @@ from ..common.tensors import per_item
 from ..errors import SegadvError
 from .problem import Problem
 
-# Gradients whose signs are drawn this often: where all of them cancel, nothing depends on a pixel.
+# Number of sums with random signs; a pixel whose gradient is 0 in all of them has no influence.
 DRAWS = 3
 
 
 def bounding_box(problem: Problem) -> Tensor:
-    """The smallest box (N, 1, *S) around the pixels that have to change (Bortsova 2021, fig. 2)."""
+    """Return the smallest box (N, 1, *S) around the change (Bortsova 2021, fig. 2)."""
     _check_dense(problem)
     moving = problem.moving
     box = torch.ones_like(moving)
     for axis in range(1, moving.ndim):
         rest = [a for a in range(1, moving.ndim) if a != axis]
         line = moving.amax(rest, keepdim=True).long() if rest else moving.long()
-        # Inside the box something has been met from both ends.
+        # Inside the box, a pixel of the change has been passed from both ends.
         after = line.cumsum(axis) > 0
         before = line.flip(axis).cumsum(axis).flip(axis) > 0
         box &= after & before
@@ -31,16 +31,16 @@ def bounding_box(problem: Problem) -> Tensor:
 
 
 def receptive_field(problem: Problem, share: float = 1.0, seed: int = 0) -> Tensor:
-    """The pixels (N, 1, *S) that the logits of the pixels that have to change depend on.
+    """Return the pixels (N, 1, *S) that influence the logits of the pixels that have to change.
 
-    Measured: where the gradient of those logits, summed with random signs, is not 0 at the clean
-    image in any of three draws.
+    The field is measured at the clean image: it holds the pixels at which the gradient of those
+    logits, summed with random signs, is not 0 in at least one of three draws.
 
     Args:
-        problem: whose victim and pixels are meant.
-        share: below 1, the fewest pixels that hold this share of the gradient's square instead:
-            far away a deep network's dependence is there but hardly felt.
-        seed: of the signs.
+        problem: gives the victim and the pixels that have to change.
+        share: if below 1, only the fewest pixels that hold this share of the squared gradient:
+            distant pixels influence a deep network, but hardly.
+        seed: seed of the signs.
     """
     generator = torch.Generator().manual_seed(seed)
     felt = torch.zeros_like(problem.clean)
@@ -64,7 +64,7 @@ def receptive_field(problem: Problem, share: float = 1.0, seed: int = 0) -> Tens
 def _check_dense(problem: Problem) -> None:
     if problem.moving.shape[1:] != problem.clean.shape[2:]:
         raise SegadvError(
-            "region bounding-box: the victim's answer has no pixels; use receptive-field"
+            "region bounding-box: the victim does not predict pixels; use receptive-field"
         )
 
 
@@ -75,20 +75,20 @@ REGIONS: dict[str, Callable[[Problem], Tensor]] = {
 
 
 def is_named(region: object) -> TypeGuard[str]:
-    """Whether a region is given by its name."""
+    """Return whether a region is given by its name."""
     return isinstance(region, str) and region.partition(":")[0] in REGIONS
 
 
 def named_region(text: str, problem: Problem) -> Tensor:
-    """The region of a name, `receptive-field:SHARE` for the pixels that are felt most.
+    """Return the region of a name; `receptive-field:SHARE` keeps the most influential pixels.
 
     Raises:
-        SegadvError: where there is no such region, or nothing has to change.
+        SegadvError: if there is no such region, or nothing has to change.
     """
     name, _, share = text.partition(":")
     if name not in REGIONS or (share and name != "receptive-field"):
         known = ", ".join(REGIONS)
-        raise SegadvError(f"region {text}: unknown; paint one, or use one of {known}")
+        raise SegadvError(f"region {text}: unknown; paint one or use one of {known}")
     measure = partial(receptive_field, share=_share(text, share)) if share else REGIONS[name]
     region = measure(problem)
     if not bool(region.flatten(1).any(1).all()):

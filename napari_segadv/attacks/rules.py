@@ -13,10 +13,10 @@ from .balls import Ball
 
 @dataclass(frozen=True)
 class Seen:
-    """What the pass at a perturbation has shown of each item.
+    """What the pass at a perturbation showed about each item.
 
     Attributes:
-        step: number of the step from 0.
+        step: number of the step, from 0.
         losses: (N,).
         scores: (N,), the smaller of `moved` and `kept` at this perturbation.
     """
@@ -29,8 +29,8 @@ class Seen:
 class Rule(Protocol):
     """Moves a perturbation; holds the state of one run.
 
-    Called with the perturbation (N, C, *S) inside the ball, the gradient of the loss there
-    (already restricted to the region; empty for an attack by scores) and what was seen there; it
+    It is called with the perturbation (N, C, *S) inside the ball, the gradient of the loss there
+    (already restricted to the region; empty for an attack by scores) and what the pass showed. It
     returns the next perturbation inside the ball.
     """
 
@@ -38,7 +38,7 @@ class Rule(Protocol):
 
 
 class Sign:
-    """d <- Pi(d - a sign g) (Madry 2018, eq. 1); a normalised gradient for L2."""
+    """d <- Pi(d - a sign g) (Madry 2018, eq. 1); for L2, with the normalised gradient."""
 
     def __init__(self, ball: Ball, steps: int, size: Tensor | None) -> None:
         self.ball = ball
@@ -65,16 +65,16 @@ class Momentum(Sign):
 
 
 class Adam:
-    """Adam (Kingma & Ba 2015) in units of the first gradient; the step falls on a cosine.
+    """Adam (Kingma & Ba 2015) in units of the first gradient; the step shrinks along a cosine.
 
     d <- Pi(d - a_i m^ / (sqrt v^ + damping)) with g in units of sum g_0^2 / sum |g_0|, the size
-    that the first gradient has where it is large. The damping leaves pixels alone that the loss
-    hardly depends on: with the same IoU less of the image changes, and with the same number of
-    steps the IoU is higher (`benchmarks/hearts.py`). One run is some dozens of steps, so both
-    averages are shorter than those for training a network.
+    of the first gradient where it is large. The damping spares pixels on which the loss hardly
+    depends: at the same IoU, less of the image changes, and after the same number of steps the IoU
+    is higher (`benchmarks/hearts.py`). A run has a few dozen steps, so both averages are
+    shorter than those for training a network.
 
-    In an L2 ball the direction is m^ itself, and the first step half the radius: dividing each
-    entry by its size suits a box, and in a ball spends length on pixels that hardly matter.
+    In an L2 ball, the direction is m^ itself and the first step is half the radius. Dividing each
+    entry by its size suits a box; in a ball it spends length on pixels that hardly matter.
     """
 
     beta1, beta2, damping = 0.6, 0.9, 0.2
@@ -97,7 +97,7 @@ class Adam:
         return self.ball.project(d - direction * per_item(share * self.size, d))
 
     def _divided(self, g: Tensor, step: int) -> Tensor:
-        """m^ / (sqrt v^ + damping), with the corrections of both averages taken together."""
+        """Return m^ / (sqrt v^ + damping), with the bias corrections of both averages combined."""
         self.v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
         first = 1 - self.beta1 ** (step + 1)
         second = first / math.sqrt(1 - self.beta2 ** (step + 1))
@@ -106,9 +106,9 @@ class Adam:
 
 
 def typical_size(gradient: Tensor) -> Tensor:
-    """sum g^2 / sum |g| of each item (N,): the size of a gradient where it is not near 0."""
+    """Return sum g^2 / sum |g| per item (N,): the size of a gradient where it is not near 0."""
     sizes = gradient.abs().flatten(1)
-    # In units of the largest entry first: squares of small float32 gradients underflow.
+    # Divides by the largest entry first: squares of small float32 gradients underflow.
     peak = sizes.amax(1, keepdim=True)
     peak = torch.where(peak > 0, peak, 1.0)
     parts = sizes / peak
@@ -118,7 +118,7 @@ def typical_size(gradient: Tensor) -> Tensor:
 
 
 class APGD:
-    """Auto-PGD (Croce & Hein 2020, algorithm 1): momentum and a step that halves by itself."""
+    """Auto-PGD (Croce & Hein 2020, algorithm 1): momentum, and a step that halves itself."""
 
     def __init__(self, ball: Ball, steps: int, size: Tensor | None) -> None:
         self.ball = ball
@@ -170,10 +170,10 @@ class APGD:
 
 
 def checkpoints(steps: int) -> frozenset[int]:
-    """Steps at which APGD looks back: 0.22 T, then gaps that shrink by 0.03 T to 0.06 T."""
+    """Return APGD's checkpoints: 0.22 T, then gaps that shrink by 0.03 T each, down to 0.06 T."""
     gap, at, found = 0.22, 0.22, set()
     while at < 1:
-        # Rounded first: 0.8 of 100 comes out a hair above 80.
+        # Rounds first: in floating point, 0.8 of 100 is slightly above 80.
         found.add(math.ceil(round(at * steps, 6)))
         gap = max(gap - 0.03, 0.06)
         at += gap

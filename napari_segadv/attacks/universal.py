@@ -1,4 +1,4 @@
-"""One perturbation for many images: what the network does wrong whoever the patient is."""
+"""One perturbation for many images: a weakness of the network, whoever the patient is."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -19,23 +19,25 @@ from .rules import Adam, Seen
 
 @dataclass(frozen=True, kw_only=True)
 class Universal:
-    """A perturbation d that serves all images of a set (Moosavi-Dezfooli 2017).
+    """A perturbation d that works on all images of a set (Moosavi-Dezfooli 2017).
 
     Stochastic descent after Shafahi 2020 (arXiv 1811.11304, algorithm 2): each step takes the
-    next image, and d <- Pi(d - a_i Adam(gradient)), the step falling on a cosine over all passes.
-    Each image keeps to its own bounds; d keeps to the budget.
+    next image, and d <- Pi(d - a_i Adam(gradient)), where a_i shrinks along a cosine over all
+    passes. Each image keeps to its own bounds; d keeps to the budget.
     """
 
     epsilon: Annotated[
         float | None,
         Param(
-            "Largest change of a pixel (Linf) or length of the change (L2); none: as of pgd",
+            "Largest change of a pixel (Linf) or length of the whole change (L2); none: as for pgd",
             low=0.0,
             high=1e9,
             unit=IMAGE_UNITS,
         ),
     ] = None
-    norm: Annotated[Literal["linf", "l2"], Param("How the size is measured")] = "linf"
+    norm: Annotated[
+        Literal["linf", "l2"], Param("How the size of the perturbation is measured")
+    ] = "linf"
     epochs: Annotated[int, Param("Passes over the images", low=1, high=10_000)] = 20
     loss: Objective = "margin"
 
@@ -43,20 +45,20 @@ class Universal:
         check(self)
 
     def budget(self, problem: Problem) -> float:
-        """Epsilon in the images' units."""
+        """Return epsilon in the images' units."""
         if self.epsilon is not None:
             return self.epsilon
         return default_budget(self.norm, problem.window, problem.clean[0].numel())
 
     def run(self, problems: Sequence[Problem], seed: int = 0) -> "Running":
-        """Yields Progress after each image and returns the perturbation (1, C, *S).
+        """Yield Progress after each image and return the perturbation (1, C, *S).
 
         Args:
-            problems: of one image each, all of one shape.
-            seed: of the order of the images.
+            problems: one image each, all of the same shape.
+            seed: seed of the order of the images.
 
         Raises:
-            SegadvError: where the images differ in shape, or there is none.
+            SegadvError: if the images differ in shape, or there are none.
         """
         if not problems or len({problem.clean.shape for problem in problems}) > 1:
             raise SegadvError(
@@ -68,7 +70,7 @@ class Universal:
         first = problems[0]
         steps = self.epochs * len(problems)
         noise = torch.zeros_like(first.clean)
-        # Bounds belong to the images: what is shared keeps to the budget and the region alone.
+        # The bounds differ by image, so what they share keeps only to the budget and the region.
         free = _unbounded(first)
         radius = first.clean.new_full((1,), self.budget(first))
         ball = Ball(free, self.norm, radius)
@@ -80,7 +82,7 @@ class Universal:
                 step = epoch * len(problems) + place
                 problem = problems[index]
                 leaf = noise.clone().requires_grad_()
-                outputs = Outputs(problem.model(worn(problem, leaf)), problem, step / steps)
+                outputs = Outputs(problem.model(perturbed(problem, leaf)), problem, step / steps)
                 losses = LOSSES[self.loss](outputs)
                 with torch.no_grad():
                     scores[index] = torch.minimum(*outputs.shares())
@@ -96,8 +98,8 @@ class Universal:
 Running = Generator[Progress, None, Tensor]
 
 
-def worn(problem: Problem, noise: Tensor) -> Tensor:
-    """An image with the perturbation, inside the image's bounds."""
+def perturbed(problem: Problem, noise: Tensor) -> Tensor:
+    """Add the perturbation to an image, inside the image's bounds."""
     low = problem.clean.clamp_max(problem.low)
     high = problem.clean.clamp_min(problem.high)
     return torch.clamp(problem.clean + noise, low, high)
@@ -107,6 +109,13 @@ def _unbounded(problem: Problem) -> Problem:
     clean = torch.zeros_like(problem.clean)
     width = problem.high - problem.low
     return Problem(
-        *(problem.model, clean, problem.labels, problem.reference, problem.targeted),
-        *(-width, width, problem.window, problem.region),
+        problem.model,
+        clean,
+        problem.labels,
+        problem.reference,
+        problem.targeted,
+        low=-width,
+        high=width,
+        window=problem.window,
+        region=problem.region,
     )

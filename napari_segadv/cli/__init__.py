@@ -18,8 +18,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _show_version(asked: bool) -> None:
+    if asked:
         typer.echo(__version__)
         raise typer.Exit
 
@@ -28,17 +28,19 @@ def _version(wanted: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Shows the version."),
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Adversarial examples for medical image segmentation."""
 
 
-# In the order of work; commands that say nothing of their place come last, by name.
+# In the order of work; commands without a PLACE come last, by name.
 for module in sorted(discovery.modules(commands), key=lambda one: getattr(one, "PLACE", 9)):
     module.add(app)
 
 
 def main() -> None:
-    """Entry point."""
+    """Run the segadv command."""
     guarded(lambda: app(standalone_mode=False))

@@ -1,4 +1,4 @@
-"""python -m napari_segadv.cli: the command line where segadv is not on the path."""
+"""python -m napari_segadv.cli: the command line if segadv is not on the PATH."""
 
 from . import main
 

@@ -1,4 +1,4 @@
-"""What the commands' arguments are called, and what they mean."""
+"""Arguments that several commands share, and how they are read and checked."""
 
 import os
 from collections.abc import Sequence
@@ -12,23 +12,25 @@ from ..errors import NeedsTrust, SegadvError
 if TYPE_CHECKING:
     from ..victims import Victim
 
-Image = Annotated[Path, typer.Argument(help="An image file, or a folder with a DICOM series.")]
+Image = Annotated[Path, typer.Argument(help="Image file, or folder of a DICOM series.")]
 VictimName = Annotated[
-    str, typer.Option("--victim", help="demo:NAME, a MONAI bundle's folder, or a network file.")
+    str,
+    typer.Option("--victim", help="demo:NAME, the folder of a MONAI bundle, or a network file."),
 ]
 Trust = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="SHA256", help="Hash of a victim that may run code on loading; may be repeated."
+        metavar="SHA256",
+        help="Hash of a victim whose code may run when it is loaded. May be repeated.",
     ),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of everything random.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda; auto uses a GPU if there is one.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random numbers.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 
 
 def victim_of(source: str, trust: list[str] | None) -> "Victim":
-    """The victim of a name or path; one that holds code only if its hash was agreed to."""
+    """Load a victim by name or path; one that holds code needs its hash in `trust`."""
     from ..victims import load_victim
 
     try:
@@ -40,7 +42,7 @@ def victim_of(source: str, trust: list[str] | None) -> "Victim":
 
 
 def settings_of(texts: list[str]) -> dict[str, str]:
-    """`name=value` texts as a dictionary."""
+    """Parse `name=value` texts into a dictionary."""
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -51,7 +53,7 @@ def settings_of(texts: list[str]) -> dict[str, str]:
 
 
 def slices_of(text: str) -> tuple[int, int]:
-    """`N` or `FIRST:LAST` as the first and the last of some slices."""
+    """Parse `N` or `FIRST:LAST` into the first and the last slice."""
     first, colon, last = text.partition(":")
     try:
         return int(first), int(last if colon else first)
@@ -60,10 +62,10 @@ def slices_of(text: str) -> tuple[int, int]:
 
 
 def check_output(out: Path, source: Path) -> None:
-    """Refuses a file for a result that can't be meant, before anything is computed.
+    """Check the output file before anything is computed.
 
     Raises:
-        SegadvError: where it is a folder or the input.
+        SegadvError: if it is a folder or the input.
     """
     if out.is_dir():
         raise SegadvError(f"{out}: is a folder; name a file")
@@ -72,28 +74,30 @@ def check_output(out: Path, source: Path) -> None:
 
 
 def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]) -> None:
-    """Refuses a folder for a result that can't be meant, before anything is computed.
+    """Check the output folder before anything is computed.
 
     Raises:
-        SegadvError: where it exists (see `refuse_existing`) or an input lies inside.
+        SegadvError: if it may not be replaced (see `refuse_existing`) or holds an input.
     """
     from ..results.files import refuse_existing
 
     refuse_existing(out, overwrite)
-    # The name of a class is no file.
+    # A target or truth may name a class instead of a file.
     paths = [path for given in inputs if given and (path := Path(given)).exists()]
     there = os.path.realpath(out)
     inside = [path for path in paths if Path(os.path.realpath(path)).is_relative_to(there)]
     if inside and out.exists():
-        raise SegadvError(f"{inside[0]}: lies in {out}, which would be replaced; name another")
+        raise SegadvError(
+            f"{inside[0]}: lies in {out}, which would be replaced; name another folder"
+        )
 
 
 def made_folder(out: Path) -> Path:
-    """A file's path, once the folders above it exist."""
+    """Make the folders above a file; return its path."""
     out.parent.mkdir(parents=True, exist_ok=True)
     return out
 
 
 def example(*lines: str) -> str:
-    """The end of a command's help: how it is called."""
+    """Return the last line of a command's help: an example of its use."""
     return "Example:  " + "   ".join(lines)

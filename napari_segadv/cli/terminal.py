@@ -1,4 +1,4 @@
-"""The command line's manners: progress on a terminal, results in few lines, errors in one."""
+"""What commands print: progress on a terminal, results in a few lines, errors in one."""
 
 import os
 import signal
@@ -25,14 +25,14 @@ FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 
 
 def follow(run: Generator[Any, None, Result], title: str) -> Result:
-    """Runs a generator to its end with a progress bar on a terminal; returns what it returns."""
+    """Run a generator to its end, with a progress bar on a terminal; return what it returns."""
     with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(title, total=None)
         shown = 0.0
         try:
             while True:
                 state = next(run)
-                # Reading a state waits for the GPU, so it is not done at every step.
+                # Reading a state waits for the GPU, so not every step is shown.
                 if time.monotonic() - shown > 0.1:
                     shown = time.monotonic()
                     bar.update(
@@ -42,27 +42,27 @@ def follow(run: Generator[Any, None, Result], title: str) -> Result:
             return stop.value  # type: ignore[no-any-return]
 
 
-def report(made: "Example", folder: "Path") -> None:
-    """What came out, in a few lines."""
-    for note in made.notes:
+def report(example: "Example", folder: "Path") -> None:
+    """Print an example's notes and summary in a few lines."""
+    for note in example.notes:
         typer.echo(f"note: {note}", err=True)
-    typer.echo("\n".join([f"{folder}: {made.summary[0]}", *made.summary[1:]]))
+    typer.echo("\n".join([f"{folder}: {example.summary[0]}", *example.summary[1:]]))
 
 
 def guarded(command: Callable[[], Any]) -> NoReturn:
-    """Runs the command line: an error is one line on stderr, status 2 if the user can mend it."""
+    """Run the command line: an error is one line on stderr, status 2 if the user can fix it."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    # Ended from outside or with the terminal, it clears away what is half written, as on Ctrl-C.
+    # If the process is ended from outside or with its terminal, clean up as on Ctrl-C.
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        # What was told not to care (nohup) goes on not caring.
+        # A signal that the process was started to ignore (nohup) stays ignored.
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
     try:
         status = command() or 0
         if status == STOPPED:
-            # Typer makes an exit status of an interrupt.
+            # Typer turns an interrupt into an exit status.
             raise KeyboardInterrupt
         sys.exit(status)
     except SegadvError as error:
@@ -72,22 +72,24 @@ def guarded(command: Callable[[], Any]) -> NoReturn:
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:
-        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; name another", BAD_INPUT)
-    except Exception as error:  # noqa: BLE001 - the last resort: a line in place of a traceback
-        # Typer keeps its usage errors to itself: they are the ones that format a message.
+        _fail(
+            f"{error.filename or 'a file'}: {error.strerror or error}; use another path", BAD_INPUT
+        )
+    except Exception as error:  # noqa: BLE001 - the last resort: one line, not a traceback
+        # Typer does not export its usage errors; only they have format_message.
         if hasattr(error, "format_message"):
             _fail(f"{error.format_message()} (see segadv --help)", BAD_INPUT)
         if os.environ.get("SEGADV_TRACEBACK"):
             traceback.print_exc()
         _fail(
-            f"{type(error).__name__}: {error} (this should not happen: please report it with what "
-            "SEGADV_TRACEBACK=1 shows)",
+            f"{type(error).__name__}: {error} (this is a bug: please report it with the output of "
+            "SEGADV_TRACEBACK=1)",
             FAILED,
         )
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    # A file's own words may hold what a terminal obeys, and could hide what would run.
+    # Text from a file may hold control characters, with which it could hide what would run.
     line = "".join(c if c.isprintable() else " " for c in message)
     sys.stderr.write(f"segadv: {' '.join(line.split())}\n")
     sys.exit(status)

@@ -1,1 +1,1 @@
-"""What knows nothing of the subject: parameters, discovery, files, numbers in words, devices."""
+"""Code that knows nothing of images or attacks: parameters, discovery, files, wording, devices."""

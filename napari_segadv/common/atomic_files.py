@@ -8,23 +8,24 @@ from pathlib import Path
 
 from ..errors import SegadvError
 
-# What is half written begins with this; of its own, since a name may be as long as names can be.
+# Prefix of temporary folders. It does not contain the final name, which may already have LONGEST
+# bytes, the most that file systems allow.
 HALF = ".segadv-"
 LONGEST = 255
 
 
 def check_place(folder: Path) -> None:
-    """Refuses a place where no folder can be made, before anything is computed.
+    """Refuse a path where no folder can be made, before anything is computed.
 
     Raises:
-        SegadvError: where it is a link to nothing, or a file stands above it.
+        SegadvError: if it is a broken link, its name is too long, or one of its parents is a file.
     """
     try:
         if folder.is_symlink() and not folder.exists():
-            raise SegadvError(f"{folder}: is a link to nothing; name another folder")
+            raise SegadvError(f"{folder}: is a broken link; name another folder")
         above = next(parent for parent in folder.absolute().parents if parent.exists())
         if len(os.fsencode(folder.name)) > LONGEST:
-            raise SegadvError(f"{folder}: has too long a name; name another folder")
+            raise SegadvError(f"{folder}: the name is too long; give a shorter one")
     except (OSError, RuntimeError) as error:
         raise SegadvError(f"{folder}: can't be used ({error}); name another folder") from None
     if not above.is_dir():
@@ -32,16 +33,16 @@ def check_place(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
-    """Writes a text file; one that is there is replaced, or stays as it is.
+    """Write a text file. An existing file is replaced, or unchanged if the writing fails.
 
     Raises:
-        SegadvError: where it can't be written.
+        SegadvError: if it can't be written.
     """
     try:
         with tempfile.TemporaryDirectory(prefix=HALF, dir=path.parent) as half:
             new = Path(half) / "new"
             new.write_text(text, encoding=encoding)
-            # Through a link, not in its place.
+            # Writes through a link instead of replacing it.
             new.replace(path.resolve())
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -50,12 +51,12 @@ def write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
 
 @contextmanager
 def written_whole(folder: Path) -> Iterator[Path]:
-    """A new folder to write into, which takes the place of `folder` once all is written.
+    """Yield a new folder to write into, which replaces `folder` once all is written.
 
-    Whether an existing folder may be replaced is for the caller to have asked.
+    The caller must have made sure that an existing folder may be replaced.
 
     Raises:
-        SegadvError: where it can't be written.
+        SegadvError: if it can't be written.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -71,13 +72,13 @@ def written_whole(folder: Path) -> Iterator[Path]:
 
 
 def replace_folder(folder: Path, new: Path, aside: Path) -> None:
-    """Puts a new folder in the place of one that may exist; if that fails, the old one is back."""
+    """Replace a folder that may exist by a new one; if that fails, restore the old one."""
     try:
         if folder.exists():
             folder.rename(aside)
         new.rename(folder)
     except BaseException:
-        # Stopped by hand, too, and between the two.
+        # Ctrl-C counts too, and may come between the two renames.
         if aside.exists() and not folder.exists():
             aside.rename(folder)
         raise

@@ -1,14 +1,14 @@
-"""Budgets that are taken where none is given, as shares of the window that a victim sees."""
+"""Default budgets, as shares of the intensity window that a victim sees."""
 
 from math import sqrt
 
-# [B]'s standard epsilon, 0.04 on a scale from -1 to 1.
+# The standard epsilon of Bortsova 2021: 0.04 on a scale from -1 to 1.
 LINF_SHARE = 0.02
 RMS_SHARE = 0.005
 
 
 def default_budget(norm: str, window: float, pixels: int) -> float:
-    """Epsilon in the image's units.
+    """Return the default epsilon in the image's units.
 
     Args:
         norm: "linf" or "l2".
@@ -19,5 +19,5 @@ def default_budget(norm: str, window: float, pixels: int) -> float:
 
 
 def share_of_window(norm: str, epsilon: float, window: float, pixels: int) -> float:
-    """A budget as a percentage of the window; an L2 one as its root mean square."""
+    """Return a budget in percent of the window; an L2 budget counts as its root mean square."""
     return 100 * (epsilon if norm == "linf" else epsilon / sqrt(pixels)) / window

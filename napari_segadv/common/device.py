@@ -1,4 +1,4 @@
-"""Which device computes."""
+"""The choice of the device that computes."""
 
 import torch
 
@@ -6,10 +6,10 @@ from ..errors import SegadvError
 
 
 def pick_device(device: str) -> str:
-    """What "auto" means here.
+    """Return "cpu" or "cuda"; "auto" means the GPU if torch finds one.
 
     Raises:
-        SegadvError: if a GPU is asked for and there is none, or the name is unknown.
+        SegadvError: if "cuda" is asked for but torch finds no GPU, or the name is unknown.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise SegadvError(f"device {device}: unknown; use auto, cpu or cuda")

@@ -1,4 +1,4 @@
-"""Hashes of files and folders, by which they are known again."""
+"""Hashes that identify files and folders."""
 
 import hashlib
 import os
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def sha256_of(path: Path) -> str:
-    """Hash of a file, or of all of a folder's files with their names.
+    """Return the hash of a file, or of all files in a folder with their names.
 
-    Hidden files and compiled scripts count: a script can be run from either.
+    Hidden files and compiled scripts count too, since code can be run from them.
     """
     if path.is_file():
         return _hash_file(path)
@@ -17,11 +17,12 @@ def sha256_of(path: Path) -> str:
 
 
 def _hash_folder(folder: Path, known: dict[Path, str]) -> str:
-    """Hash of a folder's files, and of what links to folders lead to: code can be run from there.
+    """Hash a folder's files and the folders that links in it lead to: code can run from both.
 
     Args:
         folder: the folder.
-        known: hashes of folders that links led to, which is filled; of one that is being hashed "".
+        known: hashes of the folders met so far, filled in here; "" for a folder that is still
+            being hashed.
     """
     known[folder.resolve()] = ""
     digest = hashlib.sha256()
@@ -39,7 +40,7 @@ def _hash_folder(folder: Path, known: dict[Path, str]) -> str:
 
 
 def sha256_of_all(files: Sequence[Path]) -> str:
-    """Hash of a file, or of several that belong together, in their order."""
+    """Return the hash of a file, or of several that belong together, in their order."""
     if len(files) == 1:
         return sha256_of(files[0])
     return hashlib.sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Typed access to untrusted JSON: files of a bounded size, and values that have to be as meant."""
+"""Typed access to untrusted JSON: files of limited size, values of the expected types."""
 
 import json
 import math
@@ -8,24 +8,24 @@ from typing import Any, NoReturn
 from ..errors import SegadvError
 from .wording import can_be_written
 
-# Far more than any file that is meant: larger ones would fill the memory before anybody looks.
+# Far more than any valid file holds; a larger one could fill the memory before it is checked.
 MOST_MEGABYTES = 32
 # Whole numbers beyond these fit neither an array nor a float.
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
-# Longer texts are no names, and more items no list that is meant.
+# Most characters in a string, and most items in a list; no valid file has more.
 LONGEST, MOST = 4096, 65536
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds.
+    """Read a JSON file.
 
     Raises:
-        SegadvError: where it can't be read, is no JSON, or holds NaN, infinity or too large a
+        SegadvError: if it can't be read, is not JSON, or holds NaN, infinity or too large a
             number.
     """
     limit = MOST_MEGABYTES << 20
     try:
-        # Neither a folder nor a pipe, which would be waited on for ever.
+        # Refuses folders, and pipes, which would block for ever.
         if not path.is_file():
             raise SegadvError(f"{path}: can't be read; check that it exists and is a file")
         with path.open("rb") as file:
@@ -36,19 +36,19 @@ def read_json(path: Path) -> Any:
         ) from None
     if len(content) > limit:
         raise SegadvError(
-            f"{path}: is larger than {MOST_MEGABYTES} MB, as no JSON meant here is; check the file"
+            f"{path}: is larger than {MOST_MEGABYTES} MB, the limit for JSON files; check the file"
         )
     try:
         text = content.decode("utf-8-sig")
         return json.loads(text, parse_constant=_refused, parse_float=_finite, parse_int=_whole)
     except RecursionError:
-        raise SegadvError(f"{path}: is no valid JSON (nested too deeply); correct it") from None
+        raise SegadvError(f"{path}: is not valid JSON (nested too deeply); correct it") from None
     except ValueError as error:
-        raise SegadvError(f"{path}: is no valid JSON ({error}); correct it") from None
+        raise SegadvError(f"{path}: is not valid JSON ({error}); correct it") from None
 
 
 def _refused(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a valid number")
 
 
 def _finite(text: str) -> float:
@@ -57,7 +57,7 @@ def _finite(text: str) -> float:
 
 
 def _whole(text: str) -> int:
-    # Its length first: Python refuses thousands of digits with a message about itself.
+    # Checks the length first: of thousands of digits, Python's own error says nothing useful.
     number = int(text) if len(text) <= len(str(SMALLEST)) else LARGEST + 1
     return number if SMALLEST <= number <= LARGEST else _refused(text[:20])
 
@@ -65,90 +65,90 @@ def _whole(text: str) -> int:
 class Entry:
     """An object in a JSON file, as `read_json` gives it.
 
-    What is not as it has to be is a SegadvError that names the file and the place in it.
+    An invalid value is a SegadvError that names the file and the place in it.
 
     Args:
-        values: what stands there.
+        values: the object; anything else is refused.
         where: the file, and the place in it.
-        remedy: what to do about a wrong value.
+        remedy: what to do about an invalid value.
     """
 
     def __init__(self, values: Any, where: str, remedy: str) -> None:
         self.where, self.remedy = where, remedy
         if not isinstance(values, dict):
-            raise self.wrong("an object with named values is needed here")
+            raise self.wrong("must be an object with named values")
         self.values: dict[str, Any] = values
 
     def wrong(self, what: str) -> SegadvError:
-        """An error at this place of the file."""
+        """Return an error about this place in the file."""
         return SegadvError(f"{self.where}: {what}; {self.remedy}")
 
     def _get(self, name: str, kinds: tuple[type, ...], words: str) -> Any:
         value = self.values.get(name)
         right = isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
         if not right:
-            raise self.wrong(f'"{name}" has to be {words}')
+            raise self.wrong(f'"{name}" must be {words}')
         return value
 
     def text(self, name: str) -> str:
-        """A text that is not endless."""
-        value = str(self._get(name, (str,), "a text"))
+        """Return a string of limited length."""
+        value = str(self._get(name, (str,), "a string"))
         if not _usable(value):
-            raise self.wrong(f'"{name}" is no name')
+            raise self.wrong(f'"{name}" is too long or has invalid characters')
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """A list of texts."""
-        value = self._listed(name, "a list of texts")
+        """Return a list of strings."""
+        value = self._listed(name, "a list of strings")
         if not all(isinstance(one, str) and _usable(one) for one in value):
-            raise self.wrong(f'"{name}" has to be a list of texts')
+            raise self.wrong(f'"{name}" must be a list of strings')
         return tuple(value)
 
     def flag(self, name: str) -> bool:
-        """True or false."""
+        """Return a boolean."""
         return bool(self._get(name, (bool,), "true or false"))
 
     def number(self, name: str) -> float:
-        """A number, which `read_json` has found to be finite."""
+        """Return a number; `read_json` has checked that it is finite."""
         return float(self._get(name, (int, float), "a number"))
 
     def whole(self, name: str) -> int:
-        """A whole number."""
+        """Return a whole number."""
         return int(self._get(name, (int,), "a whole number"))
 
     def index(self, name: str, count: int) -> int | None:
-        """The place of one of `count` things, counted from 0; None for none."""
+        """Return an index into `count` items, from 0; None if there is none."""
         if self.values.get(name) is None:
             return None
         value = self.whole(name)
         if not 0 <= value < count:
-            raise self.wrong(f'"{name}" is {value}, but there are {count}')
+            raise self.wrong(f'"{name}" is {value}, but must be at least 0 and below {count}')
         return value
 
     def numbers(self, name: str, count: int) -> tuple[float, ...]:
-        """So many numbers."""
+        """Return a list of `count` numbers."""
         value = self._listed(name, f"a list of {count} numbers")
         right = all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in value)
         if not right or len(value) != count or not all(map(math.isfinite, value)):
-            raise self.wrong(f'"{name}" has to be a list of {count} numbers')
+            raise self.wrong(f'"{name}" must be a list of {count} numbers')
         return tuple(map(float, value))
 
     def entry(self, name: str) -> "Entry":
-        """An object inside this one."""
+        """Return an object inside this one."""
         return Entry(self.values.get(name), f"{self.where}, {name}", self.remedy)
 
     def entries(self, name: str) -> list["Entry"]:
-        """A list of objects inside this one."""
+        """Return a list of objects inside this one."""
         value = self._listed(name, "a list of objects")
         return [Entry(v, f"{self.where}, {name} {n}", self.remedy) for n, v in enumerate(value)]
 
     def _listed(self, name: str, words: str) -> list[Any]:
         value: list[Any] = self._get(name, (list,), words)
         if len(value) > MOST:
-            raise self.wrong(f'"{name}" holds {len(value)} items, more than can be meant')
+            raise self.wrong(f'"{name}" has {len(value)} items, but at most {MOST} are allowed')
         return value
 
 
 def _usable(text: str) -> bool:
-    """Whether a text is one that can be written into a file again, and is not endless."""
+    """Return whether a string can be written to a file again and is not too long."""
     return len(text) <= LONGEST and "\0" not in text and can_be_written(text)

@@ -19,7 +19,7 @@ FIRST = (
 
 
 def colour(label: int) -> tuple[float, float, float]:
-    """Red, green, blue in 0 to 1 of a class number above 0."""
+    """Return red, green and blue, from 0 to 1, of a class number above 0."""
     if label <= len(FIRST):
         return FIRST[label - 1]
     # The golden ratio spreads any number of further hues.
@@ -27,7 +27,7 @@ def colour(label: int) -> tuple[float, float, float]:
 
 
 def overlay(labels: npt.NDArray[np.integer], opacity: float = 0.5) -> npt.NDArray[np.float64]:
-    """RGBA of a label map (..., 4), background transparent."""
+    """Return a label map as RGBA (..., 4) with a transparent background."""
     rgba = np.zeros((*labels.shape, 4))
     for label in np.unique(labels).tolist():
         if label:

@@ -20,14 +20,14 @@ IMAGE_UNITS = "image units"
 
 @dataclass(frozen=True)
 class Param:
-    """What a form has to know of a parameter.
+    """What a form needs to know about a parameter.
 
     Attributes:
         doc: tooltip, one sentence.
         low, high: inclusive limits, None for none.
-        unit: shown behind the number; IMAGE_UNITS becomes HU or grey levels.
-        advanced: hidden until asked for.
-        step: how far a click on the arrows goes.
+        unit: shown after the number; IMAGE_UNITS becomes HU or grey levels.
+        advanced: hidden until the user asks for it.
+        step: by how much a click on the arrows changes the value.
     """
 
     doc: str
@@ -54,7 +54,7 @@ class Parameter:
         return self.default is inspect.Parameter.empty
 
     def describe(self) -> dict[str, Any]:
-        """The declaration as plain data, for JSON."""
+        """Return the declaration as plain data, for JSON."""
         kind = {int: "integer", float: "number", bool: "boolean", str: "text"}.get(
             self.kind, "list"
         )
@@ -72,7 +72,7 @@ class Parameter:
         }
 
     def parse(self, text: str) -> Any:
-        """The value that a text on the command line means."""
+        """Parse a value from the command line."""
         if self.optional and text.lower() in ("none", "auto", ""):
             return None
         try:
@@ -89,14 +89,14 @@ class Parameter:
                 return tuple(float(part) for part in text.split(","))
             return self.kind(text)
         except (ValueError, KeyError):
-            raise SegadvError(f"{self.name}={text}: {self.expected()}") from None
+            raise SegadvError(f"{self.name}={text}: must be {self.expected()}") from None
 
     def expected(self) -> str:
-        """What a value has to be, in words."""
+        """Describe the valid values in words."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
-        kinds = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-        text = kinds.get(self.kind, "numbers with commas")
+        kinds = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+        text = kinds.get(self.kind, "comma-separated numbers")
         low, high = self.param.low, self.param.high
         if low is not None and high is not None:
             text += f" from {low:g} to {high:g}"
@@ -107,7 +107,7 @@ class Parameter:
         return text + (", or none" if self.optional else "")
 
     def check(self, value: Any) -> None:
-        """Raises SegadvError where a value is of the wrong kind or outside the limits."""
+        """Raise SegadvError if a value is of the wrong kind or outside the limits."""
         if value is None and self.optional:
             return
         numbers = value if self.kind is tuple and isinstance(value, tuple) else (value,)
@@ -130,7 +130,7 @@ class Parameter:
 
 
 def parameters(declared: type | Callable[..., Any]) -> tuple[Parameter, ...]:
-    """The parameters that a dataclass or a function declares, in order."""
+    """Return the parameters that a dataclass or a function declares, in order."""
     hints = get_type_hints(declared, include_extras=True)
     found = []
     for name, argument in inspect.signature(declared).parameters.items():
@@ -148,7 +148,7 @@ def parameters(declared: type | Callable[..., Any]) -> tuple[Parameter, ...]:
 
 
 def _resolve(hint: Any) -> tuple[type, bool, tuple[str, ...]]:
-    """Kind, whether None is allowed, and the choices of a Literal."""
+    """Return the kind, whether None is allowed, and the choices of a Literal."""
     optional = False
     if get_origin(hint) in (Union, types.UnionType):
         inner = [arm for arm in get_args(hint) if arm is not type(None)]
@@ -161,25 +161,25 @@ def _resolve(hint: Any) -> tuple[type, bool, tuple[str, ...]]:
 
 
 def check(instance: Any) -> None:
-    """Checks every declared field of a dataclass instance; meant for __post_init__."""
+    """Check every declared field of a dataclass instance; call it from __post_init__."""
     for parameter in parameters(type(instance)):
         parameter.check(getattr(instance, parameter.name))
 
 
 def from_texts(declared: type, settings: Mapping[str, str]) -> dict[str, Any]:
-    """Keyword arguments from `--set name=value` texts.
+    """Return keyword arguments from `--set name=value` strings.
 
     Raises:
-        SegadvError: where a name is not declared or a text is no fitting value.
+        SegadvError: if a name is not declared or a value is invalid.
     """
     known = {parameter.name: parameter for parameter in parameters(declared)}
     for name in settings:
         if name not in known:
-            raise SegadvError(f"--set {name}: no such parameter; it has {', '.join(known)}")
+            raise SegadvError(f"--set {name}: no such parameter; use one of {', '.join(known)}")
     return {name: known[name].parse(text) for name, text in settings.items()}
 
 
 def values(instance: Any) -> dict[str, Any]:
-    """The declared parameters of a dataclass instance by name, for JSON."""
+    """Return the declared parameters of a dataclass instance by name, for JSON."""
     declared = {parameter.name for parameter in parameters(type(instance))}
     return {k: v for k, v in dataclasses.asdict(instance).items() if k in declared}

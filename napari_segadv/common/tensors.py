@@ -1,4 +1,4 @@
-"""What attacks and victims both need of tensors."""
+"""Tensor functions that attacks and victims share."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from torch.autograd import Function
 
 
 def per_item(values: Tensor, like: Tensor) -> Tensor:
-    """Values (N,) shaped to broadcast over (N, ...)."""
+    """Reshape values (N,) to broadcast over (N, ...)."""
     return values.view(-1, *(1,) * (like.ndim - 1))
 
 
 def applied(function: type[Function], *arguments: Any) -> Tensor:
-    """What an autograd function of ours gives. Torch declares no types for `apply`."""
+    """Apply one of our autograd functions, with a type: torch declares none for `apply`."""
     result: Tensor = function.apply(*arguments)
     return result

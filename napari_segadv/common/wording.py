@@ -1,32 +1,32 @@
-"""Numbers in words for people, the same wherever they stand."""
+"""Numbers and names as text for people, worded the same everywhere."""
 
 import math
 from collections.abc import Sequence
 
 
 def with_units(number: str, units: str) -> str:
-    """A number with its unit: 20 HU, 1 grey level, 5 grey levels."""
+    """Return a number with its unit: 20 HU, 1 grey level, 5 grey levels."""
     return f"{number} {units}" + ("s" if units == "grey level" and number != "1" else "")
 
 
 def counted(number: int, noun: str) -> str:
-    """How many there are: 1 step, 2 steps."""
+    """Return a number with its noun: 1 step, 2 steps."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def share(value: float, digits: int = 3) -> str:
-    """A share as a decimal, rounded down: it must not read better than it is."""
+    """Return a share as a decimal, rounded down: it must not look better than it is."""
     whole = 10**digits
     return f"{math.floor(value * whole + 1e-9) / whole:.{digits}f}"
 
 
 def percent(value: float) -> str:
-    """A share in percent, rounded down: what reads 99.0 % has reached 0.99."""
+    """Return a share in percent, rounded down: a share shown as 99.0 % has reached 0.99."""
     return f"{math.floor(1000 * value + 1e-9) / 10:.1f} %"
 
 
 def cell(text: str) -> str:
-    """A text for a table that spreadsheets open: one that they would take for a formula is not."""
+    """Return a text for a table cell; what a spreadsheet would take for a formula is quoted."""
     try:
         float(text)
     except ValueError:
@@ -35,10 +35,10 @@ def cell(text: str) -> str:
 
 
 def can_be_written(text: str) -> bool:
-    """Whether a file takes a text: JSON can bring halves of letters that none does."""
+    """Return whether a text can be written to a file; lone surrogates from JSON can't."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def class_name(label: int, names: Sequence[str] = ()) -> str:
-    """What a class is called: its name, or its number where nobody has named it."""
+    """Return the name of a class, or its number if it has no name."""
     return names[label] if 0 <= label < len(names) else f"class {label}"

@@ -1,4 +1,4 @@
-"""First act: victim and surrogates on the grid of the scan, and what they predict on it."""
+"""First act: bind victim and surrogates to the scan's grid and predict the clean image."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from .request import Request
 
 @dataclass(frozen=True)
 class Bound:
-    """A victim on a scan, and what is asked of it there.
+    """A victim bound to a scan, with the request to it.
 
     Attributes:
-        request: target and truth are cells of the clean prediction.
-        victim: what is measured.
-        judge: the victim on the scan.
-        clean: what it predicts there.
+        request: the request; its target and truth have the cells of the clean prediction.
+        victim: the victim, which is measured.
+        judge: the victim on the scan's grid.
+        clean: the judge's prediction of the clean image.
         attacked: what the attack sees: the judge, or the surrogates in its place.
-        known: the classes (1, *S') that this predicts on the clean image.
+        known: the classes (1, *S') that `attacked` predicts on the clean image.
     """
 
     request: Request
@@ -36,7 +36,7 @@ class Bound:
     known: torch.Tensor
 
     def predict(self, scan: Scan) -> Prediction:
-        """What the victim predicts on another scan of the same grid, by a pass of its own."""
+        """Predict another scan on the same grid; the judge's passes do not count this one."""
         bound = self.victim.on(scan, self.judge.device)
         bound.recall, bound.passes.on_piece = self.judge.recall, self.judge.passes.on_piece
         prediction: Prediction = bound.predict()
@@ -50,18 +50,18 @@ def bind(
     device: str = "cpu",
     poll: Callable[[], None] = lambda: None,
 ) -> Bound:
-    """Puts victim and surrogates onto the scan's grid and predicts the clean image.
+    """Bind victim and surrogates to the scan's grid and predict the clean image.
 
     Args:
-        victim: what is measured.
-        request: what is asked.
+        victim: the victim, which is measured.
+        request: what the victim should predict, and where the image may change.
         surrogates: networks that stand in for the victim while crafting.
         device: "cpu" or "cuda".
-        poll: called after each piece of a pass; it may raise, to stop.
+        poll: called after each piece of a pass; it may raise to stop the run.
 
     Raises:
-        SegadvError: if the scan does not fit a victim, or target and truth hold classes that it
-            does not know.
+        SegadvError: if the scan does not fit a victim, or the target or truth has a class that a
+            victim does not know.
     """
     judge, clean = _predicted(victim, request, device, poll)
     request = request.fitted(victim, clean)
@@ -82,7 +82,7 @@ def bind(
 def _predicted(
     victim: Victim, request: Request, device: str, poll: Callable[[], None]
 ) -> tuple[BoundVictim, Prediction]:
-    """A victim on the scan and what it predicts there; refuses labels that it does not know."""
+    """Bind a victim to the scan and predict it; refuse classes that the victim does not know."""
     bound = victim.on(request.scan, device)
     bound.recall = Recall() if request.limited else None
     bound.passes.on_piece = poll
@@ -103,7 +103,10 @@ def _check_alike(surrogate: Victim, prediction: Prediction, clean: Prediction) -
     if len(prediction.classes) != len(clean.classes):
         raise SegadvError(
             f"{surrogate.name}: predicts {len(prediction.classes)} classes, but the victim "
-            f"{len(clean.classes)}; use a surrogate for the same classes"
+            f"predicts {len(clean.classes)}; use a surrogate with the same classes"
         )
     if prediction.array.shape != clean.array.shape:
-        raise SegadvError(f"{surrogate.name}: has other anchors than the victim; use the same")
+        raise SegadvError(
+            f"{surrogate.name}: its anchors differ from the victim's; use a surrogate with the "
+            "same anchors"
+        )

@@ -1,4 +1,4 @@
-"""A scan, a victim, an attack and a target become an example, in five acts."""
+"""Craft an example from a scan, a victim, an attack and a target, in five acts."""
 
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -26,16 +26,34 @@ Crafting = Generator[Progress, None, Example]
 
 
 def craft(scan: Scan, victim: Victim, attack: Attack, **options: Any) -> Example:
-    """Makes an adversarial example and measures it from its file.
+    """Make an adversarial example and measure the image as read back from its file.
 
     Args:
         scan: the image.
-        victim: what is attacked.
-        attack: how, with its budget in the scan's units.
-        options: as `craft_steps` takes them, `target=` above all.
+        victim: the victim to attack.
+        attack: the method with its parameters; its budget is in the scan's units.
+        options: keyword arguments of `craft_steps`, above all `target`.
 
     Raises:
         SegadvError: if the parts do not fit each other.
+
+    Examples:
+        A phantom of a chest X-ray, and the image in which the built-in network sees a heart symbol.
+
+        >>> import napari_segadv as sa
+        >>> from napari_segadv.samples import phantom
+        >>> scan, _ = phantom("chest-xray", seed=20001)
+        >>> victim = sa.load_victim("demo:chest-xray")
+        >>> target = sa.targets.heart(victim.predict(scan), label=1)
+        >>> attack = sa.attacks.PGD(epsilon=5.0, steps=20)
+        >>> example = sa.craft(scan, victim, attack, target=target)
+        >>> example.measures["linf"], example.measures["units"]
+        (5.0, 'grey level')
+        >>> example.measures["target_iou"] > 0.95
+        True
+        >>> folder = example.save("out")
+        >>> sorted(path.name for path in folder.iterdir())[:3]
+        ['adversarial.png', 'figure.png', 'noise.nii.gz']
     """
     run = craft_steps(scan, victim, attack, **options)
     while True:
@@ -62,46 +80,46 @@ def craft_steps(
     poll: Callable[[], None] | None = None,
     watch: Watch | None = None,
 ) -> Crafting:
-    """As `craft`, a step at a time: yields Progress after each step and returns the Example.
+    """Run `craft` step by step: yield Progress after each step and return the Example.
 
     Closing the generator stops the run before the next step.
 
     Args:
         scan, victim, attack: as for `craft`.
-        target: what the victim shall predict; None: an untargeted attack, away from `truth`. For
+        target: what the victim should predict; None: an untargeted attack, away from `truth`. For
             segmentation a mask (a Mask, an array, or a file's path), for classification a class
             (its number or name, a Grade, or a JSON file's path).
-        truth: what is right, given likewise; for an untargeted attack the clean prediction by
-            default.
-        region: a mask; where it is not 0, the perturbation may live. Or "bounding-box" of what
-            has to change, or "receptive-field" of it, see `attacks.regions`.
-        care: where it is not 0, pixels count.
-        slices: the first and the last of a volume's first axis, from 0: the noise lives in them
-            alone, and their pixels alone count. Pieces of the volume that can't change are not
-            run again, so a few slices of many cost little.
-        surrogate: a network, or several, that stand in for the victim while crafting; the victim
-            is measured.
+        truth: the correct labels, in the same form as `target`; an untargeted attack without them
+            moves away from the clean prediction.
+        region: a mask: the perturbation may live where it is not 0. Or "bounding-box" or
+            "receptive-field" of what has to change, see `attacks.regions`. None: everywhere.
+        care: a mask: only pixels where it is not 0 count. None: all pixels.
+        slices: first and last index along a volume's first axis, from 0, both included: the noise
+            lives only in these slices, and only their pixels count. Pieces of the volume that
+            can't change are not run again, so a few slices of many cost little. None: all slices.
+        surrogate: one network or several that stand in for the victim while crafting; the victim
+            is still the one that is measured.
         device: "auto", "cpu" or "cuda".
-        seed: of everything random.
-        poll: called after each piece of a pass (a window, a group of slices); it may raise, which
-            stops the run within a step.
+        seed: seed of all random numbers.
+        poll: called after each piece of a pass (a patch, a group of slices); if it raises, the run
+            stops within the step.
         watch: called with the images and logits of each pass of the attack.
 
     Raises:
-        SegadvError: where the parts do not fit each other.
+        SegadvError: if the parts do not fit each other.
     """
     request = Request.of(
         scan, victim, target=target, truth=truth, region=region, care=care, slices=slices
     )
     surrogates = (surrogate,) if isinstance(surrogate, Victim) else tuple(surrogate or ())
     check_tasks(attack, victim, surrogates)
-    where = pick_device(device)
+    chosen = pick_device(device)
 
     def acts() -> Crafting:
         started = time.perf_counter()
-        # Before the run, during which a file may change: the record names what was read.
+        # Hash before the run, during which a file may change: the record names what was read.
         inputs = describe_inputs(request)
-        bound = bind(victim, request, surrogates, where, poll or (lambda: None))
+        bound = bind(victim, request, surrogates, chosen, poll or (lambda: None))
         before = replace(bound.attacked.passes)
         posed = pose(bound, attack, watch)
         outcome = yield from posed.attack.run(posed.problem, seed)
@@ -121,16 +139,16 @@ def craft_steps(
         record["seconds"] = round(time.perf_counter() - started, 3)
         return replace(example, record=record)
 
-    return _guarded(acts(), scan.name, where)
+    return _guarded(acts(), scan.name, chosen)
 
 
 def _guarded(run: Crafting, name: str, device: str) -> Crafting:
-    """A run, with its memory given back and running out of it explained."""
+    """Run to the end; explain running out of GPU memory, and free that memory afterwards."""
     try:
         return (yield from run)
     except torch.OutOfMemoryError:
         raise SegadvError(
-            f"{name}: out of GPU memory; use a victim with smaller windows, or compute on the cpu "
+            f"{name}: out of GPU memory; use a victim with smaller patches, or compute on the CPU "
             "(--device cpu)"
         ) from None
     finally:

@@ -1,4 +1,4 @@
-"""All that a generator makes of one image, each sample an example of its own."""
+"""Samples that a generator draws for one image, each a separate example."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,18 +21,19 @@ def samples(
     seed: int = 0,
     **options: Any,
 ) -> Iterator[Example]:
-    """Yields examples, each of one draw of the latent codes and measured from its file.
+    """Yield examples, each from one draw of the latent codes and measured from its file.
 
     Args:
         scan, victim: as for `craft`.
         generator: folder of a trained generator.
-        count: how many to draw.
-        epsilon: limit for the whole change, in the scan's units; None: none.
-        seed: of the first; each further one has the next seed, as `craft` with one sample has.
-        options: as `craft` takes them.
+        count: how many samples to draw.
+        epsilon: limit of the whole change, in the scan's units; None: no limit.
+        seed: seed of the first sample. Sample k, from 0, is the one that `craft` makes with
+            `samples=1` and the seed `seed + k`.
+        options: keyword arguments of `craft`.
 
     Raises:
-        SegadvError: where the parts do not fit each other.
+        SegadvError: if the parts do not fit each other.
     """
     attack = Synthesis(generator=str(generator), samples=1, epsilon=epsilon)
     for number in range(count):

@@ -1,4 +1,4 @@
-"""Fourth act: the image as its file gives it back, predicted again and measured."""
+"""Fourth act: read the image back from its file, predict it again and measure it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,10 +19,10 @@ from .problem import Posed
 
 
 def measure(bound: Bound, posed: Posed, outcome: Outcome) -> Example:
-    """Rounds, saves, reads back, predicts again and measures: an Example without its record."""
+    """Round, save, read back, predict and measure; return the Example without its record."""
     request, judge, clean = bound.request, bound.judge, bound.clean
     scan, target = request.scan, request.target
-    # From the scan's own numbers: float32 can't hold every one of a float64 image.
+    # Add the change to the scan's own numbers: float32 can't hold every value of a float64 image.
     change = as_array(outcome.adversarial, scan) - as_array(judge.image, scan).astype(np.float64)
     exact = replace(scan, array=scan.array + change)
     stored = replace(scan, array=quantise(scan, exact.array, posed.attack.norm, posed.epsilon))

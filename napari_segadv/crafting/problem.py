@@ -1,4 +1,4 @@
-"""Second act: the request as tensors, and the attack with a budget that the file can hold."""
+"""Second act: turn the request into tensors, and the budget into one that the file can hold."""
 
 from dataclasses import dataclass, replace
 
@@ -20,13 +20,13 @@ from .binding import Bound
 
 @dataclass(frozen=True)
 class Posed:
-    """An attack and the problem that it is to solve.
+    """An attack and the problem that it has to solve.
 
     Attributes:
-        problem: as the attack sees it.
-        attack: with a budget of whole steps of the file.
-        epsilon: the budget as it was asked for, in the scan's units.
-        notes: what the user has to know of budget and file.
+        problem: the request as the attack sees it.
+        attack: the attack, its budget rounded down to whole steps of the file.
+        epsilon: the budget before rounding, in the scan's units.
+        notes: what the user should know about budget and file.
     """
 
     problem: Problem
@@ -36,22 +36,23 @@ class Posed:
 
 
 def pose(bound: Bound, attack: Attack, watch: Watch | None = None) -> Posed:
-    """The problem of a bound victim for an attack, whose victim sees images as their file will.
+    """Build the problem for an attack, with a model that rounds images as their file will.
 
     Args:
-        bound: a victim on a scan, with what is asked of it.
-        attack: its budget is in the scan's units.
+        bound: a victim on a scan, with the request to it.
+        attack: the attack, its budget in the scan's units.
         watch: called with the images and logits of each pass of the attack.
 
     Raises:
-        SegadvError: if the victim can't be asked for it, or there is nothing to get away from.
+        SegadvError: if the request does not suit the victim, or an untargeted attack has no
+            structure to move away from.
     """
     folder = getattr(attack, attack.loads) if attack.loads else None
     problem = problem_of(bound, load_generator(folder) if folder else None)
     if not problem.targeted and not problem.moving.any():
         raise SegadvError(
             f"{bound.request.scan.name}: {bound.victim.name} finds no structure in it, so there is "
-            "nothing to get away from; give a truth or a target"
+            "nothing to move away from; give a truth or a target"
         )
     model, storage = problem.model, bound.request.scan.storage
     if watch is not None:
@@ -63,14 +64,14 @@ def pose(bound: Bound, attack: Attack, watch: Watch | None = None) -> Posed:
 
 
 def problem_of(bound: Bound, trained: FieldGenerator | None = None) -> Problem:
-    """What is asked of a bound victim as tensors.
+    """Return the request to a bound victim as tensors.
 
     Args:
-        bound: a victim on a scan, with what is asked of it.
+        bound: a victim on a scan, with the request to it.
         trained: the generator that the attack draws from.
 
     Raises:
-        SegadvError: if it is asked for single pixels, but the victim speaks of the whole image.
+        SegadvError: if slices or a care mask choose pixels, but the victim does not predict pixels.
     """
     request, model, known = bound.request, bound.attacked, bound.known
 
@@ -84,25 +85,25 @@ def problem_of(bound: Bound, trained: FieldGenerator | None = None) -> Problem:
         _refuse_pixels(bound)
     low, high = request.scan.bounds
     least, most = bound.judge.window
-    wanted = request.truth if request.target is None else request.target
-    painted = None if isinstance(request.region, str) else request.within(request.region)
+    chosen = request.truth if request.target is None else request.target
+    mask = None if isinstance(request.region, str) else request.within(request.region)
     problem = bound.victim.task.problem(
         model,
         model.image,
-        known if wanted is None else tensor(wanted),
+        known if chosen is None else tensor(chosen),
         known,
         targeted=request.target is not None,
         low=low,
         high=high,
         window=most - least,
-        region=None if painted is None else marked(painted).unsqueeze(1),
+        region=None if mask is None else marked(mask).unsqueeze(1),
         care=None if request.counted is None else marked(request.counted),
         trained=trained,
     )
     if isinstance(request.region, str):
-        region, where = named_region(request.region, problem), request.within(None)
-        if where is not None:
-            region = region & marked(where).unsqueeze(1)
+        region, inside = named_region(request.region, problem), request.within(None)
+        if inside is not None:
+            region = region & marked(inside).unsqueeze(1)
         return replace(problem, region=region)
     return problem
 
@@ -110,19 +111,19 @@ def problem_of(bound: Bound, trained: FieldGenerator | None = None) -> Problem:
 def _refuse_pixels(bound: Bound) -> None:
     if bound.request.slices is not None:
         raise SegadvError(
-            f"{bound.victim.name}: says nothing of single slices; attack the whole volume"
+            f"{bound.victim.name}: predicts nothing for single slices; attack the whole volume"
         )
     if bound.request.care is not None:
         raise SegadvError(
-            f"{bound.request.care.path or 'care mask'}: marks pixels, but {bound.victim.name} says "
-            "nothing of single pixels; leave the care mask away"
+            f"{bound.request.care.path or 'care mask'}: marks pixels, but {bound.victim.name} "
+            "predicts nothing for single pixels; remove the care mask"
         )
 
 
 def _whole_steps(
     bound: Bound, attack: Attack, problem: Problem
 ) -> tuple[Attack, float, tuple[str, ...]]:
-    """The attack with a budget of whole grey levels, the budget asked for, and notes on it."""
+    """Return the attack, its budget in whole steps of the file; the budget asked for; notes."""
     scan = bound.request.scan
     epsilon = attack.budget(problem)
     _, why = io.output_format(scan)

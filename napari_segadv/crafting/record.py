@@ -1,4 +1,4 @@
-"""Fifth act: how an example was made, as `result.json` says it."""
+"""Fifth act: record how an example was made, for `result.json`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ from .request import Request
 
 
 def describe_inputs(request: Request) -> dict[str, Any]:
-    """Files and hashes of the image and of what was given beside it."""
+    """Describe the image and the other inputs: their files and hashes."""
     roles = ("target", "truth", "region", "care")
     return {
         "image": describe_image(request.scan),
@@ -33,13 +33,13 @@ def describe_inputs(request: Request) -> dict[str, Any]:
 
 
 def describe_settings(parameters: Any, seed: int, targeted: bool) -> dict[str, Any]:
-    """What was asked of an attack: its declared parameters, its seed, and whether to a target."""
+    """Describe an attack: its declared parameters, its seed, and whether it has a target."""
     goal = "targeted" if targeted else "untargeted"
     return {"parameters": values(parameters), "seed": seed, "goal": goal}
 
 
 def describe_machine(device: str) -> dict[str, Any]:
-    """What it was computed by."""
+    """Describe what computed the example: device, threads and versions."""
     threads = torch.get_num_threads()
     return {"device": device, "threads": threads, "versions": describe_versions()}
 
@@ -56,15 +56,15 @@ def record_of(
     inputs: Mapping[str, Any],
     passes: Mapping[str, float],
 ) -> dict[str, Any]:
-    """What `result.json` says of a run, but for the seconds that it took.
+    """Return what `result.json` says of a run, except the seconds that it took.
 
     Args:
-        bound, posed, outcome, example: what the acts before have given.
-        attack: as it was asked for.
-        surrogates: what stood in for the victim.
-        seed: of everything random.
-        inputs: as `describe_inputs` found them before the run.
-        passes: what the attack took.
+        bound, posed, outcome, example: what the earlier acts returned.
+        attack: the attack as asked for, before its budget was rounded.
+        surrogates: the networks that stood in for the victim.
+        seed: seed of all random numbers.
+        inputs: what `describe_inputs` returned before the run.
+        passes: the passes that the attack took.
     """
     request, task, classes = bound.request, bound.victim.task, bound.clean.classes
     epsilon = None if attack.boundless else posed.epsilon
@@ -86,8 +86,8 @@ def record_of(
     if surrogates:
         record["surrogates"] = [describe_victim(s, classes) for s in surrogates]
     for name in ("target", "prediction_clean", "prediction_adversarial"):
-        said = getattr(example, name)
-        data = None if said is None else task.record(said)
+        prediction = getattr(example, name)
+        data = None if prediction is None else task.record(prediction)
         if data is not None:
             record[name] = data
     goal = getattr(attack, "goal", None)

@@ -1,4 +1,4 @@
-"""What is asked of an image: what a victim shall predict on it, and where it may change."""
+"""A request: what a victim should predict on an image, and where the image may change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,20 +19,22 @@ from ..victims.victim import Victim
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of an image, every mask on its grid.
+    """What a victim should predict on an image, and where the image may change.
+
+    Every mask is on the image's grid.
 
     Attributes:
         scan: the image.
-        target: what the victim shall predict; None: something else than the truth.
-        truth: what is right; None: what the victim predicts on the clean image.
+        target: what the victim should predict; None: anything but the truth.
+        truth: the correct labels; None: what the victim predicts on the clean image.
         region: where the perturbation may live: a mask, or the name of a region that is measured
             (see `attacks.regions`); None: everywhere.
         care: which pixels count; None: all.
-        slices: the first and the last slice of a volume, from 0; the noise lives in these alone,
-            and their pixels alone count; None: all slices.
+        slices: the first and the last slice of a volume, from 0; the noise lives only in these,
+            and only their pixels count; None: all slices.
 
     Raises:
-        SegadvError: if a region or care mask marks nothing, or there are no such slices.
+        SegadvError: if a region or care mask is empty, or the image does not have these slices.
     """
 
     scan: Scan
@@ -60,24 +62,24 @@ class Request:
         care: Mask | Array | str | Path | None = None,
         slices: tuple[int, int] | None = None,
     ) -> "Request":
-        """A request from what a user gave: files, arrays, names of classes.
+        """Make a request from what a user gave: files, arrays, names of classes.
 
         Raises:
-            SegadvError: if something given can't be meant, or does not fit the scan.
+            SegadvError: if one of these is invalid or does not fit the scan.
         """
 
-        def wanted(given: Any, role: str) -> Prediction | None:
+        def labels_from(given: Any, role: str) -> Prediction | None:
             return None if given is None else victim.task.wanted(given, role, scan, victim)
 
-        def mask(given: Any, role: str) -> Mask | None:
+        def mask_from(given: Any, role: str) -> Mask | None:
             return None if given is None else io.mask_for(given, scan, role)
 
         return cls(
             scan,
-            wanted(target, "target"),
-            wanted(truth, "truth"),
-            region if is_named(region) else mask(region, "region"),
-            mask(care, "care mask"),
+            labels_from(target, "target"),
+            labels_from(truth, "truth"),
+            region if is_named(region) else mask_from(region, "region"),
+            mask_from(care, "care mask"),
             slices,
         )
 
@@ -86,7 +88,7 @@ class Request:
             return
         (first, last), grid = self.slices, self.scan.grid
         if grid.ndim != 3:
-            raise SegadvError(f"{self.scan.name}: is a single image; leave the slices away")
+            raise SegadvError(f"{self.scan.name}: is a single image; remove --slices")
         if not 0 <= first <= last < grid.shape[0]:
             raise SegadvError(
                 f"slices {first} to {last}: {self.scan.name} has slices 0 to {grid.shape[0] - 1}"
@@ -94,18 +96,20 @@ class Request:
 
     @property
     def limited(self) -> bool:
-        """Whether parts of the image are certain to stay as they are."""
+        """Whether parts of the image are certain not to change."""
         return self.region is not None or self.slices is not None
 
     def within(self, mask: Mask | None) -> Mask | None:
-        """A mask, or all pixels, in the chosen slices; as it is if none are chosen."""
+        """Cut a mask (None: all pixels) to the chosen slices; without any, return it unchanged."""
         if self.slices is None:
             return mask
         first, last = self.slices
         array = np.zeros(self.scan.grid.shape, np.uint8)
         array[first : last + 1] = 1 if mask is None else mask.array[first : last + 1] != 0
         if not array.any():
-            raise SegadvError(f"slices {first} to {last}: the mask marks no pixel in them")
+            raise SegadvError(
+                f"slices {first} to {last}: the mask marks no pixel in them; choose other slices"
+            )
         return Mask(array, self.scan.grid)
 
     @cached_property
@@ -114,16 +118,16 @@ class Request:
         return self.within(self.care)
 
     def fitted(self, victim: Victim, clean: Prediction) -> "Request":
-        """The same with target and truth as cells of the victim's clean prediction."""
+        """Return the request with target and truth on the cells of the clean prediction."""
         target, truth = (
-            None if wanted is None else victim.task.fitted(wanted, clean)
-            for wanted in (self.target, self.truth)
+            None if labels is None else victim.task.fitted(labels, clean)
+            for labels in (self.target, self.truth)
         )
         return replace(self, target=target, truth=truth)
 
 
 def check_tasks(attack: Attack, victim: Victim, surrogates: Sequence[Victim]) -> None:
-    """Raises SegadvError if an attack, a victim and its surrogates are for different tasks."""
+    """Raise SegadvError if an attack, a victim and its surrogates are for different tasks."""
     task = victim.task.name
     if task not in attack.tasks:
         fit = ", ".join(name for name, known in available().items() if task in known.tasks)
@@ -134,6 +138,6 @@ def check_tasks(attack: Attack, victim: Victim, surrogates: Sequence[Victim]) ->
     for surrogate in surrogates:
         if surrogate.task.name != task:
             raise SegadvError(
-                f"{surrogate.name}: does {surrogate.task.name}, but the victim {task}; use a "
+                f"{surrogate.name}: does {surrogate.task.name}, but the victim does {task}; use a "
                 "surrogate for the same task"
             )

@@ -1,4 +1,4 @@
-"""A universal perturbation for a set of scans, measured on scans that it was not made from."""
+"""One perturbation for many scans, measured on scans that it was not made from."""
 
 import json
 from collections.abc import Generator, Sequence
@@ -31,11 +31,11 @@ FILES = ("noise.nii.gz", "result.json")
 
 @dataclass(frozen=True, eq=False)
 class UniversalResult:
-    """What came out.
+    """A universal perturbation, with the record of how it was made.
 
     Attributes:
         noise: float32, of the scans' shape, in their units.
-        scan: one of them, for geometry and units.
+        scan: one of the scans, for geometry and units.
         record: what `result.json` holds.
     """
 
@@ -45,7 +45,7 @@ class UniversalResult:
 
     @property
     def summary(self) -> str:
-        """What came out, in a line."""
+        """The result in one line of text."""
         cases = self.record["cases"]
         unseen = [case for case in cases if case["held_out"]] or cases
         where = "held-out images" if any(case["held_out"] for case in cases) else "its own images"
@@ -53,10 +53,10 @@ class UniversalResult:
         return f"moved {100 * mean:.1f} % of the pixels of {len(unseen)} {where}"
 
     def save(self, folder: Path) -> None:
-        """Writes noise.nii.gz and result.json into a new folder, all or nothing.
+        """Write noise.nii.gz and result.json into a new folder, all or nothing.
 
         Raises:
-            SegadvError: where it exists or can't be written.
+            SegadvError: if the folder exists or can't be written.
         """
         if folder.exists():
             raise SegadvError(f"{folder}: exists already; name another folder")
@@ -77,35 +77,35 @@ def universal_steps(
     device: str = "auto",
     seed: int = 0,
 ) -> Generator[Progress, None, UniversalResult]:
-    """Makes one perturbation for many scans; yields Progress after each step.
+    """Make one perturbation for many scans; yield Progress after each step.
 
     Args:
-        scans: of one size.
+        scans: the scans, all of one size.
         victim: a segmentation network.
-        attack: its parameters.
-        truths: what is right on each scan; an untargeted attack goes away from it.
-        target: what the victim shall predict on every one; None: untargeted.
-        held_out: how many scans at the end are only measured.
-        device, seed: as for `craft`.
+        attack: the parameters.
+        truths: the correct labels of each scan; an untargeted attack moves away from them.
+        target: what the victim should predict on every scan; None: untargeted.
+        held_out: how many scans, from the end, are only measured.
+        device, seed: as for `craft_steps`.
 
     Raises:
-        SegadvError: where the parts do not fit each other.
+        SegadvError: if the parts do not fit each other.
     """
     if victim.task.name != "segmentation":
-        raise SegadvError(f"{victim.name}: does {victim.task.name}; use one that segments")
+        raise SegadvError(f"{victim.name}: does {victim.task.name}; use a victim that segments")
     if held_out >= len(scans):
-        raise SegadvError(f"{len(scans)} images: too few to hold {held_out} out; give more")
+        raise SegadvError(f"{len(scans)} images: too few to hold out {held_out}; give more")
     device = pick_device(device)
     bound = [
         bind(victim, Request(scan, target, truth), device=device)
         for scan, truth in zip(scans, truths, strict=True)
     ]
-    kept = [problem_of(one) for one in bound[: len(bound) - held_out]]
-    budget = attack.budget(kept[0])
-    tensor = yield from attack.run(kept, seed)
+    problems = [problem_of(one) for one in bound[: len(bound) - held_out]]
+    budget = attack.budget(problems[0])
+    tensor = yield from attack.run(problems, seed)
     noise = as_array(tensor, scans[0])
     measured = [
-        {**_measure(one, noise, attack.norm, budget), "held_out": place >= len(kept)}
+        {**_measure(one, noise, attack.norm, budget), "held_out": place >= len(problems)}
         for place, one in enumerate(bound)
     ]
     window = victim.window or scans[0].bounds
@@ -114,7 +114,7 @@ def universal_steps(
         **describe_settings(attack, seed, target is not None),
         "victim": describe_victim(victim, victim.classes),
         "budget": describe_budget(scans[0], window, attack.norm, budget),
-        "steps": attack.epochs * len(kept),
+        "steps": attack.epochs * len(problems),
         **describe_machine(device),
         "cases": measured,
     }
@@ -124,7 +124,7 @@ def universal_steps(
 def _measure(
     bound: Bound, noise: npt.NDArray[np.float32], norm: str, budget: float
 ) -> dict[str, Any]:
-    """A scan with the perturbation, rounded as its file will be, inside budget and bounds."""
+    """Measure a scan with the perturbation, rounded as its file will be, within the budget."""
     scan, clean = bound.request.scan, bound.clean
     target, truth = bound.request.target, bound.request.truth
     perturbed = replace(

@@ -1,1 +1,1 @@
-"""What flows through the package: scans and masks with their grids, boxes, grades, windows."""
+"""The data types: scans and masks with their grids, boxes, grades, window presets."""

@@ -1,4 +1,4 @@
-"""Boxes around what was found in an image, and how two sets of them agree."""
+"""Boxes around objects in an image, and how well two sets of boxes agree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ from .scan import Grid
 Corners = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
-# Two boxes are of the same thing if they share this part of their union.
+# Two boxes match if their intersection over union is at least this.
 SAME = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Anchors:
-    """The places that a detector decides about; an attack moves their classes.
+    """The places that a detector classifies; an attack changes their classes.
 
     Attributes:
         labels: class numbers (A,), 0 for background.
@@ -35,18 +35,18 @@ class Anchors:
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """Boxes in an image: predicted, true, or wanted.
+    """Boxes in an image: predicted, true or of a target.
 
     Attributes:
-        corners: (M, 2 d) in array order, least corner first: (y0, x0, y1, x1). In pixels, from
-            the near edge of the first one, so that the whole image is (0, 0, height, width).
+        corners: (M, 2 d) in array order, least corner first: (y0, x0, y1, x1). In pixels from
+            the outer edge of the first one, so that the whole image is (0, 0, height, width).
         labels: class numbers (M,) from 1.
         grid: of the image.
-        scores: (M,) from 0 to 1; empty for boxes that nobody has predicted.
-        classes: names, background first; empty where nobody has named them.
+        scores: (M,) from 0 to 1; empty if the boxes were not predicted.
+        classes: names, background first; empty if they have none.
         path: the file that they were read from.
-        anchors: what a prediction was made from, or what is wanted there.
-        without: classes that are to vanish, all else to stay: then there are no corners.
+        anchors: what a prediction was made from, or what a target asks for there.
+        without: classes that a target removes, while all others stay; it then has no corners.
     """
 
     corners: Corners
@@ -66,7 +66,7 @@ class Boxes:
         grid: Grid,
         classes: tuple[str, ...] = (),
     ) -> "Boxes":
-        """Boxes without scores; see the class for what they are given as."""
+        """Make boxes without scores; the class explains the arguments."""
         numbers = np.asarray(labels, np.int64).reshape(-1)
         places = np.asarray(corners, np.float32).reshape(len(numbers), 2 * grid.ndim)
         return cls(places, numbers, grid, np.zeros(0, np.float32), classes)
@@ -77,20 +77,20 @@ class Boxes:
 
     @property
     def array(self) -> Labels:
-        """Class numbers of the anchors, or of the boxes where there are no anchors."""
+        """Class numbers of the anchors, or of the boxes if there are no anchors."""
         if self.anchors is not None:
             return self.anchors.labels
         return np.concatenate([self.labels, np.asarray(self.without, np.int64)])
 
     def named(self, classes: tuple[str, ...]) -> "Boxes":
-        """The same boxes with names for their classes."""
+        """Return the same boxes with names for their classes."""
         return replace(self, classes=classes)
 
     def class_name(self, label: int) -> str:
         return class_name(label, self.classes)
 
     def pick(self, chosen: npt.NDArray[Any]) -> "Boxes":
-        """Some of the boxes, by index or by a flag for each, without anchors."""
+        """Return some of the boxes, by index or by a flag for each, without anchors."""
         scores = self.scores[chosen] if len(self.scores) else self.scores
         return replace(
             self,
@@ -102,7 +102,7 @@ class Boxes:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Class and, of predicted ones, score of each."""
+        """The class of each box and, if predicted, its score."""
         names = [self.class_name(int(label)) for label in self.labels]
         if not len(self.scores):
             return tuple(names)
@@ -110,7 +110,7 @@ class Boxes:
 
     @property
     def data(self) -> list[dict[str, Any]]:
-        """As plain data: class, label, score if predicted, box as [x0, y0, x1, y1]."""
+        """The boxes as plain data: class, label, score if predicted, box as [x0, y0, x1, y1]."""
         found = []
         for index, (label, corners) in enumerate(zip(self.labels, self.corners, strict=True)):
             one: dict[str, Any] = {"class": self.class_name(int(label)), "label": int(label)}
@@ -122,13 +122,13 @@ class Boxes:
 
 
 def swapped(corners: Corners) -> Corners:
-    """Boxes (M, 2 d) with their axes in the opposite order: (y0, x0, ..) to (x0, y0, ..)."""
+    """Return boxes (M, 2 d) with their axes in reverse order: (y0, x0, ..) to (x0, y0, ..)."""
     low, high = np.split(corners, 2, axis=1)
     return np.concatenate([low[:, ::-1], high[:, ::-1]], axis=1)
 
 
 def overlap(first: Corners, second: Corners) -> npt.NDArray[np.float32]:
-    """Intersection over union (M, N) of each of some boxes (M, 2 d) with each of others."""
+    """Return the intersection over union (M, N) of boxes (M, 2 d) with other boxes (N, 2 d)."""
     dims = first.shape[1] // 2
     low = np.maximum(first[:, None, :dims], second[None, :, :dims])
     high = np.minimum(first[:, None, dims:], second[None, :, dims:])
@@ -139,9 +139,9 @@ def overlap(first: Corners, second: Corners) -> npt.NDArray[np.float32]:
 
 
 def matches(first: Boxes, second: Boxes, any_class: bool = False) -> list[tuple[int, int]]:
-    """Pairs of boxes of the same thing, by index; each box is in one pair at most.
+    """Return pairs of boxes that match, by index; each box is in one pair at most.
 
-    The best overlap is paired first; with `any_class` those of one class come before others.
+    The best overlap is paired first; with `any_class`, pairs of one class come before mixed ones.
     """
     shares = overlap(first.corners, second.corners)
     alike = first.labels[:, None] == second.labels[None]
@@ -155,7 +155,7 @@ def matches(first: Boxes, second: Boxes, any_class: bool = False) -> list[tuple[
 
 
 def f1(found: Boxes, truth: Boxes) -> float:
-    """F1 of the boxes found: the Dice of two sets of boxes; 1 where both are empty."""
+    """Return the F1 of the boxes found: the Dice of two sets of boxes; 1 if both are empty."""
     total = found.count + truth.count
     return 2 * len(matches(found, truth)) / total if total else 1.0
 
@@ -163,11 +163,11 @@ def f1(found: Boxes, truth: Boxes) -> float:
 def mean_precision(
     found: Sequence[Boxes], truth: Sequence[Boxes], classes: tuple[str, ...]
 ) -> dict[str, float]:
-    """Average precision at an IoU of 0.5 of each class over some images, as COCO computes it.
+    """Return each class's average precision at an IoU of 0.5 over images, as COCO computes it.
 
     Args:
-        found: predictions, with scores down to those that hardly count.
-        truth: of the same images.
+        found: predictions, including boxes with very low scores.
+        truth: true boxes of the same images.
         classes: names, background first.
     """
     from monai.apps.detection.metrics.coco import COCOMetric

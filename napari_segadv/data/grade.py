@@ -1,4 +1,4 @@
-"""Grade: the class of a whole image, predicted, wanted or true."""
+"""Grade: the class of a whole image: predicted, true or of a target."""
 
 import math
 from dataclasses import dataclass, replace
@@ -17,8 +17,8 @@ class Grade:
 
     Attributes:
         label: class number.
-        classes: names; empty where nobody has named them.
-        probabilities: of each class; empty for a grade that is wanted or true.
+        classes: names; empty if they have none.
+        probabilities: of each class; empty if the grade was not predicted.
         path: the file that it was read from.
     """
 
@@ -29,7 +29,7 @@ class Grade:
 
     @property
     def array(self) -> npt.NDArray[np.int64]:
-        """The class number as the one cell (1,) that an attack moves."""
+        """The class number as an array (1,), the one cell that an attack changes."""
         return np.array([self.label])
 
     @property
@@ -39,14 +39,14 @@ class Grade:
 
     @property
     def text(self) -> str:
-        """Name and, of a prediction, probability, rounded down."""
+        """The name and, for a prediction, the probability, rounded down."""
         if not self.probabilities:
             return self.name
         return f"{self.name} {math.floor(1000 * self.probabilities[self.label]) / 10:.1f} %"
 
     @property
     def data(self) -> dict[str, Any]:
-        """As plain data: label, class and, of a prediction, the probability of each class."""
+        """The grade as plain data: label, class and, for a prediction, each class's probability."""
         found: dict[str, Any] = {"label": self.label, "class": self.name}
         if self.probabilities:
             names = self.classes or tuple(str(n) for n in range(len(self.probabilities)))
@@ -54,5 +54,5 @@ class Grade:
         return found
 
     def named(self, classes: tuple[str, ...]) -> "Grade":
-        """The same class with names for all."""
+        """Return the same grade with names for all classes."""
         return replace(self, classes=classes)

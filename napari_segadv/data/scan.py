@@ -39,7 +39,7 @@ class Grid:
 
     @classmethod
     def pixels(cls, shape: tuple[int, ...]) -> "Grid":
-        """The grid of an image that has no geometry: unit spacing at the origin."""
+        """Return the grid of an image without geometry: unit spacing at the origin."""
         ndim = len(shape)
         return cls(shape, (1.0,) * ndim, (0.0,) * ndim, np.eye(ndim), physical=False)
 
@@ -57,11 +57,11 @@ class Grid:
 
     @property
     def turned(self) -> bool:
-        """True where the array axes are not the world's in order: oblique, sagittal, coronal."""
+        """True if the array axes are not the world axes in order: oblique, sagittal, coronal."""
         return not np.allclose(np.abs(self.direction), np.eye(self.ndim), atol=1e-4)
 
     def same_as(self, other: "Grid") -> bool:
-        """True if index for index both grids mean the same place (to a hundredth of a pixel)."""
+        """Return whether each index is the same place in both grids (to a hundredth of a pixel)."""
         if self.shape != other.shape:
             return False
         if not (self.physical and other.physical):
@@ -86,12 +86,12 @@ class Storage:
 
     @property
     def quantum(self) -> float:
-        """Distance of two neighbouring values in the image's units; 0 for floating point."""
+        """Distance between two neighbouring values in the image's units; 0 for floating point."""
         return abs(self.slope) if self.integer else 0.0
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Least and largest value in the image's units that the type can hold."""
+        """Lowest and highest value in the image's units that the type can hold."""
         dtype = np.dtype(self.dtype)
         info = np.iinfo(dtype) if self.integer else np.finfo(dtype)
         ends = (float(info.min), float(info.max))
@@ -106,13 +106,24 @@ class Scan:
     """An image as read.
 
     Attributes:
-        array: intensities (z, y, x) or (y, x), colour (RGB) last, in `units`; never written to.
+        array: intensities (z, y, x) or (y, x), colour (RGB) last, in `units`; read-only.
         grid: where its pixels lie.
         units: "HU" for CT, "grey level" otherwise.
         storage: how its file stores intensities.
         colour: True if the last axis holds RGB.
         path: the file or folder it came from.
-        meta: what else was read and is of use (modality, DICOM window, series, format), or a title.
+        meta: other facts from the file (modality, DICOM window, series, format), or a title.
+
+    Examples:
+        >>> import numpy as np
+        >>> from napari_segadv import Scan
+        >>> volume = np.full((4, 20, 30), -1000, np.int16)
+        >>> volume[:, 5:15, 10:20] = 40
+        >>> scan = Scan.from_array(volume, spacing=(3.0, 0.8, 0.8), units="HU")
+        >>> scan.grid.shape, scan.grid.spacing, scan.storage.dtype
+        ((4, 20, 30), (3.0, 0.8, 0.8), 'int16')
+        >>> scan.bounds
+        (-1024.0, 3071.0)
     """
 
     array: Array
@@ -132,7 +143,7 @@ class Scan:
         object.__setattr__(self, "array", view)
 
     def same_as(self, other: "Scan") -> bool:
-        """True if both hold the same values at the same places, in the same units and storage."""
+        """Return whether both have the same values, places, units and storage."""
         if self is other:
             return True
         facts = [(s.units, s.storage, s.colour) for s in (self, other)]
@@ -147,7 +158,7 @@ class Scan:
         units: str = "grey level",
         colour: bool = False,
     ) -> "Scan":
-        """A Scan of a plain array (copied).
+        """Make a Scan from a plain array, which is copied.
 
         Args:
             array: (z, y, x) or (y, x), with RGB last if `colour`.
@@ -156,14 +167,14 @@ class Scan:
             colour: whether the last axis holds RGB.
 
         Raises:
-            SegadvError: where the array is not a 2-D or 3-D image.
+            SegadvError: if the array is not a 2-D or 3-D image.
         """
         values = np.array(array)
         shape = values.shape[:-1] if colour else values.shape
         if len(shape) not in (2, 3) or values.dtype.kind not in "iuf":
             raise SegadvError(
-                f"an array of shape {values.shape} and type {values.dtype} is no 2-D or 3-D image: "
-                "give (z, y, x) or (y, x) numbers, RGB last"
+                f"an array of shape {values.shape} and type {values.dtype} is not a 2-D or 3-D "
+                "image; give numbers in the order (z, y, x) or (y, x), RGB last"
             )
         if values.dtype.kind == "f" and values.dtype.itemsize not in (4, 8):
             values = values.astype(np.float32)
@@ -178,15 +189,15 @@ class Scan:
 
     @property
     def name(self) -> str:
-        """What to call the scan in a message or a layer list."""
+        """The scan's name in messages and in the layer list."""
         return self.path.name if self.path is not None else str(self.meta.get("title", "image"))
 
     @cached_property
     def bounds(self) -> tuple[float, float]:
-        """The range that intensities of such an image may take, in its units.
+        """The range of intensities that the image may have, in its units.
 
         Bytes go from 0 to 255 and HU from air to the nominal maximum of a scanner; other images
-        are held to their own least and largest value. Pixels that already lie outside may stay.
+        keep to their own lowest and highest value. Pixels that already lie outside may stay.
         """
         least, most = self.storage.limits
         if self.storage.dtype == "uint8":
@@ -200,7 +211,7 @@ class Scan:
 class Mask:
     """A label map: class numbers (z, y, x) or (y, x) on a grid.
 
-    `classes` names the numbers, background first; empty where nobody has named them.
+    `classes` names the numbers, background first; it is empty if they have no names.
     """
 
     array: npt.NDArray[np.integer[Any]]
@@ -217,11 +228,11 @@ class Mask:
         return array.copy() if copy else array
 
     def named(self, classes: tuple[str, ...]) -> "Mask":
-        """The same labels with names for their classes."""
+        """Return the same labels with names for their classes."""
         return replace(self, classes=classes)
 
     def with_array(self, array: Array) -> "Mask":
-        """The same grid and classes with other labels, which are of no file."""
+        """Return other labels on the same grid and with the same classes, but without a path."""
         return replace(self, array=np.asarray(array), path=None)
 
     def class_name(self, label: int) -> str:
@@ -229,7 +240,7 @@ class Mask:
 
 
 def one_component(values: npt.NDArray[np.float32], colour: bool) -> npt.NDArray[np.float32]:
-    """One signed value a pixel: of a colour image's the largest of its components."""
+    """Return one signed value per pixel: for colour, the component of largest magnitude."""
     if not colour:
         return values
     place = np.abs(values).argmax(axis=-1)[..., None]

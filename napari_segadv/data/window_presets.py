@@ -1,4 +1,4 @@
-"""Window presets of a reading room: the intensities in which images are looked at."""
+"""Window presets of a reading room: the ranges of intensities in which images are viewed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class WindowPreset:
-    """A window.
+    """An intensity window.
 
     Attributes:
         name: as radiologists call it.
@@ -19,7 +19,7 @@ class WindowPreset:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The lowest and highest intensity that is told apart."""
+        """The lowest and highest intensity in the window."""
         return self.centre - self.width / 2, self.centre + self.width / 2
 
 
@@ -33,16 +33,16 @@ PRESETS = (
 )
 
 
-# Of the full range, the only one of an X-ray.
+# Key of the full range, which is the only preset of an X-ray.
 FULL = len(PRESETS) + 1
 
 
 def presets_for(units: str, bounds: tuple[float, float]) -> tuple[WindowPreset, ...]:
-    """The presets that make sense for an image: those of CT for HU, else the full range alone.
+    """Return the presets for an image: those of CT and the full range for HU, else the full range.
 
     Args:
         units: of the image.
-        bounds: the lowest and highest intensity that its file can hold, or that it has.
+        bounds: the lowest and highest intensity that its file can hold, or that the image has.
     """
     low, high = bounds
     full = WindowPreset("full range", (low + high) / 2, high - low)
@@ -50,5 +50,5 @@ def presets_for(units: str, bounds: tuple[float, float]) -> tuple[WindowPreset, 
 
 
 def numbered(presets: Sequence[WindowPreset]) -> list[tuple[int, WindowPreset]]:
-    """An image's presets by the number of their key; the full range, the last, always has FULL."""
+    """Number an image's presets by their keys; the full range, which is last, always gets FULL."""
     return [*enumerate(presets[:-1], 1), *((FULL, preset) for preset in presets[-1:])]

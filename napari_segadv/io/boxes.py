@@ -15,9 +15,9 @@ from ..data.boxes import Anchors, Boxes, swapped
 from ..data.scan import Array, Grid
 from ..errors import SegadvError
 
-# Each is looked for among all anchors; of more, no detector speaks.
+# Each box is searched for among all anchors, and no detector predicts more boxes than this.
 MOST_BOXES = 1000
-# The arrays that `exact_boxes` gives.
+# The arrays that `exact_boxes` returns, by name, with their types.
 KINDS = {
     "corners": np.float32,
     "labels": np.int64,
@@ -30,10 +30,10 @@ KINDS = {
 
 
 def write_boxes(boxes: Boxes, path: Path) -> None:
-    """Writes boxes with the image's size, [width, height].
+    """Write boxes, with the size [width, height] of their image, as JSON.
 
     Raises:
-        SegadvError: where the file can't be written.
+        SegadvError: if the file can't be written.
     """
     size = list(reversed(boxes.grid.shape))
     content = {"task": "detection", "size": size, "boxes": boxes.data}
@@ -41,41 +41,42 @@ def write_boxes(boxes: Boxes, path: Path) -> None:
 
 
 def read_boxes(path: Path, grid: Grid, classes: tuple[str, ...]) -> Boxes:
-    """Boxes from a JSON file: a list, or an object that has one as "boxes".
+    """Read boxes from a JSON file: a list, or an object that holds one under "boxes".
 
-    Each is {"box": [x0, y0, x1, y1], "class": "name"} or with "label": 2; more is ignored.
+    Each box is {"box": [x0, y0, x1, y1], "class": "name"}, or has "label": 2 instead of "class";
+    other keys are ignored.
 
     Args:
         path: the file.
-        grid: of the image that they lie in.
-        classes: the names that may stand there.
+        grid: the grid of the image that the boxes lie in.
+        classes: the class names that a box may have.
 
     Raises:
-        SegadvError: where the file can't be read or a box can't be meant.
+        SegadvError: if the file can't be read or a box is invalid.
     """
     content = read_json(path)
     listed = content.get("boxes") if isinstance(content, Mapping) else content
     if not isinstance(listed, list):
-        raise SegadvError(f'{path}: holds no boxes; write {{"boxes": [...]}}, empty for none')
+        raise SegadvError(f'{path}: has no list of boxes; write {{"boxes": [...]}}, empty for none')
     return replace(boxes_of(listed, grid, classes, str(path)), path=path)
 
 
 def boxes_of(listed: Sequence[Any], grid: Grid, classes: tuple[str, ...], role: str) -> Boxes:
-    """Boxes from a list as it stands in a file.
+    """Make boxes from a list in the form that `read_boxes` describes.
 
     Args:
         listed: as for `read_boxes`.
-        grid: of the image that they lie in.
-        classes: the names that may stand there.
-        role: what they are for, or the file, to say so in an error.
+        grid: the grid of the image that the boxes lie in.
+        classes: the class names that a box may have.
+        role: what the boxes are for, or their file; error messages begin with it.
 
     Raises:
-        SegadvError: where a box can't be meant.
+        SegadvError: if there are too many boxes or a box is invalid.
     """
     if len(listed) > MOST_BOXES:
         raise SegadvError(
-            f"{role}: holds {len(listed)} boxes; at most {MOST_BOXES} can be told apart, so leave "
-            "the others away"
+            f"{role}: holds {len(listed)} boxes, but at most {MOST_BOXES} are allowed; remove the "
+            "others"
         )
     corners, labels = [], []
     for number, one in enumerate(listed, start=1):
@@ -84,7 +85,7 @@ def boxes_of(listed: Sequence[Any], grid: Grid, classes: tuple[str, ...], role: 
             labels.append(label_in(one, classes))
         except (KeyError, TypeError, ValueError) as error:
             raise SegadvError(
-                f"{role}: box {number} can't be meant ({error}); write "
+                f"{role}: box {number} is invalid ({error}); write "
                 '{"box": [x0, y0, x1, y1], "class": "name"}'
             ) from None
     return Boxes.of(corners, labels, grid, classes)
@@ -98,15 +99,15 @@ def _corners(values: Any, grid: Grid) -> list[float]:
     corners = swapped(np.array([numbers], np.float32))[0]
     low, high = np.maximum(corners[: grid.ndim], 0), np.minimum(corners[grid.ndim :], grid.shape)
     if not (low < high).all():
-        raise ValueError("it is empty, or outside of the image")
+        raise ValueError("it is empty or lies outside the image")
     return [*low.tolist(), *high.tolist()]
 
 
 def label_in(one: Mapping[str, Any], classes: tuple[str, ...]) -> int:
-    """The class number that a box's entry names by "class" or "label".
+    """Return the class number that the entry of a box names by "class" or "label".
 
     Raises:
-        ValueError: where it names none that is known.
+        ValueError: if it names no known class.
     """
     name, label = one.get("class"), one.get("label")
     folded = [known.casefold() for known in classes]
@@ -114,15 +115,15 @@ def label_in(one: Mapping[str, Any], classes: tuple[str, ...]) -> int:
         label = folded.index(name.casefold())
     elif isinstance(name, str) and label is None:
         raise ValueError(
-            f"{name[:40]} is no class; there are {', '.join(classes[1:]) or 'numbers only'}"
+            f"{name[:40]} is no known class; known are {', '.join(classes[1:]) or 'numbers only'}"
         )
     if isinstance(label, bool) or not isinstance(label, int) or label < 1:
-        raise ValueError('it needs a "class" by name, or a "label" from 1')
+        raise ValueError('it needs a "class" (a name) or a "label" (a number from 1)')
     return label
 
 
 def exact_boxes(boxes: Boxes) -> dict[str, Array]:
-    """Everything about boxes but grid, names and file."""
+    """Return everything about boxes except grid, class names and file, as arrays by name."""
     found: dict[str, Array] = {
         "corners": boxes.corners,
         "labels": boxes.labels,
@@ -141,10 +142,12 @@ def exact_boxes(boxes: Boxes) -> dict[str, Array]:
 def loaded_boxes(
     path: Path, grid: Grid, classes: tuple[str, ...], exact: Mapping[str, Array]
 ) -> Boxes:
-    """The boxes of a file, exactly where what `exact_boxes` gave is still there.
+    """Load the boxes of a file: exactly, if the arrays of `exact_boxes` were saved with it.
+
+    Without them (`exact` is empty) the file's rounded corners and scores are used.
 
     Raises:
-        SegadvError: where the file or the arrays are damaged.
+        SegadvError: if the file or the arrays are damaged.
     """
     content = read_json(path)
     listed = content.get("boxes") if isinstance(content, Mapping) else None
@@ -162,7 +165,7 @@ def loaded_boxes(
     ]
     if missing or wrong or not _fits(exact, len(listed), grid.ndim, len(classes)):
         raise SegadvError(
-            f"{path}: does not fit the exact boxes that were saved with it; restore the folder "
+            f"{path}: does not match the exact boxes that were saved with it; restore the folder "
             "from a copy"
         )
     anchors = None
@@ -181,7 +184,7 @@ def loaded_boxes(
 
 
 def _fits(exact: Mapping[str, Array], boxes: int, dims: int, classes: int) -> bool:
-    """Whether arrays have the shapes and numbers that so many boxes can have."""
+    """Return whether the arrays have shapes and values that this number of boxes can have."""
     shapes = {
         "corners": (boxes, 2 * dims),
         "labels": (boxes,),
@@ -198,7 +201,7 @@ def _fits(exact: Mapping[str, Array], boxes: int, dims: int, classes: int) -> bo
         shapes |= {"anchor_labels": (count,), "anchor_owner": (count,)}
         shapes |= {"anchor_corners": (count, 2 * dims)}
         owner, labels = exact["anchor_owner"], exact["anchor_labels"]
-        # Anchors of a target belong to boxes of the prediction, of which there may be more.
+        # A target's anchors belong to the boxes of the prediction, which may be more.
         if owner.min(initial=-1) < -1 or owner.max(initial=-1) >= max(count, 1):
             return False
         if labels.min(initial=0) < 0 or labels.max(initial=0) >= classes:

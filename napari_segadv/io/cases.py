@@ -1,4 +1,4 @@
-"""Pairs of image and mask for training: from a CSV, with the classes that are asked for."""
+"""Pairs of image and mask for training, read from a CSV, and the classes that their labels make."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from .. import io
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
 
-# More different labels than this and the user has to say which ones are meant.
+# If the masks hold more labels than this, the user has to choose some.
 MOST_LABELS = 32
 
 
@@ -25,11 +25,11 @@ class Case:
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Which labels of the masks make which class.
+    """Which labels of the masks make up which class.
 
     Attributes:
         names: class names, background first.
-        labels: for each class but background, the labels that belong to it.
+        labels: the labels of each class except background.
     """
 
     names: tuple[str, ...]
@@ -37,10 +37,10 @@ class ClassMap:
 
     @classmethod
     def parse(cls, text: str) -> "ClassMap":
-        """From `liver=5,spleen=1,kidneys=2+3`.
+        """Parse a text such as `liver=5,spleen=1,kidneys=2+3`.
 
         Raises:
-            SegadvError: where the text is not of that form.
+            SegadvError: if the text does not have that form.
         """
         names, labels = ["background"], []
         try:
@@ -50,36 +50,37 @@ class ClassMap:
                 labels.append(tuple(int(n) for n in numbers.split("+")))
         except ValueError:
             raise SegadvError(
-                f"classes {text}: write name=label, with + for several labels of one class, such "
-                "as liver=5,kidneys=2+3"
+                f"classes {text}: not of the form name=label,...; write for example "
+                "liver=5,kidneys=2+3, with + between the labels of one class"
             ) from None
         if len(set(names)) < len(names) or "" in names or any(min(each) < 1 for each in labels):
             raise SegadvError(
-                f"classes {text}: give each class a name of its own and labels from 1; the "
-                "background is what is left"
+                f"classes {text}: a name is empty, background or used twice, or a label is below "
+                "1; give each class its own name and labels from 1"
             )
         return cls(tuple(names), tuple(labels))
 
     @classmethod
     def found_in(cls, masks: Sequence[Mask]) -> "ClassMap":
-        """One class for each label that occurs.
+        """Make one class of each label that occurs.
 
         Raises:
-            SegadvError: where none does, or too many do.
+            SegadvError: if no label or too many labels occur.
         """
         held = sorted({int(n) for mask in masks for n in np.unique(mask.array)} - {0})
         if not held:
-            raise SegadvError("the masks hold no label; mark the structures in them")
+            raise SegadvError("the masks hold no label; label the structures in them")
         if len(held) > MOST_LABELS:
             raise SegadvError(
-                f"the masks hold {len(held)} labels; say which ones are meant with --classes"
+                f"the masks hold {len(held)} labels, more than {MOST_LABELS}; choose some with "
+                "--classes"
             )
         named = next((mask.classes for mask in masks if mask.classes), ())
         names = tuple(named[n] if n < len(named) else f"label {n}" for n in held)
         return cls(("background", *names), tuple((n,) for n in held))
 
     def __call__(self, array: Array) -> Array:
-        """Labels as class numbers."""
+        """Turn labels into class numbers."""
         out = np.zeros(array.shape, np.uint8)
         for number, labels in enumerate(self.labels, start=1):
             out[np.isin(array, labels)] = number
@@ -87,10 +88,10 @@ class ClassMap:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of a CSV with columns `image` and `mask`; paths are relative to the CSV.
+    """Read the cases of a CSV with columns `image` and `mask`; paths are relative to the CSV.
 
     Raises:
-        SegadvError: naming the line where the CSV or a file is not as it should be.
+        SegadvError: if the CSV or a file in it is invalid, or the images are of different kinds.
     """
     cases = []
     for row in _rows(path, ("image", "mask")):
@@ -101,7 +102,7 @@ def read_cases(path: Path) -> list[Case]:
 
 
 def read_images(path: Path) -> list[Scan]:
-    """The images of such a CSV, which needs no masks.
+    """Read the images of such a CSV, which needs no masks.
 
     Raises:
         SegadvError: as `read_cases`.
@@ -112,7 +113,7 @@ def read_images(path: Path) -> list[Scan]:
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """The lines of a CSV, each with something in some columns."""
+    """Read the lines of a CSV, each of which must have a value in every one of `columns`."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -120,7 +121,10 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
         raise SegadvError(f"{path}: can't be read as CSV ({error}); check the file") from None
     if not rows or not set(columns) <= set(rows[0]):
         heading = ",".join(columns)
-        raise SegadvError(f"{path}: needs a first line `{heading}` and a line for each case")
+        raise SegadvError(
+            f"{path}: needs a first line `{heading}` and at least one case below it; add what is "
+            "missing"
+        )
     for number, row in enumerate(rows, start=2):
         if not all(row[name] for name in columns):
             missing = " or ".join(f"no {name}" for name in columns)
@@ -129,25 +133,25 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
 
 
 def check_alike(scans: Sequence[Scan]) -> None:
-    """Refuses images of different kinds, which one network can't take.
+    """Refuse images of different kinds, which one network can't take.
 
     Raises:
-        SegadvError: naming the first that differs.
+        SegadvError: if they differ, naming the first that does.
     """
     first = scans[0]
     for scan in scans:
         kind = (scan.channels, scan.grid.ndim, scan.units)
         if kind != (first.channels, first.grid.ndim, first.units):
             raise SegadvError(
-                f"{scan.name}: is not of the same kind as {first.name} (grey or colour, 2-D or "
-                "3-D, units); train on images of one kind"
+                f"{scan.name}: differs from {first.name} in its channels, dimensions or units; "
+                "train on images of one kind"
             )
 
 
 def intensity_window(cases: Sequence[Case], classes: ClassMap) -> tuple[float, float] | None:
-    """The intensities to let through: for HU those of the structures, for bytes all.
+    """Return the intensity window to train in: for HU that of the structures, for bytes all.
 
-    None for anything else: such images are scaled by their own percentiles.
+    None for other images, which are scaled by their own percentiles.
     """
     first = cases[0].scan
     if first.storage.dtype == "uint8":
@@ -156,13 +160,13 @@ def intensity_window(cases: Sequence[Case], classes: ClassMap) -> tuple[float, f
         return None
     inside = np.concatenate([c.scan.array[classes(c.mask.array) > 0] for c in cases])
     low, high = np.percentile(inside, (0.5, 99.5))
-    # Some room on both sides, so that fat, air and bone stay apart from the structures.
+    # Leave room on both sides, so that fat, air and bone still differ from the structures.
     room = 0.25 * (high - low) + 20
     return float(np.floor((low - room) / 10) * 10), float(np.ceil((high + room) / 10) * 10)
 
 
 def median_spacing(cases: Sequence[Case], dims: int) -> tuple[float, ...] | None:
-    """The usual spacing in array order, of `dims` axes; None for images without geometry."""
+    """Return the median spacing (mm) of the last `dims` axes; None for images without geometry."""
     if not all(case.scan.grid.physical for case in cases):
         return None
     spacing = np.median([case.scan.grid.spacing for case in cases], axis=0)
@@ -170,7 +174,7 @@ def median_spacing(cases: Sequence[Case], dims: int) -> tuple[float, ...] | None
 
 
 def counts(cases: Sequence[Case], classes: ClassMap) -> Mapping[str, int]:
-    """Pixels of each class over all cases."""
+    """Count the pixels of each class over all cases."""
     total = np.zeros(len(classes.names), np.int64)
     for case in cases:
         total += np.bincount(classes(case.mask.array).ravel(), minlength=len(total))

@@ -19,7 +19,7 @@ PNG_TYPES = ("uint8", "uint16")
 
 
 def read(path: str | Path) -> Scan:
-    """Reads an image: NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or a DICOM series.
+    """Read an image: NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or a DICOM series.
 
     Args:
         path: a file, or the folder of a DICOM series.
@@ -28,8 +28,21 @@ def read(path: str | Path) -> Scan:
         The Scan, (z, y, x) or (y, x), RGB last, in HU if it is a CT and grey levels otherwise.
 
     Raises:
-        SegadvError: where there is no such file, it can't be read, has more than three
-            dimensions, or holds NaN, infinities or one value only.
+        SegadvError: if there is no such file, or if it can't be read, has more than three
+            dimensions, or holds NaN, infinities or only one value.
+
+    Examples:
+        >>> import numpy as np
+        >>> from napari_segadv import Scan, io, read
+        >>> volume = np.full((4, 20, 30), -1000, np.int16)
+        >>> volume[:, 5:15, 10:20] = 40
+        >>> io.save(Scan.from_array(volume, (3.0, 0.8, 0.7), units="HU"), "ct.nii.gz")
+        >>> scan = read("ct.nii.gz")
+        >>> scan.array.shape, scan.units, [round(mm, 3) for mm in scan.grid.spacing]
+        ((4, 20, 30), 'HU', [3.0, 0.8, 0.7])
+        >>> read("ct.nii")  # doctest: +IGNORE_EXCEPTION_DETAIL
+        Traceback (most recent call last):
+        napari_segadv.errors.SegadvError: ct.nii: no such file or folder; check the name
     """
     path = Path(path)
     form, image, meta = load(path)
@@ -44,7 +57,7 @@ def read(path: str | Path) -> Scan:
 
 
 def output_format(scan: Scan) -> tuple[str, str]:
-    """The suffix that a scan's adversarial image is saved with, and why if it is another one."""
+    """Return the suffix to save a scan's adversarial image with, and the reason if it differs."""
     if scan.path is None:
         flat = scan.grid.ndim == 2 and not scan.grid.physical
         return (".png" if flat and scan.storage.dtype in PNG_TYPES else ".nii.gz"), ""
@@ -54,10 +67,10 @@ def output_format(scan: Scan) -> tuple[str, str]:
 
 
 def save(scan: Scan, path: str | Path) -> None:
-    """Writes a scan's pixels as its storage holds them, geometry and scaling included.
+    """Write a scan's pixels in its storage type, with geometry and scaling.
 
     Raises:
-        SegadvError: where the format can't hold it or the file can't be written.
+        SegadvError: if the format can't hold it or the file can't be written.
     """
     stored = scan.array
     if scan.storage.dtype != str(stored.dtype):
@@ -68,9 +81,9 @@ def save(scan: Scan, path: str | Path) -> None:
 
 
 def save_array(array: Array, path: str | Path, scan: Scan) -> None:
-    """Writes an array on a scan's grid as float32 (noise, for instance).
+    """Write an array on a scan's grid, for example noise, as float32.
 
-    Components come last and are written as they are: a displacement's in array order.
+    Components come last and keep their order: those of a displacement are in array order.
     """
     plain = replace(scan, storage=Storage("float32"))
     several = array.ndim > scan.grid.ndim
@@ -78,23 +91,29 @@ def save_array(array: Array, path: str | Path, scan: Scan) -> None:
 
 
 def read_array(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """An array as it was written, components last.
+    """Read an array that `save_array` wrote, components last.
 
     Args:
         path: the file.
-        shape: that it has to have, components included.
+        shape: the shape that it must have, components included.
 
     Raises:
-        SegadvError: where it can't be read, has another shape, or holds NaN or infinities.
+        SegadvError: if it can't be read, has another shape, or holds NaN or infinities.
     """
     if not path.is_file():
         raise SegadvError(f"{path}: no such file; restore it from a copy of the folder")
     image, meta = format_of(path).read(path)
     array = sitk.GetArrayFromImage(image)
     if array.shape != shape:
-        raise SegadvError(f"{path}: has shape {array.shape}, not {shape}; it is of another image")
+        raise SegadvError(
+            f"{path}: has shape {array.shape} but needs {shape}; restore it from a copy of the "
+            "folder"
+        )
     if meta.get("broken") or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        raise SegadvError(f"{path}: holds values that are no numbers; restore it from a copy")
+        raise SegadvError(
+            f"{path}: holds values that are not finite numbers; restore it from a copy of the "
+            "folder"
+        )
     return np.asarray(array, np.float32)
 
 
@@ -105,14 +124,14 @@ def write(image: sitk.Image, place: str | Path, scan: Scan) -> None:
         raise SegadvError(f"{path}: {form.name} can't be written; use {form.saved_as}")
     if scan.grid.ndim == 3 and form.dimensions == "2-D":
         raise SegadvError(f"{path}: {form.name} holds one slice, not a volume; use .nii.gz")
-    # Beside the file and then in its place: nothing is ever half-written, and some formats
-    # make two files that name each other.
+    # Write into a folder beside the file, then move everything into place: nothing is ever
+    # half-written, and some formats make two files that name each other.
     try:
         with tempfile.TemporaryDirectory(prefix=HALF, dir=path.parent) as half:
             form.write(image, Path(half) / path.name, scan)
             _check_written(form, Path(half) / path.name, path)
-            for made in sorted(Path(half).iterdir()):
-                made.replace(path.parent / made.name)
+            for file in sorted(Path(half).iterdir()):
+                file.replace(path.parent / file.name)
     except OSError as error:
         raise SegadvError(
             f"{path}: can't be written ({error.strerror or error}); name another file"
@@ -120,19 +139,18 @@ def write(image: sitk.Image, place: str | Path, scan: Scan) -> None:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files that an image lies in: of some formats the pixels lie beside their header."""
+    """List the files of an image: some formats keep the pixels in a file beside the header."""
     files = format_of(path).files
     return [path] if files is None else list(files(path))
 
 
 def _check_written(form: Format, written: Path, path: Path) -> None:
-    """Some writers of ITK's report nothing of a full disk."""
+    """Read back what was written, since some of ITK's writers do not report a full disk."""
     try:
         form.read(written)
     except SegadvError:
         raise SegadvError(
-            f"{path}: what was written can't be read back; make room on the disk, or name "
-            "another file"
+            f"{path}: can't be read back after writing; make room on the disk, or name another file"
         ) from None
 
 
@@ -154,14 +172,14 @@ def _check(array: Array, path: Path, broken: int) -> None:
     if broken:
         raise SegadvError(
             f"{path}: {broken} of {array.size} values are NaN or infinite; "
-            "replace them by numbers (air is -1024 in a CT)"
+            "replace them with numbers (air is -1024 in a CT)"
         )
     if max(abs(float(array.min())), abs(float(array.max()))) > float(np.finfo(np.float32).max):
-        raise SegadvError(f"{path}: holds values beyond what float32 can compute with; rescale it")
+        raise SegadvError(f"{path}: holds values that float32 can't hold; rescale it")
     if array.min() == array.max():
         raise SegadvError(
-            f"{path}: every pixel is {array.flat[0]}; there is nothing to attack in it, so check "
-            "that it is the right file"
+            f"{path}: every pixel is {array.flat[0]}, so there is nothing to attack; check that it "
+            "is the right file"
         )
 
 

@@ -15,10 +15,10 @@ from ..errors import SegadvError
 
 
 def grid_of(image: sitk.Image, physical: bool, path: Path) -> Grid:
-    """The grid of an ITK image, turned from ITK's (x, y, z) into array order.
+    """Return the grid of an ITK image, turned from ITK's (x, y, z) into array order.
 
     Raises:
-        SegadvError: where its pixels have no size, or its axes are not at right angles.
+        SegadvError: if its spacing or origin is invalid, or its axes are not at right angles.
     """
     ndim = image.GetDimension()
     shape = tuple(reversed(image.GetSize()))
@@ -27,7 +27,7 @@ def grid_of(image: sitk.Image, physical: bool, path: Path) -> Grid:
     direction = np.array(image.GetDirection(), dtype=np.float64).reshape(ndim, ndim)[::-1, ::-1]
     sizes = np.array([*image.GetSpacing(), *image.GetOrigin()])
     if not (np.isfinite(sizes).all() and (sizes[:ndim] > 0).all()):
-        raise SegadvError(f"{path}: has pixels of no size; correct the spacing in its header")
+        raise SegadvError(f"{path}: has an invalid spacing or origin; correct its header")
     if not np.allclose(direction.T @ direction, np.eye(ndim), atol=1e-3):
         raise SegadvError(
             f"{path}: its axes are not at right angles (a tilted gantry?); resample it first"
@@ -41,9 +41,9 @@ def grid_of(image: sitk.Image, physical: bool, path: Path) -> Grid:
 
 
 def array_of(image: sitk.Image, path: Path) -> tuple[Array, bool]:
-    """The pixels of an ITK image and whether they are RGB.
+    """Return the pixels of an ITK image and whether they are RGB.
 
-    An alpha channel is left out: it says nothing about the patient.
+    An alpha channel is dropped: it says nothing about the patient.
     """
     array: Array = sitk.GetArrayFromImage(image)
     components = image.GetNumberOfComponentsPerPixel()
@@ -56,12 +56,12 @@ def array_of(image: sitk.Image, path: Path) -> tuple[Array, bool]:
     if components in (3, 4):
         return np.ascontiguousarray(array[..., :3]), True
     raise SegadvError(
-        f"{path}: has {components} values a pixel; extract one (grey) or three (RGB) of them"
+        f"{path}: has {components} values per pixel; extract one (grey) or three (RGB) of them"
     )
 
 
 def image_of(array: Array, grid: Grid, colour: bool = False) -> sitk.Image:
-    """An ITK image of an array on a grid (colour or another vector last)."""
+    """Make an ITK image of an array on a grid, colour or other components last."""
     if array.dtype == bool:
         array = array.astype(np.uint8)
     elif array.dtype == np.float16:
@@ -74,10 +74,10 @@ def image_of(array: Array, grid: Grid, colour: bool = False) -> sitk.Image:
 
 
 def read_image(path: Path) -> sitk.Image:
-    """Reads one file.
+    """Read one file.
 
     Raises:
-        SegadvError: in one line, where ITK can't.
+        SegadvError: if ITK can't read it.
     """
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
@@ -86,28 +86,28 @@ def read_image(path: Path) -> sitk.Image:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Keeps what native libraries write to the terminal from it: the error says it all."""
+    """Keep native libraries from writing to the terminal: the error says it all."""
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = []
+    originals = []
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for number in (1, 2):
-            kept.append((number, os.dup(number)))
+            originals.append((number, os.dup(number)))
             os.dup2(nowhere, number)
         os.close(nowhere)
     except OSError:
-        pass  # a program without a terminal has nothing to keep silent
+        pass  # without a terminal there is nothing to silence
     try:
         yield
     finally:
-        for number, original in kept:
+        for number, original in originals:
             os.dup2(original, number)
             os.close(original)
 
 
 def guarded(read: Callable[[], Any], path: Path) -> Any:
-    """Runs an ITK read and turns its failure into one line."""
+    """Run an ITK read and turn its failure into a one-line error."""
     warned = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
@@ -116,18 +116,18 @@ def guarded(read: Callable[[], Any], path: Path) -> Any:
     except (RuntimeError, MemoryError) as error:
         reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").strip()
         raise SegadvError(
-            f"{path}: can't be read as an image ({reason}); is the file complete and of the type "
-            "that its name says?"
+            f"{path}: can't be read as an image ({reason}); check that the file is complete and of "
+            "the type that its name says"
         ) from None
     finally:
         sitk.ProcessObject.SetGlobalWarningDisplay(warned)
 
 
 def write_image(image: sitk.Image, path: Path, compress: bool = True) -> None:
-    """Writes one file; a failure (full disk, no permission) becomes one line."""
+    """Write one file; a failure (full disk, no permission) becomes a one-line error."""
     try:
         with silenced():
             sitk.WriteImage(image, str(path), useCompression=compress)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").strip()
-        raise SegadvError(f"{path}: can't be written ({reason})") from None
+        raise SegadvError(f"{path}: can't be written ({reason}); name another file") from None

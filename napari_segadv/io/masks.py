@@ -1,4 +1,4 @@
-"""Masks: label maps from files and arrays, brought onto an image's grid, and back."""
+"""Masks: label maps of files and arrays, put on an image's grid, and written to files."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,40 +13,40 @@ from .itk import array_of, grid_of, image_of
 
 
 def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
-    """Reads a label map, brought onto `grid` by its geometry if one is given.
+    """Read a label map, and put it on `grid` by its geometry if one is given.
 
     Raises:
-        SegadvError: where it can't be read, holds no whole numbers from 0 to 65535, or does not
-            fit `grid` (see `to_grid`).
+        SegadvError: if it can't be read, holds anything but whole numbers from 0 to 65535, or
+            does not fit `grid` (see `to_grid`).
     """
     path = Path(path)
     form, image, meta = load(path)
     array, colour = array_of(image, path)
     if meta.get("broken"):
-        raise SegadvError(f"{path}: holds NaN or infinity; a mask holds whole class numbers")
+        raise SegadvError(f"{path}: holds NaN or infinity; save whole class numbers")
     if colour:
         if (array != array[..., :1]).any():
-            raise SegadvError(f"{path}: a colour image is no mask; save class numbers as grey")
+            raise SegadvError(f"{path}: is a colour image; save class numbers as grey values")
         array = array[..., 0]
     if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.rint(array))).all():
-        raise SegadvError(f"{path}: holds fractions; a mask holds whole class numbers")
+        raise SegadvError(f"{path}: holds fractions; save whole class numbers")
     if array.size and (array.min() < 0 or array.max() > np.iinfo(np.uint16).max):
-        raise SegadvError(f"{path}: holds numbers outside 0 to 65535; those are no class numbers")
+        raise SegadvError(f"{path}: holds numbers outside 0 to 65535; renumber its classes")
     array = array.astype(np.uint8 if array.max() < 256 else np.uint16)
     mask = Mask(array, grid_of(image, form.geometry, path), path=path)
     return mask if grid is None else to_grid(mask, grid)
 
 
 def mask_for(given: Mask | Array | str | Path, scan: Scan, role: str) -> Mask:
-    """A mask on a scan's grid, brought there by its geometry.
+    """Return a mask on a scan's grid, put there by its geometry.
 
     Args:
         given: a Mask, the path of one, or an array of the scan's shape.
         scan: the image.
-        role: what the mask is for, to say so in an error.
+        role: what the mask is for; error messages begin with it.
 
     Raises:
-        SegadvError: where it is no mask, or does not fit.
+        SegadvError: if it is no mask or does not fit the scan.
     """
     if isinstance(given, (str, Path)):
         return read_mask(given, scan.grid)
@@ -55,26 +55,26 @@ def mask_for(given: Mask | Array | str | Path, scan: Scan, role: str) -> Mask:
     array = np.asarray(given)
     if array.shape != scan.grid.shape or array.dtype.kind not in "iub":
         raise SegadvError(
-            f"{role}: an array of shape {array.shape} and type {array.dtype} is no mask of "
-            f"{scan.name}; give class numbers of shape {scan.grid.shape}"
+            f"{role}: an array of shape {array.shape} and type {array.dtype} can't be a mask of "
+            f"{scan.name}; give whole class numbers of shape {scan.grid.shape}"
         )
     return Mask(array.astype(np.uint16 if array.max() > 255 else np.uint8), scan.grid)
 
 
 def to_grid(mask: Mask, grid: Grid) -> Mask:
-    """Puts a mask on an image's grid by its geometry (nearest neighbour), not by its shape.
+    """Put a mask on an image's grid by its geometry (nearest neighbour), not by its shape.
 
     Raises:
-        SegadvError: where either has no geometry and their shapes differ, or where more than
-            1 % of the labelled voxels would fall outside: it is a mask of something else.
+        SegadvError: if either has no geometry and their shapes differ, or if more than 1 % of
+            the labelled voxels would fall outside: the mask then belongs to something else.
     """
     if mask.grid.same_as(grid):
         return replace(mask, grid=grid)
     name = mask.path or "the mask"
     if mask.grid.ndim != grid.ndim or not (mask.grid.physical and grid.physical):
         raise SegadvError(
-            f"{name}: has {_size(mask.grid)} pixels but the image has {_size(grid)}, and no common "
-            "geometry; use the mask that was made for this image"
+            f"{name}: has {_size(mask.grid)} pixels but the image has {_size(grid)}, and they "
+            "share no geometry; use the mask that was made for this image"
         )
     lost = _share_outside(mask, grid)
     if lost > 0.01:
@@ -91,10 +91,10 @@ def to_grid(mask: Mask, grid: Grid) -> Mask:
 
 
 def save_mask(mask: Mask, path: str | Path) -> None:
-    """Writes a mask with its geometry: uint8 where its numbers allow.
+    """Write a mask with its geometry, as uint8 if its numbers allow it, else as uint16.
 
     Raises:
-        SegadvError: where the file can't be written.
+        SegadvError: if the file can't be written.
     """
     kind = np.uint8 if mask.array.max(initial=0) < 256 else np.uint16
     array = mask.array.astype(kind)
@@ -106,11 +106,11 @@ def _size(grid: Grid) -> str:
 
 
 def _share_outside(mask: Mask, grid: Grid) -> float:
-    """Share of a mask's labelled voxels whose centres lie outside a grid."""
+    """Return the share of a mask's labelled voxels whose centres lie outside a grid."""
     to_index = np.linalg.inv(grid.affine) @ mask.grid.affine
     ends = np.array(grid.shape)[:, None] - 0.5
     labelled = inside = 0
-    # A plane at a time: the places of all voxels of a body would need gigabytes.
+    # One plane at a time: the positions of all voxels of a body would take gigabytes.
     for first, plane in enumerate(mask.array):
         index = np.stack(np.nonzero(np.atleast_1d(plane)))
         count = index.shape[1]

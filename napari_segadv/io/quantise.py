@@ -9,18 +9,18 @@ from ..data.scan import Array, Scan, Storage
 
 Float = npt.NDArray[np.float64]
 
-# Pixels that are rounded at a time.
+# Pixels rounded at a time.
 SLAB = 2_000_000
 
 
 def effective_epsilon(epsilon: float, storage: Storage) -> float:
-    """The largest Linf distance within `epsilon` that integers can have: whole storage steps."""
+    """Return the largest Linf distance within `epsilon` in whole storage steps."""
     quantum = storage.quantum
     return math.floor(epsilon / quantum + 1e-9) * quantum if quantum else epsilon
 
 
 def quantise(scan: Scan, adversarial: npt.ArrayLike, norm: str, epsilon: float) -> Array:
-    """The image nearest to `adversarial` that the scan's file can hold inside the budget.
+    """Return the image nearest to `adversarial` that the scan's file can hold inside the budget.
 
     Args:
         scan: the clean scan.
@@ -36,7 +36,7 @@ def quantise(scan: Scan, adversarial: npt.ArrayLike, norm: str, epsilon: float) 
     adversarial = np.asarray(adversarial)
     if norm != "linf":
         return _nearest(scan.array, adversarial, scan, norm, epsilon)
-    # Every pixel for itself: slab by slab, a volume needs no further ones in float64.
+    # Linf bounds each pixel alone: rounding slab by slab avoids float64 copies of a volume.
     stored = np.empty_like(scan.array)
     count = max(1, SLAB // max(1, stored[:1].size))
     for first in range(0, len(stored), count):
@@ -46,7 +46,7 @@ def quantise(scan: Scan, adversarial: npt.ArrayLike, norm: str, epsilon: float) 
 
 
 def _nearest(array: Array, adversarial: Array, scan: Scan, norm: str, epsilon: float) -> Array:
-    """The same for an array that is the scan's, or a part of it."""
+    """As `quantise`, for the scan's whole array or a part of it."""
     clean = array.astype(np.float64)
     low = np.minimum(scan.bounds[0], clean)
     high = np.maximum(scan.bounds[1], clean)
@@ -67,7 +67,7 @@ def _whole_steps(
     norm: str,
     epsilon: float,
 ) -> Array:
-    """Integers: a whole number of storage steps away from the clean value."""
+    """Round to integers: a whole number of storage steps away from the clean value."""
     exact = (wanted - clean) / quantum
     steps = np.rint(exact)
     if norm == "linf":
@@ -86,20 +86,20 @@ def _whole_steps(
 
 
 def _inside_ball(exact: Float, steps: Float, radius: float) -> Float:
-    """Rounds towards zero, then rounds up again where it matters most while the ball has room."""
+    """Round towards zero, then up again where it matters most, as far as the ball has room."""
     if (steps**2).sum() <= radius**2:
         return steps
-    kept = np.trunc(exact)
-    extra = np.where(steps != kept, 2 * np.abs(kept) + 1, 0.0).ravel()
-    order = np.argsort(-np.abs(exact - kept).ravel(), kind="stable")
-    spent = np.cumsum(extra[order]) <= radius**2 - (kept**2).sum()
+    low = np.trunc(exact)
+    extra = np.where(steps != low, 2 * np.abs(low) + 1, 0.0).ravel()
+    order = np.argsort(-np.abs(exact - low).ravel(), kind="stable")
+    spent = np.cumsum(extra[order]) <= radius**2 - (low**2).sum()
     taken = np.zeros(extra.shape, dtype=bool)
     taken[order] = spent
-    return np.where(taken.reshape(steps.shape), steps, kept)
+    return np.where(taken.reshape(steps.shape), steps, low)
 
 
 def _floats(array: Array, clean: Float, wanted: Float, norm: str, epsilon: float) -> Array:
-    """Floating point: the nearest number of the type that is not beyond the budget."""
+    """Round to floating point: the nearest number of the type inside the budget."""
     dtype = array.dtype
     if norm == "linf":
         stored = np.clip(wanted, clean - epsilon, clean + epsilon).astype(dtype)
@@ -108,7 +108,8 @@ def _floats(array: Array, clean: Float, wanted: Float, norm: str, epsilon: float
         return stored
     noise = wanted - clean
     length = float(np.linalg.norm(noise))
-    # A hair inside the ball, and each value rounded towards the clean one: no sum can leave it.
+    # Stay just inside the ball and round each value towards the clean one, so that the norm
+    # can't leave it.
     shrink = min(1.0, epsilon / length) * (1 - 1e-12) if length else 1.0
     stored = (clean + shrink * noise).astype(dtype)
     beyond = np.abs(stored.astype(np.float64) - clean) > np.abs(shrink * noise)

@@ -1,4 +1,4 @@
-"""What a file format declares, and how the one that fits a path is found."""
+"""What a file format declares, and how to find the one that fits a path."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -21,16 +21,17 @@ class Format:
     """A file format.
 
     Attributes:
-        name: what people call it.
+        name: its usual name.
         suffixes: file name endings, lower case, the preferred one first.
         geometry: whether it carries spacing, origin and direction.
-        read: path -> the ITK image and what else is worth keeping (`Scan.meta`).
-        write: ITK image of stored numbers, path, the Scan it belongs to.
-        saved_as: suffix that an image of this format is saved with, itself unless it can't
-            keep what was written (a lossy format) or can't be written yet.
-        why_not: a sentence for the user where `saved_as` is another format.
-        files: the files that an image lies in, from the path of one; itself if None.
-        claims: tells from a path whether this format reads it; by suffix if None.
+        read: path -> the ITK image and the metadata worth keeping (`Scan.meta`).
+        write: takes an ITK image of stored numbers, a path and the Scan that the image belongs to;
+            None if the format can't be written.
+        saved_as: suffix that an image of this format is saved with: its own, unless the format is
+            lossy or can't be written yet.
+        why_not: the reason, for the user, if `saved_as` is another format.
+        files: lists an image's files from the path of one; if None, the image is that one file.
+        claims: decides from a path whether this format reads it; if None, the suffix decides.
     """
 
     name: str
@@ -59,37 +60,37 @@ FORMATS: Registry[Format] = Registry("format", package, _formats_in)
 
 
 def formats() -> tuple[Format, ...]:
-    """Every declared format."""
+    """Return every declared format."""
     return tuple(FORMATS.all().values())
 
 
 def suffix(path: Path) -> str:
-    """The ending of a file's name as a known format has it (".nii.gz" whole), or its last part."""
+    """Return a file's suffix: that of a known format (".nii.gz" whole), else the last one."""
     name = path.name.lower()
     known = [end for form in formats() for end in form.suffixes if name.endswith(end)]
     return max(known, key=len) if known else path.suffix.lower()
 
 
 def check_name(path: Path) -> None:
-    """Refuses what ITK would wait on for ever, or end the whole process over.
+    """Refuse paths on which ITK would wait for ever or end the whole process.
 
     Raises:
-        SegadvError: where a name is not in UTF-8, or is neither a file's nor a folder's.
+        SegadvError: if the name is not in UTF-8, or names something other than a file or folder.
     """
     try:
         os.fsencode(path).decode("utf-8")
     except UnicodeDecodeError:
-        told = os.fsencode(path).decode("utf-8", "replace")
-        raise SegadvError(f"{told}: its name is not in UTF-8; rename it") from None
+        shown = os.fsencode(path).decode("utf-8", "replace")
+        raise SegadvError(f"{shown}: its name is not in UTF-8; rename it") from None
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise SegadvError(f"{path}: is no file; name an image")
+        raise SegadvError(f"{path}: is neither a file nor a folder; name an image")
 
 
 def format_of(path: Path) -> Format:
-    """The format that reads or writes a path.
+    """Return the format that reads or writes a path.
 
     Raises:
-        SegadvError: where none does.
+        SegadvError: if no format does.
     """
     check_name(path)
     for form in formats():
@@ -101,14 +102,14 @@ def format_of(path: Path) -> Format:
             "or an image file"
         )
     readable = ", ".join(end for form in formats() for end in form.suffixes)
-    raise SegadvError(f"{path}: not an image that can be read; known are {readable} and DICOM")
+    raise SegadvError(f"{path}: not an image that can be read; use {readable} or DICOM")
 
 
 def check_label_map(path: Path) -> None:
-    """Raises SegadvError where a label map can't be written as such a file."""
+    """Raise SegadvError if a label map can't be written to such a file."""
     try:
         writable = format_of(path).write is not None
     except SegadvError:
         writable = False
     if not writable:
-        raise SegadvError(f"{path}: label maps can't be written as that; use .nii.gz or .png")
+        raise SegadvError(f"{path}: can't hold a label map; use .nii.gz or .png")

@@ -1,4 +1,4 @@
-"""What came out: agreement of label maps, distance of images, visibility, reading tests."""
+"""Measures of a result: agreement of label maps, distance of images, visibility, reading tests."""
 
 from .images import SSIM_WINDOW, distances, slice_ssim, visibility
 from .labels import TARGET_FIGURES, Overlap, away, moved_and_kept, overlaps

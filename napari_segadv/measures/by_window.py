@@ -1,4 +1,4 @@
-"""How visible a change is in each window of a reading room, and in which one the most."""
+"""How visible a change is in each window of a reading room, and in which it shows most."""
 
 import math
 from collections.abc import Generator, Sequence
@@ -11,22 +11,22 @@ from ..data.scan import Array, Scan
 from ..data.window_presets import WindowPreset, presets_for
 from .images import SSIM_WINDOW, slice_ssim
 
-# Yields the share that is done.
+# Yields the share done so far.
 Looking = Generator[float, None, tuple["Seen", ...]]
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What two images differ by in a window: both are cut off at its limits first.
+    """How two images differ in a window; both are clipped to its limits first.
 
-    Of a volume the slices count that differ at all: those that nobody touched would flatter.
+    Only slices that differ are averaged: unchanged ones would inflate the score.
 
     Attributes:
         preset: the window.
-        ssim: mean over slices; None where they are smaller than SSIM's window of 11 pixels.
-        psnr: of the window's width, in dB; None where nothing differs in it.
-        mean_abs: mean of |noise| that the window shows, in the image's units.
-        slices: how many slices differ; 1 of a 2-D image, 0 where none does.
+        ssim: mean over slices; None if they are smaller than SSIM's kernel of 11 pixels.
+        psnr: in dB, relative to the window's width; None if nothing differs in the window.
+        mean_abs: mean |noise| as the window shows it, in the image's units.
+        slices: how many slices differ; a 2-D image counts as one slice.
     """
 
     preset: WindowPreset
@@ -37,19 +37,19 @@ class Seen:
 
     @property
     def ssim_shown(self) -> float | None:
-        """SSIM as it is told: to four decimals, rounded down, so that 1 means the same image."""
+        """SSIM as shown: to four decimals, rounded down, so that 1 means the same image."""
         return None if self.ssim is None else math.floor(1e4 * self.ssim) / 1e4
 
     @property
     def psnr_shown(self) -> float | None:
-        """PSNR as it is told."""
+        """PSNR as shown: to one decimal."""
         return None if self.psnr is None else round(self.psnr, 1)
 
 
 def seen_in_windows(
     clean: Scan, adversarial: Scan, presets: Sequence[WindowPreset] | None = None
 ) -> tuple[Seen, ...]:
-    """How two images differ in each window.
+    """Return how two images differ in each window.
 
     Args:
         clean, adversarial: on one grid.
@@ -67,7 +67,7 @@ def seen_in_windows(
 def seen_steps(
     clean: Scan, adversarial: Scan, presets: Sequence[WindowPreset] | None = None
 ) -> Looking:
-    """As `seen_in_windows`, a slice at a time; closing it stops."""
+    """Compute `seen_in_windows` step by step; closing the generator stops it."""
     shown = presets_for(clean.units, clean.bounds) if presets is None else presets
     volume = clean.grid.ndim == 3
     before, after = (s.array if volume else s.array[None] for s in (clean, adversarial))
@@ -90,9 +90,9 @@ def seen_steps(
 
 
 def worst(table: Sequence[Seen]) -> Seen | None:
-    """The window in which the change shows most: the lowest SSIM, then the lowest PSNR, as told.
+    """Return the window where the change shows most: lowest SSIM, then lowest PSNR, as shown.
 
-    None where it shows in no window.
+    None if it shows in no window.
     """
 
     def rank(seen: Seen) -> tuple[float, float]:
@@ -106,7 +106,7 @@ def worst(table: Sequence[Seen]) -> Seen | None:
 def _slice_sums(
     a: Array, b: Array, preset: WindowPreset, colour: bool
 ) -> tuple[float, float, float]:
-    """SSIM less 1, mean squared error and mean |difference| of a slice in a window."""
+    """Return SSIM - 1, mean squared error and mean |difference| of a slice in a window."""
     low, high = preset.limits
     a, b = np.clip(a, low, high), np.clip(b, low, high)
     if np.array_equal(a, b):
@@ -118,5 +118,5 @@ def _slice_sums(
 
 
 def _psnr(preset: WindowPreset, error: float) -> float | None:
-    """PSNR of the whole image from the slices' mean squared errors: no copy of a volume."""
+    """Return the PSNR of the slices' mean squared error, which needs no copy of a volume."""
     return 10 * math.log10(preset.width**2 / error) if error > 0 else None

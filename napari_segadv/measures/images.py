@@ -1,4 +1,4 @@
-"""How far two images are apart, and how visible that is."""
+"""How far apart two images are, and how visible the difference is."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from ..data.scan import Array, Scan
 
-# Pixels across the Gaussian window of SSIM at its published sigma of 1.5.
+# Pixels across SSIM's Gaussian kernel at its published sigma of 1.5.
 SSIM_WINDOW = 11
 
 
 def distances(clean: Scan, adversarial: Scan, window: tuple[float, float]) -> dict[str, Any]:
-    """How far two images are apart, and how much of it shows.
+    """Measure how far apart two images are, and how much of the difference shows.
 
     Returns:
         `l2`, `linf` and `mean_abs` (Chen 2019's p) in the image's units, computed in float64;
         `linf_percent_of_window`; `ssim` and `psnr` as seen in the window (SSIM as the mean over
-        slices; PSNR None where nothing differs).
+        slices; PSNR None if nothing differs).
     """
     noise = adversarial.array.astype(np.float64) - clean.array.astype(np.float64)
     linf = float(np.abs(noise).max())
@@ -36,10 +36,10 @@ def distances(clean: Scan, adversarial: Scan, window: tuple[float, float]) -> di
 def visibility(
     clean: Scan, adversarial: Scan, window: tuple[float, float]
 ) -> tuple[float | None, float | None]:
-    """SSIM and PSNR of two images as they look in an intensity window.
+    """Return SSIM and PSNR of two images as they look in an intensity window.
 
-    SSIM (Wang 2004) is the mean over slices, None where they are smaller than its window of 11
-    pixels; PSNR is None where nothing differs.
+    SSIM (Wang 2004) is the mean over slices, None if they are smaller than its kernel of 11
+    pixels; PSNR is None if nothing differs.
     """
     low, high = window
     a, b = (np.clip(s.array.astype(np.float32), low, high) for s in (clean, adversarial))
@@ -55,7 +55,10 @@ def visibility(
 
 
 def slice_ssim(a: Array, b: Array, span: float, colour: bool) -> float:
-    """SSIM (Wang 2004) of two slices of at least SSIM_WINDOW pixels; `span` is of intensities."""
+    """Return the SSIM (Wang 2004) of two slices of at least SSIM_WINDOW pixels on each side.
+
+    `span` is the range of intensities.
+    """
     value = structural_similarity(
         a,
         b,

@@ -1,4 +1,4 @@
-"""How label maps agree: overlap, Dice, and what moved and stayed."""
+"""How label maps agree: IoU, Dice, and the shares of pixels that moved and that were kept."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,52 +8,52 @@ import numpy.typing as npt
 
 from ..data.scan import Array, Mask
 
-# Figures that every result has; None where they say nothing.
+# Figures that every result has; None if one does not apply.
 TARGET_FIGURES = ("target_iou", "target_iou_per_class", "target_pixel_accuracy", "moved", "kept")
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Pixels by class: rows of `counts` are the reference's, columns the prediction's."""
+    """Pixels by class: rows of `counts` are the reference's classes, columns the prediction's."""
 
     counts: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, prediction: Array, reference: Array, care: Array | None = None) -> "Overlap":
-        """Counts two label maps of one shape, where `care` is not 0."""
-        predicted, wanted = prediction.ravel().astype(np.int64), reference.ravel().astype(np.int64)
+        """Count the pixels of two label maps of one shape, where `care` is not 0."""
+        found, expected = prediction.ravel().astype(np.int64), reference.ravel().astype(np.int64)
         if care is not None:
-            kept = care.ravel() > 0
-            predicted, wanted = predicted[kept], wanted[kept]
-        size = int(max(predicted.max(initial=0), wanted.max(initial=0))) + 1
-        pairs = np.bincount(wanted * size + predicted, minlength=size * size)
+            counted = care.ravel() > 0
+            found, expected = found[counted], expected[counted]
+        size = int(max(found.max(initial=0), expected.max(initial=0))) + 1
+        pairs = np.bincount(expected * size + found, minlength=size * size)
         return cls(pairs.reshape(size, size))
 
     def iou(self, label: int) -> float:
-        """Intersection over union of a class; 1 where neither map has it."""
+        """Return the intersection over union of a class; 1 if neither map has it."""
         hit = int(self.counts[label, label])
         union = int(self.counts[label].sum() + self.counts[:, label].sum()) - hit
         return hit / union if union else 1.0
 
     def dice(self, label: int) -> float:
-        """Dice of a class; 1 where neither map has it."""
+        """Return the Dice of a class; 1 if neither map has it."""
         total = int(self.counts[label].sum() + self.counts[:, label].sum())
         return 2 * int(self.counts[label, label]) / total if total else 1.0
 
     @property
     def structures(self) -> list[int]:
-        """The classes of the reference, background left out."""
+        """The classes of the reference except background."""
         return [label for label in range(1, len(self.counts)) if self.counts[label].any()]
 
     def mean_iou(self) -> float:
-        """Mean IoU of the reference's structures; if it has none, of the prediction's."""
+        """Return the mean IoU of the reference's structures, or else of the prediction's."""
         labels = self.structures or [
             n for n in range(1, len(self.counts)) if self.counts[:, n].any()
         ]
         return float(np.mean([self.iou(label) for label in labels])) if labels else 1.0
 
     def accuracy(self) -> float:
-        """Share of the pixels on which both maps agree."""
+        """Return the share of the pixels on which both maps agree."""
         total = int(self.counts.sum())
         return int(np.trace(self.counts)) / total if total else 1.0
 
@@ -61,10 +61,10 @@ class Overlap:
 def moved_and_kept(
     prediction: Array, target: Array, clean: Array, care: Array | None = None
 ) -> tuple[float, float]:
-    """Shares of the pixels that had to change and did, and of structures that were to stay and did.
+    """Return the share of pixels that moved to the target, and of structures that were kept.
 
-    `moved`: of the pixels where target and clean prediction differ, those at target.
-    `kept`: of the structures' other pixels, those that stayed. Each is 1 where there are none.
+    `moved`: of the pixels where target and clean prediction differ, the share at target.
+    `kept`: of the structures' other pixels, the share that stayed. Each is 1 if there are none.
     """
     cared = np.ones(target.shape, bool) if care is None else care > 0
     off = (target != clean) & cared
@@ -74,7 +74,7 @@ def moved_and_kept(
 
 
 def away(prediction: Array, truth: Array, care: Array | None = None) -> float:
-    """Share of the truth's structures that is predicted as something else."""
+    """Return the share of the truth's structures that is predicted as something else."""
     on = truth != 0 if care is None else (truth != 0) & (care > 0)
     return _share(prediction != truth, on)
 
@@ -87,12 +87,12 @@ def _share(hit: Array, among: Array) -> float:
 def overlaps(
     before: Mask, after: Mask, *, target: Mask | None, truth: Mask | None, care: Mask | None
 ) -> dict[str, Any]:
-    """How label maps agree with target, clean prediction and truth, see DESIGN.md.
+    """Measure how label maps agree with target, clean prediction and truth, see docs/figures.md.
 
     Args:
-        before, after: the clean prediction and the adversarial one.
-        target: what was to be predicted; None for an untargeted attack.
-        truth: what is right, if known.
+        before, after: the clean and the adversarial prediction.
+        target: what the victim should predict; None for an untargeted attack.
+        truth: the true labels, if known.
         care: the pixels that count, if not all.
     """
     clean, found = np.asarray(before.array), np.asarray(after.array)

@@ -21,7 +21,7 @@ from ..common.wording import cell
 ALONE, PAIR = "one at a time", "side by side"
 UNALTERED, ALTERED = "unaltered", "altered"
 LEFT, RIGHT = "left", "right"
-# What can be shown and answered: of a pair, the side on which the altered image is.
+# What a trial can show and a reader can answer; of a pair, the side of the altered image.
 ANSWERS = {ALONE: (UNALTERED, ALTERED), PAIR: (LEFT, RIGHT)}
 COLUMNS = ("trial", "run", "mode", "shown", "answer", "right", "seconds", "seed")
 LEVEL = 0.95
@@ -29,11 +29,11 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Trial:
-    """What is shown once.
+    """One showing of an image, or of a pair.
 
     Attributes:
         number: from 1.
-        run: number of the run in the set, from 0.
+        run: index of the run in the set, from 0.
         shown: one of the mode's ANSWERS.
     """
 
@@ -44,7 +44,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a reader said of a trial, and after how many seconds."""
+    """A reader's answer to a trial, and the seconds that it took."""
 
     trial: Trial
     said: str
@@ -57,15 +57,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Score:
-    """The result.
+    """The result of a test.
 
     Attributes:
         mode: ALONE or PAIR.
         right, answered: numbers of trials.
-        share: of right answers; None where nothing was answered.
-        interval: its exact 95 % interval (Clopper and Pearson 1934).
+        share: share of right answers; None if nothing was answered.
+        interval: the share's exact 95 % interval (Clopper and Pearson 1934).
         d_prime: how far apart clean and altered images are for the reader, in standard
-            deviations, 0 for guessing; None where one of the two was never shown.
+            deviations, 0 for guessing; None if one of the two was never shown.
     """
 
     mode: str
@@ -77,11 +77,11 @@ class Score:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The result for people."""
+        """The result in words."""
         if self.share is None or self.interval is None:
             return ("nothing was answered",)
         low, high = self.interval
-        told = "guessing can't be excluded" if low <= 0.5 <= high else "guessing (50 %) is excluded"
+        verb = "can't be" if low <= 0.5 <= high else "is"
         sensitivity = (
             "d' unknown: clean and altered images must both have been answered"
             if self.d_prime is None
@@ -90,23 +90,23 @@ class Score:
         )
         return (
             f"{self.right} of {self.answered} right ({self.share:.0%})",
-            f"95 % interval {low:.0%} to {high:.0%}: {told}",
+            f"95 % interval {low:.0%} to {high:.0%}: guessing (50 %) {verb} excluded",
             sensitivity,
         )
 
 
 def plan(runs: int, mode: str, seed: int) -> tuple[Trial, ...]:
-    """The trials over a set of runs, the same for the same seed.
+    """Return the trials for a set of runs, the same for the same seed.
 
     One at a time: each run's clean and altered image once, shuffled. Side by side: each run once,
-    the altered image on a side of its own toss, so that counting earlier answers tells nothing.
+    with a separate toss for the altered image's side, so that counting answers does not help.
 
     Args:
-        runs: their number.
+        runs: number of runs.
         mode: ALONE or PAIR.
         seed: 0 to 2**32 - 1.
     """
-    # numpy keeps the stream of this generator as it is for good, that of newer ones not.
+    # numpy guarantees the stream of this generator across versions, unlike that of newer ones.
     random = np.random.RandomState(seed)
     if mode == ALONE:
         shown = [(run, what) for run in range(runs) for what in ANSWERS[ALONE]]
@@ -127,23 +127,23 @@ class Reading:
 
     @property
     def trial(self) -> Trial | None:
-        """The trial that is to be answered; None at the end."""
+        """The trial to answer next; None at the end."""
         done = len(self.answers)
         return self.trials[done] if done < len(self.trials) else None
 
     def answer(self, said: str, seconds: float) -> None:
-        """Keeps an answer to the present trial and goes on to the next."""
+        """Store an answer to the current trial and go on to the next."""
         if self.trial is not None:
             self.answers.append(Answer(self.trial, said, seconds))
 
     @property
     def score(self) -> Score:
-        """The result of what was answered so far."""
+        """The result of the answers so far."""
         return score(self.answers, self.mode)
 
 
 def score(answers: Sequence[Answer], mode: str) -> Score:
-    """The share of right answers, its interval and d'."""
+    """Compute the share of right answers, its interval and d'."""
     right, answered = sum(a.right for a in answers), len(answers)
     if not answered:
         return Score(mode, 0, 0, None, None, None)
@@ -154,7 +154,7 @@ def score(answers: Sequence[Answer], mode: str) -> Score:
 
 def _d_prime(answers: Sequence[Answer], mode: str) -> float | None:
     if mode == PAIR:
-        # Green and Swets 1966: of two alternatives, the difference has twice the variance.
+        # Green and Swets 1966: with two alternatives the difference has twice the variance.
         return math.sqrt(2) * _z(sum(a.right for a in answers), len(answers))
     of = {w: [a.said == ALTERED for a in answers if a.trial.shown == w] for w in ANSWERS[ALONE]}
     if not all(of.values()):
@@ -164,17 +164,17 @@ def _d_prime(answers: Sequence[Answer], mode: str) -> float | None:
 
 
 def _z(times: int, of: int) -> float:
-    """z of a share, finite for none and all too (log-linear correction, Hautus 1995)."""
+    """Return z of a share, finite also at 0 and 1 (log-linear correction, Hautus 1995)."""
     return float(norm.ppf((times + 0.5) / (of + 1)))
 
 
 def correct_at(d_prime: float, mode: str) -> float:
-    """The share of right answers that a reader without bias has (Green and Swets 1966)."""
+    """Return the share of right answers of an unbiased reader (Green and Swets 1966)."""
     return float(norm.cdf(d_prime / (math.sqrt(2) if mode == PAIR else 2)))
 
 
 def trials_csv(reading: Reading) -> str:
-    """One line for each trial that was answered; `right` is 1 or 0."""
+    """Return one line for each answered trial; `right` is 1 or 0."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
@@ -186,7 +186,7 @@ def trials_csv(reading: Reading) -> str:
 
 
 def summary_csv(reading: Reading) -> str:
-    """The result in one line below its names; what is not known is left empty."""
+    """Return the result as one line below a header; unknown values are empty."""
     result = reading.score
     low, high = result.interval or (None, None)
     figures = {"share_right": result.share, "low_95": low, "high_95": high}
@@ -208,10 +208,10 @@ def summary_csv(reading: Reading) -> str:
 
 
 def save(reading: Reading, path: Path) -> tuple[Path, Path]:
-    """Writes the trials, and beside them `NAME-summary.csv`; returns both paths.
+    """Write the trials, and beside them `NAME-summary.csv`; return both paths.
 
     Raises:
-        SegadvError: where they can't be written.
+        SegadvError: if they can't be written.
     """
     summary = path.with_name(f"{path.stem}-summary.csv")
     write_text(path, trials_csv(reading))

@@ -1,4 +1,4 @@
-"""How far a target is from a prediction: pixels changed, and what became of each structure."""
+"""How a target differs from a prediction: the pixels that change, and each structure's change."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from .labels import Overlap
 
 @dataclass(frozen=True)
 class Change:
-    """What became of a structure: its IoU with itself, and its pixels before and after."""
+    """How a structure changes: the IoU of before and after, and its pixels before and after."""
 
     label: int
     iou: float
@@ -25,9 +25,9 @@ class TargetChange:
     """How a target differs from a prediction.
 
     Attributes:
-        grid: of both.
+        grid: the grid of both.
         pixels: how many differ.
-        structures: those that differ, background left out, the most changed first.
+        structures: those that differ, without the background, the most changed first.
     """
 
     grid: Grid
@@ -35,7 +35,7 @@ class TargetChange:
     structures: tuple[Change, ...]
 
     def number(self, pixels: int) -> float:
-        """Pixels as ml, in 2-D as mm2; as they are where there is no geometry."""
+        """Convert pixels to ml, in 2-D to mm²; without geometry they stay pixels."""
         if not self.grid.physical:
             return float(pixels)
         size = float(np.prod(self.grid.spacing))
@@ -43,7 +43,7 @@ class TargetChange:
 
     @property
     def units(self) -> str:
-        """What `number` is in."""
+        """The unit of `number`."""
         if not self.grid.physical:
             return "pixels"
         return "ml" if self.grid.ndim == 3 else "mm²"
@@ -52,11 +52,11 @@ class TargetChange:
 def target_change(
     target: Array, prediction: Array, grid: Grid, poll: Callable[[], None] = lambda: None
 ) -> TargetChange:
-    """Compares two label maps of one grid, a slice at a time: other threads want to run too.
+    """Compare two label maps of one grid, a slice at a time so that other threads can run.
 
     Args:
         target, prediction: class numbers.
-        grid: where they lie.
+        grid: the grid of both.
         poll: called at each slice; may raise to stop.
     """
     wanted, found = (a if a.ndim == 3 else a[None] for a in (target, prediction))

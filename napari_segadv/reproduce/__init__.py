@@ -17,7 +17,7 @@ class Paper(Protocol):
         NAME: what the command calls it.
         TITLE, SOURCE: for the report.
         VICTIM: the built-in victim that it is run on by default.
-        CASES: how many phantoms.
+        CASES: how many phantoms it takes by default.
         SURROGATE: whether it needs a network to stand in for the victim.
     """
 
@@ -29,11 +29,11 @@ class Paper(Protocol):
     SURROGATE: bool
 
     def run(self, bench: Bench) -> Running:
-        """Yields its progress and returns the report."""
+        """Run the reproduction: yield its progress and return the report."""
 
 
 def names() -> list[str]:
-    """The names of all reproductions, without importing them."""
+    """Return the names of all reproductions, without importing them."""
     return [name.replace("_", "-") for name in discovery.names(papers)]
 
 
@@ -45,9 +45,9 @@ PAPERS: discovery.Registry[Paper] = discovery.Registry("reproduction", papers, _
 
 
 def get(name: str) -> Paper:
-    """The reproduction of a name.
+    """Return the reproduction of this name.
 
     Raises:
-        SegadvError: if there is none.
+        SegadvError: if there is none of this name.
     """
     return PAPERS.get(name)

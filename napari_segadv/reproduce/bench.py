@@ -1,4 +1,4 @@
-"""What a reproduction works with: cases, victims, a count of the work; and what it reports."""
+"""What a reproduction works with (cases, victims, a count of passes), and what it reports."""
 
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -24,10 +24,10 @@ from ..victims import Victim
 
 T = TypeVar("T")
 
-# Of the first phantom: nothing was trained or measured on those from here.
+# Seed of the first phantom: no victim was trained or measured on phantoms from this seed on.
 FIRST_SEED = 30_000
-# The papers' scales: [B] counts intensities from -1 to 1, [A] from 0 to 1.
-B_WIDTH, A_WIDTH = 2.0, 1.0
+# Widths of the papers' intensity scales: -1 to 1 in Bortsova 2021, 0 to 1 in Ozbulak 2019.
+BORTSOVA_WIDTH = 2.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of the figure: `published` ones are drawn dashed."""
+    """A curve of the figure; dashed if `published`."""
 
     label: str
     x: Sequence[float]
@@ -54,12 +54,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class Step:
-    """An image on an attack's way.
+    """The image at one step of an attack.
 
     Attributes:
-        number: of the step, from 0 for the clean image.
+        number: number of the step; 0 is the clean image.
         noise: (1, C, *S), in image units.
-        labels: the predicted classes.
+        labels: the predicted classes (*S).
     """
 
     number: int
@@ -73,9 +73,10 @@ class Report:
 
     Attributes:
         columns: headings.
-        rows: of texts and numbers, as many as there are columns.
-        curves: for the figure, with the names of its axes.
-        findings: sentences on directions: what holds as in the paper, what does not.
+        rows: texts and numbers, one for each column.
+        curves: curves of the figure.
+        axes: labels of the figure's x and y axes.
+        findings: sentences that say which trends agree with the paper and which do not.
     """
 
     columns: tuple[str, ...]
@@ -93,10 +94,10 @@ class Bench:
     """Cases and victim of one reproduction, and the work done so far.
 
     Attributes:
-        victim: what is attacked and measured.
-        cases: scans with what is right about them.
-        surrogate: stands in for the victim where the table is of a black box.
-        quick: a smoke test: few steps, settings and cases.
+        victim: the victim, attacked and measured.
+        cases: scans with their correct labels.
+        surrogate: the network that stands in for the victim in a table of a black box.
+        quick: whether this is a smoke test with few steps, settings and cases.
         forwards, backwards: passes of all attacks so far.
     """
 
@@ -111,11 +112,11 @@ class Bench:
     started: float = field(default_factory=time.perf_counter)
 
     def steps(self, full: int) -> int:
-        """Steps of an attack that has `full` of them in the paper."""
+        """Return the steps for an attack that takes `full` in the paper; few in a smoke test."""
         return min(full, 5) if self.quick else full
 
     def some(self, settings: Sequence[Any]) -> Sequence[Any]:
-        """The settings of a table; for a smoke test its first and last."""
+        """Return the settings of a table; in a smoke test only the first and the last."""
         return [settings[0], settings[-1]] if self.quick and len(settings) > 2 else settings
 
     @property
@@ -125,11 +126,11 @@ class Bench:
         return float(high - low)
 
     def units(self, epsilon: float, width: float) -> float:
-        """A paper's epsilon, on a scale that is `width` wide, in image units."""
+        """Convert a paper's epsilon, on a scale that is `width` wide, to image units."""
         return epsilon * self.window / width
 
     def attack(self, scan: Scan, attack: Attack, **options: Any) -> Generator[Any, None, Example]:
-        """One example, counted; measured from its file as everything is."""
+        """Craft one example, measured from its file, and count its passes."""
         run = craft_steps(scan, self.victim, attack, device=self.device, seed=self.seed, **options)
         made = yield from run
         self.forwards += made.record["passes"]["forward"]
@@ -137,25 +138,29 @@ class Bench:
         return made
 
     def problem(self, scan: Scan, target: Any = None, truth: Any = None) -> Problem:
-        """A case as tensors, for tables that look at an attack from step to step."""
+        """Return a case as tensors, for tables that follow an attack step by step."""
         request = Request(scan, target, truth)
         problem = problem_of(bind(self.victim, request, device=pick_device(self.device)))
         if not problem.targeted and not problem.moving.any():
-            raise SegadvError(f"{scan.name}: its mask marks no structure; leave the case out")
+            raise SegadvError(f"{scan.name}: its mask marks no structure; remove the case")
         return problem
 
     def path(
         self, attack: Attack, problem: Problem, look: Callable[[Step], T], views: int = 1
     ) -> list[T]:
-        """The images that an attack shows its victim, with what the victim says of them.
+        """Follow an attack: pass each image that it shows the victim to `look`, step by step.
 
         Args:
-            attack: run on the problem.
-            problem: of one image.
-            look: what is kept of a step: thousands of images are more than fit in memory.
-            views: images shown at each step but the first; the first of them is meant.
+            attack: the attack to run.
+            problem: a problem of one image.
+            look: returns what to keep of a step; thousands of images would not fit in memory.
+            views: how many images the attack shows in each step after the clean image; `look` gets
+                the first of them.
+
+        Returns:
+            What `look` returned for each step, the clean image first.
         """
-        seen: list[T] = []
+        looks: list[T] = []
         shown = 0
 
         def spy(images: Tensor) -> Tensor:
@@ -164,14 +169,14 @@ class Bench:
             if shown == 0 or (shown - 1) % views == 0:
                 noise = (images.detach() - problem.clean).cpu()
                 labels = logits.detach().argmax(1)[0].cpu().numpy()
-                seen.append(look(Step(len(seen), noise, labels)))
+                looks.append(look(Step(len(looks), noise, labels)))
             shown += 1
             self.forwards += 1
             return logits
 
         outcome = finished(attack.run(replace(problem, model=spy), self.seed))
         self.backwards += outcome.steps
-        return seen
+        return looks
 
     def each(
         self,
@@ -179,7 +184,7 @@ class Bench:
         make: Callable[[Any, Case], Generator[Any, None, Any]],
         name: Callable[[Any], str] = str,
     ) -> Generator[Done, None, list[list[Any]]]:
-        """What `make` gives for each setting and each case."""
+        """Run `make` for each setting and case; yield progress, return a row for each setting."""
         total, found = len(settings) * len(self.cases), []
         for number, setting in enumerate(settings):
             row = []
@@ -191,7 +196,7 @@ class Bench:
 
 
 def finished(run: Generator[Any, None, Any]) -> Any:
-    """What a generator returns at its end."""
+    """Run a generator to its end and return what it returns."""
     while True:
         try:
             next(run)
@@ -200,12 +205,12 @@ def finished(run: Generator[Any, None, Any]) -> Any:
 
 
 def mean(values: Iterable[float]) -> float:
-    """Mean; there is at least one."""
+    """Return the mean of at least one value."""
     return fmean(values)
 
 
 def phantoms(name: str, count: int, first: int = FIRST_SEED) -> list[Case]:
-    """Fresh phantoms with what is right about them."""
+    """Draw phantoms with consecutive seeds, with their correct labels."""
     drawn = [phantom(name, seed) for seed in range(first, first + count)]
     cases = [Case(scan, truth) for scan, truth in drawn if isinstance(truth, Mask)]
     if len(cases) < count:
@@ -214,6 +219,6 @@ def phantoms(name: str, count: int, first: int = FIRST_SEED) -> list[Case]:
 
 
 def rises(values: Sequence[float]) -> bool:
-    """Whether the last is above the first and no step goes the other way by a tenth of that."""
+    """Return whether the last is above the first, and no step falls by over a tenth of the rise."""
     slack = 0.1 * abs(values[-1] - values[0])
     return values[-1] > values[0] and all(b >= a - slack for a, b in pairwise(values))

@@ -1,4 +1,4 @@
-"""What `segadv reproduce` does: gathers cases and victims, runs, and writes the folder."""
+"""What `segadv reproduce` does: gather cases and victims, run, and write the folder."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -29,46 +29,50 @@ def reproduce(
     device: str = "auto",
     overwrite: bool = False,
 ) -> Generator[Done, None, Report]:
-    """Runs one reproduction and writes its folder; yields its progress.
+    """Run one reproduction and write its folder; yield its progress.
 
     Args:
-        name: see `names`.
+        name: name of the reproduction, see `names`.
         out: folder for table.md, table.csv, figure.png and result.json.
-        victim: what is attacked; None: the built-in one that the table is made on by default.
+        victim: the victim to attack; None: the built-in one of this reproduction.
         cases: a CSV with columns image,mask; None: fresh phantoms of the built-in victim.
-        surrogate: for a black box; None: one is trained on phantoms that nothing else has seen.
-        count: how many phantoms, or of the CSV's cases.
-        quick: a smoke test.
-        seed: of the attacks.
+        surrogate: the network for a black box; None: train one on phantoms that nothing else uses.
+        count: how many phantoms, or cases of the CSV; None: the number of this reproduction.
+        quick: run a smoke test with one case, few steps and few settings.
+        seed: seed of the attacks.
         device: "auto", "cpu" or "cuda".
         overwrite: replace an earlier reproduction.
 
     Raises:
-        SegadvError: where the parts do not fit each other, or the folder can't be written.
+        SegadvError: if the parts do not fit each other, or the folder can't be written.
     """
     paper = get(name)
     refuse(out, overwrite)
     device = pick_device(device)
-    known = victim or load_victim(paper.VICTIM)
-    held = gather(known, cases, QUICK_CASES if quick else count or paper.CASES)
-    if count is not None and len(held) < count and not quick:
-        raise SegadvError(f"--count {count}: there are {len(held)} cases; give more, or ask fewer")
+    attacked = victim or load_victim(paper.VICTIM)
+    found = gather(attacked, cases, QUICK_CASES if quick else count or paper.CASES)
+    if count is not None and len(found) < count and not quick:
+        raise SegadvError(
+            f"--count {count}: there are {len(found)} cases; add some or lower --count"
+        )
     if paper.SURROGATE and surrogate is None:
-        if not known.name.startswith(DEMO):
+        if not attacked.name.startswith(DEMO):
             raise SegadvError(
                 f"{name}: needs --surrogate for a victim of your own; segadv train makes one"
             )
-        surrogate = yield from train_surrogate(known, quick)
-    bench = Bench(known, held, surrogate, quick, device, seed)
+        surrogate = yield from train_surrogate(attacked, quick)
+    bench = Bench(attacked, found, surrogate, quick, device, seed)
     report = yield from paper.run(bench)
     save(out, paper, bench, report, overwrite)
     return report
 
 
 def gather(victim: Victim, table: Path | None, count: int) -> list[Case]:
-    """The cases of a CSV, or fresh phantoms of a built-in victim."""
+    """Return the first cases of a CSV, or fresh phantoms of a built-in victim."""
     if table is not None:
         return read_cases(table)[:count]
     if not victim.name.startswith(DEMO):
-        raise SegadvError(f"{victim.name}: give its cases with --cases CSV (image,mask)")
+        raise SegadvError(
+            f"{victim.name}: has no phantoms; give its cases with --cases CSV (image,mask)"
+        )
     return phantoms(victim.name.removeprefix(DEMO), count, FIRST_SEED)

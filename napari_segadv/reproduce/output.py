@@ -21,7 +21,7 @@ FILES = ("table.md", "table.csv", "figure.png", "result.json")
 
 
 def refuse(folder: Path, overwrite: bool) -> None:
-    """Raises SegadvError where a folder must not be (over)written."""
+    """Raise SegadvError if a folder must not be written or overwritten."""
     if not (folder.exists() or folder.is_symlink()):
         check_place(folder)
         return
@@ -35,10 +35,10 @@ def refuse(folder: Path, overwrite: bool) -> None:
 
 
 def save(folder: Path, paper: "Paper", bench: Bench, report: Report, overwrite: bool) -> None:
-    """Writes the folder.
+    """Write the folder.
 
     Raises:
-        SegadvError: where it exists, or can't be written.
+        SegadvError: if it must not be overwritten or can't be written.
     """
     refuse(folder, overwrite)
     facts = about(paper, bench, report)
@@ -52,7 +52,7 @@ def save(folder: Path, paper: "Paper", bench: Bench, report: Report, overwrite: 
 
 
 def about(paper: "Paper", bench: Bench, report: Report) -> dict[str, Any]:
-    """Where the table comes from, and the table itself."""
+    """Describe where the table comes from, and the table itself."""
     victims = {"victim": bench.victim, "surrogate": bench.surrogate}
     return {
         "reproduction": paper.NAME,
@@ -74,7 +74,7 @@ def about(paper: "Paper", bench: Bench, report: Report) -> dict[str, Any]:
 
 
 def markdown(paper: "Paper", report: Report, facts: dict[str, Any]) -> str:
-    """The table with what is to be known of it."""
+    """Return the table as Markdown, with its source, findings and cost."""
     lines = [f"## {paper.TITLE}", "", f"After {paper.SOURCE}.", ""]
     lines += [_row(report.columns), _row(["---"] * len(report.columns))]
     lines += [_row([shown(value) for value in row]) for row in report.rows]
@@ -90,7 +90,7 @@ def markdown(paper: "Paper", report: Report, facts: dict[str, Any]) -> str:
 
 
 def as_csv(report: Report) -> str:
-    """The table with all its digits."""
+    """Return the table as CSV, with all its digits."""
     out = text.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(report.columns)
@@ -99,7 +99,7 @@ def as_csv(report: Report) -> str:
 
 
 def figure(paper: "Paper", report: Report) -> "Figure":
-    """The report's curves."""
+    """Draw the report's curves."""
     from matplotlib.figure import Figure
 
     drawn = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
@@ -121,7 +121,7 @@ def figure(paper: "Paper", report: Report) -> "Figure":
 
 
 def shown(value: Any) -> str:
-    """A cell for people."""
+    """Format a cell for people: numbers with four digits."""
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value)

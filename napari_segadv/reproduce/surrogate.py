@@ -1,4 +1,4 @@
-"""A second network of the same kind, trained on other phantoms: the attacker's own."""
+"""The attacker's surrogate: a second network of the same kind, trained on other phantoms."""
 
 import tempfile
 from collections.abc import Generator
@@ -12,13 +12,13 @@ from ..training.victim.run import finish
 from ..victims import Victim, load_victim
 from .bench import Done, phantoms
 
-# Nothing else was trained or is measured on phantoms from here.
+# Seed of the first phantom: nothing else is trained or measured on phantoms from this seed on.
 SURROGATE_SEED = 50_000
 CASES, EPOCHS, QUICK_CASES = 240, 10, 4
 
 
 def train_surrogate(victim: Victim, quick: bool) -> Generator[Done, None, Victim]:
-    """Trains a UNet at half the resolution on fresh phantoms of a built-in 2-D victim."""
+    """Train a UNet at half the resolution on fresh phantoms of a built-in 2-D victim."""
     name = victim.name.removeprefix(DEMO)
     classes = phantom_modules()[name].CLASSES
     mapping = ClassMap(classes, tuple((n,) for n in range(1, len(classes))))

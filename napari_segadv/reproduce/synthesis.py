@@ -1,6 +1,6 @@
-"""Learned synthesis (Chen 2019): training a generator on images, and all that it makes of one.
+"""Learned synthesis (Chen 2019): train a generator on images, and draw samples from it.
 
-It is `napari_segadv.synthesis` for users.
+Users import this module as `napari_segadv.synthesis`.
 """
 
 from ..attacks.fields.recipe import Recipe

@@ -1,4 +1,4 @@
-"""The paper's table: what generators of several xi, and of one field alone, do to Dice."""
+"""The rows of Chen 2019, table 1: Dice under generators of several xi, and of one field alone."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -26,21 +26,21 @@ SETTINGS: tuple[tuple[Parts, float], ...] = (
     ("displacement", 2.0),
     ("intensity", 2.0),
 )
-# Share of its Dice that each organ has to lose, for the paper to call an attack a success.
+# Share of its Dice that each organ must lose before the paper calls an attack a success.
 SUCCESS = 0.3
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: means over the cases, one sample of each.
+    """One row of the table: means over the cases, with one sample for each.
 
     Attributes:
-        parts, xi: of the generator.
+        parts, xi: fields and xi of the generator.
         clean, dice: Dice of each organ against the truth, before and after.
         change: mean |I_DV - I| in standard deviations of the training images (the paper's p).
         change_in_units: the same in the image's units.
-        forward, backward: passes of the victim that the training took.
-        seconds: that it took.
+        forward, backward: the victim's passes during the training.
+        seconds: how long the training took.
     """
 
     parts: str
@@ -66,7 +66,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Measuring:
-    """Progress: which generator, and what it is at."""
+    """Progress: which generator, and what is done with it."""
 
     step: int
     steps: int
@@ -86,21 +86,21 @@ def table(
     settings: Sequence[tuple[Parts, float]] = SETTINGS,
     device: str = "cpu",
 ) -> Generator[Measuring, None, list[Row]]:
-    """Trains a generator for each setting and measures it; yields progress.
+    """Train a generator for each setting and measure it; yield progress.
 
     Generators stay in `out`; those that are complete are not trained again.
 
     Args:
-        images: to train on.
-        cases: others, to measure on, their masks in the victim's class numbers.
+        images: scans to train on.
+        cases: other cases, to measure on; their masks hold the victim's class numbers.
         victim: a segmentation network.
         out: folder for the generators.
-        recipe: of all, but for parts and xi; the defaults if None.
+        recipe: recipe of all generators, except parts and xi; None: the defaults.
         settings: parts and xi of each row.
         device: "cpu" or "cuda".
 
     Raises:
-        SegadvError: as `train` and `craft`.
+        SegadvError: if `train` or `craft` raises it.
     """
     rows = []
     for number, (parts, xi) in enumerate(settings):
@@ -122,7 +122,7 @@ def table(
 def measured(
     folder: Path, content: dict[str, Any], cases: Sequence[Case], victim: Victim, device: str
 ) -> Row:
-    """What one sample of each case does, as its file holds it."""
+    """Measure one sample of each case, as its file holds it."""
     attack = Synthesis(generator=str(folder), samples=1)
     before: dict[str, list[float]] = {}
     after: dict[str, list[float]] = {}
@@ -149,6 +149,6 @@ def measured(
 
 
 def dice(labels: Array, truth: Mask, names: Sequence[str]) -> dict[str, float]:
-    """Dice of each structure of the truth."""
+    """Return the Dice of each structure of the truth, by name."""
     overlap = Overlap.of(labels, truth.array)
     return {names[label]: overlap.dice(label) for label in overlap.structures}

@@ -1,4 +1,4 @@
-"""Figures of each slice of an example: what changed there, and which slices are the worst."""
+"""Figures of each slice of an example: what changed there, and which slices are worst."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ AREA, IOU, LARGEST, MEAN = "changed area", "target IoU", "largest noise", "mean 
 
 @dataclass(frozen=True)
 class SliceFigures:
-    """Figures by number of the slice, along the first axis of the array; a 2-D image is one slice.
+    """Figures of each slice, along the first axis of the array; a 2-D image is one slice.
 
     Attributes:
-        values: (slices,) each, by name: AREA, where clean and adversarial prediction differ; IOU,
-            mean over the target's classes in that slice, 1 where neither map has any; LARGEST
-            and MEAN of |noise|. AREA and IOU are missing where predictions are no masks, IOU
-            also where there was no target.
-        units: of each; "" for none.
+        values: arrays (slices,) by name: AREA, on which clean and adversarial prediction differ;
+            IOU, mean over the target's classes in that slice, 1 if neither map has any; LARGEST
+            and MEAN of |noise|. If predictions are no masks, AREA and IOU are missing; if there
+            was no target, IOU is.
+        units: the unit of each; "" for none.
     """
 
     values: Mapping[str, Floats]
@@ -36,28 +36,28 @@ class SliceFigures:
         return len(self.values[LARGEST])
 
     def badness(self, name: str) -> Floats:
-        """How far a slice is from untouched, by a figure: the larger, the worse."""
+        """Return how far each slice is from unchanged, by a figure: the larger, the worse."""
         return 1.0 - self.values[IOU] if name == IOU else self.values[name]
 
     def worst_first(self, name: str) -> list[int]:
-        """Numbers of the slices that a figure finds anything in, the worst first."""
+        """Return the numbers of the slices where a figure finds a change, the worst first."""
         bad = self.badness(name)
         order = np.argsort(-bad, kind="stable")
         return [int(number) for number in order if bad[number] > 0]
 
     def column(self, name: str) -> str:
-        """Name of a figure with its unit."""
+        """Return the name of a figure with its unit."""
         return f"{name} ({self.units[name]})" if self.units[name] else name
 
 
 def most_changed(example: "Example") -> int:
-    """Number of the slice of a volume whose image changed most: the largest sum of |noise|."""
+    """Return the number of the slice that changed most: that with the largest sum of |noise|."""
     sums = [float(np.abs(change).sum(dtype=np.float64)) for change in example.noise]
     return int(np.argmax(sums))
 
 
 def slice_figures(example: "Example", poll: Callable[[], None] | None = None) -> SliceFigures:
-    """Figures of each slice of an example.
+    """Compute the figures of each slice of an example.
 
     Args:
         example: of any task.
@@ -78,7 +78,7 @@ def slice_figures(example: "Example", poll: Callable[[], None] | None = None) ->
         names = [AREA, *([IOU] if target is not None else []), *names]
     found = {name: np.zeros(len(noise)) for name in names}
     pixel = grid.spacing[-2] * grid.spacing[-1]
-    # Slice by slice, so that nothing as large as the volume is made.
+    # Slice by slice, so that no array as large as the volume is made.
     for number, change in enumerate(noise):
         size = np.abs(change)
         found[LARGEST][number] = size.max(initial=0)

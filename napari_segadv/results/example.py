@@ -1,4 +1,4 @@
-"""Example: what an attack leaves behind, and the folder it is saved as, all or nothing."""
+"""Example: the result of an attack, and the folder that it is saved to, all or nothing."""
 
 import json
 from collections.abc import Mapping
@@ -26,21 +26,24 @@ class Example:
     """An adversarial example, as its file holds it.
 
     Attributes:
-        task: the victim's, which knows what predictions are.
+        task: the victim's task, which knows what predictions are.
         clean: the scan that was attacked.
         adversarial: the scan as read back from a file of the clean one's format.
         noise: their difference, float32, in the scan's units.
-        target: what was to be predicted; None if untargeted.
-        prediction_clean, prediction_adversarial: the victim's, the latter of the file read back.
-        measures: figures of the file read back, see DESIGN.md.
-        measures_before_saving: the same of the image before it was rounded to the file's type.
+        target: what the victim should predict; None if untargeted.
+        prediction_clean, prediction_adversarial: the victim's predictions, the latter of the file
+            read back.
+        measures: figures of the file read back, see docs/figures.md.
+        measures_before_saving: the same figures of the image before it was rounded to the file's
+            type.
         record: everything `result.json` holds besides the measures.
         window: (low, high) of the intensities that the victim sees.
-        notes: what the user has to know (another file format, a budget below one grey level).
-        fields: float32 arrays of an attack that bends or shades: "displacement" (*S, dims), in
-            pixels along each axis of the array, the image at p taking what was at p + D(p); and
-            "intensity", shaped as the noise, in the scan's units. Their image is then held to
-            budget and bounds and rounded, so the noise is not exactly what they make.
+        notes: what the user should know (another file format, a budget below one grey level).
+        fields: float32 arrays of an attack that deforms or shades: "displacement" (*S, dims), in
+            pixels along each axis of the array, where the image at p takes its value from
+            p + D(p); and "intensity", shaped as the noise, in the scan's units. The image that
+            they make is then held to budget and bounds and rounded, so the noise is not exactly
+            what they make.
     """
 
     task: Task[Any]
@@ -64,7 +67,7 @@ class Example:
 
     @property
     def noise_shown(self) -> npt.NDArray[np.float32]:
-        """The noise as one signed value a pixel: of a colour image the largest component."""
+        """The noise as one signed value per pixel: of a colour image, the largest component."""
         return one_component(self.noise, self.clean.colour)
 
     @property
@@ -80,12 +83,12 @@ class Example:
 
     @property
     def summary(self) -> tuple[str, ...]:
-        """What came out, in two lines for people."""
+        """The result in two lines for people."""
         m = self.measures
         verdict = "goal reached" if self.succeeded else "goal not reached"
         head = f"{verdict} after {counted(self.record['steps'], 'step')}"
-        made = self.task.headline(self.prediction_clean, self.prediction_adversarial, m)
-        head += f": {made}" if made else ""
+        headline = self.task.headline(self.prediction_clean, self.prediction_adversarial, m)
+        head += f": {headline}" if headline else ""
         largest = with_units(format(m["linf"], "g"), m["units"])
         change = (
             f"largest change {largest} ({m['linf_percent_of_window']:.2g} % of the window), "
@@ -94,15 +97,15 @@ class Example:
         return head, change
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
-        """Writes the example's files into a folder, all or nothing; returns the folder.
+        """Write the example's files into a folder, all or nothing; return the folder.
 
         Args:
-            folder: is made, with its parents.
+            folder: created, with its parents.
             overwrite: replace an earlier result there.
 
         Raises:
-            SegadvError: where the folder exists (and is no earlier result, or `overwrite` is
-                off) or can't be written.
+            SegadvError: if the folder exists (and is no earlier result, or `overwrite` is off),
+                or can't be written.
         """
         folder = Path(folder)
         refuse_existing(folder, overwrite)
@@ -111,7 +114,7 @@ class Example:
         return folder
 
     def write(self, folder: Path) -> None:
-        """Writes the files into a folder that is there and empty; see `save`."""
+        """Write the files into an existing, empty folder; see `save`."""
         ending, _ = io.output_format(self.clean)
         adversarial = folder / f"{ADVERSARIAL}{ending}"
         io.save(self.adversarial, adversarial)
@@ -125,6 +128,6 @@ class Example:
         for name in PREDICTIONS:
             self.task.save(getattr(self, name), folder / f"{name}{self.task.ending}")
         figure(self).savefig(folder / FIGURE)
-        kept = {"file": adversarial.name, "sha256": sha256_of_all(io.files_of(adversarial))}
-        text = json.dumps({**self.result, "adversarial": kept}, indent=1, allow_nan=False)
+        stored = {"file": adversarial.name, "sha256": sha256_of_all(io.files_of(adversarial))}
+        text = json.dumps({**self.result, "adversarial": stored}, indent=1, allow_nan=False)
         (folder / RESULT).write_text(text + "\n", encoding="utf-8")

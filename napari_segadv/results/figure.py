@@ -18,7 +18,7 @@ Draw = Callable[[Any], None]
 
 
 class Pictured(Protocol):
-    """What a picture is drawn from; an `Example`, which draws itself when it is saved."""
+    """What a figure is drawn from: an `Example`, which draws itself when it is saved."""
 
     @property
     def task(self) -> Task[Any]: ...
@@ -43,7 +43,7 @@ class Pictured(Protocol):
 
 
 def figure(example: Pictured) -> Figure:
-    """Six panels; of a volume, the slice whose prediction (or else intensity) changed most."""
+    """Draw six panels; of a volume, the slice whose prediction (or else intensity) changed most."""
     cut = changed_slice(example)
     upright = _flips(example)
     clean, adversarial = (
@@ -52,13 +52,13 @@ def figure(example: Pictured) -> Figure:
     low, high = example.window
     aspect = example.clean.grid.spacing[-2] / example.clean.grid.spacing[-1]
 
-    def image(axes: Any, array: Array, said: Prediction | None = None) -> None:
+    def image(axes: Any, array: Array, drawn: Prediction | None = None) -> None:
         grey = {} if example.clean.colour else {"cmap": "gray", "vmin": low, "vmax": high}
         axes.imshow(array, aspect=aspect, interpolation="nearest", **grey)
-        if isinstance(said, Mask):
-            axes.imshow(overlay(said.array[cut][upright]), aspect=aspect, interpolation="nearest")
-        elif isinstance(said, Boxes):
-            outline(axes, said, upright)
+        if isinstance(drawn, Mask):
+            axes.imshow(overlay(drawn.array[cut][upright]), aspect=aspect, interpolation="nearest")
+        elif isinstance(drawn, Boxes):
+            outline(axes, drawn, upright)
 
     measures = example.measures
     iou, linf = measures["target_iou"], measures["linf"]
@@ -76,21 +76,21 @@ def figure(example: Pictured) -> Figure:
     ]
     result = Figure(figsize=(12, 8 * min(max(aspect * clean.shape[0] / clean.shape[1], 0.6), 1.3)))
     result.set_layout_engine("constrained")
-    for axes, (title, array, said) in zip(result.subplots(2, 3).flat, panels, strict=True):
+    for axes, (title, array, prediction) in zip(result.subplots(2, 3).flat, panels, strict=True):
         if title == "noise":
-            drawn = axes.imshow(
+            noise = axes.imshow(
                 example.noise_shown[cut][upright],
                 cmap="RdBu_r",
                 vmin=-linf or -1,
                 vmax=linf or 1,
                 aspect=aspect,
             )
-            bar = result.colorbar(drawn, ax=axes, fraction=0.046, pad=0.02)
+            bar = result.colorbar(noise, ax=axes, fraction=0.046, pad=0.02)
             bar.set_label(example.clean.units)
             title = f"noise, at most {with_units(format(linf, 'g'), example.clean.units)}"
         else:
-            image(axes, array, said)
-        caption = "" if said is None else example.task.caption(said)
+            image(axes, array, prediction)
+        caption = "" if prediction is None else example.task.caption(prediction)
         axes.set_title(f"{title}: {caption}" if caption else title)
         axes.set_axis_off()
     _legend(result, example, cut)
@@ -98,7 +98,7 @@ def figure(example: Pictured) -> Figure:
 
 
 def outline(axes: Any, boxes: Boxes, upright: tuple[slice, slice]) -> None:
-    """Draws boxes with their classes and scores over an image that `upright` has turned."""
+    """Draw boxes with their classes and scores over an image that `upright` has turned."""
     from matplotlib.patches import Rectangle
 
     for corners, label, text in zip(boxes.corners, boxes.labels, boxes.texts, strict=True):
@@ -107,7 +107,7 @@ def outline(axes: Any, boxes: Boxes, upright: tuple[slice, slice]) -> None:
             top = boxes.grid.shape[0] - top - high
         if upright[1].step == -1:
             left = boxes.grid.shape[1] - left - wide
-        # A pixel's middle is at its number, its edge half a pixel before.
+        # A pixel's centre lies at its index, its edge half a pixel before.
         place, shade = (left - 0.5, top - 0.5), colour(int(label))
         axes.add_patch(Rectangle(place, wide, high, fill=False, edgecolor=shade, linewidth=1.5))
         words = axes.text(*place, text, color=shade, fontsize=7, va="bottom", clip_on=True)
@@ -115,7 +115,7 @@ def outline(axes: Any, boxes: Boxes, upright: tuple[slice, slice]) -> None:
 
 
 def changed_slice(example: Pictured) -> Any:
-    """Index of the slice that changed most; everything for a 2-D image."""
+    """Return the index of the slice that changed most; for a 2-D image, of everything."""
     if example.clean.grid.ndim == 2:
         return ...
     by_slice = np.zeros(len(example.noise))
@@ -128,13 +128,13 @@ def changed_slice(example: Pictured) -> Any:
 
 
 def _flips(example: Pictured) -> tuple[slice, slice]:
-    """Index that turns a slice as it is shown: rows to the back, columns to the patient's left."""
+    """Return the index that turns a slice: rows to the back, columns to the patient's left."""
     down, across = np.diag(example.clean.grid.direction)[-2:]
     return slice(None, None, -1 if down < 0 else 1), slice(None, None, -1 if across < 0 else 1)
 
 
 def _shown(array: Array) -> Array:
-    """Colour as matplotlib wants it: bytes, or floats in 0 to 1."""
+    """Return colour as matplotlib takes it: bytes, or floats from 0 to 1."""
     if array.ndim == 3 and array.dtype != np.uint8:
         return array.astype(np.float64) / max(float(array.max()), 1.0)
     return array
@@ -143,8 +143,8 @@ def _shown(array: Array) -> Array:
 def _legend(result: Figure, example: Pictured, cut: Any) -> None:
     from matplotlib.patches import Patch
 
-    said = [example.prediction_clean, example.prediction_adversarial, example.target]
-    maps = [m for m in said if isinstance(m, Mask)]
+    shown = [example.prediction_clean, example.prediction_adversarial, example.target]
+    maps = [m for m in shown if isinstance(m, Mask)]
     labels = sorted({int(n) for m in maps for n in np.unique(m.array[cut])} - {0})
     names = [maps[0].class_name(label) for label in labels]
     patches = [Patch(color=colour(n), label=name) for n, name in zip(labels, names, strict=True)]

@@ -1,4 +1,4 @@
-"""A saved example read back from its folder, once all that it says can be meant."""
+"""Saved examples and verdicts, read back from their folders and checked."""
 
 import io as bytes_io
 import zipfile
@@ -21,24 +21,36 @@ from .provenance import image_hash
 from .verdicts import Verdict, verdicts_from_json
 
 COPY = "restore it from a copy of the folder"
-# What it holds besides the record.
+# What `result.json` holds besides the record.
 ELSEWHERE = ("measures", "measures_before_saving", "notes", "window", ADVERSARIAL)
-# Of the arrays in EXACT; a detector has a hundred thousand anchors at most.
+# Largest size of EXACT, packed or not; a detector has at most a hundred thousand anchors.
 MOST_BYTES = 256 << 20
 
 
 def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> Example:
-    """An example from the folder that it was saved as, by `Example.save`, the viewer or segadv.
+    """Load an example from the folder that `Example.save`, the viewer or segadv wrote.
 
     Args:
         folder: holds `result.json`.
-        clean: the image that was attacked, or its path; None: where `result.json` says it is.
+        clean: the image that was attacked, or its path; None: the path in `result.json`.
 
     Returns:
-        The Example; its `target` is None where the folder has none, as those of the command line.
+        The Example; its `target` is None if the folder has none, like those of the command line.
 
     Raises:
-        SegadvError: where the folder or the image is damaged, or they don't belong together.
+        SegadvError: if the folder or the image is damaged, or they don't belong together.
+
+    Examples:
+        >>> import napari_segadv as sa
+        >>> from napari_segadv import io
+        >>> from napari_segadv.samples import phantom
+        >>> io.save(phantom("chest-xray", seed=20001)[0], "xray.png")
+        >>> victim = sa.load_victim("demo:chest-xray")
+        >>> attack = sa.attacks.FGSM(epsilon=2.0)
+        >>> _ = sa.craft(sa.read("xray.png"), victim, attack).save("out")
+        >>> example = sa.load_example("out")
+        >>> example.record["method"], example.measures["linf"], example.adversarial.array.shape
+        ('fgsm', 2.0, (512, 512))
     """
     folder = Path(folder)
     if not (folder / RESULT).is_file():
@@ -52,8 +64,8 @@ def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> 
     found = io.read(_adversarial(folder, scan))
     if found.array.shape != scan.array.shape or found.colour != scan.colour:
         raise SegadvError(
-            f"{folder}: its adversarial image has shape {found.array.shape}, but "
-            f"{scan.name} {scan.array.shape}; open it with the image that was attacked"
+            f"{folder}: its adversarial image has shape {found.array.shape} but {scan.name} has "
+            f"{scan.array.shape}; open it with the image that was attacked"
         )
     adversarial = replace(found, grid=scan.grid, units=scan.units, path=None)
     noise = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
@@ -65,22 +77,22 @@ def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> 
         )
     exact = _exact(folder / EXACT)
 
-    def said(name: str) -> Any:
+    def prediction(name: str) -> Any:
         file = folder / f"{name}{task.ending}"
         if not file.is_file():
             raise SegadvError(f"{file}: no such file; {COPY}")
         parts = {n.split(".", 1)[1]: a for n, a in exact.items() if n.startswith(f"{name}.")}
         return task.load(file, scan.grid, classes, parts)
 
-    wanted = (folder / f"{TARGET}{task.ending}").exists()
+    has_target = (folder / f"{TARGET}{task.ending}").exists()
     example = Example(
         task=task,
         clean=scan,
         adversarial=adversarial,
         noise=noise.astype(np.float32),
-        target=said(TARGET) if wanted else None,
-        prediction_clean=said(PREDICTIONS[0]),
-        prediction_adversarial=said(PREDICTIONS[1]),
+        target=prediction(TARGET) if has_target else None,
+        prediction_clean=prediction(PREDICTIONS[0]),
+        prediction_adversarial=prediction(PREDICTIONS[1]),
         measures=measures.values,
         measures_before_saving=result.entry("measures_before_saving").values,
         record=record,
@@ -88,15 +100,15 @@ def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> 
         notes=result.texts("notes"),
         fields=_fields(folder, scan),
     )
-    check_told(example, path)
+    check_summary(example, path)
     return example
 
 
 def load_verdicts(folder: str | Path, example: Example) -> dict[int, Verdict]:
-    """What was said of an example's slices; empty where its folder has nothing of it.
+    """Load the verdicts on an example's slices; empty if its folder has none.
 
     Raises:
-        SegadvError: where the file is damaged, or tells of slices that there aren't.
+        SegadvError: if the file is damaged, or has verdicts on slices that do not exist.
     """
     path = Path(folder) / VERDICTS
     if not path.exists():
@@ -110,38 +122,39 @@ def load_verdicts(folder: str | Path, example: Example) -> dict[int, Verdict]:
     slices = grid.shape[0] if grid.ndim == 3 else 1
     if max(verdicts, default=0) >= slices:
         raise SegadvError(
-            f"{path}: tells of slice {max(verdicts)}, but there are {slices}; it is of another run"
+            f"{path}: has a verdict on slice {max(verdicts)}, but the last slice is {slices - 1}; "
+            f"{COPY}"
         )
     return verdicts
 
 
 def _clean(image: Entry, given: str | Path | None, folder: Path) -> Scan:
-    """The image that was attacked, read from its file."""
+    """Read the image that was attacked from its file."""
     path = given
     if path is None:
         if image.values.get("path") is None:
             raise SegadvError(
-                f"{folder}: its image was no file; open it with the image that was attacked"
+                f"{folder}: its image was not read from a file; open it with that image"
             )
         path = Path(image.text("path"))
         if not path.exists():
-            raise SegadvError(f"{path}: is gone, but {folder.name} is of it; put it back")
+            raise SegadvError(f"{path}: is gone, but {folder.name} was made from it; put it back")
     scan = io.read(path)
     if given is None and image_hash(scan) != image.text("sha256"):
         raise SegadvError(
-            f"{path}: has changed since {folder.name} was made of it; put the earlier file back"
+            f"{path}: has changed since {folder.name} was made from it; put the old file back"
         )
     return scan
 
 
 def _adversarial(folder: Path, clean: Scan) -> Path:
-    """The file of the adversarial image: of the clean one's format, or of any that can be read."""
+    """Find the adversarial image: in the clean image's format, or else in any other."""
     known = {end for form in formats() if form.write is not None for end in form.suffixes}
     found = [p for p in folder.glob(f"{ADVERSARIAL}.*") if p.is_file() and suffix(p) in known]
     try:
         best = f"{ADVERSARIAL}{io.output_format(clean)[0]}"
     except SegadvError:
-        # Its own file is gone, and with it what format that was.
+        # The clean image's file is gone, and with it its format.
         best = ""
     if not found:
         raise SegadvError(f"{folder}: holds no adversarial image; {COPY}")
@@ -149,14 +162,14 @@ def _adversarial(folder: Path, clean: Scan) -> Path:
 
 
 def _exact(path: Path) -> dict[str, Array]:
-    """The arrays of EXACT, if it is there; they are data only."""
+    """Read the arrays of EXACT, if it is there, as data without code."""
     if not path.exists():
         return {}
     try:
         content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
         with zipfile.ZipFile(bytes_io.BytesIO(content)) as packed:
             if sum(part.file_size for part in packed.infolist()) > MOST_BYTES:
-                raise ValueError("larger than can be meant")
+                raise ValueError("it is too large")
         with np.load(bytes_io.BytesIO(content), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, LookupError, RuntimeError) as error:
@@ -174,20 +187,20 @@ def _fields(folder: Path, scan: Scan) -> dict[str, Array]:
 
 
 def _window(result: Entry, scan: Scan) -> tuple[float, float]:
-    """What the victim sees; of results that don't say so, all that the image may hold."""
+    """Return the window that the victim sees; the image's bounds if the result has none."""
     if "window" not in result.values:
         return scan.bounds
     low, high = result.numbers("window", 2)
     if low >= high:
-        raise result.wrong('"window" has to rise')
+        raise result.wrong('"window" must rise from low to high')
     return low, high
 
 
 def checked_record(result: Entry) -> dict[str, Any]:
-    """The record in `result.json`, once all is there that the viewer shows of it.
+    """Return the record in `result.json`, after checking all that the viewer shows of it.
 
     Raises:
-        SegadvError: otherwise.
+        SegadvError: if something is missing or of the wrong kind.
     """
     for name in ("method", "goal"):
         result.text(name)
@@ -211,10 +224,10 @@ def checked_record(result: Entry) -> dict[str, Any]:
     return {name: value for name, value in result.values.items() if name not in ELSEWHERE}
 
 
-def check_told(example: Example, path: Path) -> None:
-    """Refuses figures that the summary can't be made of."""
+def check_summary(example: Example, path: Path) -> None:
+    """Refuse figures from which no summary can be made."""
     try:
         summary = example.summary
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise SegadvError(f"{path}: lacks figures of the result ({error}); {COPY}") from None
+        raise SegadvError(f"{path}: has missing or wrong figures ({error}); {COPY}") from None
     assert summary

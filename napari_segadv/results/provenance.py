@@ -21,7 +21,7 @@ PACKAGES = ("napari-segadv", "torch", "monai", "numpy", "SimpleITK")
 
 
 def describe_image(scan: Scan) -> dict[str, Any]:
-    """File, hash and kind of a scan."""
+    """Describe a scan: its file, hash and kind."""
     return {
         "path": None if scan.path is None else str(scan.path),
         "sha256": image_hash(scan),
@@ -33,24 +33,24 @@ def describe_image(scan: Scan) -> dict[str, Any]:
 
 
 def image_hash(scan: Scan) -> str:
-    """Hash of the scan's file, of its several files, or of its pixels if it has none.
+    """Hash a scan's file, its several files, or its pixels if it has no file.
 
     Raises:
-        SegadvError: where a file is gone.
+        SegadvError: if a file is gone.
     """
     if scan.path is None:
         return hash_of(scan.array)
     files = [Path(name) for name in scan.meta.get("files", (scan.path,))]
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
-        raise SegadvError(f"{missing}: is gone since it was read; put it back and try again")
+        raise SegadvError(f"{missing}: is gone; put it back and try again")
     return sha256_of_all(files)
 
 
 def describe_given(given: Any) -> Any:
-    """What was given as target, truth, region or care: a name as it is, else its hash.
+    """Describe what was given as target, truth, region or care: a name by itself, else a hash.
 
-    Of a file its own, with its path; of a mask that was painted or computed that of its array.
+    The hash of a file comes with its path; a painted or computed mask has that of its array.
     """
     if given is None or isinstance(given, str):
         return given
@@ -63,12 +63,12 @@ def describe_given(given: Any) -> Any:
 
 
 def hash_of(array: Array) -> str:
-    """Hash of an array's values, in memory order."""
+    """Hash an array's values, in memory order."""
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def describe_victim(victim: Victim, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Source, hash and classes of a victim."""
+    """Describe a victim: its source, hash, task and classes."""
     return {
         "path": victim.name if victim.trust == "built-in" else str(victim.path),
         "sha256": victim.sha256,
@@ -81,7 +81,7 @@ def describe_victim(victim: Victim, classes: tuple[str, ...]) -> dict[str, Any]:
 def describe_budget(
     scan: Scan, window: tuple[float, float], norm: str, epsilon: float | None
 ) -> dict[str, Any]:
-    """A budget as asked for (None: none), and as a percentage of the window the victim sees."""
+    """Describe a budget as asked for (None: none) and in percent of the victim's window."""
     width, size = window[1] - window[0], scan.array.size
     share = None if epsilon is None else share_of_window(norm, epsilon, width, size)
     return {
@@ -93,7 +93,7 @@ def describe_budget(
 
 
 def describe_passes(before: Passes, after: Passes) -> dict[str, float]:
-    """The work done between two counts, in passes over the whole image."""
+    """Describe the work done between two counts, in passes over the whole image."""
     return {
         "forward": _tidy(after.forward - before.forward),
         "backward": _tidy(after.backward - before.backward),
@@ -101,7 +101,7 @@ def describe_passes(before: Passes, after: Passes) -> dict[str, float]:
 
 
 def describe_curve(outcome: Outcome) -> list[dict[str, float]]:
-    """Loss, and success of the best so far, at each forward pass."""
+    """List the loss, and the success of the best so far, at each forward pass."""
     return [
         {"step": step, "loss": loss, "success": success}
         for step, (loss, success) in enumerate(outcome.curve)
@@ -109,10 +109,10 @@ def describe_curve(outcome: Outcome) -> list[dict[str, float]]:
 
 
 def describe_versions() -> dict[str, str]:
-    """Versions of this package, Python and what computes."""
+    """Return the versions of Python, this package and the libraries that it computes with."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 def _tidy(count: float) -> float:
-    """A pass count without the dust of adding thirds."""
+    """Round a pass count, since sums of fractions such as thirds are inexact."""
     return round(count) if abs(count - round(count)) < 1e-6 else round(count, 3)

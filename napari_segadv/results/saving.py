@@ -1,7 +1,7 @@
 """A run of the viewer in a folder, and a scan as its file gives it back.
 
-A run's folder is an example's with the target, with what a reader said of its slices, and with
-what the files of its predictions round, so that it comes back as it was.
+A run's folder is an example's, together with the target, a reader's verdicts on slices, and the
+exact values that files of predictions round: so the run comes back as it was.
 """
 
 import json
@@ -27,11 +27,11 @@ def save_run(
     verdicts: Mapping[int, Verdict] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Writes an example with what was said of it into a folder, all or nothing.
+    """Write an example and the verdicts on its slices into a folder, all or nothing.
 
     Args:
-        example: what came out.
-        folder: is made, with its parents.
+        example: what to save.
+        folder: created, with its parents.
         verdicts: by number of the slice.
         overwrite: replace an earlier result there.
 
@@ -48,16 +48,16 @@ def save_run(
 def write_run(
     example: Example, folder: Path, verdicts: Mapping[int, Verdict] | None = None
 ) -> None:
-    """The same into a folder that is there and empty."""
+    """Write the same into an existing, empty folder."""
     example.write(folder)
     task = example.task
     exact: dict[str, Any] = {}
     if example.target is not None:
         task.save(example.target, folder / f"{TARGET}{task.ending}")
     for name in (*PREDICTIONS, TARGET):
-        said = getattr(example, name)
-        if said is not None:
-            exact |= {f"{name}.{part}": array for part, array in task.exact(said).items()}
+        value = getattr(example, name)
+        if value is not None:
+            exact |= {f"{name}.{part}": array for part, array in task.exact(value).items()}
     if exact:
         np.savez_compressed(folder / EXACT, **exact)
     if verdicts:
@@ -66,10 +66,10 @@ def write_run(
 
 
 def read_back(scan: Scan) -> Scan:
-    """A scan as it comes back from a file of its format.
+    """Return a scan as it comes back from a file of its format.
 
     Raises:
-        SegadvError: where it is all of one intensity, as no image is read.
+        SegadvError: if all its pixels are the same, since no such image can be read.
     """
     if scan.array.min() == scan.array.max():
         raise SegadvError(

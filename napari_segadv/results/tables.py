@@ -1,4 +1,4 @@
-"""Results in words: one line, all parameters and figures, and several beside each other as CSV."""
+"""Results in words: in brief, with all parameters and figures, and side by side as CSV."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from ..common.wording import cell, share, with_units
 if TYPE_CHECKING:
     from .example import Example
 
-# Figures of a result by their names in `measures`; those in the image's units get them behind.
+# Titles of a result's figures by their names in `measures`.
 FIGURES = {
     "target_iou": "target IoU",
     "target_f1": "target F1",
@@ -27,8 +27,9 @@ FIGURES = {
     "ssim": "SSIM",
     "psnr": "PSNR (dB)",
 }
+# Figures in the image's units, which are added to their titles.
 IN_UNITS = ("linf", "mean_abs", "l2")
-# Of these more is better.
+# Figures of which more is better: they are rounded down.
 SHARES = (
     "target_iou",
     "target_f1",
@@ -38,15 +39,16 @@ SHARES = (
     "dice_with_truth",
     "ssim",
 )
+# Figures for the brief result: the first that it has is shown.
 SHORT = ("target_iou", "target_f1", "moved")
 
 Rows = list[tuple[str, ...]]
 
 
 def outcome(example: "Example") -> str:
-    """What came out, briefly: method and budget, then goal and agreement with the target."""
+    """Describe a result in brief: method and budget, then goal and agreement with the target."""
     record = example.record
-    goal = "goal reached" if example.succeeded else "goal missed"
+    goal = "goal reached" if example.succeeded else "goal not reached"
     parts = [goal]
     name = next((n for n in SHORT if example.measures.get(n) is not None), None)
     if name is not None:
@@ -55,17 +57,17 @@ def outcome(example: "Example") -> str:
 
 
 def budget(record: Mapping[str, Any]) -> str:
-    """A budget with its units."""
+    """Return a budget with its units."""
     if record.get("epsilon") is None:
         return "no budget"
-    # Without a word it is the largest change of a pixel.
+    # Linf, the largest change of a pixel, is not named.
     norm = "" if record["norm"] == "linf" else f" ({str(record['norm']).upper()})"
     size = with_units(format(record["epsilon"], "g"), record["units"])
     return f"\N{GREEK SMALL LETTER EPSILON} {size}{norm}"
 
 
 def facts(example: "Example") -> dict[str, str]:
-    """Everything about a result by name: where it comes from, its parameters, its figures."""
+    """Return all facts about a result by name: where it comes from, its parameters and figures."""
     record, measures = example.record, example.measures
     image, victim = record["image"], record["victim"]
     found = {
@@ -79,7 +81,7 @@ def facts(example: "Example") -> dict[str, str]:
         "steps taken": str(record["steps"]),
         "seconds": figure(record.get("seconds")),
     }
-    # The budget says these as they were asked for.
+    # The budget already holds these.
     settings = {k: v for k, v in record["parameters"].items() if k not in ("epsilon", "norm")}
     found |= {name: figure(value) for name, value in settings.items() if name not in found}
     for name, title in FIGURES.items():
@@ -90,31 +92,31 @@ def facts(example: "Example") -> dict[str, str]:
 
 
 def compared(names: Sequence[str], examples: Sequence["Example"]) -> Rows:
-    """Results beside each other: a row of names, what differs of how they were made, figures.
+    """Put results side by side: a row of names, outcomes and figures, and settings that differ.
 
     Args:
-        names: of the results.
-        examples: as many.
+        names: one for each result.
+        examples: the results.
     """
     known = [facts(example) for example in examples]
     first = ("method", "kind", "goal reached", "budget", *FIGURES.values())
     titles = list(dict.fromkeys(title for one in known for title in one))
-    told = [title for title in titles if title.startswith(first)]
-    made = [title for title in titles if title not in told]
+    always = [title for title in titles if title.startswith(first)]
+    settings = [title for title in titles if title not in always]
     values = {title: tuple(one.get(title, "") for one in known) for title in titles}
-    differ = [title for title in made if len(set(values[title])) > 1]
-    return [("", *names), *((title, *values[title]) for title in (*told, *differ))]
+    differ = [title for title in settings if len(set(values[title])) > 1]
+    return [("", *names), *((title, *values[title]) for title in (*always, *differ))]
 
 
 def as_csv(rows: Rows) -> str:
-    """Rows for a spreadsheet."""
+    """Write rows as CSV for a spreadsheet."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([map(cell, row) for row in rows])
     return text.getvalue()
 
 
 def figure(value: Any) -> str:
-    """A value for people."""
+    """Return a value as text for people."""
     if value is None:
         return "none"
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""What a reader said of slices, as JSON to be saved with a run and as CSV for a spreadsheet."""
+"""A reader's verdicts on slices, as JSON that is saved with a run and as CSV for a spreadsheet."""
 
 import csv
 import io
@@ -14,14 +14,14 @@ VERDICTS = ("nothing seen", "suspicious", "obvious")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a reader says of a slice: one of VERDICTS ("" where only a note was written)."""
+    """A reader's verdict on a slice: one of VERDICTS, or "" if there is only a note."""
 
     said: str = ""
     note: str = ""
 
 
 def verdicts_to_json(verdicts: Mapping[int, Verdict]) -> list[dict[str, Any]]:
-    """Verdicts by number of the slice as values that `json.dump` takes, in order of slices."""
+    """Turn verdicts by number of the slice into values for `json.dump`, in order of slices."""
     return [
         {"slice": number, "verdict": verdict.said, "note": verdict.note}
         for number, verdict in sorted(verdicts.items())
@@ -29,10 +29,10 @@ def verdicts_to_json(verdicts: Mapping[int, Verdict]) -> list[dict[str, Any]]:
 
 
 def verdicts_from_json(values: Any) -> dict[int, Verdict]:
-    """The verdicts that `verdicts_to_json` made into values.
+    """Turn the values of `verdicts_to_json` back into verdicts.
 
     Raises:
-        SegadvError: where the values are something else.
+        SegadvError: if the values are anything else.
     """
     found: dict[int, Verdict] = {}
     for value in values if isinstance(values, list) else [values]:
@@ -42,7 +42,9 @@ def verdicts_from_json(values: Any) -> dict[int, Verdict]:
             case _:
                 known = False
         if not known:
-            raise SegadvError(f"verdicts: {value!r} is none; each has slice, verdict and note")
+            raise SegadvError(
+                f"verdicts: {value!r} is no verdict; each needs a slice, a verdict and a note"
+            )
         found[number] = Verdict(said, note)
     return found
 
@@ -50,12 +52,12 @@ def verdicts_from_json(values: Any) -> dict[int, Verdict]:
 def verdicts_to_csv(
     name: str, verdicts: Mapping[int, Verdict], columns: Mapping[str, Any] | None = None
 ) -> str:
-    """A table of one run's verdicts.
+    """Write the verdicts on one run as a CSV table.
 
     Args:
-        name: of the run.
+        name: name of the run.
         verdicts: by number of the slice.
-        columns: figures to put beside them, each indexed by number of the slice.
+        columns: figures to add by title, each indexed by number of the slice.
     """
     more = columns or {}
     text = io.StringIO()

@@ -15,10 +15,10 @@ from ..data.scan import Grid, Mask, Scan, Storage
 from . import phantoms
 
 BUNDLES = Path(__file__).parent / "bundles"
-# What the name of a built-in victim begins with.
+# Prefix of the names of built-in victims.
 DEMO = "demo:"
 
-# Of the phantom that the demo and File > Open Sample show; no victim was trained on it.
+# Seed of the phantom that the demo and File > Open Sample show; no victim was trained on it.
 DEMO_SEED = 20_001
 
 
@@ -30,17 +30,17 @@ PHANTOMS: Registry[ModuleType] = Registry("phantom", phantoms, _phantom_in)
 
 
 def phantom_modules() -> dict[str, ModuleType]:
-    """The modules that draw phantoms, by the name of what they draw."""
+    """Return the modules that draw phantoms, by the name of what they draw."""
     return PHANTOMS.all()
 
 
 def bundles() -> dict[str, Path]:
-    """The built-in victims' bundles by name: those of the phantoms that have one."""
+    """Return the bundles of the built-in victims by name, which is that of their phantom."""
     return {path.name: path for path in sorted(BUNDLES.iterdir()) if path.is_dir()}
 
 
 def fitting(scan: Scan) -> str | None:
-    """The built-in victim that segments images like a scan; None where there is none."""
+    """Return the name of the built-in victim that segments images like a scan, or None."""
     for name, path in bundles().items():
         meta = json.loads((path / "configs" / "metadata.json").read_text(encoding="utf-8"))
         (image,) = meta["network_data_format"]["inputs"].values()
@@ -54,7 +54,7 @@ def fitting(scan: Scan) -> str | None:
 
 @dataclass(frozen=True)
 class BundleFacts:
-    """What a built-in victim says of itself."""
+    """What the bundle of a built-in victim says about it."""
 
     task: str
     description: str
@@ -62,14 +62,14 @@ class BundleFacts:
 
     @property
     def dice(self) -> dict[str, float]:
-        """Dice of each class, of a victim that segments."""
+        """Dice of each class; empty for a victim that does not segment."""
         prefix = "dice "
         found = self.measured.items()
         return {k.removeprefix(prefix): v for k, v in found if k.startswith(prefix)}
 
 
 def bundle_facts() -> dict[str, BundleFacts]:
-    """Task and what was measured of the built-in victims, by name."""
+    """Return the task, description and measured figures of the built-in victims, by name."""
     found = {}
     for name, path in bundles().items():
         meta = json.loads((path / "configs" / "metadata.json").read_text(encoding="utf-8"))
@@ -79,10 +79,10 @@ def bundle_facts() -> dict[str, BundleFacts]:
 
 
 def phantom(name: str, seed: int = 0) -> tuple[Scan, Any]:
-    """A phantom and the truth about it, a Mask, a Grade or Boxes; a seed gives the same one again.
+    """Draw a phantom and its truth, a Mask, a Grade or Boxes; the same seed gives the same phantom.
 
     Raises:
-        SegadvError: where nothing of that name can be drawn.
+        SegadvError: if there is no phantom of that name.
     """
     module = PHANTOMS.get(name)
     image, truth = module.draw(np.random.default_rng(seed))

@@ -10,7 +10,7 @@ Array = npt.NDArray[np.float32]
 
 
 def smooth_noise(rng: np.random.Generator, shape: Sequence[int], sigma: float) -> Array:
-    """A Gaussian random field of mean 0 and standard deviation 1.
+    """Draw a Gaussian random field of mean 0 and standard deviation 1.
 
     Args:
         rng: source of randomness.
@@ -31,6 +31,6 @@ def smooth_noise(rng: np.random.Generator, shape: Sequence[int], sigma: float) -
 
 
 def soft_edge(distance: Array, width: float) -> Array:
-    """Turns a signed distance (negative inside) into a membership of 0 to 1 with a soft edge."""
+    """Turn a signed distance (negative inside) into a membership of 0 to 1 with a soft edge."""
     member: Array = (0.5 - 0.5 * np.tanh(distance / max(width, 1e-3))).astype(np.float32)
     return member

@@ -1,7 +1,7 @@
-"""Targets: what a victim shall be made to predict, as changes of a label map.
+"""Targets: changes of a label map that an attack should make a victim predict.
 
-Each shape is a function of a Mask and a label in a module of `shapes` that bears its name, and
-is found from there: `targets.heart(mask, label=1, size=0.5)`.
+Each shape is a function of a Mask and a label. It is found in the module of `shapes` that has its
+name: `targets.heart(mask, label=1, size=0.5)`.
 """
 
 import sys
@@ -29,26 +29,26 @@ SHAPES: discovery.Registry[Shape] = discovery.Registry(
 
 
 def available() -> dict[str, Shape]:
-    """Every declared shape, by its name."""
+    """Return every declared shape, by its name."""
     return SHAPES.all()
 
 
 def get(name: str) -> Shape:
-    """The shape of a name.
+    """Return the shape of a name.
 
     Raises:
-        SegadvError: if there is none.
+        SegadvError: if the name is unknown.
     """
     return SHAPES.get(name)
 
 
 def for_volumes_only(name: str) -> bool:
-    """Whether a shape makes sense of volumes alone: its module says VOLUMES_ONLY."""
+    """Return whether a shape is for volumes only: its module then sets VOLUMES_ONLY."""
     return bool(getattr(sys.modules[get(name).__module__], "VOLUMES_ONLY", False))
 
 
 def __getattr__(name: str) -> Any:
-    """Lets `targets.heart` be written for the function that a module of `shapes` declares."""
+    """Make `targets.heart` the function that the module `shapes.heart` declares."""
     ours = discovery.names(shapes)
     if not name.startswith("_") and (name in ours or name in available()):
         return available()[name]

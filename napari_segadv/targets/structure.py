@@ -10,41 +10,43 @@ from ..common.parameters import Param
 from ..data.scan import Array, Mask
 from ..errors import SegadvError
 
-Label = Annotated[int, Param("Class number of the structure that is changed", low=1, high=65535)]
-To = Annotated[int, Param("Class number that it becomes", low=0, high=65535)]
+Label = Annotated[int, Param("Class number of the structure to change", low=1, high=65535)]
+To = Annotated[int, Param("Class number to swap it with", low=0, high=65535)]
 GivenUp = Annotated[
     int | None,
     Param(
-        "Class number of the pixels that it gives up; none: what surrounds it", low=0, high=65535
+        "Class number for pixels that the structure leaves; none: the nearest other class",
+        low=0,
+        high=65535,
     ),
 ]
 Millimetres = Annotated[
     float,
-    Param("How far (in pixels where the image has no geometry)", 0.0, 500.0, unit="mm", step=0.5),
+    Param("Distance (in pixels if the image has no geometry)", 0.0, 500.0, unit="mm", step=0.5),
 ]
-# Distances are sums of spacings in floating point: 3 x 0.7 mm is within 2.1 mm.
+# Distances are sums of spacings, with rounding errors: 3 x 0.7 mm must count as within 2.1 mm.
 EXACT = 1e-6
 Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
 
 
 def structure(mask: Mask, label: int) -> Bool:
-    """The pixels of a label.
+    """Return the pixels of a label.
 
     Raises:
-        SegadvError: where there are none.
+        SegadvError: if there are none.
     """
     pixels: Bool = np.asarray(mask.array == label)
     if not pixels.any():
         held = ", ".join(mask_names(mask))
         raise SegadvError(
-            f"{mask.path or 'the mask'}: holds no pixel of class {label}; it holds {held}"
+            f"{mask.path or 'the mask'}: has no pixels of class {label}; choose from {held}"
         )
     return pixels
 
 
 def mask_names(mask: Mask) -> list[str]:
-    """Class numbers in a mask, with their names where known."""
+    """Return the class numbers in a mask, with their names if they have any."""
     return [
         f"{n} ({mask.classes[n]})" if n < len(mask.classes) else str(n)
         for n in np.unique(mask.array).tolist()
@@ -52,15 +54,15 @@ def mask_names(mask: Mask) -> list[str]:
 
 
 def centre(pixels: Bool) -> Float:
-    """Centre of mass in pixels, array order."""
+    """Return the centre of mass in pixels, in array order."""
     return np.array([axis.mean() for axis in np.nonzero(pixels)])
 
 
 def offsets(mask: Mask, middle: Float) -> list[Float]:
-    """Distances in mm (or pixels) of every index from a centre along each axis, to broadcast.
+    """Return each index's distance in mm (or pixels) from a centre along each axis, to broadcast.
 
-    In the order and the sense of the world's axes (to the head, to the back, to the left), as
-    the image is shown; a turned image is shown along its own axes.
+    The distances have the order and the direction of the world axes (to the head, to the back, to
+    the left), as the image is shown; a turned image is shown along its own axes.
     """
     grid = mask.grid
     found = []
@@ -74,33 +76,33 @@ def offsets(mask: Mask, middle: Float) -> list[Float]:
 
 
 def extent(mask: Mask, pixels: Bool) -> float:
-    """Area in mm^2 or volume in mm^3 (pixels where there is no geometry)."""
+    """Return the area in mm^2 or the volume in mm^3 (in pixels if there is no geometry)."""
     return float(pixels.sum() * np.prod(mask.grid.spacing))
 
 
-def drawn(mask: Mask, old: Bool, new: Bool, label: int, to: int | None = 0) -> Mask:
-    """The mask with a structure's new pixels drawn on top of all, and the others given up."""
-    return mask.with_array(painted(emptied(mask, old, label, to), new, label))
+def redraw(mask: Mask, old: Bool, new: Bool, label: int, to: int | None = 0) -> Mask:
+    """Draw a structure's new pixels over all others; old ones that it leaves become `to`."""
+    return mask.with_array(relabel(remove(mask, old, label, to), new, label))
 
 
-def emptied(mask: Mask, old: Bool, label: int, to: int | None) -> Array:
-    """A copy of the labels without a structure.
+def remove(mask: Mask, old: Bool, label: int, to: int | None) -> Array:
+    """Return a copy of the labels without a structure.
 
     Args:
         mask: the label map.
         old: the structure's pixels.
         label: its class number.
-        to: what they become; None: each the nearest class, in mm, that is not the structure.
+        to: the class that its pixels become; None: for each pixel the nearest other class, in mm.
 
     Raises:
-        SegadvError: where they would become what they are.
+        SegadvError: if `to` is the structure's own class.
     """
     if to == label:
-        raise SegadvError(f"class {label} can't give up pixels to itself; name another class")
+        raise SegadvError(f"class {label} can't be replaced by itself; name another class")
     if to is not None:
-        return painted(mask.array.copy(), old, to)
+        return relabel(mask.array.copy(), old, to)
     array: Array = mask.array.copy()
-    # The nearest other pixel of each lies within one pixel of the structure's box.
+    # The other pixel that is nearest lies at most one pixel outside the structure's box.
     box = around(old, 1)
     inside = old[box]
     if inside.all():
@@ -115,7 +117,7 @@ def emptied(mask: Mask, old: Bool, label: int, to: int | None) -> Array:
 
 
 def around(pixels: Bool, margin: int | tuple[int, ...]) -> tuple[slice, ...]:
-    """The box of some pixels and a margin, held to the array."""
+    """Return the bounding box of pixels with a margin, cut off at the edges of the array."""
     margins = (margin,) * pixels.ndim if isinstance(margin, int) else margin
     (box,) = ndimage.find_objects(pixels.view(np.uint8))
     return tuple(
@@ -124,8 +126,8 @@ def around(pixels: Bool, margin: int | tuple[int, ...]) -> tuple[slice, ...]:
     )
 
 
-def painted(array: Array, pixels: Bool, label: int) -> Array:
-    """An array with pixels set to a label, in a type that can hold it."""
+def relabel(array: Array, pixels: Bool, label: int) -> Array:
+    """Set pixels of an array to a label, and return it in a type that can hold the label."""
     if label > np.iinfo(array.dtype).max:
         array = array.astype(np.uint16)
     array[pixels] = label

@@ -26,6 +26,17 @@ def load_victim(source: str | Path, trust: str | None = None) -> Victim:
     Raises:
         NeedsTrust: if loading would run code that nobody has agreed to.
         SegadvError: if the victim can't be loaded.
+
+    Examples:
+        >>> from napari_segadv import load_victim
+        >>> victim = load_victim("demo:chest-xray")
+        >>> victim.dims, victim.trust, victim.task.name
+        (2, 'built-in', 'segmentation')
+        >>> victim.classes
+        ('background', 'heart', 'right lung', 'left lung', 'right clavicle', 'left clavicle')
+        >>> load_victim("demo:knee")  # doctest: +IGNORE_EXCEPTION_DETAIL
+        Traceback (most recent call last):
+        napari_segadv.errors.SegadvError: demo:knee: no such built-in victim; ...
     """
     text = str(source)
     if not text.startswith(DEMO):

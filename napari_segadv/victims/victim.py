@@ -23,6 +23,25 @@ class Victim(Pipeline):
         path, sha256: the file or folder that it was loaded from, and the hash of its contents.
         trust: the tier: "data" (no code in the file runs), "code" (it runs, as somebody agreed)
             or "built-in".
+
+    Examples:
+        A network of your own, here two classes by a threshold at 100 grey levels.
+
+        >>> import numpy as np
+        >>> import torch
+        >>> from napari_segadv import Scan
+        >>> from napari_segadv.victims import Victim
+        >>> victim = Victim(
+        ...     lambda x: torch.cat([100 - x, x - 100], dim=1),
+        ...     name="threshold",
+        ...     dims=2,
+        ...     classes=("background", "bright"),
+        ...     array_order=True,
+        ... )
+        >>> scan = Scan.from_array(np.array([[50, 120], [130, 90]], np.uint8))
+        >>> victim.predict(scan).array
+        array([[0, 1],
+               [1, 0]], dtype=uint8)
     """
 
     task: Task[Any] = field(default_factory=lambda: task_of(DEFAULT))

@@ -1,4 +1,4 @@
-"""Small problems of every task that attacks are held against, and what runs an attack on them."""
+"""Small problems of every task to test attacks on, and functions that run an attack on them."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -15,7 +15,7 @@ SHAPES = {2: (12, 14), 3: (6, 8, 7)}
 
 
 class OneCell(Problem):
-    """A problem of one class for the whole image, of which none is a background."""
+    """A problem with one class for the whole image; no class is the background."""
 
     @cached_property
     def moving(self):
@@ -27,17 +27,17 @@ class OneCell(Problem):
 
 
 class Model:
-    """A curved victim of any task, computed in double precision, that counts its passes.
+    """A nonlinear victim of any task, computed in double precision, that counts its passes.
 
-    A batch gives the bits of its items: no convolution in float32 that depends on its size.
+    A batch gives the same bits as its items: float32 convolutions could depend on its size.
     """
 
     def __init__(self, images, *, task="segmentation", classes=3, seed=0):
-        """Its logits are centred on the images given, so no class rules.
+        """Centre the logits on the given images, so that no class dominates.
 
         Args:
             images: (N, C, *S).
-            task: as of an attack.
+            task: as in an attack's `tasks`.
             classes: 1 for a network that ends in one sigmoid channel.
             seed: of the weights.
         """
@@ -79,12 +79,12 @@ def images_of(n=1, dims=2, channels=1, dtype=torch.float32):
     """Waves with noise, (N, C, *S), between 0 and 255."""
     rng = np.random.default_rng(0)
     grid = np.meshgrid(*[np.linspace(0, 5, size) for size in SHAPES[dims]], indexing="ij")
-    made = []
+    images = []
     for item in range(n):
         wave = np.sin(sum(axis * (1 + 0.3 * item) for axis in grid))
         noise = rng.standard_normal((channels, *SHAPES[dims]))
-        made.append(np.clip(128 + (50 - 10 * item) * wave + 15 * noise, 0, 255))
-    return torch.from_numpy(np.stack(made)).to(dtype)
+        images.append(np.clip(128 + (50 - 10 * item) * wave + 15 * noise, 0, 255))
+    return torch.from_numpy(np.stack(images)).to(dtype)
 
 
 def problem_of(
@@ -98,12 +98,12 @@ def problem_of(
     dtype=torch.float32,
     **more,
 ):
-    """Towards the next class in a part of the image, or away from the clean prediction.
+    """Make a problem: towards the next class in a part, or away from the clean prediction.
 
-    The further an item is back in the batch, the more of it has to change.
+    The later an item is in the batch, the more of it has to change.
     """
     clean = images_of(n, dims, channels, dtype)
-    # Centred on more images than one, or a classifier would be undecided on it.
+    # Centred on several images: centred on one, a classifier would be undecided about it.
     model = Model(images_of(max(n, 4), dims, channels), task=task, classes=classes)
     with torch.no_grad():
         reference = model(clean).max(1).indices
@@ -118,7 +118,7 @@ def problem_of(
 
 
 def item_of(problem, item):
-    """A problem of one item of a batch, on the same model."""
+    """Make the problem of one item of a batch, with the same model."""
     part = slice(item, item + 1)
     tensors = ("clean", "labels", "reference", "region", "care")
     given = {name: getattr(problem, name) for name in tensors}
@@ -126,17 +126,17 @@ def item_of(problem, item):
 
 
 def finish(attack, problem, seed=0):
-    """The outcome of a run, and all that it yielded."""
+    """Run an attack; return its outcome and all that it yielded."""
     return helpers.finish(attack.run(problem, seed))
 
 
 def path_of(attack, problem, seed=0):
-    """The images (N, C, *S) that the victim was shown, in order."""
-    seen, model = [], problem.model
+    """Run an attack; return the images (N, C, *S) that the victim was shown, in order."""
+    shown, model = [], problem.model
 
     def spy(images):
-        seen.append(images.detach().clone())
+        shown.append(images.detach().clone())
         return model(images)
 
     finish(attack, replace(problem, model=spy), seed)
-    return seen
+    return shown

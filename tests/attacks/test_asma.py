@@ -55,7 +55,7 @@ def test_the_paper_preset_runs_all_its_steps_and_hands_back_the_last():
 
 def test_the_scaled_preset_stops_at_the_goal_and_keeps_the_best():
     problem = problem_of()
-    # A target that is there to be reached: what the victim says of an image nearby.
+    # A target that can be reached: the victim's prediction for an image nearby.
     ramp = torch.linspace(-25, 25, problem.clean[0].numel()).view_as(problem.clean)
     near = problem.model(problem.clean + ramp).argmax(1)
     problem = replace(problem, labels=near)
@@ -72,7 +72,7 @@ def test_scaled_steps_do_not_depend_on_the_size_of_the_gradient():
     plain = finish(attack, problem)[0].adversarial
     model = problem.model
     louder, _ = finish(attack, replace(problem, model=lambda images: 7 * model(images)))
-    # The distance to the clean image is all that is not multiplied.
+    # Only the distance to the clean image is not multiplied.
     torch.testing.assert_close(louder.adversarial, plain, atol=1e-3, rtol=0)
 
 

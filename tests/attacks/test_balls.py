@@ -1,4 +1,4 @@
-"""Random perturbations: uniform in a box, and of no favourite direction in a ball."""
+"""Random perturbations: uniform in a box, and without a preferred direction in a ball."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ RADIUS = 3.0
 
 
 def drawn(norm, seed=0, items=ITEMS, **more):
-    """Perturbations (N, pixels) of items whose bounds are far away."""
+    """Draw perturbations (N, pixels) of items whose bounds are far away."""
     clean = torch.zeros(items, 1, 1, PIXELS)
     labels = torch.zeros(items, 1, PIXELS, dtype=torch.int64)
     problem = Problem(lambda x: x, clean, labels, labels, low=-100.0, high=100.0, **more)
@@ -24,12 +24,12 @@ def directions(d):
 
 
 def test_the_directions_of_l2_are_those_of_a_sphere():
-    """Of a coordinate of a sphere in n dimensions: E u^2 = 1/n, E u^4 = 3 / (n (n + 2))."""
+    """For a coordinate on a sphere in n dimensions: E u^2 = 1/n, E u^4 = 3 / (n (n + 2))."""
     u = directions(drawn("l2"))
     n = PIXELS
     assert u.mean(0).abs().max() < 0.02
     torch.testing.assert_close(u.T @ u / ITEMS, torch.eye(n).double() / n, atol=0.005, rtol=0)
-    # 0.125; of the directions of a cube's points it is 0.110.
+    # 0.125; for the directions of a cube's points it is 0.110.
     fourth = u.pow(4).mean(0)
     torch.testing.assert_close(
         fourth, torch.full_like(fourth, 3 / (n * (n + 2))), atol=0.004, rtol=0
@@ -37,12 +37,12 @@ def test_the_directions_of_l2_are_those_of_a_sphere():
 
 
 def test_no_direction_of_l2_is_likelier_than_another():
-    """Along a cube's diagonals lie as many as along its axes."""
+    """As many directions lie along a cube's diagonals as along its axes."""
     u = directions(drawn("l2", seed=1))
     diagonal = torch.full((PIXELS,), PIXELS**-0.5, dtype=torch.float64)
     axis = torch.eye(PIXELS, dtype=torch.float64)[0]
     near = [(u @ way > 0.8).double().mean() for way in (diagonal, axis)]
-    # Each has 5 percent of the sphere within 37 degrees; three deviations of 0.0016.
+    # 5 percent of the sphere lie within 37 degrees of each; three deviations of 0.0016.
     assert near[0] == pytest.approx(float(near[1]), abs=0.006)
 
 
@@ -57,7 +57,7 @@ def test_linf_is_uniform_in_its_box():
     d = drawn("linf") / RADIUS
     assert float(d.abs().max()) <= 1
     assert d.mean(0).abs().max() < 0.02
-    # E x^2 = 1/3 and E x^4 = 1/5 of a number from -1 to 1.
+    # E x^2 = 1/3 and E x^4 = 1/5 for a uniform number from -1 to 1.
     assert float(d.pow(2).mean()) == pytest.approx(1 / 3, abs=0.005)
     assert float(d.pow(4).mean()) == pytest.approx(1 / 5, abs=0.005)
 

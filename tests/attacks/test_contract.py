@@ -1,4 +1,4 @@
-"""What every attack promises, whatever it is: those that a file adds are held to it by themselves.
+"""What every attack promises; an attack that a new file adds is tested without further edits.
 
 Seeds, budget, bounds, region, batches, cancelling, counting, 2-D and 3-D, kinds of victims.
 """
@@ -14,7 +14,7 @@ from napari_segadv.attacks.losses import Outputs
 from napari_segadv.common.parameters import parameters, values
 from napari_segadv.errors import SegadvError
 
-# One perturbation for all items, so the items of a batch are not on their own.
+# Attacks with one perturbation for all items, so the items of a batch depend on each other.
 JOINT = {"universal"}
 # Small settings, for the attacks that have such a parameter.
 SMALL = {"epsilon": 12.0, "steps": 6, "goal": None}
@@ -25,8 +25,8 @@ def declared(name):
     return {p.name: p for p in parameters(attacks.get(name))}
 
 
-def made(name, **settings):
-    """An attack with those of the settings that it has and may have."""
+def attack_of(name, **settings):
+    """Make an attack with those of the settings that it accepts."""
     known = declared(name)
     given = {}
     for key, value in (SMALL | settings).items():
@@ -39,10 +39,10 @@ def takes_a_file(name):
     return any(p.kind is str and not p.choices for p in declared(name).values())
 
 
-def ran(name, problem, seed=0, **settings):
-    """As `finish`; skips an attack that asks for something no test here can give."""
+def run_or_skip(name, problem, seed=0, **settings):
+    """Like `finish`, but skips an attack that needs a file, which no test here can give."""
     try:
-        return finish(made(name, **settings), problem, seed)
+        return finish(attack_of(name, **settings), problem, seed)
     except SegadvError as error:
         if takes_a_file(name):
             pytest.skip(f"{error}")
@@ -78,7 +78,7 @@ def test_it_is_declared_in_full(name):
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_it_can_be_made_again_from_what_is_recorded(name):
-    attack = made(name)
+    attack = attack_of(name)
     assert attacks.get(name)(**values(attack)) == attack
     assert replace(attack, epsilon=3.0).budget(problem_of()) == 3.0
 
@@ -86,7 +86,7 @@ def test_it_can_be_made_again_from_what_is_recorded(name):
 @every_case
 def test_a_seed_gives_the_same_bits(name, case):
     problem = problem_of(n=2, **case)
-    first, again = (ran(name, problem, seed=5, random_start=True)[0] for _ in range(2))
+    first, again = (run_or_skip(name, problem, seed=5, random_start=True)[0] for _ in range(2))
     assert torch.equal(first.adversarial, again.adversarial)
     assert first.curve == again.curve
 
@@ -96,7 +96,7 @@ def test_a_seed_gives_the_same_bits(name, case):
 def test_budget_bounds_and_region(name, case, norm):
     if norm not in declared(name)["norm"].choices:
         with pytest.raises(SegadvError, match="norm=l2"):
-            made(name, norm=norm)
+            attack_of(name, norm=norm)
         return
     clean = images_of(2)
     clean[:, :, 0, :4] = torch.tensor([0.0, 255.0, -30.0, 290.0])
@@ -106,13 +106,13 @@ def test_budget_bounds_and_region(name, case, norm):
     epsilon = BUDGETS[norm]
     shown, model = [], problem.model
     spied = replace(problem, model=lambda images: shown.append(images.detach()) or model(images))
-    outcome, _ = ran(name, spied, norm=norm, epsilon=epsilon, random_start=True)
+    outcome, _ = run_or_skip(name, spied, norm=norm, epsilon=epsilon, random_start=True)
     assert any((images != clean).any() for images in shown)
     assert outcome.adversarial.shape == clean.shape
     assert outcome.adversarial.dtype == clean.dtype
     d = (outcome.adversarial - clean).double()
     size = d.abs().flatten(1).amax(1) if norm == "linf" else d.flatten(1).norm(dim=1)
-    # In float32 clean + noise - clean is the noise but for the image's last bits.
+    # In float32, clean + noise - clean is the noise except for the image's last bits.
     assert (size <= epsilon * (1 + 1e-5)).all()
     assert (d[~region] == 0).all()
     assert (outcome.adversarial <= clean.clamp_min(255)).all()
@@ -125,9 +125,9 @@ def test_each_item_of_a_batch_gets_what_it_gets_alone(name, case):
         pytest.skip("one perturbation for the whole batch")
     problem = problem_of(n=3, **case)
     settings = {"steps": 20, "epsilon": 25.0, "goal": 0.9}
-    together, _ = ran(name, problem, **settings)
+    together, _ = run_or_skip(name, problem, **settings)
     for item in range(3):
-        alone, _ = ran(name, item_of(problem, item), **settings)
+        alone, _ = run_or_skip(name, item_of(problem, item), **settings)
         torch.testing.assert_close(together.moved[item], alone.moved[0])
         torch.testing.assert_close(together.kept[item], alone.kept[0])
         torch.testing.assert_close(
@@ -138,9 +138,9 @@ def test_each_item_of_a_batch_gets_what_it_gets_alone(name, case):
 @every_case
 def test_closing_stops_before_the_next_pass(name, case):
     problem = problem_of(**case)
-    ran(name, problem)
+    run_or_skip(name, problem)
     whole, problem.model.forwards = problem.model.forwards, 0
-    generator = made(name).run(problem)
+    generator = attack_of(name).run(problem)
     next(generator)
     done = problem.model.forwards
     generator.close()
@@ -151,7 +151,7 @@ def test_closing_stops_before_the_next_pass(name, case):
 @every_case
 def test_steps_are_counted_and_the_outcome_is_true(name, case):
     problem = problem_of(n=2, **case)
-    outcome, states = ran(name, problem)
+    outcome, states = run_or_skip(name, problem)
     assert [state.step for state in states] == list(range(1, len(states) + 1))
     assert outcome.steps == len(states) > 0
     assert all(state.step <= state.steps for state in states)
@@ -162,8 +162,8 @@ def test_steps_are_counted_and_the_outcome_is_true(name, case):
     torch.testing.assert_close(outcome.moved, moved)
     torch.testing.assert_close(outcome.kept, kept)
     assert len(outcome.curve) >= len(states)
-    # Where the goal can't be left out, more than that is not counted.
-    most = getattr(made(name), "goal", None) or 1.0
+    # If an attack always has a goal, a success beyond it does not count.
+    most = getattr(attack_of(name), "goal", None) or 1.0
     reached = torch.minimum(moved, kept).clamp_max(most).mean()
     assert outcome.curve[-1][1] == pytest.approx(reached.item())
 
@@ -173,7 +173,7 @@ def test_steps_are_counted_and_the_outcome_is_true(name, case):
 @pytest.mark.parametrize("classes", [1, 2])
 def test_volumes_two_classes_and_one_sigmoid_channel(name, case, dims, classes):
     problem = problem_of(dims=dims, classes=classes, n=2, **case)
-    outcome, _ = ran(name, problem)
+    outcome, _ = run_or_skip(name, problem)
     assert outcome.adversarial.shape == problem.clean.shape
     assert outcome.adversarial.isfinite().all()
     assert (outcome.adversarial != problem.clean).any()
@@ -182,6 +182,6 @@ def test_volumes_two_classes_and_one_sigmoid_channel(name, case, dims, classes):
 @every_case
 def test_colour(name, case):
     problem = problem_of(channels=3, **case)
-    outcome, _ = ran(name, problem)
+    outcome, _ = run_or_skip(name, problem)
     assert outcome.adversarial.shape == (1, 3, 12, 14)
     assert (outcome.adversarial != problem.clean).any()

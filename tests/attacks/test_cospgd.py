@@ -37,8 +37,8 @@ def test_against_the_published_update(targeted, task, dims):
     problem = problem_of(targeted=targeted, task=task, dims=dims, dtype=torch.float64)
     attack = attacks.get("cospgd")(epsilon=EPSILON, step_size=ALPHA, steps=STEPS, goal=None)
     expected = published(problem)
-    for image, wanted in zip(path_of(attack, problem), expected, strict=True):
-        torch.testing.assert_close(image, wanted, rtol=0, atol=1e-9)
+    for image, theirs in zip(path_of(attack, problem), expected, strict=True):
+        torch.testing.assert_close(image, theirs, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("targeted", [True, False])

@@ -52,8 +52,8 @@ def test_against_the_published_update(targeted, normalise, task):
     ours = path_of(attack, problem)
     expected = published(problem, gamma, normalise)
     assert len(ours) == STEPS + 1
-    for image, wanted in zip(ours, expected, strict=True):
-        torch.testing.assert_close(image, wanted, rtol=0, atol=1e-9)
+    for image, theirs in zip(ours, expected, strict=True):
+        torch.testing.assert_close(image, theirs, rtol=0, atol=1e-9)
     assert (ours[-1] - ours[0]).abs().max() > 1
 
 

@@ -62,8 +62,8 @@ def test_against_the_published_update(norm, targeted, dims, classes):
     ours = path_of(deepfool(norm=norm, steps=6, overshoot=1e-3), problem)
     expected = published(problem, norm, 6, 1e-3)
     assert len(ours) == len(expected) > 1
-    for image, wanted in zip(ours, expected, strict=True):
-        torch.testing.assert_close(image, wanted, rtol=0, atol=1e-7)
+    for image, theirs in zip(ours, expected, strict=True):
+        torch.testing.assert_close(image, theirs, rtol=0, atol=1e-7)
 
 
 class Linear:

@@ -1,4 +1,4 @@
-"""The least perturbation: near what is known to be least, and never beyond its limits."""
+"""The least perturbation: near the known least one, and never beyond its limits."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def flat(value=100.0, target=0, change=slice(None)):
 
 
 def test_linf_of_a_threshold_that_is_known():
-    """Bands are as far from 60 as from 130 at 95, so a flat image of 100 has to fall by 5."""
+    """The bands of 60 and 130 meet at 95, so a flat image of 100 has to fall by 5."""
     outcome, _ = finish(attacks.get("least")(steps=120), flat())
     size = (outcome.adversarial - 100).abs().max().item()
     assert min(outcome.moved, outcome.kept) >= 0.99

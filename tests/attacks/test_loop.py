@@ -39,8 +39,8 @@ def problem_of(model, images, labels, **more):
     clean = torch.from_numpy(np.stack(images).astype(np.float32))[:, None]
     with torch.no_grad():
         reference = model.network(clean / 255).max(1).indices
-    wanted = torch.from_numpy(np.stack(labels).astype(np.int64))
-    return Problem(model, clean, wanted, reference, **more)
+    target = torch.from_numpy(np.stack(labels).astype(np.int64))
+    return Problem(model, clean, target, reference, **more)
 
 
 def run(attack, problem, seed=0):
@@ -53,7 +53,7 @@ def run(attack, problem, seed=0):
 
 
 def erased(seed=0):
-    """What the network predicts, without the dim disc."""
+    """The network's prediction without the dim disc."""
     image = torch.from_numpy(disc_image(seed=seed).astype(np.float32))[None, None]
     with torch.no_grad():
         labels = bands()(image / 255).max(1).indices[0].numpy()
@@ -97,7 +97,7 @@ def test_it_stops_at_the_goal(easy, model):
 
 
 def test_the_best_is_kept_and_the_curve_never_falls(easy):
-    """Steps far too large throw a good result away again."""
+    """Steps that are far too large lose a good result again."""
     attack = attacks.PGD(epsilon=60.0, steps=40, step="sign", step_size=55.0, goal=None)
     outcome, _ = run(attack, easy)
     successes = [success for _, success in outcome.curve]
@@ -106,7 +106,7 @@ def test_the_best_is_kept_and_the_curve_never_falls(easy):
 
 
 def test_items_stop_each_for_itself(model):
-    """A batch of different difficulty gives each item what it gets alone."""
+    """In a batch, items of different difficulty get what each gets alone."""
     darker = np.clip(disc_image().astype(int) - 20, 0, 255).astype(np.uint8)
     images, labels = [disc_image(), darker, disc_image(seed=3)], [erased()] * 2 + [erased(3)]
     attack = attacks.PGD(epsilon=60.0, steps=60, step="sign", step_size=2.0)
@@ -116,8 +116,8 @@ def test_items_stop_each_for_itself(model):
     def outcome_of(images, labels):
         clean = torch.from_numpy(np.stack(images).astype(np.float64))[:, None]
         reference = model.network(clean / 255).max(1).indices
-        wanted = torch.from_numpy(np.stack(labels).astype(np.int64))
-        return run(attack, Problem(model, clean, wanted, reference))[0]
+        target = torch.from_numpy(np.stack(labels).astype(np.int64))
+        return run(attack, Problem(model, clean, target, reference))[0]
 
     together = outcome_of(images, labels)
     alone = [outcome_of([image], [label]) for image, label in zip(images, labels, strict=True)]
@@ -226,5 +226,5 @@ def test_defaults_and_budgets(easy):
 def test_senseless_parameters_are_refused(settings, message):
     with pytest.raises(SegadvError, match=message):
         attacks.PGD(**settings)
-    with pytest.raises(SegadvError, match="method nope: unknown; there are"):
+    with pytest.raises(SegadvError, match="method nope: unknown; use one of"):
         attacks.get("nope")

@@ -31,7 +31,7 @@ def case():
 
 
 def long_way(name, z, t, w):
-    """One value for one item, pixel by pixel; w are weights of sum 1."""
+    """One value for one item, pixel by pixel; the weights w sum to 1."""
     total = 0.0
     p = np.exp(z - z.max(0)) / np.exp(z - z.max(0)).sum(0)
     for index in np.ndindex(t.shape):

@@ -1,4 +1,4 @@
-"""Step rules against a plain rendering of their published updates in float64."""
+"""Step rules against plain versions of their published updates in float64."""
 
 import math
 
@@ -67,7 +67,7 @@ def documented_adam(d, g, i, state):
 
 
 def documented_adam_l2(d, g, i, state):
-    """In an L2 ball: the average gradient, of half the radius, the step falling on a cosine."""
+    """In an L2 ball: the average gradient, half the radius long, shrinking along a cosine."""
     g = g / state.setdefault("unit", (g**2).sum() / np.abs(g).sum())
     state["m"] = 0.6 * state.get("m", 0) + 0.4 * g
     size = EPSILON / 2 * (1 + math.cos(math.pi * i / STEPS)) / 2

@@ -39,16 +39,16 @@ def test_against_the_published_update(targeted, task, dims):
     problem = problem_of(targeted=targeted, task=task, dims=dims, dtype=torch.float64)
     attack = attacks.get("segpgd")(epsilon=EPSILON, step_size=ALPHA, steps=STEPS, goal=None)
     expected = published(problem)
-    for image, wanted in zip(path_of(attack, problem), expected, strict=True):
-        torch.testing.assert_close(image, wanted, rtol=0, atol=1e-9)
+    for image, theirs in zip(path_of(attack, problem), expected, strict=True):
+        torch.testing.assert_close(image, theirs, rtol=0, atol=1e-9)
 
 
 def test_a_care_mask_weights_the_pixels():
     care = torch.rand(1, 12, 14, generator=torch.Generator().manual_seed(0)).double()
     problem = problem_of(dtype=torch.float64, care=care)
     attack = attacks.get("segpgd")(epsilon=EPSILON, step_size=ALPHA, steps=STEPS, goal=None)
-    for image, wanted in zip(path_of(attack, problem), published(problem, care), strict=True):
-        torch.testing.assert_close(image, wanted, rtol=0, atol=1e-9)
+    for image, theirs in zip(path_of(attack, problem), published(problem, care), strict=True):
+        torch.testing.assert_close(image, theirs, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("targeted", [True, False])
@@ -57,7 +57,7 @@ def test_what_is_won_counts_nothing_at_first_and_as_much_at_the_end(targeted):
     z = problem.model(problem.clean).requires_grad_()
     won = (z.argmax(1) == problem.labels) == targeted
     if not targeted:
-        # On the clean image all pixels are at the truth: take some away from it.
+        # On the clean image, all pixels are at the truth: change it for some.
         problem.labels[:, :4] = (problem.labels[:, :4] + 1) % 3
         won = z.argmax(1) != problem.labels
     assert won.any()
@@ -68,7 +68,7 @@ def test_what_is_won_counts_nothing_at_first_and_as_much_at_the_end(targeted):
         gradients.append(g.abs().sum(1))
     assert (gradients[0][won] == 0).all()
     assert (gradients[1][won] > 0).all()
-    # The pixels that resist: half as much at the end as at first.
+    # The pixels that resist count half as much at the end as at first.
     torch.testing.assert_close(gradients[0][~won], 2 * gradients[1][~won])
 
 

@@ -15,7 +15,7 @@ from napari_segadv.attacks.rules import Seen
 from napari_segadv.errors import SegadvError
 
 EPSILON = 20.0
-# Queries of 10,000 and the share of the pixels after them, as published.
+# By how much the share of pixels is divided at a query of 10,000, as published.
 PUBLISHED = {0: 1, 10: 1, 11: 2, 50: 2, 51: 4, 200: 4, 201: 8, 500: 8, 501: 16, 1000: 16}
 PUBLISHED |= {1001: 32, 2000: 32, 2001: 64, 4000: 64, 4001: 128, 6000: 128, 6001: 256}
 PUBLISHED |= {8000: 256, 8001: 512, 9999: 512}
@@ -26,7 +26,7 @@ def square(**more):
 
 
 def published_queries(clean, best, side):
-    """All of Pi(x + delta) with delta +-2 epsilon in a square, each channel with its own sign."""
+    """Yield every Pi(x + delta): delta is +-2 epsilon in a square, with a sign per channel."""
     for corner in product(*[range(size - side + 1) for size in clean.shape[2:]]):
         inside = (0, slice(None), *(slice(c, c + side) for c in corner))
         for signs in product([-2 * EPSILON, 2 * EPSILON], repeat=clean.shape[1]):
@@ -107,7 +107,7 @@ def test_every_place_and_colour_comes_up():
     start = torch.zeros_like(clean)
     places, colours = set(), set()
     for _ in range(400):
-        # Step 0: the start is the best again, and the square is as large as ever.
+        # Step 0: the start is the best again, and the square is as large as at first.
         proposal = search(start, torch.empty(0), Seen(0, torch.zeros(1), torch.zeros(1)))
         y, x = np.nonzero((proposal[0] != 0).any(0).numpy())
         places.add((y.min(), x.min()))

@@ -19,14 +19,14 @@ from napari_segadv.errors import SegadvError
 
 
 def synthesiser_of(images, dims=None, parts="both", xi=1.0, displacement=1.5, intensity=60.0):
-    """A generator as it is before training, but for its last layers, which do something."""
+    """An untrained generator, except that its last layers are not near 0."""
     torch.manual_seed(0)
     layout = Layout(dims or images.ndim - 2, images.shape[1], parts, width=4, levels=3, latent=2)
     scale = Scale.of([images], 0.0, 255.0)
-    made = Synthesiser(Generator(layout), scale, displacement, intensity, xi)
-    for decoder in made.network.decoders.values():
+    synthesiser = Synthesiser(Generator(layout), scale, displacement, intensity, xi)
+    for decoder in synthesiser.network.decoders.values():
         torch.nn.init.normal_(decoder[-1].conv.weight, std=0.5)
-    return made
+    return synthesiser
 
 
 def ready(synthesiser):
@@ -195,7 +195,7 @@ def test_what_it_cannot_do_it_says():
     attack = attacks.Synthesis()
     with pytest.raises(SegadvError, match="needs a generator; train one"):
         finish(attack, problem_of(targeted=False))
-    with pytest.raises(SegadvError, match="knows no targets"):
+    with pytest.raises(SegadvError, match="takes no target"):
         finish(attack, attacked(problem_of())[0])
     for synthesiser, problem in (
         (synthesiser_of(images_of(channels=3)), problem_of(targeted=False)),
@@ -218,7 +218,7 @@ def test_a_trained_generator_gets_away_from_an_image_it_has_not_seen():
 
 
 def test_the_victims_gradient_reaches_the_generator_whole():
-    """Asked one image at a time, it is the gradient of the loss as the paper writes it."""
+    """Computed one image at a time, it is the gradient of the loss as the paper writes it."""
     problems = small_problems(3)
     training = training_of(problems, displacement_penalty=0.0, intensity_penalty=0.0)
     training.recipe = replace(training.recipe, realism=0.0, divergence=0.0)

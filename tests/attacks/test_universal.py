@@ -4,7 +4,7 @@ import pytest
 import torch
 from problems import finish, item_of, problem_of
 
-from napari_segadv.attacks.universal import Universal, worn
+from napari_segadv.attacks.universal import Universal, perturbed
 from napari_segadv.errors import SegadvError
 
 
@@ -15,7 +15,7 @@ def images():
 
 
 def moved(problem, noise):
-    predicted = problem.model(worn(problem, noise)).argmax(1)
+    predicted = problem.model(perturbed(problem, noise)).argmax(1)
     away = (predicted != problem.labels) & (problem.labels != 0)
     return (away.sum() / (problem.labels != 0).sum()).item()
 
@@ -33,7 +33,7 @@ def test_one_perturbation_serves_all(images, norm):
     draw = epsilon * (draw.sign() if norm == "linf" else draw / draw.norm())
     for problem in images:
         assert moved(problem, noise) > 1.5 * moved(problem, draw)
-        assert 0 <= worn(problem, noise).min() <= worn(problem, noise).max() <= 255
+        assert 0 <= perturbed(problem, noise).min() <= perturbed(problem, noise).max() <= 255
 
 
 def test_the_seed_is_of_the_order(images):

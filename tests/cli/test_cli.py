@@ -69,9 +69,9 @@ def test_predict_target_attack(run, image, weights_file, tmp_path):
     )
     assert (status, out.strip()) == (0, "t/target.nii.gz")
     status, out, err = run(
-        *("attack", image, "--victim", weights_file, "--target", "t/target.nii.gz"),
-        *("--set", "epsilon=20", "--set", "steps=4", "--seed", 3, "--out", "result"),
-    )
+        "attack", image, "--victim", weights_file, "--target", "t/target.nii.gz",
+        "--set", "epsilon=20", "--set", "steps=4", "--seed", 3, "--out", "result",
+    )  # fmt: skip
     assert (status, err) == (0, "")
     result = json.loads((tmp_path / "result" / "result.json").read_text())
     assert result["seed"] == 3
@@ -85,9 +85,9 @@ def test_predict_target_attack(run, image, weights_file, tmp_path):
 
 def test_untargeted_with_truth(run, image, target, weights_file, tmp_path):
     status, _, err = run(
-        *("attack", image, "--victim", weights_file, "--untargeted", "--truth", target),
-        *("--method", "fgsm", "--set", "epsilon=9", "--out", "result"),
-    )
+        "attack", image, "--victim", weights_file, "--untargeted", "--truth", target,
+        "--method", "fgsm", "--set", "epsilon=9", "--out", "result",
+    )  # fmt: skip
     assert (status, err) == (0, "")
     result = json.loads((tmp_path / "result" / "result.json").read_text())
     assert result["goal"] == "untargeted"
@@ -97,15 +97,15 @@ def test_untargeted_with_truth(run, image, target, weights_file, tmp_path):
 def test_notes_go_to_stderr(run, weights_file, tmp_path):
     Image.fromarray(disc_image()).save(tmp_path / "x.jpg")
     status, _, err = run(
-        *("attack", "x.jpg", "--victim", weights_file, "--untargeted"),
-        *("--set", "steps=1", "--out", "result"),
-    )
+        "attack", "x.jpg", "--victim", weights_file, "--untargeted",
+        "--set", "steps=1", "--out", "result",
+    )  # fmt: skip
     assert status == 0
     assert err.startswith("note: JPEG would change")
 
 
 def make_bad(name: str, folder: Path, image: Path, target: Path, weights: Path) -> list:
-    """Arguments of an attack with one thing wrong."""
+    """Return the arguments of an attack with one thing wrong."""
     arguments = {"image": image, "victim": weights, "target": target}
     more: list = []
     if name == "no such image":
@@ -164,9 +164,9 @@ def make_bad(name: str, folder: Path, image: Path, target: Path, weights: Path) 
     elif name == "both goals":
         more = ["--untargeted"]
     return [
-        *("attack", arguments["image"], "--victim", arguments["victim"]),
-        *("--target", arguments["target"], "--out", folder / "out", *more),
-    ]
+        "attack", arguments["image"], "--victim", arguments["victim"],
+        "--target", arguments["target"], "--out", folder / "out", *more,
+    ]  # fmt: skip
 
 
 BAD = {
@@ -181,7 +181,7 @@ BAD = {
     "three channels": ("xray.png", "is a grey image but net takes an RGB image"),
     "truncated checkpoint": ("net.pt", "damaged or incomplete"),
     "bundle with code": ("bundle", "--trust"),
-    "unknown method": ("magic", "unknown; there are", "pgd, fgsm"),
+    "unknown method": ("magic", "unknown; use one of", "pgd, fgsm"),
     "unknown parameter": ("strength", "no such parameter"),
     "senseless parameter": ("steps=many", "a whole number"),
     "existing folder": ("out", "--overwrite"),
@@ -219,10 +219,10 @@ def test_trust_on_the_command_line(run, image, target, weights_file, tmp_path):
 def test_target_options(run, target, tmp_path):
     for arguments, message in (
         (["star", target, "--label", 1], "target star: unknown"),
-        (["heart", target, "--label", 9], "no pixel of class 9"),
+        (["heart", target, "--label", 9], "no pixels of class 9"),
         (["grow", target, "--label", 1, "--to", 2], "--to: target grow has no such option"),
-        (["erase", target, "--label", 1, "--to", "x"], "to=x: a whole number from 0"),
-        (["swap", target, "--label", 1, "--to", "surrounding"], "to=none: a whole number"),
+        (["erase", target, "--label", 1, "--to", "x"], "to=x: must be a whole number from 0"),
+        (["swap", target, "--label", 1, "--to", "surrounding"], "to=none: must be a whole number"),
         (["ellipse", target, "--label", 1, "--axes", "3"], "axes 3: give 2 numbers"),
         (["shrink", target, "--label", 1, "--mm", -1], "mm=-1.0: must be"),
         (["heart", target, "--label", 1, "--cover"], "--cover: target heart has no such option"),
@@ -299,7 +299,7 @@ def test_what_the_system_refuses_is_one_line(run, image, monkeypatch):
     monkeypatch.setattr(io, "read", refuse)
     status, _, err = run("predict", image, "--victim", "demo:chest-xray", "--out", "o.png")
     assert status == 2
-    assert err == f"segadv: {image}: Permission denied; name another\n"
+    assert err == f"segadv: {image}: Permission denied; use another path\n"
 
 
 @pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])

@@ -1,4 +1,4 @@
-"""The demo without a window: the heart is drawn, and where to look is said."""
+"""The demo without a window: the network draws the heart, and the output says where to look."""
 
 import json
 import os

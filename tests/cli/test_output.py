@@ -1,4 +1,4 @@
-"""What the command line says of itself: its version, and what each attack is for."""
+"""What the command line says about itself: its version, its help, and what each attack is for."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A command that is ended from outside clears away what is half written, as on Ctrl-C."""
+"""A command that is ended from outside removes half-written files, as on Ctrl-C."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from helpers import PATIENCE, disc_image
 from napari_segadv import io
 from napari_segadv.data.scan import Scan
 
-# Stops in the midst of the writing, where the figure is drawn, until a line comes in.
+# Stops in the middle of writing, before the figure is drawn, until it reads a line from stdin.
 SLOW = """
 import sys
 from napari_segadv import cli
@@ -60,7 +60,7 @@ def attack(folder, *more, started=in_a_terminal):
     """An attack in a process of its own, that is writing its result."""
     arguments = ["attack", "x.png", "--victim", "net.pt", "--untargeted", "--device", "cpu"]
     arguments += ["--set", "steps=1", "--out", "result", *more]
-    # What is computed beside the result, too, in a folder that can be looked into.
+    # Temporary files, too, go into a folder that the test can look into.
     env = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(folder / "scratch")}
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""segadv universal: from a CSV to one perturbation, measured on images it has not seen."""
+"""segadv universal: one perturbation from a CSV, measured on images that it was not made from."""
 
 import json
 
@@ -84,7 +84,7 @@ def test_classes_that_the_victim_does_not_have(cases, band_victim):
 
 def test_too_few_to_hold_out(cases, band_victim):
     scans, truths = cases
-    with pytest.raises(SegadvError, match="2 images: too few to hold 2 out"):
+    with pytest.raises(SegadvError, match="2 images: too few to hold out 2"):
         finished(
             universal_steps(scans[:2], band_victim, Universal(), truths=truths[:2], held_out=2)
         )

@@ -1,4 +1,4 @@
-"""Files and folders written whole or not at all; names and links that no place can have."""
+"""Files and folders written whole or not at all; invalid names and links."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from napari_segadv.errors import SegadvError
 
 
 def refused(call, *arguments):
-    """What a call says when it refuses, in one line."""
+    """The message, one line, with which a call refuses."""
     with pytest.raises(SegadvError) as caught:
         call(*arguments)
     text = str(caught.value)
@@ -23,7 +23,7 @@ def names(folder):
 
 
 def half_written(monkeypatch, error):
-    """Every text that is written stops in its middle."""
+    """Make every write of a text fail halfway."""
 
     def write(self, text, **_):
         self.write_bytes(text.encode()[: len(text) // 2])
@@ -97,34 +97,34 @@ def test_a_text_with_a_name_as_long_as_names_can_be(tmp_path):
 
 
 def stopped_at(monkeypatch, target, *, before):
-    """A stop by hand right before or after a folder is renamed to a name."""
+    """Interrupt right before or after a folder is renamed to `target`."""
     rename = Path.rename
 
     def stopping(self, to):
         if Path(to).name == target and before:
             raise KeyboardInterrupt
-        made = rename(self, to)
+        renamed = rename(self, to)
         if Path(to).name == target:
             raise KeyboardInterrupt
-        return made
+        return renamed
 
     monkeypatch.setattr(Path, "rename", stopping)
 
 
 @pytest.fixture
 def both(tmp_path):
-    """An earlier folder, and a new one for its place."""
+    """An earlier folder, and a new one to replace it."""
     for name in ("out", "new"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "said").write_text(name)
+        (tmp_path / name / "content").write_text(name)
     return tmp_path / "out", tmp_path / "new"
 
 
 def test_a_folder_takes_the_place_of_another(both, tmp_path):
     folder, new = both
     replace_folder(folder, new, tmp_path / "old")
-    assert (folder / "said").read_text() == "new"
-    assert (tmp_path / "old" / "said").read_text() == "out"
+    assert (folder / "content").read_text() == "new"
+    assert (tmp_path / "old" / "content").read_text() == "out"
     assert names(tmp_path) == ["old", "out"]
 
 
@@ -136,7 +136,7 @@ def test_a_stop_beside_the_first_renaming_keeps_the_earlier_folder(
     stopped_at(monkeypatch, "old", before=before)
     with pytest.raises(KeyboardInterrupt):
         replace_folder(folder, new, tmp_path / "old")
-    assert (folder / "said").read_text() == "out"
+    assert (folder / "content").read_text() == "out"
     assert names(tmp_path) == ["new", "out"]
 
 
@@ -152,7 +152,7 @@ def test_a_stop_before_the_second_renaming_keeps_the_earlier_folder(both, tmp_pa
     monkeypatch.setattr(Path, "rename", stopping)
     with pytest.raises(KeyboardInterrupt):
         replace_folder(folder, new, tmp_path / "old")
-    assert (folder / "said").read_text() == "out"
+    assert (folder / "content").read_text() == "out"
     assert names(tmp_path) == ["new", "out"]
 
 
@@ -161,22 +161,22 @@ def test_a_stop_after_the_second_renaming_keeps_the_new_folder(both, tmp_path, m
     stopped_at(monkeypatch, "out", before=False)
     with pytest.raises(KeyboardInterrupt):
         replace_folder(folder, new, tmp_path / "old")
-    assert (folder / "said").read_text() == "new"
+    assert (folder / "content").read_text() == "new"
 
 
 def test_a_stop_between_the_renamings_leaves_nothing_half_written(tmp_path, monkeypatch):
     folder = tmp_path / "out"
     folder.mkdir()
-    (folder / "said").write_text("out")
+    (folder / "content").write_text("out")
     stopped_at(monkeypatch, "old", before=False)
 
     def write():
         with written_whole(folder) as new:
-            (new / "said").write_text("new")
+            (new / "content").write_text("new")
 
     with pytest.raises(KeyboardInterrupt):
         write()
-    assert (folder / "said").read_text() == "out"
+    assert (folder / "content").read_text() == "out"
     assert names(tmp_path) == ["out"]
 
 
@@ -186,8 +186,8 @@ def test_a_folder_with_a_name_of_250_bytes(tmp_path, name):
     check_place(folder)
     for text in ("first", "second"):
         with written_whole(folder) as new:
-            (new / "said").write_text(text)
-    assert (folder / "said").read_text() == "second"
+            (new / "content").write_text(text)
+    assert (folder / "content").read_text() == "second"
     assert names(tmp_path) == [name]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# A build backend of its own, so that pip installs the project without the index.
+# An in-tree build backend, so that pip installs the project without the index.
 BACKEND = '''
 import zipfile
 from pathlib import Path
@@ -133,7 +133,7 @@ print("used")
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
-    """A folder into which pip has installed a distribution that adds to this one."""
+    """A folder into which pip has installed a distribution that extends this one."""
     source, place = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
     (source / "segadv_extra").mkdir()
     for name, text in MODULES.items():
@@ -154,7 +154,7 @@ def test_what_another_distribution_adds_is_used(installed, tmp_path, monkeypatch
         [sys.executable, "-c", USE], cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
     assert done.stdout == "used\n", done.stderr
-    # A fault of theirs is told, and stops nothing.
+    # A fault in the other distribution is logged, and stops nothing.
     assert "method broken (segadv_extra.broken) can't be loaded" in done.stderr
     assert "out of order" in done.stderr
     assert "method taken (segadv_extra.taken): pgd is taken" in done.stderr

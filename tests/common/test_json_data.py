@@ -1,4 +1,4 @@
-"""JSON files that are hostile or damaged: one line each, in bounded time and memory."""
+"""Hostile and damaged JSON files: a one-line error each, in limited time and memory."""
 
 import os
 
@@ -10,22 +10,22 @@ from napari_segadv.errors import SegadvError
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
-        ("", "no valid JSON"),
+        ("", "not valid JSON"),
         ("[" * 100_000, "nested too deeply"),
-        ('{"a": NaN}', "NaN is no number"),
-        ("[-Infinity]", "-Infinity is no number"),
-        ("[1e999]", "1e999 is no number"),
-        ("9" * 5000, "9 is no number"),
-        ("-9223372036854775809", "is no number"),
-        (b"\xff\xfe\x00", "no valid JSON"),
+        ('{"a": NaN}', "NaN is not a valid number"),
+        ("[-Infinity]", "-Infinity is not a valid number"),
+        ("[1e999]", "1e999 is not a valid number"),
+        ("9" * 5000, "9 is not a valid number"),
+        ("-9223372036854775809", "is not a valid number"),
+        (b"\xff\xfe\x00", "not valid JSON"),
     ],
 )
-def test_what_cannot_be_used_is_refused(tmp_path, content, said):
+def test_what_cannot_be_used_is_refused(tmp_path, content, message):
     path = tmp_path / "x.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(SegadvError, match=f"{path}: .*{said}"):
+    with pytest.raises(SegadvError, match=f"{path}: .*{message}"):
         read_json(path)
 
 

@@ -1,4 +1,4 @@
-"""One declaration makes the command line's texts, the checks and the JSON."""
+"""One declaration gives the command line's values, the checks and the JSON."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -46,9 +46,9 @@ def test_texts():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ({"count": "two"}, "count=two: a whole number from 1 to 9"),
-        ({"on": "perhaps"}, "on=perhaps: true or false"),
-        ({"colour": "red"}, "--set colour: no such parameter; it has count, size"),
+        ({"count": "two"}, "count=two: must be a whole number from 1 to 9"),
+        ({"on": "perhaps"}, "on=perhaps: must be true or false"),
+        ({"colour": "red"}, "--set colour: no such parameter; use one of count, size"),
     ],
 )
 def test_texts_that_mean_nothing(text, message):

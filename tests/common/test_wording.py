@@ -1,4 +1,4 @@
-"""Numbers and names in words, and tables of them that no spreadsheet takes for formulas."""
+"""Numbers and names as text, and tables in which no spreadsheet finds a formula."""
 
 import csv
 import math
@@ -51,9 +51,16 @@ def test_how_many_there_are(n, words):
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        *((0.0, "0.000"), (1.0, "1.000"), (0.99, "0.990"), (0.9996, "0.999"), (0.99999, "0.999")),
+        (0.0, "0.000"),
+        (1.0, "1.000"),
+        (0.99, "0.990"),
+        (0.9996, "0.999"),
+        (0.99999, "0.999"),
         # 0.29 times 1000 is 289.99999999999994 in floating point.
-        *((0.29, "0.290"), (0.001, "0.001"), (0.0009, "0.000"), (-0.25, "-0.250")),
+        (0.29, "0.290"),
+        (0.001, "0.001"),
+        (0.0009, "0.000"),
+        (-0.25, "-0.250"),
     ],
 )
 def test_a_share_is_rounded_down(value, words):
@@ -98,10 +105,10 @@ def test_names_in_the_table_of_a_reading_test(name, tmp_path):
     reading = Reading([name, "pgd 1"], ALONE, 0)
     for _ in reading.trials:
         reading.answer(ALTERED, 1.5)
-    told = {line["run"] for line in lines_of(trials_csv(reading))}
-    assert told == {f"'{name}", "pgd 1"}
+    runs = {line["run"] for line in lines_of(trials_csv(reading))}
+    assert runs == {f"'{name}", "pgd 1"}
     trials, _ = save(reading, tmp_path / "me.csv")
-    assert {line["run"] for line in lines_of(trials.read_text(encoding="utf-8"))} == told
+    assert {line["run"] for line in lines_of(trials.read_text(encoding="utf-8"))} == runs
 
 
 def test_negative_numbers_of_a_reading_test_stay_numbers():
@@ -121,7 +128,7 @@ def test_names_and_notes_in_the_table_of_verdicts(text):
     assert [row["run"] for row in rows] == [f"'{text}"] * 2
     assert [row["note"] for row in rows] == [f"'{text}", "edge"]
     assert [row["mean noise (HU)"] for row in rows] == ["-1.5", "2"]
-    # What is saved for this program has no need of it.
+    # JSON, which only this program reads, needs no quotes.
     assert verdicts_from_json(verdicts_to_json(verdicts)) == verdicts
 
 

@@ -1,4 +1,4 @@
-"""From a scan to an example: figures of the file, budgets, masks, surrogates, cancelling."""
+"""From a scan to an example: figures of the saved file, budgets, masks, surrogates, cancelling."""
 
 import json
 from dataclasses import replace
@@ -18,7 +18,7 @@ from napari_segadv.victims.victim import Victim
 
 
 def erased(victim, scan):
-    """The prediction without class 1 in the left half."""
+    """The clean prediction without class 1 in the left half."""
     clean = victim.predict(scan)
     array = clean.array.copy()
     half = array[..., : array.shape[-1] // 2]
@@ -140,17 +140,17 @@ def test_volumes(tmp_path, ct, dims):
     assert example.measures["moved"] > 0.3
     passes = example.record["passes"]
     assert passes["backward"] <= example.record["steps"]
-    # Two passes: each step's gradient needs (up to) one more forward.
+    # A gradient takes two passes: each step needs up to one more forward pass.
     assert example.record["steps"] + 1 < passes["forward"] <= 2 * example.record["steps"] + 1
 
 
 def test_nothing_of_the_callers_changes(scan2d, band_victim):
     array = scan2d.array.copy()
     target = erased(band_victim, scan2d)
-    wanted = target.array.copy()
+    labels = target.array.copy()
     sa.craft(scan2d, band_victim, sa.attacks.PGD(epsilon=40.0, steps=5), target=target)
     np.testing.assert_array_equal(scan2d.array, array)
-    np.testing.assert_array_equal(target.array, wanted)
+    np.testing.assert_array_equal(target.array, labels)
 
 
 def test_the_same_seed_gives_the_same_example(scan2d, band_victim):
@@ -210,14 +210,14 @@ def test_a_surrogate_is_attacked_and_the_victim_measured(scan2d, band_victim):
     watched = replace(band_victim, network=lambda x: calls.append(1) or band_victim.network(x))
     attack = sa.attacks.PGD(epsilon=60.0, steps=10, goal=None)
     example = sa.craft(scan2d, watched, attack, target=target, surrogate=surrogate)
-    # Clean, before saving, read back: the victim is never attacked itself.
+    # The victim predicts thrice (clean, before saving, read back) and is never attacked itself.
     assert len(calls) == 3
     assert example.record["surrogates"][0]["classes"] == list(example.prediction_clean.classes)
     assert example.measures["moved"] > 0.3
 
 
 def test_preprocessing_is_part_of_the_attack(scan2d):
-    """A victim that sees the image resized: the budget holds on the original grid."""
+    """If the victim sees the image resized, the budget still holds on the original grid."""
     steps = (
         Transform("Resize", {"spatial_size": [40, 30], "mode": "bilinear"}),
         BYTES,
@@ -235,7 +235,7 @@ def test_masks_that_do_not_fit(scan2d, band_victim):
     attack = sa.attacks.PGD()
     with pytest.raises(SegadvError, match="holds class 7, which bands does not have; it knows 0"):
         sa.craft(scan2d, band_victim, attack, target=np.full(scan2d.grid.shape, 7))
-    with pytest.raises(SegadvError, match="is no mask of image"):
+    with pytest.raises(SegadvError, match="can't be a mask of image"):
         sa.craft(scan2d, band_victim, attack, target=np.zeros((5, 5), int))
     other = Mask(np.ones((5, 5), np.uint8), Grid.pixels((5, 5)))
     with pytest.raises(SegadvError, match="5 x 5 pixels but the image has 48 x 64"):
@@ -289,7 +289,7 @@ def test_saving_is_all_or_nothing(tmp_path, scan2d, band_victim, monkeypatch):
 
 
 def test_an_ensemble_is_attacked_through_its_mean(scan2d, band_victim):
-    """Two surrogates that disagree: their mean decides, and each makes its passes."""
+    """The mean of two surrogates that disagree decides, and the passes of both are counted."""
     target = erased(band_victim, scan2d)
     other = bands()
     other[1].bias.data += torch.tensor([0.0, 1.0, 0.0])

@@ -1,4 +1,4 @@
-"""Attacks on a slice or a range of slices of a volume: noise, what counts, and what is spared."""
+"""Attacks on some slices of a volume: where the noise is, which pixels count, what it costs."""
 
 import json
 from dataclasses import replace
@@ -52,7 +52,7 @@ def test_one_slice_costs_one_slice(ct, target):
     whole = sa.craft(ct, victim, attack, target=target).record["passes"]
     assert passes["backward"] == pytest.approx(6 / 12)
     assert whole["backward"] == pytest.approx(6)
-    # The clean volume once, then the slice alone: a pass and its gradient a step.
+    # The clean volume once; then, for each step, a forward and a backward pass of one slice.
     assert passes["forward"] < 2.5
 
 
@@ -78,10 +78,11 @@ def test_a_region_is_cut_to_the_slices(ct, target):
 
 
 @pytest.mark.parametrize(
-    ("slices", "says"), [((4, 3), "slices 0 to 11"), ((-1, 3), "0 to 11"), ((0, 12), "0 to 11")]
+    ("slices", "message"),
+    [((4, 3), "slices 0 to 11"), ((-1, 3), "0 to 11"), ((0, 12), "0 to 11")],
 )
-def test_slices_that_are_not_there(ct, target, slices, says):
-    with pytest.raises(SegadvError, match=says):
+def test_slices_that_are_not_there(ct, target, slices, message):
+    with pytest.raises(SegadvError, match=message):
         sa.craft(ct, volume_victim(2), sa.attacks.PGD(epsilon=1.0), target=target, slices=slices)
 
 
@@ -92,7 +93,7 @@ def test_a_single_image_has_no_slices():
 
     scan = Scan.from_array(disc_image())
     victim = Victim(bands(), name="bands", dims=2)
-    with pytest.raises(SegadvError, match="leave the slices away"):
+    with pytest.raises(SegadvError, match="remove --slices"):
         sa.craft(scan, victim, sa.attacks.PGD(epsilon=1.0), slices=(0, 0))
 
 
@@ -108,7 +109,7 @@ def test_each_pass_is_shown_to_who_watches(ct, target):
     assert logits.shape[0] == 1
     assert logits.shape[2:] == ct.grid.shape
     assert not images.requires_grad
-    # What is shown is what the file can hold.
+    # The images shown are images that the file can hold.
     np.testing.assert_array_equal(images.round(), images)
     assert example.record["passes"]["forward"] == pytest.approx(1 + 5 + 4, abs=1.1)
 

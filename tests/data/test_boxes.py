@@ -1,4 +1,4 @@
-"""Boxes: which are of the same thing, how well two sets agree, and what they are called."""
+"""Boxes: which of them match, how well two sets agree, and what they are called."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ CLASSES = ("background", "bubble", "blur")
 
 
 def boxes(*corners, labels=None, scores=()):
-    made = Boxes.of(corners, labels or [1] * len(corners), GRID, CLASSES)
-    return Boxes(made.corners, made.labels, GRID, np.array(scores, np.float32), CLASSES)
+    plain = Boxes.of(corners, labels or [1] * len(corners), GRID, CLASSES)
+    return Boxes(plain.corners, plain.labels, GRID, np.array(scores, np.float32), CLASSES)
 
 
 def test_overlap_is_intersection_over_union():
@@ -58,15 +58,15 @@ def test_average_precision_by_hand():
         boxes((0, 0, 10, 10), labels=[2], scores=(0.4,)),
     ]
     ap = mean_precision(found, truth, CLASSES)
-    # Precision 1 up to a recall of a half, then 2/3, at COCO's 101 recalls.
+    # At COCO's 101 recalls: precision 1 up to a recall of one half, then 2/3.
     assert ap["bubble"] == pytest.approx((51 + 50 * 2 / 3) / 101, abs=1e-6)
     assert ap["blur"] == pytest.approx(1)
 
 
 def test_boxes_say_what_they_are():
-    said = boxes((1, 2, 3, 5), labels=[2], scores=(0.914,))
-    assert said.texts == ("blur 0.91",)
-    assert said.data == [{"class": "blur", "label": 2, "score": 0.914, "box": [2, 1, 5, 3]}]
+    one = boxes((1, 2, 3, 5), labels=[2], scores=(0.914,))
+    assert one.texts == ("blur 0.91",)
+    assert one.data == [{"class": "blur", "label": 2, "score": 0.914, "box": [2, 1, 5, 3]}]
     assert boxes((1, 2, 3, 5), labels=[7]).texts == ("class 7",)
     assert boxes().data == []
 

@@ -62,5 +62,5 @@ def test_storage_limits_follow_the_slope():
 
 
 def test_an_array_that_is_no_image_is_refused():
-    with pytest.raises(SegadvError, match="no 2-D or 3-D image"):
+    with pytest.raises(SegadvError, match="not a 2-D or 3-D image"):
         Scan.from_array(np.zeros((2, 3, 4, 5)))

@@ -1,4 +1,4 @@
-"""When two scans are the same image: values, place, units, storage and colour."""
+"""Two scans are the same image if values, place, units, storage and colour agree."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_images_of_other_shapes_and_colours(ct):
     assert not grey.same_as(Scan.from_array(grey.array.reshape(9, 4)))
     assert not grey.same_as(ct)
     colour = Scan.from_array(np.arange(60, dtype=np.uint8).reshape(4, 5, 3), colour=True)
-    # As many numbers, in the same order, of a volume.
+    # The same numbers in the same order, but as a volume.
     volume = Scan(colour.array, Grid.pixels((4, 5, 3)), "grey level", Storage("uint8"))
     assert not colour.same_as(volume)
     assert not volume.same_as(colour)

@@ -1,4 +1,4 @@
-"""Windows of a reading room, and the keys that they have."""
+"""Window presets of a reading room, and their keys."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Boxes as JSON: what is written reads back, and what can't be meant is named."""
+"""Boxes as JSON: what is written reads back, and an invalid box is named."""
 
 import json
 
@@ -14,7 +14,7 @@ GRID = Grid.pixels((40, 60))
 CLASSES = ("background", "bubble", "blur")
 
 
-def written(folder, content):
+def write_json(folder, content):
     path = folder / "boxes.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
@@ -28,7 +28,7 @@ def test_a_prediction_is_a_valid_target(tmp_path):
         np.array([0.75, 0.5], np.float32),
         CLASSES,
     )
-    path = tmp_path / "said.json"
+    path = tmp_path / "boxes.json"
     write_boxes(given, path)
     content = json.loads(path.read_text())
     assert content["task"] == "detection"
@@ -42,35 +42,35 @@ def test_a_prediction_is_a_valid_target(tmp_path):
 
 
 def test_a_bare_list_and_labels_do(tmp_path):
-    path = written(tmp_path, [{"box": [10, 0, 70, 20], "label": 2}])
+    path = write_json(tmp_path, [{"box": [10, 0, 70, 20], "label": 2}])
     back = read_boxes(path, GRID, CLASSES)
     np.testing.assert_array_equal(back.corners, [[0, 10, 20, 60]])  # cut at the image's edge
-    assert read_boxes(written(tmp_path, {"boxes": []}), GRID, CLASSES).count == 0
+    assert read_boxes(write_json(tmp_path, {"boxes": []}), GRID, CLASSES).count == 0
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
-        ("{", "no valid JSON"),
-        ({"objects": []}, "holds no boxes"),
-        (["bubble"], "box 1 can't be meant"),
+        ("{", "not valid JSON"),
+        ({"objects": []}, "has no list of boxes"),
+        (["bubble"], "box 1 is invalid"),
         ([{"box": [0, 0, 5, 5], "class": "bubble"}, {"box": [0, 0, 5], "label": 1}], "box 2"),
-        ([{"box": [0, 0, 5, 5], "class": "polyp"}], "polyp is no class; there are bubble, blur"),
-        ([{"box": [0, 0, 5, 5], "label": 0}], 'a "label" from 1'),
-        ([{"box": [0, 0, 5, 5], "label": True}], 'a "label" from 1'),
-        ([{"box": [5, 5, 5, 9], "label": 1}], "empty, or outside"),
-        ([{"box": [70, 0, 90, 9], "label": 1}], "empty, or outside"),
-        ([{"box": [0, 0, float("nan"), 9], "label": 1}], "NaN is no number"),
+        ([{"box": [0, 0, 5, 5], "class": "polyp"}], "polyp is no known class; known are bubble"),
+        ([{"box": [0, 0, 5, 5], "label": 0}], "a number from 1"),
+        ([{"box": [0, 0, 5, 5], "label": True}], "a number from 1"),
+        ([{"box": [5, 5, 5, 9], "label": 1}], "empty or lies outside"),
+        ([{"box": [70, 0, 90, 9], "label": 1}], "empty or lies outside"),
+        ([{"box": [0, 0, float("nan"), 9], "label": 1}], "NaN is not a valid number"),
         ([{"box": "0055", "label": 1}], "4 numbers"),
         ([{"box": [True, False, 5, 5], "label": 1}], "4 numbers"),
-        ([{"box": [0, 0, 10**400, 5], "label": 1}], "no valid JSON"),
-        ([{"box": [0, 0, 5, 5], "label": 2**70}], "no valid JSON"),
-        ([{"box": [0, 0, 5, 5], "label": 1}] * 1001, "holds 1001 boxes; at most 1000"),
+        ([{"box": [0, 0, 10**400, 5], "label": 1}], "not valid JSON"),
+        ([{"box": [0, 0, 5, 5], "label": 2**70}], "not valid JSON"),
+        ([{"box": [0, 0, 5, 5], "label": 1}] * 1001, "holds 1001 boxes, but at most 1000"),
     ],
 )
-def test_what_cannot_be_meant_is_named(tmp_path, content, said):
-    path = written(tmp_path, content)
-    with pytest.raises(SegadvError, match="boxes.json.*" + said):
+def test_what_cannot_be_meant_is_named(tmp_path, content, message):
+    path = write_json(tmp_path, content)
+    with pytest.raises(SegadvError, match="boxes.json.*" + message):
         read_boxes(path, GRID, CLASSES)
 
 

@@ -1,4 +1,4 @@
-"""Files that are damaged or can't be meant: one line each, before anything is computed."""
+"""Damaged or unusable files: each is refused in one line, before anything is computed."""
 
 import gzip
 
@@ -46,7 +46,7 @@ def test_a_tiff_that_lacks_its_last_slice(tmp_path, capfd):
     sitk.WriteImage(sitk.GetImageFromArray(volume("uint8").array), str(path))
     whole = path.read_bytes()
     io.read(path)
-    # The directory of the last page moved before the pixels' end, as an interrupted copy has it.
+    # Cut off the end, as an interrupted copy does.
     path.write_bytes(whole[: len(whole) - 300])
     refused(path, "slice|complete")
     assert capfd.readouterr() == ("", "")

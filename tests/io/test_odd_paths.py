@@ -1,4 +1,4 @@
-"""Paths that native libraries can't take, and files that are none: refused, never a crash."""
+"""Paths that native libraries can't handle, and paths of no file: refused, never a crash."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from helpers import PATIENCE, disc_image, write_series
 from napari_segadv import io
 from napari_segadv.data.scan import Scan
 
-# In a process of its own, since ITK ends the one that it is called in, and a pipe never ends.
+# Runs in a separate process, since ITK would end this one, and a pipe would block it for ever.
 BEGIN = """
 import os
 from napari_segadv import io
@@ -38,8 +38,8 @@ READS = {
 SAVES = ("io.save(scan, name)", "io.save_mask(mask, name)", "io.save_array(scan.array, name, scan)")
 
 
-def alone(calls, path: bytes, folder) -> list[str]:
-    """What each call says of a path, in a process of their own."""
+def run_alone(calls, path: bytes, folder) -> list[str]:
+    """Run calls on a path in a separate process, and return the line that each prints."""
     code = BEGIN.format(name=path) + "".join(CALL.format(call=call) for call in calls)
     env = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1"}
     command, options = [sys.executable, "-c", code], {"capture_output": True, "text": True}
@@ -47,16 +47,16 @@ def alone(calls, path: bytes, folder) -> list[str]:
         done = subprocess.run(command, cwd=folder, env=env, timeout=PATIENCE, **options)
     except subprocess.TimeoutExpired as late:
         pytest.fail(f"{calls[len((late.stdout or b'').splitlines())]} hangs")
-    said = done.stdout.splitlines()
-    assert done.returncode == 0, f"{calls[len(said)]}: {done.returncode}, {done.stderr[-500:]}"
-    assert len(said) == len(calls), "more than a line each"
-    return said
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, f"{calls[len(lines)]}: {done.returncode}, {done.stderr[-500:]}"
+    assert len(lines) == len(calls), "more than one line each"
+    return lines
 
 
 def refused(calls, path, folder, *parts):
-    for call, said in zip(calls, alone(calls, path, folder), strict=True):
+    for call, line in zip(calls, run_alone(calls, path, folder), strict=True):
         for part in parts:
-            assert part in said, call
+            assert part in line, call
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def latin(tmp_path):
     try:
         shutil.copy(tmp_path / "a.png", os.fsencode(tmp_path) + b"/M\xfcller.png")
     except OSError:
-        pytest.skip("this file system knows UTF-8 alone")
+        pytest.skip("this file system takes only names in UTF-8")
     volume = Scan.from_array(np.arange(120, dtype=np.int16).reshape(4, 5, 6), (1.0, 1.0, 1.0))
     io.save(volume, tmp_path / "a.nii.gz")
     shutil.copy(tmp_path / "a.nii.gz", os.fsencode(tmp_path) + b"/M\xfcller.nii.gz")
@@ -99,18 +99,18 @@ def test_a_name_in_utf_8_that_is_not_ascii(latin):
     name = "Müller é 漢.png".encode()
     shutil.copy(latin / "a.png", os.fsencode(latin) + b"/" + name)
     calls = ("io.read(name)", "hooks.get_reader(name)(name)", "io.save(scan, name)")
-    assert alone(calls, name, latin) == ["done"] * 3
+    assert run_alone(calls, name, latin) == ["done"] * 3
 
 
 def test_a_series_with_a_file_whose_name_is_not_in_utf_8(latin):
     (latin / "series" / "001.dcm").rename(latin / "series" / os.fsdecode(b"M\xfcller.dcm"))
-    (said,) = alone(["assert io.read(name).array.shape == (4, 12, 10)"], b"series", latin)
-    assert said == "done" or "series" in said
+    (line,) = run_alone(["assert io.read(name).array.shape == (4, 12, 10)"], b"series", latin)
+    assert line == "done" or "series" in line
 
 
 @pytest.fixture
 def pipe(tmp_path):
-    """A folder with a pipe that is called as images are."""
+    """A folder with a named pipe whose name is that of an image."""
     if not hasattr(os, "mkfifo"):
         pytest.skip("this system has no named pipes")
     os.mkfifo(tmp_path / "x.png")
@@ -123,6 +123,6 @@ def test_a_named_pipe_is_no_image(pipe, calls):
 
 
 def test_a_named_pipe_is_no_place_for_an_image(pipe):
-    (said,) = alone(SAVES[:1], b"x.png", pipe)
-    assert said == "done" or "x.png: " in said
+    (line,) = run_alone(SAVES[:1], b"x.png", pipe)
+    assert line == "done" or "x.png: " in line
     assert [path.name for path in pipe.iterdir()] == ["x.png"]

@@ -1,4 +1,4 @@
-"""Writers that say nothing of a full disk: what can't be read back takes no file's place."""
+"""Writers that do not report a full disk: a file that can't be read back replaces nothing."""
 
 import numpy as np
 import pytest
@@ -14,18 +14,18 @@ WRITE = sitk.WriteImage
 
 
 def noise(seed=0, dtype="uint8") -> Scan:
-    """What no compression makes much smaller."""
+    """A volume of noise, which compression hardly shrinks."""
     array = np.random.default_rng(seed).integers(0, 250, GRID.shape).astype(dtype)
     return Scan(array, GRID, "grey level", Storage(dtype))
 
 
 @pytest.fixture
 def full_disk(monkeypatch):
-    """Keeps half of what is written, without a word."""
+    """Make writers keep half of what they write, without an error."""
 
     def write(image, name, **options):
         WRITE(image, name, **options)
-        with open(name, "r+b") as file:  # noqa: PTH123 - as ITK has it, a name
+        with open(name, "r+b") as file:  # noqa: PTH123 - ITK is given a name
             file.truncate(file.seek(0, 2) // 2)
 
     return lambda: monkeypatch.setattr("napari_segadv.io.itk.sitk.WriteImage", write)
@@ -37,7 +37,7 @@ def refused(save, *arguments):
     text = str(caught.value)
     assert text.startswith(f"{arguments[1]}: ")
     assert "\n" not in text
-    assert ".segadv" not in text, "a name that nobody knows"
+    assert ".segadv" not in text, "the message names the temporary folder"
 
 
 @pytest.mark.parametrize("ending", VOLUMES)

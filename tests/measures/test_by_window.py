@@ -1,4 +1,4 @@
-"""How visible a change is: of a volume by the slices that changed, ranked by what is told."""
+"""How visible a change is: only changed slices count, and windows are ranked as they are shown."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ BRAIN, LUNG = PRESETS[3], PRESETS[0]
 
 
 def changed(scan, *numbers, size=25):
-    """The scan with noise on some slices alone."""
+    """The scan with noise on some slices only."""
     array = scan.array.copy()
     for number in numbers:
         random = np.random.default_rng(number)
@@ -23,7 +23,7 @@ def changed(scan, *numbers, size=25):
 
 
 def slice_of(scan, number):
-    """A slice as an image of its own."""
+    """One slice of a scan as a 2-D scan."""
     array = scan.array[number]
     return Scan(array, Grid.pixels(array.shape), scan.units, scan.storage)
 
@@ -77,7 +77,7 @@ def test_the_number_of_changed_slices(ct, numbers):
 def test_a_slice_that_changed_outside_a_window_counts_in_it(ct):
     other = changed(ct, 5)
     array = other.array.copy()
-    # Air, which a window of the brain does not tell apart.
+    # Air, which a window of the brain clips to one value.
     array[12, :4] += 20
     other = replace(ct, array=array)
     (seen,) = seen_in_windows(ct, other, [BRAIN])
@@ -93,32 +93,33 @@ def test_a_2d_image_is_one_slice(scan2d):
     assert [seen.slices for seen in seen_in_windows(scan2d, replace(scan2d, array=array))] == [1]
 
 
-def seen(name, ssim, psnr):
+def row(name, ssim, psnr):
+    """A row of the table of windows."""
     return Seen(WindowPreset(name, 0.0, 100.0), ssim, psnr, 1.0, 1)
 
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_of_windows_that_read_the_same_the_lower_psnr_is_the_worst(turned):
     # Both read 0.9712; the one whose SSIM is a millionth lower hides the change better.
-    table = [seen("calm", 0.971231, 40.0), seen("noisy", 0.971232, 31.0)]
+    table = [row("calm", 0.971231, 40.0), row("noisy", 0.971232, 31.0)]
     assert [one.ssim_shown for one in table] == [0.9712, 0.9712]
     assert worst(table[::-1] if turned else table).preset.name == "noisy"
 
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_of_windows_that_read_differently_the_lower_ssim_is_the_worst(turned):
-    table = [seen("calm", 0.9711, 40.0), seen("noisy", 0.9712, 31.0)]
+    table = [row("calm", 0.9711, 40.0), row("noisy", 0.9712, 31.0)]
     assert worst(table[::-1] if turned else table).preset.name == "calm"
 
 
 def test_of_windows_that_read_the_same_in_all_the_first_is_the_worst():
-    table = [seen("first", 0.97123, 31.04), seen("second", 0.97122, 31.01)]
+    table = [row("first", 0.97123, 31.04), row("second", 0.97122, 31.01)]
     assert worst(table).preset.name == "first"
 
 
 def test_an_image_that_differs_never_reads_as_the_same():
-    assert seen("", 0.99999, 60.0).ssim_shown == 0.9999
-    assert seen("", 1.0, None).ssim_shown == 1.0
-    assert seen("", 1.0, None).psnr_shown is None
-    assert seen("", None, 31.26).ssim_shown is None
-    assert seen("", None, 31.26).psnr_shown == 31.3
+    assert row("", 0.99999, 60.0).ssim_shown == 0.9999
+    assert row("", 1.0, None).ssim_shown == 1.0
+    assert row("", 1.0, None).psnr_shown is None
+    assert row("", None, 31.26).ssim_shown is None
+    assert row("", None, 31.26).psnr_shown == 31.3

@@ -71,7 +71,7 @@ def test_ssim_is_the_usual_one():
     ssim, _ = visibility(Scan.from_array(a), Scan.from_array(b), (0.0, 255.0))
     x, y = (torch.from_numpy(v.astype(np.float32))[None, None] for v in (a, b))
     theirs = SSIMMetric(spatial_dims=2, data_range=255.0)(x, y).item()
-    # MONAI takes the mean without the border, the other library over all of it but 5 pixels.
+    # MONAI leaves the border out of the mean, skimage only 5 pixels of it.
     assert ssim == pytest.approx(theirs, abs=2e-3)
 
 

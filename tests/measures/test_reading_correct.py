@@ -15,7 +15,7 @@ from napari_segadv.measures.reading_test import (
     score,
 )
 
-# Green and Swets 1966: Phi(d'/2) of yes or no, Phi(d'/sqrt 2) of two alternatives.
+# Green and Swets 1966: Phi(d'/2) for yes or no, Phi(d'/sqrt 2) for two alternatives.
 SHARES = {(ALONE, 1): 0.6915, (ALONE, 2): 0.8413, (PAIR, 1): 0.7602, (PAIR, 2): 0.9214}
 
 

@@ -108,7 +108,7 @@ def test_the_result_in_words():
     assert first == "30 of 40 right (75%)"
     assert second == "95 % interval 59% to 87%: guessing (50 %) is excluded"
     assert third.startswith("d' 1.27 ")
-    assert "guessing can't be excluded" in score(pairs(3, 2), PAIR).lines[1]
+    assert "guessing (50 %) can't be excluded" in score(pairs(3, 2), PAIR).lines[1]
 
 
 def test_answers_go_through_the_plan():

@@ -1,4 +1,4 @@
-"""How far a target is from a prediction, against figures counted by hand."""
+"""How a target differs from a prediction, against figures counted by hand."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""segadv reproduce: every table on small cases, its files, and what it refuses."""
+"""segadv reproduce: each table on small cases, its files, and the input that it refuses."""
 
 import csv
 import json
@@ -49,9 +49,8 @@ def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_p
     )
     report, states = finish(run)
     assert all(str(state) and state.step < state.steps for state in states)
-    assert {path.name for path in out.iterdir()} == {
-        *("table.md", "table.csv", "figure.png", "result.json")
-    }
+    names_written = {path.name for path in out.iterdir()}
+    assert names_written == {"table.md", "table.csv", "figure.png", "result.json"}
     facts = json.loads((out / "result.json").read_text())
     assert facts["passes"]["forward"] > facts["passes"]["backward"] > 0
     assert facts["quick"] is True
@@ -67,7 +66,7 @@ def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_p
 
 
 def test_the_heart_table_says_what_was_measured(table, band_victim, tmp_path):
-    """The whole run on these cases: more noise, larger IoU, in units of the window."""
+    """On these cases in full: more noise gives a larger IoU, with epsilon in image units."""
     run = reproduce("heart", tmp_path / "out", victim=band_victim, cases=table, device="cpu")
     report, states = finish(run)
     assert len(states) == 2 * 5 * 2
@@ -91,7 +90,7 @@ def test_an_earlier_table_is_replaced_only_if_asked(table, band_victim, tmp_path
 
 def test_what_is_missing_is_one_line(table, band_victim, tmp_path):
     out = tmp_path / "out"
-    with pytest.raises(SegadvError, match="reproduction nonsense: unknown; there are asma"):
+    with pytest.raises(SegadvError, match="reproduction nonsense: unknown; use one of asma"):
         finish(reproduce("nonsense", out))
     with pytest.raises(SegadvError, match="give its cases with --cases CSV"):
         finish(reproduce("heart", out, victim=band_victim))

@@ -27,7 +27,7 @@ from napari_segadv.results.verdicts import (
 
 @pytest.fixture
 def volume_example(ct):
-    """A CT of which slices 6 to 9 shall lose their structure."""
+    """An example on a CT whose target erases the structure in slices 6 to 9."""
     victim = volume_victim(2)
     target = victim.predict(ct)
     labels = target.array.copy()
@@ -97,7 +97,7 @@ def test_each_window_as_measured_on_the_whole(ct):
     other = replace(ct, array=array)
     table = seen_in_windows(ct, other)
     assert [seen.preset for seen in table] == list(presets_for("HU", ct.bounds))
-    # Those that did not change do not count.
+    # Slices that did not change do not count.
     grid = replace(ct.grid, shape=(7, *ct.grid.shape[1:]))
     ct, other = (replace(scan, array=scan.array[5:12], grid=grid) for scan in (ct, other))
     for seen in table:
@@ -109,7 +109,7 @@ def test_each_window_as_measured_on_the_whole(ct):
         assert seen.mean_abs == pytest.approx(np.abs(changed - clean).mean(), rel=1e-5)
     found = worst(table)
     assert found.ssim == min(seen.ssim for seen in table)
-    # Of 80 HU a change of 25 is a third; of a lung's 1500 it is nothing.
+    # A change of 25 HU is a third of 80, but next to nothing of the lung window's 1500.
     assert (table[3].preset.name, table[0].preset.name) == ("brain", "lung")
     assert table[3].psnr < table[0].psnr
 

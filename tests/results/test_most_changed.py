@@ -12,13 +12,13 @@ from napari_segadv.results.by_slice import AREA, MEAN, most_changed, slice_figur
 
 @pytest.fixture
 def example(ct):
-    """Noise on slices 8 and 9 alone, as it was crafted."""
+    """An example with noise on slices 8 and 9 only."""
     attack = sa.attacks.PGD(epsilon=40.0, steps=2)
     return sa.craft(ct, volume_victim(2), attack, slices=(8, 9))
 
 
 def noisy(example, sizes):
-    """The example with noise of a size on each of some slices."""
+    """The example with noise of a given size on each of some slices."""
     noise = np.zeros_like(example.noise)
     for number, size in sizes.items():
         noise[number] = size
@@ -45,10 +45,10 @@ def test_noise_that_darkens_counts_as_noise_that_brightens(example):
 
 
 def test_much_weak_noise_counts_more_than_a_single_bright_pixel(example):
-    made = noisy(example, {4: 1.0})
-    made.noise[17, 0, 0] = 500.0
-    assert most_changed(made) == 4
-    assert slice_figures(made).worst_first(MEAN)[0] == 4
+    changed = noisy(example, {4: 1.0})
+    changed.noise[17, 0, 0] = 500.0
+    assert most_changed(changed) == 4
+    assert slice_figures(changed).worst_first(MEAN)[0] == 4
 
 
 def test_the_first_of_equals_and_of_none(example):

@@ -1,4 +1,4 @@
-"""What a result says it was made of: each file that was given, its hash, and its own image's."""
+"""What a result records of its inputs: each given file with its hash, and its own image's hash."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ def labels(scan, band_victim):
 
 @pytest.fixture
 def given(tmp_path, scan, labels):
-    """Files for each role, different ones."""
+    """A different file for each role."""
     left = np.zeros_like(labels)
     left[:, :40] = 1
     arrays = {"target": labels, "truth": labels[::-1], "region": left, "care": left[:, ::-1]}
@@ -116,7 +116,7 @@ def test_a_class_from_a_file_and_one_that_was_named(tmp_path):
     path = tmp_path / "wanted.json"
     path.write_text('{"label": 2}')
     assert describe_given(Grade(2, path=path)) == {"path": str(path), "sha256": sha256(path)}
-    # Which class it is stands in the record by itself.
+    # The record holds the class itself elsewhere.
     assert describe_given(Grade(2)) == {"path": None, "sha256": None}
 
 
@@ -136,9 +136,9 @@ def test_the_adversarial_file_and_its_hash(tmp_path, band_victim, ending):
     else:
         io.save(Scan.from_array(disc_image()), path)
     result = saved(sa.craft(io.read(path), band_victim, PGD), tmp_path / "out")
-    kept = tmp_path / "out" / result["adversarial"]["file"]
-    assert kept.name == f"adversarial{'.png' if ending == '.jpg' else ending}"
-    assert result["adversarial"] == {"file": kept.name, "sha256": sha256(kept)}
+    file = tmp_path / "out" / result["adversarial"]["file"]
+    assert file.name == f"adversarial{'.png' if ending == '.jpg' else ending}"
+    assert result["adversarial"] == {"file": file.name, "sha256": sha256(file)}
 
 
 @pytest.mark.parametrize("save", [lambda e, f: e.save(f), save_run], ids=["library", "viewer"])
@@ -150,7 +150,7 @@ def test_a_loaded_example_has_the_same_record(tmp_path, scan, band_victim, given
     assert {"inputs", "threads"} <= set(loaded.record)
     if save is save_run:
         same_example(example, loaded)
-    # And saved once more, it says the same of the same image.
+    # Saved again, it says the same of the same image.
     first = json.loads((folder / "result.json").read_text())
     assert saved(loaded, tmp_path / "again") == first
 
@@ -163,7 +163,7 @@ def test_from_the_command_line(tmp_path, weights_file, run, given, scan):
     )
     assert (status, err) == (0, "")
     inputs = json.loads((tmp_path / "result" / "result.json").read_text())["inputs"]
-    # As it was given, from the folder one was in.
+    # As it was given, relative to the working directory.
     assert inputs["target"] == {"path": "target.nii.gz", "sha256": sha256(given["target"])}
     assert inputs["region"] == "bounding-box"
     for role in ("care", "truth"):

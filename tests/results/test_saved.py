@@ -1,4 +1,4 @@
-"""Single results and runs in folders of their own: written, overwritten, read back."""
+"""Single results and runs, each in its own folder: written, overwritten, read back."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What earlier versions have saved still opens, and is what it was."""
+"""What earlier versions saved still opens, unchanged."""
 
 import json
 from pathlib import Path

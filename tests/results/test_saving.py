@@ -1,4 +1,4 @@
-"""Results on disk: replaced whole or not at all, and never together with what is not theirs."""
+"""Results on disk: replaced whole or not at all, and never along with foreign files."""
 
 import json
 from dataclasses import replace
@@ -76,18 +76,18 @@ def test_arrays_of_every_type_are_saved_and_read_back(tmp_path, band_victim, kin
     array = rng.integers(0, 120, (24, 32)).astype(kind)
     scan = Scan.from_array(array)
     target = np.ones(array.shape, np.uint8)
-    made = sa.craft(scan, band_victim, sa.attacks.PGD(epsilon=6, steps=2), target=target)
-    made.save(tmp_path / "out")
-    assert made.measures["linf"] <= 6
-    assert made.adversarial.array.dtype == scan.array.dtype
+    example = sa.craft(scan, band_victim, sa.attacks.PGD(epsilon=6, steps=2), target=target)
+    example.save(tmp_path / "out")
+    assert example.measures["linf"] <= 6
+    assert example.adversarial.array.dtype == scan.array.dtype
 
 
 def test_unsigned_ct_stays_in_the_budget(tmp_path, band_victim):
     array = np.random.default_rng(0).integers(0, 255, (24, 32)).astype(np.uint16)
     array[:4] = 0
     scan = Scan(array, Grid.pixels((24, 32)), "HU", Storage("uint16"))
-    made = sa.craft(scan, band_victim, sa.attacks.PGD(epsilon=20, steps=3))
-    assert made.measures["linf"] <= 20
+    example = sa.craft(scan, band_victim, sa.attacks.PGD(epsilon=20, steps=3))
+    assert example.measures["linf"] <= 20
 
 
 def test_float64_keeps_what_lies_outside_the_region(band_victim):
@@ -96,9 +96,9 @@ def test_float64_keeps_what_lies_outside_the_region(band_victim):
     region = np.zeros((24, 32), np.uint8)
     region[:, :16] = 1
     attack = sa.attacks.PGD(epsilon=9.0, steps=3)
-    made = sa.craft(scan, band_victim, attack, region=region)
-    np.testing.assert_array_equal(made.adversarial.array[:, 16:], array[:, 16:])
-    assert made.measures["linf"] > 0
+    example = sa.craft(scan, band_victim, attack, region=region)
+    np.testing.assert_array_equal(example.adversarial.array[:, 16:], array[:, 16:])
+    assert example.measures["linf"] > 0
 
 
 def test_nothing_to_get_away_from(band_victim):
@@ -142,7 +142,7 @@ def test_fields_are_saved_with_the_images_geometry(tmp_path, scan2d, band_victim
     assert example.fields["displacement"].shape == (*scan.grid.shape, dims)
     assert example.fields["intensity"].shape == scan.grid.shape
     folder = example.save(tmp_path / "out")
-    # NIfTI holds (x, y, z, 1, component): the array's axes turned round, its components not.
+    # NIfTI holds (x, y, z, 1, component): the array's axes in reverse order, its components not.
     held = nibabel.load(folder / "displacement.nii.gz").get_fdata(dtype=np.float32)
     held = held.reshape(*reversed(scan.grid.shape), dims)
     turned = held.transpose(*reversed(range(dims)), dims)

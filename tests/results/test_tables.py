@@ -1,4 +1,4 @@
-"""Results in words and as a table: every figure with its units, and only what differs."""
+"""Results in words and as a table: every figure with its units, and only settings that differ."""
 
 import csv
 

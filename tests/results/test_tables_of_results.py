@@ -1,4 +1,4 @@
-"""What is told of results: what was asked for and what came of it, and never better than it is."""
+"""Results in words: what was asked for and what was reached, never better than it is."""
 
 from dataclasses import replace
 
@@ -19,15 +19,15 @@ def target(scan2d, band_victim):
 def craft(scan2d, band_victim, target):
     """An example of PGD with some settings."""
 
-    def made(**settings):
+    def run(**settings):
         attack = sa.attacks.PGD(**{"epsilon": 12.0, "steps": 2, **settings})
         return sa.craft(scan2d, band_victim, attack, target=target)
 
-    return made
+    return run
 
 
 def test_the_goal_and_the_steps_asked_for_and_taken(craft):
-    # So low a goal is reached before the last step.
+    # A goal this low is reached before the last step.
     found = facts(craft(goal=0.05, epsilon=60.0, steps=40))
     assert found["goal"] == "0.05"
     assert found["kind"] == "targeted"
@@ -65,8 +65,8 @@ def test_results_that_differ_in_their_steps_alone(craft):
 def test_shares_are_rounded_down(craft, name):
     example = craft()
     example = replace(example, measures={**example.measures, name: 0.99996})
-    told = [text for text in facts(example).values() if text.startswith("0.999")]
-    assert "0.999" in told
+    texts = [text for text in facts(example).values() if text.startswith("0.999")]
+    assert "0.999" in texts
     assert "1" not in {text for title, text in facts(example).items() if title == "SSIM"}
     better = replace(example, measures={**example.measures, name: 1.0})
     assert "1.000" in facts(better).values()

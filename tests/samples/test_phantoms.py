@@ -19,7 +19,7 @@ SEGMENTED = tuple(name for name in SHAPES if name not in GRADED)
 # What the victims have to reach on fresh phantoms, and what is hard to see.
 GOAL, HARD_GOAL = 0.90, 0.80
 HARD = {"right clavicle", "left clavicle", "pancreas", "cup"}
-# Share of the phantoms that a victim has to grade rightly.
+# Share of the phantoms that a victim has to grade correctly.
 LEAST_ACCURACY = 0.85
 FRESH_SEED = 40_000
 

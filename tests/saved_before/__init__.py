@@ -1,1 +1,1 @@
-"""Results and sessions that earlier versions have saved, and the script that made them."""
+"""Results and sessions that earlier versions saved, and the script that made them."""

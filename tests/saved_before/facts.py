@@ -1,4 +1,4 @@
-"""What an example is known by: its texts and figures, and hashes of all its arrays."""
+"""What identifies an example: its texts and figures, and hashes of all its arrays."""
 
 import hashlib
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 def facts_of(example):
-    """As plain data."""
+    """Return what identifies an example as plain data."""
     arrays = {"clean": example.clean.array, "adversarial": example.adversarial.array}
     arrays |= {"noise": example.noise, **example.fields}
     for name in ("target", "prediction_clean", "prediction_adversarial"):
-        said = getattr(example, name)
-        if said is not None:
-            arrays[name] = said.array
+        value = getattr(example, name)
+        if value is not None:
+            arrays[name] = value.array
     return {
         "task": example.task.name,
         "summary": list(example.summary),
@@ -27,6 +27,6 @@ def facts_of(example):
 
 
 def digest(array):
-    """Shape, type and hash of an array."""
+    """Return the shape, type and hash of an array."""
     plain = np.ascontiguousarray(array)
     return f"{plain.shape} {plain.dtype} {hashlib.sha256(plain.data).hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""Writes results and a session of every kind as the present code saves them.
+"""Write results and a session of every kind as the current code saves them.
 
     PYTHONPATH=tests python tests/saved_before/make.py VERSION
 
@@ -39,7 +39,7 @@ WINDOW = {"a_min": 0.0, "a_max": 255.0, "b_min": 0.0, "b_max": 1.0}
 
 
 def photograph() -> Victim:
-    """Bands of intensity on bytes."""
+    """Make a victim that segments bytes into bands of intensity."""
     step = Transform("ScaleIntensityRange", WINDOW)
     return Victim(
         bands(),
@@ -51,7 +51,7 @@ def photograph() -> Victim:
 
 
 def grader() -> Victim:
-    """A class for the whole image."""
+    """Make a victim that predicts one class for the whole image."""
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Conv2d(1, 3, 1)).eval()
     step = Transform("ScaleIntensityRange", WINDOW)
@@ -67,7 +67,7 @@ def grader() -> Victim:
 
 
 def volume() -> tuple[Scan, Victim]:
-    """A CT with flips and anisotropic spacing, and a network that takes it slice by slice."""
+    """Make a CT with flips and anisotropic spacing, and a victim that takes it slice by slice."""
     array = np.random.default_rng(0).normal(0, 30, (5, 16, 18)).astype(np.int16)
     array[1:4, 4:11, 6:14] += 150
     grid = Grid(array.shape, (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([1.0, -1.0, -1.0]))
@@ -81,7 +81,7 @@ def volume() -> tuple[Scan, Victim]:
 def main(version: str) -> None:
     folder = HERE / version
     folder.mkdir()
-    # Relative paths alone: where a result was made is nobody's business.
+    # Use relative paths only: where a result was made is nobody's business.
     os.chdir(folder)
     torch.set_num_threads(1)
     two = sa.attacks.PGD(epsilon=12.0, steps=2)
@@ -134,7 +134,7 @@ def main(version: str) -> None:
         choice="none:2",
     )  # fmt: skip
     save_session(session, "session")
-    # Nearly all of the bytes, and nobody reads them back: one is left to stand for all.
+    # Figures are nearly all of the bytes and are never read back: keep one to stand for all.
     for figure in Path().rglob("figure.png"):
         if figure.parent.name != "targeted":
             figure.unlink()

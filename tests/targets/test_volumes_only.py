@@ -1,4 +1,4 @@
-"""Which shapes make sense of volumes alone."""
+"""Shapes that are for volumes only."""
 
 import numpy as np
 import pytest

@@ -192,7 +192,7 @@ def test_what_does_not_fit_is_said(victim, band_victim, tmp_path):
     (tmp_path / "t.json").write_text('{"grade": 3}')
     refused('names no class; write {"label": 3}', target=tmp_path / "t.json")
     (tmp_path / "t.json").write_text("{")
-    refused("is no valid JSON", target=str(tmp_path / "t.json"))
+    refused("is not valid JSON", target=str(tmp_path / "t.json"))
     refused("can't be read", target=tmp_path / "none.json")
     # A file that names itself, or more digits than Python reads, is no class.
     for name in (str(tmp_path / "t.json"), "9" * 5000):
@@ -221,7 +221,7 @@ def test_tasks_by_what_a_bundle_calls_them():
     assert task_in("Nuclear segmentation and classification").name == "segmentation"
     assert task_in("Diabetic retinopathy grading").name == "classification"
     assert task_in("").name == "segmentation"
-    with pytest.raises(SegadvError, match="task poetry: unknown; there are"):
+    with pytest.raises(SegadvError, match="task poetry: unknown; use one of"):
         Victim(Brightness(), "poet", 2, task="poetry")
 
 

@@ -135,7 +135,7 @@ def test_what_can_go_wrong_is_one_line(viewer, designer):
     designer.apply("erase", {"label": 7})
     designer.apply("erase", {"label": 1, "to": 300})
     designer.apply("resize", {"label": 1, "size": 1.0})
-    assert "holds no pixel of class 7" in failed[0]
+    assert "has no pixels of class 7" in failed[0]
     assert "class numbers up to 255" in failed[1]
     assert "changes nothing" in failed[2]
     with pytest.raises(SegadvError, match="this layer already"):

@@ -1,1 +1,1 @@
-"""Synthesis (Chen 2019): images bent by a displacement field and shaded by an intensity field."""
+"""Synthesis (Chen 2019): images warped by a displacement field and shaded by an intensity field."""

@@ -1,19 +1,19 @@
-"""The Wasserstein critic, which tells made images from real ones."""
+"""The Wasserstein critic, which distinguishes made images from real ones."""
 
 import torch
 from torch import Tensor, nn
 
 from .networks import LEAKY, Layout
 
-# What the critic's last two convolutions need, and so the smallest image that it can judge.
+# Smallest map that the critic's last two convolutions take, and so the smallest side of an image.
 SMALLEST_MAP, SMALLEST_SIDE = 3, 6
 
 
 class Critic(nn.Module):
-    """Scores (N,) of images as `Scale` gives them: the mean over MONAI's PatchDiscriminator."""
+    """Scores (N,) of images from `Scale`: the mean output of MONAI's PatchDiscriminator."""
 
     def __init__(self, layout: Layout, smallest_side: int) -> None:
-        """As deep as its smallest images allow, three levels at most."""
+        """Build it as deep as its smallest images allow, with at most three levels."""
         from monai.networks.nets import PatchDiscriminator
 
         super().__init__()
@@ -34,6 +34,6 @@ class Critic(nn.Module):
 
     @torch.no_grad()
     def clip(self, limit: float) -> None:
-        """Holds each weight to a limit (Arjovsky 2017), as goes with RMSProp and batch norm."""
+        """Clip each weight to a limit (Arjovsky 2017), which suits RMSProp and batch norm."""
         for weights in self.parameters():
             weights.clamp_(-limit, limit)

@@ -1,4 +1,4 @@
-"""Smooth fields from few numbers, and the images that displacement and intensity fields make."""
+"""Smooth fields from few numbers, and images made with displacement and intensity fields."""
 
 import math
 import warnings
@@ -17,9 +17,9 @@ from ..balls import Ball
 from ..base import LARGEST
 
 DISPLACEMENT, INTENSITY = "displacement", "intensity"
-# Which of the two an image is made with.
+# The fields that an image is made with.
 Parts = Literal["both", "displacement", "intensity"]
-# The budget of an attack that has none in the paper.
+# The budget of an attack whose paper has none.
 FieldBudget = Annotated[
     float | None,
     Param(
@@ -34,10 +34,10 @@ DEGREE = 3
 
 
 def basis(pixels: int, controls: int, spacing: float) -> Tensor:
-    """Cubic B-splines at pixel centres: (pixels, controls), each row of sum 1, none below 0.
+    """Return cubic B-splines at pixel centres (pixels, controls): rows sum to 1, none below 0.
 
     The controls lie `spacing` pixels apart and reach one beyond the first and the last pixel, as
-    they do in free-form deformation (Rueckert 1999, eq. 3).
+    in free-form deformation (Rueckert 1999, eq. 3).
     """
     places = np.minimum(np.arange(pixels) / spacing, controls - DEGREE)
     knots = np.arange(-DEGREE, controls + 1.0)
@@ -49,18 +49,18 @@ def basis(pixels: int, controls: int, spacing: float) -> Tensor:
 class Lattice:
     """Control values on a coarse grid, and the smooth fields between them.
 
-    A field is a weighted mean of its control values at each pixel, so it never leaves their
-    range: what limits the controls limits the field.
+    At each pixel, a field is a weighted mean of its control values, so it never leaves their
+    range: a limit on the controls is a limit on the field.
 
     Attributes:
-        axes: for each axis of the image the matrix that `basis` gives.
+        axes: for each axis of the image, the matrix that `basis` returns.
     """
 
     axes: tuple[Tensor, ...]
 
     @classmethod
     def over(cls, like: Tensor, spacing: float) -> "Lattice":
-        """Controls `spacing` pixels apart along each axis of images (N, C, *S)."""
+        """Place controls `spacing` pixels apart along each axis of images (N, C, *S)."""
         size = [max(math.ceil((n - 1) / spacing), 1) + DEGREE for n in like.shape[2:]]
         return cls(
             tuple(basis(n, g, spacing).to(like) for n, g in zip(like.shape[2:], size, strict=True))
@@ -68,7 +68,7 @@ class Lattice:
 
     @classmethod
     def of_size(cls, like: Tensor, size: Sequence[int]) -> "Lattice":
-        """As many controls along each axis of images (N, C, *S) as `size` says, 4 at least."""
+        """Place `size` controls, at least 4, along each axis of images (N, C, *S)."""
         return cls(
             tuple(
                 basis(n, g, max(n - 1, 1) / (g - DEGREE)).to(like)
@@ -82,9 +82,9 @@ class Lattice:
         return tuple(axis.shape[1] for axis in self.axes)
 
     def expand(self, controls: Tensor) -> Tensor:
-        """Control values (N, K, *size) to fields (N, K, *S)."""
+        """Turn control values (N, K, *size) into fields (N, K, *S)."""
         for axis in self.axes:
-            # Takes the first axis of the grid away and puts that of the image last.
+            # Removes the first axis of the grid and appends that of the image.
             controls = torch.tensordot(controls, axis, dims=([2], [1]))
         return controls
 
@@ -93,8 +93,8 @@ class Lattice:
 class Synthesis:
     """The images I_DV = warp(I, D) + V (Chen 2019, eq. 1) of a ball's problem.
 
-    The image at p takes the clean one's intensity at p + D(p), linearly interpolated and at the
-    border repeated, and adds V(p). The whole change is then put into the ball.
+    The image at p takes the clean one's intensity at p + D(p), linearly interpolated and repeated
+    beyond the border, and adds V(p). The whole change is then projected into the ball.
 
     Attributes:
         ball: the problem, and the budget for the change as a whole.
@@ -107,13 +107,13 @@ class Synthesis:
         from monai.networks.blocks import Warp  # late: importing MONAI takes seconds
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it says that it uses torch, each time
+            warnings.simplefilter("ignore")  # it says each time that it uses torch
             warp: torch.nn.Module = Warp("bilinear", "border")
         return warp
 
     @cached_property
     def _still(self) -> Tensor:
-        """The images warped by nothing, which differ from them by rounding."""
+        """The images warped by a field of 0, which differ from the images by rounding."""
         clean = self.ball.problem.clean
         still: Tensor = self._warp(
             clean, clean.new_zeros(len(clean), clean.ndim - 2, *clean.shape[2:])
@@ -121,16 +121,16 @@ class Synthesis:
         return still
 
     def __call__(self, displacement: Tensor | None, intensity: Tensor | None) -> Tensor:
-        """Images (N, C, *S) of D (N, dims, *S), in pixels along each axis, and V (N, C, *S)."""
+        """Make images (N, C, *S) from D (N, dims, *S), in pixels per axis, and V (N, C, *S)."""
         ball, clean = self.ball, self.ball.problem.clean
         change = torch.zeros_like(clean) if intensity is None else intensity
         if displacement is not None:
             change = change + (self._warp(clean, displacement) - self._still)
-        # The region first: where nothing may change, nothing may pull at the fields either.
+        # The region comes first: pixels that must not change must not pull at the fields either.
         return clean + ball.project(ball.restrict(change))
 
 
 def named(displacement: Tensor | None, intensity: Tensor | None) -> dict[str, Tensor]:
-    """The fields that are there, by name, as an Outcome carries them."""
+    """Return the fields that are not None, by name, for an Outcome."""
     both = {DISPLACEMENT: displacement, INTENSITY: intensity}
     return {name: field.detach() for name, field in both.items() if field is not None}

@@ -1,4 +1,4 @@
-"""What a synthesis makes small: the distance to a wanted cross-entropy, and the fields' sizes."""
+"""What a synthesis minimises: the distance to a given cross-entropy, and the fields' sizes."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from ..losses import Loss, Outputs
 
 
 def structures_cross_entropy(outputs: Outputs) -> Tensor:
-    """Mean cross-entropy (N,) to the labels over the pixels of the structures; 0 without any."""
+    """Return the mean cross-entropy (N,) to the labels over the structures; 0 if there are none."""
     problem = outputs.problem
     pixels = F.cross_entropy(outputs.logits, problem.labels, reduction="none")
     inside = problem.moving
@@ -18,7 +18,7 @@ def structures_cross_entropy(outputs: Outputs) -> Tensor:
 
 
 def away_by(xi: float) -> Loss:
-    """(xi - CE)^2 (Chen 2019, eq. 4 and 5), CE over the structures' mask.
+    """Return the loss (xi - CE)^2 (Chen 2019, eq. 4 and 5), with CE over the structures' mask.
 
     The paper writes the cross-entropy with its arguments swapped; here the labels are the fixed
     distribution and the prediction on the changed image is the one that is scored.
@@ -31,11 +31,11 @@ def away_by(xi: float) -> Loss:
 
 
 def mean_square(field: Tensor) -> Tensor:
-    """Mean over pixels (N,) of a field's squared length (N, K, *S)."""
+    """Return the mean (N,) over pixels of the squared length of a field (N, K, *S)."""
     return field.square().sum(1).flatten(1).mean(1)
 
 
 def spread(images: Tensor) -> Tensor:
-    """Standard deviation (N,) of each image (N, C, *S), 1 where it has none."""
+    """Return the standard deviation (N,) of each image (N, C, *S); 1 if it is constant."""
     deviation = images.flatten(1).std(1)
     return torch.where(deviation > 0, deviation, 1.0)

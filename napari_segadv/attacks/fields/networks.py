@@ -11,23 +11,23 @@ from torch import Tensor, nn
 from .fields import DISPLACEMENT, INTENSITY
 
 LEAKY = ("leakyrelu", {"negative_slope": 0.2})
-# log sigma is held between these, so that exp() stays a number.
+# log sigma is clamped to this range, so that exp() stays finite.
 LOG_SIGMA = (-6.0, 2.0)
 WIDEST = 128
-# Times that a decoder doubles a code's map to get to its control points.
+# Number of times that a decoder doubles a code's map to get to its control points.
 DOUBLINGS = 2
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How large a generator and its critic are.
+    """The sizes of a generator and its critic.
 
     Attributes:
         dims: 2 or 3.
         channels: of the images.
         parts: "both", "displacement" or "intensity".
         width: channels of the encoder's first level, and of the critic's.
-        levels: times that the encoder halves the image.
+        levels: number of times that the encoder halves the image.
         latent: channels of each code; a code is a map of one cell for 2^levels pixels.
     """
 
@@ -45,19 +45,19 @@ class Layout:
 
     @property
     def spacing(self) -> int:
-        """Pixels between the fields' control points, about."""
+        """Pixels between the fields' control points, roughly."""
         return int(2 ** (self.levels - DOUBLINGS))
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How images (N, C, *S) become a generator's input: cut to a window, then z-scored.
+    """How images (N, C, *S) become a generator's input: clipped to a window, then z-scored.
 
     Attributes:
-        low, high: intensities that the victim sees.
+        low, high: limits of the intensities that the victim sees.
         mean, deviation: of the training images in that window.
-        spread: standard deviation of the training images as they are, air and bone included. The
-            paper z-scores its images, so its p and V are in units of this.
+        spread: standard deviation of the unclipped training images, with air and bone. The paper
+            z-scores its images, so its p and V are in units of this.
     """
 
     low: float
@@ -68,7 +68,7 @@ class Scale:
 
     @classmethod
     def of(cls, images: Sequence[Tensor], low: float, high: float) -> "Scale":
-        """From training images of any shapes."""
+        """Measure the scale on training images of any shapes."""
         whole = torch.cat([image.flatten() for image in images]).double()
         seen = whole.clamp(low, high)
         deviations = (float(values.std()) or 1.0 for values in (seen, whole))
@@ -79,11 +79,11 @@ class Scale:
 
 
 class Generator(nn.Module):
-    """An image (N, C, *S) and noise to the control values of D and V (Chen 2019, fig. 1).
+    """Turns an image (N, C, *S) and noise into control values of D and V (Chen 2019, fig. 1).
 
-    An encoder gives mean and log sigma of two codes, z_D and z_V, maps as of MONAI's
-    AutoencoderKL; two decoders of the same shape with weights of their own turn each into control
-    values of one field, in shares of its limit, from -1 to 1. The paper leaves sizes open.
+    An encoder gives mean and log sigma of two codes, z_D and z_V, which are maps as in MONAI's
+    AutoencoderKL. Two decoders of the same shape, with separate weights, turn each code into
+    control values of one field, as shares of its limit from -1 to 1. The paper leaves sizes open.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -119,12 +119,12 @@ class Generator(nn.Module):
         return tuple(self.decoders)
 
     def noise_shape(self, size: Sequence[int]) -> tuple[int, ...]:
-        """Shape (parts, latent, *) of the noise for images of a size, without the batch."""
+        """Return the noise's shape (parts, latent, *) for images of a size, without the batch."""
         cells = [math.ceil(n / 2**self.layout.levels) for n in size]
         return (len(self.parts), self.layout.latent, *cells)
 
     def distributions(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Mean and sigma of each part's code, for images as `Scale` gives them."""
+        """Return mean and sigma of each part's code, for images from `Scale`."""
         features = self.encoder(images)
         found = []
         for part in self.parts:
@@ -135,18 +135,21 @@ class Generator(nn.Module):
     def controls(
         self, distributions: Sequence[tuple[Tensor, Tensor]], noise: Tensor
     ) -> dict[str, Tensor]:
-        """Control values (N, K, *G) of each part, for standard normal noise (N, parts, ...)."""
-        made = {}
+        """Return control values (N, K, *G) per part, for standard normal noise (N, parts, ...)."""
+        values = {}
         for index, (part, (mean, sigma)) in enumerate(zip(self.parts, distributions, strict=True)):
-            made[part] = torch.tanh(self.decoders[part](mean + sigma * noise[:, index]))
-        return made
+            values[part] = torch.tanh(self.decoders[part](mean + sigma * noise[:, index]))
+        return values
 
     def forward(self, images: Tensor, noise: Tensor) -> dict[str, Tensor]:
         return self.controls(self.distributions(images), noise)
 
 
 def decoder(layout: Layout, count: int) -> nn.Module:
-    """A code (N, latent, *) to control values before tanh (N, count, *) on a grid as fine."""
+    """Build the layers from a code (N, latent, *) to control values before tanh (N, count, *).
+
+    The grid of the control values is 2^DOUBLINGS times as fine as that of the code.
+    """
     from monai.networks.blocks import Convolution, UpSample
 
     channels = layout.widths[::-1][: DOUBLINGS + 1]
@@ -159,7 +162,7 @@ def decoder(layout: Layout, count: int) -> nn.Module:
             Convolution(layout.dims, before, after, act=LEAKY, norm="batch"),
         ]
     last = Convolution(layout.dims, channels[-1], count, conv_only=True)
-    # Begins near no change at all, where the victim's gradient says something.
+    # Starts near no change at all, where the victim's gradient is informative.
     nn.init.normal_(last.conv.weight, std=1e-3)
     nn.init.zeros_(last.conv.bias)
     return nn.Sequential(*blocks, last)

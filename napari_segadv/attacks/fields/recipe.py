@@ -11,39 +11,40 @@ from ..base import LARGEST
 from .fields import Parts
 from .networks import Layout
 
-# Cells of a code along the longest side of an image, about; the control points are 4 times as many.
+# Rough number of a code's cells along an image's longest side; control points: 4 times as many.
 CELLS = 10
 FEWEST_LEVELS, MOST_LEVELS = 3, 6
-# Of the control points' distance, up to which no displacement folds in 3-D (Choi & Lee 2000).
+# Share of the control points' distance up to which no displacement folds in 3-D (Choi & Lee 2000).
 FOLD_FREE = 0.4
+# Share of the window that the victim sees.
 INTENSITY_SHARE = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The parameters of a training; their defaults are Chen 2019's where the paper has any.
+    """The parameters of a training, with the defaults of Chen 2019 where the paper states them.
 
-    The paper leaves open the networks' sizes, the codes' length, what constrains the critic, batch
-    and epochs, and the fields' limits; `divergence` is not in it.
+    The paper leaves open the networks' sizes, the codes' length, how the critic is constrained, the
+    batch, the epochs and the fields' limits; it has no `divergence`.
     """
 
-    parts: Annotated[Parts, Param("Which fields to make")] = "both"
+    parts: Annotated[Parts, Param("Fields to make")] = "both"
     xi: Annotated[
         float,
         Param("Mean cross-entropy to reach on the structures (1 to 3)", low=0.0, high=1000.0),
     ] = 2.0
     epochs: Annotated[int, Param("Passes over the images", low=1, high=100_000)] = 30
-    batch: Annotated[int, Param("Images of a step", low=1, high=1024)] = 4
+    batch: Annotated[int, Param("Images per step", low=1, high=1024)] = 4
     rate: Annotated[float, Param("Learning rate of both networks", low=0.0, high=1.0)] = 1e-4
     decay: Annotated[float, Param("Decay of RMSProp", low=0.0, high=1.0)] = 0.9
     damping: Annotated[float, Param("Epsilon of RMSProp", low=0.0, high=1.0)] = 1e-10
     displacement_penalty: Annotated[
-        float, Param("Weight of |D|^2, mean over pixels, D in pixels", low=0.0, high=1e6)
+        float, Param("Weight of the mean |D|^2 over pixels, D in pixels", low=0.0, high=1e6)
     ] = 0.1
     intensity_penalty: Annotated[
         float,
         Param(
-            "Weight of V^2, mean over pixels, V in standard deviations of the training images",
+            "Weight of the mean V^2 over pixels, V in standard deviations of the training images",
             low=0.0,
             high=1e6,
         ),
@@ -52,12 +53,14 @@ class Recipe:
     divergence: Annotated[
         float,
         Param(
-            "Weight of the codes' divergence to standard normal ones: keeps samples different",
+            "Weight of the codes' divergence from standard normal ones; keeps samples different",
             low=0.0,
             high=1e6,
         ),
     ] = 0.1
-    clip: Annotated[float, Param("Limit of the critic's weights", low=1e-6, high=1e6)] = 0.01
+    clip: Annotated[
+        float, Param("Largest magnitude of the critic's weights", low=1e-6, high=1e6)
+    ] = 0.01
     displacement: Annotated[
         float | None,
         Param(
@@ -71,7 +74,7 @@ class Recipe:
     intensity: Annotated[
         float | None,
         Param(
-            "Largest value of the intensity field; none: 20 % of the window the victim sees",
+            "Largest value of the intensity field; none: 20 % of the victim's window",
             low=0.0,
             high=LARGEST,
             unit=IMAGE_UNITS,
@@ -80,13 +83,13 @@ class Recipe:
     width: Annotated[int, Param("Channels of the first level", low=1, high=256)] = 16
     latent: Annotated[int, Param("Channels of each code", low=1, high=256)] = 8
     pieces: Annotated[
-        int, Param("Slices or patches of each volume at most", low=1, high=10_000)
+        int, Param("Largest number of slices or patches per volume", low=1, high=10_000)
     ] = 12
     patch: Annotated[
         tuple[int, ...],
-        Param("Size of the patches that a 3-D generator learns from; empty: the volumes", low=1),
+        Param("Patch size for training a 3-D generator; empty: whole volumes", low=1),
     ] = ()
-    seed: Annotated[int, Param("Of everything random", low=0, high=2**63 - 1)] = 0
+    seed: Annotated[int, Param("Seed of all random numbers", low=0, high=2**63 - 1)] = 0
 
     def __post_init__(self) -> None:
         check(self)
@@ -94,7 +97,7 @@ class Recipe:
             raise SegadvError(f"patch={self.patch}: give three sizes, Z,Y,X")
 
     def layout(self, dims: int, channels: int, size: Sequence[int]) -> Layout:
-        """The networks for images of a size."""
+        """Return the sizes of the networks for images of a size."""
         levels = round(math.log2(max(size) / CELLS))
         levels = min(max(levels, FEWEST_LEVELS), MOST_LEVELS)
         return Layout(
@@ -107,6 +110,6 @@ class Recipe:
         )
 
     def limits(self, layout: Layout, window: float) -> tuple[float, float]:
-        """Largest displacement, in pixels, and largest intensity, of a window's width."""
+        """Return the largest displacement, in pixels, and intensity, for a window's width."""
         bend = FOLD_FREE * layout.spacing if self.displacement is None else self.displacement
         return bend, INTENSITY_SHARE * window if self.intensity is None else self.intensity

@@ -1,4 +1,4 @@
-"""A trained generator with what turns an image into its input and its output into fields."""
+"""A trained generator, with the steps from an image to its input and from its output to fields."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,14 +17,14 @@ Distributions = Sequence[tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, eq=False)
 class Synthesiser:
-    """Images to displacement and intensity fields, by a generator.
+    """Makes displacement and intensity fields for images with a generator.
 
-    A generator for slices makes the fields of a volume slice by slice: they move nothing across
-    slices, and the same noise in all keeps neighbours alike.
+    A 2-D generator makes the fields of a volume slice by slice: they move nothing across slices,
+    and the same noise for all slices keeps neighbours alike.
 
     Attributes:
         network: the generator.
-        scale: what it is shown of an image.
+        scale: how an image becomes its input.
         displacement: largest displacement along each axis, in pixels.
         intensity: largest value of the intensity field, in the image's units.
         xi: the mean cross-entropy that it was trained to reach.
@@ -48,51 +48,51 @@ class Synthesiser:
         return self.network.layout.dims
 
     def to(self, device: torch.device) -> "Synthesiser":
-        """The same with its network on a device, where it then is for good."""
+        """Return it with its network on a device; the network itself is moved."""
         return replace(self, network=self.network.to(device))
 
     def check(self, images: Tensor) -> None:
-        """Raises SegadvError where images (N, C, *S) are not of the kind it was trained on."""
+        """Raise SegadvError if images (N, C, *S) are not of the kind it was trained on."""
         channels, dims = images.shape[1], images.ndim - 2
         if channels != self.network.layout.channels or dims < self.dims:
             kind = "colour" if self.network.layout.channels == 3 else "grey"
             raise SegadvError(
-                f"{self.name}: was trained on {kind} {self.dims}-D images, this is "
-                f"{dims}-D with {channels} channels; train one on such images"
+                f"{self.name}: was trained on {kind} {self.dims}-D images, but this one "
+                f"is {dims}-D (channels: {channels}); train a generator on such images"
             )
 
     def noise(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Standard normal noise (N, parts, latent, *) for images (N, C, *S)."""
+        """Draw standard normal noise (N, parts, latent, *) for images (N, C, *S)."""
         shape = self.network.noise_shape(images.shape[-self.dims :])
         return torch.randn((len(images), *shape), generator=generator).to(images.device)
 
     def codes(self, images: Tensor) -> Distributions:
-        """Mean and sigma of the codes of images (N, C, *S), or of all their slices."""
+        """Return mean and sigma of the codes of images (N, C, *S), or of all their slices."""
         return self.network.distributions(self.scale(self.flat(images)))
 
     def fields(
         self, images: Tensor, codes: Distributions, noise: Tensor
     ) -> tuple[Tensor | None, Tensor | None]:
-        """D (N, dims, *S) in pixels and V (N, C, *S) in the image's units, None if not made.
+        """Make D (N, dims, *S) in pixels and V (N, C, *S) in the image's units; None if unused.
 
         Args:
             images: (N, C, *S).
-            codes: of these images.
+            codes: mean and sigma of the codes of these images.
             noise: (N, parts, latent, *).
         """
         flat = self.flat(images)
         repeated = noise.repeat_interleave(len(flat) // len(noise), dim=0)
         controls = self.network.controls(codes, repeated)
-        # A warp by NaN reads memory that is not its own.
+        # A warp by NaN reads memory outside the image.
         if not all(bool(values.isfinite().all()) for values in controls.values()):
             raise SegadvError(
-                f"{self.name}: gives NaN instead of fields; train one anew, at a lower rate"
+                f"{self.name}: gives NaN instead of fields; train it again, at a lower rate"
             )
-        made = {
+        fields = {
             part: Lattice.of_size(flat, values.shape[2:]).expand(values)
             for part, values in controls.items()
         }
-        d, v = made.get(DISPLACEMENT), made.get(INTENSITY)
+        d, v = fields.get(DISPLACEMENT), fields.get(INTENSITY)
         if d is not None:
             d = self._whole(self.displacement * d, images)
             # Nothing moves along the axis that slices are stacked on.
@@ -101,7 +101,7 @@ class Synthesiser:
         return d, None if v is None else self._whole(self.intensity * v, images)
 
     def flat(self, images: Tensor) -> Tensor:
-        """Images (N, C, *S) as the generator takes them: of volumes, for slices, all slices."""
+        """Return images (N, C, *S) as the generator takes them: a 2-D one takes their slices."""
         if images.ndim - 2 == self.dims:
             return images
         return images.transpose(1, 2).flatten(0, 1)

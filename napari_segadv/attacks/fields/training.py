@@ -1,4 +1,4 @@
-"""Trains a generator and its critic on images, after Chen 2019."""
+"""The training of a generator and its critic on images, after Chen 2019."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -25,10 +25,10 @@ class Step:
     """Progress of a training after a step.
 
     Attributes:
-        step, steps: done, and in all.
-        epoch: passes over the images that are complete.
+        step, steps: steps done, and steps in all.
+        epoch: completed passes over the images.
         loss: of the generator.
-        cross_entropy: what is to become xi.
+        cross_entropy: mean over the structures; it should become xi.
         change: mean |I_DV - I| in standard deviations of the training images (the paper's p).
     """
 
@@ -45,13 +45,13 @@ class Step:
 
 @dataclass(eq=False)
 class Training:
-    """A generator and a critic under training, and how far it has come.
+    """A generator and a critic in training, with their progress.
 
     Attributes:
-        synthesiser: with the generator.
+        synthesiser: holds the generator.
         critic: with as many levels as the images allow.
-        recipe: how.
-        epoch: passes over the images done.
+        recipe: how they are trained.
+        epoch: completed passes over the images.
     """
 
     synthesiser: Synthesiser
@@ -62,7 +62,7 @@ class Training:
 
     @cached_property
     def optimisers(self) -> dict[str, RMSprop]:
-        """Of the generator and of the critic."""
+        """The optimisers of the generator and the critic."""
         recipe = self.recipe
         return {
             name: RMSprop(
@@ -75,7 +75,7 @@ class Training:
         }
 
     def run(self, problems: Sequence[Problem]) -> Iterator[Step]:
-        """Goes on to the recipe's last epoch; yields after each step. Closing it stops.
+        """Continue to the recipe's last epoch and yield after each step; closing stops it.
 
         Args:
             problems: one image each, untargeted. Images of one shape share batches.
@@ -96,7 +96,7 @@ class Training:
                 yield Step(done + 1, each * self.recipe.epochs, complete, *figures[-1])
 
     def step(self, made: Sequence[Synthesis], number: int) -> tuple[float, float, float]:
-        """One step of the critic and one of the generator; loss, cross-entropy and change."""
+        """Train the critic and the generator by a step; return loss, cross-entropy and change."""
         recipe, synthesiser = self.recipe, self.synthesiser
         rng = seeded(recipe.seed, number)
         clean = torch.cat([one.ball.problem.clean for one in made])
@@ -109,9 +109,9 @@ class Training:
             ]
         )
         real, fake = (synthesiser.scale(synthesiser.flat(x)) for x in (clean, images))
-        self._criticise(real, fake.detach())
-        entropies, gradient = self._ask([one.ball.problem for one in made], images)
-        # Worth the victim's loss to the generator: its gradient is that of the images.
+        self._update_critic(real, fake.detach())
+        entropies, gradient = self._victim_gradient([one.ball.problem for one in made], images)
+        # Its value is 0 and its gradient is that of the victim's loss.
         pull = ((images - images.detach()) * gradient).sum()
         loss = (recipe.xi - entropies).square().mean() + pull
         loss = loss - recipe.realism * self.critic(fake).mean()
@@ -124,17 +124,19 @@ class Training:
             loss = loss + recipe.divergence * sum(divergence(*code) for code in codes)
         if not bool(loss.isfinite()):
             raise SegadvError(
-                "the training has come to NaN or infinity; train anew with a lower rate or smaller "
-                "weights of the penalties"
+                "the training has reached NaN or infinity; train again with a lower rate or "
+                "smaller penalty weights"
             )
         self._update("generator", loss)
         change = (images - clean).abs().mean() / synthesiser.scale.spread
         return float(loss.detach()), float(entropies.mean()), float(change.detach())
 
-    def _ask(self, problems: Sequence[Problem], images: Tensor) -> tuple[Tensor, Tensor]:
-        """Cross-entropies (N,), and the gradient of the mean (xi - CE)^2 for images (N, C, *S).
+    def _victim_gradient(
+        self, problems: Sequence[Problem], images: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return cross-entropies (N,) and the gradient of the mean (xi - CE)^2 (N, C, *S).
 
-        One image at a time, so that the memory is that of one pass through the victim.
+        The images run one at a time, so the memory is that of one pass through the victim.
         """
         entropies, gradients = [], []
         for image, problem in zip(images.detach().split(1), problems, strict=True):
@@ -145,8 +147,8 @@ class Training:
             entropies.append(entropy.detach())
         return torch.cat(entropies), torch.cat(gradients)
 
-    def _criticise(self, real: Tensor, fake: Tensor) -> None:
-        """Ascends disc(I) - disc(I_DV)."""
+    def _update_critic(self, real: Tensor, fake: Tensor) -> None:
+        """Ascend disc(I) - disc(I_DV) by a step."""
         self._update("critic", (self.critic(fake) - self.critic(real)).mean())
         self.critic.clip(self.recipe.clip)
 
@@ -160,28 +162,28 @@ class Training:
 
 
 def seeded(seed: int, number: int) -> torch.Generator:
-    """A generator for one of many numbers, so that going on with a training needs no state."""
+    """Return a random generator for a step or an epoch, so that resuming needs no state."""
     return torch.Generator().manual_seed((seed * 1_000_003 + number) % 2**63)
 
 
 def whole_range(problem: Problem) -> Ball:
-    """A ball that holds images to their intensities' bounds and to nothing else."""
+    """Return a ball that limits images to the bounds on their intensities and to nothing else."""
     width = problem.high - problem.low
     return Ball(problem, "linf", problem.clean.new_full((len(problem),), width))
 
 
 def batches(problems: Sequence[Problem], recipe: Recipe, epoch: int) -> Iterator[list[int]]:
-    """Indices of the images of each step of an epoch, of one shape each, in random order."""
+    """Yield the indices of each step's images in an epoch: of one shape each, in random order."""
     rng = seeded(recipe.seed, epoch)
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for index in torch.randperm(len(problems), generator=rng).tolist():
         by_shape.setdefault(tuple(problems[index].clean.shape), []).append(index)
     for alike in by_shape.values():
-        # Of nearly one size each: batch norm learns nothing from a single image.
+        # Batches of nearly equal size: batch norm learns nothing from a single image.
         for part in torch.tensor(alike).tensor_split(math.ceil(len(alike) / recipe.batch)):
             yield part.tolist()
 
 
 def divergence(mean: Tensor, sigma: Tensor) -> Tensor:
-    """Mean over a code's cells of KL(N(mean, sigma^2) || N(0, 1)), in nats."""
+    """Return the mean over a code's cells of KL(N(mean, sigma^2) || N(0, 1)), in nats."""
     return 0.5 * (mean.square() + sigma.square() - 2 * sigma.log() - 1).mean()

@@ -1,1 +1,1 @@
-"""One attack family a module; `attacks` finds every Attack that a module declares."""
+"""One family of attacks per module; `attacks` finds every Attack that a module declares."""

@@ -17,14 +17,14 @@ from ..losses import Outputs
 from ..problem import Attacking, Problem
 from ..rules import Seen
 
-# Ozbulak 2019: the constants of the step, and the iterations.
+# Ozbulak 2019: the constants of the step, and the number of iterations.
 TAU, BETA, PAPER_STEPS = 1e-7, 1e-6, 2501
 SCALED_STEPS = 250
-# Of the first step of the preset "scaled" at an IoU of 1, as a share of the window.
+# Root mean square of the first step of preset "scaled" at an IoU of 1, as a share of the window.
 SCALED_RMS = 2e-4
 # Share of the average gradient that a step keeps.
 MEMORY = 0.75
-# From this success on the first step shrinks the noise by this share.
+# Above a success of NEAR, a step shrinks the noise: by the share SHRINK at first, later by less.
 NEAR, SHRINK = 0.9, 0.0125
 
 
@@ -32,15 +32,15 @@ NEAR, SHRINK = 0.9, 0.0125
 class ASMA(Attack):
     """Adaptive segmentation mask attack (Ozbulak 2019, MICCAI, eq. 2 and algorithm 1).
 
-    Maximises S - ||x - x0||^2 with S the sum of z_t over the pixels that are not at the target t
-    yet, by steps along the plain gradient whose length grows with the IoU: a = beta IoU + tau.
-    Images are counted in units of the victim's window, as the paper's are in [0, 1].
+    It maximises S - ||x - x0||^2, where S is the sum of z_t over the pixels that are not yet at the
+    target t. Its steps follow the plain gradient and grow with the IoU: a = beta IoU + tau. Images
+    are in units of the victim's window, as the paper's are in [0, 1].
 
     The preset "paper" is that update: no budget, no early stop, the last image is the result.
     Whether its steps are too short or too long depends on the victim's gradient. The preset
-    "scaled" goes along the average of gradients of length 1, in steps that fall on a cosine. The
-    second term, which such steps would outweigh, shrinks the noise once most pixels are at
-    target. It stops at the goal and keeps the best image.
+    "scaled" follows the average of gradients of length 1, in steps that shrink along a cosine.
+    Such steps would outweigh the second term, so the noise is shrunk instead once most pixels are
+    at the target. It stops at the goal and keeps the best image.
     """
 
     name: ClassVar[str] = "asma"
@@ -53,12 +53,12 @@ class ASMA(Attack):
     epsilon: FreeBudget = None
     preset: Annotated[
         Literal["scaled", "paper"],
-        Param("scaled: steps in units of the gradient, stops at the goal; paper: as published"),
+        Param("scaled: steps of normalised gradients, stops at the goal; paper: as published"),
     ] = "scaled"
-    multiplier: Annotated[float, Param("Factor of the step's length", low=0.0, high=1e9)] = 1.0
+    multiplier: Annotated[float, Param("Factor on the length of a step", low=0.0, high=1e9)] = 1.0
     steps: Annotated[
         int | None,
-        Param("Steps at most; none: 250, or the paper's 2501", low=1, high=100_000),
+        Param("Largest number of steps; none: 250 (scaled) or 2501 (paper)", low=1, high=100_000),
     ] = None
     goal: Goal = DEFAULT_GOAL
 
@@ -87,7 +87,7 @@ class ASMA(Attack):
 
 
 class MaskedSum:
-    """-S (eq. 2): minus the sum of z_t over the care pixels off target; notes the IoU."""
+    """-S (eq. 2): minus the sum of z_t over the care pixels off target; it records the IoU."""
 
     def __init__(self) -> None:
         self.iou = torch.empty(0)
@@ -113,15 +113,15 @@ class PaperStep:
         return self.ball.project(d - per_item(self.length(seen), d) * gradient)
 
     def length(self, seen: Seen) -> Tensor:
-        """a (N,), in squared image units: the gradient is one over image units."""
+        """Return a (N,), in squared image units: the gradient is in one over image units."""
         iou = self.objective.iou if seen.step else torch.zeros_like(self.objective.iou)
         return self.multiplier * (BETA * iou + TAU) * self.ball.problem.window**2
 
 
 class ScaledStep(PaperStep):
-    """d <- Pi((1 - s_i) d - a_i m), m the average of g / ||g||; a_i and s_i fall on a cosine.
+    """d <- Pi((1 - s_i) d - a_i m), m the average of g / ||g||; a_i and s_i shrink on a cosine.
 
-    a_i has the paper's dependence on the IoU; s_i is 0 until most pixels are at target.
+    a_i depends on the IoU as in the paper; s_i is 0 until most pixels are at the target.
     """
 
     m: Tensor | None = None
@@ -134,21 +134,21 @@ class ScaledStep(PaperStep):
         fall = (1 + math.cos(math.pi * seen.step / self.steps)) / 2
         share = (BETA * self.objective.iou + TAU) / (BETA + TAU)
         length = per_item(self.multiplier * longest * fall * share, d)
-        kept = per_item(1 - SHRINK * fall * (seen.scores > NEAR), d)
-        return self.ball.project(kept * d - length * self.m)
+        remaining = per_item(1 - SHRINK * fall * (seen.scores > NEAR), d)
+        return self.ball.project(remaining * d - length * self.m)
 
 
 def mean_iou(outputs: Outputs) -> Tensor:
-    """Mean IoU (N,) of prediction and target over the target's structures.
+    """Return the mean IoU (N,) of prediction and target over the target's structures.
 
-    Background counts where the target has no structure at all. The reference multiplies label
-    values instead, which is right for masks of 0 and 1 only.
+    The background counts if the target has no structure at all. The reference implementation
+    multiplies label values instead, which is right only for masks of 0 and 1.
     """
     problem, (n, classes) = outputs.problem, outputs.logits.shape[:2]
     predicted = outputs.logits.detach().argmax(1).flatten(1)
-    wanted = problem.labels.flatten(1)
-    items = torch.arange(n, device=wanted.device).unsqueeze(1)
-    pairs = (items * classes + wanted) * classes + predicted
+    target = problem.labels.flatten(1)
+    items = torch.arange(n, device=target.device).unsqueeze(1)
+    pairs = (items * classes + target) * classes + predicted
     weights = None if problem.care is None else (problem.care > 0).double().flatten()
     counts = torch.bincount(pairs.flatten(), weights, minlength=n * classes**2)
     counts = counts.view(n, classes, classes).double()

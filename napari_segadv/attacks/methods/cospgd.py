@@ -16,11 +16,11 @@ from ..losses import Loss, Outputs, signed
 class CosPGD(GradientAttack):
     """CosPGD (Agnihotri 2024, ICML, algorithm 1), targeted or not.
 
-    Untargeted it maximises the mean of cos(softmax z, one-hot y) CE(z, y): the better a pixel is
-    predicted still, the more it counts. Targeted it minimises the mean of
+    Untargeted, it maximises the mean of cos(softmax z, one-hot y) CE(z, y): the better a pixel is
+    still predicted, the more it counts. Targeted, it minimises the mean of
     (1 - cos(softmax z, one-hot t)) CE(z, t). The cosine is a weight and carries no gradient. Each
-    step goes down this loss; the published code instead turns the direction of targeted steps
-    round at every iteration. The paper starts at a random point (`random_start`).
+    step descends this loss; the published code instead reverses the direction of targeted steps
+    at every iteration. The paper starts at a random point (`random_start`).
     """
 
     name: ClassVar[str] = "cospgd"
@@ -30,7 +30,7 @@ class CosPGD(GradientAttack):
 
     step: Annotated[
         StepRule,
-        Param("Step rule: sign as published"),
+        Param("Step rule; sign: as published"),
     ] = "sign"
 
     def objective(self) -> Loss:
@@ -38,13 +38,13 @@ class CosPGD(GradientAttack):
 
 
 def cospgd(outputs: Outputs) -> Tensor:
-    """Cross-entropy weighted by the cosine (or 1 - cosine if targeted), one value (N,)."""
+    """Return the cross-entropy (N,), weighted by the cosine (or 1 - cosine if targeted)."""
     problem = outputs.problem
     pixels = F.cross_entropy(outputs.logits, problem.labels, reduction="none")
     with torch.no_grad():
         p = outputs.logits.softmax(1)
         own = p.gather(1, problem.labels.unsqueeze(1)).squeeze(1)
-        # Of a one-hot label only the label's probability is left of the scalar product.
+        # With a one-hot label, the scalar product is the label's probability.
         cosine = own / torch.linalg.vector_norm(p, dim=1)
     weights = 1 - cosine if problem.targeted else cosine
     return signed(outputs.mean(weights * pixels), outputs)

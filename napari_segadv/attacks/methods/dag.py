@@ -24,14 +24,14 @@ class DAG(Attack):
     """Dense adversary generation (Xie 2017, algorithm 1).
 
     Each step ascends the sum of z_adv - z_clean over the active pixels: those of the object that
-    are not yet at the adversarial label or, untargeted, still at the truth (for a victim that
-    detects: anchors). The object is what `moved` counts: pixels that have to change class or,
+    are not yet at the adversarial label or, untargeted, still at the truth (for a detector:
+    anchors). The object is what `moved` counts: the pixels that have to change class or,
     untargeted, those of structures. z_clean is the logit of the clean prediction or, untargeted,
     of the truth. Untargeted, the paper draws the adversarial label of a pixel at random; here it
-    is the strongest other class on the clean image, so that a run has nothing random.
+    is the strongest other class on the clean image, so that nothing in a run is random.
 
-    The paper stops when 1 % of the object's pixels are left, without a budget. Pixels that were
-    to stay are not held: their z_adv - z_clean is 0.
+    The paper has no budget and stops when 1 % of the object's pixels are left. Pixels that should
+    keep their class are not held in place: their z_adv - z_clean is 0.
     """
 
     name: ClassVar[str] = "dag"
@@ -53,7 +53,7 @@ class DAG(Attack):
     ] = None
     normalise: Annotated[
         Literal["max", "l2"],
-        Param("Gamma is the largest change in a step (max, as published) or its length (l2)"),
+        Param("Gamma is a step's largest change (max, as published) or its length (l2)"),
     ] = "max"
     goal: Goal = DEFAULT_GOAL
 
@@ -86,26 +86,26 @@ class _Gap:
 
 
 def strongest_other(outputs: Outputs) -> Tensor:
-    """The class (N, *S) with the largest logit besides the labels'."""
+    """Return the class (N, *S) with the largest logit other than the label."""
     logits = outputs.logits.detach()
     index = outputs.problem.labels.unsqueeze(1)
     return logits.scatter(1, index, -torch.inf).max(1).indices
 
 
 def _of_class(logits: Tensor, classes: Tensor) -> Tensor:
-    """The logit (N, *S) of a class at each pixel."""
+    """Return the logit (N, *S) of a class at each pixel."""
     return logits.gather(1, classes.unsqueeze(1)).squeeze(1)
 
 
 class _Proportional:
-    """d <- Pi(d - gamma g / max |g|), or over the L2 norm of g."""
+    """d <- Pi(d - gamma g / max |g|), or with the L2 norm of g instead of max |g|."""
 
     def __init__(self, ball: Ball, gamma: float, normalise: str) -> None:
         self.ball, self.gamma, self.normalise = ball, gamma, normalise
 
     def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
         peak = gradient.abs().flatten(1).amax(1)
-        # 0 once no pixel is active; and first by the peak, for squares of small ones underflow.
+        # 0 once no pixel is active. Divides by the peak first: squares of small entries underflow.
         unit = gradient / per_item(torch.where(peak > 0, peak, 1.0), gradient)
         if self.normalise == "l2":
             unit = unit / per_item(l2_norm(unit).clamp_min(1e-30), unit)

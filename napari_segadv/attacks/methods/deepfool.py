@@ -1,4 +1,4 @@
-"""DeepFool: the smallest step to the linearised boundary of a class, again and again."""
+"""DeepFool: repeats the smallest step to the linearised boundary of a class."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -14,7 +14,7 @@ from ..loop import STEPS_BETWEEN_CHECKS, Best
 from ..losses import Outputs
 from ..problem import Attacking, Outcome, Problem, Progress
 
-# A step is no longer than this, so that squares of it stay finite in float32.
+# Longest step, so that its square stays finite in float32.
 LONGEST = 1e12
 
 
@@ -24,13 +24,13 @@ class DeepFool(Attack):
 
     With f_k = z_k - z_y and w_k its gradient, each step goes to the nearest of the linearised
     boundaries: that of the class k with the least |f_k| / ||w_k||_q, by |f_k| / ||w_k||_2^2 w_k
-    (L2) or |f_k| / ||w_k||_1 sign w_k (Linf). Towards a target t there is one boundary, that of
-    t and the strongest other class. The sum of the steps is overshot by a factor of 1.02, in each
-    step, as in the authors' code: where success is tested is where the next step starts from.
+    (L2) or |f_k| / ||w_k||_1 sign w_k (Linf). Towards a target t there is one boundary, that
+    between t and the strongest other class. Each step, and so their sum, is overshot by a factor
+    of 1.02, as in the authors' code: the next step starts from the point where success is tested.
 
-    The result is the first image beyond the boundary, by so little that rounding can undo it;
-    `lead` moves the boundaries away by that many logits. The paper has no budget. A step takes
-    one forward pass and a backward pass for each class that is looked at.
+    The result is the first image beyond the boundary, so close to it that rounding can undo the
+    change; `lead` moves the boundaries away by that many logits. The paper has no budget. A step
+    takes one forward pass, and one backward pass for each class considered.
     """
 
     name: ClassVar[str] = "deepfool"
@@ -40,18 +40,16 @@ class DeepFool(Attack):
     unbounded: ClassVar[bool] = True
 
     epsilon: FreeBudget = None
-    norm: Annotated[
-        Literal["l2", "linf"], Param("The norm in which the perturbation is made small")
-    ] = "l2"
-    steps: Annotated[int, Param("Steps at most", low=1, high=100_000)] = 50
+    norm: Annotated[Literal["l2", "linf"], Param("Norm of the perturbation to minimise")] = "l2"
+    steps: Annotated[int, Param("Largest number of steps", low=1, high=100_000)] = 50
     overshoot: Annotated[
         float, Param("Share by which each step is overshot", low=0.0, high=100.0)
     ] = 0.02
     lead: Annotated[
         float,
         Param(
-            "Logits by which the new class has to lead; 0 as published, more where rounding to "
-            "whole grey levels undoes the change",
+            "Logits by which the new class must lead; 0: as published; more if rounding to whole "
+            "grey levels undoes the change",
             low=0.0,
             high=1e6,
         ),
@@ -59,7 +57,7 @@ class DeepFool(Attack):
     candidates: Annotated[
         int,
         Param(
-            "Other classes that are looked at, the strongest first; each costs a backward pass",
+            "Number of other classes considered, strongest first; each costs a backward pass",
             low=1,
             high=10_000,
             advanced=True,
@@ -77,7 +75,7 @@ class DeepFool(Attack):
             leaf = noise.detach().requires_grad_()
             outputs = Outputs(problem.model(problem.clean + leaf), problem)
             with torch.no_grad():
-                losses = _behind(outputs)
+                losses = _shortfall(outputs)
                 moved, kept = outputs.shares()
                 best.update(noise, torch.minimum(moved, kept), losses, moved, kept)
                 best.done = best.done | (losses < -self.lead)
@@ -101,7 +99,7 @@ class DeepFool(Attack):
         )
 
     def nearest(self, outputs: Outputs, leaf: Tensor, ball: Ball) -> Tensor:
-        """The step (N, C, *S) to the nearest linearised boundary; 0 where no gradient leads there.
+        """Return the step (N, C, *S) to the nearest linearised boundary; 0 without a gradient.
 
         Args:
             outputs: at the perturbation, with its graph.
@@ -121,7 +119,7 @@ class DeepFool(Attack):
         return found
 
     def gaps(self, outputs: Outputs) -> list[Tensor]:
-        """z_k - z_y (N,) of the classes k looked at; for a target t, z_t - z of the strongest."""
+        """Return z_k - z_y (N,) per class k considered; for a target t, z_t minus the strongest."""
         scores, labels = outputs.logits[..., 0], outputs.problem.labels
         own = scores.gather(1, labels)
         others = scores.scatter(1, labels, -torch.inf)
@@ -131,21 +129,21 @@ class DeepFool(Attack):
         return list((-gaps if outputs.problem.targeted else gaps).unbind(1))
 
 
-def _behind(outputs: Outputs) -> Tensor:
-    """How far (N,), in logits, the wanted class is behind; negative once it is in front."""
+def _shortfall(outputs: Outputs) -> Tensor:
+    """Return how many logits (N,) short of the goal the outputs are; negative beyond it."""
     margins = outputs.margins if outputs.problem.targeted else -outputs.margins
     return outputs.mean(margins)
 
 
 def to_boundary(gap: Tensor, w: Tensor, norm: str) -> tuple[Tensor, Tensor]:
-    """Distance (N,) to where a linearised gap is closed, and the step (N, C, *S) there.
+    """Return the distance (N,) at which a linearised gap closes, and the step (N, C, *S) there.
 
     Args:
         gap: by how much f (N,) has to grow.
-        w: the gradient of f (N, C, *S); where it is 0 the distance is infinite.
+        w: the gradient of f (N, C, *S); if it is 0, the distance is infinite.
         norm: "l2" or "linf", in which the distance is measured.
     """
-    # In units of the largest entry: squares of small float32 gradients underflow.
+    # Divides by the largest entry: squares of small float32 gradients underflow.
     peak = w.abs().flatten(1).amax(1)
     there = peak > 0
     peak = torch.where(there, peak, 1.0)

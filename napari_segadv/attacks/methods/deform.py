@@ -1,4 +1,4 @@
-"""Deform: displacement and intensity fields optimised for the one image."""
+"""Deform: displacement and intensity fields optimised for one image."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -16,11 +16,11 @@ from ..losses import LOSSES
 from ..problem import Attacking, Problem
 from ..rules import RULES
 
-# Distance of the controls as a share of the image's longest side, and at least this many pixels.
+# Distance between controls: a share of the image's longest side, but at least this many pixels.
 SPACING_SHARE, SMALLEST_SPACING = 1 / 64, 4.0
-# Of that distance, up to which no displacement folds in 3-D; in 2-D it is 0.48.
+# Share of that distance up to which no displacement folds in 3-D; in 2-D it is 0.48.
 FOLD_FREE = 0.4
-# Of the window that the victim sees.
+# Share of the window that the victim sees.
 INTENSITY_SHARE = 0.05
 
 
@@ -28,17 +28,18 @@ INTENSITY_SHARE = 0.05
 class Deform(Attack):
     """Smooth displacement D and intensity V as free variables: I_DV = warp(I, D) + V.
 
-    The immediate form of Chen 2019's learned synthesis: what their generator would put out is
-    optimised for this image. Untargeted it makes (xi - CE)^2 small (their segmentation loss), with
-    the cross-entropy averaged over the structures; with a target the chosen loss to that. Added
-    are 0.1 |D|^2 and 0.01 V^2, means over pixels with D in pixels and V in standard deviations of
-    the image (the paper z-scores its images and says no more of the norms).
+    The direct form of Chen 2019's learned synthesis: the fields that their generator would give are
+    optimised for this image. Untargeted, it minimises (xi - CE)^2 (their segmentation loss), with
+    the cross-entropy averaged over the structures; with a target, it minimises the chosen loss. It
+    adds 0.1 |D|^2 and 0.01 V^2, means over pixels with D in pixels and V in standard deviations of
+    the image (the paper z-scores its images and says no more about the norms).
 
     Both fields are cubic B-splines over a control grid, so they are smooth whatever the victim's
     gradient is, and limits on the controls hold for the fields. A displacement of at most 0.4 of
     the controls' distance along each axis never folds (Choi & Lee 2000).
 
-    Without a target the last image is the result, since more than xi is not asked for.
+    Without a target, the last image is the result: the cross-entropy should reach xi, not exceed
+    it.
     """
 
     name: ClassVar[str] = "deform"
@@ -60,7 +61,7 @@ class Deform(Attack):
     intensity: Annotated[
         float | None,
         Param(
-            "Largest change by the intensity field; none: 5 % of the window the victim sees",
+            "Largest change by the intensity field; none: 5 % of the victim's window",
             low=0.0,
             high=LARGEST,
             unit=IMAGE_UNITS,
@@ -69,7 +70,7 @@ class Deform(Attack):
     spacing: Annotated[
         float | None,
         Param(
-            "Distance of the fields' control points, the larger the smoother; none: 1/64 of the "
+            "Distance between the fields' control points, larger is smoother; none: 1/64 of the "
             "longest side, at least 4",
             low=1.0,
             high=10_000.0,
@@ -79,29 +80,29 @@ class Deform(Attack):
     xi: Annotated[
         float,
         Param(
-            "Mean cross-entropy to reach on the structures, without a target (Chen 2019: 1 to 3)",
+            "Without a target: mean cross-entropy to reach on the structures (Chen 2019: 1 to 3)",
             low=0.0,
             high=1000.0,
         ),
     ] = 2.0
-    loss: Annotated[LossName, Param("Objective to minimise, with a target")] = "margin"
+    loss: Annotated[LossName, Param("With a target: objective to minimise")] = "margin"
     steps: Steps = 60
     step: Annotated[StepRule, Param("Step rule", advanced=True)] = "adam"
     goal: Annotated[
         float | None,
         Param(
-            "With a target, stop when this share of the pixels has moved and of the structures has "
-            "stayed; none: run all steps",
+            "With a target: stop when this share of the change is made and this share of the "
+            "structures is intact; none: run all steps",
             low=0.0,
             high=1.0,
         ),
     ] = DEFAULT_GOAL
     displacement_penalty: Annotated[
-        float, Param("Weight of |D|^2, in pixels", low=0.0, high=1e6, advanced=True)
+        float, Param("Weight of |D|^2, D in pixels", low=0.0, high=1e6, advanced=True)
     ] = 0.1
     intensity_penalty: Annotated[
         float,
-        Param("Weight of V^2, in standard deviations", low=0.0, high=1e6, advanced=True),
+        Param("Weight of V^2, V in standard deviations", low=0.0, high=1e6, advanced=True),
     ] = 0.01
     random_start: Annotated[
         bool, Param("Start at random fields, not at the image", advanced=True)
@@ -133,7 +134,7 @@ class Deform(Attack):
         return optimise(problem, plan)
 
     def fields(self, problem: Problem) -> "Fields":
-        """How controls become the fields of a problem, with what was left open filled in."""
+        """Return how controls become the fields of a problem, with the defaults filled in."""
         longest = max(problem.clean.shape[2:])
         spacing = self.spacing or max(SPACING_SHARE * longest, SMALLEST_SPACING)
         bend = FOLD_FREE * spacing if self.displacement is None else self.displacement
@@ -147,7 +148,7 @@ class Deform(Attack):
         )
 
     def penalty(self, fields: tuple[Tensor | None, Tensor | None], unit: Tensor) -> Tensor:
-        """0.1 |D|^2 + 0.01 V^2 (N,), V in `unit` (N,)."""
+        """Return 0.1 |D|^2 + 0.01 V^2 (N,), V in `unit` (N,)."""
         displacement, intensity = fields
         total = torch.zeros_like(unit)
         if displacement is not None:
@@ -159,11 +160,11 @@ class Deform(Attack):
 
 @dataclass(frozen=True, eq=False)
 class Fields:
-    """Control values (N, dims + channels, *G) in shares of their limits, and the fields they make.
+    """Turns control values (N, dims + channels, *G), as shares of their limits, into fields.
 
     Attributes:
         lattice: where the controls are.
-        dims, channels: components of D and V; 0 where a field is not used.
+        dims, channels: components of D and V; 0 if a field is not used.
         displacement, intensity: limits, in pixels and in the image's units.
     """
 
@@ -174,7 +175,7 @@ class Fields:
     intensity: float
 
     def __call__(self, controls: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """D (N, dims, *S) and V (N, channels, *S); None for one that is not used."""
+        """Return D (N, dims, *S) and V (N, channels, *S); None for one that is not used."""
         both = self.lattice.expand(controls)
         return (
             self.displacement * both[:, : self.dims] if self.dims else None,
@@ -182,14 +183,14 @@ class Fields:
         )
 
     def box(self, problem: Problem) -> "Box":
-        """The set that the controls of a problem must stay in."""
+        """Return the set that the controls of a problem must stay in."""
         shape = (len(problem), self.dims + self.channels, *self.lattice.size)
         return Box(problem, "linf", problem.clean.new_ones(len(problem)), shape)
 
 
 @dataclass(frozen=True)
 class Box(Ball):
-    """Control values from -1 to 1; regions and bounds are the images' affair, not theirs."""
+    """Control values from -1 to 1; region and bounds limit the images, not the controls."""
 
     shape: tuple[int, ...] = ()
 

@@ -20,10 +20,10 @@ from ..rules import Adam, Seen
 class Least(Attack):
     """The smallest Linf or L2 perturbation at which the goal is reached, in a single run.
 
-    As in DDN (Rony 2019, CVPR, algorithm 1) the budget follows success: after a pass that reaches
-    the goal it becomes min(epsilon, size of the perturbation) (1 - g_i), otherwise it grows, more
-    slowly, with g_i falling over the run. Inside, Adam descends the margin loss. The smallest
-    image that reaches the goal is the result.
+    As in DDN (Rony 2019, CVPR, algorithm 1), the budget follows success: after a pass that reaches
+    the goal, it becomes min(epsilon, size of the perturbation) (1 - g_i); otherwise it grows, more
+    slowly. g_i falls over the run. Inside the budget, Adam descends the margin loss. The smallest
+    perturbation that reaches the goal is the result.
     """
 
     name: ClassVar[str] = "least"
@@ -35,17 +35,17 @@ class Least(Attack):
     epsilon: Annotated[
         float | None,
         Param(
-            "Largest perturbation that is tried; none: no limit",
+            "Largest perturbation to try; none: no limit",
             low=0.0,
             high=LARGEST,
             unit=IMAGE_UNITS,
         ),
     ] = None
-    steps: Annotated[int, Param("Gradient steps, all of which are run", low=1, high=100_000)] = 120
+    steps: Annotated[int, Param("Number of gradient steps; all are run", low=1, high=100_000)] = 120
     goal: Annotated[
         float,
         Param(
-            "Share of the pixels that has to move and of the structures that has to stay",
+            "Share of the change to make, and of the structures to keep intact",
             low=0.0,
             high=1.0,
         ),
@@ -69,25 +69,25 @@ class Least(Attack):
 
 
 def size_of(noise: Tensor, norm: str) -> Tensor:
-    """Linf or L2 size (N,) of noise (N, C, *S)."""
+    """Return the Linf or L2 size (N,) of noise (N, C, *S)."""
     return l2_norm(noise) if norm == "l2" else noise.abs().flatten(1).amax(1)
 
 
 class Patient(Adam):
-    """Adam for a ball that keeps shrinking: longer averages, and more damping."""
+    """Adam for a ball that keeps shrinking: with longer averages and more damping."""
 
     beta1, damping = 0.8, 0.3
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How a run for one norm moves: found on small chest victims.
+    """How fast a run for one norm moves; the values were found on small chest victims.
 
     Attributes:
-        stride: of the first step, as a share of the radius.
-        widen: how much the radius grows after the first miss, before the goal has been reached
-            once; with each further miss it grows a little faster, for targets that are far, and
-            near the goal more slowly: what is missing there is time, not room.
+        stride: length of the first step, as a share of the radius.
+        widen: share by which the radius grows after the first miss, until the goal is first
+            reached. With each further miss it grows a little faster, for distant targets; near
+            the goal it grows more slowly, since the run then needs more steps, not more room.
     """
 
     stride: float
@@ -95,13 +95,13 @@ class Pace:
 
 
 PACES = {"linf": Pace(1.0, 0.015), "l2": Pace(0.1, 0.02)}
-# How much the radius shrinks at a success: first and last. After a miss it grows by WIDEN of that.
+# Share by which a success shrinks the radius: first, last. A miss widens it by WIDEN times that.
 SHRINK, LAST_SHRINK, WIDEN = 0.1, 0.005, 0.2
-# Steps of the run that the paces are for: a shorter one grows faster, to come as far.
+# Steps of the run for which the paces were found; a shorter one grows faster, to get as far.
 PACED = 120
-# Of so many steps those without success after which the radius grows twice as fast.
+# Steps without success, in a run of PACED steps, after which the radius grows twice as fast.
 MISSES = 10
-# Nearer to the goal than this the radius grows in proportion to the distance, down to SLOWEST.
+# Nearer to the goal than NEAR, growth is in proportion to the distance, but at least SLOWEST.
 NEAR, SLOWEST = 0.5, 0.2
 
 

@@ -17,8 +17,20 @@ from ..rules import Sign
 class PGD(GradientAttack):
     """Projected gradient descent (Madry 2018, eq. 1) with a choice of step rule and loss.
 
-    The defaults, Adam and the margin loss, are the quickest known for targeted masks. The
-    setting of Bortsova 2021 is what is declared as `published`.
+    The defaults, Adam and the margin loss, are the quickest known for targeted masks. `published`
+    holds the settings of Bortsova 2021.
+
+    Examples:
+        An attack is a set of parameters, checked when it is made; `craft` runs it.
+
+        >>> from napari_segadv import attacks
+        >>> attacks.PGD(epsilon=5.0, steps=20).norm
+        'linf'
+        >>> attacks.PGD(epsilon=5.0, **attacks.PGD.published).step
+        'sign'
+        >>> attacks.PGD(steps=0)  # doctest: +IGNORE_EXCEPTION_DETAIL
+        Traceback (most recent call last):
+        napari_segadv.errors.SegadvError: steps=0: must be a whole number from 1 to 100000
     """
 
     name: ClassVar[str] = "pgd"
@@ -35,7 +47,7 @@ class PGD(GradientAttack):
     loss: Objective = "margin"
     kappa: Annotated[
         float,
-        Param("Margin in logits that the margin loss asks for", low=0.0, high=1e6, advanced=True),
+        Param("Margin of the margin loss, in logits", low=0.0, high=1e6, advanced=True),
     ] = 1.0
 
     def objective(self) -> Loss:

@@ -16,10 +16,10 @@ from ..losses import Loss, Outputs, signed
 class SegPGD(GradientAttack):
     """SegPGD (Gu 2022, ECCV, algorithm 1), targeted or not.
 
-    Untargeted it maximises the mean of (1 - lambda) CE over correct and lambda CE over wrong
-    pixels with lambda = i / 2T at step i of T: at first only correct pixels count, at the end all
-    alike. Targeted it minimises (1 - lambda) CE off target and lambda CE at target. The paper
-    takes sign steps and starts at a random point (`random_start`).
+    Untargeted, it maximises the mean of (1 - lambda) CE over correct and lambda CE over wrong
+    pixels, with lambda = i / 2T at step i of T: at first only correct pixels count, at the end all
+    count equally. Targeted, it minimises (1 - lambda) CE off target and lambda CE at target. The
+    paper takes sign steps and starts at a random point (`random_start`).
     """
 
     name: ClassVar[str] = "segpgd"
@@ -29,7 +29,7 @@ class SegPGD(GradientAttack):
 
     step: Annotated[
         StepRule,
-        Param("Step rule: sign as published"),
+        Param("Step rule; sign: as published"),
     ] = "sign"
 
     def objective(self) -> Loss:
@@ -37,7 +37,7 @@ class SegPGD(GradientAttack):
 
 
 def segpgd(outputs: Outputs) -> Tensor:
-    """(1 - lambda) CE where the goal is missed, lambda CE where it is reached, one value (N,)."""
+    """Return the mean (N,) of (1 - lambda) CE where the goal is missed, lambda CE where reached."""
     share = outputs.share / 2
     pixels = F.cross_entropy(outputs.logits, outputs.problem.labels, reduction="none")
     weights = torch.where(outputs.hits, share, 1 - share)

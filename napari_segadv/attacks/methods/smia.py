@@ -1,4 +1,4 @@
-"""SMIA: the stabilised medical image attack, built from the paper."""
+"""SMIA: the stabilised medical image attack, implemented from the paper."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -20,13 +20,13 @@ from ..rules import Sign
 class SMIA(Attack):
     """Stabilised medical image attack (Qi 2021, ICLR, eq. 3 to 5).
 
-    Maximises L(f(x~), y) - alpha L(f(x~), f(x + W * eta)) from the second step on, with
-    eta = x~ - x the perturbation so far and W a Gaussian kernel: the prediction has to get away
-    from y and to stay where a smoothed perturbation takes it too. Towards a target, the first
-    loss is made small instead. Each step after the first takes two forward and backward passes.
+    From the second step on, it maximises L(f(x~), y) - alpha L(f(x~), f(x + W * eta)), with
+    eta = x~ - x the perturbation so far and W a Gaussian kernel: the prediction should move away
+    from y but stay close to the prediction for the smoothed perturbation. With a target, the first
+    loss is minimised instead. Each step after the first takes two forward and backward passes.
 
-    The paper adds steps of epsilon without projecting, so that its effective budget is steps x
-    epsilon; here `epsilon` is that total, and a step is epsilon / steps unless told otherwise.
+    The paper adds steps of epsilon without projecting, so its effective budget is steps x epsilon;
+    here `epsilon` is that total, and a step is epsilon / steps unless `step_size` is given.
     """
 
     name: ClassVar[str] = "smia"
@@ -36,7 +36,7 @@ class SMIA(Attack):
 
     steps: Steps = 10
     alpha: Annotated[
-        float, Param("Weight of the stabilising loss; 0: as I-FGSM", low=0.0, high=1e6)
+        float, Param("Weight of the stabilising loss; 0: I-FGSM", low=0.0, high=1e6)
     ] = 1.0
     kernel: Annotated[int, Param("Width of the Gaussian kernel in pixels, odd", low=1, high=99)] = 3
     sigma: Annotated[
@@ -44,7 +44,7 @@ class SMIA(Attack):
     ] = 1.0
     second: Annotated[
         Literal["soft", "hard"],
-        Param("The smoothed prediction as probabilities (with a gradient) or as classes"),
+        Param("Smoothed prediction as probabilities (soft, with a gradient) or classes (hard)"),
     ] = "soft"
     step_size: Annotated[
         float | None,
@@ -69,7 +69,7 @@ class SMIA(Attack):
         size = torch.full_like(ball.radius, length)
 
         def smoothed(noise: Tensor, step: int) -> Tensor | None:
-            """x + W * eta; at first there is no perturbation to smooth."""
+            """Return x + W * eta; None at first, when there is no perturbation to smooth."""
             if step == 0 or self.alpha == 0:
                 return None
             return problem.clean + blur(noise, self.kernel, self.sigma)
@@ -81,13 +81,13 @@ class SMIA(Attack):
             rule=lambda: Sign(ball, self.steps, size),
             goal=self.goal,
             second=smoothed,
-            # As in the paper; and losses with and without the second term can't be ranked.
+            # As in the paper. Also, losses with and without the second term can't be compared.
             keeps_best=False,
         )
         return optimise(problem, plan)
 
     def objective(self, outputs: Outputs) -> Tensor:
-        """Eq. 3 with its sign turned: what is made small (N,)."""
+        """Return the loss to minimise (N,): eq. 3 with its sign flipped."""
         pixels = F.cross_entropy(outputs.logits, outputs.problem.labels, reduction="none")
         loss = signed(outputs.mean(pixels), outputs)
         if outputs.others is None:
@@ -101,7 +101,7 @@ class SMIA(Attack):
 
 
 def blur(noise: Tensor, kernel: int, sigma: float) -> Tensor:
-    """A depthwise Gaussian of noise (N, C, *S), axis by axis; outside the image it is 0."""
+    """Blur noise (N, C, *S) by a depthwise Gaussian, axis by axis; it is 0 outside the image."""
     offsets = torch.arange(kernel, dtype=noise.dtype, device=noise.device) - kernel // 2
     weights = torch.exp(-0.5 * (offsets / sigma).square())
     weights = weights / weights.sum()

@@ -1,4 +1,4 @@
-"""Square: random search with squares of +-epsilon, by scores alone."""
+"""Square: random search with squares of +-epsilon, from scores alone."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from ..losses import LOSSES
 from ..problem import Attacking, Problem
 from ..rules import Seen
 
-# Of 10,000 queries, those after which the paper halves the share of pixels (section 5).
+# Queries, out of 10,000, after which the paper halves the share of pixels (section 5).
 HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
@@ -26,14 +26,14 @@ class Square(Attack):
 
     It starts at vertical stripes of +-epsilon. Each query tries a square in which every channel
     takes +epsilon or -epsilon, and keeps it if the loss is smaller. The share p of the pixels
-    inside the square is halved at the published queries, in proportion to `steps`. A volume has
-    cubes, and stripes of its own in each slice. With a region the squares are drawn inside the
-    box around it.
+    inside the square is halved at the published queries, in proportion to `steps`. In a volume the
+    squares are cubes, and each slice has its own stripes. With a region, the squares are drawn
+    inside the box around it.
 
     A square that would change nothing is drawn again in another colour, as in the authors' code,
-    for it would cost a query. The items of a batch share the draws, so each gets what it gets
-    alone. The loss is a mean over pixels; a classifier has one. The paper takes the margin for
-    untargeted and the cross-entropy for targeted attacks, and has Linf and L2; L2 is not here.
+    since it would waste a query. The items of a batch share the draws, so each gets what it would
+    get alone. The loss is a mean over pixels; a classifier has one. The paper takes the margin for
+    untargeted and the cross-entropy for targeted attacks. Its L2 version is not implemented.
     """
 
     name: ClassVar[str] = "square"
@@ -45,7 +45,7 @@ class Square(Attack):
         Literal["linf"], Param("How the size of the perturbation is measured: Linf only")
     ] = "linf"
     steps: Annotated[
-        int, Param("Queries after the first; the paper has 10,000", low=1, high=1_000_000)
+        int, Param("Queries after the first; paper: 10,000", low=1, high=1_000_000)
     ] = 1000
     loss: Annotated[Literal["margin", "cross-entropy"], Param("Objective to minimise")] = "margin"
     p_init: Annotated[
@@ -71,7 +71,7 @@ class Square(Attack):
 
 
 def stripes(ball: Ball, generator: torch.Generator) -> Tensor:
-    """Noise (N, C, *S) of the lowest or highest values, constant along the image's columns."""
+    """Draw noise (N, C, *S) of lowest or highest values, constant along the image's columns."""
     low, high = ball.limits
     shape = list(low.shape[1:])
     shape[-2] = 1
@@ -80,15 +80,15 @@ def stripes(ball: Ball, generator: torch.Generator) -> Tensor:
 
 
 def halvings(step: int, steps: int) -> int:
-    """How often p has been halved at a step (from 0) of a run."""
+    """Return how often p has been halved at a step (from 0) of a run."""
     query = step * 10_000 // steps
     return sum(query > after for after in HALVED_AFTER)
 
 
 def sides_of(extent: tuple[int, ...], share: float) -> tuple[int, ...]:
-    """Edges of the square (or cube) that takes a share of a box.
+    """Return the sides of the square (or cube) that takes up a share of a box.
 
-    Where an axis is too short for it, the others make up for that: a CT has few slices.
+    If an axis is too short for it, the others become longer: a CT has few slices.
     """
     volume, sides = share * math.prod(extent), [0] * len(extent)
     for left, axis in enumerate(sorted(range(len(extent)), key=lambda axis: extent[axis])):
@@ -99,7 +99,7 @@ def sides_of(extent: tuple[int, ...], share: float) -> tuple[int, ...]:
 
 
 def boxes_of(problem: Problem) -> list[tuple[tuple[int, int], ...]]:
-    """First and last index + 1 along each axis of the box around each item's region."""
+    """Return the first and the last index + 1 along each axis of the box around each region."""
     shape = problem.clean.shape[2:]
     whole = tuple((0, size) for size in shape)
     if problem.region is None:
@@ -133,7 +133,7 @@ class Search:
         place, first, second = self._draw(d)
         proposal = self.best.clone()
         for item, box in enumerate(self.boxes):
-            at: tuple[int | slice, ...] = (item, slice(None), *window(box, share, place))
+            at: tuple[int | slice, ...] = (item, slice(None), *square_in(box, share, place))
             low, high, now = self.low[at], self.high[at], self.best[at]
             square = torch.where(first, high, low)
             same = (square == now).all()
@@ -141,7 +141,7 @@ class Search:
         return proposal
 
     def _draw(self, d: Tensor) -> tuple[list[float], Tensor, Tensor]:
-        """A place, one number from 0 to 1 for each axis, and two different colours (C, 1, ...)."""
+        """Draw a place, one number from 0 to 1 per axis, and two different colours (C, 1, ...)."""
         dims, channels = d.ndim - 2, d.shape[1]
         place = torch.rand(dims, generator=self.generator, dtype=torch.float64).tolist()
         first = torch.randint(0, 2, (channels,), generator=self.generator)
@@ -153,8 +153,10 @@ class Search:
         return place, shaped[0], shaped[1]
 
 
-def window(box: tuple[tuple[int, int], ...], share: float, place: list[float]) -> tuple[slice, ...]:
-    """Where in a box a square with a share of its pixels lies; each place is as likely."""
+def square_in(
+    box: tuple[tuple[int, int], ...], share: float, place: list[float]
+) -> tuple[slice, ...]:
+    """Return where in a box a square with a share of its pixels lies; each place is as likely."""
     sides = sides_of(tuple(high - low for low, high in box), share)
     found = []
     for (low, high), side, u in zip(box, sides, place, strict=True):

@@ -1,4 +1,4 @@
-"""Synthesis: the best of several images that a trained generator makes of one."""
+"""Synthesis: the best of several images that a trained generator makes from one."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -20,10 +20,10 @@ from ..problem import Attacking, FieldGenerator, Problem
 class Synthesis(Attack):
     """Learned synthesis (Chen 2019): a generator draws D and V for an image, I_DV = warp(I, D) + V.
 
-    The generator was trained to get away from the victim's prediction by a mean cross-entropy xi
-    on the structures (`segadv synthesis train`), so there is no target here. Each of the samples
-    is drawn from the latent codes' distributions, seen once by the victim, and the one that moves
-    most of the structures is the result; no gradient is needed.
+    The generator was trained to move away from the victim's clean prediction by a mean
+    cross-entropy xi on the structures (`segadv synthesis train`), so this attack has no target.
+    Each sample is drawn from the latent codes' distributions and shown once to the victim; the one
+    that changes most of the structures is the result. No gradient is needed.
     """
 
     name: ClassVar[str] = "synthesis"
@@ -35,10 +35,10 @@ class Synthesis(Attack):
     epsilon: FieldBudget = None
     generator: Annotated[
         str | None,
-        Param("A folder that segadv synthesis train has written", unit="folder"),
+        Param("Folder written by segadv synthesis train", unit="folder"),
     ] = None
     samples: Annotated[
-        int, Param("Images drawn, of which the best is kept", low=1, high=10_000)
+        int, Param("Number of images drawn; the best is kept", low=1, high=10_000)
     ] = 8
 
     def run(self, problem: Problem, seed: int = 0) -> Attacking:
@@ -67,15 +67,15 @@ class Synthesis(Attack):
         return optimise(problem, plan)
 
     def trained(self, problem: Problem) -> FieldGenerator:
-        """The generator, on the problem's device.
+        """Return the generator, on the problem's device.
 
         Raises:
-            SegadvError: where there is none, it does not fit, or a target is asked for.
+            SegadvError: if there is none, it does not fit, or a target is given.
         """
         if problem.targeted:
             raise SegadvError(
-                f"method {self.name}: its generator knows no targets, it gets away from the clean "
-                "prediction; leave the target out, or take method deform"
+                f"method {self.name}: takes no target, since its generator moves away from the "
+                "clean prediction; remove the target, or use method deform"
             )
         if problem.trained is None:
             raise SegadvError(

@@ -1,1 +1,1 @@
-"""The commands, a module each: its `add` puts them into the app."""
+"""The commands, one module each; a module's `add` adds its command to the app."""

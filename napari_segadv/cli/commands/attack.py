@@ -1,4 +1,4 @@
-"""segadv attack: an adversarial image, with noise, predictions, figure and figures."""
+"""segadv attack: make an adversarial image, with noise, predictions, figure and measures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,44 +21,53 @@ from ..arguments import (
 )
 from ..terminal import follow, report
 
-# Among the commands in the help.
+# Position among the commands in the help.
 PLACE = 5
 
 
 Target = Annotated[
     str | None,
     typer.Option(
-        help="Label map to be predicted; or a class, its number or name; or boxes as JSON, none "
-        "for none, none:CLASS to erase a class."
+        help="What to predict: a label map; a class by number or name; or boxes: a JSON file, none "
+        "for no boxes, none:CLASS to erase a class."
     ),
 ]
-Truth = Annotated[str | None, typer.Option(help="Label map, class or boxes that are right.")]
+Truth = Annotated[
+    str | None,
+    typer.Option(
+        help="Correct label map, class or boxes; --untargeted uses the clean prediction by default."
+    ),
+]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the method. May be repeated."),
 ]
 Region = Annotated[
     str | None,
     typer.Option(
         metavar="FILE|NAME",
-        help="Where the noise may live: a mask, bounding-box or receptive-field[:SHARE] of what "
-        "has to change.",
+        help="Where the noise may live: a mask, or bounding-box or receptive-field[:SHARE] of what "
+        "has to change. Everywhere by default.",
     ),
 ]
 Slices = Annotated[
     str | None,
     typer.Option(
         metavar="N|FIRST:LAST",
-        help="Slices of a volume, from 0, the last one included: noise in these alone.",
+        help="Slices of a volume, from 0, LAST included: only they get noise, and only they count. "
+        "All by default.",
     ),
 ]
 Surrogates = Annotated[
     list[str] | None,
-    typer.Option(help="Another victim to craft on; --victim is measured. May be repeated."),
+    typer.Option(
+        help="Network to craft on in place of --victim, which is measured. May be repeated."
+    ),
 ]
 
 
 def add(app: typer.Typer) -> None:
-    """Adds the command to the app."""
+    """Add the command to the app."""
     app.command(
         epilog=example(
             "segadv attack xray.png --victim demo:chest-xray --target t.png --out result"
@@ -71,12 +80,16 @@ def attack(
     victim: VictimName,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the result.")],
     target: Target = None,
-    untargeted: Annotated[bool, typer.Option("--untargeted", help="Away from the truth.")] = False,
+    untargeted: Annotated[
+        bool, typer.Option("--untargeted", help="Move away from the truth.")
+    ] = False,
     truth: Truth = None,
-    method: Annotated[str, typer.Option(help="See segadv attacks.")] = "pgd",
+    method: Annotated[str, typer.Option(help="Attack, see segadv attacks.")] = "pgd",
     set_: Settings = None,
     region: Region = None,
-    care: Annotated[Path | None, typer.Option(help="Which pixels count.")] = None,
+    care: Annotated[
+        Path | None, typer.Option(help="Mask of the pixels that count. All by default.")
+    ] = None,
     slices: Slices = None,
     surrogate: Surrogates = None,
     device: Device = "auto",
@@ -84,7 +97,7 @@ def attack(
     trust: Trust = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Makes an adversarial image and writes it with noise, predictions, figure and result.json."""
+    """Make an adversarial image; write it with noise, predictions, figure and result.json."""
     from ... import io
     from ...attacks import get
     from ...common.parameters import from_texts
@@ -94,13 +107,13 @@ def attack(
         raise SegadvError("give either --target or --untargeted")
     check_folder(out, overwrite, (image, target, truth, region, care))
     chosen = get(method)
-    made = chosen(**from_texts(chosen, settings_of(set_ or [])))
+    parameters = chosen(**from_texts(chosen, settings_of(set_ or [])))
     loaded = victim_of(victim, trust)
     scan = io.read(image)
     run = craft_steps(
         scan,
         loaded,
-        made,
+        parameters,
         target=target,
         truth=truth,
         region=region,

@@ -1,4 +1,4 @@
-"""The demo: a chest X-ray, a heart symbol in place of its heart, and the attack that draws it."""
+"""segadv demo: attack a chest X-ray until the network draws a heart symbol for the heart."""
 
 import os
 import sys
@@ -16,22 +16,25 @@ if TYPE_CHECKING:
 NAME = "chest-xray"
 STRUCTURE = "heart"
 
-# Among the commands in the help.
+# Position among the commands in the help.
 PLACE = 1
 
 
 def add(app: typer.Typer) -> None:
-    """Adds the command to the app."""
+    """Add the command to the app."""
     app.command(epilog=example("segadv demo --headless --out demo-output"))(demo)
 
 
 def demo(
-    headless: Annotated[bool, typer.Option("--headless", help="Without a window.")] = False,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Open no window; write a folder.")
+    ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the result, without a window.")
+        Path | None,
+        typer.Option(help="Folder for the result; implies --headless. demo-output by default."),
     ] = None,
 ) -> None:
-    """A chest X-ray, a heart symbol as target, and the image that makes the network draw it."""
+    """Make a network draw a heart symbol for the heart of a chest X-ray (opens napari)."""
     if out is None and not headless and display_works():
         show()
         return
@@ -39,14 +42,14 @@ def demo(
 
     folder = out or Path("demo-output")
     refuse_existing(folder, overwrite=True)
-    made = follow(run(), "attacking")
-    made.save(folder, overwrite=True)
-    report(made, folder)
+    result = follow(run(), "attacking")
+    result.save(folder, overwrite=True)
+    report(result, folder)
     typer.echo(f"look at {folder / 'figure.png'}")
 
 
 def run() -> "Crafting":
-    """The demo's attack as a generator, see `crafting.craft_steps`."""
+    """Return the demo's attack as a generator, see `crafting.craft_steps`."""
     from ... import targets
     from ...attacks import get
     from ...crafting import craft_steps
@@ -61,20 +64,20 @@ def run() -> "Crafting":
 
 
 def display_works() -> bool:
-    """Whether a window can be opened: there is a display, and napari has its libraries."""
+    """Return whether a window can be opened: there is a display, and Qt can be imported."""
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
         return False
     try:
         from qtpy.QtWidgets import QApplication  # noqa: F401 - to see whether it can be imported
-    except Exception:  # noqa: BLE001 - qtpy raises several kinds where a binding or library lacks
+    except Exception:  # noqa: BLE001 - qtpy raises several kinds if a binding or library is missing
         return False
     return True
 
 
 def show() -> None:
-    """Opens napari with the panel, the X-ray and the target, ready for a press of Run."""
+    """Open napari with the panel, the X-ray and the target; all that is left is to press Run."""
     import napari
 
     from ...viewer.demo import prepare

@@ -1,4 +1,4 @@
-"""segadv victims and segadv attacks: what there is."""
+"""segadv victims and segadv attacks: list the victims and the attacks."""
 
 import json
 from typing import Annotated
@@ -7,18 +7,18 @@ import typer
 
 from ..arguments import example
 
-# Among the commands in the help.
+# Position among the commands in the help.
 PLACE = 2
 
 
 def add(app: typer.Typer) -> None:
-    """Adds the commands to the app."""
+    """Add the commands to the app."""
     app.command(epilog=example("segadv victims"))(victims)
     app.command(epilog=example("segadv attacks --json"))(attacks)
 
 
 def victims() -> None:
-    """Lists the built-in victims."""
+    """List the built-in victims and how good they are."""
     from ...samples import DEMO, bundle_facts
 
     for name, facts in bundle_facts().items():
@@ -27,9 +27,9 @@ def victims() -> None:
 
 
 def attacks(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Lists the attacks and their parameters."""
+    """List the attacks with their tasks and parameters."""
     from ...attacks import available
     from ...common.parameters import parameters
 

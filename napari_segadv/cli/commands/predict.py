@@ -1,4 +1,4 @@
-"""segadv predict: what a victim predicts on an image."""
+"""segadv predict: write what a victim predicts on an image."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,12 +16,12 @@ from ..arguments import (
     victim_of,
 )
 
-# Among the commands in the help.
+# Position among the commands in the help.
 PLACE = 3
 
 
 def add(app: typer.Typer) -> None:
-    """Adds the command to the app."""
+    """Add the command to the app."""
     app.command(epilog=example("segadv predict ct.nii.gz --victim bundle/ --out labels.nii.gz"))(
         predict
     )
@@ -30,11 +30,13 @@ def add(app: typer.Typer) -> None:
 def predict(
     image: Image,
     victim: VictimName,
-    out: Annotated[Path, typer.Option(help="File for the label map; of a class or boxes .json.")],
+    out: Annotated[
+        Path, typer.Option(help="File for the label map; for a class or boxes, a .json file.")
+    ],
     device: Device = "auto",
     trust: Trust = None,
 ) -> None:
-    """Writes what a victim predicts on an image."""
+    """Write what a victim predicts on an image."""
     from ... import io
     from ...common.device import pick_device
 

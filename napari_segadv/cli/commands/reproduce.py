@@ -1,4 +1,4 @@
-"""segadv reproduce: a paper's table beside ours."""
+"""segadv reproduce: make a paper's table, with the paper's figures beside ours."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from ..terminal import follow
 
 
 def add(app: typer.Typer) -> None:
-    """Adds the command to the app."""
+    """Add the command to the app."""
     app.command(epilog=example("segadv reproduce heart --out heart-table"))(reproduce)
 
 
@@ -22,16 +22,20 @@ def reproduce(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the table.")],
     victim: Annotated[
         str | None,
-        typer.Option(
-            help="Another victim than the built-in one; needs --cases, unless it is demo:NAME."
-        ),
+        typer.Option(help="Victim; a built-in one by default. Any but demo:NAME needs --cases."),
     ] = None,
-    cases: Annotated[Path | None, typer.Option(help="CSV with columns image,mask.")] = None,
+    cases: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the columns image,mask. The victim's phantoms by default."),
+    ] = None,
     surrogate: Annotated[
-        str | None, typer.Option(help="For a black box; one is trained by default.")
+        str | None,
+        typer.Option(help="Surrogate for black-box. For demo:NAME one is trained by default."),
     ] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="How many cases.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A smoke test: few steps, one case.")] = (
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Number of cases. By default the table's own.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Smoke test: one case, few steps.")] = (
         False
     ),
     device: Device = "auto",
@@ -39,7 +43,7 @@ def reproduce(
     trust: Trust = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Makes a paper's table on phantoms or your own cases: Markdown, CSV, figure and JSON."""
+    """Make a paper's table on phantoms or your own cases: Markdown, CSV, figure and JSON."""
     from ...reproduce.command import reproduce as steps
 
     run = steps(

@@ -1,4 +1,4 @@
-"""segadv synthesis train: a generator of displacement and intensity fields."""
+"""segadv synthesis train: train a generator of displacement and intensity fields."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,34 +10,42 @@ from ..terminal import STOPPED, follow
 
 
 def add(app: typer.Typer) -> None:
-    """Adds the commands to the app."""
+    """Add the commands to the app."""
     group = typer.Typer(help="Learned synthesis: generators of adversarial images.")
     line = "segadv synthesis train images.csv --victim bundle/ --out generator"
     group.command(epilog=example(line))(train)
-    # With one command alone a group would lose the command's name.
+    # Without a callback, Typer drops the name of a group's only command.
     group.callback()(lambda: None)
     app.add_typer(group, name="synthesis")
 
 
 def train(
-    images: Annotated[Path, typer.Argument(help="CSV with a column image; masks are not needed.")],
+    images: Annotated[Path, typer.Argument(help="CSV with a column image; masks are not used.")],
     victim: VictimName,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the generator.")],
-    parts: Annotated[str, typer.Option(help="both, displacement or intensity.")] = "both",
-    xi: Annotated[float, typer.Option(help="Cross-entropy to reach, 1 to 3.")] = 2.0,
+    parts: Annotated[
+        str, typer.Option(help="Fields to make: both, displacement or intensity.")
+    ] = "both",
+    xi: Annotated[
+        float, typer.Option(help="Mean cross-entropy to reach on the structures, 1 to 3.")
+    ] = 2.0,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 30,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Another parameter of the training."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Another parameter of the training. May be repeated.",
+        ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the training in DIR, to --epochs.")
+        bool, typer.Option("--resume", help="Continue the training in DIR, up to --epochs.")
     ] = False,
     device: Device = "auto",
     seed: Seed = 0,
     trust: Trust = None,
 ) -> None:
-    """Trains a generator against a victim; use it with segadv attack --method synthesis."""
+    """Train a generator against a victim; use it with segadv attack --method synthesis."""
     from ...attacks.fields.recipe import Recipe
     from ...common.device import pick_device
     from ...common.parameters import from_texts
@@ -50,18 +58,18 @@ def train(
     loaded, scans = victim_of(victim, trust), read_images(images)
     run = steps(scans, loaded, recipe, out, resume=resume, device=pick_device(device))
     try:
-        made = follow(run, "training")
+        result = follow(run, "training")
     except KeyboardInterrupt:
         if has_generator(out):
             done = read_json(out)["epoch"]
-            typer.echo(f"{out}: stopped after epoch {done}; --resume goes on from there", err=True)
+            typer.echo(f"{out}: stopped after epoch {done}; continue with --resume", err=True)
         else:
-            typer.echo(f"{out}: stopped before the first epoch ended; start it anew", err=True)
+            typer.echo(f"{out}: stopped before the first epoch ended; start again", err=True)
         raise SystemExit(STOPPED) from None
-    loss, entropy, change = made["history"][-1]
-    spent = made["about"]["spent"]
+    loss, entropy, change = result["history"][-1]
+    spent = result["about"]["spent"]
     typer.echo(
-        f"{out}: after {made['epoch']} epochs of {made['about']['pieces']} images and "
-        f"{spent['seconds']:.0f} s: cross-entropy {entropy:.2f} for {made['xi']:g}, change "
+        f"{out}: after {result['epoch']} epochs of {result['about']['pieces']} images and "
+        f"{spent['seconds']:.0f} s: cross-entropy {entropy:.2f} (xi {result['xi']:g}), change "
         f"{change:.3g} standard deviations, loss {loss:.3g}"
     )

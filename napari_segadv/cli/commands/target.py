@@ -1,4 +1,4 @@
-"""segadv target: a label map changed into what a victim shall predict."""
+"""segadv target: change a label map into what a victim should predict."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,12 +8,44 @@ import typer
 from ...errors import SegadvError
 from ..arguments import check_output, example, made_folder
 
-# Among the commands in the help.
+# Position among the commands in the help.
 PLACE = 4
 
 
+Size = Annotated[
+    float | None,
+    typer.Option(
+        help="Linear size relative to the structure (heart and ellipse: 1 by default; resize: 0.8)."
+    ),
+]
+Shift = Annotated[
+    str | None, typer.Option(metavar="Z,Y,X", help="Distance in pixels, Y,X in 2-D (shift).")
+]
+To = Annotated[
+    str | None,
+    typer.Option(
+        metavar="M",
+        help="New class (swap); or class of the pixels given up, 0 by default, or surrounding: "
+        "the class around them (heart, ellipse, resize, shrink, shift, erase).",
+    ),
+]
+Millimetres = Annotated[
+    float | None,
+    typer.Option(
+        help="Distance in mm, or in pixels if the mask has no spacing; 5 by default (grow, shrink)."
+    ),
+]
+Axes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="Z,Y,X",
+        help="Half-axes in mm, Y,X in 2-D; the structure's own by default (ellipse).",
+    ),
+]
+
+
 def add(app: typer.Typer) -> None:
-    """Adds the command to the app."""
+    """Add the command to the app."""
     app.command(
         epilog=example("segadv target heart labels.nii.gz --label 1 --size 0.5 --out target.nii.gz")
     )(target)
@@ -24,30 +56,19 @@ def target(
         str,
         typer.Argument(help="heart, ellipse, resize, grow, shrink, shift, erase, swap or fill."),
     ],
-    mask: Annotated[Path, typer.Argument(help="The label map to start from.")],
-    label: Annotated[int, typer.Option(help="Class number of the structure.")],
+    mask: Annotated[Path, typer.Argument(help="Label map to start from.")],
+    label: Annotated[int, typer.Option(help="Class number of the structure to change.")],
     out: Annotated[Path, typer.Option(help="File for the target.")],
-    size: Annotated[
-        float | None, typer.Option(help="Linear size (heart, ellipse, resize).")
-    ] = None,
-    shift: Annotated[str | None, typer.Option(metavar="Z,Y,X", help="Pixels (shift).")] = None,
-    to: Annotated[
-        str | None,
-        typer.Option(
-            metavar="M",
-            help="Other class (swap), or class of the pixels given up; surrounding: the class "
-            "around them (heart, ellipse, resize, shrink, shift, erase).",
-        ),
-    ] = None,
-    mm: Annotated[float | None, typer.Option(help="How far in mm (grow, shrink).")] = None,
-    axes: Annotated[
-        str | None, typer.Option(metavar="Z,Y,X", help="Half axes in mm (ellipse).")
-    ] = None,
+    size: Size = None,
+    shift: Shift = None,
+    to: To = None,
+    mm: Millimetres = None,
+    axes: Axes = None,
     cover: Annotated[
         bool, typer.Option("--cover", help="Grow over other structures too (grow).")
     ] = False,
 ) -> None:
-    """Makes a target from a label map."""
+    """Make a target from a label map."""
     from ... import io
     from ...common.parameters import parameters
     from ...io.registry import check_label_map
@@ -68,6 +89,6 @@ def target(
     missing = [n for n, p in known.items() if n not in given and p.required]
     if missing:
         raise SegadvError(f"target {shape}: needs --{missing[0]}")
-    made = function(io.read_mask(mask), **given)
-    io.save_mask(made, made_folder(out))
+    changed = function(io.read_mask(mask), **given)
+    io.save_mask(changed, made_folder(out))
     typer.echo(str(out))

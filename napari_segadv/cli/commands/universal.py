@@ -1,4 +1,4 @@
-"""segadv universal: one perturbation for many images."""
+"""segadv universal: make one perturbation for many images."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,32 +10,35 @@ from ...errors import SegadvError
 from ..arguments import Device, Seed, Trust, VictimName, example, settings_of, victim_of
 from ..terminal import follow
 
-# With fewer cases than this, every one is needed for making it.
+# With fewer cases than this, none is held out.
 CASES_TO_HOLD_OUT = 5
 
 
 def add(app: typer.Typer) -> None:
-    """Adds the command to the app."""
+    """Add the command to the app."""
     line = "segadv universal cases.csv --victim bundle/ --out shared-noise"
     app.command(epilog=example(line))(universal)
 
 
 def universal(
-    cases: Annotated[Path, typer.Argument(help="CSV with columns image,mask.")],
+    cases: Annotated[Path, typer.Argument(help="CSV with the columns image,mask.")],
     victim: VictimName,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for noise and measures.")],
     target: Annotated[
-        Path | None, typer.Option(help="Label map to be predicted on every image.")
+        Path | None,
+        typer.Option(help="Label map to predict on every image. By default, away from the masks."),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="epsilon, norm, epochs or loss."),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="epsilon, norm, epochs or loss. May be repeated."
+        ),
     ] = None,
     device: Device = "auto",
     seed: Seed = 0,
     trust: Trust = None,
 ) -> None:
-    """Makes one perturbation for many images, measured on a fifth of them that are held out."""
+    """Make one perturbation for many images, with a fifth of them held out to measure it."""
     from ... import io
     from ...attacks.universal import Universal
     from ...common.parameters import from_texts

@@ -1,1 +1,1 @@
-"""One file format a module; each declares FORMATS, and `io.registry` finds them."""
+"""A module for each kind of file; each declares FORMATS, which `io.registry` finds."""

@@ -41,7 +41,7 @@ class Series:
 
 
 def is_dicom(path: Path) -> bool:
-    """True for a file with DICOM's magic bytes and for a folder that directly holds one."""
+    """Return True for a file with DICOM's magic bytes and for a folder that directly holds one."""
     if path.is_dir():
         return any(is_dicom(child) for child in sorted(path.iterdir()) if child.is_file())
     try:
@@ -55,10 +55,10 @@ def is_dicom(path: Path) -> bool:
 
 
 def list_series(folder: Path) -> list[Series]:
-    """The series whose files lie directly in a folder, the largest first.
+    """List the series whose files lie directly in a folder, the largest first.
 
     Raises:
-        SegadvError: where something in it can't be read by ITK.
+        SegadvError: if ITK can't read something in it.
     """
     for path in (folder, *folder.iterdir()):
         check_name(path)
@@ -80,7 +80,7 @@ def list_series(folder: Path) -> list[Series]:
 
 
 def tags_of(path: Path) -> dict[str, str]:
-    """The header entries that are kept, by their names in TAGS."""
+    """Return the header entries that we keep, by their names in TAGS."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     guarded(reader.ReadImageInformation, path)
@@ -93,10 +93,10 @@ def tags_of(path: Path) -> dict[str, str]:
 
 
 def choose(path: Path) -> tuple[str, ...]:
-    """The files, in order, of the one series that a path means.
+    """Return the files, in order, of the one series that a path means.
 
     Raises:
-        SegadvError: where a folder holds several, listing one file of each.
+        SegadvError: if a folder holds no series, or several: then it lists one file of each.
     """
     folder = path if path.is_dir() else path.parent
     series = list_series(folder)
@@ -116,7 +116,7 @@ def choose(path: Path) -> tuple[str, ...]:
 
 
 def check_spacing(files: Sequence[str], image: sitk.Image, path: Path) -> None:
-    """Refuses a series with a missing slice: ITK would shift everything behind the gap."""
+    """Refuse a series with a missing slice: ITK would shift everything behind the gap."""
     if len(files) < 3 or image.GetDimension() != 3:
         return
     reader = sitk.ImageFileReader()
@@ -136,7 +136,7 @@ def check_spacing(files: Sequence[str], image: sitk.Image, path: Path) -> None:
 
 
 def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
-    """The image in real units (GDCM applies slope and intercept) and its tags."""
+    """Read the image in real units (GDCM applies slope and intercept) and its tags."""
     files = choose(path)
     if len(files) == 1:
         image = read_image(Path(files[0]))

@@ -19,20 +19,20 @@ from ...errors import SegadvError
 from ..itk import guarded, silenced, write_image
 from ..registry import Format
 
-# Byte offsets of the NIfTI-1 and NIfTI-2 headers: where scl_slope and scl_inter stand, and as what.
+# By header size (NIfTI-1, NIfTI-2): byte offset and struct codes of scl_slope and scl_inter.
 SCALING_AT = {348: (112, "ff"), 540: (176, "dd")}
 DATATYPES = {"2": "uint8", "4": "int16", "8": "int32", "256": "int8", "512": "uint16"}
 
 
 def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
-    """The image in real units.
+    """Read the image in real units.
 
-    `meta["scaling"]` holds stored type, slope and intercept if the header scales; `meta["broken"]`
-    the number of values in the file that are no numbers.
+    `meta["scaling"]` holds stored type, slope and intercept if the header scales;
+    `meta["broken"]` holds how many values of a floating-point file are NaN or infinite.
     """
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    # ITK's reader silently turns NaN, infinity and what is missing into 0.
+    # ITK's reader silently turns NaN, infinity and missing data into 0.
     raw, slope, intercept = _guarded(lambda: _stored(path), path)
     image = guarded(reader.Execute, path)
     meta: dict[str, Any] = {}
@@ -41,34 +41,34 @@ def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
     dtype = DATATYPES.get(reader.GetMetaData("datatype"))
     if (slope, intercept) != (1.0, 0.0) and dtype is not None:
         if not (np.isfinite(slope) and np.isfinite(intercept)):
-            raise SegadvError(f"{path}: its scaling is no number; correct the header's scl_slope")
+            raise SegadvError(f"{path}: its scaling is not finite; correct scl_slope and scl_inter")
         meta["scaling"] = (dtype, slope, intercept)
     return image, meta
 
 
 def _stored(path: Path) -> tuple[npt.NDArray[Any], float, float]:
-    """The stored numbers, which must all be there, and their scaling.
+    """Return the stored numbers, all of which must be there, and their scaling.
 
-    ITK's metadata gives six digits of slope and intercept only.
+    ITK's metadata gives only six digits of slope and intercept.
     """
     data: Any = nibabel.load(path).dataobj
     return np.asanyarray(data.get_unscaled()), float(data.slope), float(data.inter)
 
 
 def _guarded(load: Callable[[], Any], path: Path) -> Any:
-    """Runs a read of nibabel's, which has errors of its own."""
+    """Run a read by nibabel, which raises other errors than ITK."""
     try:
         with silenced():
             return load()
     except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error) as error:
         reason = " ".join(str(error).split())
         raise SegadvError(
-            f"{path}: can't be read as an image ({reason}); is it complete?"
+            f"{path}: can't be read as an image ({reason}); check that it is complete"
         ) from None
 
 
 def write(image: sitk.Image, path: Path, scan: Scan) -> None:
-    """Writes stored numbers, then the scaling of the original into the header."""
+    """Write stored numbers, then put the original's scaling into the header."""
     write_image(image, path)
     slope, intercept = scan.storage.slope, scan.storage.intercept
     if (slope, intercept) == (1.0, 0.0):

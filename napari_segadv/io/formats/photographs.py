@@ -17,7 +17,7 @@ def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
 
 
 def read_tiff(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
-    """A TIFF file, which must be whole: libtiff takes what is missing for 0 or leaves it out."""
+    """Read a TIFF file, which must be complete: libtiff reads missing data as 0 or skips it."""
     try:
         with silenced(), tifffile.TiffFile(path) as file:
             ends = [
@@ -31,10 +31,10 @@ def read_tiff(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
     except (tifffile.TiffFileError, ValueError, TypeError, AttributeError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise SegadvError(
-            f"{path}: can't be read as an image ({reason}); is it complete?"
+            f"{path}: can't be read as an image ({reason}); check that it is complete"
         ) from None
     if following or max(ends, default=0) > path.stat().st_size:
-        raise SegadvError(f"{path}: ends before its last slice; is it complete?")
+        raise SegadvError(f"{path}: ends before its last slice; check that it is complete")
     return read_image(path), {}
 
 

@@ -12,14 +12,14 @@ from ..registry import Format
 
 
 def read(path: Path) -> tuple[sitk.Image, dict[str, Any]]:
-    """The image; `meta["files"]` names the header and its pixels where they lie apart."""
+    """Read an image; `meta["files"]` lists header and pixel file if they are separate."""
     found = files(path)
     meta: dict[str, Any] = {} if len(found) == 1 else {"files": [str(file) for file in found]}
     return read_image(path), meta
 
 
 def files(path: Path) -> list[Path]:
-    """The header, and its pixels where they lie apart."""
+    """List the header, and the pixel file if it is separate."""
     if path.suffix.lower() not in (".nhdr", ".mhd"):
         return [path]
     header = path.read_bytes()[:10_000].decode("latin-1")

@@ -1,1 +1,1 @@
-"""The reproductions: one module each."""
+"""The reproductions, one module each."""

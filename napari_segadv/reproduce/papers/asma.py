@@ -18,14 +18,14 @@ VICTIM = "demo:chest-xray"
 CASES = 2
 SURROGATE = False
 
-# IoU, pixel accuracy, L2 and Linf on a scale from 0 to 1.
+# IoU x 100, pixel accuracy x 100, and L2 and Linf on an intensity scale from 0 to 1.
 PAPER = {"paper, glaucoma": (97, 99, 2.47, 0.17), "paper, ISIC": (89, 98, 3.88, 0.16)}
 SIZE, LABEL = 0.6, 1
 
 
 @dataclass(frozen=True)
 class Point:
-    """A step on the way to the target; L2 and Linf on a scale from 0 to 1."""
+    """A step on the way to the target; L2 and Linf on an intensity scale from 0 to 1."""
 
     step: int
     iou: float
@@ -35,7 +35,7 @@ class Point:
 
 
 def run(bench: Bench) -> Running:
-    """A heart of 0.6 times the structure's size, by the paper's constants and by ours."""
+    """Attack towards a heart of size 0.6, with the paper's constants and with ours."""
     settings = {
         "preset paper": ASMA(preset="paper", steps=bench.steps(PAPER_STEPS)),
         "default": ASMA(steps=bench.steps(PAPER_STEPS // 10), goal=None),
@@ -45,8 +45,8 @@ def run(bench: Bench) -> Running:
         target = targets.heart(bench.victim.predict(case.scan), label=LABEL, size=SIZE)
         problem = bench.problem(case.scan, target=target)
 
-        def look(seen: Step) -> Point:
-            return point(seen, target.array, bench.window)
+        def look(step: Step) -> Point:
+            return point(step, target.array, bench.window)
 
         return bench.path(settings[name], problem, look)
         yield
@@ -55,30 +55,30 @@ def run(bench: Bench) -> Running:
     rows: list[tuple[Any, ...]] = [(n, "2501", *values, "", "") for n, values in PAPER.items()]
     rows.append(_row("preset paper, at its end", [path[-1] for path in paper], ""))
     reached = [first_at(o, p[-1].iou) for o, p in zip(ours, paper, strict=True)]
-    there = [point for point in reached if point is not None]
-    label = f"{len(there)} of {len(reached)} cases"
-    if there:
-        rows.append(_row("default, where it reaches that IoU", there, label))
+    arrived = [point for point in reached if point is not None]
+    label = f"{len(arrived)} of {len(reached)} cases"
+    if arrived:
+        rows.append(_row("default, where it reaches that IoU", arrived, label))
     rows.append(_row("default, its best", [max(o, key=lambda p: p.iou) for o in ours], ""))
     return Report(
         ("attack", "steps", "IoU x 100", "accuracy x 100", "L2", "Linf", "reached in", "L2 ratio"),
-        rows if not there else [*rows[:3], (*rows[3][:-1], _ratio(reached, paper)), *rows[4:]],
+        rows if not arrived else [*rows[:3], (*rows[3][:-1], _ratio(reached, paper)), *rows[4:]],
         [_curve("preset paper", paper[0]), _curve("default", ours[0])],
         ("passes", "IoU with the target x 100 (first case)"),
         _findings(reached, paper),
     )
 
 
-def point(seen: Step, target: Array, window: float) -> Point:
-    """What the image of a step is worth."""
-    overlap = Overlap.of(seen.labels, target)
-    noise = seen.noise / window
+def point(step: Step, target: Array, window: float) -> Point:
+    """Measure the image of a step; `window` is the width of the intensity window."""
+    overlap = Overlap.of(step.labels, target)
+    noise = step.noise / window
     size = (float(noise.norm()), float(noise.abs().max()))
-    return Point(seen.number, overlap.mean_iou(), overlap.accuracy(), *size)
+    return Point(step.number, overlap.mean_iou(), overlap.accuracy(), *size)
 
 
 def first_at(path: list[Point], iou: float) -> Point | None:
-    """The first point that is at least as good."""
+    """Return the first point with at least this IoU; None if there is none."""
     return next((point for point in path if point.iou >= iou), None)
 
 

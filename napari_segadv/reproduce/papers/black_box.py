@@ -14,7 +14,7 @@ SURROGATE = True
 
 
 def run(bench: Bench) -> Running:
-    """Both attacks crafted on the surrogate, and on the victim itself for comparison."""
+    """Craft both attacks on the surrogate, and the untargeted one on the victim to compare."""
     epsilons = bench.some(untargeted.EPSILONS)
     clean = untargeted.clean_iou(bench)
     black = yield from untargeted.ious(bench, epsilons, bench.surrogate)
@@ -31,8 +31,12 @@ def run(bench: Bench) -> Running:
     weaker = black[-1] > white[0]
     return Report(
         (
-            *("attack", "epsilon in [-1, 1]", "epsilon in image units"),
-            *("paper, IoU x 100", "ours, IoU x 100", "heart alone"),
+            "attack",
+            "epsilon in [-1, 1]",
+            "epsilon in image units",
+            "paper, IoU x 100",
+            "ours, IoU x 100",
+            "heart alone",
         ),
         rows,
         [
@@ -46,12 +50,13 @@ def run(bench: Bench) -> Running:
         ("epsilon in [-1, 1]", "IoU x 100 with truth (untargeted) or target"),
         [
             f"At epsilon {last} the black box leaves an IoU of {black[-1]:.1f}, the white box "
-            f"{white[0]:.1f}: {'white far above black, as in the paper' if weaker else 'not so'}.",
+            f"{white[0]:.1f}: "
+            + ("white far above black, as in the paper." if weaker else "not as in the paper."),
             "The targeted black box "
             + (
                 "brings no heart nearer to its target: it fails, as in the paper."
                 if fails
-                else "brings hearts nearer to their target, other than in the paper."
+                else "brings hearts nearer to their target, unlike in the paper."
             ),
         ],
     )

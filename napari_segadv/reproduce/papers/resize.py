@@ -7,7 +7,7 @@ from ... import targets
 from ...attacks.methods.pgd import PGD
 from ...io.cases import Case
 from ...results.example import Example
-from ..bench import B_WIDTH, Bench, Curve, Report, Running, mean
+from ..bench import BORTSOVA_WIDTH, Bench, Curve, Report, Running, mean
 
 NAME = "resize"
 TITLE = "Resizing a structure"
@@ -24,13 +24,13 @@ LOW, HIGH = 78.3, 99.4
 
 
 def run(bench: Bench) -> Running:
-    """IoU of prediction and target at epsilon 0.04."""
+    """Measure the IoU of prediction and target at epsilon 0.04."""
     factors = bench.some(FACTORS)
 
     def make(factor: float, case: Case) -> Generator[Any, None, Example]:
         target = targets.resize(bench.victim.predict(case.scan), label=LABEL, size=factor)
         attack = PGD(
-            epsilon=bench.units(EPSILON, B_WIDTH),
+            epsilon=bench.units(EPSILON, BORTSOVA_WIDTH),
             steps=bench.steps(STEPS),
             step="sign",
             loss="soft-iou",

@@ -24,7 +24,7 @@ VICTIM = "demo:chest-xray"
 CASES = 20
 SURROGATE = False
 
-# Accuracy, Jaccard and variance of the perturbation.
+# Accuracy x 100, Jaccard x 100, and variance of the perturbation.
 PAPER: dict[str, tuple[Any, ...]] = {
     "clean": (87.82, 93.57, ""),
     "FGSM": (69.16, 83.66, 0.087),
@@ -32,16 +32,16 @@ PAPER: dict[str, tuple[Any, ...]] = {
     "DAG": (68.96, 90.87, 0.054),
     "SMIA": (60.82, 79.18, "lower"),
 }
-# Of the window, in all: a budget at which the victim is neither untouched nor ruined.
+# Budget as a share of the intensity window: the victim is neither untouched nor ruined at it.
 EPSILON_SHARE = 0.005
 STEPS = 10
-# Cases below which nothing is said of the claim.
+# With fewer cases than this, the claim is left open.
 ENOUGH = 6
 
 
 @dataclass(frozen=True)
 class Figures:
-    """One attack on one case."""
+    """Figures of one attack on one case."""
 
     accuracy: float
     iou: float
@@ -50,9 +50,9 @@ class Figures:
 
 
 def attacks_at(epsilon: float, steps: int) -> dict[str, tuple[Attack, int]]:
-    """The attacks of the table, each with the images that it shows its victim at a step.
+    """Return the table's attacks, each with the number of images that it shows the victim a step.
 
-    SMIA takes two passes a step: it is shown with the steps of PGD, and with its passes.
+    SMIA takes two passes a step, so it is listed with PGD's passes and with PGD's steps.
     """
     length = epsilon / steps
     half = max(1, (steps + 1) // 2)
@@ -69,7 +69,7 @@ def attacks_at(epsilon: float, steps: int) -> dict[str, tuple[Attack, int]]:
 
 
 def run(bench: Bench) -> Running:
-    """Accuracy and mean IoU with the truth, variance and steadiness of the perturbation."""
+    """Measure accuracy and mean IoU with the truth, and how large and steady the noise is."""
     epsilon = EPSILON_SHARE * bench.window
     chosen = attacks_at(epsilon, bench.steps(STEPS))
 
@@ -93,8 +93,14 @@ def run(bench: Bench) -> Running:
         rows.append((name, *paper, *(mean(getattr(c, f) for c in cases) for f in FIELDS)))
     return Report(
         (
-            *("attack", "paper, accuracy", "paper, Jaccard", "paper, variance"),
-            *("accuracy x 100", "IoU x 100", "variance / epsilon^2", "cosine of successive noise"),
+            "attack",
+            "paper, accuracy",
+            "paper, Jaccard",
+            "paper, variance",
+            "accuracy x 100",
+            "IoU x 100",
+            "variance / epsilon^2",
+            "cosine of successive noise",
         ),
         rows,
         [Curve(name, list(range(len(c))), [f.iou for f in c]) for name, c in found.items()],
@@ -111,10 +117,10 @@ FIELDS = ("accuracy", "iou", "variance", "cosine")
 
 
 def figures(path: list[Step], truth: Array, epsilon: float) -> Figures:
-    """What the last image does, and how the noise grew.
+    """Measure the last image, and how the noise grew.
 
-    The variance is that of the noise over the pixels in units of epsilon squared; the cosine is
-    the mean over the steps between the noise before and after each.
+    The variance is that of the last noise over the pixels, in units of epsilon squared. The cosine
+    is that between the noise of successive steps, averaged over the steps.
     """
     last = path[-1]
     overlap = Overlap.of(last.labels, truth)
@@ -132,8 +138,8 @@ def figures(path: list[Step], truth: Array, epsilon: float) -> Figures:
 
 
 def compared(name: str, smia: list[Figures], pgd: list[Figures]) -> str:
-    """A sentence on the paper's claim: a larger drop, and a lower variance, than PGD."""
-    drops = [there.iou - here.iou for here, there in zip(smia, pgd, strict=True)]
+    """Return a sentence on the paper's claim: a larger drop, and a lower variance, than PGD."""
+    drops = [theirs.iou - ours.iou for ours, theirs in zip(smia, pgd, strict=True)]
     wins = sum(drop > 0 for drop in drops)
     lower = mean(f.variance for f in smia) < mean(f.variance for f in pgd)
     text = (
@@ -144,5 +150,5 @@ def compared(name: str, smia: list[Figures], pgd: list[Figures]) -> str:
         text += f" (Wilcoxon p {stats.wilcoxon(drops).pvalue:.2g})"
     verdict = "confirmed" if mean(drops) > 0 and lower else "refuted"
     if len(drops) < ENOUGH:
-        verdict = "open, with so few cases"
+        verdict = f"open, since there are fewer than {ENOUGH} cases"
     return f"{text}; its variance is {'lower' if lower else 'not lower'}: the claim is {verdict}."

@@ -1,4 +1,4 @@
-"""Chen 2019, table 1: what generators of several xi, and of one field alone, do to Dice."""
+"""Chen 2019, table 1: Dice under generators of several xi, and of one field alone."""
 
 import tempfile
 from collections.abc import Generator, Sequence
@@ -19,7 +19,7 @@ VICTIM = "demo:chest-xray"
 CASES = 10
 SURROGATE = False
 
-# Dice of pancreas, kidneys, liver and spleen, and p.
+# Dice x 100 of pancreas, kidneys, liver and spleen; with noise also p.
 CLEAN = (80.07, 94.74, 94.71, 94.76)
 PAPER = {
     ("both", 1.0): ((70.66, 90.06, 59.51, 37.12), 0.060),
@@ -28,13 +28,13 @@ PAPER = {
     ("displacement", 2.0): ((70.46, 82.04, 75.06, 70.47), 0.056),
     ("intensity", 2.0): ((68.15, 88.25, 50.05, 46.94), 0.061),
 }
-# Nothing else was trained or is measured on phantoms from here.
+# Seed of the first training image: nothing else uses phantoms from this seed on.
 IMAGE_SEED, IMAGES, QUICK_IMAGES = 60_000, 40, 2
 EPOCHS = 20
 
 
 def run(bench: Bench) -> Running:
-    """A generator for each line of the table, trained on other images than it is measured on."""
+    """Train a generator for each row of the table, on other images than it is measured on."""
     images, cases = divided(bench)
     recipe = Recipe(epochs=bench.steps(EPOCHS), seed=bench.seed)
     if bench.quick:
@@ -45,26 +45,26 @@ def run(bench: Bench) -> Running:
             images, cases, bench.victim, Path(folder), recipe=recipe, settings=settings,
             device=bench.device,
         )  # fmt: skip
-        rows = yield from told(steps)
+        rows = yield from rows_of(steps)
     bench.forwards += sum(row.forward + len(cases) for row in rows)
     bench.backwards += sum(row.backward for row in rows)
     return report(rows)
 
 
 def divided(bench: Bench) -> tuple[list[Scan], list[Case]]:
-    """Images to train on and cases to measure on: other phantoms, or half of the user's cases."""
+    """Return images to train on and cases to measure: other phantoms, or the halves of a CSV."""
     kind, _, name = bench.victim.name.partition(":")
     own = any(case.scan.path is not None for case in bench.cases)
     if kind == "demo" and not own:
         made = phantoms(name, QUICK_IMAGES if bench.quick else IMAGES, IMAGE_SEED)
         return [case.scan for case in made], list(bench.cases)
     half = (len(bench.cases) + 1) // 2
-    # Of a single case there is nothing to hold out.
+    # A single case can't be divided: it is trained on and measured.
     return [case.scan for case in bench.cases[:half]], list(bench.cases[half:] or bench.cases)
 
 
-def told(steps: Generator[Any, None, list[Row]]) -> Generator[Done, None, list[Row]]:
-    """The rows, with progress as a reproduction gives it."""
+def rows_of(steps: Generator[Any, None, list[Row]]) -> Generator[Done, None, list[Row]]:
+    """Return the table's rows; yield progress as a reproduction does."""
     while True:
         try:
             state = next(steps)
@@ -75,7 +75,7 @@ def told(steps: Generator[Any, None, list[Row]]) -> Generator[Done, None, list[R
 
 
 def report(rows: Sequence[Row]) -> Report:
-    """The table, the figure and the directions."""
+    """Return the table, the figure and the findings."""
     organs = list(rows[0].clean)
     lines: list[tuple[Any, ...]] = [
         ("none", "", fmean(CLEAN), 0.0, 100 * fmean(rows[0].clean.values()), 0.0,
@@ -91,8 +91,14 @@ def report(rows: Sequence[Row]) -> Report:
     xi = [row.xi for row in both]
     return Report(
         (
-            *("fields", "xi", "paper, mean Dice x 100", "paper, p"),
-            *("ours, mean Dice x 100", "ours, p", *organs, "each lost 30 %"),
+            "fields",
+            "xi",
+            "paper, mean Dice x 100",
+            "paper, p",
+            "ours, mean Dice x 100",
+            "ours, p",
+            *organs,
+            "each lost 30 %",
         ),
         lines,
         [
@@ -105,23 +111,23 @@ def report(rows: Sequence[Row]) -> Report:
 
 
 def findings(rows: Sequence[Row], both: Sequence[Row]) -> list[str]:
-    """Whether p and Dice go with xi, and which field hurts more, as in the paper."""
-    said = []
+    """Say whether p and Dice follow xi, and which field hurts more, as in the paper."""
+    sentences = []
     if len(both) > 1:
         up, down = rises([r.change for r in both]), rises([-r.mean for r in both])
-        said.append(
+        sentences.append(
             f"A larger xi {'raises' if up else 'does not raise'} p and "
             f"{'lowers' if down else 'does not lower'} Dice"
-            + (", as in the paper." if up and down else "; the paper finds both.")
+            + (", as in the paper." if up and down else "; in the paper it does both.")
         )
     alone = {row.parts: row for row in rows if row.parts != "both"}
     if len(alone) > 1:
         bend, shade = alone["displacement"].mean, alone["intensity"].mean
-        said.append(
+        sentences.append(
             f"Intensity alone leaves a mean Dice of {100 * shade:.1f}, displacement alone "
             f"{100 * bend:.1f}: "
             + ("intensity hurts more, as in the paper." if shade < bend else "not as in the paper.")
         )
     seconds = sum(row.seconds for row in rows)
-    said.append(f"Training the {len(rows)} generators took {seconds:.0f} s.")
-    return said
+    sentences.append(f"Training the {len(rows)} generators took {seconds:.0f} s.")
+    return sentences

@@ -7,7 +7,7 @@ from ...attacks.methods.pgd import PGD
 from ...io.cases import Case
 from ...measures.labels import Overlap
 from ...results.example import Example
-from ..bench import B_WIDTH, Bench, Curve, Report, Running, mean
+from ..bench import BORTSOVA_WIDTH, Bench, Curve, Report, Running, mean
 
 NAME = "untargeted"
 TITLE = "Untargeted attacks, white box"
@@ -24,7 +24,7 @@ STEPS = 100
 
 
 def run(bench: Bench) -> Running:
-    """IoU with the truth after sign steps of epsilon / 20 away from it, soft IoU loss."""
+    """Measure the IoU with the truth after sign steps of epsilon / 20 away from it (soft IoU)."""
     epsilons = bench.some(EPSILONS)
     ours = yield from ious(bench, epsilons, None)
     clean = clean_iou(bench)
@@ -32,11 +32,11 @@ def run(bench: Bench) -> Running:
 
 
 def ious(bench: Bench, epsilons: Any, surrogate: Any) -> Generator[Any, None, list[float]]:
-    """Mean IoU x 100 with the truth, for each epsilon."""
+    """Return the mean IoU x 100 with the truth, for each epsilon."""
 
     def make(epsilon: float, case: Case) -> Generator[Any, None, Example]:
         attack = PGD(
-            epsilon=bench.units(epsilon, B_WIDTH),
+            epsilon=bench.units(epsilon, BORTSOVA_WIDTH),
             steps=bench.steps(STEPS),
             step="sign",
             loss="soft-iou",
@@ -53,7 +53,7 @@ def ious(bench: Bench, epsilons: Any, surrogate: Any) -> Generator[Any, None, li
 
 
 def clean_iou(bench: Bench) -> float:
-    """Mean IoU x 100 of the clean predictions with the truth."""
+    """Return the mean IoU x 100 of the clean predictions with the truth."""
     device = "cpu" if bench.device == "auto" else bench.device
     return 100 * mean(_iou(bench.victim.predict(c.scan, device), c) for c in bench.cases)
 
@@ -61,11 +61,11 @@ def clean_iou(bench: Bench) -> float:
 def table(
     bench: Bench, epsilons: Any, ours: list[float], paper: Any, clean: float, label: str
 ) -> Report:
-    """The table of one kind of attack."""
+    """Make the table of one kind of attack."""
     published = [paper[EPSILONS.index(e)] for e in epsilons]
     rows: list[tuple[Any, ...]] = [("0 (clean)", 0.0, CLEAN, clean)]
-    for epsilon, there, here in zip(epsilons, published, ours, strict=True):
-        rows.append((epsilon, bench.units(epsilon, B_WIDTH), there, here))
+    for epsilon, theirs, own in zip(epsilons, published, ours, strict=True):
+        rows.append((epsilon, bench.units(epsilon, BORTSOVA_WIDTH), theirs, own))
     falls = ours[-1] < ours[0] < clean
     return Report(
         ("epsilon in [-1, 1]", "epsilon in image units", "paper, IoU x 100", "ours, IoU x 100"),

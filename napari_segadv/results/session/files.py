@@ -16,20 +16,20 @@ from ..loading import load_example, load_verdicts
 from .plain_data import read_grid, read_scan, typed
 from .session import SessionBoxes, SessionImage, SessionLabels, SessionRun
 
-# Headers that may name another file, which may lie anywhere, for the pixels.
+# Headers that may name another file, anywhere on the disk, for the pixels.
 HEADERS = (".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
 ELSEWHERE = re.compile(rb"^(?:data ?file *:|ElementDataFile *=) *(?!LOCAL\b)\S", re.I | re.M)
 HEADER_BYTES = 1 << 20
-# Files of their own for the pixels: a session's images are one file each.
+# Formats with a separate pixel file, and their replacement: a session keeps one file an image.
 WHOLE = {".mhd": ".mha", ".nhdr": ".nrrd"}
 
 
 def file_name(scan: Scan) -> str:
-    """A name for a scan's file that reminds of its own."""
+    """Return a name for a scan's file that resembles its original name."""
     ending, stem = _ending(scan), "image"
     if scan.path is not None:
-        own = scan.path.name
-        stem = own[: -len(suffix(scan.path))] if suffix(scan.path) else own
+        name = scan.path.name
+        stem = name[: -len(suffix(scan.path))] if suffix(scan.path) else name
     return (re.sub(r"[^\w-]+", "_", stem)[:60].strip("_") or "image") + ending
 
 
@@ -37,13 +37,13 @@ def _ending(scan: Scan) -> str:
     try:
         ending, _ = io.output_format(scan)
     except SegadvError:
-        # What a DICOM folder is can't be seen once it is gone.
+        # A DICOM folder can't be recognised once it is gone.
         ending = ".nii.gz"
     return WHOLE.get(ending, ending)
 
 
 def write_image(scan: Scan, folder: Path) -> Scan:
-    """Writes a scan, and makes sure that it comes back; returns it as a scan of that file."""
+    """Write a scan and make sure that it reads back; return it as a scan of that file."""
     folder.mkdir()
     path = folder / file_name(scan)
     io.save(scan, path)
@@ -53,39 +53,39 @@ def write_image(scan: Scan, folder: Path) -> Scan:
             f"{scan.name}: reads back differently from a file of its format; please report it "
             "with the image's format"
         )
-    kept = {name: value for name, value in scan.meta.items() if name != "files"}
-    return replace(scan, path=path if scan.path is not None else None, meta=kept)
+    meta = {name: value for name, value in scan.meta.items() if name != "files"}
+    return replace(scan, path=path if scan.path is not None else None, meta=meta)
 
 
 def read_image(entry: Entry, root: Path) -> SessionImage:
-    """An image from its entry in the session's file."""
+    """Read an image from its entry in the session's file."""
     path = kept_inside(root / entry.text("file"), root)
     scan = read_scan(entry, io.read(path))
     if entry.values.get("window") is None:
         return SessionImage(entry.text("name"), scan)
     low, high = entry.numbers("window", 2)
     if low >= high:
-        raise entry.wrong('"window" has to rise')
+        raise entry.wrong('"window" must rise from low to high')
     return SessionImage(entry.text("name"), scan, (low, high))
 
 
 def read_labels(entry: Entry, root: Path, images: list[SessionImage]) -> SessionLabels:
-    """A label map likewise."""
+    """Read a label map from its entry in the session's file."""
     path = kept_inside(root / entry.text("file"), root)
     array = io.read_mask(path).array
     image = entry.index("image", len(images))
     grid = read_grid(entry.entry("grid"), array.shape)
     if image is not None and grid.shape != images[image].scan.grid.shape:
-        raise entry.wrong(f"is not of the shape of image {image}")
+        raise entry.wrong(f"its shape is not that of image {image}")
     mask = Mask(typed(array, entry), grid, entry.texts("classes"))
     return SessionLabels(entry.text("name"), mask, image)
 
 
 def read_boxes(entry: Entry, images: list[SessionImage]) -> SessionBoxes:
-    """Boxes likewise."""
+    """Read boxes from their entry in the session's file."""
     image = entry.index("image", len(images))
     if image is None:
-        raise entry.wrong('"image" has to be a number of the list of images')
+        raise entry.wrong('"image" must be the number of an image in the list')
     grid, classes = images[image].scan.grid, entry.texts("classes")
     labels, corners = [], []
     for one in entry.entries("boxes"):
@@ -93,7 +93,7 @@ def read_boxes(entry: Entry, images: list[SessionImage]) -> SessionBoxes:
         if not 0 < label < len(classes):
             raise one.wrong(f'"label" is {label}, but there are {len(classes)} classes')
         if any(low > high for low, high in zip(box[: grid.ndim], box[grid.ndim :], strict=True)):
-            raise one.wrong('"corners" have to be the least ones before the largest')
+            raise one.wrong('"corners" must hold the least values before the largest')
         labels.append(label)
         corners.append(box)
     boxes = Boxes.of(np.array(corners, np.float32), labels, grid, classes)
@@ -101,36 +101,38 @@ def read_boxes(entry: Entry, images: list[SessionImage]) -> SessionBoxes:
 
 
 def read_run(entry: Entry, root: Path, images: list[SessionImage]) -> SessionRun:
-    """A run likewise."""
+    """Read a run from its entry in the session's file."""
     folder = root / entry.text("folder")
     kept_inside(folder / "result.json", root)
     for path in sorted(folder.iterdir()):
         kept_inside(path, root)
     image = entry.index("image", len(images))
     if image is None:
-        raise entry.wrong('"image" has to be a number of the list of images')
+        raise entry.wrong('"image" must be the number of an image in the list')
     example = load_example(folder, images[image].scan)
     return SessionRun(entry.text("name"), example, load_verdicts(folder, example))
 
 
 def kept_inside(path: Path, root: Path) -> Path:
-    """A file of a session, which neither lies nor points outside of the session's folder.
+    """Return a path after checking that it is a file inside the session's folder.
 
     Raises:
-        SegadvError: where it does, or is no file.
+        SegadvError: if it lies or points outside the folder, or is no file.
     """
-    # A link is followed by whoever reads it, so none is taken.
+    # Whatever reads a link follows it, so links are refused.
     steps = [path, *path.parents][: len(path.parts) - len(root.parts)]
     inside = path.is_relative_to(root) and ".." not in path.relative_to(root).parts
     if not inside or any(step.is_symlink() for step in steps):
-        raise SegadvError(f"{path}: leads out of the session; open one that you know to be whole")
+        raise SegadvError(
+            f"{path}: leads out of the session; open one from a source that you trust"
+        )
     if not path.is_file():
         raise SegadvError(f"{path}: no such file; restore the session from a copy")
     if suffix(path) in HEADERS:
         with path.open("rb") as file:
             if ELSEWHERE.search(file.read(HEADER_BYTES)):
                 raise SegadvError(
-                    f"{path}: takes its pixels from another file; open a session that you know "
-                    "to be whole"
+                    f"{path}: takes its pixels from another file; open a session from a source "
+                    "that you trust"
                 )
     return path

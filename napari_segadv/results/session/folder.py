@@ -1,9 +1,9 @@
 """A session in one folder: images, target, victim's source, runs and verdicts.
 
-    session.json            what there is, boxes that were drawn, and which run is shown
+    session.json            the contents, the drawn boxes, and which run is shown
     images/00/ct.nii.gz     each clean image once, in its own format or one that can be written
-    labels/00.nii.gz        what was painted, the target among it
-    runs/00/                as `saved.save_run` writes a run
+    labels/00.nii.gz        the painted label maps, the target among them
+    runs/00/                as `save_run` writes a run
 
 A victim is named by its source and its hash; its weights stay where they are.
 """
@@ -30,7 +30,7 @@ from .files import (
     read_run,
     write_image,
 )
-from .plain_data import grid_data, same_as, scan_data
+from .plain_data import grid_data, image_key, scan_data
 from .session import Session, SessionImage, VictimSource
 
 FILE, FORMAT = "session.json", 1
@@ -40,15 +40,15 @@ Poll = Callable[[], None]
 
 
 def save_session(session: Session, folder: str | Path, poll: Poll = lambda: None) -> Path:
-    """Writes a session into a new folder, all or nothing; returns the folder.
+    """Write a session into a new folder, all or nothing; return the folder.
 
     Args:
         session: what to save.
-        folder: is made, with its parents.
+        folder: created, with its parents.
         poll: called after each file; it may raise, and then nothing is written.
 
     Raises:
-        SegadvError: where the folder exists or can't be written.
+        SegadvError: if the folder exists or can't be written.
     """
     folder = Path(folder)
     check_place(folder)
@@ -60,10 +60,10 @@ def save_session(session: Session, folder: str | Path, poll: Poll = lambda: None
 
 
 def open_session(folder: str | Path, poll: Poll = lambda: None) -> Session:
-    """A session from its folder; each example is what it was. Nothing of a victim is loaded.
+    """Open a session from its folder, with each example as it was; no victim is loaded.
 
     Raises:
-        SegadvError: where the folder is no session, is damaged, or leads out of itself.
+        SegadvError: if the folder is no session, is damaged, or refers to files outside itself.
     """
     root = Path(folder)
     try:
@@ -78,7 +78,7 @@ def _read(root: Path, poll: Poll) -> Session:
     entry = Entry(read_json(kept_inside(root / FILE, root)), str(root / FILE), REMEDY)
     if entry.whole("format") != FORMAT:
         raise SegadvError(
-            f"{root / FILE}: is of format {entry.whole('format')}, but this version opens "
+            f"{root / FILE}: has format {entry.whole('format')}, but this version opens only "
             f"{FORMAT}; update napari-segadv"
         )
     listed = {name: entry.entries(name) for name in ("images", "labels", "runs")}
@@ -94,7 +94,7 @@ def _read(root: Path, poll: Poll) -> Session:
     for one in listed["runs"]:
         runs.append(read_run(one, root, images))
         poll()
-    # Not there before boxes were saved.
+    # Earlier versions did not save boxes.
     drawn = entry.entries("boxes") if "boxes" in entry.values else []
     victim = None
     if entry.values.get("victim") is not None:
@@ -112,7 +112,7 @@ def _read(root: Path, poll: Poll) -> Session:
 
 
 def _choice(entry: Entry) -> int | str | None:
-    # Not there before it was saved.
+    # Earlier versions did not save it.
     choice = entry.values.get("choice")
     if choice is None:
         return None
@@ -142,7 +142,7 @@ class _Images:
     """The images of a session that is being written, each once.
 
     Attributes:
-        entries: what `session.json` says of them.
+        entries: what `session.json` holds about them.
         stored: the scans as they come back from the session's files.
     """
 
@@ -154,8 +154,8 @@ class _Images:
         (folder / "images").mkdir()
 
     def number_of(self, image: SessionImage) -> int:
-        """The number of an image, which is written unless the same is there."""
-        key = same_as(image.scan)
+        """Return the number of an image, after writing it unless the same one is there."""
+        key = image_key(image.scan)
         if key not in self._known:
             self._known[key] = len(self.entries)
             place = self.folder / "images" / f"{len(self.entries):02}"
@@ -179,7 +179,7 @@ def _write_runs(session: Session, images: _Images) -> list[dict[str, Any]]:
         image = images.number_of(SessionImage(run.example.clean.name, run.example.clean))
         place = images.folder / "runs" / f"{number:02}"
         place.mkdir()
-        # As a run of the session's own file, whose format the adversarial image takes.
+        # As a run on the session's file of the image, whose format the adversarial image takes.
         write_run(replace(run.example, clean=images.stored[image]), place, run.verdicts)
         entries.append(
             {"name": run.name, "folder": _relative(place, images.folder), "image": image}
@@ -191,7 +191,7 @@ def _write_runs(session: Session, images: _Images) -> list[dict[str, Any]]:
 def _write_labels(
     session: Session, numbers: list[int], folder: Path, poll: Poll
 ) -> list[dict[str, Any]]:
-    """Writes what was painted; `numbers` are those of the session's images in the folder."""
+    """Write the painted labels; `numbers` are those of the session's images in the folder."""
     (folder / "labels").mkdir()
     entries = []
     for number, painted in enumerate(session.labels):

@@ -1,7 +1,7 @@
-"""What `session.json` says of an image, a label map and a victim: plain data, there and back.
+"""Images and label maps as plain data in `session.json`, and back.
 
-Pixels are in files of their own; geometry, units and storage stand here, since a file's header
-rounds the one and knows nothing of the others.
+Pixels are in separate files; geometry, units and storage are in the JSON, since a file's header
+rounds the geometry and does not know the other two.
 """
 
 import hashlib
@@ -15,12 +15,14 @@ from ...data.scan import Array, Grid, Scan, Storage
 
 KINDS = (
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
-    *("float16", "float32", "float64"),
+    "float16",
+    "float32",
+    "float64",
 )
 
 
 def grid_data(grid: Grid) -> dict[str, Any]:
-    """A grid as plain data, exactly."""
+    """Return a grid as plain data, exactly."""
     return {
         "shape": list(grid.shape),
         "spacing": [float(s) for s in grid.spacing],
@@ -31,25 +33,25 @@ def grid_data(grid: Grid) -> dict[str, Any]:
 
 
 def read_grid(entry: Entry, shape: tuple[int, ...]) -> Grid:
-    """A grid from plain data, of pixels of a shape.
+    """Read the grid of pixels of a shape from plain data.
 
     Raises:
-        SegadvError: where it is none, or of another shape.
+        SegadvError: if it is no grid, or has another shape.
     """
     count = len(shape)
     if entry.numbers("shape", count) != shape:
-        raise entry.wrong(f'"shape" is not {list(shape)}, as the file has it')
+        raise entry.wrong(f'"shape" must be {list(shape)}, as in the file')
     spacing, origin = entry.numbers("spacing", count), entry.numbers("origin", count)
     direction = np.array(entry.numbers("direction", count**2)).reshape(count, count)
     if min(spacing) <= 0:
-        raise entry.wrong('"spacing" has to be above 0')
+        raise entry.wrong('"spacing" must be above 0')
     if not np.allclose(direction.T @ direction, np.eye(count), atol=1e-3):
-        raise entry.wrong('"direction" has to be axes at right angles')
+        raise entry.wrong('"direction" must hold axes at right angles')
     return Grid(shape, spacing, origin, direction, entry.flag("physical"))
 
 
 def scan_data(scan: Scan) -> dict[str, Any]:
-    """A scan without its pixels as plain data."""
+    """Return a scan without its pixels as plain data."""
     kinds = (str, int, float, bool)
     return {
         "grid": grid_data(scan.grid),
@@ -67,27 +69,27 @@ def scan_data(scan: Scan) -> dict[str, Any]:
 
 
 def read_scan(entry: Entry, read: Scan) -> Scan:
-    """A scan whose pixels were read from a session's file.
+    """Make a scan of its entry and its pixels, which were read from the session's file.
 
-    It counts as a file of the session's: its own may be gone, or on another computer.
+    Its path is that file, since the original one may be gone or on another computer.
 
     Args:
-        entry: what `scan_data` gave.
-        read: its file.
+        entry: what `scan_data` returned.
+        read: the scan as read from the session's file.
 
     Raises:
-        SegadvError: where they don't fit each other.
+        SegadvError: if the two do not match.
     """
     if entry.flag("colour") != read.colour:
-        raise entry.wrong('"colour" is not as the file has it')
+        raise entry.wrong('"colour" must be as in the file')
     storage = entry.entry("storage")
     kind = storage.text("dtype")
     slope, intercept = storage.number("slope"), storage.number("intercept")
     if kind not in KINDS or not slope:
-        raise storage.wrong(f"{kind[:20]} and slope {slope:g} can store no image")
+        raise storage.wrong(f"{kind[:20]} with slope {slope:g} can't store an image")
     meta = {name: v for name, v in entry.entry("meta").values.items() if _plain(name, v)}
-    kept = entry.flag("from_file")
-    if kept and "files" in read.meta:
+    from_file = entry.flag("from_file")
+    if from_file and "files" in read.meta:
         meta["files"] = read.meta["files"]
     return Scan(
         typed(read.array, entry),
@@ -95,41 +97,41 @@ def read_scan(entry: Entry, read: Scan) -> Scan:
         entry.text("units"),
         Storage(kind, slope, intercept),
         read.colour,
-        read.path if kept else None,
+        read.path if from_file else None,
         meta,
     )
 
 
 def typed(array: Array, entry: Entry) -> Array:
-    """An array as the type that it had, which no file need keep.
+    """Convert an array to the type that it had, which a file may not keep.
 
     Raises:
-        SegadvError: where it does not fit.
+        SegadvError: if the type can't hold its values.
     """
     kind = entry.text("dtype")
     if kind not in KINDS:
-        raise entry.wrong(f'"dtype" {kind[:20]} is no type of pixels')
+        raise entry.wrong(f'"dtype" {kind[:20]} is no pixel type')
     with np.errstate(over="ignore", invalid="ignore"):
         changed = array.astype(kind, copy=False)
     if not np.array_equal(changed, array):
-        raise entry.wrong(f'"dtype" {kind} can\'t hold what the file has')
+        raise entry.wrong(f'"dtype" {kind} can\'t hold the values in the file')
     return changed
 
 
-def same_as(scan: Scan) -> tuple[Any, ...]:
-    """What two scans of the same image have in common."""
+def image_key(scan: Scan) -> tuple[Any, ...]:
+    """Return a key that is equal for two scans of the same image."""
     pixels = hashlib.sha256(np.ascontiguousarray(scan.array).data).hexdigest()
     facts = scan_data(scan)
     return pixels, repr(facts), str(scan.path)
 
 
 def _plain(name: str, value: Any) -> bool:
-    """Whether an entry of a scan's metadata is one that the viewer can use."""
+    """Return whether the viewer can use an entry of a scan's metadata."""
     if name.startswith("window_"):
         try:
             return bool(np.isfinite(float(str(value).split("\\")[0])))
         except ValueError:
             return False
-    told = str(value)
+    text = str(value)
     plain = isinstance(value, (str, int, float, bool))
-    return plain and len(told) < 1000 and can_be_written(name + told)
+    return plain and len(text) < 1000 and can_be_written(name + text)

@@ -1,4 +1,4 @@
-"""Session: what is kept of one sitting before the viewer, and each of its parts."""
+"""Session: what the viewer saves of one sitting, and its parts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ class VictimSource:
 
     Attributes:
         source: as `load_victim` takes it: "demo:NAME", or the path of a file or folder.
-        name: what it was called.
-        sha256: the hash of all of its file or folder.
-        trust: "data", "code" or "built-in", as it was then. It is no consent.
+        name: its name.
+        sha256: the hash of its whole file or folder.
+        trust: its tier then: "data", "code" or "built-in". It is no consent to run code now.
         task: the name of its task.
-        classes: names.
+        classes: class names.
     """
 
     source: str
@@ -40,7 +40,7 @@ class VictimSource:
 
     @classmethod
     def read(cls, entry: Entry) -> "VictimSource":
-        """From plain data."""
+        """Read a source from plain data."""
         names = ("source", "name", "sha256", "trust", "task")
         texts = {name: entry.text(name) for name in names}
         return cls(**texts, classes=entry.texts("classes"))
@@ -51,13 +51,13 @@ class VictimSource:
         try:
             return not self.source.startswith(DEMO) and not Path(self.source).exists()
         except (OSError, ValueError):
-            # No name of any file.
+            # The source can't be the name of a file.
             return True
 
 
 @dataclass(frozen=True, eq=False)
 class SessionImage:
-    """A clean image, and the window (low, high) that it was looked at in, if that is known."""
+    """A clean image, and the window (low, high) that it was shown in, if that is known."""
 
     name: str
     scan: Scan
@@ -66,7 +66,7 @@ class SessionImage:
 
 @dataclass(frozen=True, eq=False)
 class SessionLabels:
-    """A painted label map; `image` is the number of the image that it lies on, if it does."""
+    """A painted label map; `image` is the number of the image that it lies on, if any."""
 
     name: str
     mask: Mask
@@ -83,7 +83,7 @@ class SessionBoxes:
 
     @property
     def data(self) -> dict[str, Any]:
-        """As plain data, but for the image's number."""
+        """As plain data, without the image's number."""
         both = zip(self.boxes.labels.tolist(), self.boxes.corners.tolist(), strict=True)
         return {
             "name": self.name,
@@ -106,15 +106,15 @@ class Session:
     """What a session holds.
 
     Attributes:
-        images: open ones; those of runs come along without being named.
-        labels: painted ones.
-        runs: in order.
+        images: the open images; those of runs are saved without being listed here.
+        labels: the painted label maps.
+        runs: the runs, in order.
         target: number of the labels that are the target; None: none.
         shown: number of the run that is shown; None: none.
         victim: where it came from; None: none was loaded.
-        boxes: drawn ones.
-        choice: of a target that is neither: the number of a class, "none" or "none:2" for boxes to
-            erase, "untargeted"; None: none.
+        boxes: the drawn boxes.
+        choice: a target that is neither labels nor boxes: the number of a class, "none" or "none:2"
+            for boxes to erase, "untargeted"; None: none.
     """
 
     images: tuple[SessionImage, ...] = ()

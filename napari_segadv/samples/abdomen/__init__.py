@@ -1,1 +1,1 @@
-"""The parts that the abdominal CT phantom is put together from."""
+"""The parts of the abdominal CT phantom."""

@@ -19,7 +19,7 @@ Tube = tuple[Box, Array, Array]  # where it lies, the distance to its surface, t
 LIVER, SPLEEN, KIDNEYS, PANCREAS, VERTEBRAE = 1, 2, 3, 4, 5
 FAT = -106.0  # HU
 EDGE = 0.9  # mm, half width of the soft border between two tissues
-MARGIN = 22.0  # mm by which the warped body can miss its undisturbed place
+MARGIN = 22.0  # mm by which the warp can move the body
 EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 SIDES = (-1, 1)  # the patient's right, the patient's left
 AXIS = -42.0  # y of the axis of the trunk
@@ -63,17 +63,17 @@ COURSES = {
 
 
 def rise(value: npt.NDArray[np.floating], start: float, width: float) -> Array:
-    """A smooth step from 0 to 1."""
+    """Return a smooth step from 0 to 1."""
     return np.asarray(0.5 + 0.5 * np.tanh((value - start) / width), np.float32)
 
 
 def smooth_max(a: Reals, b: Reals, width: float) -> Array:
-    """Intersection of two shapes with its edge rounded over about `width` mm."""
+    """Intersect two shapes, with the edge rounded over about `width` mm."""
     return np.asarray(0.5 * (a + b + np.sqrt((a - b) ** 2 + width * width)), np.float32)
 
 
 def radial(terms: Sequence[Reals], radii: Sequence[float | Reals]) -> Array:
-    """About the signed distance to an ellipsoid (or ellipse) around the origin."""
+    """Approximate the signed distance to an ellipsoid (or ellipse) around the origin."""
     scaled = sum(((t / r) ** 2 for t, r in zip(terms, radii, strict=True)), np.float32(1e-6))
     length = sum((t * t for t in terms), np.float32(1e-6))
     return np.asarray(np.sqrt(length) - np.sqrt(length / scaled), np.float32)
@@ -81,7 +81,7 @@ def radial(terms: Sequence[Reals], radii: Sequence[float | Reals]) -> Array:
 
 @dataclass
 class Body:
-    """A half painted patient: where each voxel lies in the standard body, and what is there."""
+    """A half-painted patient: where each voxel lies in the standard body, and what is there."""
 
     rng: np.random.Generator
     x: Array  # to the patient's left, in mm of the standard body
@@ -101,7 +101,7 @@ class Body:
     cavity: Array = field(default_factory=lambda: np.empty(0, np.float32))  # and the diaphragm
 
     def box(self, low: Sequence[float], high: Sequence[float]) -> Box:
-        """The voxels that may lie between two corners (x, y, z)."""
+        """Return the voxels that may lie between two corners (x, y, z)."""
         sides = []
         frame = zip(low, high, self.origin, self.step, self.hu.shape[::-1], strict=True)
         for a, b, first, step, n in frame:
@@ -110,15 +110,15 @@ class Body:
         return sides[2], sides[1], sides[0]
 
     def at(self, box: Box, centre: Sequence[float] = (0, 0, 0)) -> tuple[Array, Array, Array]:
-        """x, y, z in a box, seen from a centre."""
+        """Return x, y, z in a box, relative to a centre."""
         return self.x[box] - centre[0], self.y[box] - centre[1], self.z[box] - centre[2]
 
     def paint(
         self, box: Box, distance: Array, hu: float | Array, label: int | None = 0, halo: float = 0
     ) -> None:
-        """Lays a tissue over what was there; no label keeps the label below.
+        """Lay a tissue over what was there; a label of None keeps the label below.
 
-        `halo` is the thickness of the fat that keeps the neighbours off.
+        `halo` is the thickness (mm) of the fat that separates it from its neighbours.
         """
         if halo:
             self.paint(box, distance - halo, FAT + 6 * self.grain[box])
@@ -130,7 +130,7 @@ class Body:
     def tube(
         self, course: str | Reals, wander: float = 0, wide: float = 1, lift: float = 0
     ) -> Tube:
-        """A tube along a course, its points moved at random by about `wander` mm."""
+        """Make a tube along a course, its points moved at random by about `wander` mm."""
         if isinstance(course, str):
             course = np.array([point.split() for point in COURSES[course].split(",")], np.float64)
         knots = course[:, :3] + (0, 0, lift) + self.rng.normal(0, 1, (len(course), 3)) * wander
@@ -161,12 +161,12 @@ class Body:
         return box, distance, along
 
     def vessel(self, course: str | Reals, hu: float, halo: float = 0.6, lift: float = 0) -> None:
-        """A blood vessel of its own, outside the organs."""
+        """Paint a blood vessel outside the organs."""
         box, distance, _ = self.tube(course, 1, self.rng.uniform(0.85, 1.15), lift)
         self.paint(box, distance, hu, halo=halo)
 
     def gut(self, tube: Tube, content: float | Array, wall: float, gas: float | Array = 0) -> None:
-        """A piece of gut: its wall, what it holds, and gas: a field, or the part that rises."""
+        """Paint a piece of gut: wall, content and gas (a field, or the share that rises)."""
         box, distance, _ = tube
         lumen = distance + wall
         if isinstance(gas, float) and (lumen < 0).any():

@@ -18,7 +18,7 @@ from .body import (
 
 
 def mesentery_and_small_bowel(body: Body) -> None:
-    """Vessels in the fat of the mesentery, and short loops of small bowel laid over each other."""
+    """Paint the mesentery's vessels in fat, and short loops of small bowel over each other."""
     rng = body.rng
     box = body.box((-100, -170, -200), (110, -10, 60))
     # Both fields vanish along thin winding lines: a cheap net of twigs.
@@ -40,7 +40,7 @@ def mesentery_and_small_bowel(body: Body) -> None:
 
 
 def stomach_and_duodenum(body: Body) -> None:
-    """The stomach with fluid, food and an air bubble on top, and the loop of the duodenum."""
+    """Paint the stomach with fluid, food and an air bubble on top, and the loop of the duodenum."""
     rng = body.rng
     box, distance, way = body.tube("stomach", 5, rng.uniform(0.75, 1.25))
     distance = smooth_max(distance, body.cavity[box] + 3, 4) + 1.5 * body.bumps[box]
@@ -52,7 +52,7 @@ def stomach_and_duodenum(body: Body) -> None:
 
 
 def colon(body: Body) -> None:
-    """Ascending, transverse and descending colon with haustra, faeces and gas."""
+    """Paint ascending, transverse and descending colon with haustra, faeces and gas."""
     rng = body.rng
     sag = rng.uniform(-22, 12)
     for part, load in (("ascending", 0.9), ("transverse", -0.4), ("descending", 0.6)):
@@ -73,7 +73,7 @@ def colon(body: Body) -> None:
 
 
 def liver(body: Body) -> None:
-    """Both lobes below the diaphragm, their veins, the fissure and the gallbladder."""
+    """Paint both lobes below the diaphragm, their veins, the fissure and the gallbladder."""
     rng = body.rng
     box = body.box((-150, -150, -90), (115, 60, 170))
     x, y, z = body.at(box)
@@ -96,14 +96,14 @@ def liver(body: Body) -> None:
             where, distance, _ = body.tube(course, 5)
             distance[body.labels[where] != LIVER] = FAR
             body.paint(where, distance, body.tissue["portal vein"], None)
-    if rng.random() < 0.85:  # the others have had it taken out
+    if rng.random() < 0.85:  # the others have had it removed
         where, distance, _ = body.tube("gallbladder", 4, rng.uniform(0.75, 1.25))
         body.paint(where, distance - 1.2, body.tissue["gut wall"])
         body.paint(where, distance, rng.uniform(2, 20))
 
 
 def spleen(body: Body) -> None:
-    """A curved cushion that lies on the inside of the left posterior wall and diaphragm."""
+    """Paint the spleen: a curved cushion inside the left posterior wall and the diaphragm."""
     rng = body.rng
     size = rng.uniform(0.85, 1.2)
     box = body.box((20, -110, -50), (150, 70, 150))
@@ -119,7 +119,7 @@ def spleen(body: Body) -> None:
 
 
 def kidney(body: Body, side: int) -> None:
-    """One kidney (side 1 is the left): cortex, pyramids, sinus fat, pelvis, renal vein."""
+    """Paint one kidney (side 1 is the left): cortex, pyramids, sinus fat, pelvis, renal vein."""
     rng = body.rng
     size = rng.uniform(0.93, 1.13)
     level = (1 if side > 0 else -11) + rng.uniform(-10, 10)
@@ -160,7 +160,7 @@ def kidney(body: Body, side: int) -> None:
 
 
 def great_vessels(body: Body) -> None:
-    """Aorta with its first branches, vena cava; also the oesophagus and the adrenals."""
+    """Paint the aorta with its first branches, the vena cava, the oesophagus and the adrenals."""
     box, distance, _ = body.tube("aorta", 1.5, body.rng.uniform(0.85, 1.2))
     body.paint(box, distance, body.tissue["aorta"], halo=1)
     if body.rng.random() < 0.4:  # calcified plaques in the wall
@@ -177,7 +177,7 @@ def great_vessels(body: Body) -> None:
 
 
 def pancreas(body: Body) -> None:
-    """From the head beside the vena cava over the spine to the tail at the splenic hilum."""
+    """Paint the pancreas, from the vena cava over the spine to its tail at the splenic hilum."""
     rng = body.rng
     lift, thick = rng.uniform(-8, 10), rng.uniform(0.85, 1.2)
     box, distance, _ = body.tube("pancreas", 3, thick, lift)

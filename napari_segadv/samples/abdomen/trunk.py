@@ -11,7 +11,7 @@ RIB_STEP = 28.0  # mm from one rib to the next
 
 
 def body_wall(body: Body) -> None:
-    """Skin, subcutaneous fat, the muscles of the wall and the fat inside; sets `body.inner`."""
+    """Paint skin, subcutaneous fat, the wall's muscles and the fat inside; set `body.inner`."""
     rng, x, y, z = body.rng, body.x, body.y - AXIS, body.z
     belly = rng.uniform(-8, 16) * np.exp(-(((z + 50) / 70) ** 2))
     width = 127 - 4 * np.exp(-(((z + 50) / 45) ** 2)) - 0.2 * np.maximum(z - 90, 0)
@@ -44,7 +44,7 @@ def body_wall(body: Body) -> None:
 
 
 def chest_and_diaphragm(body: Body) -> None:
-    """Lungs, the bottom of the heart, and the diaphragm; sets `body.cavity`."""
+    """Paint lungs, the bottom of the heart, and the diaphragm; set `body.cavity`."""
     rng = body.rng
     top = rng.uniform(-14, 12)
     up = np.maximum(body.z - 20, 0)
@@ -72,7 +72,7 @@ def chest_and_diaphragm(body: Body) -> None:
 
 
 def back_muscles(body: Body) -> None:
-    """Psoas, quadratus lumborum, erector spinae and the crura of the diaphragm."""
+    """Paint psoas, quadratus lumborum, erector spinae and the crura of the diaphragm."""
     build = body.rng.uniform(0.85, 1.15)
     box = body.box((-90, -60, -200), (90, 80, 230))
     x, y, z = body.at(box)
@@ -96,7 +96,7 @@ def back_muscles(body: Body) -> None:
 
 
 def spine(body: Body) -> None:
-    """Vertebral bodies (labelled), discs, the canal with its cord, and the posterior elements."""
+    """Paint vertebral bodies (labelled), discs, the canal with its cord, and posterior elements."""
     rng = body.rng
     box = body.box((-50, -40, -200), (50, 85, 230))
     x, y, z = body.at(box)
@@ -119,7 +119,7 @@ def spine(body: Body) -> None:
     body.paint(box, bone, hard, VERTEBRAE)
     body.paint(box, bone + 1.4, spongy, None)
 
-    aside, back = np.abs(x), y - size  # mm from the middle, and about behind the body
+    aside, back = np.abs(x), y - size  # mm from the middle, and about mm behind the body
     canal = radial((x, back - 4), (11.5, 8.5))
     lamina = np.maximum(canal - 4.5, np.abs(up - 0.5 * tall) - 0.34 * tall)
     lamina = np.where(back < 4, FAR, lamina)
@@ -139,7 +139,7 @@ def spine(body: Body) -> None:
 
 
 def ribs(body: Body) -> None:
-    """The lower ribs in the wall with their cartilage."""
+    """Paint the lower ribs in the wall with their cartilage."""
     rng = body.rng
     box = body.box((-170, -190, -20), (170, 90, 230))
     x, y, z = body.at(box, (0, AXIS, 0))
@@ -159,7 +159,7 @@ def ribs(body: Body) -> None:
 
 
 def pelvis(body: Body) -> None:
-    """The tops of the iliac wings between their muscles."""
+    """Paint the tops of the iliac wings between their muscles."""
     box = body.box((-170, -150, -200), (170, 90, -85))
     x, y, z = body.at(box)
     for side in SIDES:

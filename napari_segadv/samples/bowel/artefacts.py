@@ -1,4 +1,4 @@
-"""What spoils frames of an endoscope: highlights, bubbles, overexposure, drops on the lens."""
+"""What spoils an endoscope's frames: highlights, bubbles, overexposure, drops on the lens."""
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,12 @@ MILK = rgb(0.95, 0.88, 0.8)
 
 
 def patch(rng: Rng, view: View, middle: complex, radius: float, rough: float) -> Array:
-    """Signed distance in pixels (negative inside) to an irregular oval.
+    """Return the signed distance in pixels (negative inside) to an irregular oval.
 
     Args:
         rng: source of randomness.
         view: the frame.
-        middle: of the oval, column + i row in pixels.
+        middle: middle of the oval, column + i row in pixels.
         radius: mean radius in pixels.
         rough: how irregular, as a share of the radius.
     """
@@ -32,13 +32,13 @@ def patch(rng: Rng, view: View, middle: complex, radius: float, rough: float) ->
 
 
 def pixels(view: View) -> npt.NDArray[np.complex64]:
-    """Column + i row of each pixel."""
+    """Return column + i row of each pixel."""
     row, col = np.mgrid[: view.size, : view.size]
     return np.asarray(col + 1j * row, np.complex64)
 
 
 def specularity(rng: Rng, view: View, scene: Array, middle: complex, extent: float) -> Drawn:
-    """A wet spot that mirrors the lamp: a few sharp white flecks with a faint halo."""
+    """Paint a wet spot that mirrors the lamp: a few sharp white flecks with a faint halo."""
     cover = np.zeros(view.z.shape, np.float32)
     for _ in range(int(rng.integers(1, 4))):
         shift = 0.2 * extent * complex(rng.normal(), rng.normal())
@@ -50,7 +50,7 @@ def specularity(rng: Rng, view: View, scene: Array, middle: complex, extent: flo
 
 
 def bubbles(rng: Rng, view: View, scene: Array, middle: complex, extent: float) -> Drawn:
-    """Foam: one bubble, or a heap of smaller ones with bright rims and a highlight each."""
+    """Paint foam: one bubble, or a heap of smaller ones with bright rims and a highlight each."""
     number = int(rng.choice((1, 2, 4, 7, 11)))
     biggest = 0.5 * extent / number**0.42
     lamp = np.exp(1j * rng.uniform(0, 2 * np.pi))
@@ -67,7 +67,7 @@ def bubbles(rng: Rng, view: View, scene: Array, middle: complex, extent: float) 
 def bubble(
     rng: Rng, view: View, scene: Array, centre: complex, radius: float, lamp: complex
 ) -> Array:
-    """A single bubble of a radius in pixels, its highlight on the lamp's side."""
+    """Paint a single bubble of a radius in pixels, its highlight on the lamp's side."""
     offset = pixels(view) - centre
     far = np.abs(offset)
     inside = soft_edge((far - radius).astype(np.float32), 0.6 * view.unit)
@@ -85,7 +85,7 @@ def bubble(
 
 
 def saturation(rng: Rng, view: View, scene: Array, middle: complex, extent: float) -> Drawn:
-    """Overexposure where the wall comes close to the lamp: white, and running out softly."""
+    """Paint overexposure where the wall comes close to the lamp: white, with a soft edge."""
     edge = patch(rng, view, middle, 0.5 * extent, 0.2)
     soft = rng.uniform(0.1, 0.2) * extent
     light = soft_edge(edge, soft)
@@ -94,7 +94,7 @@ def saturation(rng: Rng, view: View, scene: Array, middle: complex, extent: floa
 
 
 def blur(rng: Rng, view: View, scene: Array, middle: complex, extent: float) -> Drawn:
-    """A drop on the lens: nothing behind it is sharp, and its rim bends the light."""
+    """Paint a drop on the lens: nothing behind it is sharp, and its rim bends the light."""
     edge = patch(rng, view, middle, 0.5 * extent, 0.13)
     cover = soft_edge(edge, 1.6 * view.unit)
     sigma = rng.uniform(3.5, 6.5) * view.unit

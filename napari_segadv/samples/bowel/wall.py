@@ -14,7 +14,7 @@ Plane = npt.NDArray[np.complex64]  # points, x + i y
 
 
 def rgb(red: float, green: float, blue: float) -> Array:
-    """A colour, or its optical density."""
+    """Make an array of a colour, or of its optical density."""
     return np.array((red, green, blue), np.float32)
 
 
@@ -22,7 +22,7 @@ def rgb(red: float, green: float, blue: float) -> Array:
 PALE, ROSY, RED = rgb(0.97, 0.66, 0.5), rgb(0.93, 0.5, 0.38), rgb(0.84, 0.34, 0.24)
 BLOOD = rgb(0.18, 0.75, 0.6)  # absorbs green most
 WHITE = rgb(1.0, 1.0, 1.0)
-# Of vessels in four sizes: how far apart (pixels of 256), how wide, how much blood.
+# Vessels in four sizes: how far apart (pixels of 256), how wide, how much blood.
 VESSELS = ((22, 0.05, 0.9), (12, 0.07, 0.8), (6.5, 0.11, 0.6), (4, 0.16, 0.4))
 
 
@@ -33,7 +33,7 @@ class View:
     Attributes:
         unit: a pixel of a frame of 256 x 256.
         z: the point that each pixel shows (size, size): half widths from the middle.
-        lumen: where the tube goes; outside of the frame where the camera faces a wall.
+        lumen: where the tube goes; outside the frame if the camera faces a wall.
     """
 
     unit: float
@@ -45,12 +45,12 @@ class View:
         return len(self.z)
 
     def noise(self, rng: Rng, scale: float) -> Array:
-        """Noise over the frame; the scale is in pixels of 256."""
+        """Return noise over the frame; the scale is in pixels of 256."""
         return smooth_noise(rng, self.z.shape, scale * self.unit)
 
 
 def choose_view(rng: Rng, size: int) -> View:
-    """Where the camera points: mostly along the tube, sometimes at its wall."""
+    """Choose where the camera points: mostly along the tube, sometimes at its wall."""
     row, col = (np.mgrid[:size, :size] - (size - 1) / 2) * 2 / size
     away = rng.uniform(0.9, 1.4) if rng.random() < 0.3 else rng.uniform(0, 0.55)
     lumen = away * np.exp(1j * rng.uniform(0, 2 * np.pi))
@@ -58,12 +58,12 @@ def choose_view(rng: Rng, size: int) -> View:
 
 
 def blend(scene: Array, weight: Array, colour: Array) -> Array:
-    """Lays a colour over the scene, as opaque as the weight."""
+    """Lay a colour over the scene, as opaque as the weight."""
     return np.asarray(scene + weight[..., None] * (colour - scene), np.float32)
 
 
 def folds(rng: Rng, view: View) -> tuple[Array, Array]:
-    """Shading by the folds, and how far the wall is from the lumen's middle (0 in the depth)."""
+    """Return the folds' shading, and the wall's distance to the lumen's middle (0 in the depth)."""
     w = view.z - view.lumen
     broad = view.noise(rng, 45)
     # The bowel's bands pull its outline into a rounded triangle.
@@ -73,10 +73,10 @@ def folds(rng: Rng, view: View) -> tuple[Array, Array]:
     warp = 0.16 * broad + 0.05 * view.noise(rng, 14)
     depth = -number * np.log(far + 0.05) + warp + rng.uniform(0, 1)
     phase = depth % 1.0
-    # Inward of a crest the wall behind it comes out of the shade, up to the next, lit crest.
+    # Inwards from a crest, the wall behind it emerges from the shade up to the next, lit crest.
     rise = np.clip(phase / rng.uniform(0.3, 0.75), 0, 1) ** rng.uniform(0.6, 0.9)
     shade = rise * rise * (3 - 2 * rise) + 0.2 * np.exp(-(((phase - 0.9) / 0.1) ** 2))
-    # Folds go a part of the way round, each another one.
+    # Each fold goes round another part of the circumference.
     turn = np.angle(w) + 2.4 * np.floor(depth) + rng.uniform(0, 6.3)
     strength = rng.uniform(0.3, 0.65) * np.clip(0.4 + 0.7 * np.cos(turn) + 0.3 * broad, 0, 1)
     lit = ndimage.gaussian_filter(1 - strength * (1 - shade), 0.9 * view.unit)
@@ -84,7 +84,7 @@ def folds(rng: Rng, view: View) -> tuple[Array, Array]:
 
 
 def vessels(rng: Rng, view: View) -> Array:
-    """Fine branching vessels under the mucosa, as depth of blood."""
+    """Return fine branching vessels under the mucosa, as depth of blood."""
     found = np.zeros(view.z.shape, np.float32)
     for scale, width, amount in (
         (22, 0.05, 0.9),
@@ -92,7 +92,7 @@ def vessels(rng: Rng, view: View) -> Array:
         (6.5, 0.11, 0.6),
         (4, 0.16, 0.4),
     ):
-        # Rough courses, so that few of them close to rings.
+        # Rough courses, so that few of them close into rings.
         course = view.noise(rng, scale) + 0.25 * view.noise(rng, 0.35 * scale)
         seen = np.clip(0.25 + 0.9 * view.noise(rng, 1.3 * scale), 0, 1)
         found += amount * seen * np.exp(-((course / width) ** 2))
@@ -100,7 +100,7 @@ def vessels(rng: Rng, view: View) -> Array:
 
 
 def wall(rng: Rng, view: View) -> Array:
-    """The mucosa under the camera's light, (size, size, 3)."""
+    """Paint the mucosa under the camera's light, (size, size, 3)."""
     shade, far = folds(rng, view)
     tone = np.clip(rng.beta(2, 2) + 0.12 * view.noise(rng, 30), 0, 1)[..., None]
     scene = np.where(
@@ -119,7 +119,7 @@ def wall(rng: Rng, view: View) -> Array:
 
 
 def frame(rng: Rng, view: View) -> Array:
-    """Membership of the field of the camera: a square whose corners are cut, or nearly round."""
+    """Return the membership of the camera's field: a square with cut corners, or nearly round."""
     x, y = np.abs(view.z.real), np.abs(view.z.imag)
     edge = np.maximum(np.maximum(x, y) - 0.98, (x + y - rng.uniform(1.4, 1.75)) / np.sqrt(2))
     if rng.random() < 0.4:
@@ -128,7 +128,7 @@ def frame(rng: Rng, view: View) -> Array:
 
 
 def camera(rng: Rng, view: View, scene: Array, field: Array) -> npt.NDArray[np.uint8]:
-    """Focus, sharpening, colour balance and noise."""
+    """Apply focus, sharpening, colour balance and noise."""
     blur = rng.uniform(0.3, 0.6) * view.unit
     scene = ndimage.gaussian_filter(scene, (blur, blur, 0))
     crisp = scene - ndimage.gaussian_filter(scene, (1.5 * view.unit, 1.5 * view.unit, 0))

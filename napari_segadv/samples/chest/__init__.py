@@ -1,1 +1,1 @@
-"""The parts that the chest X-ray phantom is put together from."""
+"""The parts of the chest X-ray phantom."""

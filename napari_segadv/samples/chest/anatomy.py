@@ -7,7 +7,7 @@ from .canvas import SIDES, Array, Chest, Points, blur, bulk, fill, paint, ribbon
 
 
 def draw_body(chest: Chest) -> tuple[Array, Points]:
-    """Trunk with neck and arms; also (x, y) along the left arm, first in the shoulder joint."""
+    """Draw trunk, neck and arms; return also (x, y) along the left arm from the shoulder joint."""
     uniform, low = chest.rng.uniform, chest.shoulder
     neck, wall = uniform(0.36, 0.55), 1.07 + 0.4 * chest.fat**2 + uniform(0, 0.1)
     x = np.array([neck, neck, neck + 0.15, 0.9, 1.25, 1.4, wall + 0.07, wall, wall + 0.02, 1.5])
@@ -22,7 +22,7 @@ def draw_body(chest: Chest) -> tuple[Array, Points]:
 
 
 def draw_pleura(chest: Chest, side: int) -> Array:
-    """The space of one lung as far as the midline and below the diaphragm."""
+    """Draw the space of one lung as far as the midline and below the diaphragm."""
     y = np.array([0.005, 0.02, 0.045, 0.07, 0.12, 0.18, 0.3, 0.45, 0.6, 0.8, 1.0, 1.2, 1.6])
     apex_x, apex_y = [0, 0, 0.06, 0.12, 0.19, 0.26], [1.6, 0.35, 0.19, 0.1, 0.04, 0.012]
     x = side * np.array([*apex_x, *chest.wall(y)])
@@ -30,7 +30,7 @@ def draw_pleura(chest: Chest, side: int) -> Array:
 
 
 def draw_centre(chest: Chest) -> tuple[Array, Array]:
-    """Silhouettes of the great vessels and of the heart."""
+    """Draw the silhouettes of the great vessels and of the heart."""
     uniform = chest.rng.uniform
     width = 2 * np.clip(chest.rng.normal(0.47, 0.055), 0.36, 0.64)  # twice cardiothoracic ratio
     right, base = -width * uniform(0.23, 0.36), uniform(0.48, 0.58)  # base: top of the heart
@@ -63,14 +63,14 @@ def draw_centre(chest: Chest) -> tuple[Array, Array]:
 def add_bone(
     chest: Chest, layer: Array, path: Points, radius: Points | float, amount: float
 ) -> None:
-    """Adds a bone of that radius in mm along a path (pixels): cortex about less dense marrow."""
+    """Add a bone of that radius in mm along a path (pixels): cortex around less dense marrow."""
     marrow = np.maximum(radius - 1 - 0.08 * np.asarray(radius), 0.1)
     paint(layer, ribbon(path, np.asarray(radius) * chest.mm), amount)
     paint(layer, ribbon(path, marrow * chest.mm), -0.45 * amount)
 
 
 def draw_clavicles(chest: Chest, layer: Array) -> list[Array]:
-    """Adds both clavicles to the bones; returns their coverage."""
+    """Add both clavicles to the bones; return their coverage."""
     uniform, t, covers = chest.rng.uniform, np.linspace(0, 1, 40), []
     level, lateral = uniform(0.08, 0.26), chest.shoulder - uniform(0.03, 0.09)  # y of the ends
     inner, outer, wave, bow = uniform([0.1, 1.1, 0, -0.05], [0.17, 1.3, 0.045, 0.02])
@@ -87,7 +87,7 @@ def draw_clavicles(chest: Chest, layer: Array) -> list[Array]:
 
 
 def draw_ribs(chest: Chest, layer: Array) -> None:
-    """Each rib is half an ellipse seen aslant: behind it runs outwards, in front back inwards."""
+    """Draw each rib as half an ellipse seen aslant: outwards at the back, inwards in front."""
     uniform = chest.rng.uniform
     slope, strength, thick = uniform([0.85, 5, 5.5], [1.3, 16, 8])
     pitch, top, end = uniform([0.092, -0.04, 2.15], [0.106, 0.02, 2.5])
@@ -119,7 +119,7 @@ def draw_spine(chest: Chest, layer: Array) -> None:
 
 
 def draw_shoulders(chest: Chest, layer: Array, arm: Points) -> None:
-    """Scapulae (blade, borders, spine) and humeri."""
+    """Draw scapulae (blade, borders, spine) and humeri."""
     (jx, jy), uniform = arm[:, 0], chest.rng.uniform
     strength, x, tip = uniform(5, 13), jx - uniform(0.24, 0.47), uniform(0.5, 0.68)
     medial = [x + 0.05, x - 0.02, x - 0.02, x + 0.06], [0.0, 0.12, 0.3, tip]
@@ -138,7 +138,7 @@ def draw_shoulders(chest: Chest, layer: Array, arm: Points) -> None:
 
 
 def draw_airways(chest: Chest) -> Array:
-    """Depth of the air in trachea and main bronchi, in mm."""
+    """Return the depth of the air in trachea and main bronchi, in mm."""
     split = chest.rng.uniform(0.38, 0.47)
     lean = chest.turn / 2 - chest.rng.uniform(0, 0.05)
     trachea = [0, lean / 2, lean], [-0.7, 0.1, split]
@@ -152,7 +152,7 @@ def draw_airways(chest: Chest) -> Array:
 
 
 def draw_vessels(chest: Chest) -> Array:
-    """Thickness of the arteries and veins that fan out of the hila and fork, in mm."""
+    """Return the thickness of the arteries and veins that fan out from the hila and fork, in mm."""
     uniform, normal, steps = chest.rng.uniform, chest.rng.normal, 50
     t, layers = np.linspace(0, 1, steps)[:, None], [chest.blank.copy() for _ in range(4)]
 
@@ -189,7 +189,7 @@ def draw_vessels(chest: Chest) -> Array:
 
 
 def draw_soft_parts(chest: Chest) -> Array:
-    """Breasts, less the gas in stomach and colon, in mm."""
+    """Return the thickness of breasts less the gas in stomach and colon, in mm."""
     uniform, turn = chest.rng.uniform, np.linspace(0, 2 * np.pi, 60)
     soft, gas = chest.blank.copy(), chest.blank.copy()
     if uniform() < 0.5:

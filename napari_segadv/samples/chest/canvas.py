@@ -26,13 +26,14 @@ class Chest:
         self.fat = rng.uniform(0, 1)  # 0 slim, 1 obese
         self.barrel = rng.uniform(-0.2, 1.2)  # 0 bell-shaped thorax, 1 wide upper thorax
         self.low = rng.uniform(-0.01, 0.12)  # by how much the left diaphragm lies lower
-        self.fall = rng.uniform(0.06, 0.23), rng.uniform(0, 0.08)  # of it to the side, the middle
+        # How far the diaphragm falls to the side and to the middle
+        self.fall = rng.uniform(0.06, 0.23), rng.uniform(0, 0.08)
         self.soft = rng.uniform(0.5, 1.7)  # blur of the moving organs' edges, mm
         self.bend = np.array([rng.normal(0, 2, 2), *rng.uniform(0, 6.3, (2, 2))])
         self.blank: Array = np.zeros((size, size), np.float32)
 
     def trace(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Points:
-        """Body units to (row, column): tilted, shifted and a little bent."""
+        """Turn body units into (row, column): tilted, shifted and a little bent."""
         across, down = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
         across = (across + self.skew * np.abs(across)) * self.width
         down = (down - 0.5) * self.height
@@ -42,14 +43,14 @@ class Chest:
         return np.asarray((np.column_stack([row, col]) + self.bend[0] * wave) * self.mm)
 
     def wall(self, y: Points) -> Points:
-        """Half width of the pleural space at the height y."""
+        """Return the half width of the pleural space at height y."""
         heights = [0, 0.02, 0.07, 0.18, 0.3, 0.6, 0.92, 1.15, 1.6]
         bell = np.array([0.3, 0.42, 0.53, 0.72, 0.81, 0.89, 0.955, 1.0, 1.0])
         wide = np.array([0.36, 0.54, 0.69, 0.84, 0.905, 0.96, 0.98, 1.0, 1.0])
         return np.asarray(np.interp(y, heights, bell + self.barrel * (wide - bell)))
 
     def dome(self, x: npt.ArrayLike) -> Points:
-        """Height of the diaphragm at x."""
+        """Return the height of the diaphragm at x."""
         place = np.asarray(x, np.float64)
         lateral = np.clip((np.abs(place) - 0.45) / 0.55, 0, None) ** 2.4
         medial = np.clip((0.5 - np.abs(place)) / 0.35, 0, 1.2) ** 2
@@ -58,7 +59,7 @@ class Chest:
 
 
 def spline(points: Points, closed: bool = True) -> Points:
-    """A Catmull-Rom curve through the points."""
+    """Return a Catmull-Rom curve through the points."""
     q = np.pad(points, ((1, 2 if closed else 1), (0, 0)), mode="wrap" if closed else "edge")
     a, b, c, d = q[:-3], q[1:-2], q[2:-1], q[3:]
     t = np.linspace(0, 1, 10)[:, None, None]
@@ -67,7 +68,7 @@ def spline(points: Points, closed: bool = True) -> Points:
 
 
 def ribbon(path: Points, radius: npt.ArrayLike) -> Points:
-    """The outline of a band of that radius (one, or one per point) about a path."""
+    """Return the outline of a band of that radius (one, or one per point) around a path."""
     ahead = ndimage.convolve1d(path, [1, 0, -1], axis=0, mode="nearest")
     ahead *= np.reshape(radius, (-1, 1)) / np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
     aside = ahead[:, ::-1] * [1, -1]
@@ -75,7 +76,7 @@ def ribbon(path: Points, radius: npt.ArrayLike) -> Points:
 
 
 def paint(layer: Array, outline: Points, amount: float = 1.0) -> None:
-    """Adds the amount inside an outline (pixels), with antialiased edges.
+    """Add the amount inside an outline (pixels), with antialiased edges.
 
     Every edge leaves its sign where it crosses a row; the running sum along the row then counts
     how often the outline winds about a pixel. Much faster than skimage's polygon here.
@@ -96,12 +97,12 @@ def paint(layer: Array, outline: Points, amount: float = 1.0) -> None:
     marks = np.bincount(at, sign * (1 - share), shape[0] * shape[1])
     marks += np.bincount(at + 1, sign * share, shape[0] * shape[1])
     inside = np.minimum(np.abs(np.cumsum(marks.reshape(shape), axis=1)), 1)
-    window = layer[top : top + shape[0], left : left + shape[1]]
-    window += (amount * inside[:, : window.shape[1]]).astype(np.float32)
+    part = layer[top : top + shape[0], left : left + shape[1]]
+    part += (amount * inside[:, : part.shape[1]]).astype(np.float32)
 
 
 def fill(chest: Chest, outline: Points) -> Array:
-    """Coverage (0 to 1) of the pixels by what an outline (pixels) encloses."""
+    """Return the coverage (0 to 1) of the pixels by what an outline (pixels) encloses."""
     layer = chest.blank.copy()
     paint(layer, outline)
     return layer
@@ -112,7 +113,7 @@ def blur(picture: Array, sigma: float) -> Array:
 
 
 def depth(chest: Chest, cover: Array) -> Array:
-    """How far inside a shape a pixel lies, in mm (on a coarse grid: it feeds smooth profiles)."""
+    """Return how far inside a shape a pixel lies, in mm (coarsely: it feeds smooth profiles)."""
     coarse = np.pad(cover[::2, ::2] > 0.5, 40, mode="edge")  # shapes go on beyond the picture
     inside = ndimage.distance_transform_edt(coarse)[40:-40, 40:-40].astype(np.float32)
     inside = blur(inside, 1.0).repeat(2, axis=0).repeat(2, axis=1)[: chest.size, : chest.size]
@@ -120,12 +121,12 @@ def depth(chest: Chest, cover: Array) -> Array:
 
 
 def bulk(chest: Chest, cover: Array, reach: float) -> Array:
-    """Thickness (0 to 1) of a body with a round edge: an ellipse's up to the reach in mm."""
+    """Return the thickness (0 to 1) of a body with a round edge: an ellipse's up to `reach` mm."""
     x = 1 - np.clip(depth(chest, cover) / np.float32(reach), 0, 1)
     return np.asarray(np.sqrt(1 - x * x) * blur(cover, chest.soft * chest.mm))
 
 
 def opacity(chest: Chest, cover: Array, edge: float, reach: float) -> Array:
-    """Share of the lung's air that an organ displaces: a step at its edge, then rising inwards."""
+    """Return the share of lung air that an organ displaces: a step at its edge, rising inwards."""
     rest = (1 - edge) * np.exp(-depth(chest, cover) / np.float32(reach))
     return np.asarray(blur(cover, chest.soft * chest.mm) * (1 - rest))

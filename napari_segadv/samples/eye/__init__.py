@@ -1,1 +1,1 @@
-"""The parts that the fundus phantom is put together from."""
+"""The parts of the fundus phantom."""

@@ -26,20 +26,20 @@ Head = tuple[Array, Array, Array]  # picture, distance to disc, distance to cup
 
 
 def streaks(rng: Rng, flow: Line, width: float, warp: Array | float = 0.0) -> Array:
-    """Noise `width` pixels across that is drawn out along the real axis of a flow map."""
+    """Return noise `width` pixels wide, stretched along the real axis of a flow map."""
     texture = smooth_noise(rng, (len(flow), len(flow)), 0.5 * width)
     row, col = 0.5 * flow.imag + warp, 0.18 * flow.real + warp
-    drawn: Array = ndimage.map_coordinates(texture, (row, col), np.float32, order=1, mode="reflect")
-    return drawn
+    lines: Array = ndimage.map_coordinates(texture, (row, col), np.float32, order=1, mode="reflect")
+    return lines
 
 
 def retina(rng: Rng, eye: Eye) -> Array:
-    """Pigment, mottling, and choroidal vessels that stream towards the vortex veins."""
+    """Paint pigment, mottling, and choroidal vessels that run towards the vortex veins."""
     u, z = eye.unit, eye.z
     broad, mottle = eye.noise(rng, 55), eye.noise(rng, 10)
     melanin = rng.beta(1.3, 1.3) + rng.uniform(0.03, 0.2) * broad
     scene = BLOND + melanin[..., None] * (PIGMENTED - BLOND)
-    # One texture serves both halves, from different parts, and vanishes at their border.
+    # Both halves use different parts of one texture, which vanishes at their border.
     pole = 1.6 * eye.field * turned(rng.uniform(15, 80))
     half = z.real - eye.middle.real + 1j * np.abs(z.imag)
     flow = np.log(1 - half / pole) * abs(pole) + 900j * u * (z.imag > 0)
@@ -58,7 +58,7 @@ def retina(rng: Rng, eye: Eye) -> Array:
 
 
 def macula(rng: Rng, eye: Eye, scene: Array) -> Array:
-    """The yellow-brown macula, its darker centre and, in a young eye, the reflex of the fovea."""
+    """Paint the yellow-brown macula, its darker centre and, in a young eye, the foveal reflex."""
     far = np.abs(eye.z - eye.fovea) / eye.disc * (1 + 0.13 * eye.noise(rng, 14))
     shade = rng.uniform(0.1, 0.34) * np.exp(-((far / rng.uniform(0.6, 1.0)) ** 2))
     shade += rng.uniform(0.05, 0.3) * np.exp(-((far / rng.uniform(0.2, 0.35)) ** 1.4))
@@ -71,7 +71,7 @@ def macula(rng: Rng, eye: Eye, scene: Array) -> Array:
 
 
 def spots(rng: Rng, eye: Eye, number: int, width: float, spread: float) -> Array:
-    """Small round lesions scattered around the fovea, as a membership of 0 to 1."""
+    """Return small round lesions scattered around the fovea, as a membership of 0 to 1."""
     seeds = np.zeros(eye.z.shape, np.float32)
     place = eye.fovea + spread * eye.disc * (rng.normal(size=(number, 2)) @ (1, 1j))
     pixel = eye.to_pixel(place[np.abs(place - eye.middle) < eye.field])
@@ -81,7 +81,7 @@ def spots(rng: Rng, eye: Eye, number: int, width: float, spread: float) -> Array
 
 
 def lesions(rng: Rng, eye: Eye, scene: Array) -> Array:
-    """Sometimes drusen around the macula, sometimes a few haemorrhages."""
+    """Sometimes paint drusen around the macula, sometimes a few haemorrhages."""
     if rng.random() < 0.25:
         drusen = spots(rng, eye, int(rng.integers(3, 40)), rng.uniform(0.8, 2.2), 0.5)
         scene = blend(scene, rng.uniform(0.1, 0.35) * drusen, DRUSEN)
@@ -92,7 +92,7 @@ def lesions(rng: Rng, eye: Eye, scene: Array) -> Array:
 
 
 def wavy_edge(rng: Rng, z: Line, radius: float, rough: float) -> Array:
-    """Signed distance (negative inside) to a slightly upright, irregular oval around 0."""
+    """Return the signed distance (negative inside) to a slightly upright, irregular oval at 0."""
     angle = np.angle(z)
     edge: Array = 1 - rng.uniform(0.0, 0.07) * np.cos(2 * angle + rng.normal(0, 0.3))
     for waves in (2, 3, 4, 5):
@@ -101,7 +101,7 @@ def wavy_edge(rng: Rng, z: Line, radius: float, rough: float) -> Array:
 
 
 def crescent(rng: Rng, eye: Eye, scene: Array, patches: Array) -> Array:
-    """Peripapillary atrophy: bare sclera beside the disc, with pigment along its border."""
+    """Paint peripapillary atrophy: bare sclera beside the disc, with pigment along its border."""
     shift = 0.5 * eye.disc * rng.uniform(0.1, 0.4) * turned(rng.normal(0, 35))
     edge = wavy_edge(rng, eye.z - shift, 0.5 * eye.disc * rng.uniform(0.98, 1.15), 0.05)
     edge += 2 * eye.unit * patches
@@ -111,7 +111,7 @@ def crescent(rng: Rng, eye: Eye, scene: Array, patches: Array) -> Array:
 
 
 def nerve_head(rng: Rng, eye: Eye, scene: Array, ratio: float, pit: complex) -> Head:
-    """Paints rim and cup of the disc; returns also the signed distances to disc and cup."""
+    """Paint rim and cup of the disc; return also the signed distances to disc and cup."""
     u, z, radius = eye.unit, eye.z, eye.disc / 2
     patches = eye.noise(rng, 4)
     if rng.random() < 0.45:
@@ -131,7 +131,7 @@ def nerve_head(rng: Rng, eye: Eye, scene: Array, ratio: float, pit: complex) -> 
 
 
 def nerve_fibres(rng: Rng, eye: Eye, scene: Array) -> Array:
-    """Bright striations of the nerve fibre layer that leave the disc above and below."""
+    """Paint bright striations of the nerve fibre layer that leave the disc above and below."""
     z, reach = eye.z, np.abs(eye.z) / eye.disc
     lines = 1 + 0.6 * streaks(rng, np.log(z + 1e-3) * 1.5 * eye.disc, 2 * eye.unit)
     arch = np.abs(z.imag) / (np.abs(z) + 1) * np.exp(-reach / 0.9) * np.clip(2 * reach, 0, 1)

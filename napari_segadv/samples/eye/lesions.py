@@ -1,4 +1,4 @@
-"""Lesions of diabetic retinopathy, painted one by one: as many as are asked for."""
+"""Lesions of diabetic retinopathy, painted one by one, as many as asked for."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,14 +17,14 @@ Edge = Callable[[Line], Array]
 def places(
     rng: Rng, eye: Eye, number: int, middle: complex = 0j, reach: float = 0.0
 ) -> list[complex]:
-    """Points of the photographed retina outside the disc.
+    """Choose points of the photographed retina outside the disc.
 
     Args:
         rng: source of randomness.
         eye: the eye.
-        number: of points.
-        middle, reach: where they gather, and the standard deviation from there; without a reach
-            they are spread evenly over the field.
+        number: number of points.
+        middle, reach: the centre of the points and their standard deviation around it; without a
+            reach they spread evenly over the field.
     """
     found: list[complex] = []
     while len(found) < number:
@@ -40,7 +40,7 @@ def places(
 
 def cover(eye: Eye, middles: Sequence[complex], reaches: Sequence[float], edges: Sequence[Edge],
           softness: float) -> Array:  # fmt: skip
-    """Membership (0 to 1) of lesions, each computed within its reach only."""
+    """Return the membership (0 to 1) of lesions, each computed within its reach only."""
     out = np.zeros(eye.z.shape, np.float32)
     for middle, reach, edge in zip(middles, reaches, edges, strict=True):
         at = complex(eye.to_pixel(np.array(middle)))
@@ -60,7 +60,7 @@ def blobs(
     rough: float,
     soft: float,
 ) -> Array:
-    """Irregular round lesions, their radii in pixels of 512."""
+    """Return the cover of irregular round lesions, with radii in pixels of 512."""
     size = [eye.unit * rng.uniform(*radii) for _ in middles]
     edges = [_round(rng, radius, rough) for radius in size]
     return cover(eye, middles, [1.5 * radius for radius in size], edges, soft * eye.unit)
@@ -71,7 +71,7 @@ def _round(rng: Rng, radius: float, rough: float) -> Edge:
 
 
 def flames(rng: Rng, eye: Eye, middles: Sequence[complex]) -> Array:
-    """Haemorrhages among the nerve fibres, drawn out along them: away from the disc."""
+    """Return the cover of haemorrhages that stretch along the nerve fibres, away from the disc."""
     lengths = [eye.unit * rng.uniform(9, 18) for _ in middles]
     edges = []
     for middle, length in zip(middles, lengths, strict=True):
@@ -90,13 +90,13 @@ def _streak(rng: Rng, along: complex, length: float, slim: float) -> Edge:
 
 
 def microaneurysms(rng: Rng, eye: Eye, scene: Array, number: int) -> Array:
-    """Small, round, dark red dots."""
+    """Paint small, round, dark red dots."""
     dots = blobs(rng, eye, places(rng, eye, number), (2.4, 3.4), 0.03, 0.7)
     return absorb(scene, rng.uniform(0.7, 1.1) * dots, VEIN)
 
 
 def haemorrhages(rng: Rng, eye: Eye, scene: Array, number: int) -> Array:
-    """Blots, and flames along the nerve fibres."""
+    """Paint blots, and flames along the nerve fibres."""
     middles = places(rng, eye, number)
     split = round(number * rng.uniform(0.5, 0.8))
     shown = blobs(rng, eye, middles[:split], (4.5, 9.5), 0.12, 1.2)
@@ -105,7 +105,7 @@ def haemorrhages(rng: Rng, eye: Eye, scene: Array, number: int) -> Array:
 
 
 def exudates(rng: Rng, eye: Eye, scene: Array, number: int) -> Array:
-    """Hard exudates: small, yellow, sharp, in groups around the macula."""
+    """Paint hard exudates: small, yellow, sharp, in groups around the macula."""
     groups = int(rng.integers(1, 4))
     centres = places(rng, eye, groups, eye.fovea, 0.7 * eye.disc)
     middles = [
@@ -124,14 +124,14 @@ def exudates(rng: Rng, eye: Eye, scene: Array, number: int) -> Array:
 
 
 def cotton_wool(rng: Rng, eye: Eye, scene: Array, number: int) -> Array:
-    """Cotton wool spots: pale, fluffy patches of swollen nerve fibres."""
+    """Paint cotton wool spots: pale, fluffy patches of swollen nerve fibres."""
     middles = places(rng, eye, number, 0.5 * eye.fovea, 1.3 * eye.disc)
     shown = blobs(rng, eye, middles, (8.0, 14.0), 0.15, 4.5)
     return blend(scene, rng.uniform(0.45, 0.7) * shown, COTTON)
 
 
 def preretinal(rng: Rng, eye: Eye, scene: Array, number: int) -> Array:
-    """Haemorrhages in front of the retina: boat-shaped, level on top, hiding what lies behind."""
+    """Paint preretinal haemorrhages: boat-shaped, level on top, hiding what lies behind."""
     middles = places(rng, eye, number, eye.fovea, 1.2 * eye.disc)
     sizes = [eye.disc * rng.uniform(0.4, 0.75) for _ in middles]
     edges = [_boat(rng, radius) for radius in sizes]

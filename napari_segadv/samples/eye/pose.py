@@ -1,4 +1,4 @@
-"""The eye that the fundus phantom draws: its pose, and colours laid over each other."""
+"""The pose of the eye that the fundus phantom draws, and how colours are laid over each other."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ Mask = npt.NDArray[np.bool_]
 
 
 def rgb(red: float, green: float, blue: float) -> Array:
-    """A colour, or its optical density."""
+    """Make an array of a colour, or of its optical density."""
     return np.array((red, green, blue), np.float32)
 
 
 # Colours are as displayed, 0 to 1, before exposure. A retina lies between the first two.
 BLOND, PIGMENTED = rgb(1.0, 0.55, 0.36), rgb(0.76, 0.27, 0.11)
-# Blood lets red pass and absorbs green; melanin takes red too, xanthophyll of the macula blue.
+# Blood lets red pass and absorbs green; melanin absorbs red too, the macula's xanthophyll blue.
 VEIN, ARTERY = rgb(0.17, 0.56, 0.34), rgb(0.07, 0.44, 0.29)
 MELANIN, XANTHOPHYLL = rgb(0.32, 0.2, 0.18), rgb(0.5, 1.0, 1.3)
 DRUSEN = rgb(1.0, 0.85, 0.5)
@@ -43,35 +43,35 @@ class Eye:
     z: Line  # the point that each pixel shows
 
     def noise(self, rng: Rng, scale: float) -> Array:
-        """Noise over the photograph; the scale is in pixels of 512."""
+        """Return noise over the photograph; the scale is in pixels of 512."""
         return smooth_noise(rng, self.z.shape, scale * self.unit)
 
     def cell(self, z: complex) -> complex:
-        """The cell of a coarse grid in which growing vessels look for each other."""
+        """Return the cell of a coarse grid in which growing vessels look for each other."""
         return complex(z.real // (4 * self.unit), z.imag // (4 * self.unit))
 
     def to_pixel(self, z: Line) -> Line:
-        """Column + i row on the photograph of points of the eye."""
+        """Turn points of the eye into column + i row on the photograph."""
         return (z - self.middle) * self.axis + (0.5 + 0.5j) * (len(self.z) - 1)
 
 
 def blend(scene: Array, weight: Array, colour: Array) -> Array:
-    """Lays a colour over the scene, as opaque as the weight."""
+    """Lay a colour over the scene, as opaque as the weight."""
     return np.asarray(scene + weight[..., None] * (colour - scene), np.float32)
 
 
 def absorb(scene: Array, depth: Array, density: Array | float) -> Array:
-    """Lets the light of the scene pass through a pigment."""
+    """Let the light of the scene pass through a pigment."""
     return np.asarray(scene * np.exp(-depth[..., None] * density), np.float32)
 
 
 def turned(degrees: float) -> complex:
-    """The unit vector at this angle from the axis to the fovea, downwards positive."""
+    """Return the unit vector at this angle from the axis to the fovea, downwards positive."""
     return complex(np.exp(1j * np.radians(degrees)))
 
 
 def pose_eye(rng: Rng, size: int) -> Eye:
-    """Chooses magnification, gaze and head tilt; the disc always lies inside the field."""
+    """Choose magnification, gaze and head tilt; the disc always lies inside the field."""
     field = size * rng.uniform(0.435, 0.49)
     disc = 2 * field * rng.uniform(0.125, 0.185)
     fovea = disc * rng.uniform(2.25, 2.75)

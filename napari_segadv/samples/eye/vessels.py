@@ -6,17 +6,17 @@ import numpy as np
 
 from .pose import Array, Eye, Line, Mask, Rng, turned
 
-Route = Callable[[complex], complex]  # where a vessel wants to go from a point
+Route = Callable[[complex], complex]  # the direction that a vessel takes at a point
 THINNEST = 3.0  # width (pixels of 512) below which a vessel fades and is not labelled
 
-# A vessel to be: where it starts, its heading, its width, and the way that it takes.
+# A vessel to grow: its start, heading, width and route.
 Sprout = tuple[complex, complex, float, Route]
 Grown = tuple[Line, Array, list[Sprout]]
 Tree = tuple[Line, Array]  # points of all centre lines, and the widths there
 
 
 def arcade(rng: Rng, eye: Eye, side: int) -> Route:
-    """Along a temporal arcade above (side -1) or below (1) the macula."""
+    """Return the route along a temporal arcade above (side -1) or below (1) the macula."""
     height = eye.fovea * rng.uniform(0.6, 0.95)
     reach = eye.fovea * rng.uniform(0.28, 0.62)
     drift = rng.normal(-0.05, 0.12)
@@ -31,18 +31,18 @@ def arcade(rng: Rng, eye: Eye, side: int) -> Route:
 
 
 def outward(eye: Eye) -> Route:
-    """Away from disc and fovea to the periphery."""
+    """Return the route away from disc and fovea to the periphery."""
     return lambda z: z / (abs(z) + 1) + 0.7 * (z - eye.fovea) / (abs(z - eye.fovea) + 1)
 
 
 def to_macula(rng: Rng, eye: Eye, side: int) -> Route:
-    """Towards a point beside the fovea."""
+    """Return the route towards a point beside the fovea."""
     target = eye.fovea + eye.disc * complex(rng.normal(0, 0.7), side * rng.uniform(0, 0.5))
     return lambda z: target - z
 
 
 def trunks(rng: Rng, eye: Eye, width: float, origin: complex) -> list[Sprout]:
-    """The vessels of one kind as they leave the disc: arcades, nasal and macular ones."""
+    """Start the vessels of one kind at the disc: arcades, nasal and macular ones."""
     sprouts = []
     for side in (-1, 1):
         root = origin + 0.04 * eye.disc * complex(rng.normal(), side * rng.uniform(0.5, 2))
@@ -56,7 +56,7 @@ def trunks(rng: Rng, eye: Eye, width: float, origin: complex) -> list[Sprout]:
 
 
 def branch(rng: Rng, eye: Eye, z: complex, heading: complex, width: float) -> Sprout:
-    """A side branch: a slender one to the macula if it starts that way, else to the periphery."""
+    """Start a side branch: a slender one to the macula if it heads there, else to the periphery."""
     heading *= turned(rng.normal(0, 11))
     side = 1 if z.imag > 0 else -1
     if z.real > 0 and abs(z + 0.5 * eye.disc * heading - eye.fovea) < abs(z - eye.fovea):
@@ -65,7 +65,7 @@ def branch(rng: Rng, eye: Eye, z: complex, heading: complex, width: float) -> Sp
 
 
 def grow(rng: Rng, eye: Eye, sprout: Sprout, taken: set[complex]) -> Grown:
-    """Lets one vessel grow until it leaves the field, thins out or meets one of its own kind.
+    """Grow one vessel until it leaves the field, thins out or meets one of its own kind.
 
     Returns the points of its centre line, its widths there and the branches it gives off.
     """
@@ -105,7 +105,7 @@ def grow(rng: Rng, eye: Eye, sprout: Sprout, taken: set[complex]) -> Grown:
 
 
 def vessel_tree(rng: Rng, eye: Eye, width: float, origin: complex) -> Tree:
-    """Centre points and widths of all arteries or all veins."""
+    """Grow all arteries or all veins; return the points of their centre lines and the widths."""
     taken: set[complex] = set()
     queue = trunks(rng, eye, width, origin)
     centres, widths = [], []
@@ -114,7 +114,7 @@ def vessel_tree(rng: Rng, eye: Eye, width: float, origin: complex) -> Tree:
         if len(line) > 8:
             queue += branches
             taken |= {eye.cell(z) for z in line}
-            # Points dense enough for the stamped discs to join to a smooth tube.
+            # Points dense enough for the stamped discs to join into a smooth tube.
             fine = np.linspace(0, len(line) - 1, 3 * len(line))
             centres.append(np.interp(fine, np.arange(len(line)), line))
             widths.append(np.interp(fine, np.arange(len(line)), wide))
@@ -122,12 +122,12 @@ def vessel_tree(rng: Rng, eye: Eye, width: float, origin: complex) -> Tree:
 
 
 def paint_tree(eye: Eye, tree: Tree, widest: float, origin: complex) -> tuple[Array, Array, Mask]:
-    """Maps of blood depth (0 to 1) and of the central reflex, and where a vessel is visible."""
+    """Return maps of blood depth (0 to 1) and central reflex, and where a vessel is visible."""
     size = len(eye.z)
     pixel = eye.to_pixel(tree[0])
     wide = tree[1] / eye.unit
-    # Twigs are faint below the labelled width, so that where a vessel ends can be seen; vessels
-    # surface gradually inside the cup.
+    # Twigs are faint below the labelled width, which shows where a vessel ends; vessels surface
+    # gradually inside the cup.
     strength = np.clip(tree[1] / widest, 0.2, 1) ** 0.4
     strength *= np.where(wide < THINNEST, np.clip(wide / THINNEST - 0.6, 0, 1), 1)
     strength *= np.clip(np.abs(tree[0] - origin) / (0.12 * eye.disc), 0.1, 1)

@@ -1,1 +1,1 @@
-"""One kind of phantom a module: NAME, TITLE, CLASSES, UNITS, SPACING and draw()."""
+"""A module for each kind of phantom, with NAME, TITLE, CLASSES, UNITS, SPACING and draw()."""

@@ -41,7 +41,7 @@ TISSUES: dict[str, tuple[float, float, float]] = {
 
 
 def sway(rng: np.random.Generator, x: Array, y: Array, z: Array) -> Array:
-    """A displacement of a few mm that changes slowly through the body: a sum of long waves."""
+    """Draw a displacement of a few mm that changes slowly in the body: a sum of long waves."""
     total = np.zeros(np.broadcast_shapes(x.shape, y.shape, z.shape), np.float32)
     for length in (330.0, 250.0, 190.0, 150.0, 120.0, 95.0):
         kx, ky, kz = (rng.normal(size=3) * 3.6 / length).tolist()
@@ -50,7 +50,7 @@ def sway(rng: np.random.Generator, x: Array, y: Array, z: Array) -> Array:
 
 
 def lay_out(rng: np.random.Generator, shape: tuple[int, int, int]) -> Body:
-    """A patient of random size and shape on the table, still without anything inside."""
+    """Make a patient of random size and shape on the table, still without anything inside."""
     scale = (rng.uniform(0.93, 1.1), rng.uniform(0.88, 1.12), rng.uniform(0.92, 1.08))
     real = [f / n for f, n in zip(FIELD, shape, strict=True)]
     step = (real[2] / scale[0], real[1] / scale[1], real[0] / scale[2])
@@ -87,7 +87,7 @@ def lay_out(rng: np.random.Generator, shape: tuple[int, int, int]) -> Body:
 
 
 def table(body: Body) -> None:
-    """The hollow, curved couch the patient lies on, drawn where there is air for it."""
+    """Draw the hollow, curved couch that the patient lies on, where there is air for it."""
     rng = body.rng
     rows = np.flatnonzero((body.hu > -300).any(axis=(0, 2)))
     below = body.height - float(body.height[0, rows[-1], 0]) - rng.uniform(2, 10)
@@ -98,7 +98,7 @@ def table(body: Body) -> None:
 
 
 def scanner(body: Body) -> Array:
-    """What the tissue and the scanner do to the picture: texture, blur, shading and noise."""
+    """Return the picture with the tissue's texture and the scanner's blur, shading and noise."""
     rng, shape = body.rng, body.hu.shape
     texture = rng.uniform(1, 4) * smooth_noise(rng, shape, 2.2)
     image = body.hu + texture * (body.hu > -200)
@@ -115,7 +115,7 @@ def scanner(body: Body) -> Array:
 def draw(
     rng: np.random.Generator, shape: tuple[int, int, int] = (96, 160, 160)
 ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.uint8]]:
-    """Draws one phantom.
+    """Draw one phantom.
 
     Returns:
         image (z, y, x) in HU and labels (z, y, x) with the numbers of CLASSES.

@@ -36,7 +36,7 @@ GLYPHS = {-1: (30, 17, 17, 30, 20, 18, 17), 1: (16, 16, 16, 16, 16, 16, 31)}  # 
 
 
 def project(chest: Chest, body: Array, pleura: Array, organs: list[Array]) -> Array:
-    """Tissue along each ray, in mm of water, without bones: the body less the air in the lungs."""
+    """Return the tissue along each ray, in mm of water, without bones: the body less lung air."""
     uniform, solid = chest.rng.uniform, chest.blank
     soft, steep = uniform(0.25, 0.5), uniform(0.6, 1.3)
     shares = ((soft + 0.1, 12), (soft, 22), (0.5, 18))  # vessels, heart, abdomen
@@ -55,7 +55,7 @@ def project(chest: Chest, body: Array, pleura: Array, organs: list[Array]) -> Ar
 
 
 def expose(chest: Chest, tissue: Array) -> Array:
-    """Water-equivalent thickness to the logarithm of the exposure, with scatter and noise."""
+    """Turn water-equivalent thickness into the log of the exposure, with scatter and noise."""
     uniform, primary = chest.rng.uniform, np.exp(-MU * tissue)
     wide = ndimage.zoom(blur(primary[::8, ::8], 30 * chest.mm / 8), 8, order=1)
     exposure = primary + np.float32(uniform(0.05, 0.6)) * wide[: chest.size, : chest.size]
@@ -70,7 +70,7 @@ def expose(chest: Chest, tissue: Array) -> Array:
 
 
 def develop(chest: Chest, light: Array, lungs: npt.NDArray[np.bool_], heart: Array) -> Array:
-    """Characteristic curve: a sigmoid from exposure to brightness (0 to 1)."""
+    """Apply the characteristic curve: a sigmoid from exposure to brightness (0 to 1)."""
     uniform = chest.rng.uniform
     black, white = uniform(0, 0.22), uniform(0.9, 1.04)
     dark = uniform(black + 0.1, 0.73)  # the lungs, then the heart
@@ -82,7 +82,7 @@ def develop(chest: Chest, light: Array, lungs: npt.NDArray[np.bool_], heart: Arr
 
 
 def mount(chest: Chest, picture: Array, labels: Bytes) -> None:
-    """What surrounds the exposed field: collimation, a side marker, blanked name plates."""
+    """Add what surrounds the exposed field: collimation, a side marker, blanked name plates."""
     uniform, size, hidden = chest.rng.uniform, chest.size, chest.blank.copy()
     if uniform() < 0.45:
         a, b, c, d = np.where(uniform(size=4) < 0.5, uniform(0, 0.05, 4), -0.1)
@@ -106,7 +106,7 @@ def mount(chest: Chest, picture: Array, labels: Bytes) -> None:
 
 
 def draw(rng: np.random.Generator, size: int = 512) -> tuple[Bytes, Bytes]:
-    """One radiograph and its labels, both (size, size) uint8, CLASSES' numbers, exclusive."""
+    """Draw one radiograph and its labels (numbers of CLASSES), both (size, size) uint8."""
     chest = Chest(rng, size)
     body, arm = draw_body(chest)
     right, left = (draw_pleura(chest, side) for side in SIDES)

@@ -13,24 +13,24 @@ CLASSES = ("background", "specularity", "bubbles", "saturation", "blur")
 UNITS = "grey level"
 SPACING = (1.0, 1.0)  # pixels: a photograph has no physical spacing
 
-# How each is drawn, its least and largest extent in pixels of 256, and the most there are.
-# Those that lie behind come first: a drop on the lens is in front of everything.
+# Class, function that draws it, least and largest extent in pixels of 256, and largest number.
+# From back to front: a drop on the lens is in front of everything.
 KINDS = (
     (3, saturation, (44, 110), 1),
     (1, specularity, (16, 40), 4),
     (2, bubbles, (22, 64), 3),
     (4, blur, (44, 100), 1),
 )
-# The lamp is mirrored where it meets the wall, not in the depth of the tube.
+# Classes that mirror the lamp: they lie where its light meets the wall, not deep in the tube.
 MIRRORED = (1, 3)
-# Smaller ones can't be told from what is no artefact.
+# Shortest side of a box in pixels of 256: smaller artefacts can't be recognised as such.
 LEAST_SIDE = 8
 # Share of an artefact's box that may lie over another's.
 MOST_SHARED = 0.25
 
 
 def box_of(cover: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32] | None:
-    """The box (y0, x0, y1, x1) of the pixels that are set, in pixels' edges; None for none."""
+    """Return the box (y0, x0, y1, x1) around the pixels that are set, at their edges, or None."""
     rows, cols = (np.flatnonzero(cover.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return None
@@ -38,7 +38,7 @@ def box_of(cover: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32] | None:
 
 
 def shared(box: npt.NDArray[np.float32], others: list[npt.NDArray[np.float32]]) -> float:
-    """The largest share of a box, or of another one, that lies in both."""
+    """Return the largest overlap of a box with one of the others, as a share of the smaller box."""
     most = 0.0
     for other in others:
         both = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
@@ -49,7 +49,7 @@ def shared(box: npt.NDArray[np.float32], others: list[npt.NDArray[np.float32]]) 
 
 
 def plan(rng: Rng, view: View, scene: Array) -> list[tuple[int, float, complex]]:
-    """Class, extent and middle (column + i row, in pixels) of artefacts that lie side by side."""
+    """Choose class, extent and middle (column + i row, in pixels) of artefacts side by side."""
     light = scene.mean(axis=-1)
     bright = float(np.median(light))
     places: list[tuple[int, float, complex]] = []
@@ -75,9 +75,9 @@ def plan(rng: Rng, view: View, scene: Array) -> list[tuple[int, float, complex]]
 def draw(
     rng: np.random.Generator, size: int = 256
 ) -> tuple[npt.NDArray[np.uint8], tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
-    """Draws one frame (size, size, 3), boxes (M, 4) and their labels (M,), numbers of CLASSES.
+    """Draw one frame (size, size, 3), boxes (M, 4) and their labels (M,), numbers of CLASSES.
 
-    A box is (y0, x0, y1, x1) in pixels, from the first one's near edge to the last one's far edge.
+    A box is (y0, x0, y1, x1) in pixels: from the first one's near edge to the last one's far edge.
     """
     view = choose_view(rng, size)
     scene, field = wall(rng, view), frame(rng, view)

@@ -17,12 +17,12 @@ CLASSES = ("background", "disc", "cup", "vessels")
 UNITS = "grey level"
 SPACING = (1.0, 1.0)  # pixels: a photograph has no physical spacing
 
-# Paints something into the scene.
+# A function that paints something into the scene.
 Paint = Callable[[Rng, Eye, Array], Array]
 
 
 def illuminate(rng: Rng, eye: Eye, scene: Array) -> Array:
-    """Uneven flash, vignetting and the milky glare of the lens near the rim."""
+    """Add uneven flash, vignetting and the milky glare of the lens near the rim."""
     uneven = eye.noise(rng, 85)
     aim = eye.middle + 0.15 * eye.field * complex(rng.normal(), rng.normal())
     far = np.clip(np.abs(eye.z - aim) / eye.field, 0, 1.3)
@@ -34,7 +34,7 @@ def illuminate(rng: Rng, eye: Eye, scene: Array) -> Array:
 
 
 def aperture(rng: Rng, eye: Eye) -> Array:
-    """Membership of the field of the camera: round, often clipped, sometimes with a notch."""
+    """Return the membership of the camera's field: round, often clipped, sometimes with a notch."""
     offset = (eye.z - eye.middle) * eye.axis
     edge = np.abs(offset) - eye.field
     if rng.random() < 0.3:
@@ -46,7 +46,7 @@ def aperture(rng: Rng, eye: Eye) -> Array:
 
 
 def camera(rng: Rng, eye: Eye, scene: Array, field: Array) -> npt.NDArray[np.uint8]:
-    """Focus, sharpening, exposure, colour balance and noise, fine and blotchy as after JPEG."""
+    """Apply focus, sharpening, exposure, colour balance and noise, fine and blotchy like JPEG's."""
     blur, wide = rng.uniform(0.35, 0.95) * eye.unit, 2 * eye.unit
     scene = ndimage.gaussian_filter(scene, (blur, blur, 0))
     crisp = scene - ndimage.gaussian_filter(scene, (wide, wide, 0))
@@ -60,21 +60,21 @@ def camera(rng: Rng, eye: Eye, scene: Array, field: Array) -> npt.NDArray[np.uin
 
 
 def unchanged(rng: Rng, eye: Eye, scene: Array) -> Array:
-    """Paints nothing."""
+    """Paint nothing."""
     return scene
 
 
 def draw(
     rng: np.random.Generator, size: int = 512
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Draws one photograph (size, size, 3) and its labels (size, size), numbered as CLASSES."""
+    """Draw one photograph (size, size, 3) and its labels (size, size), numbered as CLASSES."""
     return photograph(rng, size, lesions)
 
 
 def photograph(
     rng: Rng, size: int, behind: Paint, before: Paint = unchanged
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """As `draw`, with lesions behind the vessels and before them."""
+    """As `draw`, with lesions behind the vessels and in front of them."""
     eye = pose_eye(rng, size)
     scene = behind(rng, eye, macula(rng, eye, retina(rng, eye)))
     ratio = rng.uniform(0.25, 0.8)

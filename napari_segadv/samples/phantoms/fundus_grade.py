@@ -20,7 +20,7 @@ SPACING = (1.0, 1.0)  # pixels: a photograph has no physical spacing
 
 Range = tuple[int, int]
 Lesions = Callable[[Rng, Eye, Array, int], Array]
-# How eyes differ: some have drusen, which are no sign of diabetes.
+# Share of eyes with drusen, which are no sign of diabetes.
 DRUSEN_SHARE = 0.2
 
 
@@ -35,9 +35,9 @@ class Load:
     preretinal: Range = (0, 0)
 
 
-# After the kinds of the international clinical scale; numbers are ours, with gaps in between. There
-# a mild one has microaneurysms alone, which a small network does not see at its resolution: here
-# it has a few haemorrhages as well.
+# The kinds follow the international clinical scale; the numbers are ours, with gaps between grades.
+# On the scale a mild eye has microaneurysms alone, which a small network does not see at its
+# resolution: here it has a few haemorrhages as well.
 LOADS = (
     Load(),
     Load((6, 12), (2, 4)),
@@ -50,10 +50,10 @@ LOADS = (
 def draw(
     rng: np.random.Generator, size: int = 512, load: Load | None = None
 ) -> tuple[npt.NDArray[np.uint8], int]:
-    """Draws one photograph (size, size, 3); its grade, a number of CLASSES, is as likely as any.
+    """Draw one photograph (size, size, 3) and its grade, a number of CLASSES, each equally likely.
 
-    With a `load` it has those lesions instead of its grade's. Lesions are drawn from a generator
-    of their own: all else of the eye is the same whatever the load.
+    With a `load` the eye has those lesions instead of its grade's. Lesions use a separate random
+    generator, so everything else in the eye is the same whatever the load.
     """
     grade = int(rng.integers(len(LOADS)))
     has = LOADS[grade] if load is None else load

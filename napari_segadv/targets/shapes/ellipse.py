@@ -7,7 +7,7 @@ import numpy as np
 from ...common.parameters import Param
 from ...data.scan import Mask
 from ...errors import SegadvError
-from ..structure import Bool, Float, GivenUp, Label, centre, drawn, structure
+from ..structure import Bool, Float, GivenUp, Label, centre, redraw, structure
 
 
 def ellipse(
@@ -17,28 +17,28 @@ def ellipse(
     axes: Annotated[
         tuple[float, ...] | None,
         Param(
-            "Half axes along slices, rows, columns (2-D: rows, columns); none: the structure's own",
+            "Half-axes: slices, rows, columns (2-D: rows, columns); none: fitted to the structure",
             low=0.01,
             unit="mm",
         ),
     ] = None,
     to: GivenUp = 0,
 ) -> Mask:
-    """Replaces a structure by an ellipse, in a volume an ellipsoid, at its centre of mass.
+    """Replace a structure by an ellipse, in a volume an ellipsoid, at its centre of mass.
 
-    It covers what lies there of other structures.
+    The ellipse covers other structures that lie there.
 
     Args:
         mask: the label map to start from.
         label: the structure.
         size: linear scale.
-        axes: half axes in mm, array order; None: those of the ellipse that has the structure's
-            second moments, and its tilt.
-        to: what it gives up becomes; None: the class around it, for a cup inside its disc.
+        axes: half-axes in mm, in array order; None: the ellipse has the structure's second
+            moments, and so its tilt.
+        to: class of the pixels that it leaves; None: the class around it, as for a cup in its disc.
 
     Raises:
-        SegadvError: where the mask does not hold the label, the axes don't fit it, or the
-            ellipse is below a pixel.
+        SegadvError: if the mask does not have the label, `axes` has the wrong length, or the
+            ellipse is smaller than a pixel.
     """
     old = structure(mask, label)
     ndim = mask.grid.ndim
@@ -48,12 +48,12 @@ def ellipse(
     matrix = own_matrix(mask, old) if axes is None else np.diag(np.square(axes))
     new = inside(mask, centre(old), matrix * size**2)
     if not new.any():
-        raise SegadvError("an ellipse of less than a pixel; give a larger size")
-    return drawn(mask, old, new, label, to)
+        raise SegadvError("ellipse: is smaller than a pixel; give a larger size")
+    return redraw(mask, old, new, label, to)
 
 
 def own_matrix(mask: Mask, pixels: Bool) -> Float:
-    """The matrix A, in mm^2, of the ellipse x' A^-1 x = 1 with the second moments of some pixels.
+    """Return the matrix A, in mm^2, of the ellipse x' A^-1 x = 1 with the pixels' second moments.
 
     A uniform ellipse of n dimensions has the covariance A / (n + 2).
     """
@@ -66,9 +66,9 @@ def own_matrix(mask: Mask, pixels: Bool) -> Float:
 
 
 def inside(mask: Mask, middle: Float, matrix: Float) -> Bool:
-    """The pixels x with x' matrix^-1 x <= 1, x in mm from a centre given in pixels."""
+    """Return the pixels x with x' matrix^-1 x <= 1, x in mm from a centre given in pixels."""
     spacing = np.array(mask.grid.spacing)
-    # Only the ellipse's own box is looked at: a volume has many more pixels.
+    # Only the ellipse's bounding box is computed: a volume has many more pixels.
     reach = np.sqrt(np.diag(matrix)) / spacing
     ends = np.array(mask.grid.shape)
     low = np.clip(np.ceil(middle - reach), 0, ends).astype(int)

@@ -8,7 +8,7 @@ from scipy import ndimage
 from ...common.parameters import Param
 from ...data.scan import Mask
 from ...errors import SegadvError
-from ..structure import EXACT, Label, Millimetres, around, painted, structure
+from ..structure import EXACT, Label, Millimetres, around, relabel, structure
 
 
 def grow(
@@ -17,16 +17,16 @@ def grow(
     mm: Millimetres = 5.0,
     cover: Annotated[bool, Param("Grow over other structures too")] = False,
 ) -> Mask:
-    """Adds to a structure every pixel whose centre is within some mm of one of its own.
+    """Add to a structure every pixel whose centre is within `mm` of that of one of its pixels.
 
     Args:
         mask: the label map to start from.
         label: the structure.
-        mm: how far, the same in every direction of the patient.
-        cover: whether other structures are painted over; else it grows into background alone.
+        mm: distance in mm, the same in every direction of the patient.
+        cover: whether it grows over other structures too, or only over background.
 
     Raises:
-        SegadvError: where the mask does not hold the label, or nothing is gained.
+        SegadvError: if the mask does not have the label, or the structure does not grow.
     """
     old = structure(mask, label)
     spacing = mask.grid.spacing
@@ -37,8 +37,8 @@ def grow(
     free = near if cover else near & (mask.array[box] == 0)
     if not (free & ~old[box]).any():
         raise SegadvError(
-            f"grow: class {label} has no background beside it; let it cover other structures"
+            f"grow: class {label} has no background next to it; let it cover other structures"
         )
     new = np.zeros_like(old)
     new[box] = free
-    return mask.with_array(painted(mask.array.copy(), new, label))
+    return mask.with_array(relabel(mask.array.copy(), new, label))

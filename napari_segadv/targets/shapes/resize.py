@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from ...common.parameters import Param
 from ...data.scan import Mask
-from ..structure import GivenUp, Label, centre, drawn, structure
+from ..structure import GivenUp, Label, centre, redraw, structure
 
 
 def resize(
@@ -16,18 +16,18 @@ def resize(
     size: Annotated[float, Param("Linear scale: below 1 shrinks", 0.05, 5.0, step=0.1)] = 0.8,
     to: GivenUp = 0,
 ) -> Mask:
-    """Scales a structure about its centre of mass.
+    """Scale a structure about its centre of mass.
 
-    What it grows into, it covers.
+    It covers other structures that it grows into.
 
     Args:
         mask: the label map to start from.
         label: the structure.
         size: linear scale; the paper uses 0.4, 0.6, 0.8, 1.2, 1.4, 1.6 and 1.8.
-        to: what it gives up becomes; None: the class around it, for a cup inside its disc.
+        to: class of the pixels that it leaves; None: the class around it, as for a cup in its disc.
 
     Raises:
-        SegadvError: where the mask does not hold the label.
+        SegadvError: if the mask does not have the label.
     """
     old = structure(mask, label)
     middle = centre(old)
@@ -37,4 +37,4 @@ def resize(
         offset=middle - middle / size,
         order=1,
     )
-    return drawn(mask, old, scaled >= 0.5, label, to)
+    return redraw(mask, old, scaled >= 0.5, label, to)

@@ -7,29 +7,30 @@ import numpy as np
 from ...common.parameters import Param
 from ...data.scan import Mask
 from ...errors import SegadvError
-from ..structure import GivenUp, Label, drawn, structure
+from ..structure import GivenUp, Label, redraw, structure
 
 
 def shift(
     mask: Mask,
     label: Label,
     shift: Annotated[
-        tuple[float, ...], Param("How far: slices, rows, columns (2-D: rows, columns)")
+        tuple[float, ...], Param("Pixels to move: slices, rows, columns (2-D: rows, columns)")
     ] = (0, 0, 0),
     to: GivenUp = 0,
 ) -> Mask:
-    """Moves a structure by whole pixels.
+    """Move a structure by whole pixels.
 
-    Where it comes to lie, it covers.
+    It covers other structures at its new place.
 
     Args:
         mask: the label map to start from.
         label: the structure.
-        shift: pixels along each axis, array order; for a 2-D mask a leading 0 may stand.
-        to: what it gives up becomes; None: the class around it, for a cup inside its disc.
+        shift: pixels along each axis, in array order; for a 2-D mask, a leading 0 is allowed.
+        to: class of the pixels that it leaves; None: the class around it, as for a cup in its disc.
 
     Raises:
-        SegadvError: where the mask does not hold the label, or the shift does not fit it.
+        SegadvError: if the mask does not have the label, `shift` has the wrong length, or the
+            structure leaves the image.
     """
     ndim = mask.grid.ndim
     moves = [round(step) for step in shift]
@@ -46,6 +47,7 @@ def shift(
         new[there] = old[source]
     if not new.any():
         raise SegadvError(
-            f"shift {','.join(map(str, moves))}: moves class {label} out of the image; shift less"
+            f"shift {','.join(map(str, moves))}: moves class {label} out of the image; "
+            "shift it by less"
         )
-    return drawn(mask, old, new, label, to)
+    return redraw(mask, old, new, label, to)

@@ -5,22 +5,22 @@ from scipy import ndimage
 
 from ...data.scan import Mask
 from ...errors import SegadvError
-from ..structure import EXACT, GivenUp, Label, Millimetres, around, drawn, structure
+from ..structure import EXACT, GivenUp, Label, Millimetres, around, redraw, structure
 
 
 def shrink(mask: Mask, label: Label, mm: Millimetres = 5.0, to: GivenUp = 0) -> Mask:
-    """Takes from a structure every pixel whose centre is within some mm of one outside.
+    """Remove from a structure every pixel whose centre is within `mm` of that of one outside.
 
-    Where the image ends the structure is taken to go on.
+    The structure is assumed to continue beyond the edges of the image.
 
     Args:
         mask: the label map to start from.
         label: the structure.
-        mm: how far, the same in every direction of the patient.
-        to: what it gives up becomes; None: the class around it, for a cup inside its disc.
+        mm: distance in mm, the same in every direction of the patient.
+        to: class of the pixels that it leaves; None: the class around it, as for a cup in its disc.
 
     Raises:
-        SegadvError: where the mask does not hold the label, nothing is lost, or nothing is left.
+        SegadvError: if the mask does not have the label, no pixel is removed, or none is left.
     """
     old = structure(mask, label)
     spacing = mask.grid.spacing
@@ -33,5 +33,5 @@ def shrink(mask: Mask, label: Label, mm: Millimetres = 5.0, to: GivenUp = 0) -> 
     if not new.any():
         raise SegadvError(f"shrink by {mm:g} mm: nothing of class {label} is left; shrink by less")
     if np.array_equal(new, old):
-        raise SegadvError(f"shrink: class {label} has no outline in the image")
-    return drawn(mask, old, new, label, to)
+        raise SegadvError(f"shrink: class {label} has no outline in the image; use another class")
+    return redraw(mask, old, new, label, to)

@@ -1,18 +1,18 @@
-"""Two structures that the victim shall take for each other."""
+"""Two structures that the victim should take for each other."""
 
 from ...data.scan import Mask
 from ...errors import SegadvError
-from ..structure import Label, To, painted, structure
+from ..structure import Label, To, relabel, structure
 
 
 def swap(mask: Mask, label: Label, to: To) -> Mask:
-    """Exchanges two classes.
+    """Exchange two classes.
 
     Raises:
-        SegadvError: where the mask lacks one of them, or they are the same.
+        SegadvError: if the mask does not have both, or they are the same.
     """
     if label == to:
         raise SegadvError(f"swap {label} with {to}: name two different classes")
     first, second = structure(mask, label), structure(mask, to)
-    array = painted(mask.array.copy(), first, to)
-    return mask.with_array(painted(array, second, label))
+    array = relabel(mask.array.copy(), first, to)
+    return mask.with_array(relabel(array, second, label))

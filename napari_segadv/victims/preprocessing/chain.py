@@ -49,7 +49,7 @@ WITHOUT_EFFECT = frozenset(
     }
 )
 DATA_DEPENDENT = frozenset({"CropForeground"})
-# MONAI computes in float64 here and there; a millionth of the image's range is no difference.
+# MONAI computes some steps in float64; a ten-thousandth of the image's range is no difference.
 TOLERANCE = 1e-4
 
 

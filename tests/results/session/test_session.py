@@ -49,7 +49,7 @@ def test_a_run_of_a_file_of_every_format(tmp_path, band_victim, ending):
         file.unlink()
     (run,) = open_session(saved).runs
     same_example(example, run.example)
-    # And again: the session's own file has come into the place of the one that is gone.
+    # And again: the session's own file has replaced the one that is gone.
     there_and_back(run.example, tmp_path / "later")
     again = sa.craft(run.example.clean, band_victim, PGD)
     np.testing.assert_array_equal(again.noise, example.noise)
@@ -112,7 +112,7 @@ def test_a_classification(tmp_path, scan2d):
         network.eval(),
         name="grader",
         dims=2,
-        # Two of one name.
+        # Two classes of the same name.
         classes=("none", "mild", "mild"),
         steps=(BYTES,),
         task="classification",
@@ -145,7 +145,7 @@ def test_a_detection(tmp_path):
 
 def test_images_are_stored_once_and_labels_beside_them(tmp_path, scan2d, band_victim, ct):
     first = sa.craft(scan2d, band_victim, PGD)
-    # The same image, but another object, as a layer from elsewhere gives one for each run.
+    # The same image in another object, as each run on a layer from elsewhere makes one.
     second = sa.craft(replace(scan2d, array=scan2d.array.copy()), band_victim, PGD)
     third = sa.craft(ct, volume_victim(2), PGD)
     painted = Mask(np.arange(scan2d.array.size).reshape(scan2d.array.shape) % 3, scan2d.grid)

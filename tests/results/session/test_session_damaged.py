@@ -1,4 +1,4 @@
-"""Session folders from anywhere: what is damaged or hostile is refused in one line."""
+"""Session folders from anywhere: damaged or hostile ones are refused in one line."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Texts in a session's files that no file can hold again are refused; sources that are no path."""
+"""Texts of a session that can't be saved again are refused, and a source may be no valid path."""
 
 import json
 import shutil
@@ -35,10 +35,10 @@ def test_a_text_that_is_none(text):
     for call in (lambda: entry.text("one"), lambda: entry.texts("some")):
         with pytest.raises(SegadvError) as caught:
             call()
-        said = str(caught.value)
-        assert said.startswith("file.json: ")
-        assert len(said) < 200
-        said.encode("utf-8")
+        message = str(caught.value)
+        assert message.startswith("file.json: ")
+        assert len(message) < 200
+        message.encode("utf-8")
 
 
 @pytest.mark.parametrize("text", ["", "näht 漢", "\U0001f9b4 bone", "\ue000\uffff", "x" * LONGEST])
@@ -50,7 +50,7 @@ def test_a_text_that_is_one(text):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A session of everything."""
+    """A session with every kind of part."""
     victim = Victim(bands(), name="bands", dims=2, classes=("bg", "dim", "bright"), steps=(BYTES,))
     scan = Scan.from_array(disc_image())
     target = moved_disc(scan, victim)
@@ -71,7 +71,7 @@ def saved(whole, tmp_path):
     return Path(shutil.copytree(whole, tmp_path / "s"))
 
 
-# How a text comes into the session's file, or into one of the run's.
+# How a text gets into the session's file, or into a run's.
 PLACES = {
     "an image's name": lambda s, text: s["images"][0].update(name=text),
     "an image's file": lambda s, text: s["images"][0].update(file=text),
@@ -101,7 +101,7 @@ RESULT_PLACES = {
 def edit(file, change):
     content = json.loads(file.read_text(encoding="utf-8"))
     change(content)
-    # As escapes, which JSON takes of anything.
+    # As escapes, in which JSON can hold any text.
     file.write_text(json.dumps(content), encoding="utf-8")
 
 
@@ -112,11 +112,11 @@ def test_a_lone_surrogate_is_refused_in_one_line(saved, place, text):
     edit(file, lambda content: {**PLACES, **RESULT_PLACES}[place](content, text))
     with pytest.raises(SegadvError) as caught:
         open_session(saved)
-    said = str(caught.value)
-    assert file.name in said
-    assert "\n" not in said
-    assert ";" in said
-    said.encode("utf-8")
+    message = str(caught.value)
+    assert file.name in message
+    assert "\n" not in message
+    assert ";" in message
+    message.encode("utf-8")
 
 
 @pytest.mark.parametrize("place", ["a note", "what is known of an image", "the parameters"])

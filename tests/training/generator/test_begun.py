@@ -139,7 +139,7 @@ def test_the_command_says_that_there_is_nothing_to_go_on_from(
     stop(when)
     status, _, err = run(*call)
     assert status == 130
-    assert "generator: stopped before the first epoch ended; start it anew" in err
+    assert "generator: stopped before the first epoch ended; start again" in err
     assert "--resume" not in err
     stop(None)
     status, out, err = run(*call)

@@ -97,7 +97,7 @@ def test_what_does_not_fit_is_refused(tmp_path, scans, band_victim, trained):
     assert not (tmp_path / "new").exists()
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("nowhere")
-    for place, message in ((tmp_path / "file" / "x", "is a file"), (tmp_path / "link", "a link")):
+    for place, message in ((tmp_path / "file" / "x", "is a file"), (tmp_path / "link", "broken")):
         with pytest.raises(SegadvError, match=message):
             next(train(scans, band_victim, recipe, place))
     with pytest.raises(SegadvError, match="seed"):
@@ -114,8 +114,8 @@ def test_what_does_not_fit_is_refused(tmp_path, scans, band_victim, trained):
         (lambda c: c["layout"].update(latent=3), "weights don't fit"),
         (lambda c: c["files"].update(generator="../../x.safetensors"), "no such file"),
         (lambda c: c["files"].pop("generator"), "describes no generator"),
-        (lambda c: c["about"].update(pieces=float("nan")), "NaN is no number"),
-        (lambda c: c.update(xi=10**400), "no valid JSON"),
+        (lambda c: c["about"].update(pieces=float("nan")), "NaN is not a valid number"),
+        (lambda c: c.update(xi=10**400), "not valid JSON"),
         (lambda c: c.update(xi=1e30), "xi must be from 0 to 1000"),
         (lambda c: c.update(displacement=-5), "displacement must be from 0"),
         (lambda c: c.update(epoch=-5), "epoch must be from 1"),
@@ -187,7 +187,7 @@ def test_a_training_that_diverges_says_so_and_writes_nothing(
 ):
     place = "napari_segadv.attacks.fields.training.mean_square"
     monkeypatch.setattr(place, lambda field: field.flatten(1).sum(1) * float("nan"))
-    with pytest.raises(SegadvError, match="come to NaN or infinity"):
+    with pytest.raises(SegadvError, match="reached NaN or infinity"):
         finish(train(scans, band_victim, Recipe(**SMALL), tmp_path / "new"))
     assert not (tmp_path / "new").exists()
 
@@ -289,7 +289,7 @@ def test_an_interrupt_says_what_is_kept(tmp_path, scans, weights_file, run, monk
     status, out, err = run(*call, "--set", "width=4")
     printed = out + err
     assert status == 130
-    assert "stopped after epoch 2; --resume goes on from there" in printed
+    assert "stopped after epoch 2; continue with --resume" in printed
 
 
 def test_the_table_has_a_row_for_each_setting_and_trains_none_twice(tmp_path, scans, band_victim):

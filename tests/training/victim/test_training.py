@@ -130,7 +130,7 @@ def test_a_stopped_training_leaves_nothing(pictures, tmp_path):
     ("table", "says"),
     [
         ("image,label\n0.png,0_mask.png\n", "image,mask"),
-        ("image,mask\n", "a line for each case"),
+        ("image,mask\n", "at least one case"),
         ("image,mask\nmissing.png,0_mask.png\n", "missing.png"),
     ],
 )

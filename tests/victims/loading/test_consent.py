@@ -167,7 +167,7 @@ ODD = [
     ({"roi_size": [16, 16], "mode": "foo"}, "sliding window mode foo"),
     ({"roi_size": [16, 16], "overlap": 5}, "overlap"),
     ({"spacing": [0, 0]}, "spacing"),
-    ({"spacing": [float("nan"), 1]}, "NaN is no number"),
+    ({"spacing": [float("nan"), 1]}, "NaN is not a valid number"),
     ({"arguments": "x"}, "net"),
     ({"arguments": 5}, "net"),
     ({"preprocessing": 5}, "net"),

@@ -159,7 +159,7 @@ def broken(name: str, network, folder: Path) -> Path:
 MESSAGES = {
     "whole network": "holds a whole network",
     "no description": "needs a description beside it, net.json",
-    "no JSON": "is no valid JSON",
+    "no JSON": "is not valid JSON",
     "unknown key": "unknown key windows",
     "other arguments": "weights don't fit the network",
     "senseless arguments": "refuses its arguments",
