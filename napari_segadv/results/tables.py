@@ -75,7 +75,7 @@ def facts(example: "Example") -> dict[str, str]:
         "kind": str(record["goal"]),
         "goal reached": "yes" if example.succeeded else "no",
         "image": Path(str(image.get("path") or "image")).name,
-        "victim": Path(str(victim.get("path") or "victim")).name,
+        "model": Path(str(victim.get("path") or "model")).name,
         "budget": budget(record["budget"]),
         "seed": str(record["seed"]),
         "steps taken": str(record["steps"]),

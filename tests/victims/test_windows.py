@@ -140,6 +140,7 @@ def test_slices_in_batches_equal_one_batch():
     assert passes.forward == pytest.approx(2)
 
 
+@pytest.mark.timeout(1500)
 def test_memory_stays_that_of_one_window():
     """The benchmark runs each part in its own process; its figures are checked here."""
     script = Path(__file__).parents[2] / "benchmarks" / "two_pass.py"

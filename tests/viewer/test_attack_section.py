@@ -127,7 +127,7 @@ def test_a_range_of_slices(deep, qtbot):
 def went_on(qtbot, controller, times=5):
     """Waits until a run has told of its progress that often, whereupon its preview is looked at."""
     for _ in range(times):
-        with qtbot.waitSignal(controller.progressed):
+        with qtbot.waitSignal(controller.jobs.progressed):
             pass
 
 

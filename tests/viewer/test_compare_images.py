@@ -64,7 +64,7 @@ def test_swipe_leaves_in_three_dimensions(deep):
     comparison.compare("swipe")
     viewer.dims.ndisplay = 3
     assert "swipe" not in viewer.layers
-    assert "slices" in said[0]
+    assert "2-D only" in said[0]
     with pytest.raises(SegadvError, match="2-D first"):
         comparison.compare("swipe")
     comparison.compare("blink")

@@ -60,9 +60,10 @@ def test_naparis_keys_are_there_and_follow_its_preferences(helped):
     shortcuts = get_settings().shortcuts.shortcuts
     assert {name for name in NAPARI_KEYS if ":" in name} <= shortcuts.keys()
     own = {**shortcuts, "napari:toggle_ndisplay": [KeyBinding.from_str("U")]}
-    assert listed(OperatingSystem.LINUX, own)[NAPARI]["U"] == "2-D or 3-D"
+    assert listed(OperatingSystem.LINUX, own)[NAPARI]["U"] == "switch between 2-D and 3-D"
     without = {**shortcuts, "napari:toggle_ndisplay": []}
-    assert "2-D or 3-D" not in listed(OperatingSystem.LINUX, without)[NAPARI].values()
+    does = listed(OperatingSystem.LINUX, without)[NAPARI].values()
+    assert "switch between 2-D and 3-D" not in does
 
 
 def test_it_is_written_anew_when_it_is_shown(helped, monkeypatch):

@@ -49,7 +49,7 @@ def test_a_run_of_two_equal_images_is_named_and_refused(docked, qtbot, photograp
     added(docked, photograph, "changed")
     added(docked, unchanged(photograph), "same")
     click(qtbot, docked.start_button)
-    assert docked.status.text() == "same: both images are the same, so leave it out"
+    assert docked.status.text() == "same: both images are the same; remove the tick"
     assert docked.test is None
     assert not docked.controller.jobs.busy
     docked.runs.item(1).setCheckState(Qt.Unchecked)

@@ -43,7 +43,7 @@ def test_what_the_list_says(listed, examples):
         assert part in tip
     run = next(iter(listed.controller.runs))
     listed.controller.runs.judge(run, 0, Verdict("obvious"))
-    assert "1 slices judged" in listed.list.item(0, 1).toolTip()
+    assert "1 slice judged" in listed.list.item(0, 1).toolTip()
 
 
 def test_runs_are_shown_by_button_double_click_enter_and_keys(window, listed, qtbot, examples):

@@ -79,7 +79,7 @@ def test_a_victim_that_is_gone_or_another_one(
     weights_file.unlink()
     third = docked(make_napari_viewer(show=True))
     controller3 = opened(qtbot, third)
-    assert "victim is gone" in third.status.text()
+    assert "model is missing" in third.status.text()
     assert controller3.victims.victim is None
     same_runs(controller, controller3)
     same_layers(controller, controller3)

@@ -125,8 +125,8 @@ def test_a_victim_whose_name_no_file_can_have_is_gone(
     fresh = docked(make_napari_viewer(show=True))
     opened(qtbot, fresh)
     assert fresh.status.text() == (
-        f"{source}: the session's victim is gone; its runs can be looked at, choose a victim for "
-        "further ones"
+        f"{source}: the session's model is missing; its runs can be viewed, but choose a model to "
+        "make new ones"
     )
     assert fresh.controller.runs.current.name == "pgd 1"
     assert fresh.controller.shown(ADVERSARIAL) is not None

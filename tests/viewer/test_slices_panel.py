@@ -130,10 +130,10 @@ def test_the_worst_slices_on_buttons_and_keys(window, panel, qtbot, ct, crafting
     click(qtbot, panel.worst_button)
     assert panel.number == order[0]
     click(qtbot, panel.previous_button)
-    assert "this is the worst" in panel.status.text()
+    assert "this is the worst slice" in panel.status.text()
     key(qtbot, window, Qt.Key_N)
     assert panel.number == order[1]
-    assert panel.status.text().startswith(f"2 of {len(order)} worst: slice {order[1]}")
+    assert panel.status.text().startswith(f"rank 2 of {len(order)}: slice {order[1]}")
     click(qtbot, panel.next_button)
     assert panel.number == order[2]
     key(qtbot, window, Qt.Key_N, Qt.ShiftModifier)
@@ -236,7 +236,7 @@ def test_a_2d_image_has_its_figures_as_text(window, panel, qtbot, scan2d, band_v
     assert run.verdicts == {0: Verdict("nothing seen")}
     click(qtbot, panel.visibility.button)
     qtbot.waitUntil(lambda: panel.visibility.table.rowCount() == 1)
-    assert "no presets for this image" in panel.visibility.line.text()
+    assert "This image has no presets" in panel.visibility.line.text()
 
 
 def test_windows_are_measured_and_applied(window, panel, qtbot, ct, crafting):

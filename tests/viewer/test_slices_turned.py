@@ -78,8 +78,8 @@ def test_the_worst_slice_is_named_once_however_often_it_is_asked_for(window, sli
         assert slices.number == order[0]
         said.add(slices.status.text())
     (line,) = said
-    assert line.startswith(f"1 of {len(order)} worst: slice {order[0]}, ")
-    assert line.count("worst") == 1
+    assert line.startswith(f"rank 1 of {len(order)}: slice {order[0]}, ")
+    assert line.count("rank") == 1
     # From there the list goes on.
     click(qtbot, slices.next_button)
     assert slices.number == order[1]
@@ -110,7 +110,7 @@ def test_measuring_goes_on_while_its_run_is_shown_again(window, slices, qtbot, c
     assert section.button.text() == LOOK
     touched = np.count_nonzero(np.abs(example.noise).max((1, 2)))
     assert touched > 1
-    assert section.line.text().endswith(f" Over the {touched} slices that changed.")
+    assert section.line.text().endswith(f" Measured over the {touched} slices that changed.")
 
 
 def test_another_run_takes_the_place_of_the_one_that_is_measured(

@@ -52,7 +52,7 @@ def controls(panel):
             continue
         if isinstance(around, QCollapsible):
             # The line that unfolds what is advanced.
-            assert widget.text() == "Advanced"
+            assert widget.text() == "Expert"
             continue
         if isinstance(widget, RunsList):
             # Each of its rows has one.

@@ -50,7 +50,7 @@ def test_from_an_image_to_a_session_that_is_opened_again(
     again = opened(qtbot, docked(fresh))
     same_runs(controller, again)
     same_layers(controller, again)
-    assert again.source == controller.victims.source
+    assert again.victims.source == controller.victims.source
     assert again.runs.current.verdicts == run.verdicts
     np.testing.assert_array_equal(again.shown(ADVERSARIAL).data, example.adversarial.array)
     assert sorted(x.name for x in fresh.layers) == sorted(x.name for x in window.layers)

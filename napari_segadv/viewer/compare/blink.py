@@ -6,7 +6,7 @@ from .pair import Mode, Pair, caption, fade
 
 
 class Blink(Mode):
-    """Only an opacity changes: no layer is sliced or sent to the graphics card again."""
+    """Changes only an opacity: no layer is sliced or sent to the graphics card again."""
 
     name = "blink"
 
@@ -18,7 +18,7 @@ class Blink(Mode):
         self.show_clean(False)
 
     def flip(self) -> None:
-        """The other one."""
+        """Show the other image."""
         self.show_clean(not self.clean_shown)
 
     def show_clean(self, clean: bool) -> None:

@@ -21,11 +21,11 @@ MODES = (Blink.name, SideBySide.name, Swipe.name, Difference.name)
 
 
 class Comparison:
-    """Ways to compare the run that is shown; everything is put back when one is left.
+    """Compares the images of the shown run, one mode at a time; leaving a mode restores everything.
 
     Signals:
         changed: the mode, the look of the overlays, or the run.
-        left: why a mode had to be left, a line for the user.
+        left: a mode had to be left; carries the reason, one line for the user.
     """
 
     changed = Signal()
@@ -40,7 +40,7 @@ class Comparison:
         self._overlays: Overlays | None = None
         self._held: Loan | None = None
         self._was_tiled = False
-        # Last: napari and its list of layers have finished with a layer that is gone by then.
+        # Last: by then napari and its layer list have finished removing the layer.
         viewer.layers.events.removed.connect(self._removed, position="last")
         viewer.dims.events.ndisplay.connect(self._turned, position="last")
         controller.runs.chosen.connect(self._chosen)
@@ -48,7 +48,7 @@ class Comparison:
         self.window.link()
 
     def close(self) -> None:
-        """Puts everything back and listens no more."""
+        """Restore everything and stop listening."""
         self.viewer.layers.events.removed.disconnect(self._removed)
         self.viewer.dims.events.ndisplay.disconnect(self._turned)
         self.controller.runs.chosen.disconnect(self._chosen, missing_ok=True)
@@ -59,49 +59,49 @@ class Comparison:
 
     @property
     def pair(self) -> Pair:
-        """Raises SegadvError where no pair is shown."""
+        """The images that are compared; raises SegadvError if none are shown."""
         return pair_of(self.viewer, self.controller)
 
     @property
     def name(self) -> str:
-        """Of the mode; "" for none."""
+        """Name of the mode; "" for none."""
         return "" if self.mode is None else self.mode.name
 
     def compare(self, name: str) -> None:
-        """Another way to compare; "" or the one there is: none.
+        """Start a way to compare; "", or the present one again, ends it.
 
         Raises:
-            SegadvError: where there is nothing to compare, or not in this view.
+            SegadvError: if there is nothing to compare, or this view can't show it.
         """
         again = name == self.name
         self._leave()
         try:
             if name and not again:
-                self.mode = self._made(name, self.pair)
+                self.mode = self._new_mode(name, self.pair)
         finally:
             own = self.mode.layer if isinstance(self.mode, Swipe) else None
             self.window.link(*([] if own is None else [own]))
             self.changed.emit()
 
-    def _made(self, name: str, pair: Pair) -> Mode:
+    def _new_mode(self, name: str, pair: Pair) -> Mode:
         if name == Blink.name:
             return Blink(pair)
         if name == SideBySide.name:
             return SideBySide(pair, self.controller)
         if name == Swipe.name:
             if self.viewer.dims.ndisplay != 2:
-                raise SegadvError("the swipe line is for slices; go back to 2-D first")
+                raise SegadvError("the swipe line works in 2-D only; switch to 2-D first")
             return Swipe(pair, self.controller, self.share)
         self.gain = self.gain or fitting_gain(pair)
         return Difference(pair, self.controller, self.gain)
 
     def flip(self) -> None:
-        """Blinks once."""
+        """Blink once."""
         if isinstance(self.mode, Blink) and self._held is None:
             self.mode.flip()
 
     def hold_clean(self, hold: bool) -> None:
-        """The clean image while a key is held down; side by side it is seen anyway."""
+        """Show the clean image while a key is held down; side by side shows it anyway."""
         held, self._held = self._held, None
         if held is not None:
             held.give_back()
@@ -118,13 +118,13 @@ class Comparison:
         self._held = loan
 
     def set_share(self, share: float) -> None:
-        """Moves the swipe line."""
+        """Move the swipe line."""
         self.share = share
         if isinstance(self.mode, Swipe):
             self.mode.set_share(share)
 
     def set_gain(self, gain: float) -> None:
-        """Another gain of the difference."""
+        """Set the gain of the difference."""
         self.gain = gain
         if isinstance(self.mode, Difference):
             self.mode.set_gain(gain)
@@ -137,12 +137,12 @@ class Comparison:
         return full_colour(self.mode.pair, self.gain)
 
     def show(self, look: str) -> None:
-        """Another look of target and predictions, one of LOOKS."""
+        """Show target and predictions in one of LOOKS."""
         self.look = look
         if self._overlays is not None:
             self._overlays.leave()
-        made = look != AS_THEY_ARE and self.controller.runs.current is not None
-        self._overlays = Overlays(self.viewer, self.controller, look) if made else None
+        needed = look != AS_THEY_ARE and self.controller.runs.current is not None
+        self._overlays = Overlays(self.viewer, self.controller, look) if needed else None
         self.changed.emit()
 
     def _leave(self) -> None:
@@ -163,7 +163,7 @@ class Comparison:
     def _turned(self, event: Any) -> None:
         if isinstance(self.mode, Swipe) and self.viewer.dims.ndisplay != 2:
             self.compare("")
-            self.left.emit("the swipe line is for slices")
+            self.left.emit("swipe: the line works in 2-D only")
 
     def _chosen(self, run: Any) -> None:
         if self.mode is not None:
@@ -175,7 +175,7 @@ class Comparison:
         self.window.link()
 
     def _put_in_order(self) -> None:
-        """Layers that replaced those of tiles have taken their places, the noise perhaps below."""
+        """Put the noise above the image: layers that replace tiled ones take over their order."""
         was, self._was_tiled = self._was_tiled, False
         noise, image = self.controller.shown(NOISE), self.controller.shown(ADVERSARIAL)
         layers = self.viewer.layers

@@ -1,4 +1,4 @@
-"""Contours of target, clean and adversarial prediction, in colours and widths of their own."""
+"""Contours of target, clean and adversarial prediction, each in its own colour and width."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class Role:
     Attributes:
         layer: its name in the list of layers.
         title: in the legend.
-        colour: red, green, blue in 0 to 1: apart from each other, and from grey, for the common
-            forms of colour blindness too.
-        width: in pixels of the image; the lower a layer lies, the wider, so that lines that
-            coincide are all seen.
+        colour: red, green, blue from 0 to 1; distinct from each other and from grey, also with
+            the common forms of colour blindness.
+        width: in pixels of the image; lower layers have wider lines, so that lines that coincide
+            all show.
         line: the width in words.
     """
 
@@ -44,12 +44,12 @@ ROLES = (
     Role(AFTER, "adversarial prediction", (0.95, 0.2, 0.95), 2, "medium"),
     Role(TARGET, "target", (1.0, 0.9, 0.1), 1, "thin"),
 )
-AS_THEY_ARE, CONTOURS, HIDDEN = "as they are", "contours", "hidden"
+AS_THEY_ARE, CONTOURS, HIDDEN = "filled", "contours", "hidden"
 LOOKS = (AS_THEY_ARE, CONTOURS, HIDDEN)
 
 
 def legend(roles: Sequence[Role] = ROLES) -> str:
-    """The roles behind a square of their colour, as rich text."""
+    """Return the legend as rich text: each role after a square of its colour."""
 
     def colour(role: Role) -> str:
         return ",".join(str(round(255 * c)) for c in role.colour)
@@ -62,7 +62,7 @@ def legend(roles: Sequence[Role] = ROLES) -> str:
 
 
 class Overlays:
-    """How target and predictions of the shown run are seen, until `leave`."""
+    """Shows target and predictions of the shown run in one of LOOKS, until `leave`."""
 
     def __init__(self, viewer: ViewerModel, controller: Controller, look: str) -> None:
         self._viewer, self._controller = viewer, controller
@@ -83,7 +83,7 @@ class Overlays:
         viewer.layers.selection = {x for x in chosen if x in viewer.layers}
 
     def leave(self) -> None:
-        """Puts everything back; layers may be gone by now."""
+        """Restore everything; layers may be gone by now."""
         if self._own is not None and self._own in self._viewer.layers:
             self._viewer.layers.remove(self._own)
         self._loan.give_back()
@@ -96,7 +96,7 @@ class Overlays:
         self._loan.set(layer, "opacity", 1.0)
 
     def _target(self, shown: Any) -> Any:
-        """The target of the run itself: the layer may hold the next one's by now."""
+        """Return a layer of the run's own target; the target layer may hold the next run's."""
         run = self._controller.runs.current
         target = None if run is None else run.example.target
         if run is None or run.image is None or not isinstance(target, Mask):

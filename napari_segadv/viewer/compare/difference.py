@@ -1,4 +1,4 @@
-"""Difference times a gain: colours that say how much the image changed, and to which side."""
+"""Difference times a gain: colours show how much the image changed, and in which direction."""
 
 import math
 
@@ -12,9 +12,9 @@ MOST_GAIN = 10_000.0
 
 
 class Difference(Mode):
-    """Adversarial minus clean, in the window that the images are seen in.
+    """Adversarial minus clean, in the window that the images are shown in.
 
-    The gain moves the limits of the colours only; nothing is computed again.
+    The gain moves only the limits of the colours; nothing is computed again.
     """
 
     name = DIFFERENCE
@@ -31,7 +31,7 @@ class Difference(Mode):
             "contrast_limits": (-1.0, 1.0),
             **SIGNED,
         }
-        # Colours that mean something need the same ground in every theme.
+        # The colours carry a meaning, so their background is the same in every theme.
         self.loan.set(pair.viewer.canvas, "background_color_override", "black")
         self.layer = self.own_layer(controller, DIFFERENCE, (data, keywords, "image"))
         caption(self.loan, pair.viewer, "adversarial minus clean")
@@ -44,18 +44,18 @@ class Difference(Mode):
 
 
 def full_colour(pair: Pair, gain: float) -> float:
-    """The change, in the image's units, that has the strongest colour."""
+    """Return the change, in the image's units, that has the strongest colour."""
     return width_of(pair) / 2 / gain
 
 
 def width_of(pair: Pair) -> float:
-    """Width of the window that the images are seen in; of a colour image the full range."""
+    """Return the width of the window that the images are shown in; in colour, the full range."""
     low, high = pair.run.example.clean.bounds if pair.clean.rgb else pair.clean.contrast_limits
     return float(high - low)
 
 
 def fitting_gain(pair: Pair) -> float:
-    """A round gain at which the largest change has the strongest colour, or nearly."""
+    """Return a round gain at which the largest change has the strongest colour, or nearly."""
     largest = float(pair.run.example.measures["linf"])
     if largest <= 0:
         return 1.0

@@ -1,4 +1,4 @@
-"""Number keys that hold whatever layer is chosen: napari asks the active layer first."""
+"""Number keys that work whichever layer is active: napari asks the active layer first."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from napari.components import ViewerModel
 
 
 class LayerKeys:
-    """Binds keys on every layer there is and comes, until `close`."""
+    """Keys bound on every present and future layer, until `close`."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._layers = viewer.layers
@@ -16,7 +16,7 @@ class LayerKeys:
         self._layers.events.removed.connect(self._removed)
 
     def set(self, keys: Mapping[str, Callable[[], None]]) -> None:
-        """Binds other keys; the layers' own come back on those that are left."""
+        """Replace the keys; those no longer bound are the layers' own again."""
         for layer in self._layers:
             self._unbind(layer)
         self._keys = dict(keys)
@@ -24,6 +24,7 @@ class LayerKeys:
             self._bind(layer)
 
     def close(self) -> None:
+        """Unbind all keys and stop listening."""
         self._layers.events.inserted.disconnect(self._inserted)
         self._layers.events.removed.disconnect(self._removed)
         for layer in self._layers:

@@ -1,4 +1,4 @@
-"""What a drag over the canvas does besides moving it: another window, or the swipe line."""
+"""Drags on the canvas that change the window or move the swipe line, not the image."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,21 +10,21 @@ from .loan import Loan
 from .swipe import Swipe, across
 from .window import Window
 
-# Pixels of the screen: over which a window's width doubles, and over which its level moves by as
-# much as it is wide; and how near the swipe line is taken hold of.
+# In pixels of the screen: the drag that doubles a window's width, the drag that moves its level by
+# its width, and how near the swipe line a drag has to start to move it.
 DOUBLING, SPAN, NEAR = 150.0, 300.0, 12.0
 LEFT, RIGHT = 1, 2
 
 
 class Drags:
-    """Drags of a viewer by name, each of which takes the place of the last of its name."""
+    """A viewer's drags by name: a new one replaces the old one of its name."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._drags: dict[str, Any] = {}
 
     def set(self, name: str, drag: Any) -> None:
-        """Another drag; None: none."""
+        """Set the drag of a name; None removes it."""
         old = self._drags.pop(name, None)
         if old is not None:
             self._viewer.mouse_drag_callbacks.remove(old)
@@ -33,7 +33,7 @@ class Drags:
             self._viewer.mouse_drag_callbacks.append(drag)
 
     def close(self) -> None:
-        """Takes all of them away."""
+        """Remove all drags."""
         for name in list(self._drags):
             self.set(name, None)
 
@@ -41,11 +41,11 @@ class Drags:
 def dragged(
     limits: tuple[float, float], start: Sequence[float], now: Sequence[float]
 ) -> tuple[float, float]:
-    """Level and width of a window after a drag: across for the width, up and down for the level.
+    """Return a window's level and width after a drag: across for width, up and down for level.
 
     Args:
-        limits: the window's when the drag began.
-        start, now: places on the screen in pixels, (x, y).
+        limits: of the window when the drag began.
+        start, now: positions on the screen in pixels, (x, y).
     """
     low, high = limits
     level = (low + high) / 2 + (start[1] - now[1]) / SPAN * (high - low)
@@ -53,7 +53,7 @@ def dragged(
 
 
 def drag_window(viewer: ViewerModel, window: Window) -> Callable[[Any, Any], Any]:
-    """A drag to the right widens the window, one up raises its level."""
+    """Return a drag callback: right widens the window, up raises its level."""
 
     def drag(_: Any, event: Any) -> Iterator[None]:
         if window.limits is None or event.button not in (LEFT, RIGHT) or not _free(viewer):
@@ -72,7 +72,7 @@ def drag_window(viewer: ViewerModel, window: Window) -> Callable[[Any, Any], Any
 def drag_line(
     viewer: ViewerModel, swipe: Swipe, moved: Callable[[float], None]
 ) -> Callable[[Any, Any], Any]:
-    """A drag that begins at the swipe line takes the line along; `moved` gets its new share."""
+    """Return a drag callback that moves the swipe line if started at it; `moved` gets its share."""
 
     def drag(_: Any, event: Any) -> Iterator[None]:
         line = swipe.world()
@@ -92,14 +92,14 @@ def drag_line(
 
 
 def _free(viewer: ViewerModel) -> bool:
-    """Whether the active layer leaves drags to the viewer: painting goes first."""
+    """Return whether the active layer leaves drags to the viewer: painting goes first."""
     active = viewer.layers.selection.active
     return active is None or str(getattr(active, "mode", "pan_zoom")) == "pan_zoom"
 
 
 @contextmanager
 def _still(viewer: ViewerModel) -> Iterator[None]:
-    """The camera does not move meanwhile."""
+    """Keep the camera still meanwhile."""
     loan = Loan()
     try:
         for name in ("mouse_pan", "mouse_zoom"):

@@ -15,11 +15,11 @@ from .loan import Loan
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Layers are held as objects; they may be renamed, and removed at any time.
+    """Two image layers, held as objects: they may be renamed or removed at any time.
 
     Attributes:
-        viewer: where they are.
-        run: whose they are.
+        viewer: that shows them.
+        run: that they belong to.
         clean, adversarial: its images.
     """
 
@@ -30,12 +30,12 @@ class Pair:
 
     @property
     def front(self) -> Image:
-        """The upper of the two in the list of layers."""
+        """The upper of the two in the layer list."""
         layers = self.viewer.layers
         return max(self.clean, self.adversarial, key=layers.index)
 
     def alone(self, loan: Loan) -> None:
-        """Shows both, at full opacity, and no other image."""
+        """Show both, at full opacity, and no other image."""
         for layer in self.viewer.layers:
             if layer in (self.clean, self.adversarial):
                 loan.set(layer, "visible", True)
@@ -45,42 +45,42 @@ class Pair:
 
 
 def pair_of(viewer: ViewerModel, controller: Controller) -> Pair:
-    """The pair that is shown.
+    """Return the pair that is shown.
 
     Raises:
-        SegadvError: where there is none, with what to do.
+        SegadvError: if there is none; the message says what to do.
     """
     run = controller.runs.current
     if run is None:
-        raise SegadvError("no run is shown; make an adversarial image, or show an earlier run")
+        raise SegadvError("no run is shown; run an attack, or show an earlier run")
     clean, adversarial = run.image, controller.shown(ADVERSARIAL)
     if clean is None or clean not in viewer.layers or not isinstance(adversarial, Image):
-        raise SegadvError(f"{run.name}: a layer of it was removed or renamed; show the run again")
+        raise SegadvError(f"{run.name}: a layer was removed or renamed; show the run again")
     return Pair(viewer, run, clean, adversarial)
 
 
 def fade(loan: Loan, layer: Image, opacity: float) -> None:
-    """Another opacity, which costs nothing, where a layer made visible is sliced anew: in 3-D the
+    """Set an opacity, which costs nothing. Making a layer visible would slice it again, in 3-D the
     whole volume."""
     if layer.blending == "opaque":
-        # It would know no opacity.
+        # Opaque blending ignores the opacity.
         loan.set(layer, "blending", "translucent_no_depth")
     loan.set(layer, "opacity", opacity)
 
 
 def caption(loan: Loan, viewer: ViewerModel, text: str) -> None:
-    """Writes into a corner of the canvas what is seen."""
+    """Write what is shown into a corner of the canvas."""
     overlay = viewer.canvas.overlays.text
     for name, value in (("text", text), ("box", True), ("visible", True)):
         loan.set(overlay, name, value)
 
 
 class Mode:
-    """A way to compare, from when it is made until `leave`.
+    """A way to compare, from its creation until `leave`.
 
     Attributes:
-        name: as the panel calls it.
-        layer: the layer it has added, if any.
+        name: on the panel's button.
+        layer: that it has added, if any.
     """
 
     name = ""
@@ -91,17 +91,17 @@ class Mode:
         self.loan = Loan()
 
     def leave(self) -> None:
-        """Puts everything back; layers may be gone by now."""
+        """Restore everything; layers may be gone by now."""
         layers = self.pair.viewer.layers
         if self.layer is not None and self.layer in layers:
             layers.remove(self.layer)
         self.loan.give_back()
 
-    def own_layer(self, controller: Controller, name: str, made: Any) -> Any:
-        """Adds a layer of one's own right above the pair; what was chosen stays chosen."""
+    def own_layer(self, controller: Controller, name: str, layer_tuple: Any) -> Any:
+        """Add a layer right above the pair, and keep the selection."""
         layers = self.pair.viewer.layers
         chosen = set(layers.selection)
-        layer = controller.show_beside(self.pair.clean, name, made)
+        layer = controller.show_beside(self.pair.clean, name, layer_tuple)
         layers.move(layers.index(layer), layers.index(self.pair.front) + 1)
         layers.selection = {x for x in chosen if x in layers}
         return layer

@@ -40,22 +40,22 @@ PRESET_KEYS = (
     "window: full range",
 )
 KEYS = (
-    Key("H", "shows the clean image while it is held down", "hold_clean"),
-    Key("Shift-B", "blinks clean and adversarial, or stops", "toggle_blink"),
-    Key("Shift-S", "clean and adversarial side by side, or back", "toggle_side"),
-    Key("Shift-W", "swipe line between clean and adversarial, or none", "toggle_swipe"),
-    Key("Shift-X", "the difference in colours, or back", "toggle_difference"),
-    Key("Shift-C", "contours of target and predictions, or back", "toggle_contours"),
+    Key("H", "show the clean image while held down", "hold_clean"),
+    Key("Shift-B", "blink between clean and adversarial, on and off", "toggle_blink"),
+    Key("Shift-S", "clean and adversarial side by side, on and off", "toggle_side"),
+    Key("Shift-W", "swipe line between clean and adversarial, on and off", "toggle_swipe"),
+    Key("Shift-X", "difference in colours, on and off", "toggle_difference"),
+    Key("Shift-C", "contours of target and predictions, on and off", "toggle_contours"),
     *(Key(str(n), does, "preset", (n,)) for n, does in enumerate(PRESET_KEYS, 1)),
 )
 SLIDER = 1000
 TIPS = {
-    Blink.name: "Clean and adversarial image by turns, in one place (Shift-B; hold H for the "
+    Blink.name: "Clean and adversarial image in turn, in the same place (Shift-B; hold H for the "
     "clean one alone)",
-    SideBySide.name: "Clean on the left, adversarial on the right; one zoom, one slice, one "
+    SideBySide.name: "Clean on the left, adversarial on the right, with the same zoom, slice and "
     "window (Shift-S)",
-    Swipe.name: "Left of a line the clean image, right of it the adversarial one (Shift-W); drag "
-    "the line on the canvas. In 2-D only",
+    Swipe.name: "The clean image left of a line, the adversarial one right of it (Shift-W); drag "
+    "the line on the canvas. 2-D only",
     Difference.name: "Adversarial minus clean, in colours: blue is darker, red is brighter "
     "(Shift-X)",
 }
@@ -117,15 +117,16 @@ class ComparePanel(Panel):
         stack(self, [ways, overlays, windows], [self.status])
         set_tips(
             {
-                self.run_name: "The run that is shown; another is chosen in its history",
+                self.run_name: "The run that is shown; choose another one in the Runs panel",
                 self.rate: "How often the image changes, per second",
-                self.line: "Where the swipe line is, from the left edge of the image to the right",
-                self.gain: "How many times the difference is enlarged, in the window that the "
-                "images are seen in; no unit",
+                self.line: "Position of the swipe line, from the image's left edge to its right",
+                self.gain: "Factor that multiplies the difference, no unit; the result is shown in "
+                "the width of the images' window. Automatic: the largest change has about the "
+                "strongest colour",
                 self.full_colour: "The change that has the strongest colour, in the image's units",
-                self.look: "Target and predictions as their layers are, as contours in fixed "
-                "colours, or hidden (Shift-C: contours). In 3-D they are filled",
-                self.legend: "The colours and lines of the contours",
+                self.look: "Target and predictions: filled, as their layers show them; as contours "
+                "in fixed colours (Shift-C); or hidden. In 3-D, napari fills contours too",
+                self.legend: "Colours and line widths of the contours",
                 self.status: "What the panel did last",
             }
         )
@@ -140,7 +141,7 @@ class ComparePanel(Panel):
         self.look.textActivated.connect(self._look)
         self.window_section.drag.toggled.connect(self._drag_to_window)
         self.timer.timeout.connect(comparison.flip)
-        # Called the last one first: what is put back is heard of no more.
+        # Called in reverse order: the listeners below are gone before `close` restores anything.
         self.at_leaving(comparison.close)
         self.at_leaving(self._digits.close)
         self.at_leaving(self._drags.close)
@@ -163,13 +164,13 @@ class ComparePanel(Panel):
         show_warning(message)
 
     def _shown_again(self, run: Any) -> None:
-        """What was amiss with the last one is over."""
+        """Clear the message: it was about the run shown before."""
         self.say("")
 
     def _compare(self, name: str) -> None:
         self.say("")
         self.attempt(self.comparison.compare, name)
-        # A refused button has been pressed down by the click.
+        # The click has pressed the button down, even if the mode was refused.
         self._refresh()
 
     def _look(self, look: str) -> None:
@@ -183,7 +184,7 @@ class ComparePanel(Panel):
         self._show_gain()
 
     def _refresh(self) -> None:
-        """Shows the comparison as it is now."""
+        """Show the comparison's present state."""
         comparison, run = self.comparison, self.controller.runs.current
         self.run_name.setText("no run is shown" if run is None else f"run: {run.name}")
         for name, button in self.modes.items():
@@ -196,8 +197,8 @@ class ComparePanel(Panel):
             self.timer.stop()
         self.line.setEnabled(comparison.name == Swipe.name)
         self.gain.setEnabled(comparison.name == Difference.name)
-        # Until there is a difference, the least gain that the box can hold is nobody's choice.
-        self.gain.setSpecialValueText("" if self.gain.isEnabled() else "to fit")
+        # Until a difference is shown, the box holds its minimum, which the user did not choose.
+        self.gain.setSpecialValueText("" if self.gain.isEnabled() else "automatic")
         self.look.setCurrentText(comparison.look)
         self.legend.setVisible(comparison.look == CONTOURS)
         self._drag_the_line()
@@ -208,7 +209,7 @@ class ComparePanel(Panel):
         self._show_gain()
         presets = self.comparison.window.presets
         if presets != self._presets:
-            # The other numbers stay the layers' own: brush, eraser, fill.
+            # Numbers without a preset stay the layers' own keys: brush, eraser, fill.
             self._presets = presets
             self._digits.set({str(n): partial(self.preset, n) for n, _ in numbered(presets)})
 
@@ -235,7 +236,7 @@ class ComparePanel(Panel):
         self._drags.set("window", drag)
 
     def hold_clean(self) -> Iterator[None]:
-        """The clean image, until the key is let go."""
+        """Show the clean image until the key is released."""
         self.attempt(self.comparison.hold_clean, True)
         yield
         self.comparison.hold_clean(False)
@@ -256,5 +257,5 @@ class ComparePanel(Panel):
         self._look(AS_THEY_ARE if self.comparison.look == CONTOURS else CONTOURS)
 
     def preset(self, number: int) -> None:
-        """Looks through a window of the list, counted from 1."""
+        """Apply the window preset of this number, counted from 1."""
         self.window_section.preset(number)

@@ -1,8 +1,8 @@
 """Side by side: clean on the left and adversarial on the right of one canvas, in napari's grid.
 
-A grid has one camera, one slider and one window for both by nature; a second canvas would have to
-be kept in step, takes twice the memory of the graphics card, and knows neither the keys nor the
-painting of the first.
+A grid has one camera, one slider and one window for both. A second canvas would have to be kept in
+step, would take twice the graphics memory, and would know neither the keys nor the painting of the
+first.
 """
 
 from napari.layers import Layer
@@ -14,7 +14,7 @@ from .pair import Mode, Pair
 
 
 class SideBySide(Mode):
-    """The list of layers is put in order by tiles for the time being, and then back."""
+    """Sorts the layer list by tile, and restores its order when left."""
 
     name = "side by side"
 
@@ -31,7 +31,7 @@ class SideBySide(Mode):
         rest = [x for x in self._order if x not in (*left, *right)]
         for layer in rest:
             self.loan.set(layer, "visible", False)
-        # Tiles have equally many layers, the first filled up with hidden ones; where there are
+        # Both tiles have the same number of layers: hidden ones fill up the first. If there are
         # too few of these, the target lies on the clean image.
         while len(right) > len(left) + len(rest):
             left.append(right.pop())
@@ -41,12 +41,12 @@ class SideBySide(Mode):
         for layer in (pair.clean, pair.adversarial):
             self.loan.set(layer.name_overlay, "visible", True)
         camera, grid = pair.viewer.scene.camera, pair.viewer.canvas.grid
-        # napari can't fit layers of fewer dimensions than others have.
+        # napari can't fit layers that have fewer dimensions than the others.
         fitting = [pair.clean] if pair.clean.ndim == pair.viewer.dims.ndim else None
         _, whole = fitted(pair.viewer, fitting)
         for name, value in (("shape", (1, 2)), ("stride", each), ("enabled", True)):
             self.loan.set(grid, name, value)
-        # What filled the canvas fills its tile; what was zoomed in on stays in the middle.
+        # An image that filled the canvas fills its tile; a zoomed view keeps its centre.
         self._fit = fitted(pair.viewer, fitting)[1] / whole
         camera.zoom *= self._fit
 

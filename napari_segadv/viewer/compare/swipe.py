@@ -16,23 +16,23 @@ from ..layers.places import matrix_of
 from .pair import Mode, Pair, caption
 
 SWIPE = "swipe"
-# Rows of the line that are bright, then dark: it is seen on bone and on air.
+# Length of a dash in rows. Bright and dark dashes show the line on bone and on air.
 DASH = 4
 LINE_COLOUR = (255, 220, 0)
 
-# (axis of the data that runs across the screen, index there, whether clean lies below the index,
-# axis of the data that runs down the screen)
+# (data axis that runs across the screen, index of the line on it, whether the clean image lies
+# below that index, data axis that runs down the screen)
 Cut = tuple[int, int, bool, int]
 
 
 class Halves:
-    """An array that is put together from two when it is sliced, as napari slices it.
+    """An array joined from two whenever napari slices it: clean on one side of a line.
 
     Args:
-        clean, adversarial: of the same shape.
-        cut: where the line is now; None: there is none.
-        ink: the values of the line's bright and dark dashes.
-        width: of the line, in pixels of the data.
+        clean, adversarial: arrays of the same shape.
+        cut: returns where the line is now; None for no line.
+        ink: returns the values of the line's bright and dark dashes.
+        width: returns the width of the line, in pixels of the data.
     """
 
     def __init__(
@@ -49,39 +49,39 @@ class Halves:
         self.dtype = np.result_type(clean, adversarial)
 
     def __getitem__(self, key: Any) -> Array:
-        """The slice, of which only the part that is clean is copied twice."""
+        """Return the slice; only its clean part is copied twice."""
         key = key if isinstance(key, tuple) else (key,)
         if Ellipsis in key:
             at = key.index(Ellipsis)
             fill = (slice(None),) * (self.ndim - len(key) + 1)
             key = (*key[:at], *fill, *key[at + 1 :])
         key = (*key, *(slice(None),) * (self.ndim - len(key)))
-        made = np.array(self._adversarial[key], dtype=self.dtype)
+        joined = np.array(self._adversarial[key], dtype=self.dtype)
         cut = self._cut()
         if cut is None or not isinstance(key[cut[0]], slice):
-            return made
+            return joined
         axis, index, below, down = cut
-        # The axis's place among those that are left, and which of its pixels were asked for.
-        left = sum(isinstance(k, slice) for k in key[:axis])
-        there = np.arange(self.shape[axis])[key[axis]]
-        part = there < index if below else there >= index
-        view, source = np.moveaxis(made, left, 0), np.moveaxis(self._clean[key], left, 0)
+        # The axis's place in the slice, and which of its pixels the slice holds.
+        place = sum(isinstance(k, slice) for k in key[:axis])
+        pixels = np.arange(self.shape[axis])[key[axis]]
+        part = pixels < index if below else pixels >= index
+        view, source = np.moveaxis(joined, place, 0), np.moveaxis(self._clean[key], place, 0)
         view[part] = source[part]
         width = self._width()
         first = min(index, self.shape[axis] - width)
-        line = np.flatnonzero((there >= first) & (there < first + width))
+        line = np.flatnonzero((pixels >= first) & (pixels < first + width))
         if isinstance(key[down], slice):
-            # The axis that runs down the screen, among those that are left.
+            # The place in the slice of the axis that runs down the screen.
             self._draw(view, line, sum(isinstance(k, slice) for k in key[:down]) - (axis < down))
         else:
             view[line] = self._ink()[0]
-        return made
+        return joined
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self[()], dtype=dtype)
 
     def _draw(self, view: Array, line: Array, down: int) -> None:
-        """Draws the line into some planes of an array, in dashes along one of their axes."""
+        """Draw the line into some planes of an array, in dashes along their axis `down`."""
         bright, dark = self._ink()
         view = np.moveaxis(view, down + 1, 1)
         dashes = (np.arange(view.shape[1]) // DASH) % 2 == 0
@@ -91,7 +91,7 @@ class Halves:
 
 
 class Swipe(Mode):
-    """One layer above the pair, composed slice by slice: whichever axes are seen, and in colour."""
+    """One layer above the pair, joined slice by slice: for any axes shown, and in colour too."""
 
     name = SWIPE
 
@@ -118,13 +118,13 @@ class Swipe(Mode):
         super().leave()
 
     def set_share(self, share: float) -> None:
-        """Moves the line to a share of the image's width on the screen, from its left edge."""
+        """Move the line to a share of the image's width on the screen, from its left edge."""
         self.share = min(1.0, max(0.0, share))
         if self.layer in self.pair.viewer.layers:
             self.layer.refresh(extent=False, thumbnail=False)
 
     def _line(self) -> int:
-        """Columns that the line has to have, so that one is seen however small the image is."""
+        """Return how many columns the line needs to be visible, however small the image is."""
         row, axis, _ = across(self.pair.viewer, self.pair.clean)
         pixel = abs(matrix_of(self.pair.clean)[row, axis]) * self.pair.viewer.scene.camera.zoom
         length: int = self.pair.clean.data.shape[axis]
@@ -136,7 +136,7 @@ class Swipe(Mode):
             self.set_share(self.share)
 
     def world(self) -> float | None:
-        """Where the line is on the world axis that runs across the screen."""
+        """Return where the line is on the world axis that runs across the screen, or None."""
         cut = self._cut()
         if cut is None:
             return None
@@ -145,7 +145,7 @@ class Swipe(Mode):
         return float(matrix[row, -1] + matrix[row, axis] * (index - 0.5))
 
     def share_at(self, position: Any) -> float:
-        """The share of the width at which a place of the world lies."""
+        """Return the share of the width at which a world position lies."""
         row, axis, reversed_ = across(self.pair.viewer, self.pair.clean)
         matrix = matrix_of(self.pair.clean)
         offset = len(position) - self.pair.clean.ndim
@@ -164,7 +164,7 @@ class Swipe(Mode):
 
     def _ink(self) -> tuple[Any, Any]:
         if self.pair.clean.rgb:
-            # Floats in 0 to 1 are colours for napari too.
+            # napari takes floats from 0 to 1 as colours too.
             whole = self.pair.clean.data.dtype.kind in "iu"
             bright = np.array(LINE_COLOUR) / (1 if whole else 255)
             return bright, np.zeros(3)
@@ -177,8 +177,8 @@ class Swipe(Mode):
 
 
 def across(viewer: ViewerModel, layer: Image, screen: int = -1) -> tuple[int, int, bool]:
-    """What runs across the screen: world axis of the layer, its data axis, and whether the data
-    run from right to left. With `screen` -2 what runs down it."""
+    """Return what runs across the screen: the layer's world axis, its data axis, and whether the
+    data run from right to left. With `screen` -2, return what runs down it."""
     offset = viewer.dims.ndim - layer.ndim
     row = max(0, viewer.dims.displayed[screen] - offset)
     steps = matrix_of(layer)[row, :-1]

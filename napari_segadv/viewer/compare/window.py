@@ -1,4 +1,4 @@
-"""One window on every image of the comparison: its level and width, and the presets that fit."""
+"""One window for all images of the comparison: its level and width, and the presets that fit."""
 
 from typing import Any
 
@@ -19,10 +19,10 @@ LINKED = ("contrast_limits", "gamma")
 
 
 class Window:
-    """The window of the shown run's images; where none is shown, of the chosen image.
+    """The window of the shown run's images or, if no run is shown, of the chosen image.
 
     Signals:
-        changed: its limits, or the image that it is of.
+        changed: its limits, or the image that it belongs to.
     """
 
     changed = Signal()
@@ -40,7 +40,7 @@ class Window:
         self.refresh()
 
     def close(self) -> None:
-        """Leaves the images as they are, and each to itself."""
+        """Unlink the images without changing them, and stop listening."""
         for event in self._events:
             event.disconnect(self.refresh)
         self.unlink()
@@ -48,20 +48,20 @@ class Window:
 
     @property
     def limits(self) -> tuple[float, float] | None:
-        """The lowest and highest intensity told apart; None without a grey image."""
+        """Lower and upper limit, in the image's units; None without a grey image."""
         if self.image is None or self.image.rgb:
             return None
         low, high = self.image.contrast_limits
         return float(low), float(high)
 
     def set(self, centre: float, width: float) -> None:
-        """Another level and width, in the image's units."""
+        """Set level and width, in the image's units."""
         limits = (centre - width / 2, centre + width / 2)
         if self.limits is not None and width > 0 and limits != self.limits:
             self.image.contrast_limits = limits
 
     def link(self, *others: Image) -> None:
-        """From now on the shown run's images, and others, share one window."""
+        """Make the shown run's images, and others, share one window from now on."""
         self.unlink()
         try:
             pair = pair_of(self._viewer, self._controller)
@@ -76,13 +76,14 @@ class Window:
         link_layers(self._linked, LINKED)
 
     def unlink(self) -> None:
+        """Let each image have its own window again."""
         linked, self._linked = self._linked, []
         if linked:
             unlink_layers(linked, LINKED)
 
     def refresh(self, event: Any = None) -> None:
-        """Looks which image it is of now."""
-        image = self._wanted()
+        """Find the image that the window belongs to now."""
+        image = self._find_image()
         if image is not self.image:
             self._watch(image)
             self.changed.emit()
@@ -95,7 +96,7 @@ class Window:
             image.events.contrast_limits.connect(self._moved)
             self.units, self.presets = self._described(image)
 
-    def _wanted(self) -> Image | None:
+    def _find_image(self) -> Image | None:
         try:
             return pair_of(self._viewer, self._controller).clean
         except SegadvError:
@@ -110,7 +111,7 @@ class Window:
         return seen[0] if seen else None
 
     def _described(self, image: Image) -> tuple[str, tuple[WindowPreset, ...]]:
-        """Its units and presets, without a look at its pixels: a volume has many."""
+        """Return an image's units and presets without reading its pixels: a volume has many."""
         run, known = self._controller.runs.current, image.metadata.get(KEY)
         scan = run.example.clean if run is not None and run.image is image else known
         if isinstance(scan, Scan) and (scan is not known or scan.units == "HU"):

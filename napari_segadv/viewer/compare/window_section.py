@@ -51,21 +51,21 @@ class WindowSection(QWidget):
                 self.level: "Middle of the window, in the image's units",
                 self.width_box: "Width of the window, in the image's units",
                 self.drag: "Drag on the canvas with either mouse button: right widens the window "
-                "(150 pixels double it), up raises the level. While a layer is painted on, "
-                "painting goes first",
+                "(150 pixels double it), up raises the level. Works while the active layer is in "
+                "pan/zoom mode",
             }
         )
         self._shown: tuple[WindowPreset, ...] | None = None
         self.refresh()
 
     def preset(self, number: int) -> None:
-        """Applies the preset with a number, if the image has it."""
+        """Apply the preset of this number, if the image has one."""
         found = dict(numbered(self.window.presets)).get(number)
         if found is not None:
             self.window.set(found.centre, found.width)
 
     def refresh(self) -> None:
-        """Shows the window as it is now."""
+        """Show the window's present limits and presets."""
         if self.window.presets != self._shown:
             self._shown = self.window.presets
             self._rebuild()
@@ -111,6 +111,6 @@ class WindowSection(QWidget):
 
 
 def _decimals(low: float, high: float) -> int:
-    """Decimals that tell a window's level and width, and a hundredth of its width."""
+    """Return how many decimals show a window's level, its width, and a hundredth of the width."""
     fine = max(0, 2 - math.floor(math.log10(high - low)))
     return max(fine, 0 if ((low + high) / 2).is_integer() else 1)

@@ -15,13 +15,13 @@ from ..widgets.layout import PANEL_WIDTH, Tabs, set_tips
 
 TITLE = "Keys and help"
 NAPARI = "napari"
-# By napari's name, since they can be changed in its Preferences, or as they are.
+# Names of napari's actions, whose keys the user can change in its Preferences, or fixed keys.
 NAPARI_KEYS = {
     "napari:increment_dims_left": "previous slice",
     "napari:increment_dims_right": "next slice",
-    "napari:toggle_ndisplay": "2-D or 3-D",
-    "napari:reset_view": "the whole image in sight",
-    "napari:hold_for_pan_zoom": "held: move and zoom while painting",
+    "napari:toggle_ndisplay": "switch between 2-D and 3-D",
+    "napari:reset_view": "fit the whole image into view",
+    "napari:hold_for_pan_zoom": "hold to move and zoom while painting",
     "napari:toggle_selected_visibility": "hide or show the selected layers",
     "napari:activate_labels_paint_mode": "paint",
     "napari:activate_labels_erase_mode": "erase",
@@ -30,19 +30,19 @@ NAPARI_KEYS = {
     "napari:decrease_brush_size": "smaller brush",
     "napari:increase_brush_size": "larger brush",
     "Ctrl-Z": "undo painting",
-    "Ctrl-Shift-Z": "paint again what was undone",
+    "Ctrl-Shift-Z": "redo painting",
 }
 MOUSE = {
     "wheel": "zoom",
-    "Ctrl+wheel": "through the slices",
+    "Ctrl+wheel": "go through the slices",
     "drag": "move the image, or paint where a labels layer is in paint mode",
-    "drag a panel's title": "move the panel; dropped on another, both share the place as tabs",
+    "drag a panel's title": "move the panel; drop it on another to show both as tabs",
 }
 HELP = (
-    "Every button and field says what it is for, with units, when the pointer rests on it. "
-    "The keys of the reading test work in its own window, those of the other panels while the "
-    "panel is open and the image has the focus: click on it once. What panels begin with is set "
-    "under File, Preferences, Adversarial attacks on segmentation."
+    "Rest the pointer on a button or a field to read what it does, with units. The keys of the "
+    "reading test work in its own window. Those of the other panels work while the panel is open "
+    "and the image has the focus: click on the image once. Set what panels start with under File, "
+    "Preferences, Adversarial attacks on segmentation."
 )
 
 Listed = dict[str, dict[str, str]]
@@ -51,7 +51,7 @@ Listed = dict[str, dict[str, str]]
 def listed(
     system: OperatingSystem, shortcuts: Mapping[str, list[KeyBinding]] | None = None
 ) -> Listed:
-    """What each key does, by the title of the panel that it belongs to.
+    """Return what each key does, by the title of its panel.
 
     Args:
         system: whose names of keys are used.
@@ -70,13 +70,13 @@ def listed(
         named(shortcuts.get(name, []) if ":" in name else [KeyBinding.from_str(name)]): does
         for name, does in NAPARI_KEYS.items()
     }
-    # A key that the user took off an action has no name.
+    # An action whose key the user has removed is left out.
     found[NAPARI] = {key: does for key, does in own.items() if key} | MOUSE
     return found
 
 
 class HelpPanel(QWidget):
-    """A page of text, written anew whenever it is shown: keys may have been changed."""
+    """A page of text, written again whenever it is shown: keys may have changed."""
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer | None" = None) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class HelpPanel(QWidget):
 
 
 def as_html(keys: Listed) -> str:
-    """Keys as a page, in the colours of the window."""
+    """Return the keys as an HTML page, in the colours of the window."""
     parts = [f"<p>{escape(HELP)}</p>"]
     for title, does in keys.items():
         parts.append(f"<h3>{escape(title)}</h3><table cellpadding='3'>")
@@ -111,7 +111,7 @@ def as_html(keys: Listed) -> str:
 
 
 def as_markdown(keys: Listed) -> str:
-    """Keys as a page of the docs."""
+    """Return the keys as a page of the docs."""
     rows: list[Any] = ["# Keys", "", HELP]
     for title, does in keys.items():
         rows += ["", f"## {title}", "", "| key | does |", "| --- | --- |"]

@@ -1,6 +1,6 @@
 """The bare canvas of the reading test: one image, or two side by side, and nothing that names them.
 
-A viewer model of its own, shown without layer list, controls, status bar or undo: names,
+It has its own viewer model and shows no layer list, controls, status bar or undo, so that names,
 thumbnails, metadata and contrast of the session's layers can't give the answer away.
 """
 
@@ -29,12 +29,12 @@ NAMES = ("image A", "image B")
 
 @dataclass(frozen=True)
 class Stimulus:
-    """A clean and an altered image, and how both are shown: with the very same keywords.
+    """A clean and an altered image, and how both are shown: with the same keywords.
 
     Attributes:
         clean, altered: (y, x) or (z, y, x), colour last.
         keywords: contrast, colours and place.
-        presets: windows to look through; none for colour.
+        presets: windows to choose from; none for colour.
         grid: of both.
         first: the slice to start in; None for a 2-D image.
     """
@@ -48,10 +48,10 @@ class Stimulus:
 
 
 def stimulus(example: "Example", at_change: bool) -> Stimulus:
-    """An example for the test. Goes through whole volumes: for the thread that computes.
+    """Return what the test shows of an example. Call it off the main thread: it reads volumes.
 
     Args:
-        example: whose images are shown.
+        example: its images are shown.
         at_change: start in the slice that changed most, not in the middle.
     """
     scan = example.clean
@@ -72,10 +72,10 @@ class ReadingCanvas(QtViewer):
         self.model.theme = theme
         super().__init__(self.model)
         keep_current(self.model, lambda: self)
-        # No key of napari's reaches the canvas: some remove, hide or turn layers.
+        # napari's keys must not reach the canvas: some remove, hide or turn layers.
         self.canvas.native.setFocusPolicy(Qt.NoFocus)
         self.setAcceptDrops(False)
-        # Whatever the theme: a bright surround blinds the reader to faint differences.
+        # In every theme: a bright surround blinds the reader to faint differences.
         self.model.canvas.background_color_override = "black"
         self.model.mouse_drag_callbacks.append(self._drag_window)
         grid = self.model.canvas.grid
@@ -88,7 +88,7 @@ class ReadingCanvas(QtViewer):
         return list(self.model.layers)
 
     def show_images(self, arrays: Sequence[Array], stimulus: Stimulus) -> None:
-        """Shows one image or two, whole, in the stimulus' first slice and window."""
+        """Show one image or two, fitted to the canvas, in the stimulus' first slice and window."""
         self.clear()
         self._presets = stimulus.presets
         self.model.canvas.grid.enabled = len(arrays) > 1
@@ -104,16 +104,16 @@ class ReadingCanvas(QtViewer):
             self.model.dims.set_point(0, place[0])
 
     def clear(self) -> None:
-        """Shows nothing."""
+        """Show nothing."""
         self.model.layers.clear()
 
     def step(self, by: int) -> None:
-        """Goes some slices on or back."""
+        """Go some slices forward or back."""
         if self.model.dims.ndim > 2:
             self.model.dims.set_current_step(0, self.model.dims.current_step[0] + by)
 
     def choose_preset(self, number: int) -> None:
-        """Looks through a window by its number, where the image has it."""
+        """Apply the window preset of this number, if the image has one."""
         found = dict(numbered(self._presets)).get(number)
         if found is not None:
             self._set_limits(found.limits)
@@ -123,7 +123,7 @@ class ReadingCanvas(QtViewer):
             image.contrast_limits = limits
 
     def _drag_window(self, model: ViewerModel, event: Any) -> Generator[None, None, None]:
-        """A drag with the right button: across for the width, up and down for the level."""
+        """Change the window by a right-button drag: across for width, up and down for level."""
         if event.button != 2 or not self._presets or not self.images:
             return
         limits, start = tuple(self.images[0].contrast_limits), tuple(event.pos)

@@ -1,4 +1,4 @@
-"""Covers over the other windows, so that nothing in them is seen while a reading test runs."""
+"""Covers for the other windows, so that nothing in them shows while a reading test runs."""
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
@@ -24,22 +24,22 @@ class Cover(QWidget):
         self.raise_()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        # A layout request comes when something was put into the window, over the cover.
+        # A layout request comes after a widget was added to the window, above the cover.
         if event.type() in (QEvent.Resize, QEvent.ChildAdded, QEvent.LayoutRequest):
             self._fit()
         return False
 
 
 def cover_all(but: QWidget) -> list[Cover]:
-    """Covers every window that is to be seen except one; floating panels are windows too."""
-    # Tooltips and menus go by themselves.
+    """Cover every visible window except one; floating panels are windows too."""
+    # Tooltips and menus close by themselves.
     passing = (Qt.ToolTip, Qt.Popup, Qt.SplashScreen)
     shown = [w for w in QApplication.topLevelWidgets() if w.isVisible() and w is not but]
     return [Cover(w) for w in shown if w.windowType() not in passing]
 
 
 def uncover(covers: list[Cover]) -> None:
-    """Takes covers away; a window may have gone meanwhile, and its cover with it."""
+    """Remove covers; a window may be gone by now, and its cover with it."""
     while covers:
         cover = covers.pop()
         try:

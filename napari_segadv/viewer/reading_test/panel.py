@@ -30,7 +30,7 @@ __all__ = ["KEYS", "TITLE", "ReadingPanel"]
 
 
 class ReadingPanel(Panel):
-    """Chooses runs and shows the result; the test itself has a window of its own.
+    """Chooses runs and shows the result; the test itself runs in its own window.
 
     Its keys belong to that window alone, so none is bound to the viewer.
     """
@@ -64,11 +64,12 @@ class ReadingPanel(Panel):
                 self.runs: "The runs whose clean and adversarial images are shown",
                 self.mode: "One at a time: is it altered? Each run's two images once, shuffled.\n"
                 "Side by side: which one is altered? Each run once.",
-                self.seed: "The same seed and runs give the same order; take a new one for each "
+                self.seed: "The same seed and runs give the same order; take a new seed for each "
                 "reader",
-                self.at_change: "Of volumes; a hint of where to look. Off: the middle slice",
-                self.start_button: "Opens the test in its own window and hides all else",
-                self.export_button: "A line for each answer, and the result in a second file",
+                self.at_change: "For volumes; hints at where to look. Off: start in the "
+                "middle slice",
+                self.start_button: "Opens the test in its own window and covers all others",
+                self.export_button: "Writes a line per answer, and the result in a second file",
                 self.result: "Share of right answers, its exact 95 % interval "
                 "(Clopper-Pearson), and d' in standard deviations (log-linear correction)",
                 self.status: "What to do next",
@@ -89,21 +90,21 @@ class ReadingPanel(Panel):
 
     @property
     def chosen(self) -> list[Run]:
-        """The runs that are ticked, in the order of the list."""
+        """The ticked runs, in the order of the list."""
         rows = range(self.runs.count())
         ticked = [self.runs.item(row).checkState() == Qt.Checked for row in rows]
         return [run for run, tick in zip(self._shown, ticked, strict=True) if tick]
 
     def _offer_runs(self) -> None:
-        """The runs there are now; a new one is ticked, the others stay as they were."""
-        left_out = [run for run in self._shown if run not in self.chosen]
+        """List the present runs: new ones are ticked, earlier ones stay as the user left them."""
+        unticked = [run for run in self._shown if run not in self.chosen]
         self.runs.blockSignals(True)
         self.runs.clear()
         self._shown = list(self.controller.runs)
         for run in self._shown:
             item = QListWidgetItem(run.name, self.runs)
             item.setFlags(Qt.ItemIsEnabled | Qt.ItemIsUserCheckable)
-            item.setCheckState(Qt.Unchecked if run in left_out else Qt.Checked)
+            item.setCheckState(Qt.Unchecked if run in unticked else Qt.Checked)
         self.runs.blockSignals(False)
         self._update()
 
@@ -117,11 +118,11 @@ class ReadingPanel(Panel):
             self.status.setText(f"{busy} …" if busy else f"ready: {runs} run{'s' * (runs > 1)}")
 
     def _prepare(self) -> None:
-        """Gets the images ready off the main thread, then opens the test."""
+        """Prepare the images off the main thread, then open the test."""
         runs, at_change = self.chosen, bool(self.at_change.value)
         same = [run.name for run in runs if not run.example.measures["linf"]]
         if same:
-            self.failed(f"{', '.join(same)}: both images are the same, so leave it out")
+            self.failed(f"{', '.join(same)}: both images are the same; remove the tick")
             return
         reading = Reading([run.name for run in runs], self.mode.value, self.seed.value)
 
@@ -143,14 +144,14 @@ class ReadingPanel(Panel):
         self.test.start()
 
     def _ended(self, code: int) -> None:
-        """The result, of a test that was stopped too."""
+        """Show the result, also of a test that was stopped."""
         if self.test is not None:
             self.test.deleteLater()
             self.test = None
         if self.reading is None:
             return
         if not self.reading.answers and self._before is not None:
-            # What was found before is not lost with it.
+            # Keep the result of the test before.
             self.reading = self._before
             self._update()
             self.say("stopped before the first answer; the earlier result stays")
@@ -169,7 +170,7 @@ class ReadingPanel(Panel):
             self.export(path)
 
     def export(self, path: Path) -> None:
-        """Writes the answers and, beside them, the result."""
+        """Write the answers and, beside them, the result."""
         if self.reading is None:
             return
         try:

@@ -15,19 +15,19 @@ from ..widgets.layout import set_tips
 from .canvas import ReadingCanvas, Stimulus
 from .covers import Cover, cover_all, uncover
 
-# Between two trials, in ms: without it, a clean image replaced by its altered twin flickers just
-# where it was changed.
+# Milliseconds of empty canvas between two trials: without them, a clean image replaced by its
+# altered twin flickers just where it was changed.
 BLANK = 500
 
-# F and J, where the index fingers rest: numbers choose windows, arrows go through slices, and
-# either would be pressed by habit.
+# F and J, where the index fingers rest. Numbers choose windows and arrows go through slices, so
+# readers would press them by habit.
 KEYS = (
     Key("F", "answer: unaltered; side by side: the left one is altered", "say_first"),
     Key("J", "answer: altered; side by side: the right one is altered", "say_second"),
     Key("Up", "next slice", "next_slice"),
     Key("Down", "previous slice", "previous_slice"),
     *(
-        Key(str(number), f"window of a CT: {name}", "window_preset", (number,))
+        Key(str(number), f"CT window: {name}", "window_preset", (number,))
         for number, name in enumerate((*(p.name for p in PRESETS), "full range"), start=1)
     ),
 )
@@ -86,14 +86,14 @@ class ReadingWindow(QDialog):
             {
                 self.first: "Key F",
                 self.second: "Key J",
-                self.stop: "Ends the test; what was answered is kept and can be exported",
-                self.progress: "Trials; each is shown until it is answered",
-                self.help: "Keys and mouse; all are listed in Keys and help",
+                self.stop: "Ends the test; the answers so far are kept and can be exported",
+                self.progress: "The present trial; it is shown until you answer",
+                self.help: "Keys and mouse; the Keys and help panel lists them all",
             }
         )
 
     def start(self) -> None:
-        """Covers all else and shows the first trial."""
+        """Cover all other windows and show the first trial."""
         self.setGeometry(self.screen().availableGeometry())
         self.showMaximized()
         self._covers = cover_all(but=self)
@@ -114,18 +114,18 @@ class ReadingWindow(QDialog):
         self.canvas.step(-1)
 
     def window_preset(self, number: int) -> None:
-        """Looks through a window by its number."""
+        """Apply the window preset of this number."""
         self.canvas.choose_preset(number)
 
     def _say(self, answer: str) -> None:
-        """Keeps an answer; nothing can be said while nothing is shown."""
+        """Record an answer; it is ignored while nothing is shown."""
         if self._asked is None:
             return
         self.reading.answer(answer, time.monotonic() - self._asked)
         self._next()
 
     def _next(self) -> None:
-        """An empty canvas for a moment, then the next trial; at the end, the window closes."""
+        """Show an empty canvas for a moment, then the next trial; at the end, close the window."""
         self._asked = None
         self._enable(False)
         self.canvas.clear()
@@ -156,15 +156,15 @@ class ReadingWindow(QDialog):
         self.second.setEnabled(on)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """The test's keys alone: Escape would end it by mistake."""
+        """Take only the test's keys: Escape would end the test by mistake."""
         pressed = QKeySequence(event.keyCombination()).toString()
         key = self._by_key.get(pressed.removeprefix("Num+"))
-        # A key held down goes through slices; it must not answer one trial after the other.
+        # A key held down may go through slices; it must not answer one trial after the other.
         if key is not None and (not event.isAutoRepeat() or key.method.endswith("_slice")):
             key.act(self)
 
     def done(self, code: int) -> None:
-        """However it ends: the other windows are back before anyone hears of it."""
+        """Uncover the other windows, however the test ends, before `finished` is emitted."""
         self._blank.stop()
         self._asked = None
         uncover(self._covers)
@@ -174,7 +174,7 @@ class ReadingWindow(QDialog):
 
 
 def _help(shown: Stimulus) -> str:
-    """What can be done with the image, in a line."""
+    """Return one line on what the reader can do with the image."""
     parts = []
     if shown.first is not None:
         parts.append("slices: Up, Down, Ctrl + wheel")

@@ -1,4 +1,4 @@
-"""The list of a session's runs: names that can be changed in place, and what came out of each."""
+"""The list of a session's runs: their names, which can be edited in place, and their results."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from qtpy.QtCore import QEvent, QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from ...common.wording import counted
 from ...results.tables import facts, outcome
 from ..controller.runs import Run
 
@@ -29,7 +30,7 @@ class RunsList(QTableWidget):
     def __init__(self) -> None:
         super().__init__(0, 3)
         self.runs: list[Run] = []
-        self.setHorizontalHeaderLabels(["", "run", "what came out"])
+        self.setHorizontalHeaderLabels(["", "run", "result"])
         self.verticalHeader().hide()
         header = self.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeToContents)
@@ -54,7 +55,7 @@ class RunsList(QTableWidget):
         return [self.runs[row] for row in rows if row < len(self.runs)]
 
     def fill(self, runs: Sequence[Run], shown: Run | None) -> None:
-        """Shows the runs there are; those that stay keep their selection."""
+        """Show these runs; runs that were listed before keep their selection."""
         chosen, current = self.chosen, self.currentRow()
         under = self.runs[current] if 0 <= current < len(self.runs) else None
         self.runs = list(runs)
@@ -74,7 +75,7 @@ class RunsList(QTableWidget):
         self.itemSelectionChanged.emit()
 
     def choose(self, run: Run) -> None:
-        """Selects one run alone."""
+        """Select one run alone."""
         if run in self.runs:
             # Not selectRow, which adds to the selection while Shift is held down.
             flags = QItemSelectionModel.ClearAndSelect | QItemSelectionModel.Rows
@@ -82,7 +83,7 @@ class RunsList(QTableWidget):
             self.selectionModel().setCurrentIndex(place, flags)
 
     def rename(self, run: Run) -> None:
-        """Lets the user type another name in place."""
+        """Let the user type another name in place."""
         if run in self.runs:
             self.setFocus()
             item = self.item(self.runs.index(run), 1)
@@ -90,7 +91,7 @@ class RunsList(QTableWidget):
             self.editItem(item)
 
     def keyboardSearch(self, search: str) -> None:  # noqa: N802 - Qt's name
-        """Letters find no rows: they are the viewer's keys."""
+        """Ignore letters: they are the viewer's keys."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         key, chosen = event.key(), self.chosen
@@ -107,7 +108,7 @@ class RunsList(QTableWidget):
             super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Rows are as high as the font needs, which napari's settings change."""
+        """Fit the rows to the font, which napari's settings can change."""
         super().changeEvent(event)
         if event.type() == QEvent.FontChange:
             for row in range(self.rowCount()):
@@ -131,7 +132,7 @@ class RunsList(QTableWidget):
 
 
 def tip_of(run: Run) -> str:
-    """All parameters and main measures of a run, a line each."""
+    """Return all parameters and main measures of a run, one per line."""
     lines = [f"{name}: {value}" for name, value in facts(run.example).items()]
-    said = f"{len(run.verdicts)} slices judged" if run.verdicts else "no slice judged"
-    return "\n".join([run.name, *lines[:MOST_TIPS], said, "saved" if run.saved else "not saved"])
+    judged = f"{counted(len(run.verdicts), 'slice')} judged" if run.verdicts else "no slice judged"
+    return "\n".join([run.name, *lines[:MOST_TIPS], judged, "saved" if run.saved else "not saved"])

@@ -22,7 +22,7 @@ from .table import RunsTable
 TITLE = "Runs"
 KEYS = (
     Key("Shift-R", "show the next run of the list", "show_next"),
-    Key("Alt-R", "show the run before it", "show_previous"),
+    Key("Alt-R", "show the previous run of the list", "show_previous"),
 )
 PLUGIN, COMPARE = "napari-segadv", "Compare"
 EMPTY = "no runs yet; run an attack, or open a session"
@@ -57,12 +57,12 @@ class RunsPanel(Panel):
         set_tips(
             {
                 self.show_button: "Shows the chosen run's layers beside its image (Enter or a "
-                "double click; Shift-R, Alt-R: the next, the previous one)",
-                self.compare_button: "One run: shows it and opens the panel Compare. Several: "
-                "their parameters and figures beside each other",
-                self.rename_button: "Another name for the chosen run, typed in the list (F2)",
-                self.delete_button: "Takes the chosen runs off the list, and the layers of the one "
-                "that is shown (Delete). Asks where something would be lost",
+                "double click; Shift-R and Alt-R show the next and the previous run)",
+                self.compare_button: "One run: shows it and opens the Compare panel. Several: "
+                "compares their parameters and figures in a table",
+                self.rename_button: "Edits the name of the chosen run in the list (F2)",
+                self.delete_button: "Removes the chosen runs from the list, and the layers of the "
+                "shown one (Delete). Asks first if something would be lost",
                 self.save_button: "Writes the chosen run with its verdicts into a new folder",
                 self.status: "What the panel did last",
             }
@@ -97,15 +97,15 @@ class RunsPanel(Panel):
         self.at_leaving(self.sessions.drop)
 
     def show_next(self) -> None:
-        """Shows the run after the one that is shown."""
+        """Show the run after the one that is shown."""
         self._step(1)
 
     def show_previous(self) -> None:
-        """Shows the run before the one that is shown."""
+        """Show the run before the one that is shown."""
         self._step(-1)
 
     def compare(self) -> None:
-        """One run in the panel Compare, several in a table."""
+        """Show one run in the Compare panel, or several in a table."""
         chosen = self.list.chosen
         if len(chosen) == 1:
             self._show(chosen[0])
@@ -118,13 +118,13 @@ class RunsPanel(Panel):
             self.table.show()
 
     def delete(self) -> None:
-        """Takes the chosen runs off the list, after a question where something is lost."""
+        """Remove the chosen runs from the list; ask first if something would be lost."""
         chosen = self.list.chosen
         unsaved = any(not run.saved for run in chosen)
         judged = any(run.verdicts for run in chosen)
         if unsaved or judged:
-            lost = "What is not saved is lost" if unsaved else "All is saved in folders"
-            lost += "; verdicts on slices go along." if judged else "."
+            lost = "What is not saved will be lost" if unsaved else "Everything is saved in folders"
+            lost += "; verdicts on slices are deleted too." if judged else "."
             if not ask_delete(self, [run.name for run in chosen], lost):
                 return
         for run in chosen:
@@ -135,7 +135,7 @@ class RunsPanel(Panel):
             self.attempt(self.controller.show_run, run)
 
     def _still_shown(self, run: Run) -> bool:
-        """Whether nothing of a run has been removed or renamed since it was shown."""
+        """Return whether no layer of a run was removed or renamed since it was shown."""
         from ..layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE
 
         names = (ADVERSARIAL, NOISE, CLEAN, AFTER)
@@ -162,7 +162,7 @@ class RunsPanel(Panel):
         self.controller.runs.rename(run, name)
 
     def _fill(self, changed: Any = None) -> None:
-        """Shows the runs as they are now."""
+        """Show the present runs."""
         runs = list(self.controller.runs)
         self.list.fill(runs, self.controller.runs.current)
         if not runs:
@@ -193,7 +193,7 @@ class RunsPanel(Panel):
         super().attempt(action, *arguments)
 
     def _said(self, message: str) -> None:
-        # Further jobs may follow: the run is shown, the victim is loaded.
+        # More jobs may follow, which show the run and load the victim.
         self._last = message
         self._fill()
         self.say(message)

@@ -1,4 +1,4 @@
-"""What a user has painted and drawn, as a session saves it and shows it again."""
+"""Labels and boxes that a user has painted or drawn, as a session saves and shows them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from ..layers.tasks.detection import CLASS, boxes_in, outlines
 if TYPE_CHECKING:
     from ...results.session.session import SessionBoxes, SessionLabels
 
-# Names for more classes than this are no names of structures.
+# A class number above this does not name a structure.
 MOST_NAMES = 4096
 
 
@@ -28,13 +28,13 @@ def painted_labels(
     target: Layer | None,
     notes: list[str],
 ) -> "tuple[tuple[SessionLabels, ...], int | None]":
-    """The labels among a user's layers, and the number of the target.
+    """Return the labels among a user's layers, and the number of the target.
 
     Args:
         layers: the user's own.
-        images: those that are saved along.
+        images: those that are saved with them.
         target: the layer that is the target.
-        notes: gets a line for each layer that can't be saved.
+        notes: gets one line for each layer that can't be saved.
     """
     from ...results.session.session import SessionLabels
 
@@ -55,7 +55,7 @@ def painted_labels(
 
 
 def place_of(layer: Labels, images: Sequence[tuple[Image, Scan]]) -> int | None:
-    """The number of the image that labels lie on, pixel for pixel."""
+    """Return the number of the image that labels lie on, pixel for pixel; None if on none."""
     for number, (image, scan) in enumerate(images):
         if layer.data.shape == scan.grid.shape and same_place(layer, image):
             return number
@@ -63,20 +63,20 @@ def place_of(layer: Labels, images: Sequence[tuple[Image, Scan]]) -> int | None:
 
 
 def own_grid(layer: Labels) -> Grid:
-    """The grid of labels that lie on no image."""
+    """Return the grid of labels that lie on no image."""
     known, shape = layer.metadata.get(KEY), tuple(layer.data.shape)
     if isinstance(known, Grid) and known.shape == shape:
         return known
     if len(shape) not in (2, 3):
-        raise SegadvError(f"layer {layer.name}: is no 2-D or 3-D label map")
+        raise SegadvError(f"layer {layer.name}: must be a 2-D or 3-D label map")
     return grid_from(matrix_of(layer), shape)
 
 
 def mask_in(layer: Labels, grid: Grid) -> Mask:
-    """A copy of what a layer holds, with the names of its classes.
+    """Return a copy of a layer's labels, with the names of their classes.
 
     Raises:
-        SegadvError: where no file can hold it.
+        SegadvError: if no file can hold them.
     """
     array = np.array(layer.data)
     check_labels(array, f"layer {layer.name}")
@@ -91,7 +91,7 @@ def mask_in(layer: Labels, grid: Grid) -> Mask:
 
 
 def window_of_layer(layer: Image) -> tuple[float, float] | None:
-    """The window that an image is looked at in."""
+    """Return the window that an image is shown in; None if it has none."""
     if layer.rgb:
         return None
     low, high = (float(limit) for limit in layer.contrast_limits)
@@ -101,12 +101,12 @@ def window_of_layer(layer: Image) -> tuple[float, float] | None:
 def drawn_boxes(
     layers: Sequence[Layer], images: Sequence[tuple[Image, Scan]], notes: list[str]
 ) -> "tuple[SessionBoxes, ...]":
-    """The boxes among a user's layers: shapes that have classes.
+    """Return the boxes among a user's layers: shapes that have classes.
 
     Args:
         layers: the user's own, bottom to top.
-        images: those that are saved along.
-        notes: gets a line for each layer that can't be saved.
+        images: those that are saved with them.
+        notes: gets one line for each layer that can't be saved.
     """
     from ...results.session.session import SessionBoxes
 
@@ -116,7 +116,7 @@ def drawn_boxes(
             continue
         below = layers[:place]
         fitting = [n for n, (image, _) in enumerate(images) if image.ndim == layer.ndim]
-        # Boxes belong to the image that they lie on, the nearest below them.
+        # Boxes belong to the nearest image below them.
         fitting.sort(key=lambda n: below.index(images[n][0]) if images[n][0] in below else -1)
         try:
             if not fitting:
@@ -129,29 +129,32 @@ def drawn_boxes(
 
 
 def boxes_of(layer: Shapes, image: Image, scan: Scan) -> Boxes:
-    """What a layer of shapes means in the pixels of an image.
+    """Return a layer of shapes as boxes in the pixels of an image.
 
     Raises:
-        SegadvError: where a shape has no class.
+        SegadvError: if a shape has no class.
     """
-    wanted = boxes_in(layer, image)
+    drawn = boxes_in(layer, image)
     known = layer.metadata.get(KEY)
     classes = list(known.classes) if isinstance(known, Boxes) else []
     classes = classes or ["background"]
-    classes += sorted({one["class"] for one in wanted} - set(classes))
-    corners = np.array([one["box"] for one in wanted], np.float32).reshape(-1, 2 * layer.ndim)
-    labels = [classes.index(one["class"]) for one in wanted]
+    classes += sorted({one["class"] for one in drawn} - set(classes))
+    corners = np.array([one["box"] for one in drawn], np.float32).reshape(-1, 2 * layer.ndim)
+    labels = [classes.index(one["class"]) for one in drawn]
     return Boxes.of(swapped(corners), labels, scan.grid, tuple(classes))
 
 
 def boxes_tuple(boxes: Boxes, name: str) -> LayerTuple:
-    """A layer of shapes that can be edited, and be a target."""
+    """Return a layer of shapes that can be edited, and can be a target."""
     data, keywords, kind = outlines(boxes)
     return data, {**keywords, "name": name}, kind
 
 
 def _whole(value: Any) -> int | None:
-    """A whole number; a table of the user's may hold anything, and pandas' gaps make floats."""
+    """Return a value as a whole number, or None: a user's table may hold anything.
+
+    pandas makes floats of a column with gaps.
+    """
     try:
         return int(value) if int(value) == value else None
     except (TypeError, ValueError, OverflowError):

@@ -21,7 +21,7 @@ Placed = list[tuple[LayerTuple, Any]]
 
 
 def image_tuples(images: "Sequence[SessionImage]") -> list[LayerTuple]:
-    """Layers of a session's images, in the windows that they were looked at in."""
+    """Return layers of a session's images, with the windows that they were shown in."""
     found = []
     for image in images:
         data, keywords, kind = image_tuple(image.scan, image.name)
@@ -34,24 +34,24 @@ def image_tuples(images: "Sequence[SessionImage]") -> list[LayerTuple]:
 def painted_tuples(
     labels: "Sequence[SessionLabels]", boxes: "Sequence[SessionBoxes]"
 ) -> list[LayerTuple]:
-    """Layers of what was painted and drawn."""
+    """Return layers of the painted labels and the drawn boxes."""
     found = [mask_tuple(one.mask, one.name) for one in labels]
     return found + [boxes_tuple(one.boxes, one.name) for one in boxes]
 
 
 class SessionOpening:
-    """Adds what a session holds to what a viewer shows; the user's own layers stay as they are.
+    """Adds a session to what a viewer shows; the user's own layers stay unchanged.
 
     Args:
         controller: the viewer's.
-        victim: loads the session's.
-        said: gets a line when images and runs are there.
+        victim: loads the session's victim.
+        report: gets one line when the images and runs are shown.
     """
 
     def __init__(
-        self, controller: Controller, victim: SessionVictim, said: Callable[[str], None]
+        self, controller: Controller, victim: SessionVictim, report: Callable[[str], None]
     ) -> None:
-        self._controller, self._victim, self._said = controller, victim, said
+        self._controller, self._victim, self._report = controller, victim, report
         self._awaited: Run | None = None
         self._awaited_victim: Any = None
         self._target: Layer | None = None
@@ -59,17 +59,17 @@ class SessionOpening:
         controller.runs.chosen.connect(self._chosen)
 
     def drop(self) -> None:
-        """Shows nothing more."""
+        """Show nothing more."""
         self._dropped = True
         self._controller.runs.chosen.disconnect(self._chosen, missing_ok=True)
 
     def show(self, session: "Session", images: list[LayerTuple], painted: list[LayerTuple]) -> None:
-        """Shows a session, a layer at a time.
+        """Show a session, one layer at a time.
 
         Args:
-            session: what was read.
-            images: `image_tuples` of it.
-            painted: `painted_tuples` of it.
+            session: as read from its folder.
+            images: its `image_tuples`.
+            painted: its `painted_tuples`.
         """
         shown: list[Any] = []
         pieces = self._layers(session, images, painted, shown)
@@ -77,9 +77,9 @@ class SessionOpening:
             "opening the session", pieces, lambda: self._runs(session, shown)
         )
 
-    def added(self, made: LayerTuple) -> Any:
-        """A new layer of the viewer."""
-        data, keywords, kind = made
+    def added(self, layer_tuple: LayerTuple) -> Any:
+        """Add a layer to the viewer, and return it."""
+        data, keywords, kind = layer_tuple
         layer = Layer.create(data, keywords, kind)
         self._controller.layers.append(layer)
         return layer
@@ -122,16 +122,16 @@ class SessionOpening:
         self._controller.choice = session.choice
         self._controller.choice_opened.emit(session.choice)
         counts = f"{counted(len(runs), 'run')}, {counted(len(shown), 'image')}"
-        self._said(f"session opened: {counts}")
+        self._report(f"session opened: {counts}")
         if session.shown is None:
             self._victim.load(session.victim)
         else:
             self._awaited, self._awaited_victim = runs[session.shown], session.victim
             self._controller.show_run(runs[session.shown])
 
-    def _place(self, made: LayerTuple, beside: Image | None, target: bool) -> None:
-        """Shows a label map where its image is; a target that is there becomes the user's own."""
-        data, keywords, kind = made
+    def _place(self, layer_tuple: LayerTuple, beside: Image | None, target: bool) -> None:
+        """Show labels or boxes on their image; an earlier target becomes a layer of the user's."""
+        data, keywords, kind = layer_tuple
         if beside is None or not target:
             place = {} if beside is None else placed_like(beside)
             self.added((data, {**keywords, **place}, kind))
@@ -139,11 +139,11 @@ class SessionOpening:
         earlier = self._controller.shown(TARGET)
         if earlier is not None:
             earlier.name = f"{TARGET} (earlier)"
-        self._controller.victims.show_target(beside, made)
+        self._controller.victims.show_target(beside, layer_tuple)
         self._target = self._controller.shown(TARGET)
 
     def _chosen(self, run: Run | None) -> None:
-        """The run of an opened session is shown: its target lies on top, and its victim follows."""
+        """Once the session's run is shown, put its target on top, then load its victim."""
         if run is None or run is not self._awaited:
             return
         self._awaited = None

@@ -13,7 +13,7 @@ from .sessions import Sessions
 
 
 class SessionSection(QWidget):
-    """Buttons that ask for a folder. `refused` is emitted with a line for the user."""
+    """Buttons that ask for a folder. `refused` carries one line for the user."""
 
     refused = Signal(str)
 
@@ -34,10 +34,10 @@ class SessionSection(QWidget):
         set_tips(
             {
                 self.save_button: "Writes images, painted labels, runs and verdicts into a new "
-                "folder; of the victim where it came from, not its weights",
-                self.open_button: "Opens the folder of a session beside what is open",
-                self.result_button: "Opens the folder of a result that was saved here or by "
-                "segadv attack, as a further run",
+                "folder; of the model only where it came from, not its weights",
+                self.open_button: "Opens a saved session beside the present layers",
+                self.result_button: "Opens a result that was saved here or by segadv attack, "
+                "as another run",
             }
         )
 
@@ -58,7 +58,7 @@ class SessionSection(QWidget):
         self._go(path, self._sessions.open_result)
 
     def _go(self, path: str, action: Callable[[Path], None]) -> None:
-        """Does it, unless the user has cancelled."""
+        """Pass the folder to an action, unless the user has cancelled."""
         if not path:
             return
         try:

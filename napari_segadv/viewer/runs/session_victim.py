@@ -1,4 +1,4 @@
-"""Loads the victim of an opened session as if it were chosen, and says if it is not the same."""
+"""Loads an opened session's victim as if the user had chosen it, and says if it has changed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def source_of(controller: Controller) -> "VictimSource | None":
-    """Where a controller's victim came from."""
+    """Return where a controller's victim came from."""
     from ...results.session.session import VictimSource
 
     victim, source = controller.victims.victim, controller.victims.source
@@ -31,30 +31,30 @@ def source_of(controller: Controller) -> "VictimSource | None":
 
 
 class SessionVictim:
-    """The victim that an opened session wants.
+    """The victim that an opened session was saved with.
 
     Args:
-        controller: loads it, and asks for consent as ever.
-        warn: gets a line where it is gone or another one.
+        controller: loads it, and asks for consent as always.
+        warn: gets one line if the victim is missing or has changed.
     """
 
     def __init__(self, controller: Controller, warn: Callable[[str], None]) -> None:
         self._controller, self._warn = controller, warn
-        self._wanted: VictimSource | None = None
+        self._expected: VictimSource | None = None
         self._missing: VictimSource | None = None
         controller.victims.victim_changed.connect(self._loaded)
 
     @property
     def source(self) -> "VictimSource | None":
-        """Where the victim is from: the loaded one, or the one that an opened session misses."""
+        """Where the loaded victim came from, or the one that an opened session misses."""
         return source_of(self._controller) or self._missing
 
     def drop(self) -> None:
-        """Hears of no victim any more."""
+        """Stop listening for victims."""
         self._controller.victims.victim_changed.disconnect(self._loaded, missing_ok=True)
 
     def load(self, victim: "VictimSource | None") -> None:
-        """Loads it, unless it is there already."""
+        """Load it, unless it is loaded already."""
         if victim is None:
             return
         known = self._controller.victims.victim
@@ -63,23 +63,23 @@ class SessionVictim:
         if victim.missing:
             self._missing = victim
             self._warn(
-                f"{victim.source}: the session's victim is gone; its runs can be looked at, "
-                "choose a victim for further ones"
+                f"{victim.source}: the session's model is missing; its runs can be viewed, "
+                "but choose a model to make new ones"
             )
             return
-        self._wanted = victim
+        self._expected = victim
         try:
             self._controller.victims.load_victim(victim.source)
         except SegadvError as error:
-            self._wanted = None
+            self._expected = None
             self._warn(f"{victim.name}: not loaded ({error})")
 
     def _loaded(self, victim: "Victim") -> None:
-        wanted, self._wanted, self._missing = self._wanted, None, None
-        if wanted is None or self._controller.victims.source != wanted.source:
+        expected, self._expected, self._missing = self._expected, None, None
+        if expected is None or self._controller.victims.source != expected.source:
             return
-        if victim.sha256 != wanted.sha256:
+        if victim.sha256 != expected.sha256:
             self._warn(
-                f"{wanted.source}: has changed since the session was saved; further runs may "
-                "differ, so put the earlier file back if they are to continue the saved ones"
+                f"{expected.source}: has changed since the session was saved, so new runs may "
+                "differ; restore the earlier file to continue the saved runs"
             )

@@ -1,6 +1,6 @@
 """Saves and opens sessions and single results of a controller, off the main thread.
 
-What is opened is added to what the viewer shows; the user's own layers stay as they are.
+A session is added to the viewer; the user's own layers stay unchanged.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from .session_victim import SessionVictim
 
 @dataclass(frozen=True)
 class Refused:
-    """Why a job could not be done, in a line: it is told by who started it, and no one else."""
+    """Why a job could not be done, in one line. Only the object that started the job reports it."""
 
     message: str
 
@@ -34,9 +34,9 @@ class Sessions:
     """Files of a controller's runs.
 
     Signals, all on the main thread:
-        said: a line on what was done.
-        warned: a line on what is not as it was.
-        failed: a line on what could not be done.
+        said: one line on what was done.
+        warned: one line on what differs from what was saved, or was not saved.
+        failed: one line on what could not be done.
     """
 
     said = Signal(str)
@@ -50,13 +50,13 @@ class Sessions:
         self._opening = SessionOpening(controller, self._victim, self.said.emit)
 
     def drop(self) -> None:
-        """Shows nothing any more of what is still being opened; what is written is written."""
+        """Show nothing more of a session that is being opened; files already written stay."""
         self._dropped = True
         self._opening.drop()
         self._victim.drop()
 
     def save_run(self, run: Run, folder: Path) -> None:
-        """Writes a run into a new folder; ends in `said` or `failed`."""
+        """Write a run into a new folder; ends in `said` or `failed`."""
         example, verdicts = run.example, dict(run.verdicts)
 
         def work(poll: Poll) -> Path:
@@ -71,14 +71,14 @@ class Sessions:
         self._start(f"saving {run.name}", work, done)
 
     def save(self, folder: Path) -> None:
-        """Writes the session into a new folder; ends in `said`, `warned` or `failed`."""
+        """Write the session into a new folder; ends in `said`, `warned` or `failed`."""
         controller = self.controller
         victim, target = self._victim.source, controller.shown(TARGET)
         choice = controller.choice
         runs = [(run, run.name, run.example, dict(run.verdicts)) for run in controller.runs]
         shown = next((n for n, r in enumerate(runs) if r[0] is controller.runs.current), None)
         layers = [layer for layer in controller.layers if not controller.made(layer)]
-        # What is painted and drawn from now on is not of this session.
+        # Copies: what the user paints from now on is not part of this session.
         own = [copied(layer) for layer in layers]
         goal = own[layers.index(target)] if target in layers else None
 
@@ -98,7 +98,7 @@ class Sessions:
             session = Session(
                 tuple(SessionImage(x.name, scan, window_of_layer(x)) for x, scan in images),
                 labels,
-                tuple(SessionRun(name, example, said) for _, name, example, said in runs),
+                tuple(SessionRun(name, example, judged) for _, name, example, judged in runs),
                 which,
                 shown,
                 victim,
@@ -107,8 +107,8 @@ class Sessions:
             )
             return save_session(session, folder, poll), tuple(notes)
 
-        def done(made: tuple[Path, tuple[str, ...]]) -> None:
-            saved, notes = made
+        def done(result: tuple[Path, tuple[str, ...]]) -> None:
+            saved, notes = result
             for run, _, _, verdicts in runs:
                 run.saved = run.verdicts == verdicts
             self.said.emit(f"session saved in {saved}")
@@ -118,7 +118,7 @@ class Sessions:
         self._start("saving the session", work, done)
 
     def open(self, folder: Path) -> None:
-        """Opens a session beside what is there; ends in `said`, `warned` or `failed`."""
+        """Open a session beside the present layers; ends in `said`, `warned` or `failed`."""
 
         def work(poll: Poll) -> tuple[Any, list[LayerTuple], list[LayerTuple]]:
             from ...results.session.folder import open_session
@@ -127,12 +127,12 @@ class Sessions:
             painted = painted_tuples(session.labels, session.boxes)
             return session, image_tuples(session.images), painted
 
-        self._start("opening the session", work, lambda made: self._opening.show(*made))
+        self._start("opening the session", work, lambda opened: self._opening.show(*opened))
 
     def open_result(self, folder: Path) -> None:
-        """Opens a saved result as a further run, and shows it; ends in `said` or `failed`.
+        """Open a saved result as another run, and show it; ends in `said` or `failed`.
 
-        Its image is read from its file; where that is gone, the open images are tried.
+        Its image is taken from the open layers; if none of them fits, it is read from its file.
         """
         images = [x for x in self.controller.layers if isinstance(x, Image)]
         own = [x for x in images if not self.controller.made(x)]
@@ -144,8 +144,8 @@ class Sessions:
             verdicts = load_verdicts(folder, example)
             return example, verdicts, layer, image_tuple(example.clean)
 
-        def done(made: tuple[Any, Any, Image | None, LayerTuple]) -> None:
-            example, verdicts, layer, tuple_ = made
+        def done(opened: tuple[Any, Any, Image | None, LayerTuple]) -> None:
+            example, verdicts, layer, tuple_ = opened
             if self.controller.closed:
                 return
             if layer is None or layer not in self.controller.layers:
@@ -159,14 +159,14 @@ class Sessions:
         self._start(f"opening {folder.name}", work, done)
 
     def _start(self, title: str, work: Work, done: Callable[[Any], None]) -> None:
-        """Starts a job whose refusals are told here."""
+        """Start a job; if it is refused, emit `failed`."""
 
         def guarded(poll: Poll) -> Any:
             try:
                 value = work(poll)
             except SegadvError as error:
                 return Refused(str(error))
-            # A window that was closed meanwhile takes nothing more.
+            # Stops the job if the window was closed meanwhile.
             poll()
             return value
 
@@ -184,7 +184,7 @@ class Sessions:
 def _with_image(
     load: Callable[..., Any], folder: Path, layers: list[Image]
 ) -> tuple[Any, Image | None]:
-    """An example, and the open layer of its image if there is one."""
+    """Load an example; return it with the open layer of its image, or with None."""
     for layer in layers:
         try:
             return load(folder, scan_of(layer)), layer

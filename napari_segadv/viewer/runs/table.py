@@ -1,4 +1,4 @@
-"""The window in which several runs stand beside each other, to be copied or saved as CSV."""
+"""The window that compares runs in a table, which can be copied or saved as CSV."""
 
 from pathlib import Path
 
@@ -25,11 +25,11 @@ WIDTH, HEIGHT, ROW = 640, 560, 26
 
 
 class RunsTable(QDialog):
-    """Names of figures down, runs across."""
+    """One row per parameter or figure, one column per run."""
 
     def __init__(self, rows: Rows, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Runs beside each other")
+        self.setWindowTitle("Compare runs")
         self.setAttribute(Qt.WA_DeleteOnClose)
         self.rows = rows
         self.table = QTableWidget(len(rows) - 1, len(rows[0]) - 1)
@@ -43,7 +43,7 @@ class RunsTable(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(self.table)
         column.addLayout(line)
-        self.table.setToolTip("Parameters where the runs differ, and their figures with units")
+        self.table.setToolTip("Parameters in which the runs differ, and figures with units")
         self.copy_button.setToolTip("Copies the table as comma-separated text")
         self.save_button.setToolTip("Writes the table as a CSV file")
         self.close_button.setToolTip("Closes this window (Escape)")
@@ -53,13 +53,13 @@ class RunsTable(QDialog):
         self.resize(WIDTH, HEIGHT)
 
     def copy(self) -> None:
-        """Puts the table into the clipboard as CSV."""
+        """Copy the table to the clipboard as CSV."""
         QApplication.clipboard().setText(as_csv(self.rows))
 
     def save(self, path: Path) -> None:
-        """Writes the table as CSV."""
+        """Write the table as CSV."""
         try:
-            # With a mark of UTF-8: spreadsheets take it for something else without.
+            # With a byte order mark: without it, spreadsheets do not read UTF-8.
             write_text(path, as_csv(self.rows), "utf-8-sig")
         except SegadvError as error:
             show_error(str(error))

@@ -27,17 +27,17 @@ KEYS = (
     Key("N", "go to the next worst slice", "next_worst"),
     Key("Shift-N", "go to the previous worst slice", "previous_worst"),
     *(
-        Key(f"Alt-{n}", f"say of the slice: {said}", "judge", (said,))
-        for n, said in enumerate(VERDICTS, start=1)
+        Key(f"Alt-{n}", f"judge the slice: {verdict}", "judge", (verdict,))
+        for n, verdict in enumerate(VERDICTS, start=1)
     ),
-    Key("Alt-0", "take back what was said of the slice", "judge", ("",)),
+    Key("Alt-0", "take back the verdict on the slice", "judge", ("",)),
 )
-TURNED = "the view goes across the slices; click in the plot to see one"
-NO_RUN = "no run is shown; run an attack, or show one of the history"
+TURNED = "the view cuts across the slices; click in the plot to go to one"
+NO_RUN = "no run is shown; run an attack, or show an earlier run"
 
 
 def plain(value: float) -> str:
-    """Four digits, and none lost of a large number: 11,143 and not 1.114e+04."""
+    """Return a number in four digits, a large one with all of them: 11,143 and not 1.114e+04."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
@@ -72,14 +72,15 @@ class SlicesPanel(Panel):
         stack(self, [slices, self.finding, judging, windows], [self.status])
         set_tips(
             {
-                self.plot: "Changed area in mm² (pixels where the image has no scale), target IoU, "
+                self.plot: "Changed area in mm² (pixels if the image has no scale), target IoU, "
                 "largest and mean |noise| in the image's units. Click or drag to go to a slice",
                 self.figures_text: "Figures of this image",
-                self.by: "What makes a slice a bad one: much of a figure, or a low target IoU",
-                self.worst_button: "Goes to the worst slice of all",
-                self.previous_button: "Goes to the next slice up the list of the worst (Shift-N)",
-                self.next_button: "Goes to the next slice down the list of the worst (N)",
-                self.status: "The slice in view, as the array counts it, and its figures",
+                self.by: "Figure that ranks the slices: the largest value first; for target "
+                "IoU, the lowest first",
+                self.worst_button: "Goes to the worst slice",
+                self.previous_button: "Goes to the previous worst slice (Shift-N)",
+                self.next_button: "Goes to the next worst slice (N)",
+                self.status: "The slice in view, numbered as in the array, and its figures",
             }
         )
 
@@ -113,27 +114,27 @@ class SlicesPanel(Panel):
 
     @property
     def figures(self) -> SliceFigures | None:
-        """The figures of the run that is shown, once they are computed."""
+        """Figures of the run that is shown; None until they are computed."""
         return None if self._run is None else self._known.get(self._run)
 
     def worst(self) -> None:
-        """Goes to the worst slice."""
+        """Go to the worst slice."""
         self._step(None)
 
     def next_worst(self) -> None:
-        """Goes to the slice that is the next worst after the one in view."""
+        """Go to the slice ranked just below the one in view."""
         self._step(1)
 
     def previous_worst(self) -> None:
-        """Goes to the slice that is the next worse than the one in view."""
+        """Go to the slice ranked just above the one in view."""
         self._step(-1)
 
     def judge(self, verdict: str) -> None:
-        """A verdict on the slice in view; "" takes it back."""
+        """Give a verdict on the slice in view; "" takes it back."""
         self.verdicts.say(verdict)
 
     def go_to(self, number: int) -> None:
-        """Shows a slice in the viewer."""
+        """Show a slice in the viewer."""
         place = self._place()
         if place is None:
             if self._volume:
@@ -143,7 +144,7 @@ class SlicesPanel(Panel):
         self._moved()
 
     def _chosen(self, run: Run | None) -> None:
-        """Shows another run, or none."""
+        """Show another run, or none."""
         if run is not self._run:
             self.latest.drop()
             self.number = None
@@ -177,7 +178,7 @@ class SlicesPanel(Panel):
             self.by.setCurrentText(chosen)
         waiting = "computing the slices' figures …"
         self.figures_text.setText(
-            NO_RUN if self._run is None else waiting if figures is None else self._said(0, "\n")
+            NO_RUN if self._run is None else waiting if figures is None else self._in_words(0, "\n")
         )
         self.verdicts.show_run(self._run, figures)
         self.visibility.show_run(self._run)
@@ -186,7 +187,7 @@ class SlicesPanel(Panel):
         self._moved()
 
     def _moved(self, event: Any = None) -> None:
-        """Follows the viewer to the slice that is in view."""
+        """Follow the viewer to the slice that is in view."""
         place = self._place()
         number = 0 if self._run is not None and not self._volume else None
         turned = place is not None and not place.seen(self.viewer.dims)
@@ -198,12 +199,12 @@ class SlicesPanel(Panel):
         self.plot.show_number(number)
         self.verdicts.show_number(number)
         if number is not None and self._volume:
-            self.say(self._said(number, ", "))
+            self.say(self._in_words(number, ", "))
         else:
             self.say(TURNED if turned else "")
 
-    def _said(self, number: int, between: str) -> str:
-        """The figures of a slice in words."""
+    def _in_words(self, number: int, between: str) -> str:
+        """Return the figures of a slice in words."""
         parts = [f"slice {number}"] if self._volume else []
         if self.figures is not None:
             for name, values in self.figures.values.items():
@@ -214,10 +215,10 @@ class SlicesPanel(Panel):
         return between.join(parts)
 
     def _step(self, by: int | None) -> None:
-        """Goes along the list of the worst slices; None: to its beginning."""
+        """Go along the list of the worst slices; None: to its beginning."""
         figures = self.figures
         if figures is None or not self._volume:
-            self.say(NO_RUN if self._run is None else "there is one slice only")
+            self.say(NO_RUN if self._run is None else "there is only one slice")
             return
         order = figures.worst_first(self.by.currentText())
         if not order:
@@ -227,12 +228,12 @@ class SlicesPanel(Panel):
         if by is not None and self.number in order:
             rank = order.index(self.number) + by
         if not 0 <= rank < len(order):
-            self.say("this is the worst" if rank < 0 else "no other slice is touched")
+            self.say("this is the worst slice" if rank < 0 else "no other slice has changed")
             return
         self.go_to(order[rank])
         if self.number == order[rank]:
-            said = self._said(order[rank], ", ")
-            self.say(f"{rank + 1} of {len(order)} worst: {said}")
+            figures_text = self._in_words(order[rank], ", ")
+            self.say(f"rank {rank + 1} of {len(order)}: {figures_text}")
 
     def _judged(self, run: Run) -> None:
         if run is self._run:

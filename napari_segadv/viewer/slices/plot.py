@@ -15,7 +15,7 @@ from ...results.verdicts import Verdict
 # Matplotlib's canvas has no types.
 Canvas: Any = FigureCanvasQTAgg
 
-# Middle tones, readable on dark and on light grounds, and a shape for those who see no colours.
+# Colours that show on dark and light backgrounds; shapes for readers who can't tell colours.
 MARKS: dict[str, tuple[str, str, str]] = {
     "nothing seen": ("#2e9e5b", "o", "●"),
     "suspicious": ("#d98200", "^", "▲"),
@@ -24,7 +24,7 @@ MARKS: dict[str, tuple[str, str, str]] = {
 }
 HERE = "#3d8bd4"
 FONT = 8
-# Pixels around the axes: left, right, below, above; and the least height of all.
+# Pixels around the axes (left, right, below, above), and the least height of the plot.
 MARGINS = (50, 10, 34, 8)
 HEIGHT = 330
 
@@ -53,7 +53,7 @@ class SlicePlot(Canvas):
         self.mpl_connect("motion_notify_event", self._pressed)
 
     def wheelEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Turns the panel's page, as everywhere else in it."""
+        """Let the wheel scroll the panel, as everywhere else in it."""
         event.ignore()
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
@@ -62,38 +62,38 @@ class SlicePlot(Canvas):
         self._fit()
 
     def show_theme(self, theme: Any) -> None:
-        """Takes the colours of a napari theme."""
+        """Use the colours of a napari theme."""
         self.colours = {
             "ground": theme.background.as_hex(),
             "text": theme.text.as_hex(),
             "grid": theme.highlight.as_hex(),
         }
-        self._draw_anew()
+        self._redraw()
 
     def show_figures(self, figures: SliceFigures | None) -> None:
-        """Draws the figures of a run; None: an empty plot."""
+        """Draw the figures of a run; None: an empty plot."""
         self._figures = figures
-        self._draw_anew()
+        self._redraw()
 
     def show_verdicts(self, verdicts: Mapping[int, Verdict]) -> None:
-        """Marks the slices that were judged."""
+        """Mark the slices that were judged."""
         self._verdicts = dict(verdicts)
         self._place_marks()
         self._move()
 
     def show_number(self, number: int | None) -> None:
-        """Puts the line at a slice."""
+        """Move the line to a slice; None hides it."""
         if number != self.number:
             self.number = number
             self._place_lines()
             self._move()
 
     def x_pixel(self, number: int) -> float:
-        """How far from the left a slice is drawn, in the widget's pixels."""
+        """Return how far from the left edge a slice is drawn, in the widget's pixels."""
         x, _ = self.figure.axes[0].transData.transform((number, 0))
         return float(x) / float(self.device_pixel_ratio)
 
-    def _draw_anew(self) -> None:
+    def _redraw(self) -> None:
         ground, text = self.colours["ground"], self.colours["text"]
         self._still, self._lines, self._marks = None, [], {}
         self.figure.clear()
@@ -118,8 +118,8 @@ class SlicePlot(Canvas):
             rest[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
             rest[-1].set_xlabel("slice", fontsize=FONT, color=text, labelpad=1)
             rest[-1].tick_params(labelbottom=True)
-            for said, (colour, marker, _) in MARKS.items():
-                self._marks[said] = strip.scatter(
+            for name, (colour, marker, _) in MARKS.items():
+                self._marks[name] = strip.scatter(
                     [], [], color=colour, marker=marker, s=22, clip_on=False, animated=True
                 )
             self._lines = [
@@ -154,8 +154,8 @@ class SlicePlot(Canvas):
             )
 
     def _place_marks(self) -> None:
-        for said, marks in self._marks.items():
-            at = [n for n, verdict in self._verdicts.items() if verdict.said == said]
+        for name, marks in self._marks.items():
+            at = [n for n, verdict in self._verdicts.items() if verdict.said == name]
             marks.set_offsets(np.column_stack([at, np.zeros(len(at))]))
 
     def _place_lines(self) -> None:
@@ -173,14 +173,14 @@ class SlicePlot(Canvas):
             self.figure.draw_artist(artist)
 
     def _move(self) -> None:
-        """Draws what moves over the picture of what doesn't: a few ms instead of a whole plot."""
+        """Draw the moving parts over the stored picture: a few ms instead of a whole plot."""
         if self._still is not None:
             self.restore_region(self._still)
             self._draw_moving()
             self.blit(self.figure.bbox)
 
     def _pressed(self, event: Any) -> None:
-        """Goes to the slice under a press or a drag, beside the axes too."""
+        """Go to the slice under a press or a drag, even beside the axes."""
         held = event.guiEvent.buttons() & Qt.LeftButton
         if self._figures is None or not held:
             return

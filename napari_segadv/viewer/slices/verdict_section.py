@@ -1,4 +1,4 @@
-"""The part of the Slices panel where a reader says what is seen of a slice; see `verdicts`."""
+"""The part of the Slices panel where a reader judges slices; see `results.verdicts`."""
 
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from ..widgets.tables import Table
 from .plot import MARKS
 
 
-def mark_icon(said: str) -> QIcon:
-    """The mark of a verdict as the plot has it."""
-    colour, _, symbol = MARKS[said]
+def mark_icon(verdict: str) -> QIcon:
+    """Return the mark that a verdict has in the plot."""
+    colour, _, symbol = MARKS[verdict]
     picture = QPixmap(16, 16)
     picture.fill(Qt.transparent)
     painter = QPainter(picture)
@@ -31,11 +31,11 @@ def mark_icon(said: str) -> QIcon:
 
 
 class VerdictSection(QWidget):
-    """Buttons and a note for the slice in view, and the list of what was said of the others.
+    """Buttons and a note for the slice in view, and a table of all verdicts.
 
     Signals:
-        goes: the number of the slice that was clicked in the list.
-        refused: a line for the user.
+        goes: the number of the slice that was clicked in the table.
+        refused: one line for the user.
     """
 
     goes = Signal(int)
@@ -47,7 +47,7 @@ class VerdictSection(QWidget):
         self._run: Run | None = None
         self._number: int | None = None
         self._figures: SliceFigures | None = None
-        self.buttons = {said: QPushButton(mark_icon(said), said) for said in VERDICTS}
+        self.buttons = {name: QPushButton(mark_icon(name), name) for name in VERDICTS}
         self.note = QLineEdit()
         self.note.setPlaceholderText("note")
         self.table = Table(("slice", "verdict", "note"), rows=4)
@@ -56,9 +56,9 @@ class VerdictSection(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         line = QHBoxLayout()
         line.setSpacing(3)
-        for said, button in self.buttons.items():
+        for name, button in self.buttons.items():
             button.setCheckable(True)
-            button.clicked.connect(lambda checked, said=said: self.say(said if checked else ""))
+            button.clicked.connect(lambda checked, name=name: self.say(name if checked else ""))
             line.addWidget(button)
         column.addLayout(line)
         column.addWidget(self.note)
@@ -70,17 +70,17 @@ class VerdictSection(QWidget):
         set_tips(
             {
                 self.note: "A note on the slice in view; Enter keeps it",
-                self.table: "What was said so far; a click goes to the slice",
+                self.table: "Verdicts so far; a click goes to the slice",
                 self.save_button: "Writes the verdicts and the slices' figures as a table",
                 **{
-                    button: f"Says of the slice in view: {said} (Alt-{n}); again: takes it back"
-                    for n, (said, button) in enumerate(self.buttons.items(), start=1)
+                    button: f"Verdict on the slice in view: {name} (Alt-{n}); press again to undo"
+                    for n, (name, button) in enumerate(self.buttons.items(), start=1)
                 },
             }
         )
 
     def show_run(self, run: Run | None, figures: SliceFigures | None = None) -> None:
-        """Shows a run's verdicts; the figures go beside them into the file."""
+        """Show a run's verdicts; `save` writes the figures beside them."""
         self.keep_note()
         if run is not self._run:
             self._number = None
@@ -88,24 +88,24 @@ class VerdictSection(QWidget):
         self.refresh()
 
     def show_number(self, number: int | None) -> None:
-        """Shows the verdict on the slice in view."""
+        """Show the verdict on the slice in view."""
         if number != self._number:
             self.keep_note()
             self._number = number
             self._show_verdict()
 
     def say(self, said: str) -> None:
-        """Says one of VERDICTS of the slice in view; "" takes it back."""
+        """Give one of VERDICTS on the slice in view; "" takes it back."""
         self._judge(Verdict(said, self.note.text().strip()))
 
     def keep_note(self) -> None:
-        """Keeps the note that was typed for the slice in view."""
+        """Keep the note that was typed for the slice in view."""
         if self.note.isModified():
             self.note.setModified(False)
             self._judge(Verdict(self._verdict.said, self.note.text().strip()))
 
     def refresh(self) -> None:
-        """Shows what the run holds now."""
+        """Show the run's present verdicts."""
         verdicts = {} if self._run is None else dict(sorted(self._run.verdicts.items()))
         self.table.fill(
             [
@@ -114,12 +114,12 @@ class VerdictSection(QWidget):
             ],
             [MARKS[verdict.said][0] for verdict in verdicts.values()],
         )
-        # The figures go along; they are there a moment after the run.
+        # The file holds the figures too, which are ready a moment after the run.
         self.save_button.setEnabled(bool(verdicts) and self._figures is not None)
         self._show_verdict()
 
     def save(self, path: Path) -> None:
-        """Writes the verdicts of the run that is shown as CSV."""
+        """Write the verdicts of the run that is shown as CSV."""
         if self._run is None:
             return
         figures = self._figures
@@ -127,7 +127,7 @@ class VerdictSection(QWidget):
         columns = {figures.column(name): figures.values[name] for name in names} if figures else {}
         text = verdicts_to_csv(self._run.name, self._run.verdicts, columns)
         try:
-            # With a mark of UTF-8: spreadsheets take it for something else without.
+            # With a byte order mark: without it, spreadsheets do not read UTF-8.
             write_text(path, text, "utf-8-sig")
         except SegadvError as error:
             self.refused.emit(str(error))
@@ -141,8 +141,8 @@ class VerdictSection(QWidget):
         return self._run.verdicts.get(self._number, Verdict())
 
     def _show_verdict(self) -> None:
-        for said, button in self.buttons.items():
-            button.setChecked(self._verdict.said == said)
+        for name, button in self.buttons.items():
+            button.setChecked(self._verdict.said == name)
             button.setEnabled(self._number is not None)
         self.note.setEnabled(self._number is not None)
         if self.note.text() != self._verdict.note and not self.note.isModified():

@@ -1,4 +1,4 @@
-"""The part of the Slices panel that says in which window of a reading room a change shows most."""
+"""The part of the Slices panel that finds the clinical window in which a change shows most."""
 
 from collections.abc import Generator
 from typing import Any
@@ -22,22 +22,22 @@ LOOK, STOP = "Measure in every window", "Stop"
 
 
 def described(seen: Seen) -> tuple[str, str, str]:
-    """SSIM, PSNR and mean |noise| for people."""
+    """Return SSIM, PSNR and mean |noise| as text."""
     ssim = "too small" if seen.ssim_shown is None else f"{seen.ssim_shown:.4f}"
     psnr = "no change" if seen.psnr_shown is None else f"{seen.psnr_shown:.1f}"
     return ssim, psnr, f"{seen.mean_abs:.3g}"
 
 
 def sentence(table: tuple[Seen, ...], volume: bool) -> str:
-    """Which window is the worst; of a volume, over how many slices that was measured."""
+    """Say which window is the worst; for a volume, over how many slices that was measured."""
     found = worst(table)
     if found is None:
         return "The change shows in no window."
     ssim, psnr, _ = described(found)
     figures = f"PSNR {psnr} dB" if found.ssim is None else f"SSIM {ssim}, PSNR {psnr} dB"
-    over = f" Over the {counted(found.slices, 'slice')} that changed." if volume else ""
+    over = f" Measured over the {counted(found.slices, 'slice')} that changed." if volume else ""
     if len(table) == 1:
-        return f"There are no presets for this image; in its {found.preset.name} {figures}.{over}"
+        return f"This image has no presets. In its {found.preset.name}: {figures}.{over}"
     return f"The change shows most in the {found.preset.name} window: {figures}.{over}"
 
 
@@ -65,20 +65,20 @@ class VisibilitySection(QWidget):
         self.latest.failed.connect(self._failed)
         set_tips(
             {
-                self.button: "Compares clean and adversarial as each window shows them; of a large "
-                "volume it takes minutes, and attacks can run meanwhile",
+                self.button: "Compares clean and adversarial as each window shows them. A large "
+                "volume takes minutes; attacks can run meanwhile",
                 self.table: "As each window shows the images: SSIM (1: the same), PSNR in dB (the "
                 "higher, the less visible), mean |noise| in the image's units. A click on a row "
                 "shows clean and adversarial in that window",
-                self.line: "The window of the lowest SSIM; of equal ones, that of the lowest PSNR",
+                self.line: "The window with the lowest SSIM; among equal ones, the lowest PSNR",
             }
         )
         self._show()
 
     def show_run(self, run: Run | None) -> None:
-        """Shows what is known of a run; a run of another that is being measured is given up."""
+        """Show what is known of a run; measuring another run is cancelled."""
         if run is self._run:
-            # What is being measured goes on.
+            # Its measurement goes on.
             return
         self.latest.drop()
         self._run = run
@@ -140,7 +140,7 @@ class VisibilitySection(QWidget):
         show_error(message)
 
     def _apply(self, row: int) -> None:
-        """Shows clean and adversarial in a window; colour images have none."""
+        """Show clean and adversarial in the window of a row; colour images have none."""
         images: tuple[Any, ...] = (
             None if self._run is None else self._run.image,
             self._controller.shown(ADVERSARIAL),

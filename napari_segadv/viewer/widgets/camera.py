@@ -1,4 +1,4 @@
-"""What fits the canvas: asked of napari's camera, which is left as it is."""
+"""What fits the canvas: measured with napari's camera, which is then restored."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,15 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-# How much nearer than fitted a view is at most that nobody has touched: napari fits an image when
-# it comes, and its own docks take room from the canvas afterwards.
+# A view that nobody has touched is at most this much nearer than a fitted one: napari fits an image
+# when it is opened, and its own docks take room from the canvas afterwards.
 NEARER = 1.5
 
 
 def fitted(
     viewer: ViewerModel, layers: Sequence[Layer] | None = None
 ) -> tuple[tuple[float, ...], float]:
-    """Centre and zoom at which layers, or all of them, fill the canvas."""
+    """Return centre and zoom at which these layers, or all layers, fill the canvas."""
     camera = viewer.scene.camera
     centre, zoom = camera.center, camera.zoom
     viewer.fit_to_view(layers=layers)
@@ -24,7 +24,7 @@ def fitted(
 
 
 def untouched(viewer: ViewerModel) -> bool:
-    """Whether a view is as napari opened it: nobody has moved it or zoomed in."""
+    """Return whether a view is as napari opened it: nobody has moved it or zoomed in."""
     if not viewer.layers:
         return False
     (centre, zoom), camera = fitted(viewer), viewer.scene.camera

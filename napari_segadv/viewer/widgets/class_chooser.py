@@ -12,7 +12,7 @@ from ...common.palette import colour
 from ...common.wording import class_name
 
 SWATCH = 14
-# What a structure gives up may become, besides a class.
+# What can replace the pixels that a structure gives up, besides a class.
 LEFT_BEHIND: dict[int | None, str] = {0: "background", None: "what surrounds it"}
 
 Colour = Callable[[int], Any]
@@ -24,7 +24,7 @@ class ClassChooser(QComboBox):
     changed = Signal(object)
 
     def __init__(self, first: Mapping[int | None, str] | None = None) -> None:
-        """Offers nothing yet but what comes before the classes.
+        """Offer only the choices that come before the classes.
 
         Args:
             first: choices by value that come before the classes, without a swatch.
@@ -36,13 +36,13 @@ class ClassChooser(QComboBox):
         self.currentIndexChanged.connect(lambda _: self.changed.emit(self.value))
 
     def offer(self, classes: Mapping[int, str], colours: Colour = colour) -> None:
-        """Offers classes by number; what was chosen stays chosen where it can.
+        """Offer classes by number, and keep the choice if it is still offered.
 
         Args:
             classes: their names.
-            colours: gives red, green, blue in 0 to 1 (and more) of a number.
+            colours: returns red, green, blue from 0 to 1 (more is ignored) for a number.
         """
-        kept, empty = self.value, self.count() == 0
+        chosen, empty = self.value, self.count() == 0
         self._colour = colours
         self.blockSignals(True)
         self.clear()
@@ -50,15 +50,15 @@ class ClassChooser(QComboBox):
             self.addItem(name, value)
         for number, name in classes.items():
             self._add(number, name)
-        self.setCurrentIndex(0 if empty else max(0, self._index(kept)))
-        # One signal at most, and only where the choice is another.
+        self.setCurrentIndex(0 if empty else max(0, self._index(chosen)))
+        # At most one signal, and only if the choice has changed.
         self.blockSignals(False)
-        if self.value != kept:
+        if self.value != chosen:
             self.changed.emit(self.value)
 
     @property
     def value(self) -> int | None:
-        """The number that is chosen."""
+        """The chosen number."""
         found: int | None = self.currentData()
         return found
 
@@ -77,7 +77,7 @@ class ClassChooser(QComboBox):
 
 
 def swatch(rgb: Any) -> QIcon:
-    """A square of a colour."""
+    """Return a square of a colour."""
     picture = QPixmap(SWATCH, SWATCH)
     picture.fill(QColor.fromRgbF(*np.asarray(rgb, float)[:3].clip(0, 1).tolist()))
     return QIcon(picture)

@@ -50,10 +50,10 @@ class ParameterForm(QWidget):
         leave_out: Sequence[str] = (),
         editors: Mapping[str, Any] | None = None,
     ) -> None:
-        """Builds the rows.
+        """Build the rows.
 
         Args:
-            parameters: what is declared.
+            parameters: those declared.
             units: of the image, for tooltips.
             leave_out: names of parameters that are edited elsewhere.
             editors: magicgui widgets to use for some parameters in place of the usual ones.
@@ -61,22 +61,22 @@ class ParameterForm(QWidget):
         super().__init__()
         self.editors: dict[str, Any] = dict(editors or {})
         self._parameters = [p for p in parameters if p.name not in leave_out]
-        self._told: dict[str, tuple[QWidget, QWidget]] = {}
+        self._tipped: dict[str, tuple[QWidget, QWidget]] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         basic = [p for p in self._parameters if not p.param.advanced]
         advanced = [p for p in self._parameters if p.param.advanced]
         layout.addWidget(self._rows(basic))
         if advanced:
-            folded = QCollapsible("Advanced")
+            folded = QCollapsible("Expert")
             folded.addWidget(self._rows(advanced))
             layout.addWidget(folded)
         self.set_units(units)
 
     def set_units(self, units: str) -> None:
-        """Says in another image's units what parameters mean."""
+        """Write the tooltips in an image's units."""
         for parameter in self._parameters:
-            for widget in self._told[parameter.name]:
+            for widget in self._tipped[parameter.name]:
                 widget.setToolTip(tooltip(parameter, units))
 
     def _rows(self, parameters: Sequence[Parameter]) -> QWidget:
@@ -87,15 +87,15 @@ class ParameterForm(QWidget):
             editor = self.editors.setdefault(parameter.name, editor_for(parameter))
             native = editor if isinstance(editor, QWidget) else editor.native
             label = QLabel(parameter.name.replace("_", " "))
-            self._told[parameter.name] = (label, native)
+            self._tipped[parameter.name] = (label, native)
             form.addRow(label, native)
         return rows
 
     def values(self) -> dict[str, Any]:
-        """The parameters as set.
+        """Return the parameters as set.
 
         Raises:
-            SegadvError: where a text is no value for its parameter.
+            SegadvError: if a value is not valid for its parameter.
         """
         found = {}
         for parameter in self._parameters:
@@ -110,7 +110,7 @@ class ParameterForm(QWidget):
 
 
 def editor_for(parameter: Parameter) -> Any:
-    """A magicgui widget that edits a parameter."""
+    """Return a magicgui widget that edits a parameter."""
     default = None if parameter.required else parameter.default
     if parameter.choices:
         return ComboBox(choices=parameter.choices, value=default or parameter.choices[0])
@@ -136,13 +136,13 @@ def _number(parameter: Parameter, default: float | None) -> Widget:
     value = default if default is not None else max(low, min(1.0, high))
     editor = FloatSpinBox(value=value, min=low, max=high, step=step)
     if parameter.param.unit == IMAGE_UNITS:
-        # Of an image scaled to 0..1, say.
+        # Enough for an image scaled to 0..1.
         editor.native.setDecimals(5)
     return editor
 
 
 def tooltip(parameter: Parameter, units: str) -> str:
-    """What a parameter means, in which unit, and what it may be."""
+    """Return what a parameter means, its unit, and which values it takes."""
     unit = units if parameter.param.unit == IMAGE_UNITS else parameter.param.unit
     text = parameter.param.doc + (f" [{unit}]" if unit else "")
     return f"{text}\n{parameter.expected()}"

@@ -17,8 +17,8 @@ class Key:
     Attributes:
         key: as napari spells it, "Shift-B" for one.
         does: what happens, for the help and the docs.
-        method: of the panel. A generator is resumed when the key is let go.
-        arguments: what it is called with.
+        method: of the panel. A generator is resumed when the key is released.
+        arguments: that it is called with.
     """
 
     key: str
@@ -27,18 +27,18 @@ class Key:
     arguments: tuple[Any, ...] = ()
 
     def act(self, panel: Any) -> Any:
-        """Does it."""
+        """Call the method."""
         return getattr(panel, self.method)(*self.arguments)
 
 
 def bind(viewer: ViewerModel, panel: Any, keys: Sequence[Key]) -> Callable[[], None]:
-    """Binds a panel's keys, over napari's own; returns what takes them off again."""
+    """Bind a panel's keys, over napari's own; return a function that unbinds them."""
 
     def handler(key: Key) -> Callable[[Any], Any]:
         if not inspect.isgeneratorfunction(getattr(panel, key.method)):
             return lambda viewer: key.act(panel)
 
-        # napari resumes what it can see to be a generator's function.
+        # napari resumes a handler only if it is a generator function itself.
         def held(viewer: ViewerModel) -> Iterator[None]:
             yield from key.act(panel)
 
@@ -55,7 +55,7 @@ def bind(viewer: ViewerModel, panel: Any, keys: Sequence[Key]) -> Callable[[], N
 
 
 def all_keys() -> dict[str, tuple[Key, ...]]:
-    """The keys of every panel, by the panel's title."""
+    """Return the keys of every panel, by the panel's title."""
     viewer = importlib.import_module(str(__package__).rpartition(".")[0])
     found = {}
     for folder in pkgutil.iter_modules(viewer.__path__):

@@ -1,4 +1,4 @@
-"""Helpers to lay out a panel: titled groups in a column that scrolls, the rest below it."""
+"""Layout of a panel: titled groups in a column that scrolls, the rest below it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,12 +25,12 @@ Row = tuple[str, Any] | Any
 
 
 def native(widget: Any) -> QWidget:
-    """The Qt widget of a magicgui widget, or a Qt widget itself."""
+    """Return the Qt widget of a magicgui widget, or a Qt widget itself."""
     return getattr(widget, "native", widget)
 
 
 def group(title: str, rows: Sequence[Row]) -> QGroupBox:
-    """A titled group of rows, each a widget or a name and a widget."""
+    """Return a titled group of rows: a widget, a list of widgets, or a name and a widget each."""
     box = QGroupBox(title)
     form = QFormLayout(box)
     for row in rows:
@@ -44,6 +44,7 @@ def group(title: str, rows: Sequence[Row]) -> QGroupBox:
 
 
 def side_by_side(widgets: Sequence[Any]) -> QHBoxLayout:
+    """Return widgets in one line."""
     line = QHBoxLayout()
     for widget in widgets:
         line.addWidget(native(widget))
@@ -51,7 +52,7 @@ def side_by_side(widgets: Sequence[Any]) -> QHBoxLayout:
 
 
 def in_rows(rows: Sequence[Sequence[QWidget]]) -> QGridLayout:
-    """Widgets in rows, all of one width."""
+    """Return widgets in rows, all of the same width."""
     grid = QGridLayout()
     for y, row in enumerate(rows):
         for x, widget in enumerate(row):
@@ -60,17 +61,17 @@ def in_rows(rows: Sequence[Sequence[QWidget]]) -> QGridLayout:
 
 
 class Column(QScrollArea):
-    """Scrolls a panel's groups. Their widest row does not make the dock any wider at first."""
+    """Scrolls a panel's groups. Their widest row does not widen a new dock."""
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(PANEL_WIDTH, super().sizeHint().height())
 
 
 class Tabs(QObject):
-    """Makes a panel share the place of the panels that are docked already, when it is first seen.
+    """Tabs a panel with the panels that are docked already, when it is first shown.
 
-    napari docks one below the other, which leaves each a third of a small screen. Dragged apart,
-    they stay apart.
+    napari docks one below the other, which leaves each a third of a small screen. Panels that the
+    user drags apart stay apart.
     """
 
     def __init__(self, panel: QWidget) -> None:
@@ -80,16 +81,17 @@ class Tabs(QObject):
     def eventFilter(self, panel: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         if event.type() == QEvent.Show:
             panel.removeEventFilter(self)
-            # Once napari has put the dock in its place.
+            # After napari has put the dock in its place.
             QTimer.singleShot(0, self.join)
         return False
 
     def join(self) -> None:
+        """Shorten the dock's title, and tab it with another panel's dock."""
         dock: Any = self.parent()
         while dock is not None and not isinstance(dock, QDockWidget):
             dock = dock.parent()
         if dock is not None:
-            # Seven tabs share the width; what they are for is said by the panels.
+            # Seven tabs share the width, so the titles leave out the plugin's name.
             dock.setWindowTitle(dock.windowTitle().removesuffix(f" ({PLUGIN})"))
         if dock is None or dock.isFloating() or not isinstance(dock.parent(), QMainWindow):
             return
@@ -104,7 +106,7 @@ class Tabs(QObject):
 
 
 def stack(panel: QWidget, groups: Sequence[QWidget], below: Sequence[Any]) -> None:
-    """Fills a panel: groups in a part that scrolls, then rows that always stay in sight."""
+    """Fill a panel: groups in a part that scrolls, then rows that always stay in sight."""
     panel.setMinimumWidth(PANEL_WIDTH)
     Tabs(panel)
     inside = QWidget()
@@ -132,12 +134,13 @@ def stack(panel: QWidget, groups: Sequence[QWidget], below: Sequence[Any]) -> No
 
 
 def set_tips(tips: Mapping[Any, str]) -> None:
+    """Set tooltips by widget."""
     for widget, text in tips.items():
         native(widget).setToolTip(text)
 
 
 def refresh(box: Any) -> None:
-    """Offers the layers there are now; what was chosen stays chosen, under its new name too."""
+    """Offer the present layers; the chosen one stays chosen, even under a new name."""
     chosen = box.value
     box.reset_choices()
     there = any(same(chosen, choice) for choice in box.choices)
@@ -146,5 +149,5 @@ def refresh(box: Any) -> None:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two choices are the same: a layer is itself, a text may be Qt's copy of it."""
+    """Return whether two choices are the same: one layer, or equal texts, since Qt copies them."""
     return one is other or (isinstance(one, str) and isinstance(other, str) and one == other)

@@ -1,4 +1,4 @@
-"""What every panel is: a dock widget that lets go of all it listens to when its dock is closed."""
+"""Base of all panels: a dock widget that disconnects everything when its dock is closed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,18 +18,18 @@ from .camera import untouched
 from .dialogs import ask_trust
 from .keys import Key, bind
 
-# Milliseconds until a new dock has its place.
+# Milliseconds until napari has placed a new dock.
 DOCKED = 50
 
 
 class Panel(QWidget):
     """A dock widget of one viewer.
 
-    The cross of a dock takes the panel out and forgets it, but deletes nothing: what the panel has
-    connected and bound would go on. So everything goes through `listen`, `bind` and `at_leaving`.
+    Closing a dock removes the panel but does not delete it, so its connections and keys would go on
+    working. Panels therefore connect and bind only through `listen`, `bind` and `at_leaving`.
 
     Attributes:
-        viewer: where it is docked.
+        viewer: that it is docked in.
         controller: the viewer's.
         status: the line that says what the panel did last.
         left: whether its dock was closed.
@@ -47,22 +47,22 @@ class Panel(QWidget):
         self.destroyed.connect(lambda: leaving.close())
 
     def listen(self, slots: Mapping[Any, Callable[..., Any]]) -> None:
-        """Connects signals of psygnal and events of napari until the dock is closed."""
+        """Connect signals of psygnal and events of napari until the dock is closed."""
         for signal, slot in slots.items():
             signal.connect(slot)
             more = {"missing_ok": True} if isinstance(signal, SignalInstance) else {}
             self._leaving.callback(signal.disconnect, slot, **more)
 
     def bind(self, keys: Sequence[Key]) -> None:
-        """Binds keys of the viewer until the dock is closed."""
+        """Bind keys of the viewer until the dock is closed."""
         self._leaving.callback(bind(self.viewer, self, keys))
 
     def at_leaving(self, call: Callable[[], Any]) -> None:
-        """Calls something when the dock is closed, the last one first."""
+        """Call a function when the dock is closed, the last one added first."""
         self._leaving.callback(call)
 
     def event(self, event: QEvent) -> bool:
-        # Hidden, floated and docked elsewhere, a panel has a parent all the time.
+        # A panel that is hidden, floating or docked elsewhere always has a parent.
         if event.type() == QEvent.ParentChange and self.parent() is None:
             self.left = True
             self.closing()
@@ -70,7 +70,7 @@ class Panel(QWidget):
         return bool(super().event(event))
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """The dock takes room from the canvas: an image that was seen whole stays so."""
+        """Refit a view that showed everything: the dock takes room from the canvas."""
         super().showEvent(event)
         if self._whole:
             self._whole = False
@@ -81,33 +81,33 @@ class Panel(QWidget):
             self.viewer.fit_to_view()
 
     def closing(self) -> None:
-        """Does what needs the panel's widgets, which are gone where the whole window closes."""
+        """Do what needs the panel's widgets, which are gone if the whole window closes."""
 
     def attempt(self, action: Callable[..., Any], *arguments: Any) -> None:
-        """Does something that may be refused in one line."""
+        """Call a function; if it is refused, show why in one line."""
         try:
             action(*arguments)
         except SegadvError as error:
             self.failed(str(error))
 
     def say(self, message: str) -> None:
-        """Shows a line."""
+        """Show one line."""
         self.status.setText(message)
 
     def failed(self, message: str) -> None:
-        """Shows a line on what could not be done, as napari's notification too."""
+        """Show one line on what could not be done, also as napari's notification."""
         self.say(message)
         show_error(message)
 
     def say_busy(self, title: str, idle: str = "") -> None:
-        """Shows what is going on, and afterwards a line, unless there is more to say."""
+        """Show the running job; once it ends, show `idle` unless another message is shown."""
         if title:
             self.say(f"{title} …")
         elif self.status.text().endswith(" …"):
             self.say(idle)
 
     def asked(self, question: NeedsTrust) -> None:
-        """Asks whether a file's code may run, and loads the victim if so."""
+        """Ask whether a file's code may run, and load the victim if so."""
         if not self.controller.victims.claim(question):
             return
         if ask_trust(self, question):
@@ -116,6 +116,6 @@ class Panel(QWidget):
             self.refused(f"{question.path}: not loaded")
 
     def refused(self, message: str) -> None:
-        """Code was not agreed to."""
+        """Show that the user did not agree to run code."""
         self.say(message)
         show_info(message)

@@ -12,7 +12,7 @@ PLUGIN, GROUP = "napari-segadv", "defaults"
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings, with the values that hold where napari knows none.
+    """The settings, with the defaults for those that napari does not know.
 
     Attributes:
         device: "auto", "cpu" or "cuda".
@@ -28,13 +28,13 @@ class Settings:
 
     @property
     def folder(self) -> Path:
-        """Where dialogs for saving open; the home folder where the one set is not there."""
+        """Where dialogs for saving open; the home folder if the one set does not exist."""
         chosen = Path(self.results).expanduser()
         return chosen if self.results and chosen.is_dir() else Path.home()
 
 
 def settings() -> Settings:
-    """The settings as they are now: ask whenever a default is needed, they may change."""
+    """Return the present settings. Ask whenever a default is needed: they may change."""
     values = _known()
     if values is None:
         return Settings()
@@ -44,7 +44,7 @@ def settings() -> Settings:
 
 
 def _known() -> Any:
-    """napari's own object, which can be written to; None where there is none.
+    """Return napari's own object, which can be written to; None if there is none.
 
     An older napari has no such settings, and a viewer in a script may run without the manifest.
     """

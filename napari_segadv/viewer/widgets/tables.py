@@ -1,4 +1,4 @@
-"""Small tables in panels: rows of text, of which one is clicked."""
+"""Small tables in panels: rows of text that can be clicked."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,23 +23,23 @@ class Table(QTableWidget):
         self.setEditTriggers(QAbstractItemView.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectRows)
         self.setSelectionMode(QAbstractItemView.SingleSelection)
-        # A table in focus searches its rows for letters, which are the viewer's keys.
+        # A table with the focus would search its rows for letters, which are the viewer's keys.
         self.setFocusPolicy(Qt.NoFocus)
         self.setWordWrap(False)
         self.fit(rows)
 
     def fit(self, rows: int) -> None:
-        """As high as so many rows below the names of the columns."""
+        """Make the table as high as its header and this number of rows."""
         self._rows = rows
         self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows * ROW + 8)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """The theme's fonts are known by now, and with them how high the names are."""
+        """Fit again: the theme's fonts, and so the height of the header, are known only now."""
         super().showEvent(event)
         self.fit(self._rows)
 
     def fill(self, rows: Sequence[Sequence[str]], colours: Sequence[Any] = ()) -> None:
-        """Puts new rows in place of the old; colours are of the second column's text."""
+        """Replace the rows; the colours are those of the second column's text."""
         self.setRowCount(len(rows))
         for y, row in enumerate(rows):
             for x, text in enumerate(row):
