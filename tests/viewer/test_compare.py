@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from compared import again, shown
+from compared import again, same, shown, state
 from napari.components import ViewerModel
 from napari.layers import Image
 
@@ -14,24 +14,6 @@ from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple
 from napari_segadv.viewer.layers.example import example_tuples
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE, TARGET
-
-
-def state(viewer):
-    """All that a comparison may change."""
-    names = ("visible", "opacity", "blending", "contour", "colormap")
-    layers = [(x.name, *(getattr(x, n, None) for n in names)) for x in viewer.layers]
-    grid, camera = viewer.canvas.grid, viewer.scene.camera
-    return layers, (grid.enabled, grid.stride, grid.shape), camera.zoom, camera.center
-
-
-def same(one, other):
-    assert [x[0] for x in one[0]] == [x[0] for x in other[0]]
-    for before, after in zip(one[0], other[0], strict=True):
-        assert before[:5] == after[:5]
-        assert before[5] is after[5]
-    assert one[1] == other[1]
-    np.testing.assert_allclose(one[2], other[2])
-    np.testing.assert_allclose(one[3], other[3])
 
 
 @pytest.mark.parametrize("mode", MODES)

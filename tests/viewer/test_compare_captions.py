@@ -2,8 +2,8 @@
 
 import pytest
 from clicks import click, close_dock, steady
+from compare_window import canvas, press, show
 from qtpy.QtCore import Qt
-from test_compare_panel import canvas, press, show
 
 CAPTIONS = {
     "swipe": "left: clean, right: adversarial",

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 from clicks import click, drained, drawn
-from compared import again
+from compare_window import canvas, press, show
+from compared import again, same, state
 from controls import notices
 from qtpy.QtCore import Qt
-from test_compare import same, state
-from test_compare_panel import canvas, press, show
 
 from napari_segadv.viewer.compare.comparison import MODES
 from napari_segadv.viewer.layers.names import ADVERSARIAL

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from clicks import after_timers, click
+from compare_window import canvas, drag, show
 from controls import tick, type_in
 from qtpy.QtCore import Qt
-from test_compare_panel import canvas, drag, show
 
 from napari_segadv.data.window_presets import numbered, presets_for
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from compared import shown
+from compared import colour_example, shown
 from napari.components import ViewerModel
 
 from napari_segadv.errors import SegadvError
@@ -104,21 +104,6 @@ def test_the_line_is_dashed_in_a_slab_of_a_volume_too():
     for key in [(1,), (slice(1, 2),)]:
         line = halves[key].reshape(16, 8)[:, 3]
         np.testing.assert_array_equal(line, np.repeat([9, 5, 9, 5], 4))
-
-
-def colour_example(flat):
-    """The same in colours."""
-    from dataclasses import replace
-
-    def coloured(scan):
-        return replace(
-            scan, array=np.dstack([scan.array, scan.array // 2, scan.array]), colour=True
-        )
-
-    noise = np.dstack([flat.noise] * 3)
-    return replace(
-        flat, clean=coloured(flat.clean), adversarial=coloured(flat.adversarial), noise=noise
-    )
 
 
 def test_colours(flat):

@@ -5,46 +5,13 @@ import time
 import numpy as np
 import pytest
 from clicks import click, close_dock, drained, steady
-from clicks import drag as drag_over
-from compared import again
-from qtpy.QtCore import QPoint, Qt
+from compare_window import canvas, drag, on_canvas, press, show
+from qtpy.QtCore import Qt
 
 from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS
 from napari_segadv.viewer.compare.panel import KEYS
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import image_tuple
-from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN
-
-
-def show(window, example):
-    """A run in a window: its image and the adversarial one."""
-    controller = Controller.of(window)
-    data, keywords, _ = image_tuple(example.clean, "image")
-    image = window.add_image(data, **keywords)
-    again(controller, example, image)
-    return image, controller.shown(ADVERSARIAL)
-
-
-def canvas(window):
-    return window.window._qt_viewer.canvas.native
-
-
-def press(qtbot, window, key, modifier=Qt.NoModifier):
-    qtbot.keyClick(canvas(window), key, modifier)
-
-
-def drag(qtbot, window, start, end, button=Qt.LeftButton):
-    """A real drag over the canvas, in pixels of it."""
-    a, b = QPoint(*map(round, start)), QPoint(*map(round, end))
-    drag_over(qtbot, canvas(window), a, b, button)
-    qtbot.mouseRelease(canvas(window), button, pos=b)
-
-
-def on_canvas(window, world):
-    """The pixel of the canvas, (x, y), where a place of the world is seen."""
-    camera, native = window.scene.camera, canvas(window)
-    y, x = (np.asarray(world)[-2:] - np.asarray(camera.center)[-2:]) * camera.zoom
-    return native.width() / 2 + x, native.height() / 2 + y
+from napari_segadv.viewer.layers.names import AFTER, CLEAN
 
 
 def test_blink_at_a_rate_and_while_a_key_is_held(window, compare, qtbot, flat):

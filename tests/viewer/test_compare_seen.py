@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from clicks import click, drained
+from compare_window import on_canvas, press, show
 from qtpy.QtCore import Qt
-from test_compare_panel import on_canvas, press, show
 
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN

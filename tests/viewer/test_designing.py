@@ -4,11 +4,11 @@ is while it is dragged, and what a ball of a brush paints."""
 import numpy as np
 import pytest
 from clicks import click, drag, move
+from compare_window import canvas, on_canvas
 from controls import pick, tick
+from designing import applied, started, still
 from helpers import disc_labels
 from qtpy.QtCore import QPoint, Qt
-from test_compare_panel import canvas, on_canvas
-from test_target_panel import applied, started, still
 
 from napari_segadv import targets
 from napari_segadv.data.scan import Grid, Mask

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from clicks import close_dock, idle, steady
+from compare_window import canvas, on_canvas
 from helpers import disc_image
+from panels import PANELS
 from qtpy.QtWidgets import QDockWidget
-from test_compare_panel import canvas, on_canvas
-from test_panels_closed import PANELS
 
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple

@@ -5,6 +5,7 @@ import pytest
 from helpers import disc_image, disc_labels, mask_on, volume_victim
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from turned import SAGITTAL, TURN
 
 import napari_segadv as sa
 from napari_segadv.data.scan import Grid, Mask, Scan, Storage
@@ -39,10 +40,6 @@ def test_pixels_lie_in_the_world_where_the_grid_says(flips):
         expected = (grid.affine @ [*index, 1])[:3]
         np.testing.assert_allclose(shown.data_to_world(index), expected, atol=1e-9)
     assert tuple(str(u) for u in shown.units) == ("millimeter",) * 3
-
-
-TURN = np.array([[0.96, -0.28, 0.0], [0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
-SAGITTAL = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
 
 
 @pytest.mark.parametrize("turn", [TURN, SAGITTAL], ids=["oblique", "sagittal"])

@@ -6,7 +6,7 @@ import weakref
 import pytest
 from clicks import click, drained, idle
 from helpers import disc_image
-from test_panels_closed import PANELS
+from panels import PANELS
 
 from napari_segadv.viewer.attack.preview import Preview
 from napari_segadv.viewer.controller.controller import Controller

@@ -2,13 +2,13 @@
 
 import pytest
 from clicks import click, close_dock, idle
+from compare_window import press, show
 from controls import notices
 from helpers import save_torchscript, small_network
+from panels import PANELS
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 from reopened import docked, saved
-from test_compare_panel import press, show
-from test_panels_closed import PANELS
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller.controller import Controller

@@ -6,19 +6,16 @@ import weakref
 import numpy as np
 import pytest
 from clicks import click, close_dock, drained, idle
+from compare_window import press, show
 from helpers import disc_image, save_torchscript, small_network
+from panels import PANELS
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
-from test_compare_panel import press, show
 
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.names import AFTER
 from napari_segadv.viewer.reading_test import panel as reading_panel
 
-PANELS = (
-    *("Adversarial attack", "Target designer", "Compare", "Slices", "Runs", "Reading test"),
-    "Keys and help",
-)
 SIGNALS = {
     "jobs": ("busy_changed", "progressed", "failed", "trust_asked", "stopped"),
     "victims": ("prepared", "victim_changed", "predicted", "target_made"),

@@ -9,8 +9,7 @@ from clicks import click
 from helpers import disc_image, volume_victim
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
-from readers import attacked, begin, shown
-from test_reading_volume import slice_shown
+from readers import attacked, begin, shown, slice_shown
 
 from napari_segadv.data.scan import Scan
 from napari_segadv.measures.reading_test import PAIR

@@ -7,8 +7,7 @@ from helpers import volume_victim
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QApplication
-from readers import attacked, begin, shown
-from test_reading_volume import slice_shown
+from readers import attacked, begin, shown, slice_shown
 
 from napari_segadv.data.window_presets import numbered, presets_for
 from napari_segadv.measures.reading_test import PAIR

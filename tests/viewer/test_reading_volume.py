@@ -5,7 +5,7 @@ import pytest
 from clicks import click, drag
 from helpers import volume_victim
 from qtpy.QtCore import QPoint, Qt
-from readers import attacked, begin
+from readers import attacked, begin, slice_shown
 
 from napari_segadv.measures.reading_test import PAIR
 from napari_segadv.results.by_slice import most_changed
@@ -23,11 +23,6 @@ def in_volume(window, ct):
     Controller.of(window).runs.add(example, window.add_image(data, **keywords))
     panel = window.window.add_plugin_dock_widget("napari-segadv", "Reading test")[1]
     return panel, example
-
-
-def slice_shown(test):
-    """The number of the slice, in the array, that the canvas shows."""
-    return round(test.canvas.images[0].world_to_data(test.canvas.model.dims.point)[0])
 
 
 def test_a_volume_is_read_from_its_middle_slice(in_volume, qtbot):

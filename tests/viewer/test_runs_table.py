@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from clicks import click, idle
+from compare_window import show
 from controls import notices
 from listing import adversarial, choose, marked, tables
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QStyle, QStyleOptionViewItem
 from reopened import docked
-from test_compare_panel import show
 
 import napari_segadv as sa
 

@@ -7,24 +7,10 @@ import napari.settings
 import npe2
 import pytest
 from napari._qt.dialogs.preferences_dialog import PreferencesDialog
-from napari.settings import get_plugin_settings
+from preferences import own
 
 from napari_segadv.viewer.widgets import settings as module
 from napari_segadv.viewer.widgets.settings import GROUP, PLUGIN, Settings, settings
-
-
-@pytest.fixture
-def kept(tmp_path, monkeypatch):
-    """napari's settings of plugins, in a folder of the test's own."""
-    npe2.PluginManager.instance().discover()
-    monkeypatch.setattr(napari.settings, "_CFG_PATH", str(tmp_path / "settings.yaml"))
-    napari.settings._clear_plugin_settings_cache()
-    yield tmp_path / f"{PLUGIN}.yaml"
-    napari.settings._clear_plugin_settings_cache()
-
-
-def own():
-    return getattr(get_plugin_settings(PLUGIN), GROUP)
 
 
 def test_the_manifests_defaults_are_those_of_the_code(kept):

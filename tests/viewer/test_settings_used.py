@@ -2,27 +2,25 @@
 
 import napari.settings
 import pytest
-import test_settings
 from clicks import click, idle
+from compare_window import show
 from listing import choose
 from napari._qt.dialogs.preferences_dialog import PreferencesDialog
+from preferences import own
 from qtpy.QtWidgets import QFileDialog
 from reopened import docked
-from test_compare_panel import show
 
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 from napari_segadv.viewer.widgets.settings import PLUGIN, Settings, settings
 
-kept = test_settings.kept
-
 
 @pytest.fixture
 def chosen(kept, tmp_path):
     """A seed, a rate and a folder of the user's."""
-    own = test_settings.own()
-    own.seed, own.blink_rate = 7, 4.0
-    own.results = str(tmp_path / "results")
+    mine = own()
+    mine.seed, mine.blink_rate = 7, 4.0
+    mine.results = str(tmp_path / "results")
     (tmp_path / "results").mkdir()
     return tmp_path / "results"
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from clicks import click
+from designing import still
 from helpers import disc_labels
-from test_target_panel import still
 
 
 @pytest.fixture

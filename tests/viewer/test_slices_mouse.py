@@ -6,7 +6,7 @@ from clicks import click, move_held
 from controls import wheel
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QScrollArea
-from test_slices_panel import crafted, seen, show
+from slicing import crafted, seen, show
 
 from napari_segadv.viewer.layers.names import ADVERSARIAL
 

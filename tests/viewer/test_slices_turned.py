@@ -7,7 +7,7 @@ import pytest
 from clicks import click
 from helpers import PATIENCE
 from qtpy.QtCore import Qt
-from test_slices_panel import crafted, key, press, show
+from slicing import crafted, key, press, show
 
 from napari_segadv.results.by_slice import AREA
 from napari_segadv.results.verdicts import Verdict

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from clicks import click, drained
-from test_compare_images import colour_example
-from test_compare_panel import show
+from compare_window import show
+from compared import colour_example
 
 from napari_segadv.data.scan import Storage
 from napari_segadv.viewer.compare.swipe import DASH, LINE_COLOUR

@@ -6,10 +6,10 @@ from functools import wraps
 import numpy as np
 import pytest
 from clicks import click, drained, move, steady
+from compare_window import canvas, on_canvas
+from designing import still
 from helpers import PATIENCE, disc_image, disc_labels
 from qtpy.QtCore import QPoint, Qt
-from test_compare_panel import canvas, on_canvas
-from test_target_panel import still
 
 from napari_segadv import targets
 

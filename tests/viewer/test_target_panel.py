@@ -2,35 +2,12 @@
 
 import numpy as np
 from clicks import click, close_dock, drag
+from designing import applied, started, still
 from helpers import disc_labels
 from qtpy.QtCore import QPoint, Qt
 
 from napari_segadv.viewer.layers.names import CLEAN
-from napari_segadv.viewer.target.designer import EMPTY, PREDICTION
-
-
-def still(qtbot, panel):
-    """Waits until nothing is computed or written."""
-    idle = panel.designer
-    qtbot.waitUntil(lambda: not idle.busy and not idle.controller.jobs.busy)
-
-
-def started(qtbot, panel, start=PREDICTION):
-    panel.start.value = start
-    click(qtbot, panel.start_button)
-    still(qtbot, panel)
-    qtbot.waitUntil(lambda: panel.designer.target is not None)
-    still(qtbot, panel)
-    return panel.designer.target
-
-
-def applied(qtbot, panel, shape, label, **settings):
-    panel.structure.value = label
-    click(qtbot, panel.change.buttons[shape])
-    for name, value in settings.items():
-        panel.change.form.editors[name].value = value
-    click(qtbot, panel.apply_button)
-    still(qtbot, panel)
+from napari_segadv.viewer.target.designer import EMPTY
 
 
 def test_every_change_is_made_in_place_measured_and_undone(window, designing, qtbot):

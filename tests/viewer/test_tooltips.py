@@ -2,7 +2,9 @@
 
 import pytest
 from clicks import click, drained, idle
+from compare_window import show
 from listing import choose
+from panels import PANELS
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -16,8 +18,6 @@ from qtpy.QtWidgets import (
 )
 from readers import begin
 from superqt import QCollapsible
-from test_compare_panel import show
-from test_panels_closed import PANELS
 
 from napari_segadv.targets import available
 from napari_segadv.viewer.attack.budget import TIP, BudgetEditor

@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Vectors
 from now import NowRunner
 from qtpy.QtCore import Qt
-from test_layers import SAGITTAL, TURN
+from turned import SAGITTAL, TURN
 
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Scan, Storage

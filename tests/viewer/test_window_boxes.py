@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from clicks import click
+from compare_window import press, show
 from helpers import disc_image
 from qtpy.QtCore import Qt
-from test_compare_panel import press, show
 
 from napari_segadv.viewer.layers.names import AFTER
 
