@@ -12,7 +12,7 @@ from napari_segadv.viewer.help import panel as help_panel
 from napari_segadv.viewer.help.panel import NAPARI, NAPARI_KEYS, listed
 from napari_segadv.viewer.widgets.keys import Key, all_keys
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.fixture
