@@ -78,6 +78,12 @@ def bands(thresholds=(95.0, 155.0), dims=2, channels=1) -> torch.nn.Module:
     return torch.nn.Sequential(smooth, score).eval()
 
 
+def band_victim_of(classes, **more) -> Victim:
+    """The bands on bytes, with names for the three."""
+    known = {"name": "bands", "dims": 2, "steps": (BYTES,), **more}
+    return Victim(bands(), classes=tuple(classes), **known)
+
+
 def mask_on(scan: Scan, labels: np.ndarray, classes=()) -> Mask:
     return Mask(labels, scan.grid, tuple(classes))
 

@@ -24,6 +24,14 @@ Trust = Annotated[
         help="Hash of a victim whose code may run when it is loaded. May be repeated.",
     ),
 ]
+Present = Annotated[
+    str,
+    typer.Option(
+        metavar="HOW",
+        help="How an image whose intensities are not those that the victim expects is shown to it: "
+        "auto, header, percentiles, none, or a window LOW:HIGH in the image's units.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda; auto uses a GPU if there is one.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random numbers.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]

@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
@@ -42,10 +42,15 @@ def follow(run: Generator[Any, None, Result], title: str) -> Result:
             return stop.value  # type: ignore[no-any-return]
 
 
+def tell(notes: Iterable[str]) -> None:
+    """Print what the user has to know."""
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+
+
 def report(example: "Example", folder: "Path") -> None:
     """Print an example's notes and summary in a few lines."""
-    for note in example.notes:
-        typer.echo(f"note: {note}", err=True)
+    tell(example.notes)
     typer.echo("\n".join([f"{folder}: {example.summary[0]}", *example.summary[1:]]))
 
 

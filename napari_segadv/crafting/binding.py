@@ -37,7 +37,7 @@ class Bound:
 
     def predict(self, scan: Scan) -> Prediction:
         """Predict another scan on the same grid; the judge's passes do not count this one."""
-        bound = self.victim.on(scan, self.judge.device)
+        bound = self.victim.on(scan, self.judge.device, self.judge.presented)
         bound.recall, bound.passes.on_piece = self.judge.recall, self.judge.passes.on_piece
         prediction: Prediction = bound.predict()
         return prediction
@@ -49,6 +49,7 @@ def bind(
     surrogates: Sequence[Victim] = (),
     device: str = "cpu",
     poll: Callable[[], None] = lambda: None,
+    present: str = "auto",
 ) -> Bound:
     """Bind victim and surrogates to the scan's grid and predict the clean image.
 
@@ -58,19 +59,20 @@ def bind(
         surrogates: networks that stand in for the victim while crafting.
         device: "cpu" or "cuda".
         poll: called after each piece of a pass; it may raise to stop the run.
+        present: how the image is presented to each network, see `Victim.on`.
 
     Raises:
         SegadvError: if the scan does not fit a victim, or the target or truth has a class that a
             victim does not know.
     """
-    judge, clean = _predicted(victim, request, device, poll)
+    judge, clean = _predicted(victim, request, device, poll, present)
     request = request.fitted(victim, clean)
     if not surrogates:
         known = torch.from_numpy(clean.array).long()[None].to(judge.device)
         return Bound(request, victim, judge, clean, judge, known)
     models = []
     for surrogate in surrogates:
-        model, prediction = _predicted(surrogate, request, device, poll)
+        model, prediction = _predicted(surrogate, request, device, poll, present)
         _check_alike(surrogate, prediction, clean)
         models.append(model)
     together = models[0] if len(models) == 1 else Ensemble(models)
@@ -80,10 +82,10 @@ def bind(
 
 
 def _predicted(
-    victim: Victim, request: Request, device: str, poll: Callable[[], None]
+    victim: Victim, request: Request, device: str, poll: Callable[[], None], present: str
 ) -> tuple[BoundVictim, Prediction]:
     """Bind a victim to the scan and predict it; refuse classes that the victim does not know."""
-    bound = victim.on(request.scan, device)
+    bound = victim.on(request.scan, device, present)
     bound.recall = Recall() if request.limited else None
     bound.passes.on_piece = poll
     prediction: Prediction = bound.predict()

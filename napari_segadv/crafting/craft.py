@@ -75,6 +75,7 @@ def craft_steps(
     care: Mask | Array | str | Path | None = None,
     slices: tuple[int, int] | None = None,
     surrogate: Victim | Sequence[Victim] | None = None,
+    present: str = "auto",
     device: str = "auto",
     seed: int = 0,
     poll: Callable[[], None] | None = None,
@@ -99,6 +100,9 @@ def craft_steps(
             can't change are not run again, so a few slices of many cost little. None: all slices.
         surrogate: one network or several that stand in for the victim while crafting; the victim
             is still the one that is measured.
+        present: how an image whose intensities are not those that the victim expects is presented
+            to it: "auto", "header", "percentiles", "none", or a window "LOW:HIGH" in the image's
+            units; see `Victim.on`. The perturbation lives in the image's own intensities.
         device: "auto", "cpu" or "cuda".
         seed: seed of all random numbers.
         poll: called after each piece of a pass (a patch, a group of slices); if it raises, the run
@@ -119,7 +123,7 @@ def craft_steps(
         started = time.perf_counter()
         # Hash before the run, during which a file may change: the record names what was read.
         inputs = describe_inputs(request)
-        bound = bind(victim, request, surrogates, chosen, poll or (lambda: None))
+        bound = bind(victim, request, surrogates, chosen, poll or (lambda: None), present)
         before = replace(bound.attacked.passes)
         posed = pose(bound, attack, watch)
         outcome = yield from posed.attack.run(posed.problem, seed)

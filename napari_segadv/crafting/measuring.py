@@ -49,6 +49,12 @@ def measure(bound: Bound, posed: Posed, outcome: Outcome) -> Example:
         measures_before_saving=figures(exact, before_saving),
         record={},
         window=judge.window,
-        notes=posed.notes,
+        notes=(*scan.notes, *_presented(bound), *posed.notes),
         fields={name: field_array(field, scan) for name, field in outcome.fields.items()},
     )
+
+
+def _presented(bound: Bound) -> tuple[str, ...]:
+    """A note on how the image was presented to the victim, if it was."""
+    presented = bound.judge.presented
+    return () if presented is None else (presented.describe(bound.request.scan.units),)

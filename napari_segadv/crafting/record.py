@@ -79,6 +79,8 @@ def record_of(
         **describe_machine(str(bound.judge.device)),
         "curve": describe_curve(outcome),
     }
+    if bound.judge.presented is not None:
+        record["presentation"] = bound.judge.presented.data
     if posed.problem.trained is not None:
         record["generator"] = dict(posed.problem.trained.about)
     if request.slices is not None:

@@ -12,6 +12,7 @@ from ..errors import SegadvError
 from .pipeline import Pipeline
 from .prediction import Prediction
 from .preprocessing.chain import Space, bind
+from .preprocessing.presenting import Presented
 from .recall import Recall
 from .scan_tensors import as_tensor, ras_affine, slice_affine
 from .windows import Passes
@@ -32,18 +33,26 @@ class BoundVictim(ABC):
         chain: the preprocessing on the scan's grid.
         recall: skips pieces that have not changed since the first pass; None: all pieces run.
         passes: work done so far; `passes.on_piece` is called after each piece.
+        presented: its first step, if the scan's intensities are not those it expects; None: none.
         window: intensity window (low, high) that the victim sees, in the scan's units.
     """
 
-    def __init__(self, victim: Pipeline, scan: Scan, device: torch.device) -> None:
+    def __init__(
+        self,
+        victim: Pipeline,
+        scan: Scan,
+        device: torch.device,
+        presented: Presented | None = None,
+    ) -> None:
         _check_fit(victim, scan)
         self.check(victim, scan)
         self.victim, self.scan, self.device = victim, scan, device
+        self.presented = presented
         self.passes = Passes()
         self.recall: Recall | None = None
         self.image = as_tensor(scan, device)
         self.by_slice = victim.dims == 2 and scan.grid.ndim == 3
-        image, affine = self.image[0], ras_affine(scan)
+        image, affine = self._present(self.image)[0], ras_affine(scan)
         if self.by_slice:
             image, affine = image[:, image.shape[1] // 2], slice_affine(scan)
         if not victim.array_order:
@@ -53,7 +62,8 @@ class BoundVictim(ABC):
             self.chain = bind(victim.steps, image.cpu(), Space(tuple(image.shape[1:]), affine))
         except SegadvError as error:
             raise SegadvError(f"{victim.name}: {error}") from None
-        low, high = victim.window or scan.bounds
+        seen = presented.presentation.limits if presented else victim.window
+        low, high = seen or scan.bounds
         self.window = (float(low), float(high))
 
     def check(self, victim: Pipeline, scan: Scan) -> None:  # noqa: B027 - most have no such rule
@@ -92,9 +102,13 @@ class BoundVictim(ABC):
 
     def prepared(self, images: Tensor) -> Tensor:
         """Preprocess images (N, C, *S) that have the network's number of dimensions."""
+        images = self._present(images)
         if not self.victim.array_order:
             images = images.permute(0, 1, *range(images.ndim - 1, 1, -1))
         return self.chain.forward(images)
+
+    def _present(self, images: Tensor) -> Tensor:
+        return images if self.presented is None else self.presented(images)
 
     def output(self, x: Tensor) -> Any:
         """Return the network's output for preprocessed images; turn an error into one line."""

@@ -7,6 +7,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from ..data.scan import HU_BELOW
 from .heads import Head
 from .preprocessing.chain import Transform
 from .windows import SlidingWindows
@@ -56,3 +57,12 @@ class Pipeline:
         # After the first scaling, intensities are no longer in the scan's units.
         first = next((step for step in self.steps if step.rescales), None)
         return None if first is None else first.window
+
+    @property
+    def expects(self) -> str:
+        """The units that its window speaks of: "HU", "grey level", or "" if that is unclear."""
+        if self.window is None:
+            return ""
+        if self.window[0] < HU_BELOW:
+            return "HU"
+        return "grey level" if self.window in ((0.0, 255.0), (0.0, 1.0)) else ""

@@ -18,6 +18,7 @@ from ..data.scan import Grid, Mask, Scan
 from .bound import BoundVictim
 from .pipeline import Pipeline
 from .prediction import Prediction
+from .preprocessing.presenting import Presented
 
 P = TypeVar("P", bound=Prediction)
 
@@ -42,8 +43,20 @@ class Task(ABC, Generic[P]):
         return listed if len(listed) != 1 else ("background", *listed)
 
     @abstractmethod
-    def bind(self, victim: Pipeline, scan: Scan, device: torch.device) -> BoundVictim:
+    def bind(
+        self,
+        victim: Pipeline,
+        scan: Scan,
+        device: torch.device,
+        presented: Presented | None = None,
+    ) -> BoundVictim:
         """Bind a victim of this task, which is on the device already, to a scan's grid.
+
+        Args:
+            victim: the network with its preprocessing.
+            scan: the image.
+            device: where the victim is.
+            presented: its first step, see `preprocessing.presenting`.
 
         Raises:
             SegadvError: if the victim can't take the scan.

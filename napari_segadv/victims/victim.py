@@ -10,6 +10,8 @@ import torch
 from ..data.scan import Scan
 from .bound import BoundVictim
 from .pipeline import Pipeline
+from .preprocessing.presenting import Presented
+from .preprocessing.presenting import present as choose_presented
 from .task import Task
 from .tasks import DEFAULT, task_of
 
@@ -54,19 +56,33 @@ class Victim(Pipeline):
         if isinstance(self.task, str):
             object.__setattr__(self, "task", task_of(self.task))
 
-    def on(self, scan: Scan, device: str | torch.device = "cpu") -> BoundVictim:
+    def on(
+        self,
+        scan: Scan,
+        device: str | torch.device = "cpu",
+        present: str | Presented | None = "auto",
+    ) -> BoundVictim:
         """Bind the victim to a scan's grid.
+
+        Args:
+            scan: the image.
+            device: where to compute.
+            present: how the image is presented to the victim: "auto", "header", "percentiles",
+                "none", a window "LOW:HIGH" (see `preprocessing.presenting.present`), or the
+                Presented of an earlier call; None: as it is.
 
         Raises:
             SegadvError: if the scan is not of the kind that the victim was made for.
         """
-        return self.task.bind(self.to(device), scan, torch.device(device))
+        presented = choose_presented(scan, self, present) if isinstance(present, str) else present
+        return self.task.bind(self.to(device), scan, torch.device(device), presented)
 
     def predict(
         self,
         scan: Scan,
         device: str | torch.device = "cpu",
         poll: Callable[[], None] | None = None,
+        present: str | Presented | None = "auto",
     ) -> Any:
         """Predict a scan; for segmentation, return the Mask of the likeliest classes.
 
@@ -74,11 +90,12 @@ class Victim(Pipeline):
             scan: the image.
             device: where to compute.
             poll: called after each patch or group of slices; it may raise to stop.
+            present: how the image is presented to the victim, see `on`.
 
         Raises:
             SegadvError: if the scan is not of the kind that the victim was made for.
         """
-        bound = self.on(scan, device)
+        bound = self.on(scan, device, present)
         if poll is not None:
             bound.passes.on_piece = poll
         return bound.predict()

@@ -10,6 +10,7 @@ from ..arguments import (
     Device,
     Image,
     Overwrite,
+    Present,
     Seed,
     Trust,
     VictimName,
@@ -92,6 +93,7 @@ def attack(
     ] = None,
     slices: Slices = None,
     surrogate: Surrogates = None,
+    present: Present = "auto",
     device: Device = "auto",
     seed: Seed = 0,
     trust: Trust = None,
@@ -120,6 +122,7 @@ def attack(
         care=care,
         slices=None if slices is None else slices_of(slices),
         surrogate=[victim_of(name, trust) for name in surrogate or []],
+        present=present,
         device=device,
         seed=seed,
     )

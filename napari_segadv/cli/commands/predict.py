@@ -8,6 +8,7 @@ import typer
 from ..arguments import (
     Device,
     Image,
+    Present,
     Trust,
     VictimName,
     check_output,
@@ -15,6 +16,7 @@ from ..arguments import (
     made_folder,
     victim_of,
 )
+from ..terminal import tell
 
 # Position among the commands in the help.
 PLACE = 3
@@ -33,6 +35,7 @@ def predict(
     out: Annotated[
         Path, typer.Option(help="File for the label map; for a class or boxes, a .json file.")
     ],
+    present: Present = "auto",
     device: Device = "auto",
     trust: Trust = None,
 ) -> None:
@@ -44,6 +47,14 @@ def predict(
     loaded = victim_of(victim, trust)
     task = loaded.task
     task.check_output(out)
-    prediction = loaded.predict(io.read(image), pick_device(device))
+    scan = io.read(image)
+    bound = loaded.on(scan, pick_device(device), present)
+    prediction = bound.predict()
     task.save(prediction, made_folder(out))
+    notes = (
+        scan.notes
+        if bound.presented is None
+        else (*scan.notes, bound.presented.describe(scan.units))
+    )
+    tell(notes)
     typer.echo(f"{out}: {task.listing(prediction)}")

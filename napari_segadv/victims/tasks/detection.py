@@ -21,6 +21,7 @@ from ...measures.labels import TARGET_FIGURES, away, moved_and_kept
 from ..bound import BoundVictim
 from ..detections import Found, anchor_labels, detected
 from ..pipeline import Pipeline
+from ..preprocessing.presenting import Presented
 from ..task import Task, number_in
 
 # A class is predicted if its logit is above the background's 0.
@@ -87,8 +88,14 @@ class Detection(Task[Boxes]):
     problem: ClassVar[type[Problem]] = OfAnchors
     ending: ClassVar[str] = ".json"
 
-    def bind(self, victim: Pipeline, scan: Scan, device: torch.device) -> BoundVictim:
-        return BoundDetection(victim, scan, device)
+    def bind(
+        self,
+        victim: Pipeline,
+        scan: Scan,
+        device: torch.device,
+        presented: Presented | None = None,
+    ) -> BoundVictim:
+        return BoundDetection(victim, scan, device, presented)
 
     def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> Boxes:
         if isinstance(given, Boxes):

@@ -18,6 +18,7 @@ from ..bound import BoundVictim
 from ..heads import tensor_of
 from ..pipeline import Pipeline
 from ..preprocessing.chain import DATA_DEPENDENT
+from ..preprocessing.presenting import Presented
 from ..task import Task
 from ..windows import one_pass, slices, sliding
 
@@ -96,8 +97,14 @@ class Segmentation(Task[Mask]):
     words: ClassVar[tuple[str, ...]] = ("segmentation",)
     ending: ClassVar[str] = ".nii.gz"
 
-    def bind(self, victim: Pipeline, scan: Scan, device: torch.device) -> BoundVictim:
-        return BoundSegmentation(victim, scan, device)
+    def bind(
+        self,
+        victim: Pipeline,
+        scan: Scan,
+        device: torch.device,
+        presented: Presented | None = None,
+    ) -> BoundVictim:
+        return BoundSegmentation(victim, scan, device, presented)
 
     def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> Mask:
         return io.mask_for(given, scan, role)

@@ -1,0 +1,198 @@
+"""Presentation as a victim's first step: from a file's intensities to those the victim expects.
+
+Digital X-rays have 10 to 16 bits, and most networks were trained on what a screen shows of them,
+0 to 255. The perturbation still lives in the file's intensities: a presentation is differentiable.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...common.wording import with_units
+from ...data.presentation import Presentation
+from ...data.scan import Scan
+from ...errors import SegadvError
+from ..pipeline import Pipeline
+
+Choice = Literal["auto", "header", "percentiles", "none"]
+CHOICES: tuple[str, ...] = ("auto", "header", "percentiles", "none")
+# Share of a window's width by which an image may leave it and still fit it.
+SLACK = 0.05
+# Share of a window's width that the image must span to fit it, unless it is of bytes.
+LEAST_SPAN = 0.02
+# Share of the pixels outside a victim's window from which it sees next to nothing of an image.
+MOST_OUTSIDE = 0.97
+
+
+@dataclass(frozen=True)
+class Presented:
+    """An image as the victim gets it: brightness 0 to 1 on the range of intensities it expects.
+
+    Attributes:
+        presentation: from the image's intensities to brightness.
+        low, high: the intensities that stand for black and white.
+    """
+
+    presentation: Presentation
+    low: float
+    high: float
+
+    @cached_property
+    def _points(self) -> tuple[list[float], list[float]]:
+        shown = self.presentation
+        return list(shown.intensities), [
+            self.low + share * (self.high - self.low) for share in shown.brightness
+        ]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Present images (N, C, *S), with the gradient."""
+        places, values = self._points
+        if len(places) == 2:
+            slope = (values[1] - values[0]) / (places[1] - places[0])
+            return (images.clamp(*places) - places[0]) * slope + values[0]
+        x = images.new_tensor(places)
+        y = images.new_tensor(values)
+        inside = images.clamp(places[0], places[-1])
+        right = torch.bucketize(inside.detach(), x, right=True).clamp_(1, len(x) - 1)
+        slopes = (y[1:] - y[:-1]) / (x[1:] - x[:-1])
+        return y[right - 1] + slopes[right - 1] * (inside - x[right - 1])
+
+    def describe(self, units: str) -> str:
+        """What was done, in a sentence for people."""
+        low, high = self.presentation.limits
+        return (
+            f"the model sees the image through the {self.presentation.source} "
+            f"({low:g} to {with_units(format(high, 'g'), units)}), as {self.low:g} to {self.high:g}"
+        )
+
+    @property
+    def data(self) -> dict[str, object]:
+        """As plain data for `result.json`."""
+        return {
+            "source": self.presentation.source,
+            "limits": list(self.presentation.limits),
+            "inverted": self.presentation.brightness[0] > self.presentation.brightness[-1],
+            "linear": self.presentation.linear,
+            "shown_as": [self.low, self.high],
+        }
+
+
+def present(scan: Scan, victim: Pipeline, choice: str = "auto") -> Presented | None:
+    """Decide how an image is presented to a victim.
+
+    "auto" presents grey images whose intensities are not those that the victim expects, and those
+    that are stored inverted, by their header's presentation or else by percentiles; images in HU
+    go to the victim as they are.
+
+    Args:
+        scan: the image.
+        victim: with its window.
+        choice: "auto", "header", "percentiles", "none", or a window "LOW:HIGH" in the image's
+            units.
+
+    Returns:
+        The first step of the victim; None: the image goes to it as it is.
+
+    Raises:
+        SegadvError: if the header says nothing and was chosen, or, with "auto", if the image can't
+            be what the victim was made for.
+    """
+    if choice == "none":
+        return None
+    if choice != "auto":
+        return _on_range(chosen(scan, choice), victim)
+    presented = _automatic(scan, victim)
+    seen = presented.presentation.limits if presented else victim.window
+    if seen is not None:
+        check_seen(scan, seen, victim.name)
+    return presented
+
+
+def _automatic(scan: Scan, victim: Pipeline) -> Presented | None:
+    if scan.units == "HU":
+        if victim.expects == "grey level":
+            low, high = victim.window or (0.0, 0.0)
+            raise SegadvError(
+                f"{scan.name}: is in HU, but {victim.name} expects grey levels from {low:g} to "
+                f"{high:g}; use another victim, or choose how to present the image (--present)"
+            )
+        return None
+    header = scan.presentation
+    inverted = header is not None and header.brightness[0] > header.brightness[-1]
+    if not inverted and (victim.window is None or fits(scan, victim.window)):
+        return None
+    return _on_range(header or natural(scan), victim)
+
+
+def chosen(scan: Scan, choice: str) -> Presentation:
+    """The presentation that a choice means for an image.
+
+    Raises:
+        SegadvError: if it means none.
+    """
+    if choice == "percentiles":
+        return Presentation.percentiles(scan.array)
+    if choice == "header":
+        if scan.presentation is None:
+            raise SegadvError(
+                f"{scan.name}: its header does not say how it is shown; use --present percentiles"
+            )
+        return scan.presentation
+    try:
+        low, high = (float(part) for part in choice.split(":"))
+    except ValueError:
+        low = high = math.nan
+    if not -math.inf < low < high < math.inf:
+        raise SegadvError(
+            f"present {choice}: use {', '.join(CHOICES)}, or a window LOW:HIGH in the image's units"
+        )
+    return Presentation.between(low, high, "window that was given")
+
+
+def natural(scan: Scan) -> Presentation:
+    """How an image is shown whose header does not say it: bytes and colours whole, others cut.
+
+    Half a percent of the pixels of a grey image of more bits is cut at each end.
+    """
+    kind = np.dtype(scan.storage.dtype)
+    if kind == np.uint8 or (scan.colour and kind.kind == "u"):
+        low, high = scan.storage.limits
+        return Presentation.between(low, high, f"full range of {8 * kind.itemsize} bits")
+    return Presentation.percentiles(scan.array)
+
+
+def fits(scan: Scan, window: tuple[float, float]) -> bool:
+    """Whether an image's intensities are of the range of a window: neither outside nor a sliver."""
+    low, high = window
+    span = high - low
+    least, most = (float(value) for value in np.percentile(scan.array, (1, 99)))
+    inside = least >= low - SLACK * span and most <= high + SLACK * span
+    bytes_of_it = scan.storage.dtype == "uint8" and span <= 256
+    return inside and (bytes_of_it or most - least >= LEAST_SPAN * span)
+
+
+def check_seen(scan: Scan, window: tuple[float, float], name: str) -> None:
+    """Refuse an image of which a victim sees next to nothing.
+
+    Raises:
+        SegadvError: if nearly all pixels lie outside the window.
+    """
+    low, high = window
+    outside = float(((scan.array < low) | (scan.array > high)).mean())
+    if outside >= MOST_OUTSIDE:
+        raise SegadvError(
+            f"{scan.name}: {outside:.0%} of its pixels lie outside the window of {name} ({low:g} "
+            f"to {with_units(format(high, 'g'), scan.units)}); use another victim, or choose how "
+            "to present the image (--present)"
+        )
+
+
+def _on_range(presentation: Presentation, victim: Pipeline) -> Presented:
+    """Black and white at the ends of the victim's window, or else of the presentation's own."""
+    low, high = victim.window or presentation.limits
+    return Presented(presentation, float(low), float(high))
