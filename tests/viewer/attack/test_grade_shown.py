@@ -64,7 +64,7 @@ def test_classes_are_offered_in_place_of_painting(window, ready, weights_file, q
     assert {"pgd", "fgsm", "deepfool"} <= offered
     assert "dag" not in offered
     click(qtbot, panel.run_button)
-    assert panel.status.text() == "no target is chosen; choose a class, or none for any other one"
+    assert panel.status.text() == "no target is chosen; choose a class, or none (untargeted)"
     panel.target.value = 2
     window.add_labels(np.zeros((64, 80), int))
     assert panel.target.value == 2
