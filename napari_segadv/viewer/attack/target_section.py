@@ -41,7 +41,7 @@ class TargetSection(QWidget):
         self.start.native.setToolTip("What is changed: the prediction, or labels of your own")
         self.structure.native.setToolTip("The structure that is changed")
         self.shape.native.setToolTip(
-            "What the structure becomes; paint freehand: it stays as it is until you paint"
+            "What the structure becomes; paint freehand: it stays unchanged until you paint"
         )
         self.button.setToolTip("Makes a labels layer; you can paint on it before you run")
         self.shape.changed.connect(self._rebuild)

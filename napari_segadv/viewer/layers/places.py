@@ -20,7 +20,7 @@ def placement(grid: Grid) -> dict[str, Any]:
 
     Flips are shown. By its affine, napari can't show the slices of a volume that is oblique or
     stored in sagittal or coronal slices. For such a grid only the spacing is used: the volume is
-    shown as it is stored. The grid itself stays with the layer.
+    shown as stored. The grid itself stays with the layer.
     """
     keywords: dict[str, Any] = {"axis_labels": AXES[-grid.ndim :]}
     if grid.physical:

@@ -10,7 +10,7 @@ from ...io.formats.dicom import list_series
 def one_series(path: Path) -> Path | None:
     """Return the path of one series or image: `path`, or a file of the series that the user picks.
 
-    None if the user cancels. Without a window, a folder of several series is returned as it is;
+    None if the user cancels. Without a window, a folder of several series is returned unchanged;
     the error on reading it lists the series.
     """
     if not path.is_dir():

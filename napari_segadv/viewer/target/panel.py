@@ -24,7 +24,7 @@ from .shape_section import ShapeSection
 TITLE = "Target designer"
 KEYS = (
     Key("Shift-A", "Apply the chosen change to the target", "apply"),
-    Key("Shift-D", "Switch dragging of structures with the mouse on or off", "toggle_drag"),
+    Key("Shift-D", "Drag structures with the mouse, on and off", "toggle_drag"),
 )
 # Milliseconds without a stroke before target and prediction are compared.
 REST = 250

@@ -159,4 +159,4 @@ def test_the_band_lies_on_the_side_that_is_shown(sign, above):
     edge = -0.5 if first else 39.5
     assert all(edge in corners[:, 1] for corners in data)
     assert np.ptp(data[0][:, 1]) == pytest.approx(BAND * 40)
-    assert keywords["features"]["said"] == ["none 99.0 %"] * 5
+    assert keywords["features"]["text"] == ["none 99.0 %"] * 5

@@ -80,8 +80,8 @@ def band(text: str, grade: Grade, grid: Grid, above: bool) -> LayerTuple:
         "face_color": [[0.0, 0.0, 0.0, 0.65]],
         "edge_width": 0,
         "opacity": 1.0,
-        "features": {"said": [text] * len(data)},
-        "text": {"string": "{said}", "size": FONT, "color": [*colour(grade.label + 1)]},
+        "features": {"text": [text] * len(data)},
+        "text": {"string": "{text}", "size": FONT, "color": [*colour(grade.label + 1)]},
         "metadata": {KEY: grade},
     }
     return data, keywords, "shapes"
