@@ -125,12 +125,13 @@ class Entry:
             raise self.wrong(f'"{name}" is {value}, but must be at least 0 and below {count}')
         return value
 
-    def numbers(self, name: str, count: int) -> tuple[float, ...]:
-        """Return a list of `count` numbers."""
-        value = self._listed(name, f"a list of {count} numbers")
+    def numbers(self, name: str, count: int | None = None) -> tuple[float, ...]:
+        """Return a list of numbers, `count` of them if it is given."""
+        words = "a list of numbers" if count is None else f"a list of {count} numbers"
+        value = self._listed(name, words)
         right = all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in value)
-        if not right or len(value) != count or not all(map(math.isfinite, value)):
-            raise self.wrong(f'"{name}" must be a list of {count} numbers')
+        if not right or count not in (None, len(value)) or not all(map(math.isfinite, value)):
+            raise self.wrong(f'"{name}" must be {words}')
         return tuple(map(float, value))
 
     def entry(self, name: str) -> "Entry":

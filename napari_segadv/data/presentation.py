@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Float = npt.NDArray[np.float64]
+
+# Values that percentiles are taken of, or up to twice as many.
+SAMPLE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class Presentation:
         source: where it comes from, in words for people: "window of the header".
 
     Raises:
-        ValueError: if there are fewer than two points, or the intensities do not rise.
+        ValueError: if there are fewer than two points, the intensities do not rise, or a
+            brightness is not between 0 and 1.
 
     Examples:
         >>> shown = Presentation.window(centre=2048.0, width=1000.0, source="window of the header")
@@ -43,6 +48,8 @@ class Presentation:
             raise ValueError("a presentation needs as many intensities as brightnesses, at least 2")
         if not (np.diff(self.intensities) > 0).all():
             raise ValueError("the intensities of a presentation must rise")
+        if not 0 <= min(self.brightness) <= max(self.brightness) <= 1:
+            raise ValueError("the brightness of a presentation must lie between 0 and 1")
 
     @classmethod
     def window(cls, centre: float, width: float, source: str) -> "Presentation":
@@ -59,8 +66,10 @@ class Presentation:
         cls, array: npt.ArrayLike, source: str = "0.5th to 99.5th percentile"
     ) -> "Presentation":
         """The window that leaves out half a percent of the pixels at each end."""
-        values = np.asarray(array)
+        values = sampled(array)
         low, high = np.percentile(values, (0.5, 99.5))
+        if not low < high:
+            values = np.asarray(array)
         if not low < high:
             low, high = values.min(), values.max()
         return cls.between(float(low), float(high), source)
@@ -85,6 +94,13 @@ class Presentation:
     def __call__(self, values: npt.ArrayLike) -> Float:
         """Brightness of intensities, in an array of their shape."""
         return np.interp(np.asarray(values, np.float64), self.intensities, self.brightness)
+
+
+def sampled(array: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return enough of an array's values for its percentiles: of a large volume not all."""
+    values = np.asarray(array).reshape(-1)
+    # Odd, so that the sample does not stay in a few columns.
+    return values[:: (values.size // SAMPLE) | 1]
 
 
 def lut_points(

@@ -19,6 +19,7 @@ HU_AIR = -1024.0
 HU_NOMINAL_MAX = 3071.0
 # A CT holds air; no other modality goes far below zero.
 HU_BELOW = -150.0
+SOFT_TISSUE = (-160.0, 240.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,6 +211,23 @@ class Scan:
         if self.units == "HU":
             return max(HU_AIR, least), min(HU_NOMINAL_MAX, most)
         return float(self.array.min()), float(self.array.max())
+
+    @cached_property
+    def shown(self) -> Presentation:
+        """How the image is shown: as its file says, else as is usual for images of its kind.
+
+        HU are shown in a soft tissue window, bytes and colours whole; of other images half a
+        percent of the pixels is cut at each end.
+        """
+        if self.presentation is not None:
+            return self.presentation
+        if self.units == "HU":
+            return Presentation.between(*SOFT_TISSUE, "soft tissue window")
+        kind = np.dtype(self.storage.dtype)
+        if kind == np.uint8 or (self.colour and kind.kind == "u"):
+            whole = f"full range of {8 * kind.itemsize} bits"
+            return Presentation.between(*self.storage.limits, whole)
+        return Presentation.percentiles(self.array)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,12 +5,16 @@ rounds the geometry and does not know the other two.
 """
 
 import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from ...common.json_data import Entry
 from ...common.wording import can_be_written
+from ...data.presentation import Presentation
 from ...data.scan import Array, Grid, Scan, Storage
 
 KINDS = (
@@ -65,6 +69,8 @@ def scan_data(scan: Scan) -> dict[str, Any]:
         "colour": scan.colour,
         "from_file": scan.path is not None,
         "meta": {k: v for k, v in scan.meta.items() if isinstance(v, kinds)},
+        "presentation": None if scan.presentation is None else asdict(scan.presentation),
+        "notes": list(scan.notes),
     }
 
 
@@ -99,7 +105,36 @@ def read_scan(entry: Entry, read: Scan) -> Scan:
         read.colour,
         read.path if from_file else None,
         meta,
+        _presentation(entry, meta),
+        entry.texts("notes") if "notes" in entry.values else (),
     )
+
+
+def _presentation(entry: Entry, meta: Mapping[str, Any]) -> Presentation | None:
+    """Return how a scan is shown; sessions of earlier versions hold the header's window alone."""
+    if "presentation" not in entry.values:
+        return _header_window(meta)
+    if entry.values["presentation"] is None:
+        return None
+    shown = entry.entry("presentation")
+    points = shown.numbers("intensities"), shown.numbers("brightness")
+    try:
+        return Presentation(*points, shown.text("source"))
+    except ValueError as error:
+        raise shown.wrong(str(error)) from None
+
+
+def _header_window(meta: Mapping[str, Any]) -> Presentation | None:
+    try:
+        centre, width = (
+            float(str(meta[key]).split("\\")[0]) for key in ("window_center", "window_width")
+        )
+    except (KeyError, ValueError):
+        return None
+    if not (width > 0 and math.isfinite(centre) and math.isfinite(width)):
+        return None
+    shown = Presentation.window(centre, width, "window of the header")
+    return shown.inverted if meta.get("photometric") == "MONOCHROME1" else shown
 
 
 def typed(array: Array, entry: Entry) -> Array:

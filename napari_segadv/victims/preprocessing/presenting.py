@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...common.wording import with_units
-from ...data.presentation import Presentation
+from ...data.presentation import Presentation, sampled
 from ...data.scan import Scan
 from ...errors import SegadvError
 from ..pipeline import Pipeline
@@ -126,7 +126,7 @@ def _automatic(scan: Scan, victim: Pipeline) -> Presented | None:
     inverted = header is not None and header.brightness[0] > header.brightness[-1]
     if not inverted and (victim.window is None or fits(scan, victim.window)):
         return None
-    return _on_range(header or natural(scan), victim)
+    return _on_range(scan.shown, victim)
 
 
 def chosen(scan: Scan, choice: str) -> Presentation:
@@ -154,23 +154,11 @@ def chosen(scan: Scan, choice: str) -> Presentation:
     return Presentation.between(low, high, "window that was given")
 
 
-def natural(scan: Scan) -> Presentation:
-    """How an image is shown whose header does not say it: bytes and colours whole, others cut.
-
-    Half a percent of the pixels of a grey image of more bits is cut at each end.
-    """
-    kind = np.dtype(scan.storage.dtype)
-    if kind == np.uint8 or (scan.colour and kind.kind == "u"):
-        low, high = scan.storage.limits
-        return Presentation.between(low, high, f"full range of {8 * kind.itemsize} bits")
-    return Presentation.percentiles(scan.array)
-
-
 def fits(scan: Scan, window: tuple[float, float]) -> bool:
     """Whether an image's intensities are of the range of a window: neither outside nor a sliver."""
     low, high = window
     span = high - low
-    least, most = (float(value) for value in np.percentile(scan.array, (1, 99)))
+    least, most = (float(value) for value in np.percentile(sampled(scan.array), (1, 99)))
     inside = least >= low - SLACK * span and most <= high + SLACK * span
     bytes_of_it = scan.storage.dtype == "uint8" and span <= 256
     return inside and (bytes_of_it or most - least >= LEAST_SPAN * span)

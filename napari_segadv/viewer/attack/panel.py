@@ -65,6 +65,7 @@ class AttackPanel(Panel):
         self.victim_section.opened.connect(
             partial(self.attempt, self.controller.victims.load_victim)
         )
+        self.victim_section.presented.connect(self._rescale)
         self.victim_section.predict_button.clicked.connect(self._predict)
         self.target_section.button.clicked.connect(self._make_target)
         self.run_button.clicked.connect(self._run)
@@ -109,20 +110,15 @@ class AttackPanel(Panel):
         self.target_section.set_layers(self._labels())
 
     def _rescale(self) -> None:
-        """Adjust budget, form and slices to the image and the victim."""
-        victim, layer, section = (
-            self.controller.victims.victim,
-            self.image.value,
-            self.attack_section,
-        )
+        """Adjust budget, form and slices to the image and what the victim sees of it."""
+        layer, section = self.image.value, self.attack_section
         if layer is None:
             return
         try:
-            scan = scan_of(layer)
+            scan, (low, high) = scan_of(layer), self.controller.victims.window(layer)
         except SegadvError as error:
             self.failed(str(error))
             return
-        low, high = (victim and victim.window) or scan.bounds
         section.set_units(scan.units)
         section.budget.set_scale(high - low, scan.array.size, scan.units)
         section.slices.set_count(scan.grid.shape[0] if scan.grid.ndim == 3 else 0)
@@ -162,6 +158,7 @@ class AttackPanel(Panel):
             and not self.controller.victims.victim.classes
         ):
             self._offer_classes(prediction.classes)
+        self.victim_section.show_seen()
         self.say("ready")
 
     def _predict(self) -> None:
@@ -240,6 +237,7 @@ class AttackPanel(Panel):
 
     def _finished(self, example: Any) -> None:
         self.progress.setValue(self.progress.maximum())
+        self.victim_section.show_seen()
         self.say(result_text(example))
         for note in example.notes:
             show_info(note)

@@ -3,6 +3,7 @@
 A victim is built in or comes from a file; the user is asked before a file's code runs.
 """
 
+from html import escape
 from typing import Any
 
 from magicgui.widgets import ComboBox
@@ -11,18 +12,30 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QWidget
 
 from ...samples import DEMO, bundles
 from ..controller.controller import Controller
+from ..controller.victim_jobs import ON_SCREEN
 from ..layers.task_view import view_of
 from ..widgets.dialogs import pick_file, pick_folder
 from ..widgets.layout import set_tips, side_by_side
+
+# Ways to present an image to the victim: what the list says -> what it stands for.
+PRESENT = {
+    "what fits the model": "auto",
+    "the window of the file": "header",
+    "0.5th to 99.5th percentile": "percentiles",
+    "the window on the screen": ON_SCREEN,
+    "the image's numbers": "none",
+}
 
 
 class VictimSection(QWidget):
     """A list of victims, buttons to open others, and the classes that the loaded one predicts.
 
-    `opened` is emitted with what was chosen, as `load_victim` takes it.
+    `opened` is emitted with what was chosen, as `load_victim` takes it; `presented` when the way
+    in which images are presented to the victim has changed.
     """
 
     opened = Signal(str)
+    presented = Signal()
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
@@ -30,12 +43,16 @@ class VictimSection(QWidget):
         self.victim: Any = ComboBox(choices=[f"{DEMO}{name}" for name in bundles()])
         self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Bundle…")
         self.predict_button = QPushButton("Predict")
+        self.present: Any = ComboBox(
+            choices=list(PRESENT.items()), value=controller.victims.present
+        )
         self.about = QLabel("")
         self.about.setWordWrap(True)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("model", self.victim.native)
         form.addRow(side_by_side([self.file_button, self.folder_button, self.predict_button]))
+        form.addRow("sees", self.present.native)
         form.addRow(self.about)
         set_tips(
             {
@@ -44,9 +61,13 @@ class VictimSection(QWidget):
                 "file beside it, TorchScript, .pt2",
                 self.folder_button: "Opens the folder of a MONAI bundle",
                 self.predict_button: "Shows what the model predicts on the clean image",
+                self.present: "What the model gets of an image whose intensities are not those it "
+                "was trained on, as of an X-ray of 12 bits. The noise stays in the image's own "
+                "intensities",
             }
         )
         self.victim.changed.connect(self.choose)
+        self.present.changed.connect(self._present)
         self.file_button.clicked.connect(lambda: self.open(pick_file(self)))
         self.folder_button.clicked.connect(lambda: self.open(pick_folder(self)))
 
@@ -61,6 +82,19 @@ class VictimSection(QWidget):
         if name is not None and untouched:
             self.victim.value = f"{DEMO}{name}"
         self.choose(self.victim.value)
+
+    def _present(self, choice: str) -> None:
+        self.controller.victims.present = choice
+        self.show_seen()
+        self.presented.emit()
+
+    def show_seen(self) -> None:
+        """Say which classes the victim knows, and how it saw the image that it predicted last."""
+        victims = self.controller.victims
+        if victims.victim is not None:
+            named = view_of(victims.task).legend(victims.victim.classes) or "class names unknown"
+            seen = f"<br>{escape(victims.seen)}" if victims.seen else ""
+            self.about.setText(named + seen)
 
     def open(self, path: str) -> None:
         """Load a victim from a file or folder; "" does nothing."""
@@ -78,10 +112,9 @@ class VictimSection(QWidget):
         if source not in self.victim.choices:
             self.victim.choices = [*self.victim.choices, source]
         self.victim.value = source
-        named = view_of(victim.task.name).legend(victim.classes)
-        self.about.setText(named or "class names unknown")
+        self.show_seen()
 
     def set_enabled(self, enabled: bool) -> None:
         for button in (self.file_button, self.folder_button, self.predict_button):
             button.setEnabled(enabled)
-        self.victim.enabled = enabled
+        self.victim.enabled = self.present.enabled = enabled

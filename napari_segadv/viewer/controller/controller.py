@@ -98,6 +98,7 @@ class Controller:
                 is running.
         """
         scan, victim = self.victims.checked(layer)
+        present = self.victims.presented(layer)
         painted = isinstance(region, Labels)
         where = mask_of(region, layer, scan.grid, "region") if painted else region
         wanted = None if target is None else view_of(victim.task.name).wanted(target, layer, scan)
@@ -108,14 +109,15 @@ class Controller:
 
             attack = attacks.get(method)(**settings)
             limits: dict[str, Any] = {"target": wanted, "region": where, "slices": slices}
+            ways: dict[str, Any] = {"present": present, "device": device, "seed": seed}
             example = yield from craft_steps(
-                scan, victim, attack, device=device, seed=seed, poll=poll, watch=watch, **limits
+                scan, victim, attack, poll=poll, watch=watch, **ways, **limits
             )
             return example, example_tuples(example)
 
         def done(found: tuple[Any, dict[str, LayerTuple]]) -> None:
             example, shown = found
-            self.victims.keep(scan, victim, example.prediction_clean)
+            self.victims.keep(scan, victim, present, example.prediction_clean)
             run = self.runs.add(example, layer)
 
             def ready() -> None:

@@ -19,6 +19,9 @@ from .jobs import Jobs
 from .runner import Poll
 from .shown_layers import ShownLayers
 
+# Images are presented to the victim as the window on the screen shows them.
+ON_SCREEN = "screen"
+
 
 class VictimJobs:
     """Jobs of one viewer and its victim.
@@ -33,6 +36,8 @@ class VictimJobs:
         attacks: by name, once torch is loaded.
         victim: the one that is loaded, or None.
         source: what it was loaded from, as `load_victim` takes it.
+        present: how images are presented to it, as `Victim.on` takes it, or ON_SCREEN.
+        seen: how the last predicted image was presented to it, a sentence; "" for as it is.
     """
 
     prepared = Signal(object)
@@ -44,9 +49,11 @@ class VictimJobs:
         self.attacks: dict[str, Any] = {}
         self.victim: Any = None
         self.source = ""
+        self.present = "auto"
+        self.seen = ""
         self._jobs, self._shown = jobs, shown
         self._claimed: NeedsTrust | None = None
-        self._prediction: tuple[Scan, Any, Any] | None = None
+        self._prediction: tuple[Scan, Any, str, Any] | None = None
 
     @property
     def task(self) -> str:
@@ -106,11 +113,15 @@ class VictimJobs:
     def predict(self, layer: Image, device: str = "auto") -> None:
         """Show what the victim predicts on an image; ends in `predicted` or `failed`."""
         scan, victim = self.checked(layer)
+        present = self.presented(layer)
+
+        def work(poll: Poll) -> Any:
+            return self._predict(scan, victim, present, device, poll)
 
         def done(prediction: Any) -> None:
-            self._show_prediction(layer, scan, victim, prediction)
+            self._show_prediction(layer, scan, victim, present, prediction)
 
-        self._jobs.start("predicting", lambda poll: self._predict(scan, victim, device, poll), done)
+        self._jobs.start("predicting", work, done)
 
     def make_target(
         self,
@@ -139,18 +150,19 @@ class VictimJobs:
                 f"{victim.name}: predicts no structures to change; choose its target in the list"
             )
         painted = None if start is None else mask_of(start, layer, scan.grid)
+        present = self.presented(layer)
 
         def work(poll: Poll) -> tuple[Mask, LayerTuple]:
             from ... import targets
 
-            clean = self._predict(scan, victim, device, poll)
+            clean = self._predict(scan, victim, present, device, poll)
             mask = clean if painted is None else Mask(painted.array, scan.grid, clean.classes)
             target = mask if shape == "copy" else targets.get(shape)(mask, **settings)
             return clean, mask_tuple(target, TARGET)
 
         def done(made: tuple[Mask, LayerTuple]) -> None:
             clean, target = made
-            self._show_prediction(layer, scan, victim, clean)
+            self._show_prediction(layer, scan, victim, present, clean)
             self.show_target(layer, target)
 
         self._jobs.start("making the target", work, done)
@@ -175,21 +187,59 @@ class VictimJobs:
             raise SegadvError("no image is chosen; open one first")
         return scan_of(layer), self.victim
 
-    def _predict(self, scan: Scan, victim: Any, device: str, poll: Poll) -> Any:
-        """Return the clean prediction, computed once for an image and a victim."""
+    def presented(self, layer: Image) -> str:
+        """Return how an image is presented to the victim, as `Victim.on` takes it."""
+        if self.present != ON_SCREEN:
+            return self.present
+        if layer.rgb:
+            return "auto"
+        low, high = map(float, layer.contrast_limits)
+        return f"{low!r}:{high!r}"
+
+    def window(self, layer: Image) -> tuple[float, float]:
+        """Return the intensities of an image that its budget is a share of.
+
+        They are those between which the victim sees differences; without a victim, or for an
+        image that it can't see, those that the image may have.
+
+        Raises:
+            SegadvError: if the layer is not an image that can be attacked.
+        """
+        scan = scan_of(layer)
+        if self.victim is None:
+            return scan.bounds
+        from ...victims.preprocessing.presenting import present
+
+        try:
+            presented = present(scan, self.victim, self.presented(layer))
+        except SegadvError:
+            presented = None
+        if presented is not None:
+            return presented.presentation.limits
+        return self.victim.window or scan.bounds
+
+    def _predict(self, scan: Scan, victim: Any, present: str, device: str, poll: Poll) -> Any:
+        """Return the clean prediction, computed once for an image as a victim sees it."""
         from ...common.device import pick_device
 
-        known = self._prediction
-        if known is not None and known[1] is victim and known[0].same_as(scan):
-            return known[2]
-        return victim.predict(scan, pick_device(device), poll)
+        if self._prediction is not None:
+            image, model, how, prediction = self._prediction
+            if model is victim and how == present and image.same_as(scan):
+                return prediction
+        return victim.predict(scan, pick_device(device), poll, present)
 
-    def keep(self, scan: Scan, victim: Any, prediction: Any) -> None:
+    def keep(self, scan: Scan, victim: Any, present: str, prediction: Any) -> None:
         """Keep a clean prediction, so that it is not computed again."""
-        self._prediction = (scan, victim, prediction)
+        from ...victims.preprocessing.presenting import present as choose
 
-    def _show_prediction(self, layer: Image, scan: Scan, victim: Any, prediction: Any) -> None:
-        self.keep(scan, victim, prediction)
+        self._prediction = (scan, victim, present, prediction)
+        presented = choose(scan, victim, present)
+        self.seen = "" if presented is None else presented.describe(scan.units)
+
+    def _show_prediction(
+        self, layer: Image, scan: Scan, victim: Any, present: str, prediction: Any
+    ) -> None:
+        self.keep(scan, victim, present, prediction)
         if layer in self._shown.layers:
             self._shown.show_beside(layer, CLEAN, view_of(victim.task.name).clean(prediction, scan))
         self.predicted.emit(prediction)

@@ -7,43 +7,21 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from ...common.palette import colour
+from ...data.presentation import Presentation
 from ...data.scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from ...errors import SegadvError
 from .names import KEY, LayerTuple
 from .places import grid_from, kept_grid, matrix_of, placement, same_place, shown_grid
 
-SOFT_TISSUE = (-160.0, 240.0)
 # The largest class number that a file can hold.
 MOST_LABEL = np.iinfo(np.uint16).max
 
 
-def window_of(scan: Scan) -> tuple[float, float]:
-    """Return the intensities to show: the header's window, else soft tissue for HU, all for bytes.
-
-    Other images are shown between their percentiles 0.5 and 99.5.
-    """
-    try:
-        centre, width = (
-            float(str(scan.meta[key]).split("\\")[0]) for key in ("window_center", "window_width")
-        )
-        if width > 0 and np.isfinite([centre, width]).all():
-            return centre - width / 2, centre + width / 2
-    except (KeyError, ValueError):
-        pass
-    if scan.units == "HU":
-        return SOFT_TISSUE
-    if scan.storage.dtype == "uint8":
-        return 0.0, 255.0
-    low, high = np.percentile(scan.array, (0.5, 99.5))
-    return (float(low), float(high)) if high > low else scan.bounds
-
-
 def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
     """Return a scan as layer data for napari's `add_layer` and for readers."""
-    inverted = scan.meta.get("photometric") == "MONOCHROME1"
     keywords: dict[str, Any] = {
         "name": name or scan.name,
         "metadata": {KEY: scan},
@@ -51,11 +29,19 @@ def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
         **placement(scan.grid),
     }
     if not scan.colour:
-        keywords |= {
-            "contrast_limits": window_of(scan),
-            "colormap": "gray_r" if inverted else "gray",
-        }
+        shown = scan.shown
+        keywords |= {"contrast_limits": shown.limits, "colormap": colormap_of(shown)}
     return scan.array, keywords, "image"
+
+
+def colormap_of(shown: Presentation) -> str | Colormap:
+    """Return the greys that show an image within the limits of its presentation."""
+    if shown.linear:
+        return "gray" if shown.brightness[0] < shown.brightness[-1] else "gray_r"
+    low, high = shown.limits
+    places = (np.array(shown.intensities) - low) / (high - low)
+    greys = np.repeat(np.array(shown.brightness)[:, None], 3, axis=1)
+    return Colormap(greys, controls=places, name=shown.source)
 
 
 def class_keywords(classes: tuple[str, ...], labels: Array | None = None) -> dict[str, Any]:

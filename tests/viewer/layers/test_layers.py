@@ -1,5 +1,7 @@
 """Scans and masks as layers and back: geometry, colours, names. No window needed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import disc_image, disc_labels, mask_on, volume_victim
@@ -8,6 +10,7 @@ from napari.layers import Image, Labels
 from turned import SAGITTAL, TURN
 
 import napari_segadv as sa
+from napari_segadv.data.presentation import Presentation
 from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller.controller import Controller
@@ -18,7 +21,6 @@ from napari_segadv.viewer.layers.convert import (
     mask_of,
     mask_tuple,
     scan_of,
-    window_of,
 )
 from napari_segadv.viewer.layers.example import example_tuples
 from napari_segadv.viewer.layers.places import placed_like, same_place
@@ -132,16 +134,10 @@ def test_classes_have_the_same_colours_and_names_everywhere(scan2d):
 
 
 def test_windows(ct, scan2d):
-    assert window_of(ct) == (-160.0, 240.0)
-    assert window_of(scan2d) == (0.0, 255.0)
-    header = Scan(
-        ct.array,
-        ct.grid,
-        "HU",
-        ct.storage,
-        meta={"window_center": "40\\300", "window_width": "80\\9"},
-    )
-    assert window_of(header) == (0.0, 80.0)
+    assert ct.shown.limits == (-160.0, 240.0)
+    assert scan2d.shown.limits == (0.0, 255.0)
+    header = replace(ct, presentation=Presentation.window(40, 80, "window of the header"))
+    assert header.shown.limits == (0.0, 80.0)
 
 
 def test_an_examples_layers_coincide_with_the_image(ct):

@@ -8,7 +8,6 @@ from clicks import click, idle
 from helpers import disc_image, disc_labels
 from qtpy.QtGui import QTextDocument
 
-from napari_segadv.viewer.layers.convert import SOFT_TISSUE, image_tuple
 from napari_segadv.viewer.layers.names import CLEAN, TARGET
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
@@ -92,32 +91,6 @@ def test_they_are_no_start_of_a_designed_target_either(window, qtbot, number):
     said = "layer odd: has class numbers outside 0 to 65535; renumber them"
     assert panel.status.text() == said
     assert TARGET not in window.layers
-
-
-@pytest.mark.parametrize("width", ["0", "-400", "nan", ""])
-def test_a_header_with_an_odd_window_opens_in_a_sensible_one(window, ct, width):
-    meta = {"window_center": "40", "window_width": width}
-    for units, limits in (("HU", SOFT_TISSUE), ("grey level", None)):
-        data, keywords, _ = image_tuple(replace(ct, meta=meta, units=units), units)
-        low, high = window.add_image(data, **keywords).contrast_limits
-        if limits is not None:
-            assert (low, high) == limits
-        # Neither nothing nor all of it is white or black.
-        assert ct.array.min() <= low < high <= ct.array.max()
-        assert ((ct.array > low) & (ct.array < high)).mean() > 0.1
-
-
-@pytest.mark.parametrize("centre", ["nan", "x"])
-def test_and_so_does_one_with_an_odd_level(window, ct, centre):
-    meta = {"window_center": centre, "window_width": "400"}
-    data, keywords, _ = image_tuple(replace(ct, meta=meta), "ct")
-    assert tuple(window.add_image(data, **keywords).contrast_limits) == SOFT_TISSUE
-
-
-def test_a_window_that_makes_sense_is_the_headers(window, ct):
-    meta = {"window_center": "40\\300", "window_width": "100\\2000"}
-    data, keywords, _ = image_tuple(replace(ct, meta=meta), "ct")
-    assert tuple(window.add_image(data, **keywords).contrast_limits) == (-10, 90)
 
 
 def plain(rich):

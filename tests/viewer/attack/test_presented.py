@@ -1,0 +1,113 @@
+"""Images of other ranges at the window: shown and predicted alike, noise in their own values."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from clicks import click, idle
+from helpers import disc_image
+
+from napari_segadv.data.presentation import Presentation, lut_points
+from napari_segadv.data.scan import Scan
+from napari_segadv.viewer.layers.convert import image_tuple
+
+HEADER = "window of the header"
+
+
+def film(bits=12, inverted=False, signed=False):
+    """The disc image as a film of so many bits, its window in the header."""
+    scale = (2**bits - 1) / 255 / 2
+    offset = -(2 ** (bits - 2)) if signed else 2 ** (bits - 3)
+    kind = np.int16 if signed else np.uint16
+    brightness = 255 - disc_image() if inverted else disc_image()
+    values = (brightness.astype(np.float64) * scale + offset).round().astype(kind)
+    shown = Presentation.between(offset, offset + 255 * scale, HEADER)
+    return replace(Scan.from_array(values), presentation=shown.inverted if inverted else shown)
+
+
+def added(window, scan, name="film"):
+    data, keywords, _ = image_tuple(scan, name)
+    return window.add_image(data, **keywords)
+
+
+def on_screen(window, shape):
+    """The canvas as grey levels, at the middle of each pixel of an image that fills its height."""
+    shot = window.screenshot(canvas_only=True, flash=False)[..., 0].astype(float)
+    canvas, zoom = np.array(shot.shape), window.scene.camera.zoom
+    middle = np.array(window.scene.camera.center[-2:])
+    places = [
+        (canvas[axis] / 2 + (np.arange(n) - middle[axis]) * zoom).astype(int)
+        for axis, n in enumerate(shape)
+    ]
+    return shot[np.ix_(*places)]
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_film_is_shown_as_its_header_says(window, bits, inverted, signed):
+    scan = film(bits, inverted, signed)
+    added(window, scan)
+    shot, wanted = on_screen(window, scan.grid.shape), scan.presentation(scan.array)
+    assert np.corrcoef(shot.ravel(), wanted.ravel())[0, 1] > 0.999
+    assert np.abs(shot / 255 - wanted).max() < 0.02
+
+
+def test_a_lookup_table_is_shown_on_the_screen(window):
+    table = np.round(255 / (1 + np.exp(-np.linspace(-6, 6, 4096))))
+    scan = replace(film(), presentation=Presentation(*lut_points(0, table), "VOI LUT"))
+    added(window, scan)
+    shot, wanted = on_screen(window, scan.grid.shape), scan.presentation(scan.array)
+    assert np.corrcoef(shot.ravel(), wanted.ravel())[0, 1] > 0.999
+    assert np.abs(shot / 255 - wanted).max() < 0.02
+
+
+@pytest.fixture
+def loaded(panel, band_victim):
+    """The panel with a victim of bytes."""
+    panel.controller.victims.victim = band_victim
+    panel.controller.victims.victim_changed.emit(band_victim)
+    return panel
+
+
+def predicted(window, panel, qtbot):
+    click(qtbot, panel.victim_section.predict_button)
+    idle(qtbot, panel.controller)
+    return np.array(window.layers["prediction (clean)"].data)
+
+
+def test_the_panel_says_what_the_model_sees_and_lets_choose(window, loaded, qtbot):
+    about, present = loaded.victim_section.about, loaded.victim_section.present
+    loaded.image.value = window.add_image(disc_image(), name="bytes")
+    as_bytes = predicted(window, loaded, qtbot)
+    assert "sees" not in about.text()
+
+    scan = film()
+    loaded.image.value = layer = added(window, scan)
+    assert loaded.controller.victims.window(layer) == scan.presentation.limits
+    assert (predicted(window, loaded, qtbot) == as_bytes).mean() > 0.99
+    assert HEADER in about.text()
+
+    present.value = "none"
+    assert (predicted(window, loaded, qtbot) == as_bytes).mean() < 0.99
+    assert "sees" not in about.text()
+
+    present.value = "screen"
+    layer.contrast_limits = scan.presentation.limits
+    assert (predicted(window, loaded, qtbot) == as_bytes).mean() > 0.99
+    assert "window that was given" in about.text()
+
+
+def test_a_run_keeps_the_films_own_values(window, loaded, qtbot):
+    scan = film(12, inverted=True)
+    loaded.image.value = layer = added(window, scan)
+    idle(qtbot, loaded.controller)
+    loaded.controller.attack(layer, "pgd", {"steps": 2}, None)
+    idle(qtbot, loaded.controller)
+    example = loaded.controller.runs.current.example
+    assert example.record["presentation"]["source"] == HEADER
+    assert example.record["presentation"]["inverted"]
+    assert example.adversarial.storage == scan.storage
+    shown = window.layers["adversarial"]
+    assert shown.colormap.name == layer.colormap.name == "gray_r"
+    assert tuple(shown.contrast_limits) == tuple(layer.contrast_limits)
