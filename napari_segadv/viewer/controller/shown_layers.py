@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
 from ...data.scan import Scan
-from ..layers.convert import image_tuple, looking_like
+from ..layers.convert import image_tuple, looking_like, shows
 from ..layers.fields import FIELDS
 from ..layers.names import ADVERSARIAL, AFTER, BECOMES, CLEAN, KEY, TARGET, LayerTuple
 from ..layers.places import placed_like
@@ -214,4 +214,4 @@ class ShownLayers:
 def _is_of(layer: Image, scan: Scan) -> bool:
     """Return whether a layer shows a scan, or another scan of the same content."""
     known = layer.metadata.get(KEY)
-    return isinstance(known, Scan) and known.same_as(scan)
+    return shows(layer, known) and known.same_as(scan)

@@ -14,7 +14,16 @@ from ...data.presentation import Presentation
 from ...data.scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from ...errors import SegadvError
 from .names import KEY, LayerTuple
-from .places import grid_from, kept_grid, matrix_of, placement, same_place, shown_grid
+from .places import (
+    grid_from,
+    grid_now,
+    kept_grid,
+    lies_on,
+    matrix_in_mm,
+    placement,
+    same_place,
+    shown_grid,
+)
 
 # The largest class number that a file can hold.
 MOST_LABEL = np.iinfo(np.uint16).max
@@ -81,12 +90,8 @@ def scan_of(layer: Image) -> Scan:
         SegadvError: if the layer is not a 2-D or 3-D image that can be attacked.
     """
     known = layer.metadata.get(KEY)
-    if (
-        isinstance(known, Scan)
-        and known.array.shape == layer.data.shape
-        and (np.shares_memory(known.array, np.asarray(layer.data)))
-    ):
-        return known
+    if shows(layer, known):
+        return known  # type: ignore[no-any-return]
     if layer.multiscale:
         raise SegadvError(f"layer {layer.name}: has several resolutions; open a single one")
     data = np.asarray(layer.data)
@@ -104,13 +109,28 @@ def scan_of(layer: Image) -> Scan:
             f"layer {layer.name}: every pixel is the same; there is nothing to attack"
         )
     if isinstance(known, Scan) and known.grid.shape == shape:
-        grid, units = known.grid, known.units
+        grid, units = grid_now(matrix_in_mm(layer), known.grid), known.units
     else:
-        grid, units = grid_from(matrix_of(layer), shape), "grey level"
+        grid, units = grid_from(matrix_in_mm(layer), shape), "grey level"
         if grid.ndim == 3 and not layer.rgb and data.min() < HU_BELOW:
             units = "HU"
     storage, title = Storage(str(data.dtype)), {"title": layer.name}
-    return Scan(np.array(colour_data), grid, units, storage, bool(layer.rgb), meta=title)
+    shown = known.presentation if isinstance(known, Scan) else None
+    return Scan(np.array(colour_data), grid, units, storage, bool(layer.rgb), None, title, shown)
+
+
+def shows(layer: Image, scan: Any) -> bool:
+    """Return whether a layer shows a scan as it was read.
+
+    Its data may have been flipped, replaced or moved since, for example in napari's console.
+    """
+    if not isinstance(scan, Scan) or layer.multiscale:
+        return False
+    data, array = np.asarray(layer.data), scan.array
+    alike = (data.shape, data.dtype, data.strides) == (array.shape, array.dtype, array.strides)
+    if not alike or data.ctypes.data != array.ctypes.data:
+        return False
+    return lies_on(matrix_in_mm(layer), scan.grid)
 
 
 def copied(layer: Layer) -> Layer:
@@ -118,8 +138,15 @@ def copied(layer: Layer) -> Layer:
     if not isinstance(layer, (Labels, Shapes)):
         return layer
     data, keywords, kind = layer.as_layer_data_tuple()
+    if isinstance(layer, Labels) and layer.multiscale:
+        data, keywords["multiscale"] = np.asarray(layer.data[0]), False
     own = data.copy() if isinstance(layer, Labels) else [shape.copy() for shape in data]
     return Layer.create(own, keywords, kind)
+
+
+def painted(layer: Labels) -> Array:
+    """Return the labels of a layer; of several resolutions, the finest."""
+    return np.asarray(layer.data[0] if layer.multiscale else layer.data)
 
 
 def units_of(layer: Image) -> str:
@@ -142,8 +169,8 @@ def mask_of(layer: Labels, beside: Image, grid: Grid, role: str = "label map") -
     Raises:
         SegadvError: if the labels are no label map, or do not fit the image.
     """
-    check_labels(np.asarray(layer.data), f"layer {layer.name}")
-    data = np.array(layer.data)
+    data = np.array(painted(layer))
+    check_labels(data, f"layer {layer.name}")
     data = data.astype(np.uint8 if data.max(initial=0) < 256 else np.uint16)
     if data.shape == grid.shape and same_place(layer, beside):
         return Mask(data, grid)

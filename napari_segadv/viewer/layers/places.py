@@ -50,15 +50,38 @@ def matrix_of(layer: Image | Labels) -> Array:
     return matrix
 
 
+def matrix_in_mm(layer: Image | Labels) -> Array:
+    """Return the matrix from a layer's pixels to the world in mm."""
+    return in_mm(matrix_of(layer), layer.units)
+
+
+def in_mm(matrix: Array, units: Any) -> Array:
+    """Return a matrix to the world in mm; axes that are in no unit of length are taken as in mm.
+
+    Args:
+        matrix: from pixels to the world.
+        units: of the world's axes, pint's as napari's layers have them; None: unknown.
+    """
+    lengths = [_mm(unit) for unit in units or ()]
+    if len(lengths) != len(matrix) - 1:
+        return matrix
+    scaled: Array = np.diag([*lengths, 1.0]) @ matrix
+    return scaled
+
+
+def _mm(unit: Any) -> float:
+    quantity = 1 * unit
+    return float(quantity.to("mm").magnitude) if quantity.check("[length]") else 1.0
+
+
 def matrix_from(attributes: dict[str, Any], ndim: int) -> Array:
-    """Return the same matrix, from the attributes that a writer gets."""
+    """Return the matrix to the world in mm, from the attributes that a writer gets."""
     known = {k: attributes[k] for k in ("scale", "translate", "rotate", "shear") if k in attributes}
     own = Affine(**known, ndim=ndim).affine_matrix
     outer = np.asarray(attributes.get("affine", np.eye(ndim + 1)))
     if own.shape != outer.shape or len(own) != ndim + 1:
         return np.eye(ndim + 1)
-    matrix: Array = outer @ own
-    return matrix
+    return in_mm(outer @ own, attributes.get("units"))
 
 
 def grid_from(matrix: Array, shape: tuple[int, ...]) -> Grid:
@@ -80,13 +103,43 @@ def grid_from(matrix: Array, shape: tuple[int, ...]) -> Grid:
 
 def kept_grid(layer: Image | Labels, known: Any) -> Grid | None:
     """Return the grid that a layer came with, unless the layer has been moved since."""
-    if not (isinstance(known, Grid) and known.physical and known.ndim == layer.ndim):
-        return None
-    keywords = placement(known)
-    expected = keywords.get("affine", np.diag([*keywords.get("scale", ()), 1.0]))
-    return known if np.allclose(matrix_of(layer), expected, atol=1e-3) else None
+    physical = isinstance(known, Grid) and known.physical and known.ndim == layer.ndim
+    return known if physical and lies_on(matrix_in_mm(layer), known) else None
+
+
+def lies_on(matrix: Array, grid: Grid) -> bool:
+    """Return whether a matrix in mm puts pixels where `placement` puts those of a grid."""
+    expected = _placed(grid)
+    return matrix.shape == expected.shape and np.allclose(matrix, expected, rtol=1e-6, atol=1e-6)
+
+
+def _placed(grid: Grid) -> Array:
+    keywords = placement(grid)
+    plain = np.diag([*keywords.get("scale", (1.0,) * grid.ndim), 1.0])
+    return np.asarray(keywords.get("affine", plain))
+
+
+def grid_now(matrix: Array, known: Grid) -> Grid:
+    """Return the grid of pixels that came with one, and may have been moved since.
+
+    Args:
+        matrix: where the pixels lie now, in mm.
+        known: the grid that they came with.
+
+    Raises:
+        SegadvError: if the matrix shears, which no image file can hold.
+    """
+    if lies_on(matrix, known):
+        return known
+    moved = grid_from(matrix, known.shape)
+    if not (known.physical and known.turned and moved.physical):
+        return moved
+    # Such a grid is shown by its spacing alone, from the origin: it was moved from there.
+    origin = np.array(known.origin) + known.direction @ np.array(moved.origin)
+    direction = known.direction @ moved.direction
+    return replace(moved, origin=tuple(map(float, origin)), direction=direction)
 
 
 def shown_grid(layer: Image | Labels, shape: tuple[int, ...]) -> Grid:
     """Return the grid that a layer has in napari's world, in mm or else in the world's units."""
-    return replace(grid_from(matrix_of(layer), shape), physical=True)
+    return replace(grid_from(matrix_in_mm(layer), shape), physical=True)

@@ -11,7 +11,7 @@ from ... import io
 from ...data.scan import Array, Grid, Mask, Scan, Storage
 from .convert import check_labels
 from .names import KEY
-from .places import grid_from, matrix_from, matrix_of
+from .places import grid_from, grid_now, matrix_from, matrix_in_mm
 
 
 def save_image(path: Path, data: Any, attributes: dict[str, Any]) -> str:
@@ -29,7 +29,10 @@ def save_image(path: Path, data: Any, attributes: dict[str, Any]) -> str:
     elif isinstance(known, Scan) and known.array.shape == array.shape:
         same_type = array.dtype == known.array.dtype
         storage = known.storage if same_type else Storage(str(array.dtype))
-        scan = replace(known, array=array, storage=storage)
+        placed = "scale" in attributes or "affine" in attributes
+        matrix = matrix_from(attributes, len(shape))
+        grid = grid_now(matrix, known.grid) if placed else known.grid
+        scan = replace(known, array=array, storage=storage, grid=grid)
     else:
         grid = grid_from(matrix_from(attributes, len(shape)), shape)
         scan = Scan(array, grid, "grey level", Storage(str(array.dtype)), colour)
@@ -62,7 +65,7 @@ def grid_below(matrix: Array, shape: tuple[int, ...]) -> Grid:
     for layer in () if viewer is None else viewer.layers:
         known = layer.metadata.get(KEY)
         fits = isinstance(known, Scan) and known.grid.shape == shape
-        if fits and layer.ndim == len(shape) and np.allclose(matrix_of(layer), matrix):
+        if fits and layer.ndim == len(shape) and np.allclose(matrix_in_mm(layer), matrix):
             grid: Grid = known.grid
             return grid
     return grid_from(matrix, shape)

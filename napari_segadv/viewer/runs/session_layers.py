@@ -12,7 +12,7 @@ from ...data.scan import Grid, Mask, Scan
 from ...errors import SegadvError
 from ..layers.convert import check_labels
 from ..layers.names import KEY, LayerTuple
-from ..layers.places import grid_from, matrix_of, same_place
+from ..layers.places import grid_from, matrix_in_mm, same_place
 from ..layers.tasks.detection import CLASS, boxes_in, outlines
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def own_grid(layer: Labels) -> Grid:
         return known
     if len(shape) not in (2, 3):
         raise SegadvError(f"layer {layer.name}: must be a 2-D or 3-D label map")
-    return grid_from(matrix_of(layer), shape)
+    return grid_from(matrix_in_mm(layer), shape)
 
 
 def mask_in(layer: Labels, grid: Grid) -> Mask:

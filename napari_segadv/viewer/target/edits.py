@@ -8,7 +8,7 @@ from napari.layers import Labels, Layer
 from ...data.scan import Array, Grid, Scan
 from ...errors import SegadvError
 from ..layers.names import KEY
-from ..layers.places import grid_from, matrix_of, same_place
+from ..layers.places import grid_from, matrix_in_mm, same_place
 
 # Pixels that are written at once: more would block the window.
 SIZE = 200_000
@@ -59,4 +59,4 @@ def grid_of(layer: Labels, layers: Iterable[Layer]) -> Grid:
         scan = image.metadata.get(KEY)
         if isinstance(scan, Scan) and scan.grid.shape == shape and same_place(layer, image):
             return scan.grid
-    return grid_from(matrix_of(layer), shape)
+    return grid_from(matrix_in_mm(layer), shape)
