@@ -42,7 +42,7 @@ def test_data_set_in_the_console_are_the_scan(turn):
 
 
 @pytest.mark.parametrize(
-    "units, mm", [("mm", 1), ("um", 1e-3), ("nm", 1e-6), ("cm", 10), (None, 1)]
+    ("units", "mm"), [("mm", 1), ("um", 1e-3), ("nm", 1e-6), ("cm", 10), (None, 1)]
 )
 def test_units_of_a_layer_are_taken_into_mm(units, mm):
     data = np.arange(64, dtype=np.uint8).reshape(8, 8)
