@@ -1,13 +1,15 @@
 """Arguments that several commands share, and how they are read and checked."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..common.atomic_files import check_place
 from ..errors import NeedsTrust, SegadvError
+from ..io.place import split
 
 if TYPE_CHECKING:
     from ..victims import Victim
@@ -69,16 +71,40 @@ def slices_of(text: str) -> tuple[int, int]:
         raise SegadvError(f"--slices {text}: write N or FIRST:LAST, from 0") from None
 
 
-def check_output(out: Path, source: Path) -> None:
+def check_output(out: Path, *inputs: Path | str) -> None:
     """Check the output file before anything is computed.
 
+    Args:
+        out: the file.
+        inputs: files and folders that the command reads.
+
     Raises:
-        SegadvError: if it is a folder or the input.
+        SegadvError: if it is a folder, or belongs to an input.
     """
     if out.is_dir():
         raise SegadvError(f"{out}: is a folder; name a file")
-    if out.exists() and source.exists() and out.samefile(source):
-        raise SegadvError(f"{out}: is the input; name another file")
+    check_place(out)
+    if not out.exists():
+        return
+    written = Path(os.path.realpath(out))
+    for source in _existing(inputs):
+        read = Path(os.path.realpath(source))
+        # Some images have a file of pixels, and weights a description beside them.
+        beside = read.is_file() and written in _companions(read)
+        if written.is_relative_to(read) or out.samefile(source) or beside:
+            what = "is the input" if out.samefile(source) else f"belongs to the input {source}"
+            raise SegadvError(f"{out}: {what}; name another file")
+
+
+def _companions(path: Path) -> list[Path]:
+    """Return the files that are read with a file."""
+    from .. import io
+
+    try:
+        return list(io.files_of(path))
+    except SegadvError:
+        # Weights, and their description.
+        return [path.with_suffix(".json")]
 
 
 def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]) -> None:
@@ -90,14 +116,19 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]
     from ..results.files import refuse_existing
 
     refuse_existing(out, overwrite)
-    # A target or truth may name a class instead of a file.
-    paths = [path for given in inputs if given and (path := Path(given)).exists()]
     there = os.path.realpath(out)
-    inside = [path for path in paths if Path(os.path.realpath(path)).is_relative_to(there)]
+    inside = [
+        path for path in _existing(inputs) if Path(os.path.realpath(path)).is_relative_to(there)
+    ]
     if inside and out.exists():
         raise SegadvError(
             f"{inside[0]}: lies in {out}, which would be replaced; name another folder"
         )
+
+
+def _existing(inputs: Iterable[Path | str | None]) -> list[Path]:
+    """Return the inputs that are files or folders: a target may name a class, a victim a demo."""
+    return [path for given in inputs if given and (path := split(given)[0]).exists()]
 
 
 def made_folder(out: Path) -> Path:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress as Bar
 
+from ..common.wording import printable
 from ..errors import SegadvError
 
 if TYPE_CHECKING:
@@ -42,16 +43,21 @@ def follow(run: Generator[Any, None, Result], title: str) -> Result:
             return stop.value  # type: ignore[no-any-return]
 
 
+def say(*lines: object, err: bool = False) -> None:
+    """Print lines. Text from a file may hold control characters: they are shown, not obeyed."""
+    typer.echo("\n".join(printable(str(line)) for line in lines), err=err)
+
+
 def tell(notes: Iterable[str]) -> None:
     """Print what the user has to know."""
     for note in notes:
-        typer.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
 
 
 def report(example: "Example", folder: "Path") -> None:
     """Print an example's notes and summary in a few lines."""
     tell(example.notes)
-    typer.echo("\n".join([f"{folder}: {example.summary[0]}", *example.summary[1:]]))
+    say(f"{folder}: {example.summary[0]}", *example.summary[1:])
 
 
 def guarded(command: Callable[[], Any]) -> NoReturn:
@@ -94,7 +100,5 @@ def guarded(command: Callable[[], Any]) -> NoReturn:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    # Text from a file may hold control characters, with which it could hide what would run.
-    line = "".join(c if c.isprintable() else " " for c in message)
-    sys.stderr.write(f"segadv: {' '.join(line.split())}\n")
+    sys.stderr.write(f"segadv: {printable(' '.join(message.split()))}\n")
     sys.exit(status)

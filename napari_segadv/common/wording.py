@@ -1,7 +1,11 @@
 """Numbers and names as text for people, worded the same everywhere."""
 
 import math
+import re
 from collections.abc import Sequence
+
+# What a spreadsheet runs, at the start of a cell or of what could be one.
+FORMULA = re.compile(r"(^|[;,\t|\r\n])([=+\-@\t\r])")
 
 
 def with_units(number: str, units: str) -> str:
@@ -26,12 +30,29 @@ def percent(value: float) -> str:
 
 
 def cell(text: str) -> str:
-    """Return a text for a table cell; what a spreadsheet would take for a formula is quoted."""
+    """Return a text for a table cell; what a spreadsheet would take for a formula is quoted.
+
+    Some spreadsheets divide cells at semicolons or tabs: each part of the text could be a cell.
+
+    Examples:
+        >>> cell("-3.5"), cell("=1+1"), cell("left;=1+1"), cell("A-line, B")
+        ('-3.5', "'=1+1", "left;'=1+1", 'A-line, B')
+    """
     try:
         float(text)
     except ValueError:
-        return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+        return FORMULA.sub(r"\1'\2", text)
     return text
+
+
+def printable(text: str) -> str:
+    """Return a text for a terminal: characters that it would obey are shown by their codes.
+
+    Examples:
+        >>> printable("left \x1b[2Jkidney"), printable("één nier")
+        ('left \\x1b[2Jkidney', 'één nier')
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def can_be_written(text: str) -> bool:

@@ -42,7 +42,7 @@ def save(folder: Path, paper: "Paper", bench: Bench, report: Report, overwrite: 
     """
     refuse(folder, overwrite)
     facts = about(paper, bench, report)
-    with written_whole(folder) as new:
+    with written_whole(folder, overwrite) as new:
         (new / "table.md").write_text(markdown(paper, report, facts), encoding="utf-8")
         (new / "table.csv").write_text(as_csv(report), encoding="utf-8")
         (new / "result.json").write_text(

@@ -18,7 +18,7 @@ from ..errors import SegadvError
 from ..victims.prediction import Prediction
 from ..victims.task import Task
 from .figure import figure
-from .files import ADVERSARIAL, ARRAY, FIGURE, NOISE, PREDICTIONS, RESULT, refuse_existing
+from .files import ADVERSARIAL, ARRAY, FIGURE, NOISE, PREDICTIONS, RESULT, files_in, refuse_existing
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +109,12 @@ class Example:
         """
         folder = Path(folder)
         refuse_existing(folder, overwrite)
-        with written_whole(folder) as new:
+        with written_whole(folder, overwrite) as new:
             self.write(new)
         return folder
 
     def write(self, folder: Path) -> None:
-        """Write the files into an existing, empty folder; see `save`."""
+        """Write the files into an existing folder, which holds nothing else; see `save`."""
         ending, _ = io.output_format(self.clean)
         adversarial = folder / f"{ADVERSARIAL}{ending}"
         io.save(self.adversarial, adversarial)
@@ -129,5 +129,6 @@ class Example:
             self.task.save(getattr(self, name), folder / f"{name}{self.task.ending}")
         figure(self).savefig(folder / FIGURE)
         stored = {"file": adversarial.name, "sha256": sha256_of_all(io.files_of(adversarial))}
-        text = json.dumps({**self.result, "adversarial": stored}, indent=1, allow_nan=False)
+        found = {**self.result, "adversarial": stored, "files": files_in(folder)}
+        text = json.dumps(found, indent=1, allow_nan=False)
         (folder / RESULT).write_text(text + "\n", encoding="utf-8")

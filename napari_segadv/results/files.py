@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from ..common.atomic_files import check_place
+from ..common.json_data import read_json
 from ..errors import SegadvError
+from ..io.registry import formats
 
 RESULT, FIGURE = "result.json", "figure.png"
 ADVERSARIAL, NOISE = "adversarial", "noise"
@@ -14,6 +16,13 @@ PREDICTIONS = ("prediction_clean", "prediction_adversarial")
 TARGET, VERDICTS, EXACT = "target", "verdicts.json", "exact.npz"
 # Suffix of float32 arrays and of predictions that are label maps.
 ARRAY = ".nii.gz"
+# Files that a result may have, apart from those whose suffixes differ.
+OURS = (
+    *(FIGURE, VERDICTS, EXACT, f"{TARGET}.json"),
+    *(f"{name}{ARRAY}" for name in (NOISE, *FIELDS, TARGET)),
+)
+# What every `result.json` holds.
+ALWAYS = ("method", "victim", "measures", "adversarial")
 
 
 def refuse_existing(folder: Path, overwrite: bool) -> None:
@@ -30,14 +39,43 @@ def refuse_existing(folder: Path, overwrite: bool) -> None:
 
 
 def is_result(folder: Path) -> bool:
-    """Return whether a folder holds nothing, or only files of a result."""
+    """Return whether a folder is empty, or holds a result and nothing else.
+
+    `result.json` lists the files of a result. Those of earlier versions did not: then the names
+    decide.
+    """
     if folder.is_symlink() or not folder.is_dir():
         return False
-    ours = {RESULT, FIGURE, VERDICTS, EXACT}
-    ours |= {f"{name}{ARRAY}" for name in (NOISE, *FIELDS, TARGET)} | {f"{TARGET}.json"}
-    # Their suffixes depend on the image's format and on the task.
-    begin = (f"{ADVERSARIAL}.", *(f"{name}." for name in PREDICTIONS))
-    return all(
-        path.is_file() and (path.name in ours or path.name.startswith(begin))
-        for path in folder.iterdir()
-    )
+    if next(folder.iterdir(), None) is None:
+        return True
+    try:
+        record = read_json(folder / RESULT)
+        found = set(files_in(folder))
+    except (SegadvError, OSError):
+        return False
+    if not isinstance(record, dict) or not all(name in record for name in ALWAYS):
+        return False
+    listed = record.get("files")
+    if isinstance(listed, list):
+        return found <= {RESULT, *map(str, listed)}
+    return all(name in OURS or _with_suffix(name) for name in found)
+
+
+def files_in(folder: Path) -> list[str]:
+    """Return the files below a folder, by their paths in it; links and folders count as files."""
+    below = sorted(folder.rglob("*"))
+    names = [path.relative_to(folder).as_posix() for path in below if not _holds(path)]
+    return [name for name in names if name != RESULT]
+
+
+def _holds(path: Path) -> bool:
+    """Return whether a path is a folder that is not empty, so that its contents stand for it."""
+    return path.is_dir() and not path.is_symlink() and next(path.iterdir(), None) is not None
+
+
+def _with_suffix(name: str) -> bool:
+    """Return whether a name is that of an image or a prediction, whose suffixes differ."""
+    stem, dot, ending = name.partition(".")
+    images = {end for form in formats() for end in form.suffixes} | {".img", ".raw", ".zraw"}
+    known = {ADVERSARIAL: images} | {key: {ARRAY, ".json"} for key in PREDICTIONS}
+    return dot + ending in known.get(stem, set())

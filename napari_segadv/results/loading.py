@@ -22,7 +22,7 @@ from .verdicts import Verdict, verdicts_from_json
 
 COPY = "restore it from a copy of the folder"
 # What `result.json` holds besides the record.
-ELSEWHERE = ("measures", "measures_before_saving", "notes", "window", ADVERSARIAL)
+ELSEWHERE = ("files", "measures", "measures_before_saving", "notes", "window", ADVERSARIAL)
 # Largest size of EXACT, packed or not; a detector has at most a hundred thousand anchors.
 MOST_BYTES = 256 << 20
 

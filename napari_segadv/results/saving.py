@@ -36,7 +36,7 @@ def save_run(
     """
     folder = Path(folder)
     refuse_existing(folder, overwrite)
-    with written_whole(folder) as new:
+    with written_whole(folder, overwrite) as new:
         write_run(example, new, verdicts)
     return folder
 
@@ -45,7 +45,6 @@ def write_run(
     example: Example, folder: Path, verdicts: Mapping[int, Verdict] | None = None
 ) -> None:
     """Write the same into an existing, empty folder."""
-    example.write(folder)
     task = example.task
     exact: dict[str, Any] = {}
     if example.target is not None:
@@ -59,3 +58,5 @@ def write_run(
     if verdicts:
         text = json.dumps(verdicts_to_json(verdicts), indent=1, ensure_ascii=False)
         (folder / VERDICTS).write_text(text + "\n", encoding="utf-8")
+    # Last, since it lists all files.
+    example.write(folder)

@@ -257,7 +257,9 @@ def test_an_interrupt_says_so(run, image, monkeypatch):
 
 def test_a_files_words_do_not_command_the_terminal(run, image):
     code, _, err = run("predict", str(image), "--victim", "\x1b[2Kx\x07y\nz.pt", "--out", "o.png")
-    assert (code, err) == (2, f"segadv: [2Kx y z.pt: {err.partition('z.pt: ')[2]}")
+    assert code == 2
+    assert err.startswith(r"segadv: \x1b[2Kx\x07y z.pt: ")
+    assert len(err.splitlines()) == 1
 
 
 def test_a_bug_shows_no_traceback(run, monkeypatch):
@@ -279,17 +281,6 @@ def test_an_output_that_can_not_be_meant_is_refused_at_once(run, image, out):
     assert len(err.splitlines()) == 1
     assert image.read_bytes() == before
     assert not (image.parent / "new").exists()
-
-
-def test_a_result_with_the_input_inside_is_not_replaced(run, image, target, tmp_path):
-    (tmp_path / "out").mkdir()
-    inside = tmp_path / "out" / "adversarial.png"
-    inside.write_bytes(image.read_bytes())
-    arguments = ("--victim", "demo:chest-xray", "--target", target, "--out", "out", "--overwrite")
-    status, _, err = run("attack", inside, *arguments)
-    assert status == 2
-    assert "would be replaced" in err
-    assert inside.exists()
 
 
 def test_what_the_system_refuses_is_one_line(run, image, monkeypatch):

@@ -1,9 +1,13 @@
 """Files and folders written whole or not at all; invalid names and links."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from napari_segadv.common import atomic_files
 from napari_segadv.common.atomic_files import check_place, replace_folder, write_text, written_whole
 from napari_segadv.errors import SegadvError
 
@@ -112,8 +116,9 @@ def stopped_at(monkeypatch, target, *, before):
 
 
 @pytest.fixture
-def both(tmp_path):
-    """An earlier folder, and a new one to replace it."""
+def both(tmp_path, monkeypatch):
+    """An earlier folder, and a new one to replace it where the system can't exchange them."""
+    monkeypatch.setattr(atomic_files, "_exchange", lambda one, other: False)
     for name in ("out", "new"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "content").write_text(name)
@@ -170,8 +175,10 @@ def test_a_stop_between_the_renamings_leaves_nothing_half_written(tmp_path, monk
     (folder / "content").write_text("out")
     stopped_at(monkeypatch, "old", before=False)
 
+    monkeypatch.setattr(atomic_files, "_exchange", lambda one, other: False)
+
     def write():
-        with written_whole(folder) as new:
+        with written_whole(folder, overwrite=True) as new:
             (new / "content").write_text("new")
 
     with pytest.raises(KeyboardInterrupt):
@@ -185,7 +192,7 @@ def test_a_folder_with_a_name_of_250_bytes(tmp_path, name):
     folder = tmp_path / name
     check_place(folder)
     for text in ("first", "second"):
-        with written_whole(folder) as new:
+        with written_whole(folder, overwrite=True) as new:
             (new / "content").write_text(text)
     assert (folder / "content").read_text() == "second"
     assert names(tmp_path) == [name]
@@ -203,3 +210,91 @@ def test_a_link_to_itself_is_refused_at_once(tmp_path):
     (tmp_path / "two").symlink_to("one")
     assert str(tmp_path / "one") in refused(check_place, tmp_path / "one")
     assert names(tmp_path) == ["one", "two"]
+
+
+def test_two_that_write_one_new_folder_lose_nothing(tmp_path):
+    """The second is refused when it is done, and the first one's result is there."""
+    folder = tmp_path / "out"
+
+    def write_late():
+        with written_whole(folder) as late:
+            (late / "content").write_text("late")
+            with written_whole(folder) as early:
+                (early / "content").write_text("early")
+
+    with pytest.raises(SegadvError, match="exists already, it was written meanwhile"):
+        write_late()
+    assert (folder / "content").read_text() == "early"
+    assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="the system can't")
+def test_folders_are_exchanged_in_one_step(tmp_path, monkeypatch):
+    """Without a moment in which there is neither the old nor the new one."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "content").write_text("out")
+    monkeypatch.setattr(Path, "rename", None)
+    with written_whole(folder, overwrite=True) as new:
+        (new / "content").write_text("new")
+    assert (folder / "content").read_text() == "new"
+    assert names(tmp_path) == ["out"]
+
+
+WRITING = """
+import os, sys
+from pathlib import Path
+from napari_segadv.common import atomic_files
+from napari_segadv.common.atomic_files import written_whole
+
+folder, when = Path(sys.argv[1]), sys.argv[2]
+rename = Path.rename
+atomic_files._exchange = lambda one, other: False
+
+def dying(self, to):
+    rename(self, to)
+    os._exit(9)
+
+with written_whole(folder, overwrite=True) as new:
+    (new / "content").write_text("new")
+    if when == "written":
+        os._exit(9)
+    Path.rename = dying
+"""
+
+
+@pytest.mark.parametrize("when", ["written", "moved aside"])
+def test_what_a_killed_process_left_is_cleared_and_its_old_folder_restored(tmp_path, when):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "content").write_text("out")
+    done = subprocess.run([sys.executable, "-c", WRITING, folder, when], check=False)
+    assert done.returncode == 9
+    left = names(tmp_path)
+    assert len(left) == (2 if when == "written" else 1)
+    assert ("out" in left) == (when == "written")
+    check_place(folder)
+    assert names(tmp_path) == ["out"]
+    assert (folder / "content").read_text() == "out"
+
+
+def test_what_another_process_is_writing_stays(tmp_path):
+    with written_whole(tmp_path / "one") as new:
+        (new / "content").write_text("one")
+        check_place(tmp_path / "two")
+        with written_whole(tmp_path / "two") as other:
+            (other / "content").write_text("two")
+    assert names(tmp_path) == ["one", "two"]
+
+
+@pytest.mark.parametrize("owner", [None, "[]", "nonsense", '{"pid": "x"}', '{"place": "../../x"}'])
+def test_a_folder_of_an_unknown_process_stays_for_a_day(tmp_path, owner):
+    half = tmp_path / ".segadv-other"
+    (half / "old").mkdir(parents=True)
+    if owner is not None:
+        (half / "owner.json").write_text(owner)
+    check_place(tmp_path / "out")
+    assert half.is_dir()
+    os.utime(half, (0, 0))
+    check_place(tmp_path / "out")
+    assert names(tmp_path) == []

@@ -159,7 +159,9 @@ def test_a_loaded_example_has_the_same_record(tmp_path, scan, band_victim, given
         same_example(example, loaded)
     # Saved again, it says the same of the same image.
     first = json.loads((folder / "result.json").read_text())
-    assert saved(loaded, tmp_path / "again") == first
+    again = saved(loaded, tmp_path / "again")
+    assert set(again.pop("files")) <= set(first.pop("files"))
+    assert again == first
 
 
 def test_from_the_command_line(tmp_path, weights_file, run, given, scan):

@@ -10,6 +10,7 @@ from helpers import volume_victim
 
 import napari_segadv as sa
 from napari_segadv import io
+from napari_segadv.common import atomic_files
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.errors import SegadvError
 from napari_segadv.io.round_trip import read_back
@@ -42,15 +43,25 @@ def test_overwriting_that_fails_leaves_the_earlier_result(tmp_path, example, mon
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", full)
+    monkeypatch.setattr(atomic_files, "_exchange", lambda one, other: False)
     with pytest.raises(SegadvError, match="No space left"):
         example.save(folder, overwrite=True)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
-@pytest.mark.parametrize("foreign", ["thesis.docx", "data"])
-def test_what_is_not_a_result_is_never_replaced(tmp_path, example, foreign):
+FOREIGN = ["thesis.docx", "data", "adversarial.pptx", "adversarial.png.bak", "prediction_clean.png"]
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["as it lists them", "as earlier versions"])
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_what_is_not_a_result_is_never_replaced(tmp_path, example, foreign, listed):
     folder = example.save(tmp_path / "out")
+    if not listed:
+        unlisted(folder)
+    example.save(folder, overwrite=True)
+    if not listed:
+        unlisted(folder)
     if foreign == "data":
         (folder / foreign).mkdir()
     else:
@@ -58,6 +69,29 @@ def test_what_is_not_a_result_is_never_replaced(tmp_path, example, foreign):
     with pytest.raises(SegadvError, match="not a segadv result"):
         example.save(folder, overwrite=True)
     assert (folder / foreign).exists()
+
+
+def unlisted(folder):
+    """Make a result one of an earlier version, which did not list its files."""
+    path = folder / "result.json"
+    result = json.loads(path.read_text())
+    del result["files"]
+    path.write_text(json.dumps(result))
+
+
+@pytest.mark.parametrize("content", [None, "{}", "[]", "not JSON", '{"method": "pgd"}'])
+def test_a_folder_is_a_result_by_its_result_json(tmp_path, example, content):
+    folder = example.save(tmp_path / "out")
+    (folder / "result.json").unlink()
+    if content is not None:
+        (folder / "result.json").write_text(content)
+    with pytest.raises(SegadvError, match="not a segadv result"):
+        example.save(folder, overwrite=True)
+
+
+def test_an_empty_folder_may_be_used(tmp_path, example):
+    (tmp_path / "out").mkdir()
+    example.save(tmp_path / "out", overwrite=True)
 
 
 def test_a_link_is_not_replaced(tmp_path, example):
@@ -86,7 +120,8 @@ def test_unsigned_ct_stays_in_the_budget(tmp_path, band_victim):
     array = np.random.default_rng(0).integers(0, 255, (24, 32)).astype(np.uint16)
     array[:4] = 0
     scan = Scan(array, Grid.pixels((24, 32)), "HU", Storage("uint16"))
-    example = sa.craft(scan, band_victim, sa.attacks.PGD(epsilon=20, steps=3))
+    attack = sa.attacks.PGD(epsilon=20, steps=3)
+    example = sa.craft(scan, band_victim, attack, present="none")
     assert example.measures["linf"] <= 20
 
 

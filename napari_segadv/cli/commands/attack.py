@@ -107,9 +107,11 @@ def attack(
 
     if (target is None) == (not untargeted):
         raise SegadvError("give either --target or --untargeted")
-    check_folder(out, overwrite, (image, target, truth, region, care))
     chosen = get(method)
     parameters = chosen(**from_texts(chosen, settings_of(set_ or [])))
+    trained = getattr(parameters, chosen.loads) if chosen.loads else None
+    inputs = (image, target, truth, region, care, victim, trained, *(surrogate or ()))
+    check_folder(out, overwrite, inputs)
     loaded = victim_of(victim, trust)
     scan = io.read(image)
     run = craft_steps(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..arguments import example
-from ..terminal import follow, report
+from ..terminal import follow, report, say
 
 if TYPE_CHECKING:
     from ...crafting import Crafting
@@ -45,7 +45,7 @@ def demo(
     result = follow(run(), "attacking")
     result.save(folder, overwrite=True)
     report(result, folder)
-    typer.echo(f"look at {folder / 'figure.png'}")
+    say(f"look at {folder / 'figure.png'}")
 
 
 def run() -> "Crafting":

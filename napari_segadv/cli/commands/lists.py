@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ..arguments import example
+from ..terminal import say
 
 # Position among the commands in the help.
 PLACE = 2
@@ -23,7 +24,7 @@ def victims() -> None:
 
     for name, facts in bundle_facts().items():
         listed = ", ".join(f"{label} {value:.3f}" for label, value in facts.measured.items())
-        typer.echo(f"{DEMO}{name}  {facts.task}\n    on fresh phantoms: {listed}")
+        say(f"{DEMO}{name}  {facts.task}", f"    on fresh phantoms: {listed}")
 
 
 def attacks(
@@ -44,9 +45,9 @@ def attacks(
             }
             for name, attack in available().items()
         ]
-        typer.echo(json.dumps(listed, indent=1))
+        say(*json.dumps(listed, indent=1).splitlines())
         return
     for name, attack in available().items():
-        typer.echo(f"{name}  {attack.title} ({attack.source}; {', '.join(attack.tasks)})")
+        say(f"{name}  {attack.title} ({attack.source}; {', '.join(attack.tasks)})")
         for p in parameters(attack):
-            typer.echo(f"    {p.name} = {p.default}  {p.param.doc} [{p.expected()}]")
+            say(f"    {p.name} = {p.default}  {p.param.doc} [{p.expected()}]")

@@ -16,7 +16,7 @@ from ..arguments import (
     made_folder,
     victim_of,
 )
-from ..terminal import tell
+from ..terminal import say, tell
 
 # Position among the commands in the help.
 PLACE = 3
@@ -43,7 +43,7 @@ def predict(
     from ... import io
     from ...common.device import pick_device
 
-    check_output(out, image)
+    check_output(out, image, victim)
     loaded = victim_of(victim, trust)
     task = loaded.task
     task.check_output(out)
@@ -57,4 +57,4 @@ def predict(
         else (*scan.notes, bound.presented.describe(scan.units))
     )
     tell(notes)
-    typer.echo(f"{out}: {task.listing(prediction)}")
+    say(f"{out}: {task.listing(prediction)}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..arguments import Device, Overwrite, Seed, Trust, example, victim_of
-from ..terminal import follow
+from ..terminal import follow, say
 
 
 def add(app: typer.Typer) -> None:
@@ -59,4 +59,4 @@ def reproduce(
         overwrite=overwrite,
     )
     report = follow(run, f"reproducing {name}")
-    typer.echo("\n".join([f"{out}: table.md, table.csv, figure.png", *report.findings]))
+    say(f"{out}: table.md, table.csv, figure.png", *report.findings)

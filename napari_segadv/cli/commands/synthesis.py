@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ..arguments import Device, Seed, Trust, VictimName, example, settings_of, victim_of
-from ..terminal import STOPPED, follow
+from ..terminal import STOPPED, follow, say
 
 
 def add(app: typer.Typer) -> None:
@@ -62,13 +62,13 @@ def train(
     except KeyboardInterrupt:
         if has_generator(out):
             done = read_json(out)["epoch"]
-            typer.echo(f"{out}: stopped after epoch {done}; continue with --resume", err=True)
+            say(f"{out}: stopped after epoch {done}; continue with --resume", err=True)
         else:
-            typer.echo(f"{out}: stopped before the first epoch ended; start again", err=True)
+            say(f"{out}: stopped before the first epoch ended; start again", err=True)
         raise SystemExit(STOPPED) from None
     loss, entropy, change = result["history"][-1]
     spent = result["about"]["spent"]
-    typer.echo(
+    say(
         f"{out}: after {result['epoch']} epochs of {result['about']['pieces']} images and "
         f"{spent['seconds']:.0f} s: cross-entropy {entropy:.2f} (xi {result['xi']:g}), change "
         f"{change:.3g} standard deviations, loss {loss:.3g}"

@@ -7,6 +7,7 @@ import typer
 
 from ...errors import SegadvError
 from ..arguments import check_output, example, made_folder
+from ..terminal import say
 
 # Position among the commands in the help.
 PLACE = 4
@@ -91,4 +92,4 @@ def target(
         raise SegadvError(f"target {shape}: needs --{missing[0]}")
     changed = function(io.read_mask(mask), **given)
     io.save_mask(changed, made_folder(out))
-    typer.echo(str(out))
+    say(str(out))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..arguments import Seed, example
-from ..terminal import follow
+from ..terminal import follow, say
 
 
 def add(app: typer.Typer) -> None:
@@ -50,5 +50,5 @@ def train(
 
     recipe = recipe_from(network, dims, epochs, width, spacing, seed, bfloat16)
     dice, about = follow(train_bundle(cases, out, recipe, classes), "training")
-    typer.echo(f"{out}: {about}")
-    typer.echo("Dice " + ", ".join(f"{name} {value:.3f}" for name, value in dice.items()))
+    say(f"{out}: {about}")
+    say("Dice " + ", ".join(f"{name} {value:.3f}" for name, value in dice.items()))

@@ -8,7 +8,7 @@ import typer
 from ...common.atomic_files import check_place
 from ...errors import SegadvError
 from ..arguments import Device, Seed, Trust, VictimName, example, settings_of, victim_of
-from ..terminal import follow
+from ..terminal import follow, say
 
 # With fewer cases than this, none is held out.
 CASES_TO_HOLD_OUT = 5
@@ -62,4 +62,4 @@ def universal(
     )
     result = follow(run, "attacking")
     result.save(out)
-    typer.echo(f"{out}: {result.summary}")
+    say(f"{out}: {result.summary}")
