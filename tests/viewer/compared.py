@@ -1,5 +1,8 @@
 """Examples shown as the controller shows them, for what the Compare panel does to layers."""
 
+from dataclasses import replace
+
+import numpy as np
 from napari.components import ViewerModel
 
 from napari_segadv.viewer.compare.comparison import Comparison
@@ -24,3 +27,35 @@ def again(controller, example, image):
     list(controller._shown.show_example(image, example, example_tuples(example)))
     controller.runs.current = run
     return run
+
+
+def state(viewer):
+    """All that a comparison may change."""
+    names = ("visible", "opacity", "blending", "contour", "colormap")
+    layers = [(x.name, *(getattr(x, n, None) for n in names)) for x in viewer.layers]
+    grid, camera = viewer.canvas.grid, viewer.scene.camera
+    return layers, (grid.enabled, grid.stride, grid.shape), camera.zoom, camera.center
+
+
+def same(one, other):
+    assert [x[0] for x in one[0]] == [x[0] for x in other[0]]
+    for before, after in zip(one[0], other[0], strict=True):
+        assert before[:5] == after[:5]
+        assert before[5] is after[5]
+    assert one[1] == other[1]
+    np.testing.assert_allclose(one[2], other[2])
+    np.testing.assert_allclose(one[3], other[3])
+
+
+def colour_example(flat):
+    """The example of a photograph in colours."""
+
+    def coloured(scan):
+        return replace(
+            scan, array=np.dstack([scan.array, scan.array // 2, scan.array]), colour=True
+        )
+
+    noise = np.dstack([flat.noise] * 3)
+    return replace(
+        flat, clean=coloured(flat.clean), adversarial=coloured(flat.adversarial), noise=noise
+    )

@@ -2,6 +2,8 @@
 
 import threading
 
+import napari.settings
+import npe2
 import numpy as np
 import pytest
 from clicks import drained, idle, steady
@@ -17,6 +19,7 @@ from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.reading_test import window as reading_window
 from napari_segadv.viewer.runs.panel import EMPTY
+from napari_segadv.viewer.widgets.settings import PLUGIN
 
 
 class PatientBot(QtBot):
@@ -166,3 +169,13 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: str(path))
     return path
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """napari's settings of plugins, in a folder of the test's own."""
+    npe2.PluginManager.instance().discover()
+    monkeypatch.setattr(napari.settings, "_CFG_PATH", str(tmp_path / "settings.yaml"))
+    napari.settings._clear_plugin_settings_cache()
+    yield tmp_path / f"{PLUGIN}.yaml"
+    napari.settings._clear_plugin_settings_cache()

@@ -19,3 +19,8 @@ def begin(qtbot, panel):
 
 def shown(qtbot, test):
     qtbot.waitUntil(lambda: bool(test.canvas.images))
+
+
+def slice_shown(test):
+    """The number of the slice, in the array, that the canvas shows."""
+    return round(test.canvas.images[0].world_to_data(test.canvas.model.dims.point)[0])

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from clicks import idle
 from helpers import disc_image, disc_labels, write_series
 from napari.layers import Image, Labels
-from test_panels_closed import PANELS
+from panels import PANELS
 
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Mask, Scan, Storage

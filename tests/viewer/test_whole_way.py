@@ -4,7 +4,7 @@ import numpy as np
 from clicks import click, idle
 from controls import pick, type_in
 from reopened import docked, opened, same_layers, same_runs, saved
-from test_slices_panel import press
+from slicing import press
 
 from napari_segadv.results.verdicts import Verdict
 from napari_segadv.viewer.layers.convert import image_tuple

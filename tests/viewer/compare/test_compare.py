@@ -1,0 +1,249 @@
+"""Modes, contours and their end: what the Compare panel does to layers, without a window."""
+
+import numpy as np
+import pytest
+from compared import again, same, shown, state
+from napari.components import ViewerModel
+from napari.layers import Image
+
+from napari_segadv.errors import SegadvError
+from napari_segadv.viewer.compare.comparison import MODES, Comparison
+from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS, HIDDEN, ROLES
+from napari_segadv.viewer.compare.loan import Loan
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple
+from napari_segadv.viewer.layers.example import example_tuples
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE, TARGET
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("which", ["flat", "deep"])
+def test_everything_is_put_back(mode, which, request):
+    viewer, controller, comparison = shown(request.getfixturevalue(which))
+    viewer.add_labels(np.zeros((20, 24), int), name="mine")
+    viewer.layers.selection.active = viewer.layers["image"]
+    before = state(viewer)
+    comparison.compare(mode)
+    assert comparison.name == mode
+    assert viewer.layers.selection.active is viewer.layers["image"]
+    comparison.compare(mode)
+    assert comparison.name == ""
+    same(before, state(viewer))
+    comparison.compare(mode)
+    comparison.show(CONTOURS)
+    comparison.hold_clean(True)
+    comparison.close()
+    same(before, state(viewer))
+
+
+def test_nothing_to_compare_is_one_line():
+    viewer = ViewerModel()
+    comparison = Comparison(viewer, Controller.of(viewer))
+    for mode in MODES:
+        with pytest.raises(SegadvError, match="no run is shown"):
+            comparison.compare(mode)
+    with pytest.raises(SegadvError, match="no run is shown"):
+        comparison.hold_clean(True)
+    comparison.show(CONTOURS)
+    comparison.close()
+
+
+def test_blink_changes_an_opacity_only(flat):
+    viewer, controller, comparison = shown(flat)
+    other = viewer.add_image(np.zeros((48, 64)), name="another image")
+    adversarial = controller.shown(ADVERSARIAL)
+    sliced = []
+    adversarial.events.set_data.connect(sliced.append)
+    comparison.compare("blink")
+    assert not other.visible
+    sliced.clear()
+    opacities = []
+    for _ in range(4):
+        comparison.flip()
+        opacities.append(adversarial.opacity)
+    assert opacities == [0.0, 1.0, 0.0, 1.0]
+    assert not sliced
+    assert viewer.layers["image"].opacity == 1.0
+    comparison.hold_clean(True)
+    comparison.flip()
+    assert adversarial.opacity == 0.0
+    comparison.hold_clean(False)
+    assert adversarial.opacity == 1.0
+    comparison.compare("blink")
+    assert other.visible
+
+
+def test_blink_where_the_clean_image_lies_above(flat):
+    viewer, controller, comparison = shown(flat)
+    image = viewer.layers["image"]
+    image.blending = "opaque"
+    viewer.layers.move(viewer.layers.index(image), len(viewer.layers))
+    comparison.compare("blink")
+    assert image.opacity == 0.0
+    assert image.blending != "opaque"
+    comparison.flip()
+    assert image.opacity == 1.0
+    comparison.compare("")
+    assert image.blending == "opaque"
+
+
+def test_hold_without_a_mode_and_over_the_difference(flat):
+    viewer, controller, comparison = shown(flat)
+    adversarial = controller.shown(ADVERSARIAL)
+    viewer.layers["image"].visible = False
+    comparison.hold_clean(True)
+    assert adversarial.opacity == 0.0
+    assert viewer.layers["image"].visible
+    comparison.hold_clean(False)
+    assert adversarial.opacity == 1.0
+    assert not viewer.layers["image"].visible
+    comparison.compare("difference")
+    comparison.hold_clean(True)
+    assert viewer.layers["difference"].opacity == 0.0
+    comparison.compare("")
+    assert adversarial.opacity == 1.0
+    assert "difference" not in viewer.layers
+
+
+def test_side_by_side_has_two_tiles(flat):
+    viewer, controller, comparison = shown(flat)
+    target = controller.show_beside(viewer.layers["image"], TARGET, mask_tuple(flat.target, TARGET))
+    controller.shown(CLEAN).visible = True
+    comparison.compare("side by side")
+    grid = viewer.canvas.grid
+    assert grid.enabled
+    assert grid.actual_shape(viewer.layers) == (1, 2)
+
+    def tile(layer):
+        return grid.position(viewer.layers.index(layer), viewer.layers)
+
+    assert tile(viewer.layers["image"]) == tile(controller.shown(CLEAN)) == (0, 0)
+    for layer in (controller.shown(ADVERSARIAL), controller.shown(AFTER), target):
+        assert tile(layer) == (0, 1)
+    assert not controller.shown(NOISE).visible
+    comparison.compare("")
+    assert not grid.enabled
+
+
+def test_side_by_side_with_too_few_layers_to_fill_a_tile(flat):
+    viewer, controller, comparison = shown(flat)
+    viewer.layers.remove(controller.shown(NOISE))
+    viewer.layers.remove(controller.shown(CLEAN))
+    target = controller.show_beside(viewer.layers["image"], TARGET, mask_tuple(flat.target, TARGET))
+    comparison.compare("side by side")
+    grid = viewer.canvas.grid
+    assert grid.actual_shape(viewer.layers) == (1, 2)
+    place = grid.position(viewer.layers.index(target), viewer.layers)
+    assert place == grid.position(viewer.layers.index(viewer.layers["image"]), viewer.layers)
+
+
+def test_another_run_while_side_by_side(flat):
+    viewer, controller, comparison = shown(flat)
+    before = [x.name for x in viewer.layers]
+    comparison.compare("side by side")
+    again(controller, flat, viewer.layers["image"])
+    assert comparison.name == ""
+    assert not viewer.canvas.grid.enabled
+    names = [x.name for x in viewer.layers]
+    assert sorted(names) == sorted(before)
+    assert names.index(NOISE) > names.index(ADVERSARIAL)
+    comparison.compare("side by side")
+    comparison.compare("")
+
+
+def test_contours_and_back(flat):
+    viewer, controller, comparison = shown(flat)
+    before = state(viewer)
+    comparison.show(CONTOURS)
+    target = viewer.layers["target of the run"]
+    np.testing.assert_array_equal(target.data, flat.target.array)
+    assert not target.editable
+    layers = (controller.shown(CLEAN), controller.shown(AFTER), target)
+    for role, layer in zip(ROLES, layers, strict=True):
+        assert layer.visible
+        assert layer.contour == role.width
+        np.testing.assert_allclose(layer.get_color(1)[:3], role.colour, atol=1e-6)
+        np.testing.assert_allclose(layer.get_color(2)[:3], role.colour, atol=1e-6)
+    comparison.show(HIDDEN)
+    assert "target of the run" not in viewer.layers
+    assert not controller.shown(CLEAN).visible
+    assert not controller.shown(AFTER).visible
+    comparison.show(AS_THEY_ARE)
+    same(before, state(viewer))
+
+
+def test_a_prediction_made_before_the_run_is_not_covered_by_its_image(flat):
+    viewer = ViewerModel()
+    controller = Controller.of(viewer)
+    data, keywords, _ = image_tuple(flat.clean, "image")
+    image = viewer.add_image(data, **keywords)
+    made = example_tuples(flat)
+    controller.show_beside(image, CLEAN, made[CLEAN])
+    again(controller, flat, image)
+    order = [viewer.layers.index(controller.shown(name)) for name in (ADVERSARIAL, CLEAN, AFTER)]
+    assert order == sorted(order)
+    comparison = Comparison(viewer, controller)
+    comparison.show("contours")
+    assert controller.shown(CLEAN).visible
+
+
+def test_contours_use_the_targets_own_layer_where_it_is_the_runs(flat):
+    viewer, controller, comparison = shown(flat)
+    image = viewer.layers["image"]
+    target = controller.show_beside(image, TARGET, mask_tuple(flat.target, TARGET))
+    comparison.show(CONTOURS)
+    assert target.contour == 1
+    assert "target of the run" not in viewer.layers
+    # The next target is another one: what the run was made for is shown.
+    target.data = np.zeros_like(target.data)
+    comparison.show(CONTOURS)
+    assert not target.visible
+    assert "target of the run" in viewer.layers
+    comparison.show(AS_THEY_ARE)
+    assert target.visible
+
+
+def test_layers_removed_and_runs_forgotten(flat):
+    for mode in MODES:
+        for name in ("image", ADVERSARIAL):
+            viewer, controller, comparison = shown(flat)
+            comparison.show(CONTOURS)
+            comparison.compare(mode)
+            viewer.layers.remove(viewer.layers[name])
+            assert comparison.name == ""
+            assert not viewer.canvas.grid.enabled
+            assert not {"swipe", "difference"} & {x.name for x in viewer.layers}
+            with pytest.raises(SegadvError, match="removed or renamed"):
+                comparison.compare(mode)
+            comparison.show(AS_THEY_ARE)
+        viewer, controller, comparison = shown(flat)
+        comparison.compare(mode)
+        viewer.layers.clear()
+        assert comparison.name == ""
+        viewer, controller, comparison = shown(flat)
+        comparison.show(CONTOURS)
+        comparison.compare(mode)
+        own = comparison.mode.layer
+        if own is not None:
+            viewer.layers.remove(own)
+            assert comparison.name == ""
+        controller.runs.remove(controller.runs.current)
+        assert comparison.name == ""
+        comparison.close()
+    assert all(isinstance(x, Image) or x.contour == 0 for x in viewer.layers)
+
+
+def test_a_loan_leaves_what_somebody_else_has_changed():
+    layer = Image(np.zeros((4, 4)))
+    loan = Loan()
+    loan.set(layer, "opacity", 0.5)
+    loan.set(layer, "opacity", 0.2)
+    loan.set(layer, "visible", False)
+    layer.visible = True
+    loan.give_back()
+    assert layer.opacity == 1.0
+    assert layer.visible
+    loan.set(layer, "opacity", 0.5)
+    layer.opacity = 0.7
+    loan.give_back()
+    assert layer.opacity == 0.7

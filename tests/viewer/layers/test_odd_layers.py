@@ -1,0 +1,135 @@
+"""Layers as they come from anywhere: predicted once, refused in a line, shown as text."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from clicks import click, idle
+from helpers import disc_image, disc_labels
+from qtpy.QtGui import QTextDocument
+
+from napari_segadv.viewer.layers.convert import SOFT_TISSUE, image_tuple
+from napari_segadv.viewer.layers.names import CLEAN, TARGET
+from napari_segadv.viewer.layers.task_view import UNTARGETED
+
+
+@pytest.fixture
+def counted(ready, monkeypatch):
+    """The panel beside a plain image, and what its network has predicted."""
+    victim, calls = ready.controller.victims.victim, []
+    predict = type(victim).predict
+
+    def counting(self, scan, *more):
+        calls.append(scan)
+        return predict(self, scan, *more)
+
+    monkeypatch.setattr(type(victim), "predict", counting)
+    return ready, calls
+
+
+def predicted(qtbot, panel):
+    click(qtbot, panel.victim_section.predict_button)
+    idle(qtbot, panel.controller)
+
+
+def targeted(qtbot, panel):
+    panel.target_section.shape.value = "copy"
+    click(qtbot, panel.target_section.button)
+    idle(qtbot, panel.controller)
+
+
+def test_a_plain_image_is_predicted_once(window, counted, qtbot):
+    panel, calls = counted
+    predicted(qtbot, panel)
+    predicted(qtbot, panel)
+    targeted(qtbot, panel)
+    assert len(calls) == 1
+    np.testing.assert_array_equal(window.layers[TARGET].data, window.layers[CLEAN].data)
+    # Another image is another prediction, and so is one that was changed.
+    window.layers["xray"].data = disc_image(seed=1)
+    predicted(qtbot, panel)
+    assert len(calls) == 2
+    panel.image.value = window.add_image(disc_image(seed=2), name="other")
+    predicted(qtbot, panel)
+    predicted(qtbot, panel)
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("number", [-1, 70_000])
+@pytest.mark.parametrize("use", ["region", "target", "start"])
+def test_numbers_that_no_file_can_hold_are_refused_in_a_line(window, ready, qtbot, number, use):
+    labels = disc_labels().astype(np.int32)
+    labels[3, 4] = number
+    odd = window.add_labels(labels, name="odd")
+    ready.target.value = UNTARGETED
+    ready.attack_section.form.editors["steps"].value = 1
+    if use == "region":
+        ready.attack_section.region.value = odd
+        click(qtbot, ready.run_button)
+    elif use == "target":
+        ready.target.value = odd
+        click(qtbot, ready.run_button)
+    else:
+        ready.target_section.start.value = odd
+        ready.target_section.shape.value = "copy"
+        click(qtbot, ready.target_section.button)
+    idle(qtbot, ready.controller)
+    said = "layer odd: has class numbers outside 0 to 65535; renumber them"
+    assert ready.status.text() == said
+    assert len(ready.controller.runs) == 0
+    assert TARGET not in window.layers
+
+
+@pytest.mark.parametrize("number", [-1, 70_000])
+def test_they_are_no_start_of_a_designed_target_either(window, qtbot, number):
+    window.add_image(disc_image(), name="xray")
+    _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Target designer")
+    labels = disc_labels().astype(np.int32)
+    labels[3, 4] = number
+    panel.start.value = window.add_labels(labels, name="odd")
+    click(qtbot, panel.start_button)
+    qtbot.waitUntil(lambda: not panel.designer.busy)
+    said = "layer odd: has class numbers outside 0 to 65535; renumber them"
+    assert panel.status.text() == said
+    assert TARGET not in window.layers
+
+
+@pytest.mark.parametrize("width", ["0", "-400", "nan", ""])
+def test_a_header_with_an_odd_window_opens_in_a_sensible_one(window, ct, width):
+    meta = {"window_center": "40", "window_width": width}
+    for units, limits in (("HU", SOFT_TISSUE), ("grey level", None)):
+        data, keywords, _ = image_tuple(replace(ct, meta=meta, units=units), units)
+        low, high = window.add_image(data, **keywords).contrast_limits
+        if limits is not None:
+            assert (low, high) == limits
+        # Neither nothing nor all of it is white or black.
+        assert ct.array.min() <= low < high <= ct.array.max()
+        assert ((ct.array > low) & (ct.array < high)).mean() > 0.1
+
+
+@pytest.mark.parametrize("centre", ["nan", "x"])
+def test_and_so_does_one_with_an_odd_level(window, ct, centre):
+    meta = {"window_center": centre, "window_width": "400"}
+    data, keywords, _ = image_tuple(replace(ct, meta=meta), "ct")
+    assert tuple(window.add_image(data, **keywords).contrast_limits) == SOFT_TISSUE
+
+
+def test_a_window_that_makes_sense_is_the_headers(window, ct):
+    meta = {"window_center": "40\\300", "window_width": "100\\2000"}
+    data, keywords, _ = image_tuple(replace(ct, meta=meta), "ct")
+    assert tuple(window.add_image(data, **keywords).contrast_limits) == (-10, 90)
+
+
+def plain(rich):
+    """What a reader sees of rich text."""
+    document = QTextDocument()
+    document.setHtml(rich)
+    return document.toPlainText().replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_class_names_are_text_in_the_legend(window, panel, qtbot, band_victim):
+    names = ("background", "<b> heart & lung", "a < b > c &amp; d")
+    panel.controller.victims.victim = replace(band_victim, classes=names)
+    panel.controller.victims.victim_changed.emit(panel.controller.victims.victim)
+    for name in names[1:]:
+        assert name in plain(panel.victim_section.about.text())
