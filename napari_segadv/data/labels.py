@@ -48,11 +48,13 @@ give pixels without a class the number 0
         raise SegadvError(
             f"{name}: holds values of the type {array.dtype}, not numbers; give whole class numbers"
         )
-    low, high = array.min(initial=0), array.max(initial=0)
+    # As Python's numbers: float16 can't even be compared with 65535.
+    low, high = array.min(initial=0).item(), array.max(initial=0).item()
     if low < 0 or high > MOST_LABEL:
         wrong = low if low < 0 else high
+        shown = f"{wrong}" if isinstance(wrong, int) else f"{wrong:g}"
         raise SegadvError(
-            f"{name}: holds {wrong:.0f}, but class numbers go from 0 to {MOST_LABEL}; "
+            f"{name}: holds {shown}, but class numbers go from 0 to {MOST_LABEL}; "
             + ("give pixels without a class the number 0" if low < 0 else "renumber its classes")
         )
     fitting: Labels = np.ascontiguousarray(array, np.uint8 if high < 256 else np.uint16)

@@ -85,12 +85,9 @@ def to_grid(mask: Mask, grid: Grid) -> Mask:
     if mask.grid.same_as(grid):
         return replace(mask, grid=grid)
     name = mask.path or "the mask"
-    if mask.grid.ndim != grid.ndim:
-        raise SegadvError(
-            f"{name}: is {_size(mask.grid)} but the image is {_size(grid)}; use the mask that was "
-            "made for this image"
-        )
-    if not (mask.grid.physical and grid.physical):
+    if grid.ndim == 2 and mask.grid.ndim == 3 and mask.grid.shape[0] == 1:
+        return to_grid(_flat(mask), grid)
+    if mask.grid.ndim != grid.ndim or not (mask.grid.physical and grid.physical):
         raise SegadvError(
             f"{name}: has {_pixels(mask.grid)} pixels but the image has {_pixels(grid)}, and they "
             "share no geometry; use the mask that was made for this image"
@@ -175,7 +172,8 @@ def _class_numbers(found: Pixels, path: Path) -> Array:
         if (found.array == found.array[..., :1]).all():
             return np.ascontiguousarray(found.array[..., 0])
         raise SegadvError(
-            f"{path}: has {found.components} values per pixel, layers or colours; save one label map"
+            f"{path}: has {found.components} values per pixel, layers or colours; save one label "
+            "map"
         )
     array, colour = intensities(found, path)
     if colour:
@@ -198,8 +196,17 @@ def _pixels(grid: Grid) -> str:
     return " x ".join(map(str, grid.shape))
 
 
-def _size(grid: Grid) -> str:
-    return f"a {'volume' if grid.ndim == 3 else 'single slice'} of {_pixels(grid)} pixels"
+def _flat(mask: Mask) -> Mask:
+    """Return a mask of one slice as a 2-D mask.
+
+    It keeps its place if its rows and columns lie along x and y, as a 2-D image does.
+    """
+    own = mask.grid
+    origin, direction = (0.0, 0.0), np.eye(2)
+    if abs(own.direction[0, 0]) > 1 - 1e-6:
+        origin, direction = (own.origin[1], own.origin[2]), own.direction[1:, 1:].copy()
+    grid = Grid(own.shape[1:], own.spacing[1:], origin, direction, own.physical)
+    return replace(mask, array=mask.array[0], grid=grid)
 
 
 def _outside(mask: Mask, grid: Grid, name: str) -> list[str]:

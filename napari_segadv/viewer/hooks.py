@@ -50,7 +50,10 @@ def labels_in(path: Path) -> "Mask | None":
     from .. import io
     from ..errors import SegadvError
     from ..io.formats.dicom import is_dicom
+    from ..io.registry import format_of
 
+    if path.exists() and format_of(path).read_segments is not None:
+        return io.read_mask(path)
     if path.is_dir() or is_dicom(path):
         return None
     try:

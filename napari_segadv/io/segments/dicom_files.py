@@ -18,7 +18,6 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 from ...errors import SegadvError
 
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
-SURFACES = "1.2.840.10008.5.1.4.1.1.66.5"
 LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 CONTOURS = "1.2.840.10008.5.1.4.1.1.481.3"
 SOP_CLASS = 0x00080016
