@@ -1,0 +1,119 @@
+"""Sources: the files that an image was read from, without their pixels, as a template."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian, generate_uid
+
+from ...data.scan import Scan
+from ...errors import SegadvError
+from ..segments.dicom_files import floats, items, understood
+
+# Instead of UIDs that are blank: equal for all files that this process reads.
+_BLANK = {name: generate_uid(None) for name in ("StudyInstanceUID", "FrameOfReferenceUID")}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the slices of an image come from.
+
+    Attributes:
+        files: one for each slice, in the image's order, or a single one for all of them.
+        frames: for a single file with several frames, which of them are the slices; None: the file
+            has one.
+    """
+
+    files: tuple[Path, ...]
+    frames: tuple[int, ...] | None = None
+
+
+def why_not(scan: Scan) -> str:
+    """Return why an image can't be written as DICOM, for the user; "" if it can."""
+    files, facts = scan.meta.get("files"), scan.meta
+    if not str(facts.get("format", "")).startswith("DICOM") or not files:
+        return "it was not read from DICOM files"
+    if facts.get("straightened"):
+        return "it was resampled, so it does not lie on the slices of its files"
+    if facts.get("modality_lut"):
+        return "its values are those of a lookup table, which can't be turned back"
+    slices = scan.grid.shape[0] if scan.grid.ndim == 3 else 1
+    if len(files) not in (1, slices):
+        return f"its {slices} slices are spread over {len(files)} files with several frames"
+    missing = next((file for file in files if not Path(file).is_file()), None)
+    return "" if missing is None else f"{missing} is no longer there"
+
+
+def source_of(scan: Scan) -> Source:
+    """Return the files of an image.
+
+    Raises:
+        SegadvError: if it can't be written as DICOM.
+    """
+    reason = why_not(scan)
+    if reason:
+        raise SegadvError(f"{scan.name}: can't be written as DICOM: {reason}; save it as NIfTI")
+    files = tuple(Path(file) for file in scan.meta["files"])
+    slices = scan.grid.shape[0] if scan.grid.ndim == 3 else 1
+    frames = scan.meta.get("frames")
+    if len(files) > 1 or (frames is None and slices == 1):
+        return Source(files)
+    numbers = range(slices) if frames is None else frames
+    return Source(files, tuple(int(number) for number in numbers))
+
+
+def header_of(path: Path) -> Dataset:
+    """Read a file without its pixels.
+
+    Raises:
+        SegadvError: if it can't be read.
+    """
+    with understood(path):
+        dataset: Dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+    if str(meta_of(dataset).get("TransferSyntaxUID", "")) == ExplicitVRBigEndian:
+        raise SegadvError(
+            f"{path}: is in big-endian byte order, which the standard has withdrawn; convert it to "
+            "little endian (dcmconv +te)"
+        )
+    kind = dataset.get("SOPClassUID") or meta_of(dataset).get("MediaStorageSOPClassUID")
+    if not kind:
+        raise SegadvError(f"{path}: does not say what it is (SOP Class UID); export it again")
+    dataset.SOPClassUID = kind
+    if not dataset.get("StudyInstanceUID"):
+        dataset.StudyInstanceUID = _BLANK["StudyInstanceUID"]
+    return dataset
+
+
+def placed(dataset: Dataset) -> Dataset:
+    """Give a slice whose frame of reference is blank one: segmentations need it."""
+    if not dataset.get("FrameOfReferenceUID"):
+        dataset.FrameOfReferenceUID = _BLANK["FrameOfReferenceUID"]
+    return dataset
+
+
+def meta_of(dataset: Dataset) -> Dataset:
+    """Return the file meta information, an empty one if there is none."""
+    found: Any = getattr(dataset, "file_meta", None)
+    return Dataset() if found is None else found
+
+
+def rescale_of(dataset: Dataset, frame: int | None) -> tuple[float, float]:
+    """Return slope and intercept of a file, or of one of its frames."""
+    described: list[Dataset] = []
+    first = frame or 0
+    each = items(dataset, "PerFrameFunctionalGroupsSequence")[first : first + 1]
+    for group in (*each, *items(dataset, "SharedFunctionalGroupsSequence")[:1]):
+        described += items(group, "PixelValueTransformationSequence")[:1]
+    for one in (*described, dataset):
+        slope, intercept = (floats(one, f"Rescale{part}", 1) for part in ("Slope", "Intercept"))
+        if slope is not None and slope[0]:
+            return slope[0], 0.0 if intercept is None else intercept[0]
+    return 1.0, 0.0
+
+
+def read_headers(files: Sequence[str | Path]) -> list[Dataset]:
+    """Read the headers of several files."""
+    return [header_of(Path(file)) for file in files]
