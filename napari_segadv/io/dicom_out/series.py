@@ -163,10 +163,10 @@ def _derived(
     path = source.files[number]
     dataset = header_of(path)
     with understood(path):
-        layout = layout_of(dataset, colour, path)
+        layout = layout_of(dataset, clean if colour else None, path)
         if colour:
             stored = [
-                Stored(plane.astype(np.uint8), 8, before)
+                Stored(plane.astype(layout.dtype), layout.bits, before)
                 for plane, before in zip(values, clean, strict=True)
             ]
         else:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, generate_uid
 
-from ...data.scan import Scan
+from ...data.scan import Array, Scan
 from ...errors import SegadvError
 from ..segments.dicom_files import floats, items, understood
 
@@ -44,7 +45,12 @@ def why_not(scan: Scan) -> str:
     if len(files) not in (1, slices):
         return f"its {slices} slices are spread over {len(files)} files with several frames"
     missing = next((file for file in files if not Path(file).is_file()), None)
-    return "" if missing is None else f"{missing} is no longer there"
+    if missing is not None:
+        return f"{missing} is no longer there"
+    try:
+        return unfit(header_of(Path(files[0])), scan.array if scan.colour else None)
+    except SegadvError as error:
+        return str(error)
 
 
 def source_of(scan: Scan) -> Source:
@@ -73,11 +79,6 @@ def header_of(path: Path) -> Dataset:
     """
     with understood(path):
         dataset: Dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-    if str(meta_of(dataset).get("TransferSyntaxUID", "")) == ExplicitVRBigEndian:
-        raise SegadvError(
-            f"{path}: is in big-endian byte order, which the standard has withdrawn; convert it to "
-            "little endian (dcmconv +te)"
-        )
     kind = dataset.get("SOPClassUID") or meta_of(dataset).get("MediaStorageSOPClassUID")
     if not kind:
         raise SegadvError(f"{path}: does not say what it is (SOP Class UID); export it again")
@@ -85,6 +86,25 @@ def header_of(path: Path) -> Dataset:
     if not dataset.get("StudyInstanceUID"):
         dataset.StudyInstanceUID = _BLANK["StudyInstanceUID"]
     return dataset
+
+
+def unfit(dataset: Dataset, colours: Array | None) -> str:
+    """Return what keeps the pixels of a file from being written; "" for nothing.
+
+    Args:
+        dataset: of the file.
+        colours: of the image, if it is in colour.
+    """
+    if str(meta_of(dataset).get("TransferSyntaxUID", "")) == ExplicitVRBigEndian:
+        return "it is in big-endian byte order, which the standard has withdrawn"
+    if colours is not None:
+        fits = colours.dtype in (np.uint8, np.uint16)
+        return "" if fits else f"it has colours of the type {colours.dtype}"
+    photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2")
+    allocated, bits = int(dataset.get("BitsAllocated") or 0), int(dataset.get("BitsStored") or 0)
+    if photometric not in ("MONOCHROME1", "MONOCHROME2") or not 0 < bits <= allocated <= 16:
+        return f"its pixels have {bits} of {allocated} bits ({photometric})"
+    return ""
 
 
 def placed(dataset: Dataset) -> Dataset:

@@ -9,8 +9,7 @@ from pydicom.dataset import Dataset
 
 from ...data.scan import Array
 from ...errors import SegadvError
-
-PALETTES = ("RGB", "PALETTE COLOR")
+from .sources import unfit
 
 
 @dataclass(frozen=True)
@@ -37,25 +36,26 @@ class Layout:
         return 0, (1 << self.bits) - 1
 
 
-def layout_of(dataset: Dataset, colour: bool, path: Path) -> Layout:
-    """Return the layout of a file's pixels.
+def layout_of(dataset: Dataset, colours: Array | None, path: Path) -> Layout:
+    """Return the layout of the pixels that are written.
+
+    Args:
+        dataset: of the source.
+        colours: of the image, if it is in colour.
+        path: of the source, for messages.
 
     Raises:
-        SegadvError: if they are floating point, or have more than 16 bits.
+        SegadvError: if they can't be written.
     """
-    if colour:
-        return Layout(8, np.dtype(np.uint8), "RGB", None)
-    allocated, bits = int(dataset.get("BitsAllocated") or 0), int(dataset.get("BitsStored") or 0)
-    photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2")
-    if not 0 < bits <= allocated <= 16 or photometric in PALETTES:
-        raise SegadvError(
-            f"{path}: its pixels ({bits} of {allocated} bits, {photometric}) can't be written as "
-            "DICOM; save the image as NIfTI"
-        )
+    reason = unfit(dataset, colours)
+    if reason:
+        raise SegadvError(f"{path}: can't be written as DICOM: {reason}; save it as NIfTI")
+    if colours is not None:
+        return Layout(colours.dtype.itemsize * 8, colours.dtype, "RGB", None)
     signed = bool(dataset.get("PixelRepresentation"))
-    dtype = np.dtype(f"{'i' if signed else 'u'}{1 if allocated <= 8 else 2}")
-    kind = "MONOCHROME1" if photometric == "MONOCHROME1" else "MONOCHROME2"
-    return Layout(bits, dtype, kind, _padding(dataset))
+    dtype = np.dtype(f"{'i' if signed else 'u'}{1 if int(dataset.BitsAllocated) <= 8 else 2}")
+    photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2")
+    return Layout(int(dataset.BitsStored), dtype, photometric, _padding(dataset))
 
 
 def _padding(dataset: Dataset) -> tuple[int, int] | None:

@@ -1,6 +1,7 @@
 """A series derived from a scan: written, and read again by pydicom, SimpleITK and highdicom."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import dicom_sources as made
 import highdicom as hd
@@ -8,6 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
 from napari_segadv import io
@@ -191,15 +193,31 @@ def test_slices_with_slopes_of_their_own(tmp_path):
         assert (change * n >= 0).all()
 
 
-def test_colour(tmp_path):
-    rgb = np.random.default_rng(0).integers(0, 255, (30, 40, 3)).astype(np.uint8)
-    path = made.xray(tmp_path / "sc.dcm", rgb, 8, "RGB", Modality="SC")
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_colour(tmp_path, dtype):
+    most = np.iinfo(dtype).max
+    rgb = np.random.default_rng(0).integers(0, most, (30, 40, 3), endpoint=True).astype(dtype)
+    path = made.xray(tmp_path / "sc.dcm", rgb, rgb.itemsize * 8, "RGB", Modality="SC")
     scan = Scan.from_array(rgb, colour=True)
     scan = replace(scan, path=path, meta={"format": "DICOM series", "files": (str(path),)})
     written = write_series(rgb[::-1], scan, tmp_path / "out")
     ds = pydicom.dcmread(written.files[0])
     np.testing.assert_array_equal(ds.pixel_array, rgb[::-1])
     assert (ds.PhotometricInterpretation, ds.PlanarConfiguration) == ("RGB", 0)
+    wide = replace(scan, array=rgb.astype(np.uint32))
+    assert "colours of the type uint32" in why_not(wide)
+    with pytest.raises(SegadvError, match="colours of the type uint32; save it as NIfTI"):
+        write_series(wide.array, wide, tmp_path / "wide")
+
+
+def test_pixels_of_a_kind_that_is_not_written(tmp_path, files):
+    scan = io.read(files[0])
+    ds = pydicom.dcmread(files[0])
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 32, 32, 31
+    ds.save_as(files[0])
+    assert why_not(scan) == "its pixels have 32 of 32 bits (MONOCHROME2)"
+    files[0].write_bytes(Path(get_testdata_file("MR_small_bigendian.dcm")).read_bytes())
+    assert "big-endian" in why_not(scan)
 
 
 def enhanced(path, stored):
