@@ -79,11 +79,12 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]
     Raises:
         SegadvError: if it may not be replaced (see `refuse_existing`) or holds an input.
     """
+    from ..io.place import split
     from ..results.files import refuse_existing
 
     refuse_existing(out, overwrite)
-    # A target or truth may name a class instead of a file.
-    paths = [path for given in inputs if given and (path := Path(given)).exists()]
+    # A target or truth may name a class instead of a file, or segments of one: PATH::SEGMENT.
+    paths = [path for given in inputs if given and (path := split(given)[0]).exists()]
     there = os.path.realpath(out)
     inside = [path for path in paths if Path(os.path.realpath(path)).is_relative_to(there)]
     if inside and out.exists():

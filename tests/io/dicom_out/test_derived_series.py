@@ -1,5 +1,6 @@
 """A series derived from a scan: written, and read again by pydicom, SimpleITK and highdicom."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,11 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from highdicom._standard_utils import (
+    get_iod_module_map,
+    get_module_attribute_map,
+    get_sop_class_iod_map,
+)
 from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
@@ -260,6 +266,45 @@ def test_frames_of_one_file_in_the_order_of_the_image(tmp_path):
     assert heights == [55.0, 49.0, 43.0]
     kinds = [g.CTImageFrameTypeSequence[0].FrameType for g in groups]
     assert kinds == [["DERIVED", "SECONDARY", "VOLUME"]] * 3
+
+
+def lacking(ds):
+    """What the standard asks for in such an object, by highdicom's copy of its tables."""
+    kind = get_sop_class_iod_map()[ds.SOPClassUID]
+    modules = [m["key"] for m in get_iod_module_map()[kind] if m["usage"] == "M"]
+    required = [
+        (entry["keyword"], entry["type"])
+        for module in modules
+        for entry in get_module_attribute_map()[module]
+        if not entry["path"] and entry["type"] in ("1", "2")
+    ]
+    return {
+        keyword
+        for keyword, kind in required
+        if keyword not in ds or (kind == "1" and ds[keyword].is_empty)
+    }
+
+
+@pytest.mark.parametrize("deidentify", [False, True])
+@pytest.mark.parametrize("name", ["made", "CT_small.dcm", "MR_small.dcm"])
+def test_nothing_that_the_standard_asks_for_gets_lost(tmp_path, files, name, deidentify):
+    if name == "made":
+        source = files[0]
+    else:
+        source = tmp_path / "alone" / name
+        source.parent.mkdir()
+        source.write_bytes(Path(get_testdata_file(name)).read_bytes())
+    scan = io.read(source)
+    written = write_series(scan.array, scan, tmp_path / "out", deidentify=deidentify)
+    before, after = pydicom.dcmread(source), pydicom.dcmread(written.files[0])
+    assert lacking(after) <= lacking(before)
+    assert "ImageType" not in lacking(after)
+    # What it has is valid: nothing warns when it is written and read once more.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = pydicom.dcmread(written.files[0])
+        for element in again.iterall():
+            assert element.value is not element
 
 
 def test_a_scan_that_is_not_that_of_its_files_is_refused(tmp_path, files):

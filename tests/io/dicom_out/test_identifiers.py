@@ -53,7 +53,7 @@ def scan(tmp_path):
 def test_nothing_that_identifies_is_left_in_the_bytes(tmp_path, scan):
     written = write_series(scan.array, scan, tmp_path / "out", deidentify=True)
     sources = [pydicom.dcmread(file) for file in scan.meta["files"]]
-    secrets = ["Erika", "Muster", "4711", "Quack", "Elsewhere", "31337", "5150", "Mainstreet"]
+    secrets = ["Erika", "Muster", "HOSP", "Quack", "Elsewhere", "ACC-", "SN-5", "Mainstreet"]
     secrets += ["19561224", "20210203", "ROOM", "X-99", "2.25.424242", "MAKER"]
     secrets += [source[name].value for source in sources for name in ("SOPInstanceUID",)]
     secrets += [sources[0].StudyInstanceUID + "\0", sources[0].SeriesInstanceUID + "\0"]

@@ -1,13 +1,17 @@
 """Class numbers of arrays and files: whole numbers from 0 to 65535, nothing wrapped or rounded."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from napari_segadv import io
 from napari_segadv.data.labels import label_array
-from napari_segadv.data.scan import Grid, Mask, Scan
+from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
+from napari_segadv.results.provenance import describe_given
+from napari_segadv.victims.tasks.segmentation import Segmentation
 
 SCAN = Scan.from_array(np.arange(64, dtype=np.uint8).reshape(8, 8))
 KINDS = [
@@ -129,3 +133,16 @@ def test_classes_get_the_victims_numbers_by_their_names():
     np.testing.assert_array_equal(other.array, mask.array)
     assert "Liver is no class of the victim" in other.notes[0]
     assert io.renumbered(Mask(numbers("u1"), SCAN.grid), known).notes == ()
+
+
+def test_a_target_for_a_victim_gets_its_numbers(tmp_path):
+    grid = Grid((3, 8, 8), (3.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
+    scan = Scan(np.arange(192.0).reshape(3, 8, 8), grid, "grey level", Storage("float64"))
+    mask = Mask(np.stack([numbers("u1", 2)] * 3), grid, ("background", "Spleen", "Liver"))
+    io.save_mask(mask, tmp_path / "organs.seg.nrrd")
+    victim = SimpleNamespace(classes=("background", "liver", "spleen"))
+    target = Segmentation().wanted(f"{tmp_path / 'organs.seg.nrrd'}::Liver", "target", scan, victim)
+    np.testing.assert_array_equal(target.array, np.stack([numbers("u1", 1)] * 3))
+    found = describe_given(target)
+    assert found["segments"] == "Liver"
+    assert found["path"] == str(tmp_path / "organs.seg.nrrd")
