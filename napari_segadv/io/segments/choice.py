@@ -1,5 +1,6 @@
 """Named structures of a segmentation: their names, a choice among them, and one mask of them."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...common.memory import available
 from ...common.wording import class_name
 from ...data.labels import MOST_LABEL
 from ...data.scan import Array
@@ -132,11 +134,21 @@ class Canvas:
         shape: of the mask.
         segments: those that will be painted.
         path: the file, for messages.
+
+    Raises:
+        SegadvError: if the memory does not hold the class numbers, and a copy on another grid.
     """
 
     def __init__(self, shape: tuple[int, ...], segments: Sequence[Segment], path: Path) -> None:
         most = max((segment.number for segment in segments), default=0)
-        self.array: Array = np.zeros(shape, np.uint8 if most < 256 else np.uint16)
+        dtype = np.dtype(np.uint8 if most < 256 else np.uint16)
+        needed = math.prod(shape) * dtype.itemsize
+        if 2 * needed > available():
+            raise SegadvError(
+                f"{path}: its {needed / 1e9:.3g} GB of class numbers need more memory than there "
+                "is; use a part of it"
+            )
+        self.array: Array = np.zeros(shape, dtype)
         self.segments = {segment.number: segment for segment in segments}
         self.path = path
         self.painted: set[int] = set()

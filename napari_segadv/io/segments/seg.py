@@ -107,6 +107,12 @@ def _described(dataset: Dataset, path: Path) -> Seg:
         raise SegadvError(f"{path}: is a {cleaned(kind)} segmentation; save it as BINARY")
     if "PixelData" not in dataset:
         raise SegadvError(f"{path}: has no pixels; check that the file is complete")
+    bits = count * rows * columns * int(dataset.get("BitsAllocated") or 1)
+    if _native(dataset) and len(dataset.PixelData) * 8 < bits:
+        raise SegadvError(
+            f"{path}: has {len(dataset.PixelData)} bytes of pixels, but its {count} frames need "
+            f"{-(-bits // 8)}; check that the file is complete"
+        )
     segments = _segments(dataset, kind, path)
     frames = _frames(dataset, count, kind, segments, path)
     return Seg(path, dataset, kind, (rows, columns), segments, frames)
@@ -235,17 +241,19 @@ def _measure(seg: Seg, keyword: str) -> float:
     return 0.0
 
 
+def _native(dataset: Dataset) -> bool:
+    """Return whether the pixels are not compressed."""
+    meta = getattr(dataset, "file_meta", None)
+    return ("" if meta is None else meta.get("TransferSyntaxUID", "")) in NATIVE
+
+
 def _pixels(seg: Seg, index: int) -> Array:
     """Return the stored numbers of a frame."""
     rows, columns = seg.shape
-    meta = getattr(seg.dataset, "file_meta", None)
-    syntax = "" if meta is None else meta.get("TransferSyntaxUID", "")
-    if int(seg.dataset.BitsAllocated) == 1 and syntax in NATIVE:
+    if int(seg.dataset.BitsAllocated) == 1 and _native(seg.dataset):
         # Frames follow each other bit by bit: most do not begin at a byte.
         data, size = seg.dataset.PixelData, rows * columns
         start, end = index * size, (index + 1) * size
-        if len(data) * 8 < end:
-            raise SegadvError(f"{seg.path}: ends before its last frame; check that it is complete")
         packed = np.frombuffer(data[start // 8 : -(-end // 8)], np.uint8)
         bits: Array = np.unpackbits(packed, bitorder="little")[start % 8 :][:size]
         return bits.reshape(rows, columns)

@@ -17,7 +17,7 @@ SIDEWAYS = 0.5
 # mm. Planes that are closer lie at one position.
 SAME_PLACE = 1e-2
 # Planes of a grid: a step that needs more is not the one that was meant.
-MOST_PLANES = 1 << 16
+MOST_PLANES = 1 << 13
 
 Vector = tuple[float, ...]
 Float = npt.NDArray[np.float64]

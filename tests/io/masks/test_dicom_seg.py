@@ -184,6 +184,15 @@ def short(ds):
     ds.PixelData = ds.PixelData[:300]
 
 
+def claims(ds):
+    ds.Rows = ds.Columns = 60_000
+
+
+def apart(ds):
+    frame = ds.PerFrameFunctionalGroupsSequence[5]
+    frame.PlanePositionSequence[0].ImagePositionPatient[2] = 40 + 3 * 9000
+
+
 def fewer(ds):
     ds.PerFrameFunctionalGroupsSequence = ds.PerFrameFunctionalGroupsSequence[:4]
 
@@ -213,7 +222,12 @@ def slide(ds):
         (unsaid, "does not say which of its 2 segments a frame belongs to"),
         (doubled, "two segments with the number 1"),
         (huge, "a segment with the number 0, but they go from 1 to 65535"),
-        (short, "ends before its last frame; check that it is complete"),
+        (
+            short,
+            "has 300 bytes of pixels, but its 6 frames need 426; check that the file is complete",
+        ),
+        (claims, "bytes of pixels, but its 6 frames need 2700000000"),
+        (apart, "unevenly spaced"),
         (fewer, "has 6 frames but describes 4"),
         (empty, "has no frames"),
         (pixels, "has no pixels"),
@@ -248,3 +262,10 @@ def test_a_damaged_object_ends_in_one_line(tmp_path, series):
             io.read_mask(path)
         except SegadvError as error:
             assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_more_than_the_memory_holds_is_refused(tmp_path, monkeypatch):
+    path = made.bare_seg(tmp_path / "s.dcm", np.ones((6, 21, 27), bool))
+    monkeypatch.setattr("napari_segadv.io.segments.choice.available", lambda: 5000)
+    with pytest.raises(SegadvError, match="need more memory than there is; use a part of it"):
+        io.read_mask(path)
