@@ -53,7 +53,10 @@ def test_a_folder_of_several_series_asks(window, tmp_path, qtbot):
 
     with answered(qtbot, QInputDialog, choose):
         (layer,) = window.open(tmp_path / "s", plugin="napari-segadv")
-    assert seen == ["1. series 0, 4 files", "2. series 1, 3 files"]
+    assert seen == [
+        "1. CT, series 1, series 0, 4 slices of 12 x 10, axial",
+        "2. CT, series 1, series 1, 3 slices of 12 x 10, axial",
+    ]
     np.testing.assert_array_equal(layer.data, hu[:3])
 
 

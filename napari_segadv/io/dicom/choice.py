@@ -7,7 +7,7 @@ from ...common.wording import counted
 from ...errors import SegadvError
 from ..place import SEPARATOR
 from .files import dicom_files
-from .headers import Header, header_of
+from .headers import Header, clean, header_of
 from .stacks import Image, images_of
 
 ALONE, STRAIGHTEN = "file", "straighten"
@@ -84,7 +84,8 @@ def choices(path: Path) -> list[Choice]:
                 for n in range(images[0].frames)
             ]
     tilted = [bool(image.course.angle) for image in images]
-    if len(images) < 2 and not any(tilted):
+    evident = _evident(images)
+    if not images or (evident is not None and not evident.course.angle):
         return []
     return [
         Choice(
@@ -145,11 +146,25 @@ def _in_folder(path: Path, folder: Path, which: str) -> Chosen:
             f"holds no image, only {', '.join(held)}" if held else "no DICOM series that is whole"
         )
         raise SegadvError(f"{path}: {what}; name a folder that holds an image")
-    image = found.images[0] if len(found.images) == 1 and not which else None
+    image = None if which else _evident(found.images)
     notes = _damage(found.damaged)
     if image is None:
         image = pick(found.images, path, which)
+    elif len(found.images) > 1:
+        notes += (f"{_of_localizers(len(found.images) - 1)} left out.",)
     return _checked(Chosen(image, notes=notes), path)
+
+
+def _evident(images: list[Image]) -> Image | None:
+    """Return the image that a folder evidently means: its only one, or only one but localizers."""
+    if len(images) == 1:
+        return images[0]
+    others = [image for image in images if not image.header.localizer]
+    return others[0] if len(others) == 1 else None
+
+
+def _of_localizers(count: int) -> str:
+    return "A localizer was" if count == 1 else f"{count} localizers were"
 
 
 def _damage(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -182,7 +197,11 @@ def _in_file(path: Path, which: str) -> Chosen:
 def _series_of(path: Path) -> Chosen:
     """Return the image that a slice belongs to, with the other files of its folder."""
     found = images_in(path.parent, nested=False)
-    own = next(i for i in found.images if any(plane.path == path for plane in i.planes))
+    own = next((i for i in found.images if any(plane.path == path for plane in i.planes)), None)
+    if own is None:
+        raise SegadvError(
+            f"{path}: its folder can't be listed; name it by {path}{SEPARATOR}{ALONE}"
+        )
     rest = [i for i in found.images if i.header.uid == own.header.uid and i is not own]
     if not own.volume:
         beside = sum(len(image.planes) for image in rest if own.header.uid)
@@ -194,7 +213,15 @@ def _series_of(path: Path) -> Chosen:
             f"{path}: its series holds slices that do not fit together; "
             f"{listing(found.images, path.parent)}"
         )
-    return Chosen(own, notes=_damage(found.damaged))
+    notes = _damage(found.damaged) + (_beside(path, rest) if own.header.uid else ())
+    return Chosen(own, notes=notes)
+
+
+def _beside(path: Path, rest: list[Image]) -> tuple[str, ...]:
+    """Say that the series of a slice holds other images: echoes, phases, or slices that differ."""
+    if not rest:
+        return ()
+    return (f"Its series holds {counted(len(rest), 'other image')}, too: name {path.parent}.",)
 
 
 def _related(image: Image, own: Image) -> bool:
@@ -205,7 +232,7 @@ def _related(image: Image, own: Image) -> bool:
 def _frame(path: Path, count: int, which: str) -> int:
     if which.isdecimal() and 1 <= int(which) <= count:
         return int(which) - 1
-    what = f"there is no {SEPARATOR}{which}" if which else "which are not the slices of a volume"
+    what = f"there is no {SEPARATOR}{which}" if which else "and does not say where each lies"
     raise SegadvError(
         f"{path}: holds {count} frames, {what}; choose one, {path}{SEPARATOR}1 to "
         f"{path}{SEPARATOR}{count}"
@@ -241,10 +268,7 @@ def pick(images: list[Image], path: Path, which: str) -> Image:
 
 
 def listing(images: list[Image], path: Path) -> str:
-    """Return what there is to choose from, in one line.
-
-    Images that are described alike are told apart by the name of their first file.
-    """
+    """Return what there is to choose from, in one line."""
     listed = [f"{SEPARATOR}{n} {name}" for n, name in enumerate(described(images), start=1)]
     more = len(listed) - MOST_LISTED
     end = f"; and {more} more" if more > 0 else ""
@@ -254,12 +278,25 @@ def listing(images: list[Image], path: Path) -> str:
 
 
 def described(images: list[Image]) -> list[str]:
-    """Return the descriptions of images, each of which is different."""
+    """Return the descriptions of images, each of which is different.
+
+    Equal ones are told apart by the instance number, or else by the name of the first file.
+    """
     texts = [image.description for image in images]
-    return [
-        text if texts.count(text) == 1 else f"{text}, from {image.planes[0].path.name}"
-        for text, image in zip(texts, images, strict=True)
-    ]
+    for told in (_by_number, _by_file):
+        texts = [
+            text if texts.count(text) == 1 else f"{text}, {told(image)}"
+            for text, image in zip(texts, images, strict=True)
+        ]
+    return texts
+
+
+def _by_number(image: Image) -> str:
+    return f"number {clean(image.planes[0].instance)[:12] or 'unknown'}"
+
+
+def _by_file(image: Image) -> str:
+    return f"from {image.planes[0].path.name}"
 
 
 def _checked(chosen: Chosen, path: Path) -> Chosen:

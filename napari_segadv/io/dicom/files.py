@@ -15,6 +15,7 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import FileDataset
 from pydicom.errors import InvalidDicomError
+from pydicom.tag import Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from ...common.memory import available
@@ -157,7 +158,7 @@ def dicom_files(folder: Path, nested: bool = True) -> Iterator[Path]:
             yield path
 
 
-def parse(path: Path, tags: Sequence[str] | None = None, pixels: bool = False) -> FileDataset:
+def parse(path: Path, tags: Sequence[str | int] | None = None, pixels: bool = False) -> FileDataset:
     """Read the elements of a file.
 
     Args:
@@ -168,7 +169,7 @@ def parse(path: Path, tags: Sequence[str] | None = None, pixels: bool = False) -
     Raises:
         SegadvError: if it is not DICOM, or damaged.
     """
-    wanted = None if tags is None else list(tags)
+    wanted = None if tags is None else [Tag(tag) for tag in tags]
     try:
         with quiet(), Bounded(path) as file:
             head = file.read(4096)

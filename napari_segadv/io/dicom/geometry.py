@@ -119,12 +119,11 @@ def _checked_for_tilt(found: Course, places: Float) -> Course:
     shear = sideways[-1] / rises[-1]
     rest = float(np.linalg.norm(sideways - rises * shear, axis=1).max())
     if rest > BESIDE * min(found.planes[0].spacing):
-        return Course(
-            found.planes,
-            found.step,
-            fault=f"its slices are shifted against each other by up to {beside:.3g} mm, not evenly; "
-            "use a part of the series that is straight",
+        fault = (
+            f"its slices are shifted against each other by up to {beside:.3g} mm, not evenly; "
+            "use a straight part of the series"
         )
+        return Course(found.planes, found.step, fault=fault)
     angle = float(np.degrees(np.arctan(np.linalg.norm(shear))))
     return Course(found.planes, found.step, tuple(map(float, shear)), angle, beside)
 

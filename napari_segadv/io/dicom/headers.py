@@ -11,14 +11,14 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from ...errors import SegadvError
-from .elements import groups, items, number, numbers, raw, text, value, whole
+from .elements import groups, items, numbers, raw, text, whole
 from .files import FAULTS, parse, quiet, reason
 
 # Projections, photographs and screenshots: each of their files is an image of its own.
-NEVER_A_VOLUME = frozenset(
-    "DX CR MG PX IO RG XA XF RF US IVUS SC OP OPT OCT IVOCT ES XC GM SM CP DM EC LS BI HC "
-    "TG DF DS".split()
-)
+NEVER_A_VOLUME = (
+    "DX", "CR", "MG", "PX", "IO", "RG", "XA", "XF", "RF", "US", "IVUS", "SC", "OP", "OPT", "OCT",
+    "IVOCT", "ES", "XC", "GM", "SM", "CP", "DM", "EC", "LS", "BI", "HC", "TG", "DF", "DS",
+)  # fmt: skip
 PROJECTION_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.1.", "1.2.840.10008.5.1.4.1.1.3.", "1.2.840.10008.5.1.4.1.1.6.1.",
     "1.2.840.10008.5.1.4.1.1.12.", "1.2.840.10008.5.1.4.1.1.77.",
@@ -34,7 +34,7 @@ NOT_IMAGES = {
     "RTDOSE": "a dose distribution (RTDOSE), not an image; name the image that it belongs to",
 }
 DICOMDIR = "1.2.840.10008.1.3.10"
-# Enhanced CT, MR and PET and the X-ray volumes describe their frames in sequences, even a single one.
+# Enhanced CT, MR, PET and X-ray volumes describe their frames in sequences, even a single one.
 ENHANCED = (
     "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2", "1.2.840.10008.5.1.4.1.1.4.1",
     "1.2.840.10008.5.1.4.1.1.4.3", "1.2.840.10008.5.1.4.1.1.4.4", "1.2.840.10008.5.1.4.1.1.128.1",
@@ -62,16 +62,20 @@ TOLD_APART = {
     "SliceThickness": "slice thickness", "SeriesTime": "series time",
     "AcquisitionTime": "acquisition time", "ContentTime": "content time", "folder": "folder",
 }  # fmt: skip
-SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+SPACINGS = (
+    "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "ImagePlanePixelSpacing",
+)  # fmt: skip
+MAGNIFICATION = "EstimatedRadiographicMagnificationFactor"
 # b-values of GE, Siemens and Philips, in private elements.
 PRIVATE_B_VALUES = (0x00431039, 0x0019100C, 0x20011003)
-TAGS = (
+TAGS: tuple[str | int, ...] = (
     *IDENTITY, *WITHOUT_UID, *(name for name in TOLD_APART if name[0].isupper()), *SPACINGS,
-    *PRIVATE_B_VALUES, "DiffusionBValue", "ImageType", "SOPInstanceUID", "InstanceNumber",
-    "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation",
-    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "ImagePositionPatient",
-    "ImageOrientationPatient", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence",
-    "InConcatenationTotalNumber", "ViewPosition", "ImageLaterality", "Laterality",
+    *PRIVATE_B_VALUES, MAGNIFICATION, "DiffusionBValue", "ImageType", "SOPInstanceUID",
+    "InstanceNumber", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
+    "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
+    "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope", "RescaleIntercept",
+    "ModalityLUTSequence", "InConcatenationTotalNumber", "ViewPosition", "ImageLaterality",
+    "Laterality",
 )  # fmt: skip
 
 Vector = tuple[float, ...]
@@ -91,6 +95,7 @@ class Plane:
         lookup: whether a Modality LUT takes their place.
         told_apart: the values of TOLD_APART.
         instance: its number in the series.
+        uid: of its file; "" for all frames but the first.
     """
 
     path: Path
@@ -105,6 +110,7 @@ class Plane:
     lookup: bool
     told_apart: tuple[tuple[str, str], ...]
     instance: str
+    uid: str
 
     @property
     def placed(self) -> bool:
@@ -172,7 +178,7 @@ def _facts(ds: Dataset, path: Path, frames: int) -> Header:
     localizer = "LOCALIZER" in text(ds, "ImageType").upper().split("\\")
     stacks = not is_projection(ds, modality) and not (localizer and modality == "CT")
     enhanced = bool(items(ds, "PerFrameFunctionalGroupsSequence"))
-    group = group_of(ds, localizer, path if enhanced else None)
+    group = group_of(ds, localizer, path if frames > 1 else None)
     if frames == 1 and not enhanced:
         planes = [plane_of(ds, path, None, group, shape)]
     elif enhanced and stacks:
@@ -234,7 +240,7 @@ def refusal_of(ds: Dataset, modality: str, shape: tuple[int, int]) -> str:
 def group_of(ds: Dataset, localizer: bool, path: Path | None) -> str:
     """Return a digest of what slices of one image have in common; it shows nobody's name.
 
-    An enhanced image is in one file, the path of which is given.
+    An image of several frames is in one file, the path of which is given.
     """
     names = IDENTITY if raw(ds, "SeriesInstanceUID") else (*IDENTITY, *WITHOUT_UID)
     facts = [raw(ds, name) for name in names]
@@ -264,9 +270,10 @@ def plane_of(
         _spacing(described),
         slope[0] if slope and slope[0] else 1.0,
         intercept[0] if intercept else 0.0,
-        value(ds, "ModalityLUTSequence") is not None,
+        bool(items(ds, "ModalityLUTSequence")),
         _told_apart(described, path),
-        text(ds, "InstanceNumber") if frame is None else str(frame + 1),
+        text(ds, "InstanceNumber") if not frame else str(frame + 1),
+        text(ds, "SOPInstanceUID") if not frame else "",
     )
 
 
@@ -284,13 +291,23 @@ def _spacing(described: Sequence[Dataset]) -> Vector:
 
 
 def spacing_of(described: Sequence[Dataset]) -> tuple[Vector, str]:
-    """Return the spacing between rows and between columns, and the element that it is from."""
+    """Return the spacing between rows and between columns, and the element that it is from.
+
+    A spacing at the detector is divided by the magnification that the header estimates.
+    """
     for name in SPACINGS:
         for each in described:
             found = numbers(each, name, 2)
             if found and min(found) > 0:
-                return found, name
+                return _in_patient(found, described[-1]) if name == SPACINGS[1] else (found, name)
     return (), ""
+
+
+def _in_patient(spacing: Vector, ds: Dataset) -> tuple[Vector, str]:
+    magnified = numbers(ds, MAGNIFICATION, 1)
+    if not magnified or magnified[0] < 1:
+        return spacing, SPACINGS[1]
+    return tuple(mm / magnified[0] for mm in spacing), MAGNIFICATION
 
 
 def _told_apart(described: Sequence[Dataset], path: Path) -> tuple[tuple[str, str], ...]:

@@ -16,11 +16,18 @@ from .choice import Chosen, choose
 from .elements import groups, text
 from .files import FAULTS, parse, quiet, reason
 from .geometry import picture_grid, volume_grid
-from .headers import Plane, clean, is_projection, plane_of, spacing_of
+from .headers import MAGNIFICATION, Plane, description_of, is_projection, plane_of, spacing_of
 from .stored import Layout, frames_of, layout_of
 from .straighten import straightened
 from .values import (
-    Scaling, coloured, padding_of, scaling_of, through_lookup, units_of, values_of,
+    Scaling,
+    coloured,
+    narrowed,
+    padding_of,
+    scaling_of,
+    through_lookup,
+    units_of,
+    values_of,
 )  # fmt: skip
 from .windows import presentation_of
 
@@ -82,7 +89,10 @@ def _read(chosen: Chosen, planes: Sequence[Plane]) -> Pixels:
         stack[index] = values
         if plane is middle:
             kept = ds, layout
-    assert stack is not None and kept is not None
+    assert stack is not None
+    assert kept is not None
+    if scaling is not None and scaling.whole:
+        stack = narrowed(stack)
     return _pixels(chosen, planes, stack, scaling, middle, *kept)
 
 
@@ -173,7 +183,7 @@ def _meta(planes: Sequence[Plane], described: Sequence[Any], layout: Layout) -> 
     for name, keyword in META.items():
         found = next((t for each in described if (t := text(each, keyword))), "")
         if found:
-            meta[name] = clean(found) if name == "description" else found
+            meta[name] = description_of(described[-1]) if name == "description" else found
     meta["files"] = tuple(dict.fromkeys(str(plane.path) for plane in planes))
     meta["bits_stored"], meta["signed"] = layout.stored, layout.signed
     meta["transfer_syntax"] = layout.syntax
@@ -222,6 +232,11 @@ def _spacing_notes(described: Sequence[Any]) -> list[str]:
         return []
     if source == "ImagerPixelSpacing":
         return ["Its spacing is that at the detector (ImagerPixelSpacing), without magnification."]
+    if source == MAGNIFICATION:
+        return [
+            "Its spacing is that at the detector (ImagerPixelSpacing), divided by the "
+            f"magnification that the header estimates ({text(ds, MAGNIFICATION)})."
+        ]
     if source == "NominalScannedPixelSpacing":
         return ["Its spacing is that of the scanned film (NominalScannedPixelSpacing)."]
     detector = text(ds, "ImagerPixelSpacing")

@@ -10,7 +10,7 @@ import numpy as np
 from .geometry import SAME_PLACE, Course, along, course, orientation_name
 from .headers import TOLD_APART, Header, Plane, clean
 
-# How far orientations may differ, as the largest difference of two numbers, and spacings, as a share.
+# How far orientations may differ (the largest difference of two numbers), and spacings (a share).
 SAME_ORIENTATION, SAME_SPACING = 1e-3, 1e-3
 
 
@@ -60,7 +60,7 @@ class Image:
         parts += [self.extra] if self.extra else []
         parts += [f"tilted by {self.course.angle:.1f} degrees"] if self.course.angle else []
         parts += ["its slices do not fill a box"] if self.course.fault else []
-        parts += [f"unlike the rest of its series: {first.path.name}"] if self.odd else []
+        parts += ["unlike the rest of its series"] if self.odd else []
         return ", ".join(parts)
 
 
@@ -98,7 +98,7 @@ def _rank(image: Image) -> tuple[object, ...]:
 def _whole(header: Header) -> Plane:
     """All frames of a file, as one plane without a place."""
     return Plane(
-        header.path, None, "", header.shape, (), (), (), 1.0, 0.0, False, (), ""
+        header.path, None, "", header.shape, (), (), (), 1.0, 0.0, False, (), "", ""
     )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def _of_group(members: Sequence[tuple[Header, Plane]]) -> list[Image]:
         for part, extra in _told_apart(planes, ()):
             ordered = course(part)
             header = headers[ordered.planes[0].path, ordered.planes[0].frame]
-            if not header.uid and not ordered.fault:
+            if not ordered.fault and not (header.uid and _own_uids(ordered.planes)):
                 ordered = replace(ordered, fault=_of_several(ordered.planes))
             found.append(Image(header, ordered, extra=extra))
     # A slice of another size or orientation in a series of slices is not one to drop silently.
@@ -123,6 +123,12 @@ def _of_group(members: Sequence[tuple[Header, Plane]]) -> list[Image]:
     return found
 
 
+def _own_uids(planes: Sequence[Plane]) -> bool:
+    """Whether each file has a UID of its own, as it must have; blanked ones are often all equal."""
+    uids = [plane.uid for plane in planes if not plane.frame]
+    return len(set(uids)) == len(uids)
+
+
 def _of_several(planes: Sequence[Plane]) -> str:
     """Return what is wrong with a stack whose instance numbers repeat, "" if they do not."""
     numbers = [plane.instance for plane in planes if plane.instance]
@@ -130,7 +136,7 @@ def _of_several(planes: Sequence[Plane]) -> str:
         return ""
     again = next(n for i, n in enumerate(numbers) if n in numbers[:i])
     return (
-        f"several slices have the instance number {clean(again)} and their series has no UID, so "
+        f"several slices have the instance number {clean(again)} and no valid UIDs, so "
         "they may be of several patients; put each series into a folder of its own"
     )
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut
+from pydicom.pixels.processing import apply_color_lut
 
 from ...data.scan import HU_BELOW, Array, Storage
 from .elements import items, number, numbers, text, whole
 from .headers import Plane
 from .lookups import lookup_of
-from .stored import Layout
+from .stored import NATIVE, Layout
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def scaling_of(planes: Sequence[Plane], layout: Layout) -> Scaling:
     """
     pairs = {(plane.slope, plane.intercept) for plane in planes}
     if layout.keyword != "PixelData":
-        kind = np.dtype(np.float64 if layout.keyword.startswith("Double") else np.float32)
-        return Scaling(kind, None, False)
+        wide = layout.keyword.startswith("Double")
+        return Scaling(np.dtype(np.float64 if wide else np.float32), None, False)
     if len(pairs) > 1:
         return Scaling(np.dtype(np.float32), None, False)
     ((slope, intercept),) = pairs
@@ -56,8 +56,10 @@ def _integer(layout: Layout, slope: float, intercept: float) -> np.dtype[np.gene
     """Return the smallest integer type that holds all values that can occur; None if none does."""
     if not (slope.is_integer() and intercept.is_integer()):
         return None
-    least = -(2 ** (layout.stored - 1)) if layout.signed else 0
-    most = 2 ** (layout.stored - int(layout.signed)) - 1
+    # Compressed numbers can have more bits than the header says.
+    bits = layout.stored if layout.syntax in NATIVE else layout.allocated
+    least = -(2 ** (bits - 1)) if layout.signed else 0
+    most = 2 ** (bits - int(layout.signed)) - 1
     ends = sorted(slope * end + intercept for end in (least, most))
     plain = (slope, intercept) == (1.0, 0.0)
     own = f"{'int' if layout.signed else 'uint'}{max(8, layout.allocated)}"
@@ -73,10 +75,18 @@ def values_of(frame: Array, plane: Plane, scaling: Scaling) -> Array:
     if (plane.slope, plane.intercept) == (1.0, 0.0):
         return frame.astype(scaling.dtype)
     if scaling.whole:
-        found = frame.astype(np.int64) * int(plane.slope) + int(plane.intercept)
-    else:
-        found = frame.astype(np.float64) * plane.slope + plane.intercept
+        whole_numbers = frame.astype(np.int64) * int(plane.slope) + int(plane.intercept)
+        return whole_numbers.astype(scaling.dtype)
+    found: Array = frame.astype(np.float64) * plane.slope + plane.intercept
     return found.astype(scaling.dtype)
+
+
+def narrowed(values: Array) -> Array:
+    """Return 32-bit whole numbers as 16-bit ones if they fit, as those of nearly every CT do."""
+    limits = np.iinfo(np.int16)
+    if values.dtype != np.int32 or values.min() < limits.min or values.max() > limits.max:
+        return values
+    return values.astype(np.int16)
 
 
 def through_lookup(frame: Array, ds: Dataset) -> Array:

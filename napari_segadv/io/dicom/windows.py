@@ -37,8 +37,7 @@ def presentation_of(
         return found.inverted if negative else found
     if not negative:
         return None
-    ends = _range(array, padding)
-    return Presentation.between(*ends, "full range, inverted").inverted if ends else None
+    return _negative(array, padding)
 
 
 def _of_header(described: Dataset, ds: Dataset) -> Presentation | None:
@@ -84,11 +83,14 @@ def _lookup(item: Dataset, ds: Dataset) -> tuple[tuple[float, ...], tuple[float,
     return lut_points(found.first, found.entries.tolist())
 
 
-def _range(array: Array, padding: tuple[float, float] | None) -> tuple[float, float] | None:
-    """Return the lowest and the highest value that lie inside the image."""
+def _negative(array: Array, padding: tuple[float, float] | None) -> Presentation | None:
+    """Return how an inverted image without a window is shown: bytes whole, others cut."""
     inside = array
     if padding is not None:
         kept = array[(array < padding[0]) | (array > padding[1])]
         inside = kept if kept.size else array
-    low, high = float(inside.min()), float(inside.max())
-    return (low, high) if low < high else None
+    if inside.min() == inside.max():
+        return None
+    if array.dtype == np.uint8:
+        return Presentation.between(0, 255, "full range of 8 bits, inverted").inverted
+    return Presentation.percentiles(inside, "0.5th to 99.5th percentile, inverted").inverted
