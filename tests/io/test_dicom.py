@@ -61,7 +61,7 @@ def test_a_single_radiograph_is_two_dimensional(tmp_path, stored):
 def test_a_truncated_file(tmp_path, stored):
     (file,) = write_series(tmp_path / "s", stored[:1])
     file.write_bytes(file.read_bytes()[:200])
-    with pytest.raises(SegadvError, match="it is cut off; check that the file is complete"):
+    with pytest.raises(SegadvError, match="it holds no image; check that the file is complete"):
         io.read(file)
 
 

@@ -42,7 +42,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Found:
-    """The images of a folder or file, and the files that could not be read or hold none."""
+    """The images of a folder, its damaged files, and the modalities of those that hold no image."""
 
     images: list[Image]
     damaged: tuple[str, ...] = ()
@@ -63,8 +63,8 @@ def headers_in(folder: Path, nested: bool = True) -> tuple[list[Header], tuple[s
 def images_in(folder: Path, nested: bool = True) -> Found:
     """Return the images of a folder, with one pass over its headers."""
     headers, damaged = headers_in(folder, nested)
-    others = tuple(header.modality for header in headers if header.refusal)
-    return Found(images_of(headers), damaged, others)
+    others = {header.modality for header in headers if header.refusal}
+    return Found(images_of(headers), damaged, tuple(sorted(others - {""})))
 
 
 def choices(path: Path) -> list[Choice]:
@@ -141,10 +141,8 @@ def _straightened(which: str) -> tuple[str, bool]:
 def _in_folder(path: Path, folder: Path, which: str) -> Chosen:
     found = images_in(folder)
     if not found.images:
-        held = sorted({kind or "no modality" for kind in found.others})
-        what = (
-            f"holds no image, only {', '.join(held)}" if held else "no DICOM series that is whole"
-        )
+        held = f" (only {', '.join(found.others)})" if found.others else ""
+        what = f"holds DICOM files, but none with an image that can be read{held}"
         raise SegadvError(f"{path}: {what}; name a folder that holds an image")
     image = None if which else _evident(found.images)
     notes = _damage(found.damaged)

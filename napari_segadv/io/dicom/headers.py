@@ -233,7 +233,7 @@ def refusal_of(ds: Dataset, modality: str, shape: tuple[int, int]) -> str:
         return ""
     name = UID(kind).name if kind else ""
     if "Image Storage" in name or (not name and modality):
-        return "has no Rows and Columns, so it is cut off; check that the file is complete"
+        return "has no Rows and Columns, so it holds no image; check that the file is complete"
     return f"is no image ({name or 'a DICOM file without pixels'}); name an image"
 
 
