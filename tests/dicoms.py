@@ -5,8 +5,12 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pydicom.uid import generate_uid
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    generate_uid,
+)
 
 CLASSES = {
     "CT": "1.2.840.10008.5.1.4.1.1.2",
@@ -74,8 +78,12 @@ def save(ds, path, syntax=ExplicitVRLittleEndian, preamble=True) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not ds.file_meta.TransferSyntaxUID.is_compressed:
         ds.file_meta.TransferSyntaxUID = syntax
-        if syntax == ExplicitVRBigEndian and ds.BitsAllocated > 8:
+    if syntax == ExplicitVRBigEndian:
+        if ds.BitsAllocated > 8:
             ds.PixelData = np.frombuffer(ds.PixelData, "<u2").astype(">u2").tobytes()
+        ds.set_original_encoding(False, False)
+        ds.save_as(path, enforce_file_format=True)
+        return path
     ds.save_as(path, enforce_file_format=True)
     if not preamble:
         # What old archives hold: the elements alone, without meta information.
@@ -89,8 +97,8 @@ def save(ds, path, syntax=ExplicitVRLittleEndian, preamble=True) -> Path:
 def lookup(entries, first=0, bits=16) -> Dataset:
     """An item of a Modality LUT or VOI LUT Sequence."""
     item = Dataset()
-    item.LUTDescriptor = [len(entries), first, bits]
-    item.ModalityLUTType, item.LUTData = "US", [int(entry) for entry in entries]
+    item.LUTDescriptor, item.ModalityLUTType = [len(entries), first, bits], "US"
+    item.add_new("LUTData", "US", [int(entry) for entry in entries])
     return item
 
 

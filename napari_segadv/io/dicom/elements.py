@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 
 from .files import FAULTS
@@ -27,7 +28,8 @@ def text(ds: Dataset, name: str | int) -> str:
         return ""
     if isinstance(found, bytes):
         return found.decode("latin-1").strip("\0 ")
-    several = not isinstance(found, str) and hasattr(found, "__iter__")
+    # A name of a person can be iterated over, too: letter by letter.
+    several = isinstance(found, (MultiValue, list, tuple))
     try:
         parts = [str(each) for each in found] if several else [str(found)]
     except FAULTS:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import FileDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.tag import Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
@@ -25,7 +25,7 @@ from ...errors import SegadvError
 FAULTS = (
     OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError,
     RuntimeError, ArithmeticError, AssertionError, MemoryError, struct.error, zlib.error,
-    InvalidDicomError,
+    InvalidDicomError, BytesLengthException,
 )  # fmt: skip
 
 # An element takes two reads or three. The largest enhanced series have a million elements.
