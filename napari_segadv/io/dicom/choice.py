@@ -230,9 +230,9 @@ def _related(image: Image, own: Image) -> bool:
 def _frame(path: Path, count: int, which: str) -> int:
     if which.isdecimal() and 1 <= int(which) <= count:
         return int(which) - 1
-    what = f"there is no {SEPARATOR}{which}" if which else "and does not say where each lies"
+    what = f", not one called {which}" if which else " and does not say where each lies"
     raise SegadvError(
-        f"{path}: holds {count} frames, {what}; choose one, {path}{SEPARATOR}1 to "
+        f"{path}: holds {count} frames{what}; choose one, {path}{SEPARATOR}1 to "
         f"{path}{SEPARATOR}{count}"
     )
 
