@@ -33,6 +33,8 @@ NOT_IMAGES = {
     "SEG": "a segmentation (SEG), not an image; give it as a mask",
     "RTDOSE": "a dose distribution (RTDOSE), not an image; name the image that it belongs to",
 }
+# What makers call an image from which the slices of a scan are planned.
+LOCALIZERS = {"LOCALIZER", "SCOUT", "TOPOGRAM", "SCANOGRAM", "SURVIEW"}
 DICOMDIR = "1.2.840.10008.1.3.10"
 # Enhanced CT, MR, PET and X-ray volumes describe their frames in sequences, even a single one.
 ENHANCED = (
@@ -175,7 +177,7 @@ def _facts(ds: Dataset, path: Path, frames: int) -> Header:
     refusal = refusal_of(ds, modality, shape)
     if refusal:
         return Header(path, refusal, modality=modality)
-    localizer = "LOCALIZER" in text(ds, "ImageType").upper().split("\\")
+    localizer = bool(LOCALIZERS & set(text(ds, "ImageType").upper().split("\\")))
     stacks = not is_projection(ds, modality) and not (localizer and modality == "CT")
     enhanced = bool(items(ds, "PerFrameFunctionalGroupsSequence"))
     group = group_of(ds, localizer, path if frames > 1 else None)

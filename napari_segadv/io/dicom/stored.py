@@ -342,9 +342,13 @@ def _in_stored_bits(frame: Array, layout: Layout) -> Array:
     """Cut off the bits that do not belong to a number: overlays, or what a scanner left there."""
     frame = frame.astype(frame.dtype.newbyteorder("="), copy=False)
     rest = layout.allocated - layout.stored
-    if frame.dtype.kind == "f" or layout.syntax not in (*NATIVE, RLE) or not rest:
+    plain = layout.syntax in (*NATIVE, RLE)
+    # JPEG and JPEG-LS know no sign: their negative numbers have to be told by the stored bits.
+    unsigned_code = layout.syntax in BY_ITK and layout.signed
+    if frame.dtype.kind == "f" or not rest or not (plain or unsigned_code):
         return frame
     kind = frame.dtype
     unsigned = frame.view(f"u{kind.itemsize}")
-    top: Array = np.left_shift(unsigned, layout.allocated - layout.high - 1).view(kind)
+    above = layout.allocated - layout.high - 1 if plain else rest
+    top: Array = np.left_shift(unsigned, above).view(kind)
     return np.right_shift(top, rest)

@@ -98,7 +98,8 @@ def test_a_file_without_preamble_or_suffix(tmp_path, syntax):
 
 
 @pytest.mark.parametrize(
-    ("syntax", "plugin"), [(RLELossless, "pydicom"), (JPEG2000Lossless, "pylibjpeg")]
+    ("syntax", "plugin"),
+    [(RLELossless, "pydicom"), (JPEG2000Lossless, "pylibjpeg"), (JPEGLSLossless, "pyjpegls")],
 )
 @pytest.mark.parametrize("signed", [False, True])
 def test_lossless_compression(tmp_path, syntax, plugin, signed):
@@ -123,12 +124,16 @@ def by_itk(folder, pixels, modality="MR"):
     return folder / "x.dcm"
 
 
-def test_lossless_jpeg_is_decoded_by_itk(tmp_path):
-    pixels = picture(12)
-    path = by_itk(tmp_path, pixels)
-    assert pydicom.dcmread(path).file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.70"
-    scan = io.read(path)
-    np.testing.assert_array_equal(scan.array, pixels)
+@pytest.mark.parametrize("signed", [False, True])
+def test_lossless_jpeg_is_decoded_by_itk(tmp_path, signed):
+    pixels = picture(12, signed)
+    # The code holds the 12 bits of a number without its sign.
+    path = by_itk(tmp_path, pixels.view(np.uint16) & np.uint16(0x0FFF))
+    ds = pydicom.dcmread(path)
+    assert ds.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.70"
+    ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 12, 11, int(signed)
+    save(ds, path)
+    np.testing.assert_array_equal(io.read(path).array, pixels)
 
 
 def test_values_beside_itk_when_signed_and_rescaled(tmp_path):
