@@ -38,8 +38,8 @@ def test_several_series_in_a_folder_are_a_clear_choice(tmp_path, stored):
     files = write_series(tmp_path / "s", stored[:3] + 1, description="thick", names="t{:03d}.dcm")
     with pytest.raises(SegadvError, match="holds 2 images") as error:
         io.read(tmp_path / "s")
-    assert "::1 CT, series 1, thin, 6 slices of 12 x 10, axial" in str(error.value)
-    assert "::2 CT, series 1, thick, 3 slices of 12 x 10, axial" in str(error.value)
+    assert "1 = CT, series 1, thin, 6 slices of 12 x 10, axial" in str(error.value)
+    assert "2 = CT, series 1, thick, 3 slices of 12 x 10, axial" in str(error.value)
     assert "\n" not in str(error.value)
     np.testing.assert_array_equal(io.read(files[1]).array, stored[:3].astype(int) + 1 - 1024)
 

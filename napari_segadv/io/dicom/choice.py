@@ -267,12 +267,10 @@ def pick(images: list[Image], path: Path, which: str) -> Image:
 
 def listing(images: list[Image], path: Path) -> str:
     """Return what there is to choose from, in one line."""
-    listed = [f"{SEPARATOR}{n} {name}" for n, name in enumerate(described(images), start=1)]
+    listed = [f"{n} = {name}" for n, name in enumerate(described(images), start=1)]
     more = len(listed) - MOST_LISTED
     end = f"; and {more} more" if more > 0 else ""
-    return f"choose one by adding what stands before it to {path}: " + (
-        "; ".join(listed[:MOST_LISTED]) + end
-    )
+    return f"choose one by {path}{SEPARATOR}NUMBER: " + "; ".join(listed[:MOST_LISTED]) + end
 
 
 def described(images: list[Image]) -> list[str]:

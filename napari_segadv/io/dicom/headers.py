@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
@@ -233,10 +234,20 @@ def refusal_of(ds: Dataset, modality: str, shape: tuple[int, int]) -> str:
         if whole(ds, "InConcatenationTotalNumber", 1) > 1:
             return "is a part of an image that spans several files; export it as one file"
         return ""
-    name = UID(kind).name if kind else ""
+    name = uid_name(kind) if kind else ""
     if "Image Storage" in name or (not name and modality):
         return "has no Rows and Columns, so it holds no image; check that the file is complete"
     return f"is no image ({name or 'a DICOM file without pixels'}); name an image"
+
+
+def uid_name(uid: str) -> str:
+    """Return what a UID of the standard stands for; of others itself, shortened.
+
+    Examples:
+        >>> uid_name("1.2.840.10008.1.2.4.90"), uid_name("1.2.x")
+        ('JPEG 2000 Image Compression (Lossless Only)', '1.2.x')
+    """
+    return clean(UID(uid, validation_mode=IGNORE).name)[:80]
 
 
 def group_of(ds: Dataset, localizer: bool, path: Path | None) -> str:

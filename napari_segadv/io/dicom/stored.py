@@ -25,6 +25,7 @@ from ...errors import SegadvError
 from ..itk import silenced
 from .elements import text, value, whole
 from .files import FAULTS, quiet, reason
+from .headers import uid_name
 
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 BASELINE, EXTENDED = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"
@@ -34,7 +35,7 @@ NATIVE = (IMPLICIT, EXPLICIT, BIG, "1.2.840.10008.1.2.1.99")
 # installed, so that an image is the same everywhere.
 PLUGINS = {
     **dict.fromkeys(NATIVE, ""),
-    RLE: "pylibjpeg",
+    RLE: "pydicom",
     BASELINE: "pillow",
     "1.2.840.10008.1.2.4.90": "pylibjpeg",
     "1.2.840.10008.1.2.4.91": "pylibjpeg",
@@ -201,7 +202,7 @@ def frames_of(
     """
     if layout.syntax not in PLUGINS and layout.syntax not in BY_ITK:
         raise SegadvError(
-            f"{path}: its pixels are compressed as {UID(layout.syntax).name}, which can't be "
+            f"{path}: its pixels are compressed as {uid_name(layout.syntax)}, which can't be "
             "decoded here; export it uncompressed"
         )
     try:
