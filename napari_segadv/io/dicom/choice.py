@@ -189,7 +189,10 @@ def _in_file(path: Path, which: str) -> Chosen:
         return Chosen(images[0])
     if which:
         raise SegadvError(f"{path}: holds one image; remove {SEPARATOR}{which}")
-    return _checked(_series_of(path), path) if header.stacks else Chosen(images[0])
+    if header.stacks:
+        return _checked(_series_of(path), path)
+    note = "It was read alone, since its header does not say where it lies."
+    return Chosen(images[0], notes=(note,) if header.lost else ())
 
 
 def _series_of(path: Path) -> Chosen:
@@ -230,7 +233,7 @@ def _related(image: Image, own: Image) -> bool:
 def _frame(path: Path, count: int, which: str) -> int:
     if which.isdecimal() and 1 <= int(which) <= count:
         return int(which) - 1
-    what = f", not one called {which}" if which else " and does not say where each lies"
+    what = f", not one called {which}" if which else " without a place of their own"
     raise SegadvError(
         f"{path}: holds {count} frames{what}; choose one, {path}{SEPARATOR}1 to "
         f"{path}{SEPARATOR}{count}"

@@ -151,6 +151,12 @@ class Header:
     shape: tuple[int, int] = (0, 0)
     planes: tuple[Plane, ...] = ()
 
+    @property
+    def lost(self) -> bool:
+        """Whether it is a slice of which the header does not say where it lies."""
+        slices = self.modality in ("CT", "MR", "PT") and self.frames == 1
+        return slices and not (self.stacks or self.localizer)
+
 
 def header_of(path: Path) -> Header:
     """Read a file's header.

@@ -55,6 +55,7 @@ class Image:
         else:
             parts.append(f"1 image of {size}")
         parts += [orientation_name(first.orientation)] if head.stacks and first.placed else []
+        parts += ["without a position"] if head.lost else []
         parts += [head.view] if head.view and not head.stacks else []
         parts += ["localizer"] if head.localizer else []
         parts += [self.extra] if self.extra else []

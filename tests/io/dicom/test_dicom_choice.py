@@ -211,6 +211,14 @@ def test_an_empty_folder_or_one_without_images(tmp_path):
     assert "no DICOM series in this folder" in refusal(tmp_path / "empty")
 
 
+def test_slices_without_positions_are_no_volume(tmp_path):
+    written = slices(tmp_path, VOLUME, ImagePositionPatient=None)
+    assert "5 = CT, series 1, 1 image of 12 x 10, without a position, number 5" in refusal(tmp_path)
+    scan = io.read(written[2])
+    np.testing.assert_array_equal(scan.array, HU[2])
+    assert "It was read alone, since its header does not say where it lies." in scan.notes
+
+
 def test_a_choice_among_one_is_refused(tmp_path):
     path = save(image(XRAY, "DX", 12), tmp_path / "x.dcm")
     assert refusal(f"{path}::2") == f"{path}: holds one image; remove ::2"

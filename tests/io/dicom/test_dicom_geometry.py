@@ -244,8 +244,7 @@ def test_frames_without_a_place_are_a_choice(tmp_path, modality):
     with pytest.raises(SegadvError) as refusal:
         io.read(path)
     assert str(refusal.value) == (
-        f"{path}: holds 6 frames and does not say where each lies; choose one, {path}::1 to "
-        f"{path}::6"
+        f"{path}: holds 6 frames without a place of their own; choose one, {path}::1 to {path}::6"
     )
     scan = io.read(f"{path}::3")
     np.testing.assert_array_equal(scan.array, VOLUME[2])
