@@ -91,8 +91,6 @@ def _read(chosen: Chosen, planes: Sequence[Plane]) -> Pixels:
             kept = ds, layout
     assert stack is not None
     assert kept is not None
-    if scaling is not None and scaling.whole:
-        stack = narrowed(stack)
     return _pixels(chosen, planes, stack, scaling, middle, *kept)
 
 
@@ -140,7 +138,7 @@ def _values(
     if plane.lookup and "ModalityLUTSequence" in ds:
         found = through_lookup(frame, ds)
         return found.astype(np.uint8 if found.max() < 256 else np.uint16)
-    return values_of(frame, plane, scaling_of(planes, layout))
+    return narrowed(values_of(frame, plane, scaling_of(planes, layout)))
 
 
 def _pixels(

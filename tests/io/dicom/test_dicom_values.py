@@ -419,3 +419,14 @@ def test_a_description_shows_no_name(tmp_path):
     scan = io.read(save(ds, tmp_path / "x.dcm"))
     assert scan.meta["description"] == "Thorax pa [2J"
     assert Dataset not in map(type, scan.meta.values())
+
+
+def test_a_ct_of_16_bits_needs_32_only_where_a_slice_does(tmp_path):
+    volume = RNG.integers(0, 3000, (3, 8, 9)).astype(np.uint16)
+    slices(tmp_path / "usual", volume)
+    assert io.read(tmp_path / "usual").array.dtype == np.int16
+    volume[1, 2, 3] = 60000
+    slices(tmp_path / "metal", volume)
+    scan = io.read(tmp_path / "metal")
+    assert scan.storage == Storage("int32")
+    np.testing.assert_array_equal(scan.array, volume.astype(int) - 1024)
