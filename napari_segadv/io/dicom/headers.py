@@ -34,6 +34,11 @@ NOT_IMAGES = {
     "SEG": "a segmentation (SEG), not an image; give it as a mask",
     "RTDOSE": "a dose distribution (RTDOSE), not an image; name the image that it belongs to",
 }
+CLASSES_OF_NO_IMAGES = {
+    "1.2.840.10008.5.1.4.1.1.66.4": "SEG",
+    "1.2.840.10008.5.1.4.1.1.66.7": "SEG",
+    "1.2.840.10008.5.1.4.1.1.481.2": "RTDOSE",
+}
 # What makers call an image from which the slices of a scan are planned.
 LOCALIZERS = {"LOCALIZER", "SCOUT", "TOPOGRAM", "SCANOGRAM", "SURVIEW"}
 DICOMDIR = "1.2.840.10008.1.3.10"
@@ -233,9 +238,9 @@ def refusal_of(ds: Dataset, modality: str, shape: tuple[int, int]) -> str:
     kind = sop_class(ds)
     if kind == DICOMDIR:
         return "is the table of contents of a disc; name its folder"
-    for known, what in NOT_IMAGES.items():
-        if modality == known:
-            return f"is {what}"
+    modality = CLASSES_OF_NO_IMAGES.get(kind, modality)
+    if modality in NOT_IMAGES:
+        return f"is {NOT_IMAGES[modality]}"
     if min(shape) > 0:
         if whole(ds, "InConcatenationTotalNumber", 1) > 1:
             return "is a part of an image that spans several files; export it as one file"

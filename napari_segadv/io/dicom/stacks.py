@@ -200,7 +200,7 @@ def _told_apart(planes: list[Plane], known: tuple[str, ...]) -> list[tuple[list[
             found = []
             for value, part in parts.items():
                 shown = Path(value).name if name == "folder" else value.replace("\\", "/")
-                said = clean(f"{word} {shown or 'unknown'}")
+                said = clean(f"{word} {shown or 'unknown'}")[:60]
                 for piece, extra in _told_apart(part, (*known, name)):
                     found.append((piece, f"{said}, {extra}" if extra else said))
             return found

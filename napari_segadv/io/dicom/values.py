@@ -84,12 +84,7 @@ def values_of(frame: Array, plane: Plane, scaling: Scaling) -> Array:
 def narrowed(values: Array) -> Array:
     """Return 32-bit whole numbers as 16-bit ones if they fit, as those of nearly every CT do."""
     limits = np.iinfo(np.int16)
-    if (
-        values.dtype != np.int32
-        or not values.size
-        or values.min() < limits.min
-        or values.max() > limits.max
-    ):
+    if values.dtype != np.int32 or values.min() < limits.min or values.max() > limits.max:
         return values
     return values.astype(np.int16)
 

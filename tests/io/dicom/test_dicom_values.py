@@ -329,6 +329,7 @@ def test_whole_numbers_of_32_bits(tmp_path):
         ({"Rows": 25}, "its pixel data ends after 960 of 1000 bytes"),
         ({"Rows": 0}, "has no Rows and Columns, so it holds no image"),
         ({"Modality": "RTDOSE"}, "is a dose distribution (RTDOSE), not an image"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.481.2"}, "is a dose distribution (RTDOSE)"),
         ({"Modality": "SEG"}, "is a segmentation (SEG), not an image; give it as a mask"),
     ],
     ids=str,
