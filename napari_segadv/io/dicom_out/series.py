@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.utils import pixel_array, set_pixel_data
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from ...data.scan import Array, Scan
 from ...errors import SegadvError
-from ..segments.dicom_files import FAULTS, items, understood
+from ..dicom.files import FAULTS, parse
+from ..segments.dicom_files import items, meta_of, understood
 from .identifiers import carried, remove_identifiers, residual, words_of
-from .sources import Source, header_of, meta_of, rescale_of, source_of
+from .sources import Source, header_of, rescale_of, source_of
 from .stored import Stored, layout_of, stored_of
 
 DESCRIPTION = "ADVERSARIAL - not for diagnosis"
@@ -219,7 +219,7 @@ def _check_pixels(source: Source, number: int, first: Stored, last: Stored) -> N
         return
     for (frame, _), stored in looked_at.items():
         try:
-            held = pixel_array(pydicom.dcmread(path, force=True), raw=True, index=frame)
+            held = pixel_array(parse(path, pixels=True), raw=True, index=frame)
         except FAULTS:
             continue
         if not np.array_equal(held, stored.before):

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, generate_uid
 
 from ...data.scan import Array, Scan
 from ...errors import SegadvError
-from ..segments.dicom_files import floats, items, understood
+from ..dicom.files import parse
+from ..segments.dicom_files import floats, items, meta_of, understood
 
 # Instead of UIDs that are blank: equal for all files that this process reads.
 _BLANK = {name: generate_uid(None) for name in ("StudyInstanceUID", "FrameOfReferenceUID")}
@@ -77,14 +76,14 @@ def header_of(path: Path) -> Dataset:
     Raises:
         SegadvError: if it can't be read.
     """
+    dataset = parse(path)
     with understood(path):
-        dataset: Dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-    kind = dataset.get("SOPClassUID") or meta_of(dataset).get("MediaStorageSOPClassUID")
-    if not kind:
-        raise SegadvError(f"{path}: does not say what it is (SOP Class UID); export it again")
-    dataset.SOPClassUID = kind
-    if not dataset.get("StudyInstanceUID"):
-        dataset.StudyInstanceUID = _BLANK["StudyInstanceUID"]
+        kind = dataset.get("SOPClassUID") or meta_of(dataset).get("MediaStorageSOPClassUID")
+        if not kind:
+            raise SegadvError(f"{path}: does not say what it is (SOP Class UID); export it again")
+        dataset.SOPClassUID = kind
+        if not dataset.get("StudyInstanceUID"):
+            dataset.StudyInstanceUID = _BLANK["StudyInstanceUID"]
     return dataset
 
 
@@ -112,12 +111,6 @@ def placed(dataset: Dataset) -> Dataset:
     if not dataset.get("FrameOfReferenceUID"):
         dataset.FrameOfReferenceUID = _BLANK["FrameOfReferenceUID"]
     return dataset
-
-
-def meta_of(dataset: Dataset) -> Dataset:
-    """Return the file meta information, an empty one if there is none."""
-    found: Any = getattr(dataset, "file_meta", None)
-    return Dataset() if found is None else found
 
 
 def rescale_of(dataset: Dataset, frame: int | None) -> tuple[float, float]:

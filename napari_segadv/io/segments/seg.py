@@ -22,7 +22,7 @@ from pydicom.uid import (
 from ...data.scan import Array, Grid, Mask
 from ...errors import SegadvError
 from .choice import Canvas, Segment, check_numbers, chosen, class_names, cleaned, listed
-from .dicom_files import floats, items, read_dicom, understood
+from .dicom_files import floats, items, meta_of, read_dicom, understood
 from .stack import OFF, SAME_PLACE, Plane, axes, stacked
 
 NOUN = "segment"
@@ -243,8 +243,7 @@ def _measure(seg: Seg, keyword: str) -> float:
 
 def _native(dataset: Dataset) -> bool:
     """Return whether the pixels are not compressed."""
-    meta = getattr(dataset, "file_meta", None)
-    return ("" if meta is None else meta.get("TransferSyntaxUID", "")) in NATIVE
+    return meta_of(dataset).get("TransferSyntaxUID", "") in NATIVE
 
 
 def _pixels(seg: Seg, index: int) -> Array:
