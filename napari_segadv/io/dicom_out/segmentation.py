@@ -17,8 +17,8 @@ from ...errors import SegadvError
 from ..masks import to_grid
 from ..segments import seg
 from ..segments.choice import cleaned
-from ..segments.dicom_files import items, understood
-from .sources import placed, read_headers
+from ..segments.dicom_files import items
+from .sources import placed, read_headers, writing
 
 # Each class number up to the largest is described.
 MOST_CLASSES = 1000
@@ -64,7 +64,7 @@ def write_seg(
     if not files:
         raise SegadvError(f"{path}: no files of its series are known; write .nii.gz instead")
     sources = [_complete(each) for each in _alike(read_headers(files))]
-    with understood(path):
+    with writing(path, "write .nii.gz instead"):
         made = _segmentation(
             sources,
             _pixels(mask, sources, path),
@@ -74,16 +74,11 @@ def write_seg(
             # Without a single labelled frame, all frames are written.
             bool(mask.array.any()),
         )
-    try:
         with tempfile.TemporaryDirectory(prefix=HALF, dir=path.parent) as half:
             new = Path(half) / "new.dcm"
             made.save_as(new, enforce_file_format=True)
             _check(mask, new, path)
             new.replace(path)
-    except OSError as error:
-        raise SegadvError(
-            f"{path}: can't be written ({error.strerror or error}); name another file"
-        ) from None
 
 
 def _alike(headers: list[Dataset]) -> list[Dataset]:

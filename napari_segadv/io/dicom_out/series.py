@@ -1,5 +1,6 @@
 """A derived series: the adversarial image in copies of the files that the clean one came from."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,13 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.utils import pixel_array, set_pixel_data
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
+from ...common.atomic_files import HALF
 from ...data.scan import Array, Scan
 from ...errors import SegadvError
 from ..dicom.files import FAULTS, parse
 from ..segments.dicom_files import items, meta_of, understood
 from .identifiers import carried, remove_identifiers, residual, words_of
-from .sources import Source, header_of, rescale_of, source_of
+from .sources import Source, header_of, rescale_of, source_of, writing
 from .stored import Stored, layout_of, stored_of
 
 DESCRIPTION = "ADVERSARIAL - not for diagnosis"
@@ -106,18 +108,17 @@ def write_series(
         raise SegadvError(f"{there}: exists already; name another folder")
     tally = Tally()
     series = generate_uid(None)
-    try:
+    with writing(folder, "save the image as NIfTI"):
         folder.mkdir(parents=True, exist_ok=True)
-        for number, path in enumerate(paths):
-            each = slice(None) if source.frames is not None else slice(number, number + 1)
-            dataset = _derived(source, number, pair[0][each], pair[1][each], scan.colour, tally)
-            _finish(dataset, series, description, deidentify, tally)
-            with understood(path):
-                dataset.save_as(path, enforce_file_format=True)
-    except OSError as error:
-        raise SegadvError(
-            f"{folder}: can't be written ({error.strerror or error}); name another folder"
-        ) from None
+        # All of them, or none.
+        with tempfile.TemporaryDirectory(prefix=HALF, dir=folder) as half:
+            for number, path in enumerate(paths):
+                each = slice(None) if source.frames is not None else slice(number, number + 1)
+                dataset = _derived(source, number, pair[0][each], pair[1][each], scan.colour, tally)
+                _finish(dataset, series, description, deidentify, tally)
+                dataset.save_as(Path(half) / path.name, enforce_file_format=True)
+            for path in paths:
+                (Path(half) / path.name).replace(path)
     return Written(paths, series, tally.notes(scan, deidentify))
 
 

@@ -1,6 +1,7 @@
 """Sources: the files that an image was read from, without their pixels, as a template."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pydicom.uid import ExplicitVRBigEndian, generate_uid
 
 from ...data.scan import Array, Scan
 from ...errors import SegadvError
-from ..dicom.files import parse
+from ..dicom.files import FAULTS, parse, quiet, reason
 from ..segments.dicom_files import floats, items, meta_of, understood
 
 # Instead of UIDs that are blank: equal for all files that this process reads.
@@ -68,6 +69,25 @@ def source_of(scan: Scan) -> Source:
         return Source(files)
     numbers = range(slices) if frames is None else frames
     return Source(files, tuple(int(number) for number in numbers))
+
+
+@contextmanager
+def writing(path: Path, instead: str) -> Iterator[None]:
+    """Turn what fails in writing a file into one line, and keep pydicom's warnings back.
+
+    Args:
+        path: the file.
+        instead: what to do if it can't be made, for the message.
+    """
+    with quiet():
+        try:
+            yield
+        except OSError as error:
+            raise SegadvError(
+                f"{path}: can't be written ({error.strerror or reason(error)}); name another place"
+            ) from None
+        except FAULTS as error:
+            raise SegadvError(f"{path}: can't be made ({reason(error)}); {instead}") from None
 
 
 def header_of(path: Path) -> Dataset:

@@ -337,6 +337,21 @@ def test_what_can_not_be_written_as_dicom(tmp_path, files):
         write_series(scan.array, scan, tmp_path / "out")
 
 
+def test_a_full_disk_leaves_nothing_behind(tmp_path, files, monkeypatch):
+    scan, save, calls = io.read(files[0]), pydicom.Dataset.save_as, []
+
+    def full(self, *args, **more):
+        calls.append(1)
+        if len(calls) > 3:
+            raise OSError(28, "No space left on device")
+        return save(self, *args, **more)
+
+    monkeypatch.setattr(pydicom.Dataset, "save_as", full)
+    with pytest.raises(SegadvError, match="out: can't be written .No space left on device"):
+        write_series(scan.array, scan, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_blank_uids_get_new_ones(tmp_path, files):
     for file in files:
         ds = pydicom.dcmread(file)
