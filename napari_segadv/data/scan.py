@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..common.wording import class_name
 from ..errors import SegadvError
+from .labels import Labels, label_array
 from .presentation import Presentation
 
 Array = npt.NDArray[Any]
@@ -232,19 +233,32 @@ class Scan:
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """A label map: class numbers (z, y, x) or (y, x) on a grid.
+    """A label map: class numbers on a grid.
 
-    `classes` names the numbers, background first; it is empty if they have no names.
+    Attributes:
+        array: whole numbers from 0 to 65535, (z, y, x) or (y, x), as uint8 or uint16.
+        grid: where its pixels lie.
+        classes: names of the numbers, background first; empty if they have none.
+        path: the file that it came from.
+        which: what was chosen from that file, for example segments; "" for all of it.
+        notes: what reading it has found that the user has to know, a sentence each.
+
+    Raises:
+        SegadvError: if the array holds other values (see `labels.label_array`).
     """
 
-    array: npt.NDArray[np.integer[Any]]
+    array: Labels
     grid: Grid
     classes: tuple[str, ...] = ()
     path: Path | None = None
+    which: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.array.shape != self.grid.shape:
             raise ValueError(f"mask of shape {self.array.shape} on a grid of {self.grid.shape}")
+        name = "the mask" if self.path is None else str(self.path)
+        object.__setattr__(self, "array", label_array(self.array, name))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         array = np.asarray(self.array, dtype=dtype)
@@ -256,7 +270,7 @@ class Mask:
 
     def with_array(self, array: Array) -> "Mask":
         """Return other labels on the same grid and with the same classes, but without a path."""
-        return replace(self, array=np.asarray(array), path=None)
+        return replace(self, array=np.asarray(array), path=None, which="", notes=())
 
     def class_name(self, label: int) -> str:
         return class_name(label, self.classes)

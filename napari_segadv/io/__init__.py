@@ -1,7 +1,7 @@
 """Files to Scans and Masks, and back."""
 
 from .images import files_of, output_format, read, save, save_array
-from .masks import mask_for, read_mask, save_mask, to_grid
+from .masks import mask_for, read_mask, renumbered, save_mask, to_grid
 
 __all__ = [
     "files_of",
@@ -9,6 +9,7 @@ __all__ = [
     "output_format",
     "read",
     "read_mask",
+    "renumbered",
     "save",
     "save_array",
     "save_mask",

@@ -165,25 +165,36 @@ def files_of(path: Path) -> list[Path]:
 def _check_written(form: Format, written: Path, path: Path) -> None:
     """Read back what was written, since some of ITK's writers do not report a full disk."""
     try:
-        form.read(written, "")
+        if form.read_segments is not None:
+            form.read_segments(written, "", None)
+        else:
+            form.read(written, "")
     except SegadvError:
         raise SegadvError(
             f"{path}: can't be read back after writing; make room on the disk, or name another file"
         ) from None
 
 
-def load(place: str | Path, mask: bool = False) -> tuple[Format, Path, Pixels]:
-    """Read what lies at a place, PATH or PATH::WHICH, as an image or as a mask.
+def load(place: str | Path) -> tuple[Format, Path, Pixels]:
+    """Read the image that lies at a place, PATH or PATH::WHICH.
 
     Raises:
-        SegadvError: if there is nothing, or it can't be read.
+        SegadvError: if there is none, or it can't be read.
+    """
+    form, path, which = found_at(place)
+    return form, path, form.read(path, which)
+
+
+def found_at(place: str | Path) -> tuple[Format, Path, str]:
+    """Return the format of what lies at a place, its path, and what is chosen there.
+
+    Raises:
+        SegadvError: if there is nothing, or no format reads it.
     """
     path, which = split(place)
     if not path.exists():
         raise SegadvError(f"{path}: no such file or folder; check the name")
-    form = format_of(path)
-    read_it = form.read_mask if mask and form.read_mask is not None else form.read
-    return form, path, read_it(path, which)
+    return format_of(path), path, which
 
 
 def _check(array: Array, path: Path) -> None:

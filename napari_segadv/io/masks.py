@@ -1,36 +1,50 @@
 """Masks: label maps of files and arrays, put on an image's grid, and written to files."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import SimpleITK as sitk
 
+from ..common.wording import class_name
+from ..data.labels import MOST_LABEL, label_array
 from ..data.scan import Array, Grid, Mask, Scan, Storage
 from ..errors import SegadvError
-from .images import intensities, load, write
+from .images import found_at, intensities, write
 from .itk import image_of
+from .pixels import Pixels
+
+# More of the labelled voxels outside the image than this: the mask belongs to something else.
+MOST_OUTSIDE = 0.01
+# An empty mask must share at least this much of its place, or of the image's, with the image.
+LEAST_SHARED = 0.5
+# Points an axis at which the place of an empty mask is looked at.
+POINTS = 17
 
 
 def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
-    """Read a label map, and put it on `grid` by its geometry if one is given.
+    """Read a label map or a segmentation, and put it on `grid` by its geometry if one is given.
+
+    Args:
+        path: a file; PATH::WHICH chooses segments by number, label or both, and + joins several.
+            A DICOM segmentation, an RTSTRUCT and a 3D Slicer segmentation name their classes.
+        grid: of the image. Contours (RTSTRUCT) can't be read without it.
 
     Raises:
         SegadvError: if it can't be read, holds anything but whole numbers from 0 to 65535, or
             does not fit `grid` (see `to_grid`).
     """
-    _, path, found = load(path, mask=True)
-    if found.broken:
-        raise SegadvError(f"{path}: holds NaN or infinity; save whole class numbers")
-    array, colour = intensities(found, path)
-    if colour:
-        raise SegadvError(f"{path}: is a colour image; save class numbers as grey values")
-    if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.rint(array))).all():
-        raise SegadvError(f"{path}: holds fractions; save whole class numbers")
-    if array.size and (array.min() < 0 or array.max() > np.iinfo(np.uint16).max):
-        raise SegadvError(f"{path}: holds numbers outside 0 to 65535; renumber its classes")
-    array = array.astype(np.uint8 if array.max() < 256 else np.uint16)
-    mask = Mask(array, found.grid, path=path)
+    form, place, which = found_at(path)
+    if form.read_segments is not None:
+        mask = form.read_segments(place, which, grid)
+    else:
+        read_it = form.read if form.read_mask is None else form.read_mask
+        found = read_it(place, which)
+        array = label_array(_class_numbers(found, place), str(place))
+        mask = Mask(array, found.grid, path=place, which=which, notes=found.notes)
     return mask if grid is None else to_grid(mask, grid)
 
 
@@ -38,7 +52,8 @@ def mask_for(given: Mask | Array | str | Path, scan: Scan, role: str) -> Mask:
     """Return a mask on a scan's grid, put there by its geometry.
 
     Args:
-        given: a Mask, the path of one, or an array of the scan's shape.
+        given: a Mask, the path of one, or an array of the scan's shape. An array may have any
+            type as long as its values are whole numbers from 0 to 65535.
         scan: the image.
         role: what the mask is for; error messages begin with it.
 
@@ -49,42 +64,90 @@ def mask_for(given: Mask | Array | str | Path, scan: Scan, role: str) -> Mask:
         return read_mask(given, scan.grid)
     if isinstance(given, Mask):
         return to_grid(given, scan.grid)
-    array = np.asarray(given)
-    if array.shape != scan.grid.shape or array.dtype.kind not in "iub":
+    array = label_array(given, role)
+    if array.shape != scan.grid.shape:
         raise SegadvError(
-            f"{role}: an array of shape {array.shape} and type {array.dtype} can't be a mask of "
-            f"{scan.name}; give whole class numbers of shape {scan.grid.shape}"
+            f"{role}: an array of shape {array.shape} can't be a mask of {scan.name}; give whole "
+            f"class numbers of shape {scan.grid.shape}"
         )
-    return Mask(array.astype(np.uint16 if array.max() > 255 else np.uint8), scan.grid)
+    return Mask(array, scan.grid)
 
 
 def to_grid(mask: Mask, grid: Grid) -> Mask:
     """Put a mask on an image's grid by its geometry (nearest neighbour), not by its shape.
 
+    What gets lost on the way is told in the notes of the mask.
+
     Raises:
-        SegadvError: if either has no geometry and their shapes differ, or if more than 1 % of
-            the labelled voxels would fall outside: the mask then belongs to something else.
+        SegadvError: if the mask is a slice and the image a volume; if either has no geometry and
+            their shapes differ; or if the mask lies elsewhere: then it belongs to something else.
     """
     if mask.grid.same_as(grid):
         return replace(mask, grid=grid)
     name = mask.path or "the mask"
+    if grid.ndim == 2 and mask.grid.ndim == 3 and mask.grid.shape[0] == 1:
+        return to_grid(_flat(mask), grid)
     if mask.grid.ndim != grid.ndim or not (mask.grid.physical and grid.physical):
         raise SegadvError(
-            f"{name}: has {_size(mask.grid)} pixels but the image has {_size(grid)}, and they "
+            f"{name}: has {_pixels(mask.grid)} pixels but the image has {_pixels(grid)}, and they "
             "share no geometry; use the mask that was made for this image"
         )
-    lost = _share_outside(mask, grid)
-    if lost > 0.01:
+    notes = [*mask.notes, *_outside(mask, grid, str(name))]
+    moved = _resampled(mask, grid)
+    gone = sorted(set(held(mask.array)) - set(held(moved)) - {0})
+    if gone and not moved.any():
         raise SegadvError(
-            f"{name}: {lost:.0%} of its labelled voxels lie outside the image; it belongs to "
-            "another image or patient, so use the mask that was made for this one"
+            f"{name}: no pixel of the image has its centre in the structures of the mask, which "
+            "are too small for it; use a mask that was made for this image"
         )
-    reference = image_of(np.zeros(grid.shape, np.uint8), grid)
-    resampler = sitk.ResampleImageFilter()
-    resampler.SetReferenceImage(reference)
-    resampler.SetInterpolator(sitk.sitkNearestNeighbor)
-    moved = sitk.GetArrayFromImage(resampler.Execute(image_of(mask.array, mask.grid)))
-    return replace(mask, array=moved, grid=grid)
+    if gone:
+        lost = ", ".join(class_name(number, mask.classes) for number in gone[:9])
+        notes.append(f"{name}: no pixel of the image has its centre in {lost}, so it is left out")
+    return replace(mask, array=moved, grid=grid, notes=tuple(notes))
+
+
+def renumbered(mask: Mask, classes: Sequence[str]) -> Mask:
+    """Give the classes of a mask the numbers that a victim has for them, by their names.
+
+    Args:
+        mask: as read from a segmentation; one whose classes have no names is returned as it is.
+        classes: those of the victim, background first.
+
+    Returns:
+        The mask with the victim's numbers and names if the victim knows all names in it; otherwise
+        with its own numbers, and a note which says so.
+
+    Examples:
+        >>> grid = Grid.pixels((1, 3))
+        >>> mask = Mask(np.array([[0, 1, 0]]), grid, ("background", "Liver"))
+        >>> renumbered(mask, ("background", "spleen", "liver")).array
+        array([[0, 2, 0]], dtype=uint8)
+    """
+    if not mask.classes or not classes or mask.classes == tuple(classes):
+        return mask
+    numbers = {name.casefold(): number for number, name in enumerate(classes)}
+    own = [number for number in held(mask.array) if number]
+    names = {number: class_name(number, mask.classes) for number in own}
+    unknown = [name for name in names.values() if name.casefold() not in numbers]
+    if unknown:
+        note = (
+            f"{mask.path or 'the mask'}: {unknown[0]} is no class of the victim, so the numbers of "
+            "the mask are used as they are"
+        )
+        return replace(mask, notes=(*mask.notes, note))
+    table = np.zeros(MOST_LABEL + 1, np.uint16)
+    for number in own:
+        table[number] = numbers[names[number].casefold()]
+    return replace(mask, array=table[mask.array], classes=tuple(classes))
+
+
+def held(array: Array) -> list[int]:
+    """Return the class numbers in an array, rising."""
+    there = np.zeros(MOST_LABEL + 1, bool)
+    # A plane at a time: sorting a whole volume takes seconds.
+    for plane in array:
+        there[plane] = True
+    return [int(number) for number in np.flatnonzero(there)]
 
 
 def save_mask(mask: Mask, path: str | Path) -> None:
@@ -95,24 +158,114 @@ def save_mask(mask: Mask, path: str | Path) -> None:
     """
     kind = np.uint8 if mask.array.max(initial=0) < 256 else np.uint16
     array = mask.array.astype(kind)
-    write(array, path, Scan(array, mask.grid, "class", Storage(kind.__name__)))
+    meta = {"classes": mask.classes}
+    write(array, path, Scan(array, mask.grid, "class", Storage(kind.__name__), meta=meta))
 
 
-def _size(grid: Grid) -> str:
+def _class_numbers(found: Pixels, path: Path) -> Array:
+    """Return one number for each pixel of what a format has read.
+
+    Raises:
+        SegadvError: if a pixel has several that differ, or its transparency is what counts.
+    """
+    if found.components > 1 and found.grid.physical:
+        if (found.array == found.array[..., :1]).all():
+            return np.ascontiguousarray(found.array[..., 0])
+        raise SegadvError(
+            f"{path}: has {found.components} values per pixel, layers or colours; save one label "
+            "map"
+        )
+    array, colour = intensities(found, path)
+    if colour:
+        raise SegadvError(f"{path}: is a colour image; save class numbers as grey values")
+    alpha = found.array[..., -1] if found.components in (2, 4) else None
+    if alpha is not None and (alpha != alpha.flat[0]).any() and not _opaque(array, alpha):
+        raise SegadvError(
+            f"{path}: is transparent where it holds class numbers, or holds none; save class "
+            "numbers as grey values without transparency"
+        )
+    return array
+
+
+def _opaque(array: Array, alpha: Array) -> bool:
+    """Return whether there are class numbers, and none where nothing is seen of them."""
+    return bool(array.any() and not array[alpha == 0].any())
+
+
+def _pixels(grid: Grid) -> str:
     return " x ".join(map(str, grid.shape))
 
 
-def _share_outside(mask: Mask, grid: Grid) -> float:
-    """Return the share of a mask's labelled voxels whose centres lie outside a grid."""
-    to_index = np.linalg.inv(grid.affine) @ mask.grid.affine
-    ends = np.array(grid.shape)[:, None] - 0.5
-    labelled = inside = 0
+def _flat(mask: Mask) -> Mask:
+    """Return a mask of one slice as a 2-D mask.
+
+    It keeps its place if its rows and columns lie along x and y, as a 2-D image does.
+    """
+    own = mask.grid
+    origin, direction = (0.0, 0.0), np.eye(2)
+    if abs(own.direction[0, 0]) > 1 - 1e-6:
+        origin, direction = (own.origin[1], own.origin[2]), own.direction[1:, 1:].copy()
+    grid = Grid(own.shape[1:], own.spacing[1:], origin, direction, own.physical)
+    return replace(mask, array=mask.array[0], grid=grid)
+
+
+def _outside(mask: Mask, grid: Grid, name: str) -> list[str]:
+    """Refuse a mask that lies elsewhere; return what is to be told of the part that does."""
+    labelled, outside = _count_outside(mask, grid)
+    if not labelled:
+        if max(_shared(mask.grid, grid), _shared(grid, mask.grid)) < LEAST_SHARED:
+            raise SegadvError(
+                f"{name}: is empty and lies elsewhere than the image; it belongs to another image "
+                "or patient, so use the mask that was made for this one"
+            )
+        return []
+    lost = outside / labelled
+    if lost > MOST_OUTSIDE:
+        raise SegadvError(
+            f"{name}: {lost:.0%} of its labelled voxels lie outside the image; it belongs to "
+            "another image or patient, so use the mask that was made for this one"
+        )
+    if not outside:
+        return []
+    return [f"{name}: {outside} of its {labelled} labelled voxels lie outside the image"]
+
+
+def _count_outside(mask: Mask, grid: Grid) -> tuple[int, int]:
+    """Return how many voxels are labelled, and how many of their centres lie outside a grid."""
+    labelled = outside = 0
     # One plane at a time: the positions of all voxels of a body would take gigabytes.
     for first, plane in enumerate(mask.array):
         index = np.stack(np.nonzero(np.atleast_1d(plane)))
-        count = index.shape[1]
-        place = np.vstack([np.full((1, count), first), index, np.ones((1, count))])
-        there = (to_index @ place)[:-1]
-        inside += int(((there >= -0.5 - 1e-6) & (there <= ends + 1e-6)).all(axis=0).sum())
-        labelled += count
-    return 1.0 - inside / labelled if labelled else 0.0
+        place = np.vstack([np.full((1, index.shape[1]), first), index])
+        labelled += index.shape[1]
+        outside += int((~_inside(place, mask.grid, grid)).sum())
+    return labelled, outside
+
+
+def _shared(one: Grid, other: Grid) -> float:
+    """Return the share of one grid, looked at in some points, that lies inside another."""
+    axes = [np.linspace(0, size - 1, min(size, POINTS)) for size in one.shape]
+    points = np.stack([axis.ravel() for axis in np.meshgrid(*axes)])
+    return float(_inside(points, one, other).mean())
+
+
+def _inside(points: npt.NDArray[Any], one: Grid, other: Grid) -> npt.NDArray[np.bool_]:
+    """Return which points, as indices (ndim, n) into one grid, lie inside another."""
+    there = np.linalg.inv(other.affine) @ one.affine @ np.vstack([points, np.ones(points.shape[1])])
+    ends = np.array(other.shape)[:, None] - 0.5
+    inside: npt.NDArray[np.bool_] = ((there[:-1] >= -0.5 - 1e-6) & (there[:-1] <= ends + 1e-6)).all(
+        axis=0
+    )
+    return inside
+
+
+def _resampled(mask: Mask, grid: Grid) -> Array:
+    """Return the class numbers of a mask at the places of a grid, 0 outside."""
+    resampler = sitk.ResampleImageFilter()
+    resampler.SetSize(tuple(reversed(grid.shape)))
+    resampler.SetOutputSpacing(tuple(reversed(grid.spacing)))
+    resampler.SetOutputOrigin(tuple(reversed(grid.origin)))
+    resampler.SetOutputDirection(grid.direction[::-1, ::-1].ravel().tolist())
+    resampler.SetInterpolator(sitk.sitkNearestNeighbor)
+    moved: Array = sitk.GetArrayFromImage(resampler.Execute(image_of(mask.array, mask.grid)))
+    return moved

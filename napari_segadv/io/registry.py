@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ..common.discovery import Registry
-from ..data.scan import Array, Grid, Scan
+from ..data.scan import Array, Grid, Mask, Scan
 from ..errors import SegadvError
 from . import formats as package
 from .pixels import Pixels
@@ -31,6 +31,10 @@ class Format:
         claims: decides from a path whether this format reads it; if None, the suffix decides.
         read_mask: reads class numbers, for a format whose masks are stored otherwise than its
             images; None: as `read`.
+        read_segments: reads named structures as a mask, for a format that holds no images: takes
+            a path, what chooses some of the structures ("" for all), and the grid of the image
+            that they lie on (None if it is not known). Such a format is asked for its files
+            before the others, and its `read` refuses them.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Format:
     files: Callable[[Path], Sequence[Path]] | None = None
     claims: Callable[[Path], bool] | None = None
     read_mask: Callable[[Path, str], Pixels] | None = None
+    read_segments: Callable[[Path, str, Grid | None], Mask] | None = None
     dimensions: str = "2-D, 3-D"
     pixels: str = "grey, RGB"
 
@@ -59,8 +64,11 @@ FORMATS: Registry[Format] = Registry("format", package, _formats_in)
 
 
 def formats() -> tuple[Format, ...]:
-    """Return every declared format."""
-    return tuple(FORMATS.all().values())
+    """Return every declared format, those of segmentations first.
+
+    A segmentation often looks like an image by its name: .dcm, .seg.nrrd.
+    """
+    return tuple(sorted(FORMATS.all().values(), key=lambda form: form.read_segments is None))
 
 
 def suffix(path: Path) -> str:

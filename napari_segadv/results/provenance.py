@@ -50,14 +50,17 @@ def image_hash(scan: Scan) -> str:
 def describe_given(given: Any) -> Any:
     """Describe what was given as target, truth, region or care: a name by itself, else a hash.
 
-    The hash of a file comes with its path; a painted or computed mask has that of its array.
+    The hash of a file comes with its path, and with what was chosen from it; a painted or computed
+    mask has that of its array.
     """
     if given is None or isinstance(given, str):
         return given
     path = given.path
     if path is not None and path.is_file():
         files = io.files_of(path) if isinstance(given, Mask) else [path]
-        return {"path": str(path), "sha256": sha256_of_all(files)}
+        found = {"path": str(path), "sha256": sha256_of_all(files)}
+        which = given.which if isinstance(given, Mask) else ""
+        return {**found, "segments": which} if which else found
     pixels = given.array if isinstance(given, Mask) else None
     return {"path": None, "sha256": None if pixels is None else hash_of(pixels)}
 

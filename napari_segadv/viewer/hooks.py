@@ -38,23 +38,28 @@ def read(path: str | list[str]) -> "list[LayerTuple]":
             continue
         mask = labels_in(chosen)
         layers.append(
-            image_tuple(io.read(chosen)) if mask is None else mask_tuple(mask, chosen.name)
+            image_tuple(io.read(chosen)) if mask is None else mask_tuple(mask, Path(name).name)
         )
     return layers
 
 
-def labels_in(path: Path) -> "Mask | None":
+def labels_in(place: str | Path) -> "Mask | None":
     """Return the label map in a file with geometry, if its numbers look like one."""
     import numpy as np
 
     from .. import io
     from ..errors import SegadvError
     from ..io.formats.dicom import is_dicom
+    from ..io.place import split
+    from ..io.registry import format_of
 
+    path, _ = split(place)
+    if path.exists() and format_of(path).read_segments is not None:
+        return io.read_mask(place)
     if path.is_dir() or is_dicom(path):
         return None
     try:
-        mask = io.read_mask(path)
+        mask = io.read_mask(place)
     except SegadvError:
         return None
     few = len(np.unique(mask.array)) <= MAX_LABELS

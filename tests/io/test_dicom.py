@@ -36,10 +36,10 @@ def test_files_without_a_suffix(tmp_path, stored):
 def test_several_series_in_a_folder_are_a_clear_choice(tmp_path, stored):
     write_series(tmp_path / "s", stored, description="thin")
     files = write_series(tmp_path / "s", stored[:3] + 1, description="thick", names="t{:03d}.dcm")
-    with pytest.raises(SegadvError, match="holds 2 series") as error:
+    with pytest.raises(SegadvError, match="holds 2 images") as error:
         io.read(tmp_path / "s")
-    assert "thin, 6 files" in str(error.value)
-    assert "thick, 3 files" in str(error.value)
+    assert "1 = CT, series 1, thin, 6 slices of 12 x 10, axial" in str(error.value)
+    assert "2 = CT, series 1, thick, 3 slices of 12 x 10, axial" in str(error.value)
     assert "\n" not in str(error.value)
     np.testing.assert_array_equal(io.read(files[1]).array, stored[:3].astype(int) + 1 - 1024)
 
@@ -61,7 +61,7 @@ def test_a_single_radiograph_is_two_dimensional(tmp_path, stored):
 def test_a_truncated_file(tmp_path, stored):
     (file,) = write_series(tmp_path / "s", stored[:1])
     file.write_bytes(file.read_bytes()[:200])
-    with pytest.raises(SegadvError, match="can't be read as an image"):
+    with pytest.raises(SegadvError, match="it holds no image; check that the file is complete"):
         io.read(file)
 
 

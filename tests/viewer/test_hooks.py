@@ -1,6 +1,9 @@
 """Reader, writers and samples as napari calls them."""
 
+import dicoms
+import npe2
 import numpy as np
+import pydicom
 import pytest
 from helpers import disc_image, disc_labels, write_series
 from modal import answered
@@ -53,8 +56,48 @@ def test_a_folder_of_several_series_asks(window, tmp_path, qtbot):
 
     with answered(qtbot, QInputDialog, choose):
         (layer,) = window.open(tmp_path / "s", plugin="napari-segadv")
-    assert seen == ["1. series 0, 4 files", "2. series 1, 3 files"]
+    assert seen == [
+        "1. CT, series 1, series 0, 4 slices of 12 x 10, axial",
+        "2. CT, series 1, series 1, 3 slices of 12 x 10, axial",
+    ]
     np.testing.assert_array_equal(layer.data, hu[:3])
+
+
+def test_a_tilted_gantry_is_offered_resampled(window, tmp_path, qtbot):
+    hu = series_folder(tmp_path / "s")
+    for n, file in enumerate(sorted((tmp_path / "s").iterdir())):
+        ds = pydicom.dcmread(file)
+        ds.ImagePositionPatient[1] += n
+        ds.save_as(file)
+    seen = []
+
+    def choose(dialog):
+        seen.extend(dialog.comboBoxItems())
+        dialog.accept()
+
+    with answered(qtbot, QInputDialog, choose):
+        (layer,) = window.open(tmp_path / "s", plugin="napari-segadv")
+    (text,) = seen
+    assert text.endswith("axial, tilted by 21.8 degrees, resampled to right angles")
+    assert layer.data.shape == (4, 16, 10)
+    np.testing.assert_array_equal(layer.data[0, :12], hu[0])
+
+
+def test_frames_of_a_film_are_asked_for(window, tmp_path, qtbot):
+    frames = np.random.default_rng(0).integers(0, 255, (3, 12, 10)).astype(np.uint8)
+    path = dicoms.save(dicoms.image(frames, "US"), tmp_path / "film")
+    with answered(qtbot, QInputDialog, lambda dialog: dialog.accept()):
+        (layer,) = window.open(path, plugin="napari-segadv")
+    np.testing.assert_array_equal(layer.data, frames[0])
+
+
+@pytest.mark.parametrize(
+    "name", ["IM0001", "I", "17106", "1.2.840.113619.2.55.3", "CT.1.3.12.2.1107.5", "x.dcm"]
+)
+def test_files_without_an_ending_are_offered_to_the_reader(name):
+    manager = npe2.PluginManager.instance()
+    readers = {reader.plugin_name for reader in manager.iter_compatible_readers(f"/data/{name}")}
+    assert "napari-segadv" in readers
 
 
 def test_paths_that_are_not_ours(tmp_path):

@@ -107,7 +107,7 @@ class Segmentation(Task[Mask]):
         return BoundSegmentation(victim, scan, device, presented)
 
     def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> Mask:
-        return io.mask_for(given, scan, role)
+        return io.renumbered(io.mask_for(given, scan, role), victim.classes)
 
     def measure(
         self,

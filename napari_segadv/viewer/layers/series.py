@@ -1,26 +1,32 @@
-"""Chooses a series of a DICOM folder: the only one, or the one that the user picks."""
+"""Which image of a DICOM folder or file is meant: the only one, or the one that the user picks."""
 
 from pathlib import Path
 
 from qtpy.QtWidgets import QApplication, QInputDialog
 
-from ...io.formats.dicom import list_series
+from ...io.dicom.choice import choices
+from ...io.dicom.files import is_dicom_file
+from ...io.place import SEPARATOR
 
 
-def one_series(path: Path) -> Path | None:
-    """Return the path of one series or image: `path`, or a file of the series that the user picks.
+def one_series(path: Path) -> str | None:
+    """A place that means one image: the path, or PATH::WHICH for the image picked in a dialog.
 
-    None if the user cancels. Without a window, a folder of several series is returned unchanged;
-    the error on reading it lists the series.
+    None where the user cancels. Without a window a folder of several images is passed on, and
+    reading it says what there is to choose from.
     """
-    if not path.is_dir():
-        return path
-    series = list_series(path)
-    if len(series) < 2 or QApplication.instance() is None:
-        return path
-    titles = [f"{n + 1}. {one.title}" for n, one in enumerate(series)]
-    parent = QApplication.activeWindow()
+    if QApplication.instance() is None or not (path.is_dir() or is_dicom_file(path)):
+        return str(path)
+    offered = choices(path)
+    if not offered:
+        return str(path)
+    titles = [f"{n}. {one.description}" for n, one in enumerate(offered, start=1)]
     picked, accepted = QInputDialog.getItem(
-        parent, "DICOM series", f"{path.name} has several series. Open:", titles, 0, False
+        QApplication.activeWindow(),
+        "DICOM images",
+        f"{path.name} holds several images. Open:",
+        titles,
+        0,
+        False,
     )
-    return Path(series[titles.index(picked)].files[0]) if accepted else None
+    return f"{path}{SEPARATOR}{offered[titles.index(picked)].which}" if accepted else None

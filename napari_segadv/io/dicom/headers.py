@@ -1,0 +1,390 @@
+"""Headers: the facts of a file that decide what it belongs to and how it is read."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydicom.config import IGNORE
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from ...errors import SegadvError
+from .elements import groups, items, numbers, raw, text, whole
+from .files import FAULTS, parse, quiet, reason
+
+# Projections, photographs and screenshots: each of their files is an image of its own.
+NEVER_A_VOLUME = (
+    "DX", "CR", "MG", "PX", "IO", "RG", "XA", "XF", "RF", "US", "IVUS", "SC", "OP", "OPT", "OCT",
+    "IVOCT", "ES", "XC", "GM", "SM", "CP", "DM", "EC", "LS", "BI", "HC", "TG", "DF", "DS",
+)  # fmt: skip
+PROJECTION_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.1.", "1.2.840.10008.5.1.4.1.1.3.", "1.2.840.10008.5.1.4.1.1.6.1.",
+    "1.2.840.10008.5.1.4.1.1.12.", "1.2.840.10008.5.1.4.1.1.77.",
+)  # fmt: skip
+# X-ray volumes, whose modality is that of projections: 3-D angiography, tomosynthesis.
+VOLUMES_OF_PROJECTIONS = (
+    "1.2.840.10008.5.1.4.1.1.13.1.1", "1.2.840.10008.5.1.4.1.1.13.1.2",
+    "1.2.840.10008.5.1.4.1.1.13.1.3",
+)  # fmt: skip
+# With Rows and Columns, but no images.
+NOT_IMAGES = {
+    "SEG": "a segmentation (SEG), not an image; give it as a mask",
+    "RTDOSE": "a dose distribution (RTDOSE), not an image; name the image that it belongs to",
+}
+CLASSES_OF_NO_IMAGES = {
+    "1.2.840.10008.5.1.4.1.1.66.4": "SEG",
+    "1.2.840.10008.5.1.4.1.1.66.7": "SEG",
+    "1.2.840.10008.5.1.4.1.1.481.2": "RTDOSE",
+}
+# What makers call an image from which the slices of a scan are planned.
+LOCALIZERS = {"LOCALIZER", "SCOUT", "TOPOGRAM", "SCANOGRAM", "SURVIEW"}
+DICOMDIR = "1.2.840.10008.1.3.10"
+# Enhanced CT, MR, PET and X-ray volumes describe their frames in sequences, even a single one.
+ENHANCED = (
+    "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2", "1.2.840.10008.5.1.4.1.1.4.1",
+    "1.2.840.10008.5.1.4.1.1.4.3", "1.2.840.10008.5.1.4.1.1.4.4", "1.2.840.10008.5.1.4.1.1.128.1",
+    "1.2.840.10008.5.1.4.1.1.130", *VOLUMES_OF_PROJECTIONS,
+)  # fmt: skip
+
+IDENTITY = (
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge", "PatientWeight",
+    "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber",
+    "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality", "SOPClassUID",
+    "FrameOfReferenceUID", "Manufacturer", "ManufacturerModelName", "StationName",
+    "DeviceSerialNumber", "ProtocolName", "BodyPartExamined", "PatientPosition", "KVP",
+    "ConvolutionKernel", "RescaleType", "Units",
+)  # fmt: skip
+# Where the series has no UID, so that patients whose UIDs were blanked stay apart.
+WITHOUT_UID = ("AcquisitionNumber", "AcquisitionDate", "SeriesDate", "SeriesTime", "ContentDate")
+# What can tell slices at one position apart, with the words for it, the likeliest first.
+TOLD_APART = {
+    "EchoTime": "echo time", "EchoNumbers": "echo", "ImageType": "image type",
+    "TemporalPositionIdentifier": "phase", "TemporalPositionIndex": "phase",
+    "b-value": "b-value", "InversionTime": "inversion time", "FlipAngle": "flip angle",
+    "NominalPercentageOfCardiacPhase": "cardiac phase", "TriggerTime": "trigger time",
+    "FrameReferenceTime": "frame time", "StackID": "stack", "AcquisitionNumber": "acquisition",
+    "DiffusionGradientOrientation": "gradient", "ContrastBolusAgent": "contrast",
+    "SliceThickness": "slice thickness", "SeriesTime": "series time",
+    "AcquisitionTime": "acquisition time", "ContentTime": "content time", "folder": "folder",
+}  # fmt: skip
+SPACINGS = (
+    "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "ImagePlanePixelSpacing",
+)  # fmt: skip
+MAGNIFICATION = "EstimatedRadiographicMagnificationFactor"
+# b-values of GE, Siemens and Philips, in private elements.
+PRIVATE_B_VALUES = (0x00431039, 0x0019100C, 0x20011003)
+TAGS: tuple[str | int, ...] = (
+    *IDENTITY, *WITHOUT_UID, *(name for name in TOLD_APART if name[0].isupper()), *SPACINGS,
+    *PRIVATE_B_VALUES, MAGNIFICATION, "DiffusionBValue", "ImageType", "SOPInstanceUID",
+    "InstanceNumber", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel",
+    "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
+    "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope", "RescaleIntercept",
+    "ModalityLUTSequence", "InConcatenationTotalNumber", "ViewPosition", "ImageLaterality",
+    "Laterality",
+)  # fmt: skip
+
+Vector = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One slice: a file, or a frame of one.
+
+    Attributes:
+        path: its file.
+        frame: its number in the file, from 0; None if the file holds nothing else.
+        group: equal for slices of one series of one patient whose pixels are of one kind.
+        shape: rows and columns.
+        position, orientation, spacing: mm as in DICOM (x, y, z; row then column); () if unknown.
+        slope, intercept: from stored numbers to real units.
+        lookup: whether a Modality LUT takes their place.
+        told_apart: the values of TOLD_APART.
+        instance: its number in the series.
+        uid: of its file; "" for all frames but the first.
+    """
+
+    path: Path
+    frame: int | None
+    group: str
+    shape: tuple[int, int]
+    position: Vector
+    orientation: Vector
+    spacing: Vector
+    slope: float
+    intercept: float
+    lookup: bool
+    told_apart: tuple[tuple[str, str], ...]
+    instance: str
+    uid: str
+
+    @property
+    def placed(self) -> bool:
+        """Whether the header says where the slice lies."""
+        return bool(self.position and self.orientation)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file holds.
+
+    Attributes:
+        path: the file.
+        refusal: what it is instead of an image, or what is wrong with it; "" for an image.
+        uid, number, modality, description: of its series; the description without control
+            characters and without the patient's name.
+        view: of a projection: its direction and side.
+        frames: how many there are.
+        stacks: whether its planes can be part of a volume.
+        localizer: whether it is one.
+        shape: rows and columns.
+        planes: of it; none for frames without a place.
+    """
+
+    path: Path
+    refusal: str
+    uid: str = ""
+    number: str = ""
+    modality: str = ""
+    description: str = ""
+    view: str = ""
+    frames: int = 1
+    stacks: bool = False
+    localizer: bool = False
+    shape: tuple[int, int] = (0, 0)
+    planes: tuple[Plane, ...] = ()
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is a slice of which the header does not say where it lies."""
+        slices = self.modality in ("CT", "MR", "PT") and self.frames == 1
+        return slices and not (self.stacks or self.localizer)
+
+
+def header_of(path: Path) -> Header:
+    """Read a file's header.
+
+    Raises:
+        SegadvError: if it can't be read.
+    """
+    ds = parse(path, TAGS)
+    try:
+        with quiet():
+            frames = whole(ds, "NumberOfFrames", 1)
+            if frames > 1 or sop_class(ds) in ENHANCED:
+                # The groups of an enhanced image are in sequences, all of which are needed.
+                ds = parse(path)
+            return _facts(ds, path, max(frames, 1))
+    except FAULTS as error:
+        raise SegadvError(
+            f"{path}: its DICOM header is invalid ({reason(error)}); export it again"
+        ) from None
+
+
+def _facts(ds: Dataset, path: Path, frames: int) -> Header:
+    shape = (whole(ds, "Rows"), whole(ds, "Columns"))
+    modality = clean(text(ds, "Modality"))[:16]
+    refusal = refusal_of(ds, modality, shape)
+    if refusal:
+        return Header(path, refusal, modality=modality)
+    localizer = bool(LOCALIZERS & set(text(ds, "ImageType").upper().split("\\")))
+    stacks = not is_projection(ds, modality) and not (localizer and modality == "CT")
+    enhanced = bool(items(ds, "PerFrameFunctionalGroupsSequence"))
+    group = group_of(ds, localizer, path if frames > 1 else None)
+    if frames == 1 and not enhanced:
+        planes = [plane_of(ds, path, None, group, shape)]
+    elif enhanced and stacks:
+        planes = [plane_of(ds, path, frame, group, shape) for frame in range(frames)]
+        if not all(plane.placed for plane in planes):
+            planes = []
+    else:
+        planes = []
+    if not planes and frames == 1:
+        planes = [plane_of(ds, path, 0, group, shape)]
+    return Header(
+        path,
+        "",
+        text(ds, "SeriesInstanceUID"),
+        clean(text(ds, "SeriesNumber"))[:12],
+        modality,
+        description_of(ds),
+        view_of(ds),
+        frames,
+        stacks and bool(planes) and planes[0].placed,
+        localizer,
+        shape,
+        tuple(planes),
+    )
+
+
+def sop_class(ds: Dataset) -> str:
+    """Return the class of an object; damaged headers have it in the meta information only."""
+    meta = getattr(ds, "file_meta", None)
+    return text(ds, "SOPClassUID") or (text(meta, "MediaStorageSOPClassUID") if meta else "")
+
+
+def is_projection(ds: Dataset, modality: str) -> bool:
+    """Return whether an image is a projection, photograph or screenshot: never a slice."""
+    kind = sop_class(ds)
+    if kind in VOLUMES_OF_PROJECTIONS:
+        return False
+    return modality in NEVER_A_VOLUME or f"{kind}.".startswith(PROJECTION_CLASSES)
+
+
+def refusal_of(ds: Dataset, modality: str, shape: tuple[int, int]) -> str:
+    """Return what a file is instead of an image that can be read; "" if it is one."""
+    kind = sop_class(ds)
+    if kind == DICOMDIR:
+        return "is the table of contents of a disc; name its folder"
+    modality = CLASSES_OF_NO_IMAGES.get(kind, modality)
+    if modality in NOT_IMAGES:
+        return f"is {NOT_IMAGES[modality]}"
+    if min(shape) > 0:
+        if whole(ds, "InConcatenationTotalNumber", 1) > 1:
+            return "is a part of an image that spans several files; export it as one file"
+        return ""
+    name = uid_name(kind) if kind else ""
+    if "Image Storage" in name or (not name and modality):
+        return "has no Rows and Columns, so it holds no image; check that the file is complete"
+    return f"is no image ({name or 'a DICOM file without pixels'}); name an image"
+
+
+def uid_name(uid: str) -> str:
+    """Return what a UID of the standard stands for; of others itself, shortened.
+
+    Examples:
+        >>> uid_name("1.2.840.10008.1.2.4.90"), uid_name("1.2.x")
+        ('JPEG 2000 Image Compression (Lossless Only)', '1.2.x')
+    """
+    return clean(UID(uid, validation_mode=IGNORE).name)[:80]
+
+
+def group_of(ds: Dataset, localizer: bool, path: Path | None) -> str:
+    """Return a digest of what slices of one image have in common; it shows nobody's name.
+
+    An image of several frames is in one file, the path of which is given.
+    """
+    names = IDENTITY if raw(ds, "SeriesInstanceUID") else (*IDENTITY, *WITHOUT_UID)
+    facts = [raw(ds, name) for name in names]
+    facts += [raw(ds, "SamplesPerPixel"), raw(ds, "PhotometricInterpretation"), bytes([localizer])]
+    facts += [os.fsencode(path or "")]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def plane_of(
+    ds: Dataset, path: Path, frame: int | None, group: str, shape: tuple[int, int]
+) -> Plane:
+    """Return the slice that a file is, or one of its frames."""
+    described = list(groups(ds, frame))
+
+    def first(name: str, count: int) -> Vector:
+        return next((found for each in described if (found := numbers(each, name, count))), ())
+
+    orientation = first("ImageOrientationPatient", 6)
+    slope, intercept = first("RescaleSlope", 1), first("RescaleIntercept", 1)
+    return Plane(
+        path,
+        frame,
+        group,
+        shape,
+        first("ImagePositionPatient", 3),
+        orientation if _is_orientation(orientation) else (),
+        _spacing(described),
+        slope[0] if slope and slope[0] else 1.0,
+        intercept[0] if intercept else 0.0,
+        bool(items(ds, "ModalityLUTSequence")),
+        _told_apart(described, path),
+        text(ds, "InstanceNumber") if not frame else str(frame + 1),
+        text(ds, "SOPInstanceUID") if not frame else "",
+    )
+
+
+def _is_orientation(found: Vector) -> bool:
+    """Return whether six numbers are two directions at right angles."""
+    if len(found) != 6:
+        return False
+    row, column = np.array(found[:3]), np.array(found[3:])
+    lengths = np.array([np.linalg.norm(row), np.linalg.norm(column)])
+    return bool(np.allclose(lengths, 1, atol=1e-2) and abs(row @ column) < 1e-2)
+
+
+def _spacing(described: Sequence[Dataset]) -> Vector:
+    return spacing_of(described)[0]
+
+
+def spacing_of(described: Sequence[Dataset]) -> tuple[Vector, str]:
+    """Return the spacing between rows and between columns, and the element that it is from.
+
+    A spacing at the detector is divided by the magnification that the header estimates.
+    """
+    for name in SPACINGS:
+        for each in described:
+            found = numbers(each, name, 2)
+            if found and min(found) > 0:
+                return _in_patient(found, described[-1]) if name == SPACINGS[1] else (found, name)
+    return (), ""
+
+
+def _in_patient(spacing: Vector, ds: Dataset) -> tuple[Vector, str]:
+    magnified = numbers(ds, MAGNIFICATION, 1)
+    if not magnified or magnified[0] < 1:
+        return spacing, SPACINGS[1]
+    return tuple(mm / magnified[0] for mm in spacing), MAGNIFICATION
+
+
+def _told_apart(described: Sequence[Dataset], path: Path) -> tuple[tuple[str, str], ...]:
+    found = {"folder": str(path.parent)}
+    for name in TOLD_APART:
+        if name[0].isupper():
+            found[name] = next((t for each in described if (t := text(each, name))), "")
+    if not found["EchoTime"]:
+        found["EchoTime"] = next((t for d in described if (t := text(d, "EffectiveEchoTime"))), "")
+    found["ImageType"] += next((t for d in described if (t := text(d, "FrameType"))), "")
+    found["b-value"] = _b_value(described)
+    directions = [
+        item for d in described for item in items(d, "DiffusionGradientDirectionSequence")
+    ]
+    for item in directions[:1]:
+        found["DiffusionGradientOrientation"] = text(item, "DiffusionGradientOrientation")
+    return tuple((name, found[name]) for name in TOLD_APART)
+
+
+def _b_value(described: Sequence[Dataset]) -> str:
+    for each in described:
+        for name in ("DiffusionBValue", *PRIVATE_B_VALUES):
+            found = text(each, name).split("\\")[0]
+            if found:
+                return found
+    return ""
+
+
+def description_of(ds: Dataset) -> str:
+    """Return the description of the series, without the words of the patient's name and number."""
+    patient = {
+        part.lower()
+        for name in ("PatientName", "PatientID")
+        for part in text(ds, name).replace("^", " ").replace("=", " ").split()
+        if len(part) > 2
+    }
+    words = clean(text(ds, "SeriesDescription")).split()
+    kept = [word for word in words if word.strip(",;:.()[]").lower() not in patient]
+    return " ".join(kept)[:60].strip()
+
+
+def view_of(ds: Dataset) -> str:
+    """Return the direction and the side of a projection: "PA", "MLO L"."""
+    side = text(ds, "ImageLaterality") or text(ds, "Laterality")
+    return clean(f"{text(ds, 'ViewPosition')} {side if side in ('L', 'R', 'B') else ''}")[:20]
+
+
+def clean(found: str) -> str:
+    """Return a text in one line without control characters and separators of places.
+
+    Examples:
+        >>> clean("T1\\x1b[2J  axial\\n::3")
+        'T1 [2J axial 3'
+    """
+    shown = "".join(letter if letter.isprintable() else " " for letter in found)
+    return " ".join(shown.replace("::", " ").split())
