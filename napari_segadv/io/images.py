@@ -21,7 +21,7 @@ def read(path: str | Path) -> Scan:
     """Read an image: NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or a DICOM series.
 
     Args:
-        path: a file, or the folder of a DICOM series.
+        path: a file, or the folder of a DICOM series; PATH::WHICH chooses one of several images.
 
     Returns:
         The Scan, (z, y, x) or (y, x), RGB last, in HU if it is a CT and grey levels otherwise.
@@ -43,12 +43,15 @@ def read(path: str | Path) -> Scan:
         Traceback (most recent call last):
         napari_segadv.errors.SegadvError: ct.nii: no such file or folder; check the name
     """
+    place = str(path)
     form, path, found = load(path)
     array, colour = intensities(found, path)
     _check(array, path)
     storage = found.storage or Storage(str(array.dtype))
     units = found.units or _units(found, colour)
     meta = {**found.meta, "format": form.name}
+    if place != str(path):
+        meta["place"] = place
     shown = found.presentation
     return Scan(array, found.grid, units, storage, colour, path, meta, shown, found.notes)
 

@@ -13,6 +13,7 @@ from ..common.json_data import Entry, read_json
 from ..data.scan import Array, Scan
 from ..errors import SegadvError
 from ..io.images import read_array
+from ..io.place import split
 from ..io.registry import formats, suffix
 from ..victims.tasks import task_of
 from .example import Example
@@ -130,19 +131,20 @@ def load_verdicts(folder: str | Path, example: Example) -> dict[int, Verdict]:
 
 def _clean(image: Entry, given: str | Path | None, folder: Path) -> Scan:
     """Read the image that was attacked from its file."""
-    path = given
-    if path is None:
+    place = given
+    if place is None:
         if image.values.get("path") is None:
             raise SegadvError(
                 f"{folder}: its image was not read from a file; open it with that image"
             )
-        path = Path(image.text("path"))
+        place = image.text("path")
+        path, _ = split(place)
         if not path.exists():
             raise SegadvError(f"{path}: is gone, but {folder.name} was made from it; put it back")
-    scan = io.read(path)
+    scan = io.read(place)
     if given is None and image_hash(scan) != image.text("sha256"):
         raise SegadvError(
-            f"{path}: has changed since {folder.name} was made from it; put the old file back"
+            f"{place}: has changed since {folder.name} was made from it; put the old file back"
         )
     return scan
 

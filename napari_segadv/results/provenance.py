@@ -14,6 +14,7 @@ from ..common.budgets import share_of_window
 from ..common.hashing import sha256_of_all
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
+from ..io.place import split
 from ..victims.victim import Victim
 from ..victims.windows import Passes
 
@@ -23,13 +24,19 @@ PACKAGES = ("napari-segadv", "torch", "monai", "numpy", "SimpleITK")
 def describe_image(scan: Scan) -> dict[str, Any]:
     """Describe a scan: its file, hash and kind."""
     return {
-        "path": None if scan.path is None else str(scan.path),
+        "path": None if scan.path is None else place_of(scan),
         "sha256": image_hash(scan),
         "shape": list(scan.array.shape),
         "spacing": list(scan.grid.spacing),
         "units": scan.units,
         "dtype": scan.storage.dtype,
     }
+
+
+def place_of(scan: Scan) -> str:
+    """Return what reads a scan again: its path, or PATH::WHICH if it is one of several images."""
+    place = str(scan.meta.get("place", ""))
+    return place if split(place)[0] == scan.path else str(scan.path)
 
 
 def image_hash(scan: Scan) -> str:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import dicoms
 import pytest
 from helpers import disc_image
 from sessions import (
@@ -41,6 +42,18 @@ def test_a_folder_of_the_command_line_is_loaded(tmp_path, band_victim):
     same_example(replace(example, target=None), sa.load_example(folder, example.clean))
     with pytest.raises(SegadvError, match="holds no result.json"):
         sa.load_example(tmp_path)
+
+
+def test_one_of_several_images_of_a_folder_is_found_again(tmp_path, band_victim):
+    for n in range(2):
+        dicoms.save(dicoms.image(disc_image(seed=n), "CR"), tmp_path / "cd" / f"{n}.dcm")
+    scan = io.read(f"{tmp_path / 'cd'}::2")
+    example = sa.craft(scan, band_victim, PGD, target=moved_disc(scan, band_victim))
+    folder = example.save(tmp_path / "out")
+    same_example(replace(example, target=None), sa.load_example(folder))
+    (tmp_path / "cd" / "1.dcm").unlink()
+    with pytest.raises(SegadvError, match="holds 1 image, none of which is 2"):
+        sa.load_example(folder)
 
 
 def test_a_run_is_overwritten_with_its_verdicts_and_nothing_else_is(tmp_path, scan2d, band_victim):

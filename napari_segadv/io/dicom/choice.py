@@ -262,9 +262,10 @@ def pick(images: list[Image], path: Path, which: str) -> Image:
     for found in (by_uid, by_text):
         if len(found) == 1:
             return found[0]
-    what = f"holds {len(images)} images"
+    what = f"holds {counted(len(images), 'image')}"
     if which:
-        what = f"{SEPARATOR}{which} fits none or several of {counted(len(images), 'image')}"
+        several = bool(by_uid or by_text)
+        what += f", {'more than one' if several else 'none'} of which is {clean(which)[:60]}"
     raise SegadvError(f"{path}: {what}; {listing(images, path)}")
 
 

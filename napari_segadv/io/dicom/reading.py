@@ -157,6 +157,8 @@ def _pixels(
         units, notes = units_of(ds, planes, float(stack.min()))
         shown = presentation_of(described, stack, padding) if layout.mono else None
         meta = _meta(planes, described, layout)
+        if padding is not None:
+            meta["padding"] = padding
         notes += _notes(planes, described, layout, stack, padding)
     storage = scaling.storage if scaling is not None and not middle.lookup else None
     if storage is None:

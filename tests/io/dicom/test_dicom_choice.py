@@ -52,11 +52,11 @@ def test_one_of_several_is_chosen_by_number_uid_or_description(tmp_path):
     slices(tmp_path, VOLUME, SeriesDescription="thin", names="a{}.dcm")
     thick = {"SeriesInstanceUID": generate_uid(), "SeriesDescription": "thick", "SeriesNumber": 3}
     slices(tmp_path, VOLUME[:3], names="b{}.dcm", **thick)
-    for which in ("2", thick["SeriesInstanceUID"], "thick", "THI", "CT, series 3"):
-        if which == "THI":
-            assert "::THI fits none or several of 2 images" in refusal(f"{tmp_path}::{which}")
-        else:
-            np.testing.assert_array_equal(io.read(f"{tmp_path}::{which}").array, HU[:3])
+    for which in ("2", thick["SeriesInstanceUID"], "thick", "THICK", "CT, series 3"):
+        np.testing.assert_array_equal(io.read(f"{tmp_path}::{which}").array, HU[:3])
+    said = refusal(f"{tmp_path}::THI")
+    assert f"{tmp_path}: holds 2 images, more than one of which is THI; choose one by" in said
+    assert "holds 2 images, none of which is 9; choose one" in refusal(f"{tmp_path}::9")
     assert [c.which for c in choice.choices(tmp_path)] == ["1", "2"]
     assert choice.choices(tmp_path)[1].description.startswith("CT, series 3, thick, 3 slices")
 

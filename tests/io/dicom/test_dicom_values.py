@@ -233,6 +233,7 @@ def test_padding_does_not_count_for_the_window_of_a_film(tmp_path):
     ds = image(pixels, "MG", 12, "MONOCHROME1", PixelPaddingValue=4095)
     scan = io.read(save(ds, tmp_path / "x.dcm"))
     assert scan.presentation.limits[1] < 1130
+    assert scan.meta["padding"] == (4095, 4095)
     assert "25% of its pixels are padding (value 4095), kept as they are." in scan.notes
 
 
