@@ -60,14 +60,14 @@ def intensities(found: Pixels, path: Path) -> tuple[Array, bool]:
     are equal is a grey one.
 
     Raises:
-        SegadvError: if a pixel has more values than colour and alpha.
+        SegadvError: if a pixel has more values than colour and alpha, or values that are no colour.
     """
     array, count = found.array, found.components
     if count == 1:
         return array.reshape(found.grid.shape), False
-    if count == 2:
+    if count == 2 and not found.vectors:
         return np.ascontiguousarray(array[..., 0]), False
-    if count not in (3, 4):
+    if count not in (3, 4) or found.vectors:
         raise SegadvError(
             f"{path}: has {count} values per pixel; extract one (grey) or three (RGB) of them"
         )
@@ -89,15 +89,15 @@ def output_format(scan: Scan) -> tuple[str, str]:
 def save(scan: Scan, path: str | Path) -> None:
     """Write a scan's pixels in its storage type, with geometry and scaling.
 
+    A format that keeps no scaling gets the values that it stands for.
+
     Raises:
         SegadvError: if the format can't hold it or the file can't be written.
     """
-    stored = scan.array
-    if scan.storage.dtype != str(stored.dtype):
-        unscaled = (stored.astype(np.float64) - scan.storage.intercept) / scan.storage.slope
-        stored = np.rint(unscaled) if scan.storage.integer else unscaled
-        stored = stored.astype(scan.storage.dtype)
-    write(stored, path, scan)
+    storage = scan.storage
+    if not format_of(Path(path)).scales(storage):
+        storage = Storage(str(scan.array.dtype))
+    write(storage.encode(scan.array), path, replace(scan, storage=storage))
 
 
 def save_array(array: Array, path: str | Path, scan: Scan) -> None:
@@ -120,7 +120,7 @@ def read_array(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """
     if not path.is_file():
         raise SegadvError(f"{path}: no such file; restore it from a copy of the folder")
-    array = format_of(path).read(path, "").array
+    array = load(path)[2].array
     if array.shape != shape:
         raise SegadvError(
             f"{path}: has shape {array.shape} but needs {shape}; restore it from a copy of the "
@@ -183,7 +183,16 @@ def load(place: str | Path, mask: bool = False) -> tuple[Format, Path, Pixels]:
         raise SegadvError(f"{path}: no such file or folder; check the name")
     form = format_of(path)
     read_it = form.read_mask if mask and form.read_mask is not None else form.read
-    return form, path, read_it(path, which)
+    try:
+        return form, path, read_it(path, which)
+    except MemoryError:
+        raise SegadvError(
+            f"{path}: needs more memory than there is; close other programs, or use a smaller image"
+        ) from None
+    except OSError as error:
+        raise SegadvError(
+            f"{path}: can't be read ({error.strerror or error}); check the file"
+        ) from None
 
 
 def _check(array: Array, path: Path) -> None:

@@ -1,7 +1,7 @@
 """Pixels: what a format read, before it becomes a Scan or a Mask."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ class Pixels:
         presentation: how the header says that the image is shown; None: it does not say.
         meta: facts worth keeping (`Scan.meta`), plain data.
         notes: what the user has to know, a sentence each.
+        vectors: whether the components of a pixel are known to be no colour: a displacement, a
+            gradient, several channels.
     """
 
     array: Array
@@ -32,6 +34,7 @@ class Pixels:
     presentation: Presentation | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    vectors: bool = False
 
     @property
     def components(self) -> int:
@@ -44,3 +47,14 @@ class Pixels:
         if self.array.dtype.kind != "f":
             return 0
         return int(self.array.size - np.isfinite(self.array).sum())
+
+
+def without_alpha(found: Pixels, note: str = "Its alpha channel is left out.") -> Pixels:
+    """Return an image without the last component of two or four, which says how opaque a pixel is.
+
+    It says nothing about the patient.
+    """
+    if found.components not in (2, 4):
+        return found
+    array = found.array[..., 0] if found.components == 2 else found.array[..., :3]
+    return replace(found, array=np.ascontiguousarray(array), notes=(*found.notes, note))
