@@ -1,1 +1,1 @@
-"""The napari plugin: a folder for each panel, what they share, and the hooks of the manifest."""
+"""The napari plugin: a folder for each panel, the code they share, and the manifest's hooks."""

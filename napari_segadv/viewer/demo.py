@@ -1,4 +1,4 @@
-"""Puts a sample and a target for one of its structures into a viewer, with the panel beside it."""
+"""Opens a sample in a viewer with the attack panel, and makes a target for one structure."""
 
 from typing import Any
 
@@ -16,20 +16,20 @@ def prepare(
     structure: str,
     shape: str,
 ) -> AttackPanel:
-    """Opens a sample and the panel; the target is made as soon as the victim is loaded.
+    """Open a sample and the panel; the target is made as soon as the victim is loaded.
 
     Args:
         viewer: an open viewer.
         name: of the sample and of its built-in victim.
         structure: name of the class that is changed.
-        shape: what becomes of it, see `targets`.
+        shape: name of the shape that it gets, see `targets`.
     """
     viewer.open_sample(PLUGIN, name)
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, PANEL)
-    wanted = f"{DEMO}{name}"
+    source = f"{DEMO}{name}"
 
     def make_target(victim: Any) -> None:
-        if panel.controller.victims.source != wanted:
+        if panel.controller.victims.source != source:
             return
         panel.controller.victims.victim_changed.disconnect(make_target)
         section = panel.target_section
@@ -38,5 +38,5 @@ def prepare(
         section.button.click()
 
     panel.controller.victims.victim_changed.connect(make_target)
-    panel.victim_section.victim.value = wanted
+    panel.victim_section.victim.value = source
     return panel  # type: ignore[no-any-return]

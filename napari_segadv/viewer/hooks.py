@@ -1,4 +1,4 @@
-"""What napari calls by the manifest: reader, writers, sample data. Light to import."""
+"""The functions that the manifest names: reader, writers, sample data. Light to import."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,14 +8,15 @@ if TYPE_CHECKING:
     from ..data.scan import Array, Mask
     from .layers.names import LayerTuple
 
-# A label map has few different numbers; an 8-bit image nearly always has more.
+# Most different numbers in a label map; an 8-bit image nearly always has more.
 MOST_LABELS = 128
-# Of neighbouring pixels of structures, in a label map: thin ones have many edges.
+# Least share of equal neighbours in a label map, background not counted: narrow structures have
+# many edges.
 SAME = 0.6
 
 
 def get_reader(path: str | list[str]) -> "Callable[[Any], list[LayerTuple]] | None":
-    """A reader for a path that holds a medical image; None for others."""
+    """Return a reader for paths of medical images; None for other paths."""
     paths = [path] if isinstance(path, str) else list(path)
     from ..io.registry import formats
 
@@ -25,7 +26,7 @@ def get_reader(path: str | list[str]) -> "Callable[[Any], list[LayerTuple]] | No
 
 
 def read(path: str | list[str]) -> "list[LayerTuple]":
-    """Image or labels layers of files or DICOM folders."""
+    """Read files or DICOM folders as image or labels layers."""
     from .. import io
     from .layers.convert import image_tuple, mask_tuple
     from .layers.series import one_series
@@ -43,7 +44,7 @@ def read(path: str | list[str]) -> "list[LayerTuple]":
 
 
 def labels_in(path: Path) -> "Mask | None":
-    """The label map in a file with geometry, if its numbers look like one."""
+    """Return the label map in a file with geometry, if its numbers look like one."""
     import numpy as np
 
     from .. import io
@@ -61,29 +62,29 @@ def labels_in(path: Path) -> "Mask | None":
 
 
 def in_patches(array: "Array") -> bool:
-    """Whether neighbours are mostly equal where there is anything: so in labels, not in images.
+    """Return whether most neighbours that are not 0 are equal, as in labels but not in images.
 
-    Along one axis at least: layers may be thin.
+    Along one axis is enough, since structures may be a single slice deep.
     """
     return any(_equal(array.swapaxes(axis, -1)) >= SAME for axis in range(array.ndim))
 
 
 def _equal(array: "Array") -> float:
-    """Share of the neighbours along the last axis that are equal, where there is anything."""
+    """Return the share of equal pairs among neighbours along the last axis that are not 0."""
     one, other = array[..., :-1], array[..., 1:]
     both = (one != 0) & (other != 0)
     return float((one[both] == other[both]).mean()) if both.any() else 1.0
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Writes an image layer with the geometry and storage type of its scan."""
+    """Write an image layer with the geometry and storage type of its scan."""
     from .layers.saving import save_image
 
     return [save_image(Path(path), data, attributes)]
 
 
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Writes a labels layer with its geometry."""
+    """Write a labels layer with its geometry."""
     from .layers.saving import save_labels
 
     return [save_labels(Path(path), data, attributes)]

@@ -1,1 +1,1 @@
-"""The panel Adversarial attack: victim, target, attack and budget, and the run itself."""
+"""The panel Adversarial attack: model, target, attack and budget, and the run itself."""

@@ -1,4 +1,4 @@
-"""The budget: epsilon in the image's units, with the share of the victim's window beside it."""
+"""The budget: epsilon in the image's units, with the share of the victim's window below it."""
 
 import math
 from collections.abc import Sequence
@@ -10,24 +10,27 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from ...common.budgets import default_budget, share_of_window
 
 TIP = (
-    "Linf: the largest change of any pixel. L2: the length of the whole change.\n"
-    "In the image's own units; the percentage is that of the intensity window the victim sees."
+    "How much the image may change, in its own units.\n"
+    "Per pixel: the largest change of a pixel (Linf). Overall: the length of the whole change, "
+    "the root of the sum of squares (L2).\n"
+    "The percentage is of the intensity window that the model sees, for the overall change as "
+    "root mean square (RMS)."
 )
 
-NORMS = [("Linf", "linf"), ("L2", "l2")]
+NORMS = [("per pixel", "linf"), ("overall", "l2")]
 
 
 class BudgetEditor(QWidget):
-    """Norm and epsilon. Another image, victim or norm brings another suggestion.
+    """Norm and epsilon. A new image, victim or norm changes the suggested epsilon.
 
-    For an attack that needs no budget a check mark says whether there is one.
+    If the attack works without a budget, a check mark says whether there is one.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.norm = ComboBox(choices=NORMS)
         self.epsilon = FloatSpinBox(value=5.0, min=0.0, max=1e9, step=1.0)
-        self.limited = CheckBox(value=True, text="", tooltip="Keep within a budget")
+        self.limited = CheckBox(value=True, text="", tooltip="Limit the change to a budget")
         self.limited.visible = False
         self.share = QLabel("")
         self.share.setWordWrap(True)
@@ -49,7 +52,7 @@ class BudgetEditor(QWidget):
         self.limited.changed.connect(self._describe)
 
     def set_scale(self, window: float, pixels: int, units: str) -> None:
-        """Takes over an image and a victim, and suggests a budget for them.
+        """Adjust to an image and a victim, and suggest a budget for them.
 
         Args:
             window: width of the victim's intensity window.
@@ -61,25 +64,25 @@ class BudgetEditor(QWidget):
             self._suggest()
 
     def set_attack(self, unbounded: bool, norms: Sequence[str]) -> None:
-        """Takes over an attack: its norms, and whether it does without a budget at first."""
+        """Adjust to an attack: offer its norms; an unbounded one starts without a budget."""
         self.norm.choices = [(title, name) for title, name in NORMS if name in norms]
         self.limited.visible = unbounded
         self.limited.value = not unbounded
 
     def suggest(self, share: float | None) -> None:
-        """Sets epsilon to a share of the usual budget; None: no limit, where there may be none."""
+        """Set epsilon to a share of the default budget; None: no limit, if the attack allows it."""
         if self.limited.native.isVisibleTo(self):
             self.limited.value = share is not None
         self._suggest(1.0 if share is None else share)
 
     def values(self) -> dict[str, Any]:
-        """`epsilon` (None: no limit) and `norm`, as an attack takes them."""
+        """Return `epsilon` (None: no limit) and `norm`, as an attack takes them."""
         epsilon = float(self.epsilon.value) if self.limited.value else None
         return {"epsilon": epsilon, "norm": self.norm.value}
 
     def _suggest(self, share: float = 1.0) -> None:
         suggestion = share * default_budget(self.norm.value, self._window, self._pixels)
-        # Images scaled to 0..1 have budgets of a thousandth.
+        # Images scaled to 0..1 have budgets of about a thousandth.
         digits = 0 if suggestion <= 0 else max(0, -math.floor(math.log10(suggestion)))
         self.epsilon.native.setDecimals(digits + 2)
         self.epsilon.step = 10.0**-digits
@@ -90,10 +93,10 @@ class BudgetEditor(QWidget):
         norm = self.norm.value
         self.epsilon.enabled = bool(self.limited.value)
         if not self.limited.value:
-            self.share.setText("no limit: as small as this attack makes it")
+            self.share.setText("no limit: the attack decides how large the change is")
             return
         share = share_of_window(norm, float(self.epsilon.value), self._window, self._pixels)
-        kind = "" if norm == "linf" else " as root mean square"
+        kind = "" if norm == "linf" else " (RMS)"
         self.share.setText(
-            f"{self._units}: {share:.2g} %{kind} of the victim's window ({self._window:g})"
+            f"{self._units}: {share:.2g} %{kind} of the model's window ({self._window:g})"
         )

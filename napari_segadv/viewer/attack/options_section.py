@@ -1,25 +1,31 @@
-"""The part of the attack panel that says how to attack: method, preset, budget, where, form."""
+"""The part of the attack panel on how to attack: method, preset, budget, region, slices, form."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, SpinBox
 from napari.layers import Labels
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from ...common.parameters import parameters
 from ..widgets.forms import ParameterForm
-from ..widgets.layout import group, set_tips
+from ..widgets.layout import group, in_rows, set_tips
 from ..widgets.settings import settings
 from .budget import BudgetEditor
 from .region import RegionChooser
 from .slice_range import SliceRange
 
-PRESETS = ("usual", "subtle", "paper", "strong")
+# Title of each preset by the name that `attacks.presets` gives it.
+PRESETS = {
+    "usual": "standard",
+    "subtle": "least visible",
+    "paper": "as published",
+    "strong": "strong",
+}
 
 
 class AttackSection(QWidget):
-    """Method, preset, budget, region, slices, the attack's own form, device, seed and preview.
+    """Target, method, preset, budget, region, slices, the attack's own form, device, seed, preview.
 
     Attributes:
         attacks: by name, once torch is loaded.
@@ -27,17 +33,17 @@ class AttackSection(QWidget):
     """
 
     def __init__(self, target: Any, labels: Callable[[], Sequence[Labels]]) -> None:
-        """Lays it out.
+        """Lay out the section.
 
         Args:
-            target: the box that chooses the target, which stands first.
-            labels: gives the layers that a region can be painted on.
+            target: the box in which the target is chosen; it comes first.
+            labels: returns the layers that can be a painted region.
         """
         super().__init__()
         self.attacks: dict[str, Any] = {}
         self.units = "image units"
         self.method: Any = ComboBox(choices=["pgd"])
-        self.presets = {name: QPushButton(name) for name in PRESETS}
+        self.presets = {name: QPushButton(title) for name, title in PRESETS.items()}
         self.budget = BudgetEditor()
         self.region = RegionChooser(labels)
         self.slices = SliceRange()
@@ -53,16 +59,17 @@ class AttackSection(QWidget):
 
     def _lay_out(self, target: Any) -> None:
         QVBoxLayout(self.form_place).setContentsMargins(0, 0, 0, 0)
-        row = QWidget()
-        line = QHBoxLayout(row)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(2)
-        for button in self.presets.values():
-            line.addWidget(button)
+        buttons = list(self.presets.values())
+        presets = QWidget()
+        # Side by side, their titles would be wider than the panel.
+        grid = in_rows([buttons[:2], buttons[2:]])
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(2)
+        presets.setLayout(grid)
         rows = [
             ("target", target),
             ("method", self.method),
-            ("preset", row),
+            ("preset", presets),
             ("budget", self.budget),
             ("region", self.region),
             ("slices", self.slices),
@@ -76,23 +83,23 @@ class AttackSection(QWidget):
         whole.addWidget(group("Attack", rows))
         set_tips(
             {
-                target: "What the network shall be made to predict",
-                self.method: "The attack",
-                self.device: "Where to compute; auto takes a GPU if there is one",
+                target: "What the model is to predict after the attack",
+                self.method: "The attack method",
+                self.device: "Where to compute; auto uses a GPU if there is one",
                 self.seed: "The same seed gives the same result",
-                self.preview: "Shows the image that is tried and its prediction, twice a second; "
-                "of a volume the slice in view",
+                self.preview: "Shows the image as it is being changed, and its prediction, twice a "
+                "second; of a volume, the slice in view",
             }
         )
 
     def set_units(self, units: str) -> None:
-        """Says in another image's units what parameters mean."""
+        """Name an image's units in the tooltips."""
         self.units = units
         if self.form is not None:
             self.form.set_units(units)
 
     def offer(self, attacks: dict[str, Any], task: str) -> None:
-        """The attacks that a task can be attacked with; the chosen one stays where it can."""
+        """Offer the attacks that fit a task; the chosen one stays if it fits."""
         self.attacks, chosen = attacks, self.method.value
         fit = {name: attack.title for name, attack in attacks.items() if task in attack.tasks}
         self.method.choices = [(title, name) for name, title in fit.items()]
@@ -100,7 +107,7 @@ class AttackSection(QWidget):
         self.rebuild()
 
     def rebuild(self) -> None:
-        """A form for the parameters of the chosen attack, with its defaults."""
+        """Make a form for the parameters of the chosen attack, with its defaults."""
         if self.form is not None:
             self.form_place.layout().removeWidget(self.form)
             self.form.deleteLater()
@@ -116,7 +123,7 @@ class AttackSection(QWidget):
             self.presets[preset.name].setToolTip(preset.doc)
 
     def apply(self, name: str) -> None:
-        """Sets the form and the budget to a preset of the chosen attack."""
+        """Set the form and the budget to a preset of the chosen attack."""
         self.rebuild()
         preset = next((p for p in self._known() if p.name == name), None)
         if preset is None or self.form is None:
@@ -126,10 +133,10 @@ class AttackSection(QWidget):
             self.form.editors[parameter].value = value
 
     def values(self) -> dict[str, Any]:
-        """The attack's parameters as set.
+        """Return the attack's parameters as set.
 
         Raises:
-            SegadvError: where a text is no value for its parameter.
+            SegadvError: if a text is not a valid value of its parameter.
         """
         own = {} if self.form is None else self.form.values()
         return {**own, **self.budget.values()}

@@ -1,4 +1,4 @@
-"""The dock widget "Adversarial attack": image, victim, target, attack, run."""
+"""The dock widget "Adversarial attack": image, model, target, attack, run."""
 
 from functools import partial
 from typing import Any
@@ -9,7 +9,6 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QProgressBar, QPushButton
 
-from ...common.wording import percent
 from ...errors import SegadvError
 from ...samples import fitting
 from ..controller.runner import Snapshot
@@ -20,6 +19,7 @@ from ..widgets.layout import group, refresh, set_tips, stack
 from ..widgets.panel import Panel
 from .options_section import AttackSection
 from .preview import Preview
+from .run_text import progress_text, result_text
 from .target_choice import TargetChoice
 from .target_section import TargetSection
 from .victim_section import VictimSection
@@ -48,7 +48,7 @@ class AttackPanel(Panel):
             self.controller.victims.prepare()
 
     def _lay_out(self) -> None:
-        source = group("Image and victim", [("image", self.image), self.victim_section])
+        source = group("Image and model", [("image", self.image), self.victim_section])
         self.making = group("Target", [self.target_section])
         below = [[self.run_button, self.cancel_button], self.progress, self.status]
         stack(self, [source, self.making, self.attack_section], below)
@@ -56,7 +56,7 @@ class AttackPanel(Panel):
             {
                 self.image: "The image to attack",
                 self.run_button: "Makes the adversarial image",
-                self.cancel_button: "Stops within a step",
+                self.cancel_button: "Stops the run within a step",
             }
         )
 
@@ -109,7 +109,7 @@ class AttackPanel(Panel):
         self.target_section.set_layers(self._labels())
 
     def _rescale(self) -> None:
-        """Tells budget, form and slices which image and victim they are for."""
+        """Adjust budget, form and slices to the image and the victim."""
         victim, layer, section = (
             self.controller.victims.victim,
             self.image.value,
@@ -135,7 +135,7 @@ class AttackPanel(Panel):
             self._victim_changed(self.controller.victims.victim)
 
     def _fitting(self) -> str | None:
-        """The built-in victim for the image that is chosen."""
+        """Return the name of the built-in victim that fits the chosen image, if one does."""
         try:
             return None if self.image.value is None else fitting(scan_of(self.image.value))
         except SegadvError:
@@ -156,7 +156,7 @@ class AttackPanel(Panel):
         self._choice.offer(classes)
 
     def _predicted(self, prediction: Any) -> None:
-        """A victim without class names has shown how many there are."""
+        """Offer the classes of a victim without class names, now that their number is known."""
         if (
             self.controller.victims.victim is not None
             and not self.controller.victims.victim.classes
@@ -224,7 +224,7 @@ class AttackPanel(Panel):
     def _progressed(self, now: Snapshot) -> None:
         self.progress.setRange(0, now.steps)
         self.progress.setValue(now.step)
-        self.say(f"step {now.step}: loss {now.loss:.4g}, success {percent(now.success)}")
+        self.say(progress_text(now, self.controller.targeted))
 
     def _job_failed(self, message: str) -> None:
         self.victim_section.show_loaded()
@@ -240,6 +240,6 @@ class AttackPanel(Panel):
 
     def _finished(self, example: Any) -> None:
         self.progress.setValue(self.progress.maximum())
-        self.say("\n".join(example.summary))
+        self.say(result_text(example))
         for note in example.notes:
             show_info(note)

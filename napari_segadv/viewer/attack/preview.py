@@ -1,4 +1,4 @@
-"""Live preview: what a running attack tries, as layers, a few times a second."""
+"""Live preview: the image that a running attack has reached, as layers, a few times a second."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,21 +17,22 @@ from ..layers.task_view import view_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Seconds between two looks, and how many times longer than the window takes to draw one.
+# Least seconds between two updates, and the same in multiples of the time that drawing one takes.
 PAUSE, REST = 0.4, 5.0
 
 
 class Preview:
     """One run's preview: called by the attack in its own thread, shown on the main thread.
 
-    The run holds it, not a panel, which may be closed meanwhile. Its layers become those of the
-    result where no earlier run's are there; otherwise they go when the run is over.
+    The run holds it, not a panel, which may be closed before the run ends. Its layers become
+    layers of the result, unless layers of an earlier run are there; then they are removed at the
+    end of the run.
 
     Args:
-        controller: whose run it is.
+        controller: the one that runs the attack.
         image: the layer that is attacked.
-        place: gives the slice that is in view; None where none is, and for a single image.
-        target: the layer that is asked for, which stays above; None: none.
+        place: returns the slice in view; None if none is, and for a single image.
+        target: the target's layer, which stays above the preview; None: none.
     """
 
     def __init__(
@@ -47,14 +48,15 @@ class Preview:
         self._canvas: dict[str, Array] = {}
         self._hidden = False
         self._slots: tuple[Callable[[Any], None], Callable[[str], None]]
-        # Set by the main thread, read by the attack's.
+        # The main thread sets these, the attack's thread reads them.
         self._number, self._pause = place(), PAUSE
-        # The other way round: slice, its intensities, its classes where pixels are predicted.
+        # The attack's thread sets this, the main thread reads it: the slice, its intensities, and
+        # its classes if the victim predicts pixels.
         self._latest: tuple[int | None, Array, Array | None] | None = None
         self._last = 0.0
 
     def __call__(self, images: "Tensor", logits: "Tensor") -> None:
-        """Called at each pass with images (1, C, *S) and logits (1, K, *S')."""
+        """Keep a pass's images (1, C, *S) and logits (1, K, *S') for the next update."""
         now = time.monotonic()
         if now - self._last < self._pause:
             return
@@ -71,7 +73,7 @@ class Preview:
         self._latest = number, values, classes
 
     def begin(self, then: Callable[[], None]) -> None:
-        """Shows the layers, which holds the window up, and only then lets the attack begin.
+        """Show the layers, which blocks the window, and only then let the attack begin.
 
         Raises:
             SegadvError: while a job is running.
@@ -79,7 +81,7 @@ class Preview:
         scan, paints = self._scan, view_of(self._controller.victims.task).paints
 
         def work(poll: Poll) -> dict[str, Array]:
-            # Copied here: a volume takes too long for the main thread.
+            # Copied here: copying a volume would block the main thread.
             canvas: dict[str, Array] = {PREVIEW: scan.array.copy()}
             if paints:
                 canvas[PREVIEW_SEEN] = np.zeros(scan.grid.shape, np.uint8)
@@ -91,10 +93,11 @@ class Preview:
 
         def begun() -> None:
             if self._image not in self._controller.layers:
-                # Closed or removed meanwhile, and with it what was to be attacked.
+                # The image was removed meanwhile: there is nothing to attack.
                 self._clear()
                 return
-            # Functions, which the signals hold: nobody else does once the run is over.
+            # Functions, not methods: the signals keep them alive, and nothing else does once the
+            # run is over.
             self._slots = (lambda now: self._look(now), lambda title: self._busy(title))
             self._controller.jobs.progressed.connect(self._slots[0])
             self._controller.jobs.busy_changed.connect(self._slots[1])
@@ -107,22 +110,22 @@ class Preview:
             looking, busy = self._slots
             self._controller.jobs.progressed.disconnect(looking, missing_ok=True)
             self._controller.jobs.busy_changed.disconnect(busy, missing_ok=True)
-            # Later: a result that has come takes the layers over.
+            # Later, so that a result can take over the layers first.
             self._controller.jobs.soon(self._clear)
 
     def _clear(self) -> None:
-        """Takes the layers away that are still this run's."""
+        """Remove the layers that still belong to this run."""
         mine = [name for name in self._canvas if self._holds(name)]
         self._canvas = {}
         self._controller.hide(*mine)
 
     def _holds(self, name: str) -> bool:
-        """Whether a layer shows this run: it may be removed, renamed, or a further run's."""
+        """Return whether a layer shows this run: it may be gone, renamed, or another run's."""
         layer = self._controller.shown(name)
         return layer is not None and layer.data is self._canvas.get(name)
 
     def _shown(self) -> Iterator[None]:
-        """Shows the layers, one at a time."""
+        """Show the layers, one at a time."""
         for name in self._canvas:
             if self._image in self._controller.layers:
                 self._show(name)
@@ -132,7 +135,7 @@ class Preview:
         selection = self._controller.layers.selection
         active = selection.active
         self._controller.show_beside(self._image, name, self._made(name), below=self._target)
-        # Who paints meanwhile keeps the layer in hand.
+        # A user who is painting keeps the layer that they paint on.
         selection.active = active
 
     def _look(self, now: Any) -> None:
@@ -140,7 +143,7 @@ class Preview:
             return
         self._number = self._place()
         if self._scan.grid.ndim == 3:
-            # Across the slices there is nothing to see but the one that was looked at last.
+            # A view across the slices would show only the slice that was updated last.
             self._hide(self._number is None)
         seen, self._latest = self._latest, None
         if seen is None:
@@ -153,11 +156,11 @@ class Preview:
             canvas[... if seen[0] is None else seen[0]] = plane
             layer = self._controller.shown(name)
             if layer is None or layer.data is not canvas:
-                # Removed or renamed by the user.
+                # The user has removed or renamed it.
                 self._show(name)
             else:
                 layer.refresh(extent=False, thumbnail=False)
-        # Comes back once the window has been drawn: one that draws slowly is drawn seldom.
+        # Called once the window has been drawn: a window that draws slowly is updated less often.
         self._controller.jobs.soon(lambda: self._rest(time.monotonic() - started))
 
     def _hide(self, hidden: bool) -> None:
@@ -176,6 +179,6 @@ class Preview:
         if name == PREVIEW:
             return canvas, {"rgb": self._image.rgb, **looking_like(self._image)}, "image"
         classes = self._controller.victims.victim.classes
-        # How many classes a victim without names has is not known before it has predicted.
+        # Without class names, the number of classes is unknown before the first prediction.
         numbers = None if classes else np.arange(256)
         return canvas, {**class_keywords(classes, numbers), "opacity": SEE_THROUGH}, "labels"

@@ -1,4 +1,4 @@
-"""Where the noise may live: everywhere, around the change, or on a painted layer."""
+"""Where noise may be added: everywhere, around the change, or on a painted layer."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from ...errors import SegadvError
 EVERYWHERE, CHOOSE = "everywhere", "choose …"
 NAMED = {
     "box around the change": "bounding-box",
-    "what the change depends on": "receptive-field",
-    "  ... 99 % of it": "receptive-field:0.99",
+    "what the model looks at": "receptive-field",
+    "what the model looks at (99 %)": "receptive-field:0.99",
 }
 
 
 class RegionChooser(ComboBox):
-    """Offers the measured regions by their meaning, then the painted layers."""
+    """A list of the measured regions, by their meaning, and the painted layers."""
 
     value: Any
 
@@ -27,7 +27,9 @@ class RegionChooser(ComboBox):
         super().__init__(
             choices=self._offered,
             value=EVERYWHERE,
-            tooltip="Where the noise may live; a painted layer means its pixels that are not 0",
+            tooltip="Where noise may be added. What the model looks at: the pixels on which its "
+            "prediction depends where the target differs. A painted layer: its pixels that are "
+            "not 0",
         )
 
     def _offered(self, widget: Any = None) -> list[tuple[str, Any]]:
@@ -36,7 +38,7 @@ class RegionChooser(ComboBox):
         return [*gone, (EVERYWHERE, EVERYWHERE), *NAMED.items(), *painted]
 
     def refresh(self) -> None:
-        """Offers the layers there are now; where the chosen one is gone, another has to be."""
+        """Offer the current layers. If the chosen one is gone, the user has to choose again."""
         chosen = self.value
         painted = isinstance(chosen, Labels)
         gone = painted and not any(chosen is layer for layer in self._layers())
@@ -49,7 +51,7 @@ class RegionChooser(ComboBox):
         """None, a name that `craft` knows, or a Labels layer.
 
         Raises:
-            SegadvError: where the layer that was chosen is gone.
+            SegadvError: if the layer that was chosen is gone.
         """
         if isinstance(self.value, Labels):
             return self.value

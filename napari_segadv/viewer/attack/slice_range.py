@@ -1,4 +1,4 @@
-"""Which slices of a volume an attack is for: all, the one in view, or some."""
+"""Which slices of a volume are attacked: all, the one in view, or a range."""
 
 from magicgui.widgets import ComboBox, SpinBox
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
@@ -10,7 +10,7 @@ ALL, IN_VIEW, SOME = "whole volume", "slice in view", "slices …"
 
 
 class SliceRange(QWidget):
-    """A choice, with the first and the last slice beside it where some are meant."""
+    """A list; if a range is chosen, boxes for its first and last slice appear below."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,17 +27,17 @@ class SliceRange(QWidget):
         layout.addWidget(self._ends)
         set_tips(
             {
-                self.which: "Noise in these slices alone, and their pixels alone count. One slice "
-                "of a volume takes a 2-D network as long as a single image",
-                self.first: "First slice, as the array counts them from 0",
-                self.last: "Last slice, included",
+                self.which: "Only these slices get noise, and only their pixels count. With a 2-D "
+                "model, one slice of a volume takes as long as a single image",
+                self.first: "First slice, counted from 0",
+                self.last: "Last slice, included in the range",
             }
         )
         self.which.changed.connect(self._show_ends)
         self.set_count(0)
 
     def set_count(self, count: int) -> None:
-        """Takes over a volume's number of slices; 0 for a single image."""
+        """Adjust to a volume's number of slices; 0 for a single image."""
         self.setEnabled(count > 1)
         if count == self.last.max + 1 and count:
             return
@@ -49,17 +49,17 @@ class SliceRange(QWidget):
         self._show_ends()
 
     def chosen(self, in_view: int | None) -> tuple[int, int] | None:
-        """The first and the last slice; None: all.
+        """Return the first and the last slice; None: all.
 
         Args:
-            in_view: the slice that is shown, if one is.
+            in_view: the slice in view, if there is one.
 
         Raises:
-            SegadvError: where the one in view is meant, and none is.
+            SegadvError: if the slice in view is chosen, but none is in view.
         """
         if self.which.value == IN_VIEW:
             if in_view is None:
-                raise SegadvError("no slice is in view; turn back to the slices, or choose some")
+                raise SegadvError("no slice is in view; go back to the slices, or choose a range")
             return in_view, in_view
         if self.which.value == SOME:
             first, last = sorted((int(self.first.value), int(self.last.value)))

@@ -1,4 +1,4 @@
-"""The attack panel's list of what may be the target: layers, what the task offers besides, none."""
+"""The attack panel's list of targets: layers, further choices of the task, and none."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,24 +11,24 @@ from ..controller.controller import Controller
 from ..layers.task_view import CHOOSE, UNTARGETED, TaskView, view_of
 from ..widgets.layout import refresh, same
 
-# What a session keeps of UNTARGETED.
+# What a session stores for UNTARGETED.
 KEPT = "untargeted"
 
 
 class TargetChoice:
-    """The list, and what is chosen of it.
+    """The list, and what is chosen in it.
 
     Attributes:
         box: the widget.
     """
 
     def __init__(self, controller: Controller, layers: Callable[[], Sequence[Layer]]) -> None:
-        """Makes it.
+        """Make the list.
 
         Args:
-            controller: whose victim says what can be a target, and which keeps a choice that is
-                no layer.
-            layers: gives those that may be targets, bottom to top.
+            controller: its victim's task decides what can be a target, and it stores a choice
+                that is not a layer.
+            layers: returns the layers that can be targets, bottom to top.
         """
         self._controller, self._layers = controller, layers
         self._classes: tuple[str, ...] = ()
@@ -44,41 +44,41 @@ class TargetChoice:
         return [pair if isinstance(pair, tuple) else (str(pair), pair) for pair in choices]
 
     def refresh(self, new: Layer | None = None) -> None:
-        """Offers the layers there are now; a new one is taken where none was chosen yet."""
+        """Offer the current layers; a new one is chosen if nothing was chosen yet."""
         self._view.follow(self._layers())
         refresh(self.box)
         if self.box.value == CHOOSE and any(new is choice for choice in self.box.choices):
             self.box.value = new
 
     def offer(self, classes: tuple[str, ...]) -> None:
-        """Offers what there is for a victim's task and its classes."""
+        """Offer the choices for the victim's task and its classes."""
         self._classes = classes
         self._view.follow(self._layers())
         chosen = self.box.value
-        # What stays keeps its place in the list: emptied first, the list has the order it is given.
+        # Entries that stay would keep their places: emptied first, the list takes the new order.
         self.box.choices = [(CHOOSE, CHOOSE)]
         self.box.choices = self._offered
         if any(same(chosen, choice) for choice in self.box.choices):
             self.box.value = chosen
 
     def chosen(self) -> Any:
-        """What is to be predicted; None: anything else than is.
+        """Return the chosen target; None: untargeted.
 
         Raises:
-            SegadvError: where nobody has chosen yet.
+            SegadvError: if nothing has been chosen yet.
         """
         if self.box.value == CHOOSE:
             raise SegadvError(self._view.missing)
         return None if self.box.value == UNTARGETED else self.box.value
 
     def choose(self, plain: int | str | None) -> None:
-        """Chooses what a session has kept, where the victim offers it."""
+        """Choose what a session has stored, if the victim offers it."""
         for choice in self.box.choices if plain is not None else ():
             if self._plain(choice) == plain:
                 self.box.value = choice
 
     def _plain(self, choice: Any) -> int | str | None:
-        """What a session keeps of a choice that is no layer."""
+        """Return what a session stores for a choice that is not a layer."""
         return KEPT if same(choice, UNTARGETED) else self._view.plain(choice)
 
     def _keep(self, choice: Any) -> None:

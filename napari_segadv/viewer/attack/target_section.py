@@ -1,4 +1,4 @@
-"""The part of the panel that makes a target: a structure, a shape, and its size."""
+"""The part of the attack panel that makes a target: a structure, a shape, and its size."""
 
 from typing import Any
 
@@ -10,43 +10,45 @@ from ...common.parameters import parameters
 from ...targets import available
 from ..widgets.class_chooser import LEFT_BEHIND, ClassChooser
 from ..widgets.forms import ParameterForm
+from ..widgets.shape_names import shape_title, title_fields
 
-COPY = "copy"
+COPY, FREEHAND = "copy", "paint freehand"
 FROM_PREDICTION = "the prediction"
 
 
 class TargetSection(QWidget):
-    """Structure, shape and start of a target; its button makes a layer that can be painted on."""
+    """What a target is based on, its structure and shape; the button makes a layer to paint on."""
 
     def __init__(self) -> None:
         super().__init__()
         self._structures = [("class 1", 1)]
         self.structure = ComboBox(choices=self._structures)
-        self.shape = ComboBox(choices=[*available(), COPY], value="heart")
+        shapes = [(shape_title(name), name) for name in available()]
+        self.shape = ComboBox(choices=[*shapes, (FREEHAND, COPY)], value="heart")
         self.start = ComboBox(choices=[FROM_PREDICTION])
         self.button = QPushButton("Make target")
         self.form: ParameterForm | None = None
         self._place = QVBoxLayout()
         rows = QFormLayout()
-        rows.addRow("start from", self.start.native)
+        rows.addRow("based on", self.start.native)
         rows.addRow("structure", self.structure.native)
-        rows.addRow("change", self.shape.native)
+        rows.addRow("shape", self.shape.native)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(rows)
         layout.addLayout(self._place)
         layout.addWidget(self.button)
-        self.start.native.setToolTip("What the target is a change of: a prediction or your labels")
+        self.start.native.setToolTip("What is changed: the prediction, or labels of your own")
         self.structure.native.setToolTip("The structure that is changed")
         self.shape.native.setToolTip(
-            "What becomes of it; copy: nothing yet, paint on the layer yourself"
+            "What the structure becomes; paint freehand: it stays unchanged until you paint"
         )
-        self.button.setToolTip("Makes a labels layer; paint on it as you like before you run")
+        self.button.setToolTip("Makes a labels layer; you can paint on it before you run")
         self.shape.changed.connect(self._rebuild)
         self._rebuild()
 
     def set_classes(self, classes: tuple[str, ...]) -> None:
-        """Offers a victim's structures."""
+        """Offer a victim's structures."""
         kept = self.structure.value
         choices = [(name, n) for n, name in enumerate(classes) if n] or [("class 1", 1)]
         self._structures = choices
@@ -56,7 +58,7 @@ class TargetSection(QWidget):
         self._rebuild()
 
     def set_layers(self, layers: list[Labels]) -> None:
-        """Offers the viewer's labels layers to start from."""
+        """Offer the viewer's labels layers as a basis."""
         kept = self.start.value
         choices: list[Any] = [FROM_PREDICTION, *layers]
         self.start.choices = choices
@@ -64,10 +66,10 @@ class TargetSection(QWidget):
             self.start.value = kept
 
     def settings(self) -> tuple[str, dict[str, Any], Labels | None]:
-        """Shape, its parameters, and the layer to start from (None: the prediction).
+        """Return the shape, its parameters, and the layer it is based on (None: the prediction).
 
         Raises:
-            SegadvError: where a parameter is not as it should be.
+            SegadvError: if a parameter is invalid.
         """
         start = self.start.value if isinstance(self.start.value, Labels) else None
         if self.form is None:
@@ -76,7 +78,7 @@ class TargetSection(QWidget):
         return self.shape.value, values, start
 
     def _rebuild(self) -> None:
-        """A form for the parameters of the chosen shape."""
+        """Make a form for the parameters of the chosen shape."""
         if self.form is not None:
             self._place.removeWidget(self.form)
             self.form.deleteLater()
@@ -87,4 +89,5 @@ class TargetSection(QWidget):
             to = ClassChooser(LEFT_BEHIND if gives_up else {})
             to.offer({number: name for name, number in self._structures})
             self.form = ParameterForm(declared, leave_out=["label"], editors={"to": to})
+            title_fields(self.form, self.shape.value)
             self._place.addWidget(self.form)

@@ -1,4 +1,7 @@
-"""The part of the panel that chooses the victim: built in, or from a file that is asked about."""
+"""The part of the attack panel that chooses the victim, on the screen the model.
+
+A victim is built in or comes from a file; the user is asked before a file's code runs.
+"""
 
 from typing import Any
 
@@ -14,7 +17,7 @@ from ..widgets.layout import set_tips, side_by_side
 
 
 class VictimSection(QWidget):
-    """A list of victims, buttons to open others, and what the chosen one can see.
+    """A list of victims, buttons to open others, and the classes that the loaded one predicts.
 
     `opened` is emitted with what was chosen, as `load_victim` takes it.
     """
@@ -31,16 +34,16 @@ class VictimSection(QWidget):
         self.about.setWordWrap(True)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("victim", self.victim.native)
+        form.addRow("model", self.victim.native)
         form.addRow(side_by_side([self.file_button, self.folder_button, self.predict_button]))
         form.addRow(self.about)
         set_tips(
             {
-                self.victim: "The network to attack",
-                self.file_button: "A network file: safetensors or a state dict with a JSON beside "
-                "it, TorchScript, .pt2",
-                self.folder_button: "The folder of a MONAI bundle",
-                self.predict_button: "Shows what the network sees in the image as it is",
+                self.victim: "The model to attack: the victim",
+                self.file_button: "Opens a model file: safetensors or a state dict with a JSON "
+                "file beside it, TorchScript, .pt2",
+                self.folder_button: "Opens the folder of a MONAI bundle",
+                self.predict_button: "Shows what the model predicts on the clean image",
             }
         )
         self.victim.changed.connect(self.choose)
@@ -48,29 +51,29 @@ class VictimSection(QWidget):
         self.folder_button.clicked.connect(lambda: self.open(pick_folder(self)))
 
     def choose(self, source: str) -> None:
-        """Loads a victim of the list, unless it is loaded already."""
+        """Load a victim of the list, unless it is loaded already."""
         if source and source != self.controller.victims.source and not self.controller.jobs.busy:
             self.opened.emit(source)
 
     def suggest(self, name: str | None) -> None:
-        """Loads a built-in victim, or the one that has been chosen meanwhile."""
+        """Load a built-in victim, or the one that the user has chosen meanwhile."""
         untouched = self.victim.value == self.victim.choices[0]
         if name is not None and untouched:
             self.victim.value = f"{DEMO}{name}"
         self.choose(self.victim.value)
 
     def open(self, path: str) -> None:
-        """Loads a victim from a file or folder; "" does nothing."""
+        """Load a victim from a file or folder; "" does nothing."""
         if path:
             self.opened.emit(path)
 
     def show_loaded(self) -> None:
-        """Puts the list back to the victim that is loaded: another could not be."""
+        """Set the list back to the loaded victim, after another could not be loaded."""
         if self.controller.victims.source in self.victim.choices:
             self.victim.value = self.controller.victims.source
 
     def show_victim(self, victim: Any) -> None:
-        """Shows the victim that has been loaded."""
+        """Show the victim that has been loaded."""
         source = self.controller.victims.source
         if source not in self.victim.choices:
             self.victim.choices = [*self.victim.choices, source]

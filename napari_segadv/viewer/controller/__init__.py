@@ -1,4 +1,4 @@
-"""What the panels do, without Qt: one controller for each viewer, its jobs, runs and layers."""
+"""The panels' actions, without Qt: one controller for each viewer, its jobs, runs and layers."""
 
 from .controller import Controller
 

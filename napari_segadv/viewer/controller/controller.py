@@ -1,11 +1,10 @@
-"""What the panels do, without a window: a viewer's victim, its runs, and their layers.
+"""The panels' actions, without a window: a viewer's victim, its runs, and their layers.
 
 One controller belongs to a viewer and outlives the panels that show it.
 """
 
 import weakref
 from collections.abc import Callable, Generator
-from functools import partial
 from typing import Any, ClassVar
 
 from napari.components import ViewerModel
@@ -32,13 +31,14 @@ class Controller:
 
     Signals, all on the main thread:
         finished: the Example.
-        choice_opened: the choice that an opened session has brought.
+        choice_opened: the target chosen in an opened session, if it is not a layer.
 
     Attributes:
         jobs: one at a time; every action runs in one.
-        victims: the victim, and what is done with it alone.
+        victims: the victim, and the actions that need nothing but it.
         runs: the history.
-        choice: of a target that is no layer, as a session keeps it; None: none.
+        choice: the chosen target if it is not a layer, as a session stores it; None: none.
+        targeted: whether the last attack that was started has a target.
     """
 
     finished = Signal(object)
@@ -52,17 +52,18 @@ class Controller:
         self.victims = VictimJobs(self.jobs, self._shown)
         self.runs = Runs()
         self.choice: int | str | None = None
+        self.targeted = True
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> "Controller":
-        """The viewer's controller, made when it is first asked for."""
+        """Return the viewer's controller; make it on the first call."""
         viewer = unwrapped(viewer)
         key = id(viewer)
         if key not in cls._known:
             cls._known[key] = cls(viewer)
-            # Whichever panel is open, or none.
+            # Here, not in a panel: errors are shown once, whichever panels are open.
             cls._known[key].jobs.failed.connect(show_error)
-            # napari's own: there is no public way to a canvas.
+            # napari's private attribute: there is no public way to a canvas.
             keep_current(viewer, lambda: viewer.window._qt_viewer)
             keep_upright(viewer)
             weakref.finalize(viewer, cls._known.pop, key, None)
@@ -81,19 +82,24 @@ class Controller:
         watch: Any = None,
         opening: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
-        """Runs an attack; ends in `finished`, `stopped` or `failed`.
+        """Run an attack; ends in `finished`, `stopped` or `failed`.
 
         Args:
             layer: the image.
             method: name of an attack.
             settings: its parameters.
-            target: what is to be predicted, one of the task's choices; None: untargeted.
+            target: one of the task's choices; None: untargeted.
             device, seed, slices, watch: as for `craft_steps`.
             region: a painted layer or a name that `craft` knows; None: everywhere.
-            opening: what is to be shown first; it calls what it is given when that is done.
+            opening: shows something first, then calls its argument, which starts the attack.
+
+        Raises:
+            SegadvError: if image, victim, target and region do not fit each other, or another job
+                is running.
         """
         scan, victim = self.victims.checked(layer)
-        where = mask_of(region, layer, scan.grid) if isinstance(region, Labels) else region
+        painted = isinstance(region, Labels)
+        where = mask_of(region, layer, scan.grid, "region") if painted else region
         wanted = None if target is None else view_of(victim.task.name).wanted(target, layer, scan)
 
         def work(poll: Poll) -> Generator[Any, None, Any]:
@@ -121,11 +127,14 @@ class Controller:
             pieces = self._shown.show_example(layer, example, shown)
             self.jobs.unfold("showing the result", pieces, ready)
 
-        begin = partial(self.jobs.start, "attacking", work, done)
+        def begin() -> None:
+            self.targeted = target is not None
+            self.jobs.start("attacking", work, done)
+
         begin() if opening is None else opening(begin)
 
     def show_run(self, run: Run) -> None:
-        """Shows an earlier run beside its image, which is opened again where it was closed."""
+        """Show an earlier run beside its image, which is opened again if it was closed."""
 
         def work(poll: Poll) -> dict[str, LayerTuple]:
             return example_tuples(run.example)
@@ -141,25 +150,25 @@ class Controller:
         self.jobs.start(title, work, done, can_cancel=False)
 
     def delete_run(self, run: Run) -> None:
-        """Forgets a run; the layers that show it go with it.
+        """Delete a run, and the layers that show it.
 
         Raises:
-            SegadvError: where it is shown while a job is running, which may use them.
+            SegadvError: if the run is shown while a job is running, which may use the layers.
         """
         if run is not self.runs.current:
             self.runs.remove(run)
             return
         if self.jobs.busy:
             raise SegadvError(
-                f"still {self.jobs.busy}; delete {run.name}, which is shown, after that"
+                f"still {self.jobs.busy}; wait for it before you delete {run.name}, which is shown"
             )
-        # First: who compares the run puts its layers back as they were.
+        # First, so that a comparison of this run can put its layers back as they were.
         self.runs.remove(run)
         self._shown.remove_example()
 
     @property
     def layers(self) -> Any:
-        """The viewer's layers. The viewer itself is not held: it may be closed at any time."""
+        """The viewer's layers. The viewer itself is not kept: it may be closed at any time."""
         return self._shown.layers
 
     @property
@@ -168,7 +177,7 @@ class Controller:
         return self._shown.closed
 
     def made(self, layer: Layer) -> bool:
-        """Whether a layer is a result of this controller's, the target left out."""
+        """Return whether a layer is a result of this controller. A target is not."""
         return self._shown.made(layer)
 
     @property
@@ -177,18 +186,18 @@ class Controller:
         return None if self.runs.current is None else self.runs.current.example
 
     def shown(self, name: str) -> Layer | None:
-        """The layer of the run that is shown, by its name in `viewer.layers`."""
+        """Return the layer of the run that is shown, by its name in `layers.names`."""
         return self._shown.get(name)
 
     def show_beside(
         self, image: Image, name: str, made: LayerTuple, below: Layer | None = None
     ) -> Layer:
-        """Shows a panel's own layer where an image is; it counts as made by this controller.
+        """Show a panel's own layer where an image is; it counts as made by this controller.
 
-        A new one comes right below another, if that lies above the image, or on top.
+        A new layer comes right below `below` if that lies above the image, else on top.
         """
         return self._shown.show_beside(image, name, made, below=below)
 
     def hide(self, *names: str) -> None:
-        """Takes away layers that `show_beside` has shown."""
+        """Remove layers that `show_beside` has shown."""
         self._shown.remove(*names)

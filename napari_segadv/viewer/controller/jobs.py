@@ -10,13 +10,13 @@ from .runner import Ended, Runner, Snapshot, Work
 
 
 class Jobs:
-    """Runs jobs off the main thread and says how they go.
+    """Runs jobs off the main thread and signals how they go.
 
     Signals, all on the main thread:
-        busy_changed: what is going on, "" when idle.
+        busy_changed: title of the running job, "" when idle.
         progressed: a Snapshot of a running attack.
-        failed: a line for the user.
-        trust_asked: a NeedsTrust; answer by loading again with its hash.
+        failed: a message for the user, in one line.
+        trust_asked: a NeedsTrust; to agree, load again with its hash.
         stopped: after a cancel.
     """
 
@@ -33,32 +33,32 @@ class Jobs:
 
     @property
     def busy(self) -> str:
-        """What is going on, "" when idle."""
+        """Title of the running job, "" when idle."""
         return self._busy
 
     def cancel(self) -> None:
-        """Stops the running job within a step."""
+        """Stop the running job within a step."""
         self._runner.cancel()
 
     def start(
         self, title: str, work: Work, done: Callable[[Any], None], can_cancel: bool = True
     ) -> None:
-        """Starts a job.
+        """Start a job.
 
         Args:
-            title: what `busy` says meanwhile.
-            work: computes, in a thread of its own.
-            done: gets what it returned, on the main thread.
-            can_cancel: whether it can be stopped.
+            title: of the job, for `busy`.
+            work: computes, in another thread.
+            done: gets what `work` returned, on the main thread.
+            can_cancel: whether the job can be stopped.
 
         Raises:
-            SegadvError: while another job is running.
+            SegadvError: if another job is running.
         """
         self._refuse_two()
 
         def ended(how: Ended) -> None:
             if not (how.stopped or how.needs_trust or how.error is not None):
-                # It may go on with more: nobody hears that all is idle before that is known.
+                # `done` may start another job: idle is signalled only if it does not.
                 self._busy = ""
                 try:
                     done(how.value)
@@ -81,15 +81,15 @@ class Jobs:
     def unfold(
         self, title: str, pieces: Iterator[None], done: Callable[[], None] = lambda: None
     ) -> None:
-        """Does work that belongs to the main thread in pieces; the window goes on between them.
+        """Do work on the main thread in pieces; the window handles its events between them.
 
         Args:
-            title: what `busy` says meanwhile.
-            pieces: does one piece each time it is asked.
+            title: of the job, for `busy`.
+            pieces: does one piece at each step.
             done: called at the end.
 
         Raises:
-            SegadvError: while a job is running.
+            SegadvError: if a job is running.
         """
         self._refuse_two()
 
@@ -110,7 +110,7 @@ class Jobs:
         piece()
 
     def soon(self, call: Callable[[], None]) -> None:
-        """Calls on the main thread once the window has handled what waits for it."""
+        """Call something on the main thread once the window has handled its pending events."""
         self._runner.soon(call)
 
     def _refuse_two(self) -> None:
@@ -123,7 +123,7 @@ class Jobs:
 
 
 def _qt_runner() -> Runner:
-    # Only where there is a window: without one a controller needs no Qt.
+    # Imported late: with another runner a controller needs no Qt.
     from .qt_runner import QtRunner
 
     return QtRunner()

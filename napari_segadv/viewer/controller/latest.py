@@ -1,4 +1,4 @@
-"""A panel's own computing beside the controller's job: the newest question alone is answered."""
+"""Computes for a panel beside the controller's job: only the newest request is answered."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,11 +10,11 @@ from .runner import Runner, Snapshot, Work
 
 
 class Latest:
-    """Runs what was asked for last off the main thread; attacks go on meanwhile.
+    """Runs the last request off the main thread; attacks go on meanwhile.
 
     Signals, all on the main thread:
         progressed: a Snapshot.
-        failed: a line for the user.
+        failed: a message for the user, in one line.
     """
 
     progressed = Signal(Snapshot)
@@ -35,18 +35,17 @@ class Latest:
         return bool(self._jobs.busy)
 
     def ask(self, work: Work, done: Callable[[Any], None]) -> None:
-        """Computes something instead of what is being computed.
+        """Compute something, in place of what is being computed.
 
         Args:
             work: as `Jobs.start` takes it.
-            done: gets what it returned, unless something else was asked for meanwhile.
+            done: gets what `work` returned, unless there was a newer request meanwhile.
         """
         asked = self._asked = object()
         self._done = done
 
         def answered(value: Any) -> None:
-            # What is done with the answer is kept here alone: it may hold volumes, and the runner
-            # keeps its last job.
+            # Only this object holds `done`, which may hold volumes: the runner keeps its last job.
             if asked is self._asked and self._done is not None:
                 done, self._done = self._done, None
                 done(value)
@@ -58,7 +57,7 @@ class Latest:
             self._go_on("")
 
     def drop(self) -> None:
-        """Stops computing; nothing is answered any more."""
+        """Stop computing; the last request stays unanswered."""
         self._asked = self._done = self._next = None
         self._jobs.cancel()
 

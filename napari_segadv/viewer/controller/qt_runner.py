@@ -13,26 +13,26 @@ from .runner import Ended, Poll, Snapshot, Work, give_way, guarded
 
 
 class Job:
-    """What a worker does, until it is over: napari keeps every worker until it is closed."""
+    """What a worker does; emptied at the end, since napari keeps every worker until it closes."""
 
     def __init__(self, work: Work, ended: Callable[[Ended], None]) -> None:
         self._work, self._ended = work, ended
         self._steps: Generator[Snapshot, None, Ended] | None = None
-        # A worker that was told to quit returns nothing, it only finishes.
+        # A worker that has to quit only emits `finished`, not `returned`.
         self._how = Ended(stopped=True)
 
     def run(self, poll: Poll) -> Generator[Snapshot, None, Ended]:
-        """In the thread that computes."""
+        """Do the work, in the thread that computes."""
         give_way()
         self._steps = guarded(self._work, poll)
         return (yield from self._steps)
 
     def returned(self, how: Ended) -> None:
-        """On the main thread, unless it was stopped."""
+        """Keep how the work ended; called on the main thread, unless it was stopped."""
         self._how = how
 
     def finish(self) -> None:
-        """On the main thread: says how it ended, and holds nothing any more."""
+        """Let go of everything and report how the work ended, on the main thread."""
         how, ended, steps = self._how, self._ended, self._steps
         self.__dict__.clear()
         if steps is not None:
@@ -41,10 +41,10 @@ class Job:
 
 
 class Warnings:
-    """Puts Python's warnings back as they were once no job is running.
+    """Restores Python's warning filters once no job is running.
 
-    Each worker catches warnings, which is not for several threads (superqt): of two at a time the
-    later one would leave behind what the earlier one had set.
+    Each worker of superqt catches warnings, which is not thread-safe: of two that overlap, the
+    one that ends last would restore the filters that the other one had set.
     """
 
     def __init__(self) -> None:
@@ -52,13 +52,13 @@ class Warnings:
         self._kept = ExitStack()
 
     def begin(self) -> None:
-        """A job begins."""
+        """Count a job that begins."""
         if self._running == 0:
             self._kept.enter_context(warnings.catch_warnings())
         self._running += 1
 
     def end(self) -> None:
-        """A job is over."""
+        """Count a job that has ended."""
         self._running -= 1
         if self._running == 0:
             self._kept.close()
@@ -78,7 +78,7 @@ class QtRunner:
         job = Job(work, ended)
         worker = create_worker(job.run, self._poll, _start_thread=False)
         worker.yielded.connect(progressed)
-        # Not the methods themselves, which would not keep the job until then.
+        # Lambdas, since a connected method would not keep the job alive.
         worker.returned.connect(lambda how: job.returned(how))
         worker.finished.connect(lambda: self._finish(job))
         self._worker = worker
@@ -94,10 +94,11 @@ class QtRunner:
             self._worker.quit()
 
     def soon(self, call: Callable[[], None]) -> None:
-        # Not 0: timers that wait have their turn first. Held, which a bare method would not be.
+        # 1 ms, not 0, so that pending timers come first. A lambda, since Qt does not keep a bare
+        # method alive.
         QTimer.singleShot(1, lambda: call())
 
     def _poll(self) -> None:
-        """Called in the thread that computes, after each piece of a pass."""
+        """Raise Cancelled if the job was cancelled; called off the main thread, between pieces."""
         if self._worker.abort_requested:
             raise Cancelled

@@ -1,4 +1,4 @@
-"""New data for a layer that is there: faster than another layer, and what was set on it stays."""
+"""Puts new data into an existing layer: faster than a new layer, and the user's settings stay."""
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
@@ -6,12 +6,12 @@ from napari.layers import Image, Labels, Layer
 from ..layers.names import LayerTuple
 from ..layers.places import same_place
 
-# What belongs to the data; visibility, opacity, blending and contours are the user's.
+# Attributes that go with the data; visibility, opacity, blending and contours are the user's.
 BELONGS = ("colormap", "contrast_limits", "gamma", "features")
 
 
 def takes(layer: Layer, image: Image, made: LayerTuple) -> bool:
-    """Whether a layer lies where an image does and can show what was made for its name."""
+    """Return whether a layer lies where an image does and can show the new data."""
     data, keywords, kind = made
     return (
         isinstance(layer, Image if kind == "image" else Labels)
@@ -25,21 +25,21 @@ def takes(layer: Layer, image: Image, made: LayerTuple) -> bool:
 
 
 def refill(layer: Layer, made: LayerTuple) -> None:
-    """Shows other data in a layer that `takes` them.
+    """Show other data in a layer that `takes` them.
 
-    To replace the layer instead takes napari half a second, most of it for collecting garbage.
+    Replacing the layer would take napari half a second, most of it for garbage collection.
     """
     data, keywords, _ = made
-    # Before the data: who hears of them asks what they are.
+    # Before the data, since listeners to the data's event look at the metadata.
     layer.metadata = keywords.get("metadata", {})
     layer.data = data
     for name in BELONGS:
         if name in keywords:
             setattr(layer, name, keywords[name])
     if "contrast_limits" in keywords:
-        # As wide as in a new layer, for the slider.
+        # The slider's range, as in a new layer.
         layer.contrast_limits_range = keywords["contrast_limits"]
     if isinstance(layer, Labels):
-        # Forgets what was painted: there is no way back to it.
+        # Clears the undo history, which belongs to the old data.
         editable, layer.editable = layer.editable, False
         layer.editable = editable

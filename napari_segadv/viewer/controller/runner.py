@@ -1,4 +1,4 @@
-"""What runs a job off the main thread: progress, cancel and errors as values. Without Qt."""
+"""Running a job off the main thread, with progress, cancel and errors as values. Without Qt."""
 
 import contextlib
 import os
@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 from ...errors import Cancelled, NeedsTrust, SegadvError
 
-# Signals to the main thread a second, at most.
+# Most signals a second to the main thread.
 RATE = 10.0
-# Of threads that compute: a third of the processor where the window wants all of it.
+# Niceness of threads that compute: they get a third of a processor that the window keeps busy.
 NICE = 5
-# Modules whose warnings are not for users.
+# Modules whose warnings are not shown to users.
 QUIET = r"(torch|monai|napari_segadv)\b"
 
 Poll = Callable[[], None]
@@ -26,7 +26,13 @@ Work = Callable[[Poll], Any]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Progress of a job in plain numbers, read in the thread that computes."""
+    """Progress of a job as plain numbers, taken in the thread that computes.
+
+    Attributes:
+        step, steps: the steps taken, and the most that it takes.
+        loss: the objective to minimise.
+        success: the smaller of `moved` and `kept`, 0 to 1, best so far.
+    """
 
     step: int
     steps: int
@@ -36,7 +42,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job ended: with a value, a message for the user, a question, or stopped."""
+    """How a job ended: with a value, an error message, a question to the user, or stopped."""
 
     value: Any = None
     error: str | None = None
@@ -54,14 +60,14 @@ class Runner(Protocol):
     def cancel(self) -> None: ...
 
     def soon(self, call: Callable[[], None]) -> None:
-        """Calls on the main thread once the window has handled what waits for it."""
+        """Call something on the main thread once the window has handled its pending events."""
 
 
 def give_way() -> None:
-    """Lets the window have the processor first; called in a thread that computes.
+    """Give the window priority over this thread; called in a thread that computes.
 
-    On Linux alone, where a thread has a niceness of its own. It can't be taken back: the thread is
-    napari's, which ends it after half a minute without work.
+    Works only on Linux, where each thread has its own niceness. It can't be undone, but the thread
+    belongs to napari, which ends it after half a minute without work.
     """
     if sys.platform == "linux":
         thread = threading.get_native_id()
@@ -71,9 +77,9 @@ def give_way() -> None:
 
 
 def guarded(work: Work, poll: Poll) -> Generator[Snapshot, None, Ended]:
-    """A job whose errors are values and whose progress comes at most RATE times a second."""
-    # Workers show every warning to the user; those of torch and MONAI mean nothing to one. No
-    # others: with two workers at a time, what one has set stays (superqt).
+    """Run a job; return errors as values, and yield progress at most RATE times a second."""
+    # Workers show every warning to the user, to whom those of torch and MONAI mean nothing. Only
+    # these are ignored: when two workers overlap, the filters of one may stay (superqt).
     warnings.filterwarnings("ignore", module=QUIET)
     try:
         run = work(poll)

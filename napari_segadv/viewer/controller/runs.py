@@ -1,4 +1,4 @@
-"""The runs of a session: what was made, what it is called, and what a reader said of its slices."""
+"""The runs of a session: their results, names, and a reader's verdicts on their slices."""
 
 import weakref
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ class Run:
     """One adversarial example of the session.
 
     Attributes:
-        name: as the history lists it; the user may change it.
-        example: what came out; its record holds the parameters.
+        name: in the history; the user may change it.
+        example: the result; its record holds the parameters.
         verdicts: by number of the slice (0 for a 2-D image).
-        saved: whether a folder holds it with all that was said of it.
+        saved: whether a folder holds the result with all its verdicts.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Run:
 
     @property
     def image(self) -> Image | None:
-        """The layer of the clean image, unless it is gone for good."""
+        """The layer of the clean image, unless it no longer exists."""
         return None if self._image is None else self._image()
 
     @image.setter
@@ -46,7 +46,7 @@ class Runs:
 
     Signals:
         changed: a run was added, removed or renamed.
-        chosen: the run that is shown now, or None.
+        chosen: the run that is shown from now on, or None.
         judged: the run whose verdicts have changed.
     """
 
@@ -75,7 +75,7 @@ class Runs:
         self.chosen.emit(run)
 
     def add(self, example: "Example", image: Image | None, name: str = "") -> Run:
-        """A new run at the end; its name is made unlike the others'. It is not yet shown."""
+        """Add a run at the end, under a name that no other run has. It is not shown yet."""
         run = Run(self._unused(name or f"{example.record['method']} 1"), example)
         if image is not None:
             run.image = image
@@ -84,13 +84,13 @@ class Runs:
         return run
 
     def rename(self, run: Run, name: str) -> None:
-        """Another name; a name that is taken gets a number behind it."""
+        """Rename a run; a name that is taken gets a number at its end."""
         if name and name != run.name:
             run.name = self._unused(name, run)
         self.changed.emit()
 
     def remove(self, run: Run) -> None:
-        """Forgets a run; if it was shown, none is."""
+        """Remove a run; if it was shown, none is shown from now on."""
         if run in self._runs:
             self._runs.remove(run)
         if self._current is run:
@@ -98,7 +98,7 @@ class Runs:
         self.changed.emit()
 
     def judge(self, run: Run, number: int, verdict: Verdict) -> None:
-        """Keeps what is said of a slice; an empty verdict takes it back."""
+        """Keep a verdict on a slice; an empty one removes it."""
         if verdict == Verdict():
             run.verdicts.pop(number, None)
         else:

@@ -1,4 +1,4 @@
-"""The layers that a controller has put into its viewer: each replaces the last of its name."""
+"""The layers that a controller has put into its viewer: one for each name."""
 
 import weakref
 from collections.abc import Iterator, Mapping
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def unwrapped(viewer: ViewerModel) -> ViewerModel:
-    """The viewer itself: napari hands plugins a proxy, whose layers are proxies in their turn."""
+    """Return the viewer itself: napari gives plugins a proxy, whose layers are proxies too."""
     return getattr(viewer, "__wrapped__", viewer)
 
 
 class ShownLayers:
-    """Layers by name. They may be removed or moved by the user; a renamed one is the user's own."""
+    """Layers by name. The user may remove or move them; a renamed one becomes the user's own."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = weakref.ref(viewer)
@@ -36,10 +36,10 @@ class ShownLayers:
         viewer.dims.events.ndisplay.connect(self._turned)
 
     def _turned(self, event: Any = None) -> None:
-        """Gives the pointer a direction, which it has only after it was moved in 3-D.
+        """Give the pointer a view direction, which otherwise it gets when it is first moved in 3-D.
 
-        Until then napari 0.9 fails to say what is under it in a labels layer with class names, and
-        so whenever such a layer is chosen.
+        Until then napari 0.9 fails to look up the label under the pointer in a layer with class
+        names, and so fails whenever such a layer is selected.
         """
         viewer = self._viewer()
         if viewer is None or viewer.dims.ndisplay != 3 or viewer.cursor._view_direction is not None:
@@ -51,35 +51,35 @@ class ShownLayers:
 
     @property
     def layers(self) -> Any:
-        """The viewer's list of layers; none where the viewer is gone."""
+        """The viewer's list of layers; empty if the viewer is gone."""
         viewer = None if self.closed else self._viewer()
         return () if viewer is None else viewer.layers
 
     @property
     def closed(self) -> bool:
-        """Whether the viewer is gone, or its window."""
+        """Whether the viewer or its window is gone."""
         viewer = self._viewer()
         window = getattr(viewer, "window", None)
         return viewer is None or (window is not None and not hasattr(window, "_qt_window"))
 
     def get(self, name: str) -> Layer | None:
-        """The layer shown under a name, unless it was removed or renamed."""
+        """Return the layer shown under a name, unless it was removed or renamed."""
         layer, shown_as = self._layers.get(name, (None, None))
         if layer is None or layer not in self.layers:
             return None
         return layer if shown_as in (None, layer.name) else None
 
     def made(self, layer: Layer) -> bool:
-        """Whether a layer is a result, the target left out."""
+        """Return whether a layer is a result. A target is not."""
         return layer in self and layer is not self.get(TARGET)
 
     def __contains__(self, layer: Layer) -> bool:
         return any(self.get(name) is layer for name in self._layers)
 
     def show(self, name: str, made: LayerTuple, below: Layer | None = None) -> Layer:
-        """Adds a layer, in the place of the one that was added under this name before.
+        """Add a layer in place of the one that has this name.
 
-        Otherwise it comes right below another, or on top.
+        If there is none, the layer comes right below `below`, or on top.
         """
         data, keywords, kind = made
         old = self.get(name)
@@ -88,7 +88,7 @@ class ShownLayers:
             index = self.layers.index(old)
             self.layers.remove(old)
         new = Layer.create(data, {**keywords, "name": name}, kind)
-        # Before it is seen: who listens to new layers asks whose they are.
+        # Register before inserting, since `inserted` listeners call made().
         self._layers[name] = (new, None)
         self.layers.insert(index, new)
         self._layers[name] = (new, new.name)
@@ -102,14 +102,14 @@ class ShownLayers:
         keep: bool = False,
         below: Layer | None = None,
     ) -> Layer:
-        """Shows a layer exactly where an image is; the adversarial image looks like it too.
+        """Show a layer exactly where an image is; the adversarial image also gets its look.
 
         Args:
-            image: where.
-            name: under which `get` finds it.
+            image: gives the place.
+            name: under which `get` finds the layer.
             made: the layer.
-            keep: one that is filled anew stays hidden or seen, as the user may have wanted.
-            below: which layer a new one comes right below, if that lies above the image.
+            keep: if a layer is refilled, leave it visible or hidden, as the user has set it.
+            below: a new layer comes right below this one, if that lies above the image.
         """
         if below in self.layers and self.layers.index(below) < self.layers.index(image):
             below = None
@@ -117,7 +117,7 @@ class ShownLayers:
         data, keywords, kind = made
         look = looking_like(image) if name == ADVERSARIAL else {}
         made, old = (data, {**look, **keywords}, kind), self.get(name)
-        # A target is painted: the one before stays what it is for who holds it.
+        # A target is never refilled: others may hold the old layer, on which the user has painted.
         if old is None or name == TARGET or not takes(old, image, made):
             return self.show(name, (data, {**made[1], **placed_like(image)}, kind), below)
         refill(old, made)
@@ -128,10 +128,10 @@ class ShownLayers:
     def show_example(
         self, image: Image, example: "Example", made: Mapping[str, LayerTuple]
     ) -> Iterator[None]:
-        """Shows an example beside its image, in the place of the one before, a layer at a time.
+        """Show an example beside its image, in place of the one before, one layer at a time.
 
-        Each layer takes napari a tenth of a second and more, so those of a preview are taken over.
-        Ends early where the image goes.
+        Each new layer takes napari a tenth of a second or more, so a preview's layers are reused.
+        Ends early if the image is removed.
         """
         taken = [name for preview, name in BECOMES.items() if self._take_over(preview, name)]
         self.remove(*FIELDS - made.keys())
@@ -145,9 +145,10 @@ class ShownLayers:
             self.lift(CLEAN, AFTER)
             return
         if AFTER in taken:
-            # The noise has come after it.
+            # The noise was added above it.
             self.lift(AFTER)
-        # A prediction made before the adversarial image lies below it, where no contour is seen.
+        # A clean prediction from before the run lies below the adversarial image, which would hide
+        # its contours.
         clean, after = self.get(CLEAN), self.get(AFTER)
         if clean is not None and after is not None:
             below, above = self.layers.index(clean), self.layers.index(after)
@@ -155,7 +156,7 @@ class ShownLayers:
                 self.layers.move(below, above)
 
     def _take_over(self, preview: str, name: str) -> bool:
-        """Makes a preview's layer a result's, unless an earlier run's is there; says if it has."""
+        """Turn a preview's layer into a result's, unless an earlier run has one; return if done."""
         layer = self.get(preview)
         if layer is None or self.get(name) is not None:
             return False
@@ -166,7 +167,7 @@ class ShownLayers:
         return True
 
     def image_of(self, run: Run) -> Image:
-        """The layer of a run's clean image, opened again where it was closed."""
+        """Return the layer of a run's clean image; open it again if it was closed."""
         layer = run.image
         if layer is None or layer not in self.layers:
             scan = run.example.clean
@@ -175,34 +176,34 @@ class ShownLayers:
             if layer is None:
                 data, keywords, _ = image_tuple(scan)
                 layer = Image(data, **keywords)
-                # Under all others: it would hide what is shown on it.
+                # At the bottom: it would hide the layers that belong on it.
                 self.layers.insert(0, layer)
             run.image = layer
         return layer
 
     def remove(self, *names: str) -> None:
-        """Takes away the layers shown under some names, unless they were removed or renamed."""
+        """Remove the layers shown under some names, unless they were removed or renamed."""
         there = [layer for layer in map(self.get, names) if layer is not None]
         if there:
-            # In one go: napari collects garbage after each time, which takes it 0.3 s.
+            # At once: napari collects garbage after each removal, which takes 0.3 s.
             with self.layers.batched_update():
                 for layer in there:
                     self.layers.remove(layer)
 
     def remove_example(self) -> None:
-        """Takes away the layers of the example that is shown."""
+        """Remove the layers of the example that is shown."""
         self.remove(*self._by_runs)
         self._by_runs.clear()
 
     def lift(self, *names: str) -> None:
-        """Moves the layers shown under some names above all others, the last one highest."""
+        """Move the layers shown under some names above all others, the last one to the top."""
         for name in names:
             layer = self.get(name)
             if layer is not None:
                 self.layers.move(self.layers.index(layer), len(self.layers))
 
     def select(self, layer: Layer, *, on_top: bool = False) -> None:
-        """Makes a layer the active one, if it is still there."""
+        """Make a layer the active one, if it is still there."""
         if layer not in self.layers:
             return
         if on_top:
@@ -211,6 +212,6 @@ class ShownLayers:
 
 
 def _is_of(layer: Image, scan: Scan) -> bool:
-    """Whether a layer shows a scan, or another that holds the same."""
+    """Return whether a layer shows a scan, or another scan of the same content."""
     known = layer.metadata.get(KEY)
     return isinstance(known, Scan) and known.same_as(scan)

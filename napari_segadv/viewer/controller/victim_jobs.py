@@ -1,7 +1,7 @@
-"""What a viewer's panels do with a victim, without a window: load it, predict, make targets.
+"""The panels' actions on a victim, without a window: load it, predict, make targets.
 
-Layers are touched on the main thread only; jobs get copies, so that painting during a job changes
-nothing of it.
+Layers are touched on the main thread only. Jobs get copies, so painting during a job does not
+affect it.
 """
 
 from pathlib import Path
@@ -26,13 +26,13 @@ class VictimJobs:
     Signals, all on the main thread:
         prepared: the attacks by name, once torch is loaded.
         victim_changed: the Victim, or None.
-        predicted: the clean prediction, of a segmentation a Mask.
+        predicted: the clean prediction, a Mask for segmentation.
         target_made: the target's Labels layer.
 
     Attributes:
         attacks: by name, once torch is loaded.
         victim: the one that is loaded, or None.
-        source: where it came from.
+        source: what it was loaded from, as `load_victim` takes it.
     """
 
     prepared = Signal(object)
@@ -54,10 +54,10 @@ class VictimJobs:
         return "segmentation" if self.victim is None else str(self.victim.task.name)
 
     def prepare(self) -> None:
-        """Imports torch and MONAI, which takes seconds, off the main thread; ends in `prepared`."""
+        """Import torch and MONAI off the main thread, which takes seconds; ends in `prepared`."""
 
         def work(poll: Poll) -> Any:
-            # To have them imported; torch itself imports the first in the middle of a step.
+            # Imported in advance: torch itself would import the first in the middle of a step.
             from torch.fx.experimental import symbolic_shapes  # noqa: F401
 
             from ... import attacks, crafting, victims  # noqa: F401
@@ -71,7 +71,7 @@ class VictimJobs:
         self._jobs.start("loading torch and MONAI", work, done, can_cancel=False)
 
     def load_victim(self, source: str, trust: str | None = None) -> None:
-        """Loads a victim; ends in `victim_changed`, `trust_asked` or `failed`."""
+        """Load a victim; ends in `victim_changed`, `trust_asked` or `failed`."""
 
         def work(poll: Poll) -> Any:
             from ...victims import load_victim
@@ -85,15 +85,15 @@ class VictimJobs:
         self._jobs.start(f"loading {source}", work, done)
 
     def claim(self, question: NeedsTrust) -> bool:
-        """Whether a question is still to be asked: several panels hear of it, one asks."""
+        """Return whether a question is still to be asked: several panels hear of it, one asks."""
         first, self._claimed = question is not self._claimed, question
         return first
 
     def consent(self, question: NeedsTrust) -> None:
-        """Agrees to a file's code for good, and loads the victim.
+        """Remember that the user agrees to a file's code, and load the victim.
 
         Raises:
-            SegadvError: while another job is running.
+            SegadvError: if another job is running.
         """
         from ...victims.loading.trust import remember
 
@@ -101,10 +101,10 @@ class VictimJobs:
         try:
             remember(question.sha256, Path(question.path))
         except SegadvError as error:
-            self._jobs.failed.emit(f"{error}; it will be asked again")
+            self._jobs.failed.emit(f"{error}; you will be asked again")
 
     def predict(self, layer: Image, device: str = "auto") -> None:
-        """Shows what the victim predicts on an image; ends in `predicted` or `failed`."""
+        """Show what the victim predicts on an image; ends in `predicted` or `failed`."""
         scan, victim = self.checked(layer)
 
         def done(prediction: Any) -> None:
@@ -120,18 +120,24 @@ class VictimJobs:
         start: Labels | None = None,
         device: str = "auto",
     ) -> None:
-        """Makes a target layer; ends in `target_made` or `failed`.
+        """Make a target layer; ends in `target_made` or `failed`.
 
         Args:
             layer: the image.
-            shape: name of a target shape; "copy" for the start as it is.
+            shape: name of a target shape; "copy" for an unchanged copy.
             settings: its parameters.
-            start: labels to change; None: the victim's clean prediction.
+            start: the labels to change; None: the victim's clean prediction.
             device: for the prediction.
+
+        Raises:
+            SegadvError: if image, victim and labels do not fit each other, or another job is
+                running.
         """
         scan, victim = self.checked(layer)
         if not view_of(victim.task.name).paints:
-            raise SegadvError(f"{victim.name}: predicts no structures to change; choose its target")
+            raise SegadvError(
+                f"{victim.name}: predicts no structures to change; choose its target in the list"
+            )
         painted = None if start is None else mask_of(start, layer, scan.grid)
 
         def work(poll: Poll) -> tuple[Mask, LayerTuple]:
@@ -150,7 +156,7 @@ class VictimJobs:
         self._jobs.start("making the target", work, done)
 
     def show_target(self, layer: Image, target: LayerTuple) -> None:
-        """Shows a target beside its image, in the place of the last; ends in `target_made`."""
+        """Show a target beside its image, in place of the one before; ends in `target_made`."""
         if layer in self._shown.layers:
             shown = self._shown.show_beside(layer, TARGET, target)
             shown.contour = 2
@@ -158,19 +164,19 @@ class VictimJobs:
             self.target_made.emit(shown)
 
     def checked(self, layer: Image | None) -> tuple[Scan, Any]:
-        """The scan of an image layer, and the victim.
+        """Return the scan of an image layer, and the victim.
 
         Raises:
             SegadvError: if either is missing.
         """
         if self.victim is None:
-            raise SegadvError("no victim is loaded; choose one first")
+            raise SegadvError("no model is loaded; choose one first")
         if layer is None or layer not in self._shown.layers:
             raise SegadvError("no image is chosen; open one first")
         return scan_of(layer), self.victim
 
     def _predict(self, scan: Scan, victim: Any, device: str, poll: Poll) -> Any:
-        """The clean prediction, computed once for an image and a victim."""
+        """Return the clean prediction, computed once for an image and a victim."""
         from ...common.device import pick_device
 
         known = self._prediction
@@ -179,7 +185,7 @@ class VictimJobs:
         return victim.predict(scan, pick_device(device), poll)
 
     def keep(self, scan: Scan, victim: Any, prediction: Any) -> None:
-        """Remembers a clean prediction, so that it is not computed again."""
+        """Keep a clean prediction, so that it is not computed again."""
         self._prediction = (scan, victim, prediction)
 
     def _show_prediction(self, layer: Image, scan: Scan, victim: Any, prediction: Any) -> None:

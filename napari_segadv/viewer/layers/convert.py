@@ -1,4 +1,4 @@
-"""Scans, masks and examples as napari layers, and layers back to scans and masks."""
+"""Scans and masks as napari layers, and layers back to scans and masks."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +21,10 @@ MOST_LABEL = np.iinfo(np.uint16).max
 
 
 def window_of(scan: Scan) -> tuple[float, float]:
-    """The intensities to show: the header's window, soft tissue for HU, everything for bytes."""
+    """Return the intensities to show: the header's window, else soft tissue for HU, all for bytes.
+
+    Other images are shown between their percentiles 0.5 and 99.5.
+    """
     try:
         centre, width = (
             float(str(scan.meta[key]).split("\\")[0]) for key in ("window_center", "window_width")
@@ -39,7 +42,7 @@ def window_of(scan: Scan) -> tuple[float, float]:
 
 
 def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
-    """A scan as layer data for napari's `add_layer` and for readers."""
+    """Return a scan as layer data for napari's `add_layer` and for readers."""
     inverted = scan.meta.get("photometric") == "MONOCHROME1"
     keywords: dict[str, Any] = {
         "name": name or scan.name,
@@ -56,10 +59,12 @@ def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
 
 
 def class_keywords(classes: tuple[str, ...], labels: Array | None = None) -> dict[str, Any]:
-    """Colours and names of classes: the same in every label layer.
+    """Return colours and names of classes, the same in every labels layer.
 
-    Labels are looked through for further numbers, which takes time on a volume; what a victim
-    predicts holds none.
+    Args:
+        classes: names of all classes, background first.
+        labels: searched for further class numbers, which takes time on a volume. Omit them for a
+            prediction, which has no others.
     """
     numbers = set(range(1, len(classes)))
     if labels is not None:
@@ -73,7 +78,7 @@ def class_keywords(classes: tuple[str, ...], labels: Array | None = None) -> dic
 
 
 def mask_tuple(mask: Mask, name: str) -> LayerTuple:
-    """A mask as layer data. The array is copied: napari paints into what it is given."""
+    """Return a mask as layer data. The array is copied, since napari paints into the original."""
     keywords = {
         "name": name,
         "metadata": {KEY: mask.grid},
@@ -84,10 +89,10 @@ def mask_tuple(mask: Mask, name: str) -> LayerTuple:
 
 
 def scan_of(layer: Image) -> Scan:
-    """The scan that an image layer shows; one is made for a layer that came from elsewhere.
+    """Return the scan that an image layer shows; make one for a layer from elsewhere.
 
     Raises:
-        SegadvError: where the layer is no 2-D or 3-D image.
+        SegadvError: if the layer is not a 2-D or 3-D image that can be attacked.
     """
     known = layer.metadata.get(KEY)
     if (
@@ -97,14 +102,17 @@ def scan_of(layer: Image) -> Scan:
     ):
         return known
     if layer.multiscale:
-        raise SegadvError(f"layer {layer.name}: has several resolutions; open a single image")
+        raise SegadvError(f"layer {layer.name}: has several resolutions; open a single one")
     data = np.asarray(layer.data)
     shape = data.shape[:-1] if layer.rgb else data.shape
     if len(shape) not in (2, 3) or data.dtype.kind not in "iuf":
-        raise SegadvError(f"layer {layer.name}: is no 2-D or 3-D image of numbers; pick one slice")
+        raise SegadvError(
+            f"layer {layer.name}: is not a 2-D or 3-D image of numbers; choose another image, or "
+            "one slice of it"
+        )
     colour_data = data[..., :3] if layer.rgb else data
     if not np.isfinite(colour_data).all():
-        raise SegadvError(f"layer {layer.name}: holds NaN or infinite values; replace them")
+        raise SegadvError(f"layer {layer.name}: has NaN or infinite values; replace them")
     if colour_data.min() == colour_data.max():
         raise SegadvError(
             f"layer {layer.name}: every pixel is the same; there is nothing to attack"
@@ -120,7 +128,7 @@ def scan_of(layer: Image) -> Scan:
 
 
 def copied(layer: Layer) -> Layer:
-    """A copy of a layer that can be painted or drawn on, for another thread; of others itself."""
+    """Copy a labels or shapes layer for another thread; return any other layer itself."""
     if not isinstance(layer, (Labels, Shapes)):
         return layer
     data, keywords, kind = layer.as_layer_data_tuple()
@@ -129,18 +137,24 @@ def copied(layer: Layer) -> Layer:
 
 
 def units_of(layer: Image) -> str:
-    """The units of an image layer's scan, without making one."""
+    """Return the units of an image layer's scan, without making a scan."""
     known = layer.metadata.get(KEY)
     return known.units if isinstance(known, Scan) else "grey level"
 
 
-def mask_of(layer: Labels, beside: Image, grid: Grid) -> Mask:
-    """The mask that a labels layer holds, copied, on the grid of the image layer beside it.
+def mask_of(layer: Labels, beside: Image, grid: Grid, role: str = "label map") -> Mask:
+    """Copy the mask that a labels layer holds, on the grid of the image layer beside it.
 
     Labels painted on the image have its pixels; others are brought onto it by their geometry.
 
+    Args:
+        layer: the labels.
+        beside: the image.
+        grid: of the image.
+        role: what the mask is for, for the message.
+
     Raises:
-        SegadvError: where they don't fit.
+        SegadvError: if the labels are no label map, or do not fit the image.
     """
     check_labels(np.asarray(layer.data), f"layer {layer.name}")
     data = np.array(layer.data)
@@ -150,33 +164,37 @@ def mask_of(layer: Labels, beside: Image, grid: Grid) -> Mask:
     from ...io import to_grid
 
     if data.ndim not in (2, 3):
-        raise SegadvError(f"layer {layer.name}: is no 2-D or 3-D label map")
+        raise SegadvError(
+            f"layer {layer.name}: is not a 2-D or 3-D label map; choose another {role}"
+        )
     own, there = kept_grid(layer, layer.metadata.get(KEY)), kept_grid(beside, grid)
     if own is None or own.shape != data.shape or there is None:
         own, there = shown_grid(layer, data.shape), shown_grid(beside, grid.shape)
     try:
         return replace(to_grid(Mask(data, own), there), grid=grid)
-    except SegadvError as error:
-        raise SegadvError(f"layer {layer.name}: {error}") from None
+    except SegadvError:
+        raise SegadvError(
+            f"This {role} belongs to another image. Choose another {role} or image."
+        ) from None
 
 
 def check_labels(array: Array, name: str) -> None:
-    """Refuses numbers that a file of labels can't hold.
+    """Refuse numbers that a file of labels can't hold.
 
     Args:
         array: the labels.
-        name: what they are of, for the message.
+        name: of the layer or file, for the message.
 
     Raises:
-        SegadvError: where there are any.
+        SegadvError: if there are any.
     """
     whole = array.dtype.kind in "iub"
     if not whole or array.min(initial=0) < 0 or array.max(initial=0) > MOST_LABEL:
-        raise SegadvError(f"{name}: holds numbers outside 0 to {MOST_LABEL}; renumber it")
+        raise SegadvError(f"{name}: has class numbers outside 0 to {MOST_LABEL}; renumber them")
 
 
 def looking_like(clean: Image) -> dict[str, Any]:
-    """The keywords that give an image the contrast and colours of the clean one."""
+    """Return the keywords that give an image the contrast and colours of the clean one."""
     if clean.rgb:
         return {}
     return {
@@ -187,11 +205,11 @@ def looking_like(clean: Image) -> dict[str, Any]:
 
 
 def legend(classes: Mapping[int, str]) -> str:
-    """Class names behind a square of their colour, as rich text."""
+    """Return class names, each after a square of its colour, as rich text."""
     parts = []
     for number, name in classes.items():
         red, green, blue = (round(255 * c) for c in colour(number))
-        # Two words stay in one line.
+        # Keep names of two words in one line.
         whole = escape(name).replace(" ", "&nbsp;")
         parts.append(f'<span style="color:rgb({red},{green},{blue})">&#9632;</span>&nbsp;{whole}')
     return " &nbsp; ".join(parts)

@@ -1,4 +1,4 @@
-"""What an example becomes: its layers, bottom to top."""
+"""The layers of an example, bottom to top."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from .task_view import view_of
 if TYPE_CHECKING:
     from ...results.example import Example
 
-# Nothing where nothing changed, so that it can lie on the image: blue below zero, red above.
+# Blue below zero, red above, transparent where nothing changed, so that the image shows through.
 NOISE_COLOURS = Colormap(
     [
         [0.35, 0.75, 1.0, 1],
@@ -23,8 +23,8 @@ NOISE_COLOURS = Colormap(
     name="segadv noise",
     display_name="noise (blue - 0 - red)",
 )
-# Of signed values in these colours. In 3-D, where napari shows the largest value along a ray,
-# what is below zero would be lost.
+# Keywords of a layer of signed values. By default napari's 3-D view shows the largest value along
+# a ray, which would lose the values below zero.
 SIGNED: dict[str, Any] = {
     "colormap": NOISE_COLOURS,
     "blending": "translucent_no_depth",
@@ -33,9 +33,9 @@ SIGNED: dict[str, Any] = {
 
 
 def example_tuples(example: "Example") -> dict[str, LayerTuple]:
-    """The layers of an example, bottom to top, without their place (see `placed_like`).
+    """Return the layers of an example, bottom to top, without their place (see `placed_like`).
 
-    Copies whole volumes, so it is for the thread that computes.
+    Copies whole volumes, so call it off the main thread.
     """
     linf = float(example.measures["linf"]) or 1.0
     return {

@@ -1,4 +1,4 @@
-"""What an attack bent and shaded as layers: arrows of the displacement, the intensity field."""
+"""The fields of an attack as layers: the displacement as arrows, the intensity field as image."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 DISPLACEMENT, INTENSITY = "displacement", "intensity"
 FIELDS = frozenset({DISPLACEMENT, INTENSITY})
 
-# Arrows along the longer side of a slice, and in the whole volume at most.
+# Most arrows along the longer side of a slice, and in the whole volume.
 ARROWS, MOST_ARROWS = 32, 40_000
-# Of the longest: shorter ones would be dots.
+# Share of the longest arrow's length: shorter ones would be dots.
 SHORTEST = 0.05
 
 
 def arrows(displacement: Array) -> tuple[Array, dict[str, Any]]:
-    """Vectors (K, 2, dims) of a displacement (*S, dims), and the keywords of their layer.
+    """Return vectors (K, 2, dims) of a displacement (*S, dims), and the keywords of their layer.
 
-    The image at p took what was at p + D(p), so an arrow from p along -D(p) shows where things
-    went. Every slice has its arrows, on a coarser grid; the layer's `length` says how many times
-    longer than true they are drawn.
+    The image at p was taken from p + D(p), so an arrow from p along -D(p) shows where things
+    moved. Every slice has its arrows, on a coarser grid; the layer's `length` is the factor by
+    which they are drawn longer than true.
     """
     *shape, dims = displacement.shape
     rows, columns = shape[-2:]
@@ -51,7 +51,7 @@ def arrows(displacement: Array) -> tuple[Array, dict[str, Any]]:
 def field_tuples(
     example: "Example", signed: dict[str, Any]
 ) -> dict[str, tuple[Array, dict[str, Any], str]]:
-    """The layers of an example's fields, none where it has none, without their place.
+    """Return the layers of an example's fields, if it has any, without their place.
 
     Args:
         example: the example.

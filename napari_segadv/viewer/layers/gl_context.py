@@ -1,4 +1,4 @@
-"""Lets a layer's graphics be freed where they belong, so that taking layers away is safe."""
+"""Lets a layer's graphics be freed in the right context, so that removing layers is safe."""
 
 import contextlib
 from collections.abc import Callable
@@ -8,15 +8,15 @@ from napari.components import ViewerModel
 
 
 def keep_current(viewer: ViewerModel, shown: Callable[[], Any]) -> None:
-    """Makes the canvas's graphics context the current one before a layer goes.
+    """Make the canvas's graphics context current before a layer is removed.
 
-    napari 0.9 frees what a layer held in whichever context is current, which outside of drawing
-    need not be the canvas's; what another canvas draws may then be gone, and the process may end in
-    the middle of a later frame. A viewer without a window needs nothing.
+    napari 0.9 frees a layer's graphics in whichever context is current, which between two frames
+    need not be the canvas's. Then graphics of another canvas may be freed, and the process may
+    crash in a later frame. A viewer without a window needs nothing.
 
     Args:
         viewer: the model.
-        shown: gives the QtViewer that shows it; AttributeError where there is none.
+        shown: returns the QtViewer that shows it; raises AttributeError if there is none.
     """
 
     def going(event: Any) -> None:

@@ -1,16 +1,16 @@
-"""What the layers of this plugin are called, and how their data are handed to napari."""
+"""The names of this plugin's layers, and the form in which their data go to napari."""
 
 from typing import Any
 
-# Of what lies in a layer's metadata: the Scan, Grid or prediction that it shows.
+# The key in a layer's metadata for the Scan, Grid or prediction that it shows.
 KEY = "segadv"
 ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
 CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"
-# What a running attack tries, and what becomes of it when a run has ended.
+# The layers of a running attack, and what they become when it has ended.
 PREVIEW, PREVIEW_SEEN = "preview", "preview (prediction)"
 BECOMES = {PREVIEW: ADVERSARIAL, PREVIEW_SEEN: AFTER}
-# Of predictions, so that the image is seen below.
+# Opacity of predictions, so that the image shows through.
 SEE_THROUGH = 0.4
 
-# Data (an array; of shapes a list of arrays), keywords and kind, as napari's readers give them.
+# Data (an array; for shapes a list of arrays), keywords and kind, as napari's readers return them.
 LayerTuple = tuple[Any, dict[str, Any], str]

@@ -1,4 +1,4 @@
-"""Where layers lie: grids as napari's placement, and the grids of layers from their placement."""
+"""Where layers lie: grids to napari's placement, and placement back to grids."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,17 +10,17 @@ from napari.utils.transforms import Affine
 from ...data.scan import Array, Grid
 from ...errors import SegadvError
 
-# What napari writes beside its sliders; unnamed axes are "-3" there.
+# Labels of napari's sliders, which would otherwise read "-3".
 AXES = ("slice", "row", "column")
 PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
 def placement(grid: Grid) -> dict[str, Any]:
-    """How a grid's pixels are put into napari's world: keywords of a layer.
+    """Return the keywords of a layer that put a grid's pixels into napari's world.
 
-    Flips are shown; napari can't show slices of a volume that is oblique, or stored in sagittal
-    or coronal slices, by its affine, so of such a grid only the spacing is used: it is shown as
-    it is stored. The grid itself stays with the layer.
+    Flips are shown. By its affine, napari can't show the slices of a volume that is oblique or
+    stored in sagittal or coronal slices. For such a grid only the spacing is used: the volume is
+    shown as stored. The grid itself stays with the layer.
     """
     keywords: dict[str, Any] = {"axis_labels": AXES[-grid.ndim :]}
     if grid.physical:
@@ -30,18 +30,18 @@ def placement(grid: Grid) -> dict[str, Any]:
 
 
 def placed_like(layer: Image | Labels) -> dict[str, Any]:
-    """The keywords that put another layer of the same pixels exactly where this one is."""
+    """Return the keywords that put another layer of the same pixels exactly where this one is."""
     return {name: getattr(layer, name) for name in PLACED}
 
 
 def same_place(one: Image | Labels, other: Image | Labels) -> bool:
-    """Whether two layers put their pixels at the same place of napari's world."""
+    """Return whether two layers put their pixels at the same place in napari's world."""
     a, b = matrix_of(one), matrix_of(other)
     return a.shape == b.shape and bool(np.allclose(a, b, atol=1e-3))
 
 
 def matrix_of(layer: Image | Labels) -> Array:
-    """The matrix from a layer's pixels to the world."""
+    """Return the matrix from a layer's pixels to the world."""
     origin = np.asarray(layer.data_to_world((0.0,) * layer.ndim))
     matrix = np.eye(layer.ndim + 1)
     matrix[:-1, -1] = origin
@@ -51,7 +51,7 @@ def matrix_of(layer: Image | Labels) -> Array:
 
 
 def matrix_from(attributes: dict[str, Any], ndim: int) -> Array:
-    """The same matrix from the attributes that a writer is given."""
+    """Return the same matrix, from the attributes that a writer gets."""
     known = {k: attributes[k] for k in ("scale", "translate", "rotate", "shear") if k in attributes}
     own = Affine(**known, ndim=ndim).affine_matrix
     outer = np.asarray(attributes.get("affine", np.eye(ndim + 1)))
@@ -62,10 +62,10 @@ def matrix_from(attributes: dict[str, Any], ndim: int) -> Array:
 
 
 def grid_from(matrix: Array, shape: tuple[int, ...]) -> Grid:
-    """The grid of pixels that a matrix puts into the world.
+    """Return the grid of pixels that a matrix puts into the world.
 
     Raises:
-        SegadvError: where the matrix shears, which no image file can hold.
+        SegadvError: if the matrix shears, which no image file can hold.
     """
     linear = matrix[:-1, :-1]
     spacing = np.linalg.norm(linear, axis=0)
@@ -79,7 +79,7 @@ def grid_from(matrix: Array, shape: tuple[int, ...]) -> Grid:
 
 
 def kept_grid(layer: Image | Labels, known: Any) -> Grid | None:
-    """The grid that a layer came with, while the layer still lies where that puts it."""
+    """Return the grid that a layer came with, unless the layer has been moved since."""
     if not (isinstance(known, Grid) and known.physical and known.ndim == layer.ndim):
         return None
     keywords = placement(known)
@@ -88,5 +88,5 @@ def kept_grid(layer: Image | Labels, known: Any) -> Grid | None:
 
 
 def shown_grid(layer: Image | Labels, shape: tuple[int, ...]) -> Grid:
-    """The grid that a layer has in napari's world, in world units if not in mm."""
+    """Return the grid that a layer has in napari's world, in mm or else in the world's units."""
     return replace(grid_from(matrix_of(layer), shape), physical=True)

@@ -1,4 +1,4 @@
-"""Layers to files: an image keeps its scan's geometry and storage type, labels their grid."""
+"""Saves layers: an image with its scan's geometry and storage type, labels with their grid."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +15,10 @@ from .places import grid_from, matrix_from, matrix_of
 
 
 def save_image(path: Path, data: Any, attributes: dict[str, Any]) -> str:
-    """Writes an image layer; returns the path.
+    """Write an image layer; return the path.
 
     Raises:
-        SegadvError: where the format can't hold it.
+        SegadvError: if the format can't hold it.
     """
     known = attributes.get("metadata", {}).get(KEY)
     array = np.asarray(data)
@@ -38,10 +38,10 @@ def save_image(path: Path, data: Any, attributes: dict[str, Any]) -> str:
 
 
 def save_labels(path: Path, data: Any, attributes: dict[str, Any]) -> str:
-    """Writes a labels layer; returns the path.
+    """Write a labels layer; return the path.
 
     Raises:
-        SegadvError: where the format can't hold it.
+        SegadvError: if the format can't hold it.
     """
     array = np.asarray(data)
     check_labels(array, str(path))
@@ -54,9 +54,9 @@ def save_labels(path: Path, data: Any, attributes: dict[str, Any]) -> str:
 
 
 def grid_below(matrix: Array, shape: tuple[int, ...]) -> Grid:
-    """The grid of the open image that labels lie on, pixel for pixel, or as they lie.
+    """Return the grid of the open image that labels lie on, pixel for pixel, else their own.
 
-    An oblique image is shown by its spacing alone, which labels that are added on it know only.
+    An oblique image is shown by its spacing alone, and that is all that labels added on it know.
     """
     viewer = napari.current_viewer()
     for layer in () if viewer is None else viewer.layers:

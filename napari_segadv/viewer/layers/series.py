@@ -1,4 +1,4 @@
-"""Which series of a DICOM folder is meant: the only one, or the one that the user picks."""
+"""Chooses a series of a DICOM folder: the only one, or the one that the user picks."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from ...io.formats.dicom import list_series
 
 
 def one_series(path: Path) -> Path | None:
-    """A path that means one series or image: itself, or a file of the series picked in a dialog.
+    """Return the path of one series or image: `path`, or a file of the series that the user picks.
 
-    None where the user cancels. Without a window a folder of several series is passed on, and
-    reading it says what there is to choose from.
+    None if the user cancels. Without a window, a folder of several series is returned unchanged;
+    the error on reading it lists the series.
     """
     if not path.is_dir():
         return path
@@ -21,6 +21,6 @@ def one_series(path: Path) -> Path | None:
     titles = [f"{n + 1}. {one.title}" for n, one in enumerate(series)]
     parent = QApplication.activeWindow()
     picked, accepted = QInputDialog.getItem(
-        parent, "DICOM series", f"{path.name} holds several series. Open:", titles, 0, False
+        parent, "DICOM series", f"{path.name} has several series. Open:", titles, 0, False
     )
     return Path(series[titles.index(picked)].files[0]) if accepted else None

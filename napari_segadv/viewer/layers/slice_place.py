@@ -1,4 +1,4 @@
-"""Where the slices of an array lie on the sliders of a viewer, whichever way they are turned."""
+"""Where the slices of an array lie on the sliders of a viewer, however the view is turned."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +16,8 @@ class SlicePlace:
     Attributes:
         axis: of the viewer's dims.
         first: world coordinate of slice 0.
-        step: from one slice to the next; below 0 where the volume is flipped.
-        count: of slices.
+        step: from one slice to the next; below 0 if the volume is flipped.
+        count: number of slices.
     """
 
     axis: int
@@ -27,27 +27,27 @@ class SlicePlace:
 
     @classmethod
     def of(cls, layer: Any, dims: Any) -> "SlicePlace":
-        """The place of a 3-D layer's slices."""
+        """Return the place of a 3-D layer's slices."""
         matrix = matrix_of(layer)
         axis = int(np.abs(matrix[:-1, 0]).argmax())
-        # Where slices cross the axis at an angle, the middle of the slice counts.
+        # If slices cross the axis at an angle, the middle of the slice counts.
         middle = (np.asarray(layer.data.shape[1:3]) - 1) / 2
         first = float(matrix[axis, 1:-1] @ middle + matrix[axis, -1])
         count = int(layer.data.shape[0])
         return cls(axis + dims.ndim - layer.ndim, first, float(matrix[axis, 0]), count)
 
     def seen(self, dims: Any) -> bool:
-        """Whether the viewer shows one of the slices, and no plane across them."""
+        """Return whether the viewer shows one of the slices, not 3-D or a plane across them."""
         return dims.ndisplay == 2 and self.axis not in dims.displayed
 
     def number(self, dims: Any) -> int:
-        """The slice at the viewer's position, or the nearest there is."""
+        """Return the slice at the viewer's position, or the nearest one."""
         number = round(float(dims.point[self.axis] - self.first) / self.step)
         return min(max(number, 0), self.count - 1)
 
     def show(self, dims: Any, number: int) -> None:
-        """Moves the viewer to a slice; from 3-D and other displayed orders to one that shows it."""
-        # First: going back to 2-D, napari returns to the slice that was shown before.
+        """Move the viewer to a slice; leave 3-D and planes across the slices if need be."""
+        # First, since on going back to 2-D napari returns to the slice that it showed before.
         dims.ndisplay = 2
         if self.axis in dims.displayed:
             others = [axis for axis in range(dims.ndim) if axis != self.axis]
@@ -56,7 +56,7 @@ class SlicePlace:
 
 
 def slice_in_view(layer: Layer, dims: Any) -> int | None:
-    """The slice of a volume that is shown; None where none is, and for a single image."""
+    """Return the slice of a volume that is in view; None if none is, and for a single image."""
     if layer.ndim != 3:
         return None
     place = SlicePlace.of(layer, dims)
@@ -64,11 +64,11 @@ def slice_in_view(layer: Layer, dims: Any) -> int | None:
 
 
 def place_of(layers: list[Layer | None], viewer: Any, shape: tuple[int, ...]) -> SlicePlace | None:
-    """The place of a volume's slices, as the first layer shows it that is there and fits.
+    """Return the place of a volume's slices, from the first layer that is there and fits.
 
     Args:
-        layers: that show the volume, any of which may be gone or changed.
-        viewer: whose dims they are shown in.
+        layers: those that show the volume; any may be gone or changed.
+        viewer: the viewer that shows them.
         shape: of the volume.
     """
     for layer in layers:

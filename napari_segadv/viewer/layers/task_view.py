@@ -1,4 +1,4 @@
-"""How a viewer shows what victims of a task predict, and what it offers as their target."""
+"""How the viewer shows what victims of a task predict, and what it offers as their target."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ CHOOSE, UNTARGETED = "choose …", "none (untargeted)"
 
 
 class TaskView(ABC):
-    """One task's part of the viewer. A module of `viewer.tasks` declares an instance as VIEW.
+    """One task's part of the viewer. A module of `layers.tasks` declares an instance as VIEW.
 
     Class attributes of a subclass:
         name: of the task.
         paints: whether targets are made from the structures of a prediction, and painted on.
-        on_top: whether predictions lie above the adversarial image and are both seen.
-        missing: what to say where nobody has chosen a target.
+        on_top: whether both predictions are visible, above the adversarial image.
+        missing: the message if no target has been chosen.
     """
 
     name: ClassVar[str]
@@ -35,39 +35,39 @@ class TaskView(ABC):
 
     @abstractmethod
     def clean(self, prediction: Any, scan: Scan) -> LayerTuple:
-        """The layer of a clean prediction alone."""
+        """Return the layer of a clean prediction alone."""
 
     @abstractmethod
     def pair(self, example: "Example") -> dict[str, LayerTuple]:
-        """The layers CLEAN and AFTER of an example's predictions."""
+        """Return the layers CLEAN and AFTER of an example's predictions."""
 
     def follow(self, layers: Sequence[Layer]) -> None:  # noqa: B027 - most need nothing
-        """Makes layers that may be targets show what users change of them; each may come again."""
+        """Let layers that may be targets show what users change; may be called again for each."""
 
     @abstractmethod
     def choices(self, layers: Sequence[Layer], classes: Sequence[str]) -> list[Any]:
-        """What can be a target besides none: layers, or pairs of a name and a value.
+        """Return the possible targets besides none: layers, or pairs of a name and a value.
 
         Args:
-            layers: those of the viewer that are no results, bottom to top.
+            layers: the viewer's layers that are not results, bottom to top.
             classes: the victim's; empty until known.
         """
 
     def plain(self, chosen: Any) -> int | str | None:
-        """What a session keeps of a choice that is no layer; None: nothing."""
+        """Return what a session stores for a choice that is not a layer; None: nothing."""
         return None
 
     @abstractmethod
     def wanted(self, chosen: Any, beside: Image, scan: Scan) -> Any:
-        """What was chosen as target for `crafting.craft`; layers are copied.
+        """Return the chosen target as `crafting.craft` takes it; layers are copied.
 
         Raises:
-            SegadvError: where it does not fit the image.
+            SegadvError: if it does not fit the image.
         """
 
     @abstractmethod
     def legend(self, classes: Sequence[str]) -> str:
-        """Class names and their colours as rich text."""
+        """Return class names and their colours as rich text."""
 
 
 def _view_in(module: ModuleType) -> list[tuple[str, TaskView]]:
@@ -78,5 +78,5 @@ VIEWS: Registry[TaskView] = Registry("view of task", tasks, _view_in)
 
 
 def view_of(task: str) -> TaskView:
-    """The view of a task."""
+    """Return the view of a task."""
     return VIEWS.get(task)

@@ -1,6 +1,6 @@
 """Shows patients as a reading room does: head up in coronal and sagittal planes, left on the right.
 
-napari draws every axis downwards and to the right, which is so of axial slices only.
+napari draws every axis downwards and to the right, which is right for axial slices only.
 """
 
 from typing import Any
@@ -12,15 +12,15 @@ from napari.layers import Image
 from ...data.scan import Grid, Scan
 from .names import KEY
 
-# Of patient axes as a grid has them (to the head, to the back, to the left): where they go on
-# screen, by the axis of the screen they run along.
+# Where a grid's patient axes (to the head, to the back, to the left) go on the screen, if they run
+# along its vertical or its horizontal axis.
 VERTICAL = ("up", "down", None)
 HORIZONTAL = (None, "right", "right")
 OPPOSITE = {"up": "down", "down": "up", "right": "left", "left": "right"}
 
 
 def keep_upright(viewer: ViewerModel) -> None:
-    """Turns the view whenever other axes are displayed, or the image is another one."""
+    """Turn the view whenever the displayed axes or the image change."""
 
     def turn(event: Any = None) -> None:
         grid = grid_in(viewer)
@@ -43,7 +43,7 @@ def keep_upright(viewer: ViewerModel) -> None:
 
 
 def grid_in(viewer: ViewerModel) -> Grid | None:
-    """The grid of the lowest volume of a patient in a viewer, if there is one."""
+    """Return the grid of the lowest volume of a patient in a viewer, if there is one."""
     for layer in viewer.layers:
         scan = layer.metadata.get(KEY)
         shown = isinstance(layer, Image) and isinstance(scan, Scan)
@@ -54,13 +54,13 @@ def grid_in(viewer: ViewerModel) -> Grid | None:
 
 
 def orientation(grid: Grid, displayed: list[int]) -> tuple[str, str]:
-    """Where the displayed axes go on screen, vertically and horizontally.
+    """Return where the displayed axes go on the screen, vertically and horizontally.
 
     Args:
         grid: of a volume.
         displayed: the axis down and the one across, counted from the last (-1).
     """
-    # What is shown by its affine lies along the patient's axes; what is turned along its own.
+    # A volume shown by its affine lies along the patient's axes, a turned one along its own.
     axes = grid.direction if grid.turned else np.eye(3)
     found = []
     for axis, ways, usual in zip(

@@ -1,1 +1,1 @@
-"""The panel Target designer: changes a label map into what the victim shall predict."""
+"""The panel Target designer: changes a label map into what the victim is to predict."""

@@ -1,7 +1,7 @@
-"""Designs a target without a window: starts it, and changes it in place.
+"""Designs a target without a window: makes it, and changes it in place.
 
 Every change goes through the layer's own history, so napari's undo takes it back. Shapes are
-computed off the main thread, from a copy; the layer is written to on it.
+computed off the main thread, from a copy; the layer is written on the main thread.
 """
 
 import weakref
@@ -24,11 +24,15 @@ from ..layers.convert import class_keywords, mask_of, mask_tuple, scan_of
 from ..layers.names import TARGET
 from ..layers.places import same_place
 from ..layers.task_view import view_of
+from ..widgets.shape_names import shape_title
 from .difference_watch import Watch
 from .edits import Piece, grid_of, pieces, written
 
 PREDICTION, EMPTY = "the prediction", "empty"
-# What a target without a victim and without names starts with.
+MAKING = "making the target"
+NO_TARGET = "there is no target to change; make one first"
+REPLACED = "layer {layer}: its labels were replaced meanwhile; try again"
+# The classes of a target that has neither a victim nor names.
 UNNAMED = ("background", *(class_name(n) for n in range(1, 5)))
 
 
@@ -37,10 +41,10 @@ class Designer(Jobs):
 
     Signals besides those of Jobs, all on the main thread:
         target_changed: the Labels layer that is edited, or None.
-        brush_changed: the class that it is painted with, or the brush, was changed.
+        brush_changed: the brush, or the class that it paints, was changed.
 
     Attributes:
-        watch: says that the target or the prediction was changed, and by how much they differ.
+        watch: signals that the target or the prediction was changed, and how much they differ.
     """
 
     target_changed = Signal(object)
@@ -61,7 +65,7 @@ class Designer(Jobs):
             signal.connect(self._give_up)
 
     def close(self) -> None:
-        """Follows no layer and no controller any more."""
+        """Stop following the layer and the controller."""
         self.choose(None)
         self._give_up()
         self.watch.close()
@@ -73,7 +77,7 @@ class Designer(Jobs):
 
     @property
     def target(self) -> Labels | None:
-        """The layer that is edited, while it is in the viewer."""
+        """The layer that is edited; None once it has left the viewer."""
         layer = None if self._target is None else self._target()
         return layer if layer is not None and layer in self.controller.layers else None
 
@@ -87,7 +91,7 @@ class Designer(Jobs):
         return {n: name for n, name in enumerate(names) if n}
 
     def choose(self, layer: Labels | None) -> None:
-        """Edits a layer from now on."""
+        """Choose the layer to edit."""
         old = None if self._target is None else self._target()
         if layer is old:
             return
@@ -100,18 +104,23 @@ class Designer(Jobs):
         self.target_changed.emit(layer)
 
     def begin(self, image: Image | None, start: Labels | str) -> None:
-        """Starts a target; ends in `target_changed`, `touched` or `failed`.
+        """Make a target; ends in `target_changed`, `touched` or `failed`.
 
-        A target that this image has already is painted over, so that undo brings it back.
+        If the image has a target already, that is painted over, so that undo brings it back.
 
         Args:
-            image: what it is a target for.
-            start: labels, PREDICTION or EMPTY.
+            image: the image that the target is for.
+            start: what the target is based on: labels, PREDICTION or EMPTY.
+
+        Raises:
+            SegadvError: if the image or the victim is missing, or `start` is the target itself.
         """
         if image is None or image not in self.controller.layers:
             raise SegadvError("no image is chosen; open one first")
         if start is self.target:
-            raise SegadvError("the target is this layer already; paint on it, or start from others")
+            raise SegadvError(
+                "this layer is the target already; paint on it, or base the target on another one"
+            )
         if isinstance(start, str) and start == PREDICTION:
             self._begin_with_prediction(image)
             return
@@ -126,14 +135,17 @@ class Designer(Jobs):
             more = (class_name(n) for n in range(len(names), most + 1))
             return scan, mask.named((*names, *more) if most < 256 else ())
 
-        self.start("starting the target", work, lambda made: self._place(image, *made))
+        self.start(MAKING, work, lambda made: self._place(image, *made))
 
     def apply(self, shape: str, settings: dict[str, Any]) -> None:
-        """Changes the target by a shape, in place; ends in `touched` or `failed`.
+        """Change the target by a shape, in place; ends in `touched` or `failed`.
 
         Args:
             shape: name of a target shape.
             settings: its parameters.
+
+        Raises:
+            SegadvError: if there is no target, or another job is running.
         """
         layer = self._editable()
         grid, data = grid_of(layer, self.controller.layers), layer.data
@@ -141,36 +153,36 @@ class Designer(Jobs):
         names = tuple(known.get(n, class_name(n)) for n in range(max(known) + 1))
 
         def work(poll: Poll) -> list[Piece]:
-            # What is painted meanwhile is no change of the shape's.
+            # A copy: what the user paints meanwhile must not count as a change by the shape.
             before = data.copy()
             return pieces(targets.get(shape)(Mask(before, grid, names), **settings).array, before)
 
         def done(changes: list[Piece]) -> None:
             if layer.data is not data:
-                self.failed.emit(f"layer {layer.name}: was replaced meanwhile; try again")
+                self.failed.emit(REPLACED.format(layer=layer.name))
             elif changes:
                 self._write(layer, changes)
             else:
-                self.failed.emit(f"{shape}: changes nothing here")
+                self.failed.emit(f"{shape_title(shape)}: changes nothing here")
 
-        self.start(shape, work, done)
+        self.start(f"changing the target ({shape_title(shape)})", work, done)
 
     def undo(self) -> None:
-        """Takes the last change back, painted or made; as Ctrl-Z on the layer does."""
+        """Take back the last change or stroke, as Ctrl-Z on the layer does."""
         self._editable().undo()
 
     def redo(self) -> None:
-        """Makes the change again that was taken back."""
+        """Make the change again that was taken back."""
         self._editable().redo()
 
     def paint(self) -> None:
-        """Selects the target and takes the brush, so that the mouse paints."""
+        """Select the target and the brush, so that the mouse paints."""
         layer = self._editable()
         self.select()
         layer.mode = "paint"
 
     def select(self) -> None:
-        """Makes the target the active layer: mouse and keys go there."""
+        """Make the target the active layer, which gets mouse and keys."""
         if self.target is not None:
             self.controller.layers.selection.active = self.target
 
@@ -187,17 +199,21 @@ class Designer(Jobs):
     def _editable(self) -> Labels:
         layer = self.target
         if layer is None:
-            raise SegadvError("there is no target to change; start one first")
+            raise SegadvError(NO_TARGET)
         if not isinstance(layer.data, np.ndarray) or layer.data.ndim not in (2, 3):
-            raise SegadvError(f"layer {layer.name}: is no 2-D or 3-D label map held in memory")
+            raise SegadvError(
+                f"layer {layer.name}: is not a 2-D or 3-D label map in memory; choose another layer"
+            )
         return layer
 
     def _begin_with_prediction(self, image: Image) -> None:
         victim = self.controller.victims.victim
         if victim is None:
-            raise SegadvError('no victim is loaded; choose one in the panel "Adversarial attack"')
+            raise SegadvError('no model is loaded; choose one in the panel "Adversarial attack"')
         if not view_of(victim.task.name).paints:
-            raise SegadvError(f"{victim.name}: predicts no structures to start from")
+            raise SegadvError(
+                f"{victim.name}: predicts no structures; base the target on labels, or start empty"
+            )
         self._awaiting = image
         try:
             self.controller.victims.predict(image)
@@ -208,9 +224,9 @@ class Designer(Jobs):
     def _predicted(self, prediction: Any) -> None:
         image, self._awaiting = self._awaiting, None
         if image is not None and isinstance(prediction, Mask):
-            # Copied before it is shown: the layer is painted into.
+            # Copied before it is shown: the user paints on the layer.
             self.start(
-                "starting the target",
+                MAKING,
                 lambda poll: (scan_of(image), prediction),
                 lambda made: self._place(image, *made),
             )
@@ -219,7 +235,7 @@ class Designer(Jobs):
         self._awaiting = None
 
     def _place(self, image: Image, scan: Scan, mask: Mask) -> None:
-        """Shows a new target, or writes it into the one that the image has."""
+        """Show a new target, or write it into the one that the image has."""
         layer = self.target
         if layer is None or not self._belongs(layer, image, scan):
             self._show(image, mask)
@@ -228,7 +244,7 @@ class Designer(Jobs):
 
         def done(changes: list[Piece]) -> None:
             if layer.data is not data:
-                self.failed.emit(f"layer {layer.name}: was replaced meanwhile; try again")
+                self.failed.emit(REPLACED.format(layer=layer.name))
                 return
             if mask.classes and dict(enumerate(mask.classes[1:], 1)) != self.classes:
                 for name, value in names.items():
@@ -236,17 +252,17 @@ class Designer(Jobs):
                 self.target_changed.emit(layer)
             self._write(layer, changes)
 
-        self.start("starting the target", lambda poll: pieces(mask.array, data), done)
+        self.start(MAKING, lambda poll: pieces(mask.array, data), done)
 
     def _show(self, image: Image, mask: Mask) -> None:
         self.start(
-            "starting the target",
+            MAKING,
             lambda poll: mask_tuple(mask, TARGET),
             lambda made: self.controller.victims.show_target(image, made),
         )
 
     def _belongs(self, layer: Labels, image: Image, scan: Scan) -> bool:
-        """Whether a layer is the target that this image has, and not the user's own labels."""
+        """Return whether a layer is the target that this image has, not the user's own labels."""
         ours = self.controller.shown(TARGET) is layer
         return ours and layer.data.shape == scan.grid.shape and same_place(layer, image)
 

@@ -1,4 +1,4 @@
-"""The line that says how far a target is from the prediction, as rich text."""
+"""The text on how far a target is from the prediction, as rich text."""
 
 from collections.abc import Mapping
 from html import escape
@@ -7,16 +7,16 @@ import numpy as np
 from napari.layers import Labels
 
 from ...common.wording import class_name, share
-from ...measures.target_change import TargetChange
+from ...measures.target_change import Change, TargetChange
 
-# Structures that are listed; of more, their number.
+# Structures that are listed; the rest are counted.
 LISTED = 4
 
 
-def departure_text(
+def difference_text(
     found: TargetChange | None, classes: Mapping[int, str], layer: Labels | None
 ) -> str:
-    """What differs, and each changed structure behind a square of its colour."""
+    """Return what differs: the pixels, and each changed structure after a square of its colour."""
     if layer is None:
         return "no target yet"
     if found is None:
@@ -27,28 +27,35 @@ def departure_text(
     lines = [f"<b>{found.pixels:,} pixels changed</b>{size}"]
     for change in found.structures[:LISTED]:
         name = escape(classes.get(change.label, class_name(change.label)))
-        before, after = (found.number(n) for n in (change.before, change.after))
         square = f'<span style="color:{css(layer, change.label)}">&#9632;</span>'
-        sizes = f"{number(before)} → {number(after)} {found.units}"
-        lines.append(f"{square} {name}: IoU {share(change.iou)}, {sizes}")
+        lines.append(f"{square} {name}: {change_text(found, change)}")
     more = len(found.structures) - LISTED
     if more > 0:
         lines.append(f"and {more} more structures")
     return "<br>".join(lines)
 
 
+def change_text(found: TargetChange, change: Change) -> str:
+    """Return the IoU and the sizes of a structure. One that was erased has no IoU."""
+    before, after = (found.number(n) for n in (change.before, change.after))
+    sizes = f"{number(before)} → {number(after)} {found.units}"
+    if not change.after:
+        return f"IoU \N{EN DASH}, 100 % gone, {sizes}"
+    return f"IoU {share(change.iou)}, {sizes}"
+
+
 def figure(found: TargetChange, pixels: int) -> str:
-    """Pixels as a number with its unit."""
+    """Return pixels as a number with its unit."""
     return f"{number(found.number(pixels))} {found.units}"
 
 
 def number(value: float) -> str:
-    """Three digits at least, grouped by thousands."""
+    """Return a number with at least three digits, grouped by thousands."""
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
 def css(layer: Labels, label: int) -> str:
-    """The colour of a class in a layer."""
+    """Return the colour of a class in a layer."""
     rgb = layer.get_color(label)
     red, green, blue = np.rint(255 * np.asarray((0.5,) * 3 if rgb is None else rgb[:3])).astype(int)
     return f"rgb({red},{green},{blue})"

@@ -1,4 +1,4 @@
-"""Notices that a target or its prediction was changed, and says how far they are apart."""
+"""Notices when a target or its prediction was changed, and measures how much they differ."""
 
 import weakref
 from typing import Any
@@ -20,8 +20,8 @@ class Watch:
     """Follows one target layer of a viewer.
 
     Signals, on the main thread:
-        touched: the target or the prediction was changed. Comes often; `measure` is for later.
-        measured: a Departure; None where there is no prediction to compare with.
+        touched: the target or the prediction was changed. Comes often, so measure after a pause.
+        measured: a TargetChange; None if there is no prediction to compare with.
     """
 
     touched = Signal()
@@ -32,7 +32,7 @@ class Watch:
     ) -> None:
         self._viewer = weakref.ref(viewer)
         self._controller = controller
-        # Of its own: an attack that runs for minutes does not stop the counting.
+        # Its own runner: the comparison need not wait for an attack that runs for minutes.
         self._latest = Latest(runner)
         self._layer: weakref.ref[Labels] | None = None
         self._seen: Any = None
@@ -40,19 +40,19 @@ class Watch:
         controller.runs.chosen.connect(self._touch)
 
     def close(self) -> None:
-        """Follows nothing any more."""
+        """Stop following."""
         self.follow(None)
         self._latest.drop()
         for signal in (self._controller.victims.predicted, self._controller.runs.chosen):
             signal.disconnect(self._touch, missing_ok=True)
 
     def follow(self, layer: Labels | None) -> None:
-        """Follows a layer in place of the one before."""
+        """Follow a layer instead of the one before."""
         old = None if self._layer is None else self._layer()
         for followed, join in ((old, False), (layer, True)):
             if followed is not None:
                 events = followed.events
-                # The history has no event for undo; the layer is drawn anew, though.
+                # Undo has no event, but it redraws the layer, which emits `set_data`.
                 for event in (events.paint, events.data, events.set_data):
                     (event.connect if join else event.disconnect)(self._drawn)
         self._layer = None if layer is None else weakref.ref(layer)
@@ -60,7 +60,7 @@ class Watch:
         self._touch()
 
     def measure(self) -> None:
-        """Compares target and prediction off the main thread; ends in `measured`."""
+        """Compare target and prediction off the main thread; ends in `measured`."""
         layer = None if self._layer is None else self._layer()
         clean, layers = self._controller.shown(CLEAN), self._controller.layers
         if (
@@ -84,13 +84,13 @@ class Watch:
         self.touched.emit()
 
     def _drawn(self, event: Any) -> None:
-        """The layer was drawn anew; that it was scrolled to another slice is no change."""
+        """Signal that the layer was redrawn, unless it was only scrolled to another slice."""
         place = self._place()
         scrolled, self._seen = event.type == "set_data" and place != self._seen, place
         if not scrolled:
             self._touch()
 
     def _place(self) -> Any:
-        """Which slice is shown, and how."""
+        """Return which slice is shown, and how."""
         viewer = self._viewer()
         return viewer and (viewer.dims.point, viewer.dims.order, viewer.dims.ndisplay)

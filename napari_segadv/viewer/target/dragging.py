@@ -1,4 +1,4 @@
-"""Moves a structure of the target with the mouse, in the plane that is shown."""
+"""Lets the mouse move a structure of the target, in the plane that is shown."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,21 +9,21 @@ from psygnal import Signal
 
 from ...data.scan import Array
 from ...errors import SegadvError
-from .designer import Designer
+from .designer import NO_TARGET, Designer
 
 
 class DragToShift:
-    """While it is on, a drag moves the structure under the mouse, else the selected one.
+    """While it is on, a drag moves the structure under the mouse, or else the selected one.
 
-    The slice in view shows where it will lie; when the button is let go the whole structure is
-    shifted, as one step of the history.
+    During the drag, the slice in view shows where the structure will lie. When the button is
+    released, the whole structure is shifted, as one step of the history.
 
     Signals:
         switched: on or off.
-        said: what goes on, or what stands against it.
+        said: what happens, or why nothing can.
 
     Attributes:
-        to: what the structure leaves behind, as for the shape "shift".
+        to: what replaces the pixels that the structure gives up, as for the shape "shift".
     """
 
     switched = Signal(bool)
@@ -39,31 +39,31 @@ class DragToShift:
 
     @property
     def on(self) -> bool:
-        """Whether the mouse moves structures."""
+        """Whether dragging is on."""
         return self._layer is not None
 
     def start(self) -> None:
-        """Switches it on for the target.
+        """Switch dragging on for the target.
 
         Raises:
-            SegadvError: where there is none.
+            SegadvError: if there is no target.
         """
         layer = self.designer.target
         if layer is None:
-            raise SegadvError("there is no target to change; start one first")
+            raise SegadvError(NO_TARGET)
         self.stop()
         self.designer.select()
         layer.mode = "pan_zoom"
         # The drag is for the structure; the wheel still zooms.
         layer.mouse_pan = False
         layer.mouse_drag_callbacks.append(self._drag)
-        # Who takes the brush wants to paint.
+        # A user who picks the brush wants to paint.
         layer.events.mode.connect(self.stop)
         self._layer = layer
         self.switched.emit(True)
 
     def stop(self, event: Any = None) -> None:
-        """Gives the mouse back."""
+        """Switch dragging off."""
         self._put_back()
         layer, self._layer = self._layer, None
         if layer is not None:
@@ -73,7 +73,7 @@ class DragToShift:
             self.switched.emit(False)
 
     def _put_back(self, event: Any = None) -> None:
-        """Takes away what a drag has drawn: past the history, so nothing else would."""
+        """Remove what a drag has drawn. It is not in the history, so undo would not remove it."""
         moving, self._moving = self._moving, None
         if moving is not None:
             self.designer.controller.layers.selection.events.active.disconnect(self._put_back)
@@ -88,7 +88,9 @@ class DragToShift:
         if event.button != 1:
             return
         if len(event.dims_displayed) != 2 or self.designer.busy:
-            self.said.emit(self.designer.busy or "dragging works in a slice; leave the 3-D display")
+            self.said.emit(
+                self.designer.busy or "structures can be dragged in 2-D only; switch off 3-D"
+            )
             return
         start = np.asarray(layer.world_to_data(event.position))[-layer.ndim :]
         under = layer.get_value(event.position, world=True)
@@ -97,7 +99,7 @@ class DragToShift:
         label = layer.selected_label
         axes = [axis - len(event.position) for axis in event.dims_displayed]
         preview = self._moving = Preview(layer, label, start, axes)
-        # Where another layer is chosen meanwhile, it gets the mouse, and this drag no end.
+        # If another layer is chosen meanwhile, that gets the mouse, and this drag never ends.
         self.designer.controller.layers.selection.events.active.connect(self._put_back)
         layer.events.data.connect(self._put_back)
         yield
@@ -109,11 +111,11 @@ class DragToShift:
         if self._moving is not preview:
             return
         self._put_back()
-        # napari drops moves that come fast; where the button was let go is never lost.
+        # napari drops moves that come too fast, but never the place of the release.
         moves = steps_between(layer, start, event)
         try:
             if not any(moves):
-                raise SegadvError("drag the structure to where it shall lie")
+                raise SegadvError("the structure was not moved; drag it to its new place")
             self.designer.apply("shift", {"label": label, "shift": moves, "to": self.to})
         except SegadvError as error:
             layer.refresh(extent=False)
@@ -121,16 +123,16 @@ class DragToShift:
 
 
 def steps_between(layer: Labels, start: Array, event: Any) -> tuple[int, ...]:
-    """How many pixels the mouse lies from a point of the layer, along each of its axes."""
+    """Return how many pixels the mouse is from a point of the layer, along each of its axes."""
     now = np.asarray(layer.world_to_data(event.position))[-layer.ndim :]
     return tuple(int(step) for step in np.rint(now - start))
 
 
 class Preview:
-    """The structure where the mouse has it, drawn into the slice in view, past the history."""
+    """The structure at the mouse, drawn into the slice in view without entering the history."""
 
     def __init__(self, layer: Labels, label: int, place: Array, axes: list[int]) -> None:
-        """Notes what is there.
+        """Copy the labels of the slice in view.
 
         Args:
             layer: the target.
@@ -152,7 +154,7 @@ class Preview:
         self._empty[self._pixels] = 0
 
     def move(self, moves: tuple[int, ...]) -> None:
-        """Draws it some pixels away."""
+        """Draw the structure some pixels away."""
         steps = [moves[axis] for axis in self._axes]
         places = [axis + step for axis, step in zip(self._pixels, steps, strict=True)]
         inside = np.logical_and.reduce(
@@ -164,5 +166,5 @@ class Preview:
         self.layer.refresh(extent=False)
 
     def restore(self) -> None:
-        """Puts the labels back; what is seen stays until the layer is drawn again."""
+        """Put the labels back. The view changes when the layer is drawn next."""
         self._data[self._key] = self._before

@@ -1,4 +1,4 @@
-"""Writes new labels into a layer as one step of its history, without holding the window up."""
+"""Writes new labels into a layer as one step of its history, without blocking the window."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,7 +10,7 @@ from ...errors import SegadvError
 from ..layers.names import KEY
 from ..layers.places import grid_from, matrix_of, same_place
 
-# Pixels that are written at once: more would hold the window up.
+# Pixels that are written at once: more would block the window.
 SIZE = 200_000
 
 # Indices along each axis and the labels there, as `Labels.data_setitem` takes them.
@@ -18,16 +18,18 @@ Piece = tuple[tuple[Array, ...], Array]
 
 
 def pieces(new: Array, old: Array) -> list[Piece]:
-    """Where labels differ and what they become, for `Labels.data_setitem`.
+    """Return where labels differ and what they become, for `Labels.data_setitem`.
 
     Raises:
-        SegadvError: where the layer can't hold the new ones.
+        SegadvError: if the old labels' type can't hold the new ones.
     """
     flat = np.flatnonzero(new != old)
     values = new.ravel()[flat]
     most = np.iinfo(old.dtype).max
     if values.size and int(values.max()) > most:
-        raise SegadvError(f"the layer holds class numbers up to {most}; convert it to another type")
+        raise SegadvError(
+            f"the layer's type holds class numbers up to {most}; convert it to a larger type"
+        )
     values = values.astype(old.dtype)
     return [
         (np.unravel_index(flat[i : i + SIZE], old.shape), values[i : i + SIZE])
@@ -36,7 +38,7 @@ def pieces(new: Array, old: Array) -> list[Piece]:
 
 
 def written(layer: Labels, changes: Iterable[Piece]) -> Iterator[None]:
-    """Writes a piece each time it is asked; undo takes all of them back at once."""
+    """Write one piece at each step; undo takes all of them back at once."""
     with layer.block_history():
         for piece in changes:
             layer.data_setitem(*piece, refresh=False)
@@ -45,7 +47,11 @@ def written(layer: Labels, changes: Iterable[Piece]) -> Iterator[None]:
 
 
 def grid_of(layer: Labels, layers: Iterable[Layer]) -> Grid:
-    """The grid of a labels layer: its own, that of an image of the same pixels, or as it lies."""
+    """Return the grid of a labels layer.
+
+    It is the layer's own if known, else that of an image of the same pixels, else the one that
+    the layer's place in the viewer gives.
+    """
     shape, known = layer.data.shape, layer.metadata.get(KEY)
     if isinstance(known, Grid) and known.shape == shape:
         return known

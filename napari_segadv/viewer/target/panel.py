@@ -1,4 +1,4 @@
-"""The dock widget "Target designer": start a target, change it, see how far it has come."""
+"""The dock widget "Target designer": make a target, change it, see how it differs."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ from ..widgets.class_chooser import ClassChooser
 from ..widgets.keys import Key
 from ..widgets.layout import group, refresh, set_tips, stack
 from ..widgets.panel import Panel
-from .designer import EMPTY, PREDICTION, Designer
-from .difference_text import departure_text
+from .designer import EMPTY, NO_TARGET, PREDICTION, Designer
+from .difference_text import difference_text
 from .dragging import DragToShift
 from .shape_section import ShapeSection
 
@@ -26,7 +26,7 @@ KEYS = (
     Key("Shift-A", "Apply the chosen change to the target", "apply"),
     Key("Shift-D", "Drag structures with the mouse, on and off", "toggle_drag"),
 )
-# Milliseconds without a stroke until target and prediction are compared.
+# Milliseconds without a stroke before target and prediction are compared.
 REST = 250
 
 
@@ -42,7 +42,7 @@ class TargetPanel(Panel):
         self.target: Any = ComboBox(choices=self._targets, nullable=True)
         self.structure = ClassChooser()
         self.change = ShapeSection()
-        self.start_button, self.brush_button = QPushButton("Start"), QPushButton("Brush")
+        self.start_button, self.brush_button = QPushButton("New target"), QPushButton("Brush")
         self.undo_button, self.redo_button = QPushButton("Undo"), QPushButton("Redo")
         self.apply_button, self.drag_button = QPushButton("Apply"), QPushButton("Drag to shift")
         self.solid: Any = CheckBox(text="3-D brush")
@@ -59,7 +59,7 @@ class TargetPanel(Panel):
     def _lay_out(self) -> None:
         self.drag_button.setCheckable(True)
         self.distance.setWordWrap(True)
-        source = [("image", self.image), ("start from", self.start), self.start_button]
+        source = [("image", self.image), ("based on", self.start), self.start_button]
         edit = [
             ("target", self.target),
             ("structure", self.structure),
@@ -67,24 +67,25 @@ class TargetPanel(Panel):
             [self.undo_button, self.redo_button],
         ]
         change = [self.change, [self.apply_button, self.drag_button]]
-        groups = [group("New target", source), group("Paint", edit), group("Change", change)]
+        groups = [group("Image and basis", source), group("Paint", edit), group("Change", change)]
         stack(self, groups, [self.distance, self.status])
         set_tips(
             {
                 self.image: "The image that the target is for",
-                self.start: "What the target is before you change it",
-                self.start_button: "Makes the target layer; undo brings back what it was before",
+                self.start: "What the target holds before you change it",
+                self.start_button: "Makes the target layer; if there is one, undo brings it back",
                 self.target: "The labels layer that is changed and painted on",
                 self.structure: "The class that is changed, and that the brush paints",
-                self.brush_button: "Paint this class on the target with the mouse; brush size, "
+                self.brush_button: "Paints this class on the target with the mouse; brush size, "
                 "eraser and bucket are in the layer controls",
-                self.solid: "The brush is a ball (on: all three axes, in pixels) or a disc",
+                self.solid: "On: the brush is a ball, with the same radius in pixels along all "
+                "three axes. Off: a disc",
                 self.undo_button: "Takes the last change back (Ctrl-Z on the layer)",
-                self.redo_button: "Makes it again (Ctrl-Shift-Z on the layer)",
+                self.redo_button: "Makes the last undone change again (Ctrl-Shift-Z on the layer)",
                 self.apply_button: "Changes the structure in the target layer (Shift-A)",
-                self.drag_button: "Move a structure with the mouse in the plane in view; of a "
+                self.drag_button: "Moves a structure with the mouse in the plane in view; in a "
                 "volume the whole structure moves (Shift-D)",
-                self.distance: "How far the target is from the clean prediction",
+                self.distance: "How the target differs from the clean prediction",
             }
         )
 
@@ -149,7 +150,7 @@ class TargetPanel(Panel):
         self._rest.start()
 
     def _target_changed(self, layer: Labels | None) -> None:
-        """Shows the layer that is edited; its own controls go along."""
+        """Show the layer that is edited in all controls."""
         if self.target.value is not layer and layer in self.target.choices:
             self.target.value = layer
         self._offer_classes()
@@ -191,18 +192,18 @@ class TargetPanel(Panel):
         self.designer.begin(self.image.value, self.start.value)
 
     def apply(self) -> None:
-        """Makes the chosen change."""
+        """Make the chosen change."""
 
         def change() -> None:
             if self.structure.value is None:
-                raise SegadvError("there is no target to change; start one first")
+                raise SegadvError(NO_TARGET)
             settings = {"label": self.structure.value, **self.change.settings()}
             self.designer.apply(self.change.shape, settings)
 
         self.attempt(change)
 
     def toggle_drag(self) -> None:
-        """Switches dragging on or off."""
+        """Switch dragging on or off."""
         self.attempt(self.drag.stop if self.drag.on else self.drag.start)
         self.drag_button.setChecked(self.drag.on)
 
@@ -219,4 +220,4 @@ class TargetPanel(Panel):
         self._rest.start()
 
     def _measured(self, found: TargetChange | None) -> None:
-        self.distance.setText(departure_text(found, self.designer.classes, self.designer.target))
+        self.distance.setText(difference_text(found, self.designer.classes, self.designer.target))

@@ -1,4 +1,4 @@
-"""The part of the designer that says what becomes of a structure: a shape and its parameters."""
+"""The part of the designer on what becomes of a structure: a shape and its parameters."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,16 +19,17 @@ from ...common.parameters import parameters
 from ...targets import available, for_volumes_only
 from ..widgets.class_chooser import LEFT_BEHIND, ClassChooser
 from ..widgets.forms import ParameterForm
+from ..widgets.shape_names import REPLACE, shape_title, title_fields
 
-# The usual order; shapes that are not named here come after.
+# The order of the buttons; shapes that are not listed here come last.
 ORDER = ("heart", "ellipse", "resize", "grow", "shrink", "shift", "erase", "swap", "fill")
 COLUMNS = 3
 
 
 class ShapeSection(QWidget):
-    """A button for each shape, a form for the chosen one, and what its structure leaves behind.
+    """A button for each shape, a form for the chosen one, and what replaces the given-up pixels.
 
-    The last is asked once for all shapes, so it stays when another is chosen.
+    The replacement is chosen once for all shapes: it stays when another shape is chosen.
     """
 
     rebuilt = Signal()
@@ -36,8 +37,8 @@ class ShapeSection(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.left_behind = ClassChooser(LEFT_BEHIND)
-        self.left_behind.setToolTip("Class of the pixels that the structure gives up")
-        self.buttons = {name: QPushButton(name) for name in in_order(available())}
+        self.left_behind.setToolTip("What the pixels that the structure gives up become")
+        self.buttons = {name: QPushButton(shape_title(name)) for name in in_order(available())}
         self.form: ParameterForm | None = None
         self._ndim = 3
         self._group = QButtonGroup(self)
@@ -47,7 +48,7 @@ class ShapeSection(QWidget):
             button.setToolTip(str(available()[name].__doc__).partition("\n")[0])
             self._group.addButton(button)
             grid.addWidget(button, *divmod(place, COLUMNS))
-        self._label = QLabel("leaves behind")
+        self._label = QLabel(REPLACE)
         self._label.setToolTip(self.left_behind.toolTip())
         rows.addRow(self._label, self.left_behind)
         layout = QVBoxLayout(self)
@@ -58,7 +59,7 @@ class ShapeSection(QWidget):
         next(iter(self.buttons.values())).setChecked(True)
 
     def set_dims(self, ndim: int) -> None:
-        """Offers what makes sense of a target of 2 or 3 dimensions."""
+        """Offer the shapes that make sense for a target of 2 or 3 dimensions."""
         self._ndim = ndim
         for name, button in self.buttons.items():
             button.setEnabled(ndim == 3 or not for_volumes_only(name))
@@ -69,7 +70,8 @@ class ShapeSection(QWidget):
     @property
     def shape(self) -> str:
         """Name of the chosen shape."""
-        return str(self._group.checkedButton().text())
+        checked = self._group.checkedButton()
+        return next(name for name, button in self.buttons.items() if button is checked)
 
     @property
     def choosers(self) -> tuple[ClassChooser, ...]:
@@ -78,16 +80,16 @@ class ShapeSection(QWidget):
         return (self.left_behind,) if to is None else (self.left_behind, to)
 
     def settings(self) -> dict[str, Any]:
-        """The shape's parameters, its label left out.
+        """Return the shape's parameters without the label.
 
         Raises:
-            SegadvError: where one is not as it should be.
+            SegadvError: if one is invalid.
         """
         values = {} if self.form is None else self.form.values()
         return values | ({"to": self.left_behind.value} if self._label.isEnabled() else {})
 
     def _shorten(self) -> None:
-        """A number for each axis: what a volume has before the last two goes."""
+        """Fit the zeros in a field of one number per axis to the number of axes."""
         for editor in () if self.form is None else self.form.editors.values():
             parts = str(editor.value).split(", ") if isinstance(editor, LineEdit) else []
             if len(parts) > self._ndim and set(parts[: -self._ndim]) == {"0"}:
@@ -101,14 +103,15 @@ class ShapeSection(QWidget):
         if self.form is not None:
             self._place.removeWidget(self.form)
             self.form.deleteLater()
-        declared = parameters(available()[button.text()])
+        declared = parameters(available()[self.shape])
         gives_up = any(p.name == "to" and p.optional for p in declared)
-        # Of a swap the other class is a parameter like any.
+        # The other class of a swap is an ordinary parameter of the form.
         swaps = any(p.name == "to" and not p.optional for p in declared)
         editors = {"to": ClassChooser()} if swaps else {}
         self.form = ParameterForm(
             declared, leave_out=["label", *(["to"] if gives_up else [])], editors=editors
         )
+        title_fields(self.form, self.shape)
         self._place.addWidget(self.form)
         self._shorten()
         for widget in (self._label, self.left_behind):
@@ -117,6 +120,6 @@ class ShapeSection(QWidget):
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Shapes as the panel lists them."""
+    """Return shapes in the order of the panel's buttons."""
     there = list(names)
     return [n for n in ORDER if n in there] + [n for n in there if n not in ORDER]

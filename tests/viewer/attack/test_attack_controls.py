@@ -72,22 +72,22 @@ def test_the_device_that_is_chosen_is_the_one_that_computes(window, ready, qtbot
 
 def test_a_budget_for_the_whole_change(ready, qtbot):
     budget = ready.attack_section.budget
-    pick(qtbot, budget.norm, "L2")
+    pick(qtbot, budget.norm, "overall")
     pixels = 48 * 64
     # Another norm brings another suggestion: half a percent as root mean square.
     suggested = budget.values()["epsilon"]
     assert share_of_window("l2", suggested, 255, pixels) == pytest.approx(0.5, rel=0.05)
     type_in(qtbot, budget.epsilon, "90")
     share = share_of_window("l2", 90, 255, pixels)
-    line = f"grey level: {share:.2g} % as root mean square of the victim's window (255)"
+    line = f"grey level: {share:.2g} % (RMS) of the model's window (255)"
     assert budget.share.text() == line
     example = run(qtbot, ready)
     assert example.record["budget"]["norm"] == "l2"
     assert example.record["budget"]["epsilon"] == 90
     assert 45 < np.linalg.norm(example.noise) <= 90
-    pick(qtbot, budget.norm, "Linf")
+    pick(qtbot, budget.norm, "per pixel")
     assert budget.values() == {"epsilon": pytest.approx(5.1), "norm": "linf"}
-    assert "root mean square" not in budget.share.text()
+    assert "RMS" not in budget.share.text()
 
 
 def test_the_check_mark_of_the_goal(ready, qtbot):

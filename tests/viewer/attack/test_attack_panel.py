@@ -111,7 +111,7 @@ def long_run(panel, qtbot):
     panel.attack_section.budget.epsilon.value = 1
     panel.attack_section.preview.value = False
     click(qtbot, panel.run_button)
-    qtbot.waitUntil(lambda: panel.status.text().startswith("step "))
+    qtbot.waitUntil(lambda: panel.status.text().startswith("Step "))
 
 
 def test_cancel_takes_effect_within_a_step(window, ready, qtbot, monkeypatch):
@@ -191,7 +191,7 @@ def test_everything_that_can_be_missing_is_one_line(window, ready, qtbot):
     assert panel.status.text() == "no image is chosen; open one first"
     window.add_image(np.random.rand(4, 5, 6, 7), name="series")
     click(qtbot, panel.victim_section.predict_button)
-    assert "no 2-D or 3-D image" in panel.status.text()
+    assert "not a 2-D or 3-D image" in panel.status.text()
     window.layers.clear()
     window.add_image(np.dstack([disc_image()] * 3), rgb=True, name="colour")
     click(qtbot, panel.victim_section.predict_button)

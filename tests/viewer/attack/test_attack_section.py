@@ -54,7 +54,7 @@ def deep(window, panel, qtbot):
 def test_every_attack_has_the_buttons_presets():
     for attack in attacks.available().values():
         presets = presets_of(attack)
-        assert tuple(p.name for p in presets) == PRESETS
+        assert tuple(p.name for p in presets) == tuple(PRESETS)
         for preset in presets:
             attack(**preset.settings)
 

@@ -12,7 +12,7 @@ from napari_segadv.viewer.layers.names import PREVIEW, PREVIEW_SEEN
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 AXIAL, CORONAL = (0, 1, 2), (1, 0, 2)
-REFUSED = "no slice is in view; turn back to the slices, or choose some"
+REFUSED = "no slice is in view; go back to the slices, or choose a range"
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_classes_are_offered_in_place_of_painting(window, ready, weights_file, q
     assert {"pgd", "fgsm", "deepfool"} <= offered
     assert "dag" not in offered
     click(qtbot, panel.run_button)
-    assert panel.status.text() == "no target is chosen; choose a class, or none for any other one"
+    assert panel.status.text() == "no target is chosen; choose a class, or none (untargeted)"
     panel.target.value = 2
     window.add_labels(np.zeros((64, 80), int))
     assert panel.target.value == 2
@@ -159,4 +159,4 @@ def test_the_band_lies_on_the_side_that_is_shown(sign, above):
     edge = -0.5 if first else 39.5
     assert all(edge in corners[:, 1] for corners in data)
     assert np.ptp(data[0][:, 1]) == pytest.approx(BAND * 40)
-    assert keywords["features"]["said"] == ["none 99.0 %"] * 5
+    assert keywords["features"]["text"] == ["none 99.0 %"] * 5

@@ -66,9 +66,9 @@ def mask(labels=None):
 
 
 def test_a_target_starts_from_the_users_own_labels(window, ready, qtbot):
-    np.testing.assert_array_equal(made(window, ready, qtbot, "copy"), cup())
+    np.testing.assert_array_equal(made(window, ready, qtbot, "paint freehand"), cup())
     pick(qtbot, ready.target_section.start, "the prediction")
-    target = made(window, ready, qtbot, "copy")
+    target = made(window, ready, qtbot, "paint freehand")
     np.testing.assert_array_equal(target, window.layers[CLEAN].data)
     assert (target != cup()).any()
 

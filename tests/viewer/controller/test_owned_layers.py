@@ -139,7 +139,7 @@ def test_labels_that_lie_elsewhere_are_moved_by_their_place():
     np.testing.assert_array_equal(moved.array[4:, 4:], disc_labels()[:-4, :-4])
     assert not moved.array[:4].any()
     far = Labels(disc_labels(), translate=(400, 4))
-    with pytest.raises(SegadvError, match="outside the image"):
+    with pytest.raises(SegadvError, match="^This label map belongs to another image"):
         mask_of(far, image, grid)
 
 

@@ -81,7 +81,7 @@ def test_layers_from_elsewhere():
     rgba = np.dstack([disc_image()] * 3 + [np.full((48, 64), 255, np.uint8)])
     assert scan_of(Image(rgba, rgb=True)).array.shape == (48, 64, 3)
     for data, message in (
-        (np.zeros((2, 3, 4, 5)), "no 2-D or 3-D image"),
+        (np.zeros((2, 3, 4, 5)), "not a 2-D or 3-D image"),
         (np.full((8, 8), 3.0), "every pixel is the same"),
         (np.array([[1.0, np.nan]]), "NaN"),
     ):

@@ -74,7 +74,7 @@ def test_numbers_that_no_file_can_hold_are_refused_in_a_line(window, ready, qtbo
         ready.target_section.shape.value = "copy"
         click(qtbot, ready.target_section.button)
     idle(qtbot, ready.controller)
-    said = "layer odd: holds numbers outside 0 to 65535; renumber it"
+    said = "layer odd: has class numbers outside 0 to 65535; renumber them"
     assert ready.status.text() == said
     assert len(ready.controller.runs) == 0
     assert TARGET not in window.layers
@@ -89,7 +89,7 @@ def test_they_are_no_start_of_a_designed_target_either(window, qtbot, number):
     panel.start.value = window.add_labels(labels, name="odd")
     click(qtbot, panel.start_button)
     qtbot.waitUntil(lambda: not panel.designer.busy)
-    said = "layer odd: holds numbers outside 0 to 65535; renumber it"
+    said = "layer odd: has class numbers outside 0 to 65535; renumber them"
     assert panel.status.text() == said
     assert TARGET not in window.layers
 

@@ -183,7 +183,7 @@ def test_a_layer_that_no_file_can_hold_is_named(window, simple, qtbot, folder):
     window.add_labels(np.full((8, 8), 70_000), name="many")
     click(qtbot, simple.files.save_button)
     idle(qtbot, simple.controller)
-    assert "layer many: holds numbers outside" in simple.status.text()
+    assert "layer many: has class numbers outside" in simple.status.text()
     assert (folder / "session.json").is_file()
 
 

@@ -95,7 +95,7 @@ def test_the_users_own_layer_is_edited_but_never_started_over(viewer, designer):
 def test_without_a_victim(viewer, designer):
     designer.controller.victims.victim = None
     image = viewer.layers["xray"]
-    with pytest.raises(SegadvError, match="no victim is loaded"):
+    with pytest.raises(SegadvError, match="no model is loaded"):
         designer.begin(image, PREDICTION)
     designer.begin(image, EMPTY)
     assert designer.target.get_color(3)[3] == 1
@@ -138,7 +138,7 @@ def test_what_can_go_wrong_is_one_line(viewer, designer):
     assert "has no pixels of class 7" in failed[0]
     assert "class numbers up to 255" in failed[1]
     assert "changes nothing" in failed[2]
-    with pytest.raises(SegadvError, match="this layer already"):
+    with pytest.raises(SegadvError, match="the target already"):
         designer.begin(viewer.layers["xray"], truth)
     viewer.layers.remove(truth)
     assert designer.target is None

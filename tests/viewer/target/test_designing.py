@@ -100,7 +100,7 @@ def test_a_target_starts_from_a_labels_layer(window, designing, qtbot):
     pick(qtbot, designing.target, "truth")
     pick(qtbot, designing.start, "truth")
     click(qtbot, designing.start_button)
-    assert "the target is this layer already" in designing.status.text()
+    assert "this layer is the target already" in designing.status.text()
     other = window.add_labels(disc_labels()[::-1, ::-1].copy(), name="other")
     pick(qtbot, designing.start, "other")
     click(qtbot, designing.start_button)

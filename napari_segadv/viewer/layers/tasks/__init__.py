@@ -1,1 +1,1 @@
-"""One task's part of the viewer a module; `viewer.task_view` finds the VIEW that each declares."""
+"""A module for each task's part of the viewer; `task_view` finds the VIEW that each declares."""

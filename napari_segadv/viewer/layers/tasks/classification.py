@@ -16,16 +16,16 @@ from ..task_view import TaskView
 if TYPE_CHECKING:
     from ....results.example import Example
 
-# Of the image's height, and in points.
+# Height of the band as a share of the image's, and size of the text in points.
 BAND, FONT = 0.09, 15
 
 
 class ClassificationView(TaskView):
-    """A prediction is a dark band across the image with text in it: above clean, below attacked."""
+    """A prediction is a dark band with text across the image: clean on top, adversarial below."""
 
     name: ClassVar[str] = "classification"
     on_top: ClassVar[bool] = True
-    missing: ClassVar[str] = "no target is chosen; choose a class, or none for any other one"
+    missing: ClassVar[str] = "no target is chosen; choose a class, or none (untargeted)"
 
     def clean(self, prediction: Grade, scan: Scan) -> LayerTuple:
         return band(f"clean: {prediction.text}", prediction, scan.grid, above=True)
@@ -51,7 +51,7 @@ class ClassificationView(TaskView):
 
 
 def predictions(example: "Example") -> tuple[Grade, Grade]:
-    """The clean and the adversarial one."""
+    """Return the clean and the adversarial prediction."""
     before, after = example.prediction_clean, example.prediction_adversarial
     assert isinstance(before, Grade)
     assert isinstance(after, Grade)
@@ -59,13 +59,13 @@ def predictions(example: "Example") -> tuple[Grade, Grade]:
 
 
 def band(text: str, grade: Grade, grid: Grid, above: bool) -> LayerTuple:
-    """A shapes layer with a text in a band across the image, of a volume in each slice.
+    """Return a shapes layer with a text in a band across the image, in each slice of a volume.
 
     Args:
-        text: what stands there.
-        grade: whose class gives the text its colour.
+        text: the text.
+        grade: the prediction, whose class gives the text its colour.
         grid: of the image.
-        above: along the edge that is shown on top, or along the lower one.
+        above: whether the band is along the upper edge as shown, else along the lower one.
     """
     *slices, height, width = grid.shape
     top = above == (np.diag(grid.direction)[-2] > 0)
@@ -80,8 +80,8 @@ def band(text: str, grade: Grade, grid: Grid, above: bool) -> LayerTuple:
         "face_color": [[0.0, 0.0, 0.0, 0.65]],
         "edge_width": 0,
         "opacity": 1.0,
-        "features": {"said": [text] * len(data)},
-        "text": {"string": "{said}", "size": FONT, "color": [*colour(grade.label + 1)]},
+        "features": {"text": [text] * len(data)},
+        "text": {"string": "{text}", "size": FONT, "color": [*colour(grade.label + 1)]},
         "metadata": {KEY: grade},
     }
     return data, keywords, "shapes"

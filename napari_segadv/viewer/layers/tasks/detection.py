@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ....results.example import Example
 
 CLASS, SCORE = "class", "score"
-# In pixels of the image, and in points.
+# Widths of lines in pixels of the image, and size of the text in points.
 WIDTH, THIN, FONT = 1.0, 0.5, 9
 PLAIN = (1.0, 1.0, 1.0, 1.0)
 
@@ -34,21 +34,21 @@ class Erasure:
     text: str
 
 
-# The same object each time: a chosen value is known by its identity, which Qt keeps of objects.
+# The same object each time: Qt identifies a chosen value by its identity.
 erasure = cache(Erasure)
 
 
 class DetectionView(TaskView):
     """A prediction is a rectangle for each box; a target is another shapes layer, or no box.
 
-    A copy of a prediction (napari's "Duplicate layer") is edited with napari's tools: boxes are
-    moved, drawn and deleted, and get another class in the features table.
+    A copy of a prediction (napari's "Duplicate layer") is edited with napari's tools: boxes can
+    be moved, drawn and deleted, and get another class in the features table.
     """
 
     name: ClassVar[str] = "detection"
     on_top: ClassVar[bool] = True
     missing: ClassVar[str] = (
-        "no target is chosen; choose what to erase, or edit a duplicate of the boxes' layer"
+        "no target is chosen; choose what to erase, or edit a duplicate of the layer of boxes"
     )
 
     def clean(self, prediction: Boxes, scan: Scan) -> LayerTuple:
@@ -66,8 +66,8 @@ class DetectionView(TaskView):
     def follow(self, layers: Sequence[Layer]) -> None:
         for layer in layers:
             if isinstance(layer, Shapes):
-                # Colours and texts follow the classes that a user gives. The features table says
-                # nothing of its edits, so the next selection or passing of the mouse shows them.
+                # Colours and texts follow the classes that a user gives. The features table emits
+                # no event when it is edited, so the next selection or mouse move shows the edits.
                 layer.events.features.connect(recolour)
                 layer.events.highlight.connect(recolour)
 
@@ -88,7 +88,7 @@ class DetectionView(TaskView):
 
 
 def outlines(boxes: Boxes, **more: Any) -> LayerTuple:
-    """A shapes layer of boxes in the pixels of their image, with class and score beside each."""
+    """Return a shapes layer of boxes in the pixels of their image, with class and score beside."""
     names = [boxes.class_name(int(label)) for label in boxes.labels]
     known = list(boxes.classes[1:]) or sorted(set(names)) or ["box"]
     scores = [f"{score:.2f}" for score in boxes.scores.tolist()] or [""] * boxes.count
@@ -98,7 +98,7 @@ def outlines(boxes: Boxes, **more: Any) -> LayerTuple:
             SCORE: pd.Series(scores, dtype=object),
         }
     )
-    # napari takes one colour for no shapes, but no list of none.
+    # Without shapes, napari accepts a single colour but not an empty list.
     shades = [(*colour(int(label)), 1.0) for label in boxes.labels] or "white"
     keywords = {
         "ndim": 2,
@@ -122,26 +122,32 @@ def outlines(boxes: Boxes, **more: Any) -> LayerTuple:
 
 
 def rectangle(corners: Array) -> Array:
-    """The four corners of a box (y0, x0, y1, x1), as napari counts: a pixel's middle is whole."""
+    """Return the corners (4, 2) of a box (y0, x0, y1, x1) in napari's coordinates.
+
+    In napari the centre of a pixel has whole coordinates.
+    """
     top, left, low, right = np.asarray(corners, np.float64) - 0.5
     return np.array([[top, left], [top, right], [low, right], [low, left]])
 
 
 def boxes_in(layer: Shapes, beside: Image) -> list[dict[str, Any]]:
-    """The boxes around a layer's shapes, in the pixels of an image layer, as in a JSON file.
+    """Return the boxes around a layer's shapes, in an image layer's pixels, as in a JSON file.
 
     Raises:
-        SegadvError: where a shape has no class, or the layer is not 2-D.
+        SegadvError: if a shape has no class, or the layer has other dimensions than the image.
     """
     if layer.ndim != beside.ndim:
-        raise SegadvError(f"layer {layer.name}: has {layer.ndim} dimensions; draw on the image")
+        raise SegadvError(
+            f"layer {layer.name}: has {layer.ndim} dimensions, but the image has {beside.ndim}; "
+            "draw on the image"
+        )
     matrix = np.linalg.inv(matrix_of(beside)) @ matrix_of(layer)
     names = list(layer.features[CLASS]) if CLASS in layer.features else [None] * len(layer.data)
     found = []
     for number, (shape, name) in enumerate(zip(layer.data, names, strict=True), start=1):
         if not isinstance(name, str):
             raise SegadvError(
-                f"layer {layer.name}: shape {number} has no class; start from a duplicate of the "
+                f"layer {layer.name}: shape {number} has no class; edit a duplicate of the "
                 f'predicted boxes, or give it one in the features table, column "{CLASS}"'
             )
         points = np.asarray(shape) @ matrix[:-1, :-1].T + matrix[:-1, -1] + 0.5
@@ -151,7 +157,7 @@ def boxes_in(layer: Shapes, beside: Image) -> list[dict[str, Any]]:
 
 
 def recolour(event: Any) -> None:
-    """Gives the shapes of a layer the colours and texts of the classes that they have now."""
+    """Give the shapes of a layer the colours and texts of their current classes."""
     layer: Shapes = event.source
     known = layer.metadata.get(KEY)
     if not isinstance(known, Boxes) or CLASS not in layer.features:

@@ -41,7 +41,7 @@ class SegmentationView(TaskView):
         return [layer for layer in reversed(layers) if isinstance(layer, Labels)]
 
     def wanted(self, chosen: Labels, beside: Image, scan: Scan) -> Mask:
-        return mask_of(chosen, beside, scan.grid)
+        return mask_of(chosen, beside, scan.grid, "target")
 
     def legend(self, classes: Sequence[str]) -> str:
         return legend({n: name for n, name in enumerate(classes) if n})

@@ -1,0 +1,54 @@
+"""What the attack panel says of a run: a step, the outcome, and a target without structures."""
+
+from dataclasses import replace
+
+import pytest
+
+from napari_segadv.viewer.attack.run_text import progress_text, result_text
+from napari_segadv.viewer.controller.runner import Snapshot
+
+
+def test_a_step_is_said_with_the_share_that_is_reached():
+    now = Snapshot(3, 40, 0.13, 0.699)
+    assert progress_text(now, True) == "Step 3 of 40, 69 % of the target reached"
+    assert progress_text(now, False) == "Step 3 of 40, 69 % away from the clean prediction"
+    # Rounded down: 99 % is the goal.
+    assert "98 %" in progress_text(replace(now, success=0.9899), True)
+
+
+def ended(example, succeeded, steps=6, goal=0.99, **figures):
+    """An example with another outcome."""
+    parameters = {**example.record["parameters"], "goal": goal}
+    record = {**example.record, "succeeded": succeeded, "steps": steps, "parameters": parameters}
+    return replace(example, record=record, measures={**example.measures, **figures})
+
+
+def test_a_result_is_said_in_two_lines(flat):
+    figures = {"target_iou": 0.98765, "moved": 0.978, "kept": 0.9988}
+    found = "target IoU 0.987, changed as asked 97.8 %, left intact 99.8 %"
+    first, second = result_text(ended(flat, False, **figures)).split("\n")
+    assert first == f"stopped at 97.8 of 99 % after 6 steps: {found}"
+    assert second == flat.summary[1]
+    first, _ = result_text(ended(flat, True, steps=1, **figures)).split("\n")
+    assert first == f"goal reached after 1 step: {found}"
+
+
+@pytest.mark.parametrize(("goal", "line"), [(None, "of 99 %"), (0.985, "of 98.5 %")])
+def test_the_goal_is_the_one_that_was_set(flat, goal, line):
+    assert line in result_text(ended(flat, False, goal=goal, moved=0.5, kept=0.75))
+
+
+def test_a_target_without_structures_has_no_iou(flat):
+    figures = {"target_iou": 0.0, "target_iou_per_class": {}, "moved": 0.9, "kept": 1.0}
+    line = "target IoU \N{EN DASH}, changed as asked 90.0 %, left intact 100.0 %"
+    assert line in result_text(ended(flat, False, **figures))
+
+
+def test_nothing_reached_has_no_share(flat):
+    line = result_text(ended(flat, False, moved=0.0, kept=1.0))
+    assert line.startswith("stopped after 6 steps: ")
+
+
+def test_an_untargeted_result_is_said_with_its_share(deep):
+    line = result_text(ended(deep, False, steps=2, moved=0.42, kept=None))
+    assert line.startswith("stopped at 42.0 of 99 % after 2 steps\nlargest change ")
