@@ -50,7 +50,9 @@ def header_text(path: Path) -> bytes:
 def listed_files(header: Path, names: list[str]) -> tuple[Path, ...]:
     """Return the files that a header lists, all of which have to lie in its folder."""
     if not 0 < len(names) <= MOST_FILES:
-        raise SegadvError(f"{header}: lists {len(names)} data files; name between 1 and {MOST_FILES}")
+        raise SegadvError(
+            f"{header}: lists {len(names)} data files; name between 1 and {MOST_FILES}"
+        )
     return tuple(beside(header, name) for name in names)
 
 
@@ -75,9 +77,9 @@ def numbered_files(header: Path, pattern: str, numbers: list[str]) -> tuple[Path
     return listed_files(header, [PATTERN.sub(f"%{holes[0]}d", pattern) % n for n in every])
 
 
-def read_data(data: Data, dtype: "np.dtype[np.generic]", shape: tuple[int, ...], path: Path) -> (
-    tuple[Array, tuple[str, ...]]
-):
+def read_data(
+    data: Data, dtype: "np.dtype[np.generic]", shape: tuple[int, ...], path: Path
+) -> tuple[Array, tuple[str, ...]]:
     """Read an array, and return it with notes.
 
     Args:

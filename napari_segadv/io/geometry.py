@@ -59,7 +59,7 @@ def grid_from_ras(affine: Matrix, shape: tuple[int, ...], path: Path) -> Grid:
 
 
 def grid_from_lps(affine: Matrix, shape: tuple[int, ...], path: Path) -> Grid:
-    """Return the grid of an affine from the index (x, y, z) to mm towards left, posterior, superior.
+    """Return the grid of an affine from the index (x, y, z) to mm (left, posterior, superior).
 
     Axes that rounding has turned by less than `SKEW` are accepted. They become exactly
     perpendicular if that moves no pixel by more than `MOST_MOVED`; else they stay as they are.

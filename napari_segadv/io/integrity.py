@@ -4,8 +4,8 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 import psutil
 
@@ -49,7 +49,7 @@ def check_regular(path: Path) -> None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> Iterator[BufferedReader]:
     """Open a file for reading, but nothing else that may be at its path.
 
     Raises:
@@ -59,7 +59,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     # Does not wait if a pipe has taken the file's place since.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        with open(os.open(path, flags), "rb") as file:
+        with os.fdopen(os.open(path, flags), "rb") as file:
             there = os.fstat(file.fileno())
             if not stat.S_ISREG(there.st_mode):
                 raise SegadvError(f"{path}: is no file; name an image file")
@@ -72,7 +72,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         ) from None
 
 
-def size_of(file: BinaryIO) -> int:
+def size_of(file: BufferedReader) -> int:
     """Return the size of an open file in bytes."""
     return os.fstat(file.fileno()).st_size
 
@@ -144,9 +144,9 @@ def truncated(path: Path, held: int, claimed: int, packing: str = "") -> SegadvE
     )
 
 
-def damaged(path: Path, reason: object = "its compressed data do not match their checksum") -> (
-    SegadvError
-):
+def damaged(
+    path: Path, reason: object = "its compressed data do not match their checksum"
+) -> SegadvError:
     """Return the error for a file whose contents contradict themselves."""
     words = " ".join(str(reason).split())
     return SegadvError(f"{path}: is damaged ({words}); copy it again from its source")

@@ -105,11 +105,11 @@ class Header:
         if name not in DTYPES:
             raise self.wrong("type")
         dtype = np.dtype(DTYPES[name])
-        order = {"little": "<", "big": ">"}.get(self.fields.get("endian", "").lower())
+        endian = self.fields.get("endian", "").lower()
         if dtype.itemsize > 1 and self.encoding != "text":
-            if order is None:
+            if endian not in ("little", "big"):
                 raise self.wrong("endian")
-            return dtype.newbyteorder(order)  # type: ignore[arg-type]
+            return dtype.newbyteorder("<" if endian == "little" else ">")
         return dtype
 
     @property
@@ -252,8 +252,8 @@ def axes_of(header: Header) -> Axes:
         image = [n for n in image if n not in others]
     if len(image) not in (2, 3):
         raise SegadvError(
-            f"{header.path}: has {len(sizes)} dimensions ({shown}), of which {len(image)} extend in "
-            "space; save one 2-D or 3-D image"
+            f"{header.path}: has {len(sizes)} dimensions ({shown}), of which {len(image)} extend "
+            "in space; save one 2-D or 3-D image"
         )
     longer = [n for n in others if sizes[n] > 1]
     if len(longer) > 1:
@@ -271,9 +271,11 @@ def frame_of(header: Header, axes: Axes) -> Frame:
     """
     notes: list[str] = []
     count = len(axes.image)
-    vectors = [v for v in (header.directions[n] for n in axes.image) if v is not None] if (
-        header.directions
-    ) else []
+    vectors = (
+        [v for v in (header.directions[n] for n in axes.image) if v is not None]
+        if header.directions
+        else []
+    )
     if not vectors:
         return _by_spacings(header, axes)
     space = header.fields.get("space", "").lower()

@@ -49,6 +49,14 @@ class Pixels:
         return int(self.array.size - np.isfinite(self.array).sum())
 
 
+def is_colour(array: Array, count: int) -> bool:
+    """Return whether values of a pixel that a file calls a vector are taken for a colour.
+
+    ITK and others write colours as vectors: three or four whole numbers that are not negative.
+    """
+    return count in (3, 4) and array.dtype.name in ("uint8", "uint16")
+
+
 def without_alpha(found: Pixels, note: str = "Its alpha channel is left out.") -> Pixels:
     """Return an image without the last component of two or four, which says how opaque a pixel is.
 

@@ -2,8 +2,9 @@
 
 import bz2
 import zlib
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +19,6 @@ PIECE, PLENTY = 1 << 16, 1 << 20
 MOST_REST = 64 << 20
 GZIP = b"\x1f\x8b\x08"
 BZIP2 = b"BZh"
-
-
-class Unpacker(Protocol):
-    """What zlib's and bz2's decompressors share."""
-
-    eof: bool
-    unused_data: bytes
 
 
 class Stream:
@@ -42,14 +36,14 @@ class Stream:
         SegadvError: by any method, if the compressed data are damaged.
     """
 
-    def __init__(self, file: BinaryIO, packing: str, path: Path) -> None:
+    def __init__(self, file: BufferedReader, packing: str, path: Path) -> None:
         self.file, self.packing, self.path = file, packing, path
         self.held = size_of(file) - file.tell()
         self.notes: tuple[str, ...] = ()
         self._packed, self._ended = b"", False
         self._member: Any = self._new_member() if packing else None
 
-    def _new_member(self) -> Unpacker:
+    def _new_member(self) -> Any:
         # 32 + 15: a header of zlib or of gzip, whichever there is.
         return zlib.decompressobj(47) if self.packing == "zlib" else bz2.BZ2Decompressor()
 
@@ -67,7 +61,7 @@ class Stream:
 
     def fill(self, array: Array) -> int:
         """Fill an array, which must be contiguous, with the next bytes; return how many."""
-        view = memoryview(array.reshape(-1).view(np.uint8))
+        view = array.reshape(-1).view(np.uint8).data
         done = 0
         while done < len(view):
             if self.packing:
@@ -75,7 +69,7 @@ class Stream:
                 view[done : done + len(piece)] = piece
                 count = len(piece)
             else:
-                count = self.file.readinto(view[done:])  # type: ignore[attr-defined]
+                count = self.file.readinto(view[done:])
             if not count:
                 break
             done += count
@@ -151,7 +145,7 @@ def _reason(error: Exception) -> str:
     return "its compressed data are no valid stream"
 
 
-def packing_of(file: BinaryIO) -> str:
+def packing_of(file: BufferedReader) -> str:
     """Return how a file is compressed, from its first bytes, whatever its name says."""
     start = file.read(3)
     file.seek(0)

@@ -3,7 +3,7 @@
 import gzip
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ def read(path: Path, which: str) -> Pixels:
     parts = files(path)
     if len(parts) == 1 and path.name.lower().endswith((".hdr", ".img", ".img.gz")):
         raise SegadvError(
-            f"{path}: a pair of .hdr and .img, but the other one is missing; copy it beside this one"
+            f"{path}: a pair of .hdr and .img, but the other is missing; copy it beside this one"
         )
     header = header_of(parts[0], parts[2:])
     data = parts[min(1, len(parts) - 1)]
@@ -245,7 +245,9 @@ def _numbers(raw: Any, path: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]
     code = int(raw["datatype"])
     if code not in NUMBERS:
         held = OTHERS.get(code, f"numbers of the unknown type {code}")
-        raise SegadvError(f"{path}: holds {held}, not intensities; save it as whole numbers or floats")
+        raise SegadvError(
+            f"{path}: holds {held}, not intensities; save it as whole numbers or floats"
+        )
     try:
         size = tuple(int(n) for n in raw.get_data_shape())
     except (HeaderDataError, ValueError) as error:
@@ -342,7 +344,10 @@ def real(stored: Array, scaling: tuple[float, float]) -> tuple[Array, Storage | 
         for kind in (np.int16, np.int32):
             info = np.iinfo(kind)
             if info.min <= storage.limits[0] and storage.limits[1] <= info.max:
-                return stored.astype(kind) * kind(slope) + kind(inter), storage
+                whole: Array = stored.astype(kind)
+                np.multiply(whole, kind(slope), out=whole)
+                np.add(whole, kind(inter), out=whole)
+                return whole, storage
     with np.errstate(over="ignore"):
         values = apply_read_scaling(stored, np.float64(slope), np.float64(inter))
     return np.asarray(values, np.float64), storage

@@ -12,7 +12,7 @@ from ...errors import SegadvError
 from ..detached import read_data
 from ..geometry import grid_from_lps
 from ..nrrd import COLOURS, DTYPES, Axes, Header, axes_of, frame_of, read_header
-from ..pixels import Pixels, without_alpha
+from ..pixels import Pixels, is_colour, without_alpha
 from ..place import only_one
 from ..registry import Format
 
@@ -74,8 +74,7 @@ def _vectors(axes: Axes, array: Array) -> bool:
     """
     if axes.count == 1 or axes.kind in COLOURS:
         return False
-    bytes_ = array.dtype.name in ("uint8", "uint16")
-    return axes.kind != "vector" or axes.count not in (3, 4) or not bytes_
+    return axes.kind != "vector" or not is_colour(array, axes.count)
 
 
 def files(path: Path) -> Sequence[Path]:
@@ -114,10 +113,12 @@ def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
     text = ("\n".join(lines) + "\n\n").encode()
     with path.open("wb") as file:
         file.write(text)
-    with pixels.open("wb" if apart else "ab") as file:
-        with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-            for slab in stored:
-                packed.write(np.ascontiguousarray(slab, stored.dtype.newbyteorder("<")).data)
+    with (
+        pixels.open("wb" if apart else "ab") as file,
+        gzip.GzipFile("", "wb", 6, file, mtime=0) as packed,
+    ):
+        for slab in stored:
+            packed.write(np.ascontiguousarray(slab, stored.dtype.newbyteorder("<")).data)
 
 
 def _vector(column: Array) -> str:
