@@ -142,9 +142,8 @@ def _image(path: Path, file: BufferedReader, page: Any, number: int, mask: bool)
         array = by_pillow(path, file, number)
         if array.dtype == bool:
             array = array.astype(np.uint8) * (1 if mask else 255)
-        found = Pixels(array, Grid.pixels(array.shape[:2]))
-    else:
-        found = _meant(path, page, numbers(page, layout, file, path), layout.bits, mask)
+        return Pixels(array, Grid.pixels(array.shape[:2]))
+    found = _meant(path, page, numbers(page, layout, file, path), layout.bits, mask)
     tag = page.tags.get(TAG)
     turned = upright(found.array, tag.value if tag is not None else 1)
     if turned is found.array:

@@ -22,6 +22,7 @@ from ..data.scan import Array
 from ..errors import SegadvError
 from .integrity import check_claim, damaged, size_of, truncated
 from .pillow import pillow
+from .upright import TAG, upright
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MOST_PAGES, MOST_TAGS = 1 << 16, 4096
@@ -286,7 +287,7 @@ def _spread(data: bytes, rows: int, layout: Layout, page: Any) -> Array:
 
 
 def by_pillow(path: Path, file: BufferedReader, number: int) -> Array:
-    """Return a page as Pillow reads it: bool, grey or RGB, black being 0.
+    """Return a page as Pillow reads it: bool, grey or RGB, upright, black being 0.
 
     Raises:
         SegadvError: if Pillow can't read it.
@@ -295,8 +296,11 @@ def by_pillow(path: Path, file: BufferedReader, number: int) -> Array:
     try:
         with pillow(file, "TIFF") as image:
             image.seek(number)
+            image.load()
             plain = image.mode in ("1", "L", "I;16")
-            return np.array(image if plain else image.convert("RGB"))
+            array = np.array(image if plain else image.convert("RGB"))
+            # Pillow removes the tag when it has turned the page.
+            return upright(array, image.getexif().get(TAG, 1))
     except SegadvError:
         raise
     except Exception as error:  # noqa: BLE001 - Pillow may raise anything on damaged data

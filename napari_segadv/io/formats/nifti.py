@@ -214,7 +214,7 @@ def _nifti(raw: Nifti1Header, path: Path) -> Header:
 
 def _analyze(block: bytes, path: Path, matrices: list[Path]) -> Header:
     """Return what a header of Analyze says, and the matrix that SPM keeps beside it."""
-    names = {"header": BytesIO(block), "image": BytesIO()}
+    names = {"header": BytesIO(block), "image": BytesIO(), "mat": BytesIO()}
     notes = "An Analyze header does not say which side is left: it is read as nibabel does."
     if matrices:
         with opened(matrices[0]) as file:
@@ -370,9 +370,7 @@ def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
         header.set_data_shape(size)
     header.set_data_dtype(np.dtype([(c, "u1") for c in "RGB"]) if rgb else kind)
     affine = _affine(grid, scan)
-    codes = [int(code) or 1 for code in str(scan.meta.get("nifti_codes", "1 1")).split()]
-    header.set_qform(affine, codes[0])
-    header.set_sform(affine, codes[-1])
+    _place(header, affine, str(scan.meta.get("nifti_codes", "1 1")))
     header.set_xyzt_units("mm", "sec")
     header["scl_slope"], header["scl_inter"] = scan.storage.slope, scan.storage.intercept
     if scan.presentation is not None and scan.presentation.source == CALIBRATED:
@@ -386,6 +384,19 @@ def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
             target.write(np.ascontiguousarray(slab, kind).data)
         if packed:
             target.close()
+
+
+def _place(header: Any, affine: Matrix, codes: str) -> None:
+    """Set both forms with the codes that were read, as long as the header then gives the place."""
+    try:
+        q_code, s_code = (int(code) for code in codes.split())
+        header.set_qform(affine, q_code)
+        header.set_sform(affine, s_code)
+    except (HeaderDataError, ValueError, KeyError):  # edited by somebody
+        header.set_qform(affine, 1)
+        s_code = 0
+    if not np.allclose(header.get_best_affine(), affine, rtol=1e-5, atol=1e-4):
+        header.set_sform(affine, s_code or 1)
 
 
 def _slabs(stored: Array) -> Iterator[Array]:
