@@ -72,7 +72,7 @@ def _png(path: Path, file: BufferedReader, mask: bool) -> Pixels:
         with pillow(file, "PNG") as image:
             orientation = image.getexif().get(TAG, 1)
             if head.bits == 16 and head.colour != png.GREY:
-                array: Array = sitk.GetArrayFromImage(read_image(path))
+                array: Array = sitk.GetArrayFromImage(read_image(path, "PNGImageIO"))
             elif head.colour == png.PALETTE and not mask:
                 array = np.array(image.convert("RGB"))
             else:
