@@ -55,7 +55,9 @@ def grid_from_ras(affine: Matrix, shape: tuple[int, ...], path: Path) -> Grid:
         >>> grid.spacing, grid.direction.tolist()
         ((3.0, 0.8, 0.7), [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     """
-    return grid_from_lps(LPS @ affine, shape, path)
+    turned = np.array(affine, np.float64)
+    turned[:2] *= -1  # exact, and silent about NaN, which a product of matrices is not
+    return grid_from_lps(turned, shape, path)
 
 
 def grid_from_lps(affine: Matrix, shape: tuple[int, ...], path: Path) -> Grid:
@@ -83,7 +85,8 @@ shear, or a tilted gantry); resample it first
     if not np.isfinite(affine).all():
         raise SegadvError(f"{path}: its geometry holds NaN or infinity; correct its header")
     matrix = affine[:ndim, :ndim]
-    spacing = np.sqrt((matrix**2).sum(axis=0))
+    with np.errstate(over="ignore"):
+        spacing = np.sqrt((matrix**2).sum(axis=0))
     if (spacing < 1e-9).any() or not np.isfinite(spacing).all():
         raise SegadvError(
             f"{path}: an axis of its geometry has length 0 or none that makes sense; correct the "

@@ -193,6 +193,15 @@ def load(place: str | Path, mask: bool = False) -> tuple[Format, Path, Pixels]:
         raise SegadvError(
             f"{path}: can't be read ({error.strerror or error}); check the file"
         ) from None
+    except SegadvError:
+        raise
+    except Exception as error:
+        # The readers say what is wrong with a file; this is for what none of them foresaw.
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise SegadvError(
+            f"{path}: can't be read ({text}); copy it again from its source, and report it if "
+            "other programs read it"
+        ) from error
 
 
 def _check(array: Array, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedReader, BytesIO
 from pathlib import Path
 
@@ -16,8 +16,12 @@ MAGIC = b"\x89PNG\r\n\x1a\n"
 PIECE = 1 << 20
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 SAMPLES = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
-# Text and profiles may be packed, and take their time; an image needs none of them.
-MOST_SIDE = 1 << 26
+BITS = {GREY: (1, 2, 4, 8, 16), PALETTE: (1, 2, 4, 8)}
+# First column and row, and steps, of the seven passes of an interlaced image.
+ADAM7 = (
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)),
+    (0, 1, 1, 2),
+)
 
 
 @dataclass(frozen=True)
@@ -28,46 +32,83 @@ class Head:
     height: int
     bits: int
     colour: int
-    chunks: frozenset[bytes]
+    interlaced: bool
+    chunks: frozenset[bytes] = frozenset()
+
+    @property
+    def raw(self) -> int:
+        """Bytes of the unpacked rows, each with its filter."""
+        pixel = self.bits * SAMPLES[self.colour]
+        sizes = [
+            (-(-(self.width - x) // dx), -(-(self.height - y) // dy))
+            for x, y, dx, dy in (ADAM7 if self.interlaced else ((0, 0, 1, 1),))
+        ]
+        return sum((-(-w * pixel // 8) + 1) * h for w, h in sizes if w > 0 and h > 0)
+
+
+class Rows:
+    """Counts the bytes of the unpacked rows, which Pillow would fill up where some are missing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.packed, self.found = path, 0, 0
+        self._member = zlib.decompressobj()
+
+    def feed(self, data: bytes) -> None:
+        """Take a piece of the packed rows."""
+        self.packed += len(data)
+        try:
+            while data:
+                self.found += len(self._member.decompress(data, PIECE))
+                data = self._member.unconsumed_tail
+        except zlib.error:
+            raise damaged(self.path, "its compressed data are no valid stream") from None
 
 
 def check(file: BufferedReader, path: Path) -> Head:
     """Read all chunks of a file, whose image has to fit into it and into memory.
 
     Raises:
-        SegadvError: if one is damaged or missing.
+        SegadvError: if one is damaged or missing, or the image can't be held.
     """
     size = size_of(file)
     file.seek(len(MAGIC))
     found: set[bytes] = set()
-    packed = 0
-    head = b""
+    rows, head = Rows(path), None
     while b"IEND" not in found:
         start = file.read(8)
         if len(start) < 8:
             raise truncated(path, size, size + 12)
         length, name = struct.unpack(">I4s", start)
-        if length > size - file.tell():
+        if length + 4 > size - file.tell():
             raise truncated(path, size, file.tell() + length + 4)
+        if head is None and (name != b"IHDR" or length != 13):
+            raise damaged(path, "it does not begin with its size")
         checksum, left = zlib.crc32(name), length
         while left:
             piece = file.read(min(PIECE, left))
             checksum, left = zlib.crc32(piece, checksum), left - len(piece)
-            if not found:
-                head += piece
+            if head is None:
+                head = _head(piece, path, size)
+            elif name == b"IDAT":
+                rows.feed(piece)
         if file.read(4) != struct.pack(">I", checksum):
             raise damaged(path, "its data do not match their checksum")
         found.add(name)
-        packed += length if name == b"IDAT" else 0
-        if len(found) == 1 and (name != b"IHDR" or len(head) != 13):
-            raise damaged(path, "it does not begin with its size")
-    width, height, bits, colour = struct.unpack(">IIBB", head[:10])
-    if colour not in SAMPLES or bits not in (1, 2, 4, 8, 16) or not (width and height):
+    if head is None or rows.found < head.raw:
+        raise truncated(path, rows.packed, head.raw if head else 1, "zlib")
+    return replace(head, chunks=frozenset(found))
+
+
+def _head(data: bytes, path: Path, size: int) -> Head:
+    """Return what the first chunk says, if the file and memory can hold it."""
+    width, height, bits, colour, _, _, interlace = struct.unpack(">IIBBBBB", data)
+    known = colour in SAMPLES and bits in BITS.get(colour, (8, 16))
+    if not known or not (width and height):
         raise damaged(path, f"{width} x {height} pixels of {bits} bits and kind {colour}")
+    head = Head(width, height, bits, colour, bool(interlace))
     # Pillow makes three bytes of a palette's pixel, and ITK two arrays.
-    line = -(-width * bits * SAMPLES[colour] // 8)
-    check_claim(path, line * height, packed, "zlib", width * height * (8 if bits == 16 else 4))
-    return Head(width, height, bits, colour, frozenset(found))
+    check_claim(path, head.raw, size, "zlib", width * height * (8 if bits == 16 else 4))
+    return head
 
 
 def grey_alpha_16(file: BufferedReader, head: Head) -> Array:

@@ -53,7 +53,7 @@ def read_pages(path: Path, file: BufferedReader, which: str, mask: bool) -> Pixe
             full = [n for n, page in enumerate(pages) if not int(page.subfiletype) & 1] or [0]
             virtual = _virtual(pages[0], count)
             chosen = _chosen(path, pages, full, virtual, which)
-            if virtual > 1 and len(chosen) > 1:
+            if virtual > 1 and not which:
                 return _one_block(path, file, pages[0], virtual, mask)
             alike = [pages[n] for n in chosen]
             check_memory(path, sum(layout_of(page, path).nbytes for page in alike))
@@ -113,7 +113,7 @@ def _chosen(path: Path, pages: list[Any], full: list[int], virtual: int, which: 
     if several and (len(full) > 1 or virtual > 1):
         remedy = choose if virtual == 1 else "save one of them"
         raise SegadvError(f"{path}: holds {several} in {max(len(full), virtual)} pages; {remedy}")
-    return full if virtual == 1 else list(range(virtual))
+    return full
 
 
 def _several(text: str) -> str:
