@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..common.atomic_files import HALF
 from ..data.scan import HU_BELOW, Array, Scan, Storage
 from ..errors import SegadvError
+from .integrity import one_line
 from .pixels import Pixels
 from .place import split
 from .registry import Format, format_of, suffix
@@ -69,7 +70,7 @@ def intensities(found: Pixels, path: Path) -> tuple[Array, bool]:
         return np.ascontiguousarray(array[..., 0]), False
     if count not in (3, 4) or found.vectors:
         raise SegadvError(
-            f"{path}: has {count} values per pixel; extract one (grey) or three (RGB) of them"
+            f"{path}: has {count} values per pixel; choose one by {path.name}::1 to ::{count}"
         )
     if (array[..., :1] == array[..., 1:3]).all():
         return np.ascontiguousarray(array[..., 0]), False
@@ -183,25 +184,8 @@ def load(place: str | Path, mask: bool = False) -> tuple[Format, Path, Pixels]:
         raise SegadvError(f"{path}: no such file or folder; check the name")
     form = format_of(path)
     read_it = form.read_mask if mask and form.read_mask is not None else form.read
-    try:
+    with one_line(path):
         return form, path, read_it(path, which)
-    except MemoryError:
-        raise SegadvError(
-            f"{path}: needs more memory than there is; close other programs, or use a smaller image"
-        ) from None
-    except OSError as error:
-        raise SegadvError(
-            f"{path}: can't be read ({error.strerror or error}); check the file"
-        ) from None
-    except SegadvError:
-        raise
-    except Exception as error:
-        # The readers say what is wrong with a file; this is for what none of them foresaw.
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise SegadvError(
-            f"{path}: can't be read ({text}); copy it again from its source, and report it if "
-            "other programs read it"
-        ) from error
 
 
 def _check(array: Array, path: Path) -> None:

@@ -49,6 +49,33 @@ def check_regular(path: Path) -> None:
 
 
 @contextmanager
+def one_line(path: Path) -> Iterator[None]:
+    """Turn whatever reading a file raises into a one-line error.
+
+    The readers say themselves what is wrong with a file. This is for full memory, failing disks,
+    and for what none of them foresaw: then the error has a cause.
+    """
+    try:
+        yield
+    except SegadvError:
+        raise
+    except MemoryError:
+        raise SegadvError(
+            f"{path}: needs more memory than there is; close other programs, or use a smaller image"
+        ) from None
+    except OSError as error:
+        raise SegadvError(
+            f"{path}: can't be read ({error.strerror or error}); check the file"
+        ) from None
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise SegadvError(
+            f"{path}: can't be read ({text}); copy it again from its source, and report it if "
+            "other programs read it"
+        ) from error
+
+
+@contextmanager
 def opened(path: Path) -> Iterator[BufferedReader]:
     """Open a file for reading, but nothing else that may be at its path.
 
@@ -130,9 +157,14 @@ def check_claim(path: Path, claimed: int, held: int, packing: str = "", needed: 
     Raises:
         SegadvError: if the file can't hold the image, or memory can't.
     """
+    check_held(path, claimed, held, packing)
+    check_memory(path, max(claimed, needed))
+
+
+def check_held(path: Path, claimed: int, held: int, packing: str = "") -> None:
+    """Refuse a file that can't hold what its header claims, as `check_claim`."""
     if claimed > held * EXPANSION[packing] + (SMALL if packing else 0):
         raise truncated(path, held, claimed, packing)
-    check_memory(path, max(claimed, needed))
 
 
 def truncated(path: Path, held: int, claimed: int, packing: str = "") -> SegadvError:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..data.presentation import Presentation
 from ..data.scan import Array, Grid, Storage
+from .place import number_of, only_one
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,24 @@ def is_colour(array: Array, count: int) -> bool:
     ITK and others write colours as vectors: three or four whole numbers that are not negative.
     """
     return count in (3, 4) and array.dtype.name in ("uint8", "uint16")
+
+
+def component(found: Pixels, path: Path, which: str) -> Pixels:
+    """Return an image of one of the values that a pixel has.
+
+    Args:
+        found: the image.
+        path: the file, for messages.
+        which: the number of the value, from 1.
+
+    Raises:
+        SegadvError: if there is no such one.
+    """
+    if found.components == 1:
+        only_one(path, which)
+        return found
+    number = number_of(which, found.components, path, "")
+    return replace(found, array=np.ascontiguousarray(found.array[..., number]), vectors=False)
 
 
 def without_alpha(found: Pixels, note: str = "Its alpha channel is left out.") -> Pixels:

@@ -12,7 +12,7 @@ from ..data.scan import Array, Grid, Scan
 from ..errors import SegadvError
 from .integrity import check_memory, damaged, truncated
 from .pixels import Pixels, without_alpha
-from .place import SEPARATOR
+from .place import SEPARATOR, number_of
 from .tiff import (
     BY_PILLOW,
     NONE,
@@ -95,9 +95,7 @@ def _chosen(path: Path, pages: list[Any], full: list[int], virtual: int, which: 
         SegadvError: if there is no such page, or the pages are no volume.
     """
     if which:
-        if not which.isdecimal() or not 1 <= int(which) <= len(pages):
-            raise SegadvError(f"{path}: has no page {which[:20]}; choose 1 to {len(pages)}")
-        return [int(which) - 1]
+        return [number_of(which, len(pages), path, "")]
     choose = f"choose one by {path.name}{SEPARATOR}1 to {SEPARATOR}{len(pages)}"
     kinds = {
         (page.shape, str(page.dtype), int(page.photometric), int(page.planarconfig))

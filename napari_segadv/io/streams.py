@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..data.scan import Array
 from ..errors import SegadvError
-from .integrity import check_claim, damaged, size_of, truncated
+from .integrity import check_held, check_memory, damaged, size_of, truncated
 
 # Compressed bytes read at a time, and bytes thrown away at a time.
 PIECE, PLENTY = 1 << 16, 1 << 20
@@ -153,7 +153,12 @@ def packing_of(file: BufferedReader) -> str:
 
 
 def read_numbers(
-    stream: Stream, dtype: npt.DTypeLike, shape: tuple[int, ...], path: Path, needed: int = 0
+    stream: Stream,
+    dtype: npt.DTypeLike,
+    shape: tuple[int, ...],
+    path: Path,
+    needed: int = 0,
+    chosen: tuple[int, int] = (0, 1),
 ) -> Array:
     """Read an array, all of which has to be there.
 
@@ -163,6 +168,7 @@ def read_numbers(
         shape: of the array.
         path: the file, for messages.
         needed: bytes of memory that reading takes at once, if more than the array.
+        chosen: which of how many such arrays that lie one behind the other.
 
     Raises:
         SegadvError: if the file or the memory can't hold it, or the data are damaged.
@@ -172,10 +178,14 @@ def read_numbers(
     for size in shape:
         claimed *= size
     held = stream.held if stream.packing else stream.held_still()
-    check_claim(path, claimed, held, stream.packing, needed)
+    number, count = chosen
+    check_held(path, claimed * count, held, stream.packing)
+    check_memory(path, max(claimed, needed))
+    found = stream.skip(claimed * number)
     array = np.empty(shape, kind)
-    found = stream.fill(array)
-    if found < claimed:
-        raise truncated(path, found, claimed)
+    found += stream.fill(array)
+    found += stream.skip(claimed * (count - number - 1))
+    if found < claimed * count:
+        raise truncated(path, found, claimed * count)
     stream.finish()
     return array

@@ -218,7 +218,7 @@ def test_a_slice_keeps_its_place_when_it_is_written(tmp_path, affine):
     [
         ((5,), "one dimension"),
         ((5, 6, 7, 2), "4 dimensions .* 2 volumes"),
-        ((5, 6, 7, 2, 3), "4 dimensions"),
+        ((5, 6, 7, 2, 3), "5 dimensions .* 2 volumes of 3 values"),
         ((5, 6, 7, 1, 1, 2), "6 dimensions"),
         ((5, 6, 7, 1, 2), "2 values per pixel"),
         ((5, 6, 7, 1, 7), "7 values per pixel"),
@@ -227,6 +227,24 @@ def test_a_slice_keeps_its_place_when_it_is_written(tmp_path, affine):
 def test_what_is_no_volume_is_refused(tmp_path, shape, says):
     with pytest.raises(SegadvError, match=says):
         io.read(make(tmp_path / "v.nii", numbers(shape)))
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_a_volume_is_chosen_of_several(tmp_path, ending):
+    array = numbers((5, 6, 7, 3))
+    path = make(tmp_path / f"v{ending}", array)
+    for n in range(3):
+        np.testing.assert_array_equal(io.read(f"{path}::{n + 1}").array, array[..., n].T)
+    with pytest.raises(SegadvError, match=r"3 volumes, .*; choose one by v\.nii.*::1 to ::3"):
+        io.read(path)
+    with pytest.raises(SegadvError, match="holds no number 4"):
+        io.read(f"{path}::4")
+    field = make(tmp_path / f"f{ending}", numbers((5, 6, 7, 1, 2)))
+    np.testing.assert_array_equal(
+        io.read(f"{field}::2").array, numbers((5, 6, 7, 1, 2))[..., 0, 1].T
+    )
+    with pytest.raises(SegadvError, match="holds one image"):
+        io.read(f"{make(tmp_path / f'w{ending}', numbers())}::1")
 
 
 @pytest.mark.parametrize("dtype", [nib.nifti1.data_type_codes.dtype[c] for c in (128, 2304)])

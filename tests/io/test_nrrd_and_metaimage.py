@@ -210,8 +210,27 @@ def test_several_values_of_a_pixel_are_refused(tmp_path, kind):
         kinds=f"{kind} domain domain domain",
         space_directions="none (1.5,0,0) (0,2,0) (0,0,3)",
     )
-    with pytest.raises(SegadvError, match="2 values per pixel|2 volumes|complex"):
+    with pytest.raises(SegadvError, match="2 values per pixel|2 points in time|complex"):
         io.read(path)
+
+
+def test_one_of_several_values_is_chosen(tmp_path):
+    path = nrrd(
+        tmp_path / "v.nrrd",
+        LAYERS.tobytes(),
+        dimension="4",
+        sizes="2 6 5 4",
+        kinds="time domain domain domain",
+        space_directions="none (1.5,0,0) (0,2,0) (0,0,3)",
+    )
+    np.testing.assert_array_equal(io.read(f"{path}::2").array, ARRAY + 1)
+    path = meta(tmp_path / "v.mha", LAYERS.tobytes(), ElementNumberOfChannels=2)
+    np.testing.assert_array_equal(io.read(f"{path}::2").array, ARRAY + 1)
+    for which in ("0", "3", "x"):
+        with pytest.raises(SegadvError, match=f"holds no number {which}; choose 1 to 2"):
+            io.read(f"{path}::{which}")
+    with pytest.raises(SegadvError, match="holds one image"):
+        io.read(f"{meta(tmp_path / 'w.mha')}::1")
 
 
 def test_an_axis_of_length_1_is_none(tmp_path):

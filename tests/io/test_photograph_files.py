@@ -340,7 +340,7 @@ def test_pages_of_several_sizes_are_chosen(tmp_path):
         io.read(path)
     reads(f"{path}::2", GREY)
     for wrong in ("0", "3", "x", "-1", "1.0", "²"):
-        with pytest.raises(SegadvError, match="no page"):
+        with pytest.raises(SegadvError, match="holds no number"):
             io.read(f"{path}::{wrong}")
 
 

@@ -12,8 +12,7 @@ from ...errors import SegadvError
 from ..detached import Data, header_text, listed_files, numbered_files, read_data
 from ..geometry import MILLIMETRES, Matrix, grid_from_lps
 from ..itk import write_image
-from ..pixels import Pixels, is_colour, without_alpha
-from ..place import only_one
+from ..pixels import Pixels, component, is_colour, without_alpha
 from ..registry import Format
 
 TYPES = {
@@ -155,7 +154,6 @@ def read_header(path: Path) -> Header:
 
 def read(path: Path, which: str) -> Pixels:
     """Read an image; `meta["files"]` lists header and pixel files if they are separate."""
-    only_one(path, which)
     header = read_header(path)
     size, count = header.size, header.whole("elementnumberofchannels", 1)
     if not 1 <= count < 1 << 16:
@@ -178,6 +176,8 @@ def read(path: Path, which: str) -> Pixels:
         meta["files"] = [str(file) for file in dict.fromkeys((path, *data.parts))]
     vectors = count > 1 and not is_colour(array, count)
     found = Pixels(array, grid, meta=meta, notes=(*found_notes, *notes), vectors=vectors)
+    if which:
+        return component(found, path, which)
     return found if vectors else without_alpha(found)
 
 

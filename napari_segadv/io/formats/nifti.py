@@ -1,85 +1,29 @@
-"""NIfTI and Analyze by nibabel's headers: values and geometry as nibabel and MONAI take them."""
+"""NIfTI and Analyze: read as nibabel and MONAI take them, and written back with both codes."""
 
 import gzip
-import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nibabel.fileholders import FileHolder
-from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
-from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
+from nibabel.nifti1 import Nifti1Header
+from nibabel.nifti2 import Nifti2Header
 from nibabel.spatialimages import HeaderDataError
-from nibabel.spm2analyze import Spm2AnalyzeImage
 from nibabel.volumeutils import apply_read_scaling
 
-from ...data.presentation import Presentation
 from ...data.scan import Array, Grid, Scan, Storage
 from ...errors import SegadvError
 from ..geometry import Matrix, grid_from_ras, ras_of
 from ..integrity import beside, opened
-from ..pixels import Pixels, without_alpha
-from ..place import only_one
+from ..nifti import CALIBRATED, COLOURS, RGB_VECTOR, RGBA_VECTOR, VECTOR, Header, header_of
+from ..pixels import Pixels, component, without_alpha
+from ..place import number_of, only_one
 from ..registry import Format
 from ..streams import Stream, packing_of, read_numbers
-
-# The length of a header of NIfTI-2; that of NIfTI-1 and Analyze is 348.
-LONGEST_HEADER = 540
-SINGLE = {b"n+1\0": (348, Nifti1Header), b"n+2\0": (540, Nifti2Header)}
-PAIRED = {b"ni1\0": (348, Nifti1PairHeader), b"ni2\0": (540, Nifti2PairHeader)}
-NUMBERS = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
-NUMBERS |= {1024: "i8", 1280: "u8", 128: "u1", 2304: "u1"}
-COLOURS = {128: 3, 2304: 4}
-OTHERS = {
-    0: "numbers of an unknown type",
-    1: "single bits",
-    32: "complex numbers",
-    1536: "128-bit floats",
-    1792: "complex numbers",
-    2048: "complex numbers",
-}
-# Intent codes: a vector, and values that are red, green and blue.
-VECTOR, RGB_VECTOR, RGBA_VECTOR = 1007, 2003, 2004
-MILLIMETRES = {1: ("metres", 1e3), 3: ("micrometres", 1e-3)}
-CALIBRATED = "cal_min and cal_max of the header"
-MOST_MAT = 1 << 20
-QUIET = logging.getLogger(f"{__name__}.nibabel")
-QUIET.disabled = True
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a header says, whatever its version.
-
-    Attributes:
-        size: of each dimension, x first.
-        dtype: of the stored numbers, in the file's byte order.
-        code: of the type in NIfTI.
-        offset: of the first number in the data file.
-        scaling: slope and intercept, as nibabel takes them; (1, 0) if there is none.
-        affine: from the index to mm in RAS.
-        intent: intent code.
-        meta: what writing needs to keep.
-    """
-
-    size: tuple[int, ...]
-    dtype: np.dtype[Any]
-    code: int
-    offset: int
-    scaling: tuple[float, float]
-    affine: Matrix
-    intent: int = 0
-    shown: Presentation | None = None
-    meta: tuple[tuple[str, Any], ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def read(path: Path, which: str) -> Pixels:
     """Read the image in real units; `meta["files"]` lists the files of a pair."""
-    only_one(path, which)
     parts = files(path)
     if len(parts) == 1 and path.name.lower().endswith((".hdr", ".img", ".img.gz")):
         raise SegadvError(
@@ -88,11 +32,12 @@ def read(path: Path, which: str) -> Pixels:
     header = header_of(parts[0], parts[2:])
     data = parts[min(1, len(parts) - 1)]
     dims, count = _dimensions(header, path)
+    chosen, plane = _chosen(header, count, path, which)
     with opened(data) as file:
         stream = Stream(file, packing_of(file), path)
         stream.skip(header.offset)
         order, needed = _order(header, dims, count), _needed(header, count)
-        stored = read_numbers(stream, header.dtype, order, path, needed)
+        stored = read_numbers(stream, header.dtype, order, path, needed, chosen)
     if count > 1:
         last = -1 if header.code in COLOURS else 0
         stored = np.moveaxis(stored, last, -1)
@@ -112,6 +57,8 @@ def read(path: Path, which: str) -> Pixels:
         notes=(*header.notes, *stream.notes),
         vectors=_vectors(header, count),
     )
+    if plane:
+        return component(found, path, plane)
     return found if count in (1, 3) or found.vectors else without_alpha(found)
 
 
@@ -132,176 +79,44 @@ def files(path: Path) -> list[Path]:
     return pair + part(".mat") if len(pair) == 2 else [path]
 
 
-def header_of(path: Path, matrices: list[Path]) -> Header:
-    """Read the header of a NIfTI or Analyze file.
-
-    Args:
-        path: the file that begins with the header.
-        matrices: the file in which SPM keeps an Analyze image's affine, if there is one.
-
-    Raises:
-        SegadvError: if it is no such header, or contradicts itself.
-    """
-    with opened(path) as file:
-        block = Stream(file, packing_of(file), path).read(LONGEST_HEADER)
-    kinds = {**SINGLE, **PAIRED}
-    length, kind = kinds.get(block[344:348]) or kinds.get(block[4:8]) or (348, None)
-    if len(block) < length:
-        raise SegadvError(
-            f"{path}: can't be read as an image (it ends inside its header); check that it is "
-            "complete and of the type that its name says"
-        )
-    if kind is not None:
-        return _nifti(kind(block[:length], check=False), path)
-    pair = path.name.lower().endswith((".hdr", ".hdr.gz"))
-    if not pair or not Spm2AnalyzeImage.header_class.may_contain_header(block):
-        raise SegadvError(
-            f"{path}: can't be read as an image (it has no header of NIfTI); name an image"
-        )
-    return _analyze(block[:348], path, matrices)
-
-
-def _nifti(raw: Nifti1Header, path: Path) -> Header:
-    """Return what a header of NIfTI says, after checking what nibabel would put right silently."""
-    size, dtype, code = _numbers(raw, path)
-    by_sform = int(raw["sform_code"]) != 0
-    zooms = np.asarray(raw["pixdim"], np.float64)[1 : 1 + min(3, len(size))]
-    if not by_sform and not (zooms != 0).all():
-        raise SegadvError(
-            f"{path}: its voxels have size 0 along an axis; correct pixdim in its header"
-        )
-    notes: list[str] = []
-    try:
-        raw.check_fix(logger=QUIET, error_level=40)
-        slope, inter = raw.get_slope_inter()
-        affine = np.asarray(raw.get_best_affine(), np.float64)
-        if not 0 <= float(raw["vox_offset"]) < 2**63:
-            raise HeaderDataError(f"its data begin at byte {float(raw['vox_offset']):g}")
-        offset = int(raw.get_data_offset())
-    except (HeaderDataError, ValueError, OverflowError) as error:
-        raise _invalid(path, error) from None
-    if by_sform and int(raw["qform_code"]) != 0:
-        notes += _disagreement(raw, affine, size)
-    words, factor = MILLIMETRES.get(int(raw["xyzt_units"]) & 7, ("", 1.0))
-    if words:
-        affine[:3] *= factor
-        notes.append(f"Its lengths are in {words}; here they are in mm.")
-    low, high = float(raw["cal_min"]), float(raw["cal_max"])
-    shown = None
-    if np.isfinite([low, high]).all() and low < high:
-        shown = Presentation.between(low, high, CALIBRATED)
-    meta: list[tuple[str, Any]] = [
-        ("nifti_version", 2 if isinstance(raw, Nifti2Header) else 1),
-        ("nifti_codes", f"{int(raw['qform_code'])} {int(raw['sform_code'])}"),
-    ]
-    if code in COLOURS:
-        meta.append(("nifti_rgb", True))
-    if len(size) < 3:
-        meta.append(("nifti_affine", " ".join(repr(float(v)) for v in affine[:3].ravel())))
-    return Header(
-        size,
-        dtype,
-        code,
-        offset,
-        (1.0 if slope is None else float(slope), 0.0 if inter is None else float(inter)),
-        affine,
-        int(raw["intent_code"]),
-        shown,
-        tuple(meta),
-        tuple(notes),
-    )
-
-
-def _analyze(block: bytes, path: Path, matrices: list[Path]) -> Header:
-    """Return what a header of Analyze says, and the matrix that SPM keeps beside it."""
-    names = {"header": BytesIO(block), "image": BytesIO(), "mat": BytesIO()}
-    notes = "An Analyze header does not say which side is left: it is read as nibabel does."
-    if matrices:
-        with opened(matrices[0]) as file:
-            names["mat"] = BytesIO(file.read(MOST_MAT))
-        notes = f"Its geometry is that of {matrices[0].name}, as SPM wrote it."
-    raw = Spm2AnalyzeImage.header_class(block, check=False)
-    size, dtype, code = _numbers(raw, path)
-    zooms = np.asarray(raw["pixdim"], np.float64)[1 : 1 + min(3, len(size))]
-    if not matrices and not (zooms != 0).all():
-        raise SegadvError(
-            f"{path}: its voxels have size 0 along an axis; correct pixdim in its header"
-        )
-    held = {name: FileHolder(fileobj=file) for name, file in names.items()}
-    try:
-        raw.check_fix(logger=QUIET, error_level=40)
-        image = Spm2AnalyzeImage.from_file_map(held)
-        slope, _ = raw.get_slope_inter()
-        affine = np.asarray(image.affine, np.float64)
-        offset = int(raw.get_data_offset())
-    except Exception as error:  # noqa: BLE001 - scipy may raise anything on a damaged .mat
-        raise _invalid(path, error) from None
-    scaling = (1.0 if slope is None else float(slope), 0.0)
-    return Header(size, dtype, code, max(0, offset), scaling, affine, notes=(notes,))
-
-
-def _numbers(raw: Any, path: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Return the size, type and code of the type that a header claims."""
-    code = int(raw["datatype"])
-    if code not in NUMBERS:
-        held = OTHERS.get(code, f"numbers of the unknown type {code}")
-        raise SegadvError(
-            f"{path}: holds {held}, not intensities; save it as whole numbers or floats"
-        )
-    try:
-        size = tuple(int(n) for n in raw.get_data_shape())
-    except (HeaderDataError, ValueError) as error:
-        raise _invalid(path, error) from None
-    if not size or min(size) < 1 or not 1 <= int(raw["dim"][0]) <= 7:
-        shown = " x ".join(map(str, size)) or "none"
-        raise SegadvError(
-            f"{path}: its header gives an impossible size ({shown}); copy it again from its source"
-        )
-    return size, np.dtype(NUMBERS[code]).newbyteorder(raw.endianness), code
-
-
-def _invalid(path: Path, error: Exception) -> SegadvError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return SegadvError(f"{path}: its header is invalid ({reason}); correct it or convert it again")
-
-
-def _disagreement(raw: Nifti1Header, affine: Matrix, size: tuple[int, ...]) -> list[str]:
-    """Say by how much sform and qform place the image's corners differently."""
-    try:
-        other = np.asarray(raw.get_qform(), np.float64)
-    except (HeaderDataError, ValueError):
-        return ["Its qform is invalid; the sform gives its place."]
-    ends = np.array(np.meshgrid(*[(0, n - 1) for n in (*size, 1, 1)[:3]])).reshape(3, -1)
-    moved = (affine - other)[:3] @ np.vstack([ends, np.ones(ends.shape[1])])
-    far = float(np.sqrt((moved**2).sum(axis=0)).max())
-    spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0)).min()
-    if far <= 0.05 * spacing:
-        return []
-    return [f"Its sform and qform place it up to {far:.3g} mm apart; the sform is used."]
-
-
 def _dimensions(header: Header, path: Path) -> tuple[tuple[int, ...], int]:
     """Return the size (x, y, z) or (x, y) and the values per pixel.
 
     Raises:
-        SegadvError: if the file holds a line, several volumes, or more dimensions than that.
+        SegadvError: if the file holds a line, or more dimensions than five.
     """
     size, shown = header.size, " x ".join(map(str, header.size))
     if len(size) == 1:
         raise SegadvError(f"{path}: has one dimension ({shown}); name a 2-D or 3-D image")
     if int(np.prod(size[5:], dtype=object)) > 1:
         raise SegadvError(f"{path}: has {len(size)} dimensions ({shown}); save one volume of them")
-    if len(size) > 3 and size[3] > 1:
+    count = size[4] if len(size) > 4 else 1
+    if count > 1 and size[3] > 1:
         raise SegadvError(
-            f"{path}: has 4 dimensions ({shown}): {size[3]} volumes, points in time or channels; "
+            f"{path}: has 5 dimensions ({shown}): {size[3]} volumes of {count} values per pixel; "
             "save one of them"
         )
-    count = size[4] if len(size) > 4 else 1
     colours = COLOURS.get(header.code, 1)
     if count > 1 and colours > 1:
         raise SegadvError(f"{path}: holds {count} colours per pixel ({shown}); save one of them")
     dims = size[:2] if len(size) > 3 and size[2] == 1 and count > 1 else size[:3]
     return dims, count * colours
+
+
+def _chosen(header: Header, count: int, path: Path, which: str) -> tuple[tuple[int, int], str]:
+    """Return which of how many volumes is read, and which of a pixel's values ("": all).
+
+    Raises:
+        SegadvError: if there are several and none is chosen, or there is no such one.
+    """
+    volumes = header.size[3] if len(header.size) > 3 else 1
+    if volumes == 1:
+        if which and count == 1:
+            only_one(path, which)
+        return (0, 1), which
+    shown = " x ".join(map(str, header.size))
+    what = f"has {len(header.size)} dimensions ({shown}): {volumes} volumes, in time or channels"
+    return (number_of(which, volumes, path, what), volumes), ""
 
 
 def _order(header: Header, dims: tuple[int, ...], count: int) -> tuple[int, ...]:
@@ -320,7 +135,8 @@ def _vectors(header: Header, count: int) -> bool:
 
 def _needed(header: Header, count: int) -> int:
     """Return the bytes that reading takes at once."""
-    pixels = int(np.prod(header.size, dtype=object)) * COLOURS.get(header.code, 1)
+    volumes = header.size[3] if len(header.size) > 3 else 1
+    pixels = int(np.prod(header.size, dtype=object)) // volumes * COLOURS.get(header.code, 1)
     scaled = 8 if header.scaling != (1.0, 0.0) else 0
     again = header.dtype.itemsize if count > 1 or not header.dtype.isnative else 0
     return pixels * (header.dtype.itemsize + max(scaled, again))

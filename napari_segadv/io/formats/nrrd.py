@@ -12,8 +12,8 @@ from ...errors import SegadvError
 from ..detached import read_data
 from ..geometry import grid_from_lps
 from ..nrrd import COLOURS, DTYPES, Axes, Header, axes_of, frame_of, read_header
-from ..pixels import Pixels, is_colour, without_alpha
-from ..place import only_one
+from ..pixels import Pixels, component, is_colour, without_alpha
+from ..place import number_of
 from ..registry import Format
 
 NAMES = {dtype: name for name, dtype in reversed(DTYPES.items())}
@@ -23,10 +23,9 @@ OTHER_COLOURS = ("hsv-color", "xyz-color")
 
 def read(path: Path, which: str) -> Pixels:
     """Read an image; `meta["files"]` lists header and pixel files if they are separate."""
-    only_one(path, which)
     header = read_header(path)
     axes = axes_of(header)
-    _check_values(header, axes)
+    _check_values(header, axes, which)
     frame = frame_of(header, axes)
     data = header.data
     array, notes = read_data(data, header.dtype, header.sizes[::-1], path)
@@ -47,20 +46,19 @@ def read(path: Path, which: str) -> Pixels:
         notes=(*frame.notes, *notes),
         vectors=_vectors(axes, array),
     )
+    if which:
+        return component(found, path, which)
     return found if found.vectors else without_alpha(found)
 
 
-def _check_values(header: Header, axes: Axes) -> None:
+def _check_values(header: Header, axes: Axes, which: str) -> None:
     """Refuse what is neither grey nor red, green and blue."""
     if axes.count == 1:
         return
     if axes.kind in OTHER_COLOURS:
         raise SegadvError(f"{header.path}: holds colours as {axes.kind}; convert it to RGB")
     if axes.kind == "time":
-        raise SegadvError(
-            f"{header.path}: holds {axes.count} volumes, one for each point in time; save one of "
-            "them"
-        )
+        number_of(which, axes.count, header.path, f"holds {axes.count} points in time")
     if axes.kind == "complex":
         raise SegadvError(f"{header.path}: holds complex numbers; save their magnitude")
     if axes.kind in COLOURS and axes.count != COLOURS[axes.kind]:
