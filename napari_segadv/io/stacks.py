@@ -13,6 +13,7 @@ from ..errors import SegadvError
 from .integrity import check_memory, damaged, truncated
 from .pixels import Pixels, without_alpha
 from .place import SEPARATOR, number_of
+from .streams import LEVEL
 from .tiff import (
     BY_PILLOW,
     NONE,
@@ -246,7 +247,8 @@ def write_pages(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
         options = {"photometric": "rgb"}
     elif components > 1:
         options |= {"planarconfig": "contig", "extrasamples": [0] * (components - 1)}
+    options |= {"compression": "zlib", "compressionargs": {"level": LEVEL}}
     slices = stored if grid.ndim == 3 else stored[None]
     with quiet(), tifffile.TiffWriter(path) as tif:
         for one in slices:
-            tif.write(np.ascontiguousarray(one), compression="zlib", metadata=None, **options)
+            tif.write(np.ascontiguousarray(one), metadata=None, **options)

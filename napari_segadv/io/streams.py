@@ -13,6 +13,8 @@ from ..data.scan import Array
 from ..errors import SegadvError
 from .integrity import check_held, check_memory, damaged, size_of, truncated
 
+# How hard writers try to compress. More takes noise four times as long, for one per cent.
+LEVEL = 4
 # Compressed bytes read at a time, and bytes thrown away at a time.
 PIECE, PLENTY = 1 << 16, 1 << 20
 # More bytes than this behind an image are too many to be a remnant.

@@ -23,6 +23,10 @@ DEEP = RNG.integers(0, 65535, (40, 52)).astype(np.uint16)
 DEEP_COLOUR = RNG.integers(0, 65535, (40, 52, 3)).astype(np.uint16)
 
 
+ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)]
+ADAM7 += [(0, 1, 1, 2)]
+
+
 def png(path, array, bits, kind, *chunks):
     """Write a PNG file by hand, of packed rows (y, bytes)."""
     rows = b"".join(b"\0" + row.tobytes() for row in array)
@@ -114,6 +118,27 @@ def test_png_with_few_bits(tmp_path, bits):
     path = png(tmp_path / "a.png", packed(few, bits), bits, 0)
     reads(path, few * (255 // ((1 << bits) - 1)))
     np.testing.assert_array_equal(io.read_mask(path).array, few)
+
+
+@pytest.mark.parametrize("bits", [1, 8, 16])
+@pytest.mark.parametrize("shape", [(40, 51), (3, 2), (1, 1), (5, 1), (1, 9)])
+def test_an_interlaced_png(tmp_path, bits, shape):
+    array = RNG.integers(0, 1 << bits, shape).astype(np.uint16 if bits == 16 else np.uint8)
+    array.flat[0] ^= 1  # two values at least, where there are two pixels
+    rows = b""
+    for x, y, dx, dy in ADAM7:
+        part = array[y::dy, x::dx]
+        if part.size:
+            data = part.astype(">u2").view(np.uint8) if bits == 16 else packed(part, bits)
+            rows += b"".join(b"\0" + row.tobytes() for row in data)
+    head = struct.pack(">IIBBBBB", *shape[::-1], bits, 0, 0, 0, 1)
+    parts = (b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    blob = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in parts
+    )
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + blob)
+    np.testing.assert_array_equal(io.read_mask(tmp_path / "a.png").array, array)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])

@@ -19,7 +19,7 @@ from ..nifti import CALIBRATED, COLOURS, RGB_VECTOR, RGBA_VECTOR, VECTOR, Header
 from ..pixels import Pixels, component, without_alpha
 from ..place import number_of, only_one
 from ..registry import Format
-from ..streams import Stream, packing_of, read_numbers
+from ..streams import LEVEL, Stream, packing_of, read_numbers
 
 
 def read(path: Path, which: str) -> Pixels:
@@ -194,7 +194,7 @@ def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
     header["vox_offset"] = len(header.binaryblock) + 4
     with path.open("wb") as file:
         packed = path.name.lower().endswith(".gz")
-        target: Any = gzip.GzipFile("", "wb", 6, file, mtime=0) if packed else file
+        target: Any = gzip.GzipFile("", "wb", LEVEL, file, mtime=0) if packed else file
         target.write(header.binaryblock + bytes(4))
         for slab in _slabs(stored):
             target.write(np.ascontiguousarray(slab, kind).data)

@@ -15,6 +15,7 @@ from ..nrrd import COLOURS, DTYPES, Axes, Header, axes_of, frame_of, read_header
 from ..pixels import Pixels, component, is_colour, without_alpha
 from ..place import number_of
 from ..registry import Format
+from ..streams import LEVEL
 
 NAMES = {dtype: name for name, dtype in reversed(DTYPES.items())}
 # In these spaces red, green and blue are other numbers.
@@ -113,7 +114,7 @@ def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
         file.write(text)
     with (
         pixels.open("wb" if apart else "ab") as file,
-        gzip.GzipFile("", "wb", 6, file, mtime=0) as packed,
+        gzip.GzipFile("", "wb", LEVEL, file, mtime=0) as packed,
     ):
         for slab in stored:
             packed.write(np.ascontiguousarray(slab, stored.dtype.newbyteorder("<")).data)
