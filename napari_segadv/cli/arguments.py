@@ -113,7 +113,6 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]
     Raises:
         SegadvError: if it may not be replaced (see `refuse_existing`) or holds an input.
     """
-    from ..io.place import split
     from ..results.files import refuse_existing
 
     refuse_existing(out, overwrite)
