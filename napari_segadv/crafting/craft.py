@@ -12,6 +12,7 @@ from ..attacks import Attack, Progress
 from ..common.device import pick_device
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
+from ..io.output import output_for
 from ..results.example import Example
 from ..results.provenance import describe_passes
 from ..victims.victim import Victim
@@ -76,6 +77,8 @@ def craft_steps(
     slices: tuple[int, int] | None = None,
     surrogate: Victim | Sequence[Victim] | None = None,
     present: str = "auto",
+    save_as: str = "auto",
+    deidentify: bool = False,
     device: str = "auto",
     seed: int = 0,
     poll: Callable[[], None] | None = None,
@@ -103,6 +106,9 @@ def craft_steps(
         present: how an image whose intensities are not those that the victim expects is presented
             to it: "auto", "header", "percentiles", "none", or a window "LOW:HIGH" in the image's
             units; see `Victim.on`. The perturbation lives in the image's own intensities.
+        save_as: format of the adversarial image, "auto", "dicom" or "nifti" (see
+            `io.output.output_for`): what is measured is the image read back from it.
+        deidentify: whether DICOM files are written without the patient's identifiers.
         device: "auto", "cpu" or "cuda".
         seed: seed of all random numbers.
         poll: called after each piece of a pass (a patch, a group of slices); if it raises, the run
@@ -118,6 +124,7 @@ def craft_steps(
     surrogates = (surrogate,) if isinstance(surrogate, Victim) else tuple(surrogate or ())
     check_tasks(attack, victim, surrogates)
     chosen = pick_device(device)
+    output = output_for(scan, save_as, deidentify)
 
     def acts() -> Crafting:
         started = time.perf_counter()
@@ -129,7 +136,7 @@ def craft_steps(
         # Third act: the attack runs, on tensors alone.
         outcome = yield from prepared.attack.run(prepared.problem, seed)
         passes = describe_passes(before, setup.attacked.passes)
-        example = measure(setup, prepared, outcome)
+        example = measure(setup, prepared, outcome, output)
         record = record_of(
             setup,
             prepared,

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..attacks import Outcome
 from ..data.scan import Scan
+from ..io.output import Output, read_back
 from ..io.quantise import quantise
-from ..io.round_trip import read_back
 from ..measures.images import distances
 from ..results.example import Example
 from ..victims.prediction import Prediction
@@ -18,7 +18,7 @@ from .binding import Setup
 from .problem import Prepared
 
 
-def measure(setup: Setup, prepared: Prepared, outcome: Outcome) -> Example:
+def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) -> Example:
     """Round, save, read back, predict and measure; return the Example without its record."""
     request, judge, clean = setup.request, setup.judge, setup.clean
     scan, target = request.scan, request.target
@@ -28,7 +28,8 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome) -> Example:
     stored = replace(
         scan, array=quantise(scan, exact.array, prepared.attack.norm, prepared.epsilon)
     )
-    adversarial = replace(read_back(stored), grid=scan.grid, units=scan.units, path=None)
+    back, written = read_back(stored, scan, output)
+    adversarial = replace(back, grid=scan.grid, units=scan.units, path=None)
     after = setup.predict(adversarial)
     before_saving = judge.predict(outcome.adversarial)
 
@@ -38,6 +39,7 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome) -> Example:
         )
         return found | distances(scan, image, judge.window)
 
+    noted = (*scan.notes, *_presented(setup))
     difference = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
     return Example(
         task=setup.victim.task,
@@ -51,7 +53,8 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome) -> Example:
         measures_before_saving=figures(exact, before_saving),
         record={},
         window=judge.window,
-        notes=(*scan.notes, *_presented(setup), *prepared.notes),
+        notes=tuple(filter(None, (*noted, *prepared.notes, output.note, *written))),
+        output=output,
         fields={name: field_array(field, scan) for name, field in outcome.fields.items()},
     )
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from .. import io
 from ..attacks import Attack, Problem
 from ..attacks.problem import FieldGenerator
 from ..attacks.regions import named_region
@@ -126,8 +125,7 @@ def _whole_steps(
     """Return the attack, its budget in whole steps of the file; the budget asked for; notes."""
     scan = setup.request.scan
     epsilon = attack.budget(problem)
-    _, why = io.output_format(scan)
-    notes = [why] if why else []
+    notes: list[str] = []
     if attack.norm == "linf" and scan.storage.integer:
         whole = effective_epsilon(epsilon, scan.storage)
         if whole > 0:

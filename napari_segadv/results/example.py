@@ -13,12 +13,23 @@ from .. import io
 from ..common.atomic_files import written_whole
 from ..common.hashing import sha256_of_all
 from ..common.wording import counted, with_units
-from ..data.scan import Scan, one_component
+from ..data.scan import Mask, Scan, one_component
 from ..errors import SegadvError
+from ..io.output import Output, output_for
 from ..victims.prediction import Prediction
 from ..victims.task import Task
 from .figure import figure
-from .files import ADVERSARIAL, ARRAY, FIGURE, NOISE, PREDICTIONS, RESULT, files_in, refuse_existing
+from .files import (
+    ADVERSARIAL,
+    ARRAY,
+    FIGURE,
+    NOISE,
+    PREDICTIONS,
+    RESULT,
+    TARGET,
+    files_in,
+    refuse_existing,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +55,7 @@ class Example:
             p + D(p); and "intensity", shaped as the noise, in the scan's units. The image that
             they make is then held to budget and bounds and rounded, so the noise is not exactly
             what they make.
+        output: how its images are saved; None: as `output_for` says of the clean scan.
     """
 
     task: Task[Any]
@@ -59,6 +71,7 @@ class Example:
     window: tuple[float, float]
     notes: tuple[str, ...] = ()
     fields: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    output: Output | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -79,7 +92,14 @@ class Example:
             "measures_before_saving": dict(self.measures_before_saving),
             "notes": list(self.notes),
             "window": list(self.window),
+            **self._saved_as,
         }
+
+    @property
+    def _saved_as(self) -> dict[str, Any]:
+        if self.output is None:
+            return {}
+        return {"output": {"ending": self.output.ending, "deidentified": self.output.deidentify}}
 
     @property
     def summary(self) -> tuple[str, ...]:
@@ -115,9 +135,8 @@ class Example:
 
     def write(self, folder: Path) -> None:
         """Write the files into an existing folder, which holds nothing else; see `save`."""
-        ending, _ = io.output_format(self.clean)
-        adversarial = folder / f"{ADVERSARIAL}{ending}"
-        io.save(self.adversarial, adversarial)
+        output = self.output or output_for(self.clean)
+        adversarial, _ = output.write(self.adversarial, self.clean, folder / ADVERSARIAL)
         if not np.array_equal(io.read(adversarial).array, self.adversarial.array):
             raise SegadvError(
                 f"{adversarial.name}: reads back differently from what was measured; please "
@@ -127,8 +146,19 @@ class Example:
             io.save_array(values, folder / f"{name}{ARRAY}", self.clean)
         for name in PREDICTIONS:
             self.task.save(getattr(self, name), folder / f"{name}{self.task.ending}")
+        self._write_segmentations(output, adversarial, folder)
         figure(self).savefig(folder / FIGURE)
-        stored = {"file": adversarial.name, "sha256": sha256_of_all(io.files_of(adversarial))}
+        files = sorted(adversarial.iterdir()) if output.dicom else io.files_of(adversarial)
+        stored = {"file": adversarial.name, "sha256": sha256_of_all(files)}
         found = {**self.result, "adversarial": stored, "files": files_in(folder)}
         text = json.dumps(found, indent=1, allow_nan=False)
         (folder / RESULT).write_text(text + "\n", encoding="utf-8")
+
+    def _write_segmentations(self, output: Output, written: Path, folder: Path) -> None:
+        """Write masks as DICOM segmentations too, where the image is a DICOM series."""
+        network = Path(str(self.record["victim"].get("path") or "")).name
+        made_by = {**dict.fromkeys(PREDICTIONS, network), TARGET: ""}
+        for name, algorithm in made_by.items():
+            mask = getattr(self, name)
+            if isinstance(mask, Mask):
+                output.write_segmentation(mask, self.clean, written, folder / name, algorithm)

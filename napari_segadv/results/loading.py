@@ -13,6 +13,7 @@ from ..common.json_data import Entry, read_json
 from ..data.scan import Array, Scan
 from ..errors import SegadvError
 from ..io.images import read_array
+from ..io.output import Output
 from ..io.place import split
 from ..io.registry import formats, suffix
 from ..victims.tasks import task_of
@@ -23,7 +24,15 @@ from .verdicts import Verdict, verdicts_from_json
 
 COPY = "restore it from a copy of the folder"
 # What `result.json` holds besides the record.
-ELSEWHERE = ("files", "measures", "measures_before_saving", "notes", "window", ADVERSARIAL)
+ELSEWHERE = (
+    "files",
+    "output",
+    "measures",
+    "measures_before_saving",
+    "notes",
+    "window",
+    ADVERSARIAL,
+)
 # Largest size of EXACT, packed or not; a detector has at most a hundred thousand anchors.
 MOST_BYTES = 256 << 20
 
@@ -100,6 +109,7 @@ def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> 
         window=_window(result, scan),
         notes=result.texts("notes"),
         fields=_fields(folder, scan),
+        output=_output(result),
     )
     check_summary(example, path)
     return example
@@ -150,8 +160,10 @@ def _clean(image: Entry, given: str | Path | None, folder: Path) -> Scan:
 
 
 def _adversarial(folder: Path, clean: Scan) -> Path:
-    """Find the adversarial image: in the clean image's format, or else in any other."""
+    """Find the adversarial image: a DICOM series, in the clean image's format, or in any other."""
     known = {end for form in formats() if form.write is not None for end in form.suffixes}
+    if (folder / ADVERSARIAL).is_dir():
+        return folder / ADVERSARIAL
     found = [p for p in folder.glob(f"{ADVERSARIAL}.*") if p.is_file() and suffix(p) in known]
     try:
         best = f"{ADVERSARIAL}{io.output_format(clean)[0]}"
@@ -161,6 +173,17 @@ def _adversarial(folder: Path, clean: Scan) -> Path:
     if not found:
         raise SegadvError(f"{folder}: holds no adversarial image; {COPY}")
     return min(found, key=lambda path: (path.name != best, path.name))
+
+
+def _output(result: Entry) -> Output | None:
+    """Return how a result's images are saved; earlier versions did not say it."""
+    if "output" not in result.values:
+        return None
+    entry = result.entry("output")
+    ending = entry.text("ending")
+    if ending and ending not in {end for form in formats() for end in form.suffixes}:
+        raise entry.wrong(f'"ending" {ending[:20]} is not that of an image')
+    return Output(ending, deidentify=entry.flag("deidentified"))
 
 
 def _exact(path: Path) -> dict[str, Array]:

@@ -13,7 +13,7 @@ from napari_segadv import io
 from napari_segadv.common import atomic_files
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.io.round_trip import read_back
+from napari_segadv.io.output import output_for, read_back
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_nothing_to_get_away_from(band_victim):
 def test_an_image_that_became_flat_is_named(scan2d):
     flat = replace(scan2d, array=np.full_like(scan2d.array, 255))
     with pytest.raises(SegadvError, match=f"^{scan2d.name}: .*is 255; attack it with a smaller"):
-        read_back(flat)
+        read_back(flat, flat, output_for(flat))
 
 
 def test_a_surrogate_does_not_change_the_budget(scan2d, band_victim):

@@ -94,6 +94,18 @@ def attack(
     slices: Slices = None,
     surrogate: Surrogates = None,
     present: Present = "auto",
+    save_as: Annotated[
+        str,
+        typer.Option(
+            metavar="FORMAT",
+            help="Format of the adversarial image: dicom (a derived series), nifti, or auto: that "
+            "of the image.",
+        ),
+    ] = "auto",
+    deidentify: Annotated[
+        bool,
+        typer.Option("--deidentify", help="Remove the patient's identifiers from DICOM files."),
+    ] = False,
     device: Device = "auto",
     seed: Seed = 0,
     trust: Trust = None,
@@ -125,6 +137,8 @@ def attack(
         slices=None if slices is None else slices_of(slices),
         surrogate=[victim_of(name, trust) for name in surrogate or []],
         present=present,
+        save_as=save_as,
+        deidentify=deidentify,
         device=device,
         seed=seed,
     )

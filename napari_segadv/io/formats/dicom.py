@@ -23,7 +23,6 @@ FORMATS = (
         read,
         None,
         saved_as=".nii.gz",
-        why_not="DICOM can't be written yet, so the image is saved as NIfTI",
         claims=is_dicom,
     ),
 )

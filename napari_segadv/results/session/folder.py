@@ -180,7 +180,9 @@ def _write_runs(session: Session, images: _Images) -> list[dict[str, Any]]:
         place = images.folder / "runs" / f"{number:02}"
         place.mkdir()
         # As a run on the session's file of the image, whose format the adversarial image takes.
-        write_run(replace(run.example, clean=images.stored[image]), place, run.verdicts)
+        write_run(
+            replace(run.example, clean=images.stored[image], output=None), place, run.verdicts
+        )
         entries.append(
             {"name": run.name, "folder": _relative(place, images.folder), "image": image}
         )

@@ -1,0 +1,139 @@
+"""How an image that is derived from a scan is saved: as the scan's file, or as a DICOM series."""
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ..data.scan import Mask, Scan
+from ..errors import SegadvError
+from .images import output_format, read, save
+
+Choice = Literal["auto", "dicom", "nifti"]
+CHOICES: tuple[str, ...] = ("auto", "dicom", "nifti")
+NIFTI = ".nii.gz"
+SEGMENTATION = ".dcm"
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where and how the images that are derived from one scan are saved.
+
+    Attributes:
+        ending: suffix of the image's file; "" for a folder of DICOM files.
+        note: why that is not the scan's own format, for the user; "" if it is.
+        deidentify: whether DICOM files are written without the patient's identifiers.
+    """
+
+    ending: str
+    note: str = ""
+    deidentify: bool = False
+
+    @property
+    def dicom(self) -> bool:
+        """Whether images are saved as DICOM series."""
+        return not self.ending
+
+    def write(self, image: Scan, clean: Scan, place: Path) -> tuple[Path, tuple[str, ...]]:
+        """Write an image; return its file or folder, and notes for the user.
+
+        Args:
+            image: on the clean scan's grid, in its storage type.
+            clean: the scan that it was derived from.
+            place: its path without a suffix.
+
+        Raises:
+            SegadvError: if it can't be written.
+        """
+        if not self.dicom:
+            path = place.with_name(place.name + self.ending)
+            save(image, path)
+            return path, ()
+        from .dicom_out import write_series
+
+        written = write_series(image.array, clean, place, deidentify=self.deidentify)
+        return place, written.notes
+
+    def write_segmentation(
+        self, mask: Mask, clean: Scan, written: Path, place: Path, algorithm: str = ""
+    ) -> None:
+        """Write a label map as a DICOM segmentation; other outputs have none.
+
+        Args:
+            mask: on the scan's grid.
+            clean: the scan.
+            written: what `write` returned for the derived image.
+            place: path of the segmentation without a suffix.
+            algorithm: the network that made it; "" if a person did.
+
+        Raises:
+            SegadvError: if it can't be written.
+        """
+        if not self.dicom:
+            return
+        from .dicom_out import write_seg
+
+        # The files of the clean image name the patient.
+        files = sorted(written.iterdir()) if self.deidentify else clean.meta["files"]
+        write_seg(mask, files, place.with_name(place.name + SEGMENTATION), algorithm=algorithm)
+
+
+def output_for(scan: Scan, choice: str = "auto", deidentify: bool = False) -> Output:
+    """Decide how images derived from a scan are saved.
+
+    Args:
+        scan: the clean scan.
+        choice: "auto" for the scan's own format where it can be written without loss, and NIfTI
+            otherwise; "dicom" or "nifti".
+        deidentify: whether to write DICOM files without the patient's identifiers.
+
+    Raises:
+        SegadvError: if DICOM was chosen but can't be written, or if identifiers are to be removed
+            from another format.
+    """
+    if choice not in CHOICES:
+        raise SegadvError(f"save as {choice}: choose {', '.join(CHOICES[:-1])} or {CHOICES[-1]}")
+    found = _output(scan, choice)
+    if deidentify and not found.dicom:
+        raise SegadvError(
+            f"{scan.name}: is not saved as DICOM, so there are no identifiers to remove; remove "
+            "--deidentify"
+        )
+    return replace(found, deidentify=deidentify)
+
+
+def _output(scan: Scan, choice: str) -> Output:
+    if choice == "nifti":
+        return Output(NIFTI)
+    from_dicom = scan.path is not None and str(scan.meta.get("format", "")).startswith("DICOM")
+    if choice == "auto" and not from_dicom:
+        return Output(*output_format(scan))
+    from .dicom_out import why_not
+
+    reason = why_not(scan)
+    if not reason:
+        return Output("")
+    if choice == "dicom":
+        raise SegadvError(f"{scan.name}: can't be written as DICOM: {reason}; save it as NIfTI")
+    return Output(NIFTI, f"it can't be written as DICOM ({reason}), so the image is saved as NIfTI")
+
+
+def read_back(image: Scan, clean: Scan, output: Output) -> tuple[Scan, tuple[str, ...]]:
+    """Return an image as it comes back from its file, and notes on the writing.
+
+    Args:
+        image: derived from the clean scan.
+        clean: the clean scan.
+        output: how it is saved.
+
+    Raises:
+        SegadvError: if all its pixels are the same, since no such image can be read.
+    """
+    if image.array.min() == image.array.max():
+        raise SegadvError(
+            f"{clean.name}: every pixel of the adversarial image is {image.array.flat[0]}; attack "
+            "it with a smaller epsilon"
+        )
+    with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
+        path, notes = output.write(image, clean, Path(folder) / "image")
+        return read(path), notes
