@@ -9,7 +9,6 @@ import typer
 
 from ..common.atomic_files import check_place
 from ..errors import NeedsTrust, SegadvError
-from ..io.place import split
 
 if TYPE_CHECKING:
     from ..victims import Victim
@@ -128,6 +127,8 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]
 
 def _existing(inputs: Iterable[Path | str | None]) -> list[Path]:
     """Return the inputs that are files or folders: a target may name a class, a victim a demo."""
+    from ..io.place import split
+
     return [path for given in inputs if given and (path := split(given)[0]).exists()]
 
 

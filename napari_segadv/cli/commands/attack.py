@@ -65,6 +65,17 @@ Surrogates = Annotated[
         help="Network to craft on in place of --victim, which is measured. May be repeated."
     ),
 ]
+SaveAs = Annotated[
+    str,
+    typer.Option(
+        metavar="FORMAT",
+        help="Format of the adversarial image: dicom (a derived series), nifti, or auto: that of "
+        "the image.",
+    ),
+]
+Deidentify = Annotated[
+    bool, typer.Option("--deidentify", help="Remove the patient's identifiers from DICOM files.")
+]
 
 
 def add(app: typer.Typer) -> None:
@@ -94,18 +105,8 @@ def attack(
     slices: Slices = None,
     surrogate: Surrogates = None,
     present: Present = "auto",
-    save_as: Annotated[
-        str,
-        typer.Option(
-            metavar="FORMAT",
-            help="Format of the adversarial image: dicom (a derived series), nifti, or auto: that "
-            "of the image.",
-        ),
-    ] = "auto",
-    deidentify: Annotated[
-        bool,
-        typer.Option("--deidentify", help="Remove the patient's identifiers from DICOM files."),
-    ] = False,
+    save_as: SaveAs = "auto",
+    deidentify: Deidentify = False,
     device: Device = "auto",
     seed: Seed = 0,
     trust: Trust = None,

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,6 @@ def _segmentation(
 ) -> Dataset:
     import highdicom as hd
 
-    from ... import __version__
 
     made: Dataset = hd.seg.Segmentation(
         source_images=sources,
@@ -179,7 +179,7 @@ def _segmentation(
         instance_number=1,
         manufacturer="napari-segadv",
         manufacturer_model_name="napari-segadv",
-        software_versions=__version__,
+        software_versions=version("napari-segadv"),
         device_serial_number="none",
         content_label="SEGMENTATION",
         content_description=cleaned(description),
