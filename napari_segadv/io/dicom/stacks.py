@@ -89,11 +89,14 @@ def images_of(headers: Iterable[Header]) -> list[Image]:
 
 
 def _rank(image: Image) -> tuple[object, ...]:
-    """The key to sort images by: size, then series number, then text, then path."""
-    number = int(image.header.number) if image.header.number.isdecimal() else 1 << 31
-    count = len(image.planes)
-    place = (str(image.planes[0].path), image.planes[0].frame or 0)
-    return (-count, number, image.header.description, image.extra, *place)
+    """The key to sort images by: size, then number and text of the series, then its first slice."""
+    first = image.planes[0]
+    number, instance = (
+        int(text) if text.isdecimal() and len(text) <= 12 else 1 << 40
+        for text in (image.header.number, first.instance)
+    )
+    place = (instance, str(first.path), first.frame or 0)
+    return (-len(image.planes), number, image.header.description, image.extra, *place)
 
 
 def _whole(header: Header) -> Plane:
