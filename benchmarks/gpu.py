@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from parts.meter import TARGETS, VICTIM, Case, cases
-from parts.steps import WARM_UP, Clock
+from parts.steps import WARM_UP, Clock, figures
 from torch import Tensor, nn
 
 from napari_segadv import attacks, load_victim
@@ -151,7 +151,7 @@ def timed(problem: Problem, rounds: int, epsilon: float) -> dict[str, float]:
     """Return the median milliseconds of a step, and of a bare pass, of the batch."""
     clock = Clock(problem)
     attack(replace(problem, model=clock.meter), rounds + WARM_UP, epsilon)
-    return clock.figures()
+    return figures(clock.pairs)
 
 
 def peak(problem: Problem, epsilon: float) -> float:

@@ -108,7 +108,7 @@ def drawn(network: nn.Module, first: int, count: int) -> tuple[Tensor, Tensor]:
     for n in range(count):
         scan, grade = phantom(NAME, first + n)
         prepared = model.prepared(as_tensor(scan, "cpu"))[0]
-        # A byte is a third of float16's memory here, and rounds by less than the camera's noise.
+        # A byte takes half of float16's memory, and rounds by less than the camera's noise.
         images.append((255 * prepared).round().byte())
         labels.append(grade.label)
     return torch.stack(images), torch.tensor(labels)

@@ -12,7 +12,16 @@ from helpers import BYTES, SHARED, bands, disc_image
 from napari_segadv.data.scan import Grid, Scan, Storage
 
 # Tests run in several processes, one for each core; most images are too small for more threads.
-torch.set_num_threads(1)
+THREADS = 1
+torch.set_num_threads(THREADS)
+
+
+@pytest.fixture(autouse=True)
+def own_threads():
+    """A test leaves torch's threads as it found them: sums depend on them, and attacks on sums."""
+    yield
+    left, _ = torch.get_num_threads(), torch.set_num_threads(THREADS)
+    assert left == THREADS
 
 
 @pytest.fixture

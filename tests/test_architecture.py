@@ -249,8 +249,12 @@ def test_reading_imports_neither_torch_nor_monai(tmp_path):
 
 
 def test_the_manifest_at_the_top_is_the_packages():
-    assert (ROOT / "napari.yaml").is_symlink()
-    assert (ROOT / "napari.yaml").read_bytes() == (PACKAGE / "napari.yaml").read_bytes()
+    at_the_top = ROOT / "napari.yaml"
+    # Where git makes no symbolic links, as on Windows, the file holds the path of the other.
+    if not at_the_top.is_symlink():
+        assert at_the_top.read_text().strip() == "napari_segadv/napari.yaml"
+    else:
+        assert at_the_top.read_bytes() == (PACKAGE / "napari.yaml").read_bytes()
 
 
 def test_the_manifest_is_valid():

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from napari_segadv.attacks import Problem
+
 from .contestants import DEFAULT, Contestant
 from .goals import behind, goal, here, peers, seed
 from .meter import Case, Meter
@@ -60,7 +62,7 @@ class Stepper:
         one.run(self.meter, self.case, steps, epsilon)
 
     def _pause(self) -> None:
-        now = clock(self.case)
+        now = clock(self.case.problem)
         # Without a backward pass it was no step: some attacks run the model on their result again.
         if self._started is not None and self.meter.backward > self._done:
             self._took = difference(now, self._started)
@@ -68,21 +70,51 @@ class Stepper:
         if not self.hurried:
             self._ours.release()
             self._theirs.acquire()
-        self._started = clock(self.case)
+        self._started = clock(self.case.problem)
 
 
-def clock(case: Case) -> tuple[float, float]:
-    if case.problem.clean.is_cuda:
+class Clock:
+    """Times the steps of one attack, each beside a bare pass.
+
+    A step reaches from the start of one forward pass to that of the next.
+
+    Attributes:
+        meter: the model that the attack has to use.
+        pairs: for each step after the first ones, its seconds and those of the bare pass.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.meter = Meter(problem.model, before=self._pause)
+        self.pairs: list[Pair] = []
+        self._problem, self._done, self._steps = problem, 0, 0
+        self._cotangent = torch.randn_like(problem.model(problem.clean))
+        self._started: tuple[float, float] | None = None
+
+    def _pause(self) -> None:
+        now = clock(self._problem)
+        # Without a backward pass it was no step: some attacks run the model on their result again.
+        if self._started is not None and self.meter.backward > self._done:
+            self._steps += 1
+            bare = bare_pass(self._problem, self._cotangent)
+            if self._steps > WARM_UP:
+                self.pairs.append((difference(now, self._started), bare))
+        self._done = self.meter.backward
+        self._started = clock(self._problem)
+
+
+def clock(problem: Problem) -> tuple[float, float]:
+    if problem.clean.is_cuda:
         torch.cuda.synchronize()
     return time.perf_counter(), time.process_time()
 
 
-def bare_pass(case: Case, cotangent: torch.Tensor) -> tuple[float, float]:
+def bare_pass(problem: Problem, cotangent: torch.Tensor) -> tuple[float, float]:
     """Return the seconds of a forward and backward pass, by the clock and of the processor."""
-    started = clock(case)
-    leaf = case.problem.clean.clone().requires_grad_()
-    torch.autograd.grad(case.problem.model(leaf), leaf, cotangent)
-    return difference(clock(case), started)
+    started = clock(problem)
+    with torch.enable_grad():
+        leaf = problem.clean.clone().requires_grad_()
+        torch.autograd.grad(problem.model(leaf), leaf, cotangent)
+    return difference(clock(problem), started)
 
 
 Pair = tuple[tuple[float, float], tuple[float, float]]
@@ -119,10 +151,10 @@ def costs(case: Case, rounds: int, epsilon: float) -> dict[str, Any]:
     with contextlib.redirect_stdout(io.StringIO()):
         turns = {one.name: Stepper(one, case, rounds + WARM_UP + 2, epsilon) for one in timed}
         for number in range(rounds + WARM_UP + 1):
-            before = bare_pass(case, cotangent)
+            before = bare_pass(case.problem, cotangent)
             for name, stepper in turns.items():
                 took = stepper.step()
-                after = bare_pass(case, cotangent)
+                after = bare_pass(case.problem, cotangent)
                 if took is not None and number > WARM_UP:
                     pairs[name].append((took, mean(before, after)))
                 before = after

@@ -91,7 +91,7 @@ class Attack(ABC):
         check(self)
 
     @property
-    def boundless(self) -> bool:
+    def without_budget(self) -> bool:
         """True if there is no budget."""
         return self.unbounded and self.epsilon is None
 
@@ -100,7 +100,7 @@ class Attack(ABC):
         if self.epsilon is not None:
             return self.epsilon
         pixels = problem.clean[0].numel()
-        if self.boundless:
+        if self.without_budget:
             width = problem.high - problem.low
             return width if self.norm == "linf" else width * math.sqrt(pixels)
         return default_budget(self.norm, problem.window, pixels)

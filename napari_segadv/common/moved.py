@@ -19,7 +19,7 @@ _FOLDERS = {
     ("attacks.synthesis", "attacks.fields"): (
         "critic fields losses networks recipe synthesiser training"
     ),
-    ("victims", "victims.loading"): "bundle_config description network registry trust",
+    ("victims", "victims.loading"): "bundle_config description network registry",
     ("victims", "victims.preprocessing"): "axes chain intensity",
     ("victims.formats", "victims.loading.formats"): "bundle exported torchscript weights",
     ("victims.training", "training.victim"): "bundle fit grades patches recipe run",
@@ -61,7 +61,9 @@ _RENAMED = {
     "universal": "crafting.universal",
     "victims.ensemble": "victims.wrappers",
     "victims.formats": "victims.loading.formats",
+    "victims.loading.trust": "victims.loading.consent",
     "victims.rounding": "victims.wrappers",
+    "victims.trust": "victims.loading.consent",
     "victims.training": "training.victim",
     "victims.training.cases": "io.cases",
     "victims.watched": "victims.wrappers",
@@ -138,8 +140,8 @@ class _Finder(MetaPathFinder):
 def install() -> None:
     """Makes the old names importable.
 
-    Before all other ways: a folder that has moved would be looked through under its old name, and
-    its modules be there twice.
+    The finder goes first on `sys.meta_path`: the default one would import the modules of a moved
+    folder a second time, under their old names.
     """
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())

@@ -16,7 +16,7 @@ from .request import Request
 
 
 @dataclass(frozen=True)
-class Bound:
+class Setup:
     """A victim bound to a scan, with the request to it.
 
     Attributes:
@@ -49,7 +49,7 @@ def bind(
     surrogates: Sequence[Victim] = (),
     device: str = "cpu",
     poll: Callable[[], None] = lambda: None,
-) -> Bound:
+) -> Setup:
     """Bind victim and surrogates to the scan's grid and predict the clean image.
 
     Args:
@@ -67,7 +67,7 @@ def bind(
     request = request.fitted(victim, clean)
     if not surrogates:
         known = torch.from_numpy(clean.array).long()[None].to(judge.device)
-        return Bound(request, victim, judge, clean, judge, known)
+        return Setup(request, victim, judge, clean, judge, known)
     models = []
     for surrogate in surrogates:
         model, prediction = _predicted(surrogate, request, device, poll)
@@ -76,7 +76,7 @@ def bind(
     together = models[0] if len(models) == 1 else Ensemble(models)
     with torch.no_grad():
         known = together(together.image).argmax(1)
-    return Bound(request, victim, judge, clean, together, known)
+    return Setup(request, victim, judge, clean, together, known)
 
 
 def _predicted(

@@ -18,7 +18,7 @@ from ..victims.victim import Victim
 from ..victims.wrappers import Watch
 from .binding import bind
 from .measuring import measure
-from .problem import pose
+from .problem import prepare
 from .record import describe_inputs, record_of
 from .request import Request, check_tasks
 
@@ -119,15 +119,16 @@ def craft_steps(
         started = time.perf_counter()
         # Hash before the run, during which a file may change: the record names what was read.
         inputs = describe_inputs(request)
-        bound = bind(victim, request, surrogates, chosen, poll or (lambda: None))
-        before = replace(bound.attacked.passes)
-        posed = pose(bound, attack, watch)
-        outcome = yield from posed.attack.run(posed.problem, seed)
-        passes = describe_passes(before, bound.attacked.passes)
-        example = measure(bound, posed, outcome)
+        setup = bind(victim, request, surrogates, chosen, poll or (lambda: None))
+        before = replace(setup.attacked.passes)
+        prepared = prepare(setup, attack, watch)
+        # Third act: the attack runs, on tensors alone.
+        outcome = yield from prepared.attack.run(prepared.problem, seed)
+        passes = describe_passes(before, setup.attacked.passes)
+        example = measure(setup, prepared, outcome)
         record = record_of(
-            bound,
-            posed,
+            setup,
+            prepared,
             outcome,
             example,
             attack=attack,

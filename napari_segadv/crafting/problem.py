@@ -15,11 +15,11 @@ from ..io.quantise import effective_epsilon
 from ..training.generator import load_generator
 from ..victims.prediction import Prediction
 from ..victims.wrappers import Rounded, Watch, Watched
-from .binding import Bound
+from .binding import Setup
 
 
 @dataclass(frozen=True)
-class Posed:
+class Prepared:
     """An attack and the problem that it has to solve.
 
     Attributes:
@@ -35,11 +35,11 @@ class Posed:
     notes: tuple[str, ...]
 
 
-def pose(bound: Bound, attack: Attack, watch: Watch | None = None) -> Posed:
+def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepared:
     """Build the problem for an attack, with a model that rounds images as their file will.
 
     Args:
-        bound: a victim on a scan, with the request to it.
+        setup: a victim on a scan, with the request to it.
         attack: the attack, its budget in the scan's units.
         watch: called with the images and logits of each pass of the attack.
 
@@ -48,32 +48,32 @@ def pose(bound: Bound, attack: Attack, watch: Watch | None = None) -> Posed:
             structure to move away from.
     """
     folder = getattr(attack, attack.loads) if attack.loads else None
-    problem = problem_of(bound, load_generator(folder) if folder else None)
+    problem = problem_of(setup, load_generator(folder) if folder else None)
     if not problem.targeted and not problem.moving.any():
         raise SegadvError(
-            f"{bound.request.scan.name}: {bound.victim.name} finds no structure in it, so there is "
+            f"{setup.request.scan.name}: {setup.victim.name} finds no structure in it, so there is "
             "nothing to move away from; give a truth or a target"
         )
-    model, storage = problem.model, bound.request.scan.storage
+    model, storage = problem.model, setup.request.scan.storage
     if watch is not None:
         model = Watched(model, watch)
     if storage.integer:
         model = Rounded(model, problem.clean, storage.quantum)
     problem = replace(problem, model=model)
-    return Posed(problem, *_whole_steps(bound, attack, problem))
+    return Prepared(problem, *_whole_steps(setup, attack, problem))
 
 
-def problem_of(bound: Bound, trained: FieldGenerator | None = None) -> Problem:
+def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
     """Return the request to a bound victim as tensors.
 
     Args:
-        bound: a victim on a scan, with the request to it.
+        setup: a victim on a scan, with the request to it.
         trained: the generator that the attack draws from.
 
     Raises:
         SegadvError: if slices or a care mask choose pixels, but the victim does not predict pixels.
     """
-    request, model, known = bound.request, bound.attacked, bound.known
+    request, model, known = setup.request, setup.attacked, setup.known
 
     def tensor(labels: Prediction) -> torch.Tensor:
         return torch.from_numpy(labels.array.astype(np.int64))[None].to(model.device)
@@ -82,12 +82,12 @@ def problem_of(bound: Bound, trained: FieldGenerator | None = None) -> Problem:
         return torch.from_numpy(mask.array != 0)[None].to(model.device)
 
     if known.shape[1:] != model.image.shape[2:]:
-        _refuse_pixels(bound)
+        _refuse_pixels(setup)
     low, high = request.scan.bounds
-    least, most = bound.judge.window
+    least, most = setup.judge.window
     chosen = request.truth if request.target is None else request.target
     mask = None if isinstance(request.region, str) else request.within(request.region)
-    problem = bound.victim.task.problem(
+    problem = setup.victim.task.problem(
         model,
         model.image,
         known if chosen is None else tensor(chosen),
@@ -108,23 +108,23 @@ def problem_of(bound: Bound, trained: FieldGenerator | None = None) -> Problem:
     return problem
 
 
-def _refuse_pixels(bound: Bound) -> None:
-    if bound.request.slices is not None:
+def _refuse_pixels(setup: Setup) -> None:
+    if setup.request.slices is not None:
         raise SegadvError(
-            f"{bound.victim.name}: predicts nothing for single slices; attack the whole volume"
+            f"{setup.victim.name}: predicts nothing for single slices; attack the whole volume"
         )
-    if bound.request.care is not None:
+    if setup.request.care is not None:
         raise SegadvError(
-            f"{bound.request.care.path or 'care mask'}: marks pixels, but {bound.victim.name} "
+            f"{setup.request.care.path or 'care mask'}: marks pixels, but {setup.victim.name} "
             "predicts nothing for single pixels; remove the care mask"
         )
 
 
 def _whole_steps(
-    bound: Bound, attack: Attack, problem: Problem
+    setup: Setup, attack: Attack, problem: Problem
 ) -> tuple[Attack, float, tuple[str, ...]]:
     """Return the attack, its budget in whole steps of the file; the budget asked for; notes."""
-    scan = bound.request.scan
+    scan = setup.request.scan
     epsilon = attack.budget(problem)
     _, why = io.output_format(scan)
     notes = [why] if why else []

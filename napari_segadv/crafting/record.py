@@ -18,8 +18,8 @@ from ..results.provenance import (
     describe_victim,
 )
 from ..victims.victim import Victim
-from .binding import Bound
-from .problem import Posed
+from .binding import Setup
+from .problem import Prepared
 from .request import Request
 
 
@@ -45,8 +45,8 @@ def describe_machine(device: str) -> dict[str, Any]:
 
 
 def record_of(
-    bound: Bound,
-    posed: Posed,
+    setup: Setup,
+    prepared: Prepared,
     outcome: Outcome,
     example: Example,
     *,
@@ -59,28 +59,28 @@ def record_of(
     """Return what `result.json` says of a run, except the seconds that it took.
 
     Args:
-        bound, posed, outcome, example: what the earlier acts returned.
+        setup, prepared, outcome, example: what the earlier acts returned.
         attack: the attack as asked for, before its budget was rounded.
         surrogates: the networks that stood in for the victim.
         seed: seed of all random numbers.
         inputs: what `describe_inputs` returned before the run.
         passes: the passes that the attack took.
     """
-    request, task, classes = bound.request, bound.victim.task, bound.clean.classes
-    epsilon = None if attack.boundless else posed.epsilon
+    request, task, classes = setup.request, setup.victim.task, setup.clean.classes
+    epsilon = None if attack.without_budget else prepared.epsilon
     record: dict[str, Any] = {
         "method": attack.name,
         **describe_settings(attack, seed, request.target is not None),
         **inputs,
-        "victim": describe_victim(bound.victim, classes),
+        "victim": describe_victim(setup.victim, classes),
         "budget": describe_budget(request.scan, example.window, attack.norm, epsilon),
         "passes": passes,
         "steps": outcome.steps,
-        **describe_machine(str(bound.judge.device)),
+        **describe_machine(str(setup.judge.device)),
         "curve": describe_curve(outcome),
     }
-    if posed.problem.trained is not None:
-        record["generator"] = dict(posed.problem.trained.about)
+    if prepared.problem.trained is not None:
+        record["generator"] = dict(prepared.problem.trained.about)
     if request.slices is not None:
         record["slices"] = list(request.slices)
     if surrogates:

@@ -21,7 +21,7 @@ from ..measures.labels import away, moved_and_kept
 from ..results.provenance import describe_budget, describe_image, describe_victim
 from ..victims.scan_tensors import as_array
 from ..victims.victim import Victim
-from .binding import Bound, bind
+from .binding import Setup, bind
 from .problem import problem_of
 from .record import describe_machine, describe_settings
 from .request import Request
@@ -96,17 +96,17 @@ def universal_steps(
     if held_out >= len(scans):
         raise SegadvError(f"{len(scans)} images: too few to hold out {held_out}; give more")
     device = pick_device(device)
-    bound = [
+    setups = [
         bind(victim, Request(scan, target, truth), device=device)
         for scan, truth in zip(scans, truths, strict=True)
     ]
-    problems = [problem_of(one) for one in bound[: len(bound) - held_out]]
+    problems = [problem_of(one) for one in setups[: len(setups) - held_out]]
     budget = attack.budget(problems[0])
     tensor = yield from attack.run(problems, seed)
     noise = as_array(tensor, scans[0])
     measured = [
         {**_measure(one, noise, attack.norm, budget), "held_out": place >= len(problems)}
-        for place, one in enumerate(bound)
+        for place, one in enumerate(setups)
     ]
     window = victim.window or scans[0].bounds
     record = {
@@ -122,15 +122,15 @@ def universal_steps(
 
 
 def _measure(
-    bound: Bound, noise: npt.NDArray[np.float32], norm: str, budget: float
+    setup: Setup, noise: npt.NDArray[np.float32], norm: str, budget: float
 ) -> dict[str, Any]:
     """Measure a scan with the perturbation, rounded as its file will be, within the budget."""
-    scan, clean = bound.request.scan, bound.clean
-    target, truth = bound.request.target, bound.request.truth
+    scan, clean = setup.request.scan, setup.clean
+    target, truth = setup.request.target, setup.request.truth
     perturbed = replace(
         scan, array=quantise(scan, scan.array + noise.astype(np.float64), norm, budget)
     )
-    after = bound.predict(perturbed)
+    after = setup.predict(perturbed)
     if target is not None:
         moved, kept = moved_and_kept(after.array, target.array, clean.array)
         before = 0.0

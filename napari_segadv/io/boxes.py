@@ -115,7 +115,8 @@ def label_in(one: Mapping[str, Any], classes: tuple[str, ...]) -> int:
         label = folded.index(name.casefold())
     elif isinstance(name, str) and label is None:
         raise ValueError(
-            f"{name[:40]} is no known class; known are {', '.join(classes[1:]) or 'numbers only'}"
+            f"{name[:40]} is not a known class; "
+            f"known are {', '.join(classes[1:]) or 'numbers only'}"
         )
     if isinstance(label, bool) or not isinstance(label, int) or label < 1:
         raise ValueError('it needs a "class" (a name) or a "label" (a number from 1)')

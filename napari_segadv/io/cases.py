@@ -12,7 +12,7 @@ from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
 
 # If the masks hold more labels than this, the user has to choose some.
-MOST_LABELS = 32
+MAX_LABELS = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +70,9 @@ class ClassMap:
         held = sorted({int(n) for mask in masks for n in np.unique(mask.array)} - {0})
         if not held:
             raise SegadvError("the masks hold no label; label the structures in them")
-        if len(held) > MOST_LABELS:
+        if len(held) > MAX_LABELS:
             raise SegadvError(
-                f"the masks hold {len(held)} labels, more than {MOST_LABELS}; choose some with "
+                f"the masks hold {len(held)} labels, more than {MAX_LABELS}; choose some with "
                 "--classes"
             )
         named = next((mask.classes for mask in masks if mask.classes), ())

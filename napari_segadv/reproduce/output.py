@@ -30,7 +30,7 @@ def refuse(folder: Path, overwrite: bool) -> None:
     ours = folder.is_dir() and all(path.name in FILES for path in folder.iterdir())
     if folder.is_symlink() or not ours:
         raise SegadvError(
-            f"{folder}: is no earlier reproduction, so it is not overwritten; name another folder"
+            f"{folder}: is not a segadv reproduction, so it is not overwritten; name another folder"
         )
 
 

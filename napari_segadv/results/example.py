@@ -104,7 +104,7 @@ class Example:
             overwrite: replace an earlier result there.
 
         Raises:
-            SegadvError: if the folder exists (and is no earlier result, or `overwrite` is off),
+            SegadvError: if the folder exists (and is not a segadv result, or `overwrite` is off),
                 or can't be written.
         """
         folder = Path(folder)

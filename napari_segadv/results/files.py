@@ -25,7 +25,7 @@ def refuse_existing(folder: Path, overwrite: bool) -> None:
         raise SegadvError(f"{folder}: exists already; name another folder or add --overwrite")
     if not is_result(folder):
         raise SegadvError(
-            f"{folder}: is no earlier result, so it can't be overwritten; name another folder"
+            f"{folder}: is not a segadv result, so it is not overwritten; name another folder"
         )
 
 

@@ -1,23 +1,19 @@
-"""A run of the viewer in a folder, and a scan as its file gives it back.
+"""A run of the viewer in a folder.
 
 A run's folder is an example's, together with the target, a reader's verdicts on slices, and the
 exact values that files of predictions round: so the run comes back as it was.
 """
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import io
 from ..common.atomic_files import written_whole
-from ..data.scan import Scan
-from ..errors import SegadvError
 from .example import Example
-from .files import ADVERSARIAL, EXACT, PREDICTIONS, TARGET, VERDICTS, refuse_existing
+from .files import EXACT, PREDICTIONS, TARGET, VERDICTS, refuse_existing
 from .verdicts import Verdict, verdicts_to_json
 
 
@@ -63,21 +59,3 @@ def write_run(
     if verdicts:
         text = json.dumps(verdicts_to_json(verdicts), indent=1, ensure_ascii=False)
         (folder / VERDICTS).write_text(text + "\n", encoding="utf-8")
-
-
-def read_back(scan: Scan) -> Scan:
-    """Return a scan as it comes back from a file of its format.
-
-    Raises:
-        SegadvError: if all its pixels are the same, since no such image can be read.
-    """
-    if scan.array.min() == scan.array.max():
-        raise SegadvError(
-            f"{scan.name}: every pixel of the adversarial image is {scan.array.flat[0]}; attack it "
-            "with a smaller epsilon"
-        )
-    ending, _ = io.output_format(scan)
-    with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
-        path = Path(folder) / f"{ADVERSARIAL}{ending}"
-        io.save(scan, path)
-        return io.read(path)

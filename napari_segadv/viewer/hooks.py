@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from ..data.scan import Array, Mask
     from .layers.names import LayerTuple
 
-# Most different numbers in a label map; an 8-bit image nearly always has more.
-MOST_LABELS = 128
+# The largest number of distinct values in a label map; an 8-bit image nearly always has more.
+MAX_LABELS = 128
 # Least share of equal neighbours in a label map, background not counted: narrow structures have
 # many edges.
 SAME = 0.6
@@ -57,7 +57,7 @@ def labels_in(path: Path) -> "Mask | None":
         mask = io.read_mask(path)
     except SegadvError:
         return None
-    few = len(np.unique(mask.array)) <= MOST_LABELS
+    few = len(np.unique(mask.array)) <= MAX_LABELS
     return mask if few and in_patches(mask.array) else None
 
 

@@ -283,7 +283,7 @@ def test_saving_is_all_or_nothing(tmp_path, scan2d, band_victim, monkeypatch):
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.doc").write_text("years of work")
-    with pytest.raises(SegadvError, match="is no earlier result"):
+    with pytest.raises(SegadvError, match="is not a segadv result"):
         example.save(mine, overwrite=True)
     assert (mine / "thesis.doc").exists()
 

@@ -55,7 +55,7 @@ def test_a_bare_list_and_labels_do(tmp_path):
         ({"objects": []}, "has no list of boxes"),
         (["bubble"], "box 1 is invalid"),
         ([{"box": [0, 0, 5, 5], "class": "bubble"}, {"box": [0, 0, 5], "label": 1}], "box 2"),
-        ([{"box": [0, 0, 5, 5], "class": "polyp"}], "polyp is no known class; known are bubble"),
+        ([{"box": [0, 0, 5, 5], "class": "polyp"}], "polyp is not a known class; known are bubble"),
         ([{"box": [0, 0, 5, 5], "label": 0}], "a number from 1"),
         ([{"box": [0, 0, 5, 5], "label": True}], "a number from 1"),
         ([{"box": [5, 5, 5, 9], "label": 1}], "empty or lies outside"),

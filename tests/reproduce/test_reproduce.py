@@ -84,7 +84,7 @@ def test_an_earlier_table_is_replaced_only_if_asked(table, band_victim, tmp_path
         finish(reproduce("untargeted", out, **settings))
     finish(reproduce("untargeted", out, overwrite=True, **settings))
     (out / "mine.txt").write_text("keep")
-    with pytest.raises(SegadvError, match="no earlier reproduction"):
+    with pytest.raises(SegadvError, match="not a segadv reproduction"):
         finish(reproduce("untargeted", out, overwrite=True, **settings))
 
 

@@ -120,9 +120,16 @@ def test_a_class_from_a_file_and_one_that_was_named(tmp_path):
     assert describe_given(Grade(2)) == {"path": None, "sha256": None}
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    """How many threads torch computes with; tests after it have as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
 def test_the_number_of_threads(scan, band_victim, threads):
-    torch.set_num_threads(threads)
     assert sa.craft(scan, band_victim, PGD).record["threads"] == threads
 
 

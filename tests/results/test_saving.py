@@ -12,7 +12,7 @@ import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.results.saving import read_back
+from napari_segadv.io.round_trip import read_back
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_what_is_not_a_result_is_never_replaced(tmp_path, example, foreign):
         (folder / foreign).mkdir()
     else:
         (folder / foreign).write_text("years of work")
-    with pytest.raises(SegadvError, match="no earlier result"):
+    with pytest.raises(SegadvError, match="not a segadv result"):
         example.save(folder, overwrite=True)
     assert (folder / foreign).exists()
 
@@ -63,7 +63,7 @@ def test_what_is_not_a_result_is_never_replaced(tmp_path, example, foreign):
 def test_a_link_is_not_replaced(tmp_path, example):
     example.save(tmp_path / "real")
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    with pytest.raises(SegadvError, match="no earlier result"):
+    with pytest.raises(SegadvError, match="not a segadv result"):
         example.save(tmp_path / "link", overwrite=True)
 
 

@@ -22,8 +22,6 @@ def rgb(red: float, green: float, blue: float) -> Array:
 PALE, ROSY, RED = rgb(0.97, 0.66, 0.5), rgb(0.93, 0.5, 0.38), rgb(0.84, 0.34, 0.24)
 BLOOD = rgb(0.18, 0.75, 0.6)  # absorbs green most
 WHITE = rgb(1.0, 1.0, 1.0)
-# Vessels in four sizes: how far apart (pixels of 256), how wide, how much blood.
-VESSELS = ((22, 0.05, 0.9), (12, 0.07, 0.8), (6.5, 0.11, 0.6), (4, 0.16, 0.4))
 
 
 @dataclass(frozen=True)

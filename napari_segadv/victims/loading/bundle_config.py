@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from ...errors import SegadvError
+from .consent import network_runs, runs_in
 from .network import one_line
-from .trust import network_runs, runs_in
 
 # Most values that references or aliases may stand for: far more than any bundle holds.
 MOST_NODES = 100_000

@@ -95,7 +95,7 @@ class VictimJobs:
         Raises:
             SegadvError: if another job is running.
         """
-        from ...victims.loading.trust import remember
+        from ...victims.loading.consent import remember
 
         self.load_victim(question.path, question.sha256)
         try:

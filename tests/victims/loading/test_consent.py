@@ -11,7 +11,7 @@ from napari_segadv.common.hashing import sha256_of
 from napari_segadv.data.scan import Scan
 from napari_segadv.errors import NeedsTrust, SegadvError
 from napari_segadv.victims import load_victim
-from napari_segadv.victims.loading.trust import network_runs, remember
+from napari_segadv.victims.loading.consent import network_runs, remember
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ import pytest
 
 from napari_segadv.common.hashing import sha256_of
 from napari_segadv.errors import SegadvError
-from napari_segadv.victims.loading import trust
-from napari_segadv.victims.loading.trust import remember, remembered
+from napari_segadv.victims.loading import consent
+from napari_segadv.victims.loading.consent import remember, remembered
 
 
 @pytest.fixture
 def store():
     """The file in which agreements are kept; each test has another folder."""
     remember("a" * 64, Path("first"))
-    (store,) = trust._store().parent.iterdir()
+    (store,) = consent._store().parent.iterdir()
     return store
 
 

@@ -13,7 +13,7 @@ from ...preprocessing.chain import Transform, from_monai
 from ...tasks import task_in
 from ...victim import Victim
 from ...windows import SlidingWindows
-from .. import trust as consent
+from .. import consent
 from ..bundle_config import BundleConfig, arguments_of, find, read_config
 from ..network import build, load_weights
 from ..registry import VictimFormat

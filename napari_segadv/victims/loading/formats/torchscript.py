@@ -9,7 +9,7 @@ import torch
 from ....common.hashing import sha256_of
 from ....errors import SegadvError
 from ...victim import Victim
-from .. import trust as consent
+from .. import consent
 from ..description import beside, read_description, victim_fields
 from ..network import one_line
 from ..registry import VictimFormat

@@ -6,7 +6,7 @@ from pathlib import Path
 from ....common.hashing import sha256_of_all
 from ....errors import SegadvError
 from ...victim import Victim
-from .. import trust as consent
+from .. import consent
 from ..description import beside, read_description, victim_fields
 from ..network import build, load_weights, read_weights
 from ..registry import VictimFormat
