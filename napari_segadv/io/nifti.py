@@ -89,8 +89,9 @@ def header_of(path: Path, matrices: list[Path]) -> Header:
             f"{path}: can't be read as an image (it ends inside its header); check that it is "
             "complete and of the type that its name says"
         )
-    if kind is not None:
-        return _nifti(kind(block[:length], check=False), path)
+    with np.errstate(all="ignore"):  # NaN and infinity are looked for
+        if kind is not None:
+            return _nifti(kind(block[:length], check=False), path)
     pair = path.name.lower().endswith((".hdr", ".hdr.gz"))
     if not pair or not Spm2AnalyzeImage.header_class.may_contain_header(block):
         raise SegadvError(

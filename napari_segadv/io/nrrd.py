@@ -47,6 +47,7 @@ SPACES = {
 DOMAIN = ("domain", "space")
 COLOURS = {"rgb-color": 3, "rgba-color": 4, "3-color": 3, "4-color": 4}
 SYNONYMS = {"datafile": "data file", "lineskip": "line skip", "byteskip": "byte skip"}
+SYNONYMS |= {"axismins": "axis mins"}
 SYNONYMS |= {"centers": "centerings", "labels": "labels"}
 VECTOR = re.compile(r"none|\([^()]*\)", re.I)
 
@@ -313,14 +314,32 @@ def _by_spacings(header: Header, axes: Axes) -> Frame:
     if spacings and len(spacings) != len(header.sizes):
         raise header.wrong("spacings")
     chosen = [spacings[n] if spacings else math.nan for n in axes.image]
-    known = [abs(n) for n in chosen if math.isfinite(n)]
+    known = [n for n in chosen if math.isfinite(n)]
     notes = ["Its header does not say how it lies in the patient: LPS is assumed."]
     if len(known) < len(chosen):
         notes = ["Its header gives no spacing: 1 mm is assumed."]
-    affine = np.diag([*(abs(n) if math.isfinite(n) else 1.0 for n in chosen), 1.0])
+    steps = [n if math.isfinite(n) else 1.0 for n in chosen]
+    affine = np.diag([*steps, 1.0])
+    affine[:-1, -1] = _first_pixel(header, axes, steps)
     factor, note = _unit([header.words("units")[n] for n in axes.image if header.words("units")])
     affine[:-1] *= factor
     return Frame(affine, (*notes, *note))
+
+
+def _first_pixel(header: Header, axes: Axes, steps: list[float]) -> list[float]:
+    """Return the centre of the first pixel, from the edges (`axis mins`) as ITK does."""
+    words, centres = header.words("axis mins"), header.words("centerings")
+    if not words:
+        return [0.0] * len(steps)
+    try:
+        edges = [float(words[n]) for n in axes.image]
+        cells = [centres[n].lower() != "node" if centres else True for n in axes.image]
+    except (ValueError, IndexError):
+        raise header.wrong("axis mins") from None
+    if not all(map(math.isfinite, edges)):
+        return [0.0] * len(steps)
+    halves = [step / 2 if cell else 0.0 for step, cell in zip(steps, cells, strict=True)]
+    return [edge + half for edge, half in zip(edges, halves, strict=True)]
 
 
 def _unit(words: list[str]) -> tuple[float, tuple[str, ...]]:

@@ -184,9 +184,30 @@ def check_page(page: Any, layout: Layout, path: Path) -> None:
     else:
         packing = "" if code == NONE else "bzip2" if code == LZW else "zlib"
         check_claim(path, pages_bits, whole, packing, layout.nbytes)
+    check_predictor(page, layout, path)
     for start, count in zip(starts, counts, strict=False):
+        if not (start and count):
+            raise SegadvError(
+                f"{path}: lacks some of its strips or tiles (their size is 0); write it again"
+            )
         if start + count > size:
             raise truncated(path, size, start + count)
+
+
+def check_predictor(page: Any, layout: Layout, path: Path) -> None:
+    """Refuse a predictor on which readers disagree, or that fits no such numbers.
+
+    A predictor says that numbers are stored as the differences to their neighbours. libtiff minds
+    it only in data that are compressed by LZW or deflate.
+    """
+    predictor, code = int(page.predictor), int(page.compression)
+    if predictor == 1 or code in BY_PILLOW:
+        return
+    fits = {2: layout.bits in (8, 16, 32, 64), 3: layout.dtype.kind == "f"}
+    if code not in (LZW, *DEFLATES) or not fits.get(predictor, False):
+        raise SegadvError(
+            f"{path}: names the predictor {predictor}, which its data can't have; write it again"
+        )
 
 
 def numbers(page: Any, layout: Layout, file: BufferedReader, path: Path) -> Array:
@@ -200,8 +221,6 @@ def numbers(page: Any, layout: Layout, file: BufferedReader, path: Path) -> Arra
     for index, (start, count) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=True)):
         plane, row, column, rows = layout.place(index)
         line = ceil(layout.part[1] * samples * layout.bits / 8)
-        if not count:
-            continue  # a sparse file omits parts that are 0
         file.seek(start)
         data = _unpacked(page, file.read(count), rows * line, path)
         if len(data) < rows * line:

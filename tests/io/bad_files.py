@@ -293,6 +293,12 @@ def tiffs() -> Iterator[Bad]:
         yield f"colour-{kind}.tif", tiff(t262=kind), "convert it to grey or RGB|damaged"
     yield "palette.tif", tiff(t262=3), "damaged"
     yield "rgb.tif", tiff(t262=2), "convert it to grey or RGB|damaged"
+    for value in (0, 2, 3, 9):
+        yield f"predictor-{value}.tif", tiff(t317=value), f"the predictor {value}"
+    data = zlib.compress(GREY.tobytes())
+    yield "predictor-float.tif", tiff(t259=8, t317=3, t279=len(data))[:512] + data, "predictor 3"
+    yield "offset-0.tif", tiff(t273=0), "lacks some of its strips"
+    yield "count-0.tif", tiff(t279=0), "lacks some of its strips|complete"
     yield "offset.tif", tiff(t273=2**32 - 1), "complete"
     yield "count.tif", tiff(t279=2**32 - 1), "complete"
     yield "short.tif", tiff(t279=100), "complete"

@@ -186,6 +186,16 @@ def test_a_nrrd_without_directions(tmp_path):
     assert scan.grid.spacing == (1.0, 1.0, 1.0)
 
 
+@pytest.mark.parametrize("centers", [None, "cell cell cell", "node node node"])
+@pytest.mark.parametrize("step", ["1.5", "-1.5"])
+def test_edges_and_negative_spacings_as_by_itk(tmp_path, centers, step):
+    plain = {"space": None, "space_directions": None, "space_origin": None}
+    fields = {"spacings": f"{step} 2 3", "centerings": centers}
+    same_as_itk(nrrd(tmp_path / "v.nrrd", **plain, **fields))
+    same_as_itk(nrrd(tmp_path / "v.nrrd", **plain, **fields, axis_mins="4 5 6"))
+    same_as_itk(meta(tmp_path / "v.mha", ElementSpacing=f"{step} 2 3"))
+
+
 def test_units_of_length(tmp_path):
     scan = io.read(nrrd(tmp_path / "v.nrrd", space_units='"cm" "cm" "cm"'))
     assert scan.grid.spacing == (30.0, 20.0, 15.0)

@@ -167,7 +167,6 @@ def _segmentation(
 ) -> Dataset:
     import highdicom as hd
 
-
     made: Dataset = hd.seg.Segmentation(
         source_images=sources,
         pixel_array=pixels,

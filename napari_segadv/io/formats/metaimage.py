@@ -198,7 +198,7 @@ def _affine(header: Header, count: int, ndim: int) -> tuple[Matrix, tuple[str, .
     if not any(name in header.fields for name in SPACING):
         notes.append("Its header gives no spacing: 1 mm is assumed.")
     affine = np.eye(ndim + 1)
-    affine[:ndim, :ndim] = (columns * np.abs(spacing))[:ndim, :ndim] * factor
+    affine[:ndim, :ndim] = (columns * spacing)[:ndim, :ndim] * factor
     affine[:ndim, ndim] = origin[:ndim] * factor
     return affine, tuple(notes)
 
