@@ -102,6 +102,19 @@ class Storage:
         low, high = sorted(self.slope * end + self.intercept for end in ends)
         return low, high
 
+    def encode(self, values: Array) -> Array:
+        """Return the numbers to store for values in the image's units."""
+        if (self.slope, self.intercept) == (1.0, 0.0):
+            if values.dtype == self.dtype or not self.integer or values.dtype.kind in "iu":
+                return values.astype(self.dtype, copy=False)
+            return np.rint(values).astype(self.dtype)
+        unscaled = (values.astype(np.float64) - self.intercept) / self.slope
+        return (np.rint(unscaled) if self.integer else unscaled).astype(self.dtype)
+
+    def decode(self, stored: Array) -> npt.NDArray[np.float64]:
+        """Return the values in the image's units that stored numbers mean."""
+        return stored.astype(np.float64) * self.slope + self.intercept
+
 
 @dataclass(frozen=True, eq=False)
 class Scan:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..common.atomic_files import HALF
 from ..data.scan import HU_BELOW, Array, Scan, Storage
 from ..errors import SegadvError
+from .integrity import one_line
 from .pixels import Pixels
 from .place import split
 from .registry import Format, format_of, suffix
@@ -60,16 +61,16 @@ def intensities(found: Pixels, path: Path) -> tuple[Array, bool]:
     are equal is a grey one.
 
     Raises:
-        SegadvError: if a pixel has more values than colour and alpha.
+        SegadvError: if a pixel has more values than colour and alpha, or values that are no colour.
     """
     array, count = found.array, found.components
     if count == 1:
         return array.reshape(found.grid.shape), False
-    if count == 2:
+    if count == 2 and not found.vectors:
         return np.ascontiguousarray(array[..., 0]), False
-    if count not in (3, 4):
+    if count not in (3, 4) or found.vectors:
         raise SegadvError(
-            f"{path}: has {count} values per pixel; extract one (grey) or three (RGB) of them"
+            f"{path}: has {count} values per pixel; choose one by {path.name}::1 to ::{count}"
         )
     if (array[..., :1] == array[..., 1:3]).all():
         return np.ascontiguousarray(array[..., 0]), False
@@ -89,15 +90,15 @@ def output_format(scan: Scan) -> tuple[str, str]:
 def save(scan: Scan, path: str | Path) -> None:
     """Write a scan's pixels in its storage type, with geometry and scaling.
 
+    A format that keeps no scaling gets the values that it stands for.
+
     Raises:
         SegadvError: if the format can't hold it or the file can't be written.
     """
-    stored = scan.array
-    if scan.storage.dtype != str(stored.dtype):
-        unscaled = (stored.astype(np.float64) - scan.storage.intercept) / scan.storage.slope
-        stored = np.rint(unscaled) if scan.storage.integer else unscaled
-        stored = stored.astype(scan.storage.dtype)
-    write(stored, path, scan)
+    storage = scan.storage
+    if not format_of(Path(path)).scales(storage):
+        storage = Storage(str(scan.array.dtype))
+    write(storage.encode(scan.array), path, replace(scan, storage=storage))
 
 
 def save_array(array: Array, path: str | Path, scan: Scan) -> None:
@@ -120,7 +121,7 @@ def read_array(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """
     if not path.is_file():
         raise SegadvError(f"{path}: no such file; restore it from a copy of the folder")
-    array = format_of(path).read(path, "").array
+    array = load(path)[2].array
     if array.shape != shape:
         raise SegadvError(
             f"{path}: has shape {array.shape} but needs {shape}; restore it from a copy of the "
@@ -182,7 +183,8 @@ def load(place: str | Path) -> tuple[Format, Path, Pixels]:
         SegadvError: if there is none, or it can't be read.
     """
     form, path, which = found_at(place)
-    return form, path, form.read(path, which)
+    with one_line(path):
+        return form, path, form.read(path, which)
 
 
 def found_at(place: str | Path) -> tuple[Format, Path, str]:

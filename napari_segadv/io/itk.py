@@ -85,14 +85,19 @@ def pixels_of(
     return Pixels(array, grid_of(image, physical, path), storage, meta=meta or {})
 
 
-def read_image(path: Path) -> sitk.Image:
+def read_image(path: Path, kind: str = "") -> sitk.Image:
     """Read one file.
+
+    Args:
+        path: the file.
+        kind: ITK's reader for it, such as "PNGImageIO"; "": ITK decides.
 
     Raises:
         SegadvError: if ITK can't read it.
     """
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    reader.SetImageIO(kind)
     return guarded(reader.Execute, path)
 
 

@@ -14,6 +14,7 @@ from ..data.labels import MOST_LABEL, label_array
 from ..data.scan import Array, Grid, Mask, Scan, Storage
 from ..errors import SegadvError
 from .images import found_at, intensities, write
+from .integrity import one_line
 from .itk import image_of
 from .pixels import Pixels
 
@@ -39,10 +40,12 @@ def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
     """
     form, place, which = found_at(path)
     if form.read_segments is not None:
-        mask = form.read_segments(place, which, grid)
+        with one_line(place):
+            mask = form.read_segments(place, which, grid)
     else:
         read_it = form.read if form.read_mask is None else form.read_mask
-        found = read_it(place, which)
+        with one_line(place):
+            found = read_it(place, which)
         array = label_array(_class_numbers(found, place), str(place))
         mask = Mask(array, found.grid, path=place, which=which, notes=found.notes)
     return mask if grid is None else to_grid(mask, grid)

@@ -1,13 +1,15 @@
 """Pixels: what a format read, before it becomes a Scan or a Mask."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..data.presentation import Presentation
 from ..data.scan import Array, Grid, Storage
+from .place import number_of, only_one
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +25,8 @@ class Pixels:
         presentation: how the header says that the image is shown; None: it does not say.
         meta: facts worth keeping (`Scan.meta`), plain data.
         notes: what the user has to know, a sentence each.
+        vectors: whether the components of a pixel are known to be no colour: a displacement, a
+            gradient, several channels.
     """
 
     array: Array
@@ -32,6 +36,7 @@ class Pixels:
     presentation: Presentation | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    vectors: bool = False
 
     @property
     def components(self) -> int:
@@ -44,3 +49,40 @@ class Pixels:
         if self.array.dtype.kind != "f":
             return 0
         return int(self.array.size - np.isfinite(self.array).sum())
+
+
+def is_colour(array: Array, count: int) -> bool:
+    """Return whether values of a pixel that a file calls a vector are taken for a colour.
+
+    ITK and others write colours as vectors: three or four whole numbers that are not negative.
+    """
+    return count in (3, 4) and array.dtype.name in ("uint8", "uint16")
+
+
+def component(found: Pixels, path: Path, which: str) -> Pixels:
+    """Return an image of one of the values that a pixel has.
+
+    Args:
+        found: the image.
+        path: the file, for messages.
+        which: the number of the value, from 1.
+
+    Raises:
+        SegadvError: if there is no such one.
+    """
+    if found.components == 1:
+        only_one(path, which)
+        return found
+    number = number_of(which, found.components, path, "")
+    return replace(found, array=np.ascontiguousarray(found.array[..., number]), vectors=False)
+
+
+def without_alpha(found: Pixels, note: str = "Its alpha channel is left out.") -> Pixels:
+    """Return an image without the last component of two or four, which says how opaque a pixel is.
+
+    It says nothing about the patient.
+    """
+    if found.components not in (2, 4):
+        return found
+    array = found.array[..., 0] if found.components == 2 else found.array[..., :3]
+    return replace(found, array=np.ascontiguousarray(array), notes=(*found.notes, note))

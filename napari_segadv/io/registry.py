@@ -7,10 +7,16 @@ from pathlib import Path
 from types import ModuleType
 
 from ..common.discovery import Registry
-from ..data.scan import Array, Grid, Mask, Scan
+from ..data.scan import Array, Grid, Mask, Scan, Storage
 from ..errors import SegadvError
 from . import formats as package
+from .integrity import check_regular
 from .pixels import Pixels
+
+
+def no_scaling(storage: Storage) -> bool:
+    """Most formats keep no slope and intercept beside their numbers."""
+    return (storage.slope, storage.intercept) == (1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Format:
             a path, what chooses some of the structures ("" for all), and the grid of the image
             that they lie on (None if it is not known). Such a format is asked for its files
             before the others, and its `read` refuses them.
+        scales: whether `write` keeps a storage's slope and intercept; if not, it is given values
+            in real units instead of the stored numbers.
     """
 
     name: str
@@ -47,13 +55,15 @@ class Format:
     claims: Callable[[Path], bool] | None = None
     read_mask: Callable[[Path, str], Pixels] | None = None
     read_segments: Callable[[Path, str, Grid | None], Mask] | None = None
+    scales: Callable[[Storage], bool] = no_scaling
     dimensions: str = "2-D, 3-D"
     pixels: str = "grey, RGB"
 
     def fits(self, path: Path) -> bool:
         if self.claims is not None:
             return self.claims(path)
-        return path.name.lower().endswith(self.suffixes)
+        # A folder may be called like a file.
+        return path.name.lower().endswith(self.suffixes) and not path.is_dir()
 
 
 def _formats_in(module: ModuleType) -> list[tuple[str, Format]]:
@@ -79,7 +89,7 @@ def suffix(path: Path) -> str:
 
 
 def check_name(path: Path) -> None:
-    """Refuse paths on which ITK would wait for ever or end the whole process.
+    """Refuse paths on which a reader would wait for ever, or ITK end the whole process.
 
     Raises:
         SegadvError: if the name is not in UTF-8, or names something other than a file or folder.
@@ -89,8 +99,8 @@ def check_name(path: Path) -> None:
     except UnicodeDecodeError:
         shown = os.fsencode(path).decode("utf-8", "replace")
         raise SegadvError(f"{shown}: its name is not in UTF-8; rename it") from None
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise SegadvError(f"{path}: is neither a file nor a folder; name an image")
+    if not path.is_dir():
+        check_regular(path)
 
 
 def format_of(path: Path) -> Format:

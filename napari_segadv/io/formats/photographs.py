@@ -1,60 +1,153 @@
 """PNG, JPEG and TIFF: pixels without geometry."""
 
+from io import BufferedReader
 from pathlib import Path
-from typing import Literal
 
-import tifffile
+import numpy as np
+import SimpleITK as sitk
 
 from ...data.scan import Array, Grid, Scan
 from ...errors import SegadvError
-from ..itk import pixels_of, read_image, silenced, write_image
-from ..pixels import Pixels
+from .. import png
+from ..integrity import check_memory, damaged, opened
+from ..itk import read_image, write_image
+from ..pillow import pillow
+from ..pixels import Pixels, without_alpha
 from ..place import only_one
 from ..registry import Format
+from ..stacks import read_pages, write_pages
+from ..tiff import MAGIC as TIFF
+from ..upright import NOTE, TAG, upright
+
+JPEG = b"\xff\xd8\xff"
+# What else a file with the name of a photograph may be.
+OTHERS = {b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"\0\0\0": "HEIF, AVIF or JPEG 2000"}
+CMYK = "Its colours are for print (CMYK); they are converted to RGB without a profile."
 
 
 def read(path: Path, which: str) -> Pixels:
-    only_one(path, which)
-    return pixels_of(read_image(path), path, physical=False)
+    """Read an image by what it is, whatever its name says."""
+    return _read(path, which, False)
 
 
-def read_tiff(path: Path, which: str) -> Pixels:
-    """Read a TIFF file, which must be complete: libtiff reads missing data as 0 or skips it."""
-    only_one(path, which)
+def read_mask(path: Path, which: str) -> Pixels:
+    """Read class numbers: those of a palette image are its indices, not its colours."""
+    return _read(path, which, True)
+
+
+def _read(path: Path, which: str, mask: bool) -> Pixels:
+    with opened(path) as file:
+        start = file.read(8)
+        if start[:4] in TIFF:
+            return read_pages(path, file, which, mask)
+        only_one(path, which)
+        if start == png.MAGIC:
+            return _png(path, file, mask)
+        if start[:3] == JPEG:
+            return _jpeg(path, file)
+    kind = next((name for magic, name in OTHERS.items() if start.startswith(magic)), "")
+    if kind:
+        raise SegadvError(f"{path}: is a {kind} file; convert it to PNG or TIFF")
+    raise SegadvError(
+        f"{path}: can't be read as an image (it is neither PNG nor JPEG nor TIFF); name an image"
+    )
+
+
+def photograph(array: Array, orientation: object = 1, notes: tuple[str, ...] = ()) -> Pixels:
+    """Return pixels without geometry, turned upright, of an array (y, x) or (y, x, components)."""
+    turned = upright(array, orientation)
+    notes = notes if turned is array else (*notes, NOTE)
+    return without_alpha(Pixels(turned, Grid.pixels(turned.shape[:2]), notes=notes))
+
+
+def _png(path: Path, file: BufferedReader, mask: bool) -> Pixels:
+    head = png.check(file, path)
+    notes: tuple[str, ...] = ()
+    if b"acTL" in head.chunks:
+        notes = ("It is a film; its first picture is read.",)
+    file.seek(0)
     try:
-        with silenced(), tifffile.TiffFile(path) as file:
-            ends = [
-                start + count
-                for page in file.pages
-                for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)
-            ]
-            file.filehandle.seek(file.pages.next_page_offset)
-            order: Literal["little", "big"] = "little" if file.byteorder == "<" else "big"
-            following = int.from_bytes(file.filehandle.read(file.tiff.offsetsize), order)
-    except (tifffile.TiffFileError, ValueError, TypeError, AttributeError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise SegadvError(
-            f"{path}: can't be read as an image ({reason}); check that it is complete"
-        ) from None
-    if following or max(ends, default=0) > path.stat().st_size:
-        raise SegadvError(f"{path}: ends before its last slice; check that it is complete")
-    return pixels_of(read_image(path), path, physical=False)
+        if head.bits == 16 and head.colour == png.GREY_ALPHA:
+            return photograph(png.grey_alpha_16(file, head), 1, notes)
+        with pillow(file, "PNG") as image:
+            orientation = image.getexif().get(TAG, 1)
+            if head.bits == 16 and head.colour != png.GREY:
+                array: Array = sitk.GetArrayFromImage(read_image(path, "PNGImageIO"))
+            elif head.colour == png.PALETTE and not mask:
+                array = np.array(image.convert("RGB"))
+            else:
+                array = np.array(image)
+    except SegadvError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Pillow may raise anything on damaged data
+        raise _unreadable(path, error) from None
+    if head.bits < 8 and head.colour == png.GREY:
+        array = array.astype(np.uint8)
+        # Pillow spreads 2 and 4 bits over 0 to 255, but not one.
+        steps = (1 << head.bits) - 1
+        if head.bits == 1 and not mask:
+            array *= 255
+        elif head.bits > 1 and mask:
+            array //= 255 // steps
+    if array.dtype == np.int32:  # older versions of Pillow read 16 bits as 32
+        array = array.astype(np.uint16)
+    return photograph(array, orientation, notes)
+
+
+def _jpeg(path: Path, file: BufferedReader) -> Pixels:
+    file.seek(0)
+    notes: tuple[str, ...] = ()
+    try:
+        with pillow(file, "JPEG") as image:
+            check_memory(path, image.width * image.height * 8)
+            orientation = image.getexif().get(TAG, 1)
+            if image.mode == "CMYK":
+                notes = (CMYK,)
+            array = np.array(image if image.mode == "L" else image.convert("RGB"))
+    except SegadvError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Pillow may raise anything on damaged data
+        raise _unreadable(path, error) from None
+    return photograph(array, orientation, notes)
+
+
+def _unreadable(path: Path, error: Exception) -> SegadvError:
+    """Return the error for a failure of Pillow."""
+    if isinstance(error, MemoryError):
+        raise error
+    text = " ".join(str(error).split()) or type(error).__name__
+    if "truncated" in text.lower():
+        return SegadvError(
+            f"{path}: ends before its image does; check that the file is complete and of the type "
+            "that its name says"
+        )
+    if "decompression bomb" in text:
+        return SegadvError(f"{path}: has far too many pixels; use a smaller image")
+    if "cannot identify" in text:
+        return SegadvError(f"{path}: is of a kind that can't be read; convert it to PNG")
+    return damaged(path, text[:120])
 
 
 def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
+    """Write a PNG file."""
+    if stored.dtype.name not in ("bool", "uint8", "uint16"):
+        raise SegadvError(
+            f"{path.name}: PNG holds whole numbers from 0 to 65535; use .tif or .nii.gz"
+        )
     write_image(stored, grid, path, stored.ndim > grid.ndim)
 
 
 FORMATS = (
-    Format("PNG", (".png",), read, write, ".png", dimensions="2-D"),
+    Format("PNG", (".png",), read, write, ".png", read_mask=read_mask, dimensions="2-D"),
     Format(
         "JPEG",
-        (".jpg", ".jpeg"),
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
         read,
         None,
         ".png",
         why_not="JPEG would change the perturbation, so a JPEG image is saved as PNG",
+        read_mask=read_mask,
         dimensions="2-D",
     ),
-    Format("TIFF", (".tif", ".tiff"), read_tiff, write, ".tif"),
+    Format("TIFF", (".tif", ".tiff"), read, write_pages, ".tif", read_mask=read_mask),
 )

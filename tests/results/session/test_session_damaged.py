@@ -208,6 +208,9 @@ def test_a_header_that_names_another_file_is_refused(tmp_path, band_victim):
     secret.write_bytes(bytes(48 * 64))
     header = "NRRD0004\ntype: uchar\ndimension: 2\nsizes: 64 48\nencoding: raw\n"
     (folder / "images/00/x.nrrd").write_text(f"{header}data file: {secret}\n")
+    assert "outside its folder" in refused(folder)
+    secret.rename(folder / "images/00/secret.raw")
+    (folder / "images/00/x.nrrd").write_text(f"{header}data file: secret.raw\n")
     assert "another file" in refused(folder)
 
 
