@@ -27,6 +27,15 @@ def read(path: Path, which: str) -> Pixels:
     header = read_header(path)
     axes = axes_of(header)
     _check_values(header, axes, which)
+    found = read_values(header)
+    if which:
+        return component(found, path, which)
+    return found if found.vectors else without_alpha(found)
+
+
+def read_values(header: Header) -> Pixels:
+    """Read all values of all pixels, whatever they mean."""
+    path, axes = header.path, axes_of(header)
     frame = frame_of(header, axes)
     data = header.data
     array, notes = read_data(data, header.dtype, header.sizes[::-1], path)
@@ -40,16 +49,13 @@ def read(path: Path, which: str) -> Pixels:
     meta: dict[str, Any] = {}
     if data.parts != (path,):
         meta["files"] = [str(file) for file in dict.fromkeys((path, *data.parts))]
-    found = Pixels(
+    return Pixels(
         array,
         grid_from_lps(frame.affine, shape, path),
         meta=meta,
         notes=(*frame.notes, *notes),
         vectors=_vectors(axes, array),
     )
-    if which:
-        return component(found, path, which)
-    return found if found.vectors else without_alpha(found)
 
 
 def _check_values(header: Header, axes: Axes, which: str) -> None:

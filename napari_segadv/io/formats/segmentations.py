@@ -7,6 +7,7 @@ from ..pixels import Pixels
 from ..registry import Format
 from ..segments import contours, seg, slicer
 from ..segments.dicom_files import CONTOURS, LABEL_MAP, SEGMENTATION, only_file, sop_class
+from . import nrrd
 
 
 def _is_seg(path: Path) -> bool:
@@ -47,6 +48,7 @@ FORMATS = (
         _no_image,
         slicer.write,
         saved_as=".seg.nrrd",
+        files=nrrd.files,
         claims=slicer.is_segmentation,
         read_segments=slicer.read,
     ),

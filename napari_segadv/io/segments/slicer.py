@@ -16,8 +16,9 @@ from ...common.palette import colour
 from ...data.labels import label_array
 from ...data.scan import Array, Grid, Mask, Scan
 from ...errors import SegadvError
+from ..formats import nrrd
 from ..itk import guarded, image_of, silenced
-from ..registry import FORMATS
+from ..nrrd import read_header
 from .choice import Canvas, Segment, check_numbers, chosen, class_names, cleaned, listed
 
 NOUN = "segment"
@@ -50,7 +51,7 @@ def read(path: Path, which: str, grid: Grid | None) -> Mask:
     Raises:
         SegadvError: if it can't be read, has pixels of no segment, or segments overlap.
     """
-    found = FORMATS.all()["NRRD"].read(path, "")
+    found = nrrd.read_values(read_header(path))
     array = found.array.reshape(*found.grid.shape, -1)
     labels = [label_array(array[..., layer], str(path)) for layer in range(array.shape[-1])]
     known = _segments(path, labels)
