@@ -78,6 +78,11 @@ class Output:
         write_seg(mask, files, place.with_name(place.name + SEGMENTATION), algorithm=algorithm)
 
 
+def is_dicom(scan: Scan) -> bool:
+    """Return whether a scan was read from DICOM files."""
+    return scan.path is not None and str(scan.meta.get("format", "")).startswith("DICOM")
+
+
 def output_for(scan: Scan, choice: str = "auto", deidentify: bool = False) -> Output:
     """Decide how images derived from a scan are saved.
 
@@ -105,8 +110,7 @@ def output_for(scan: Scan, choice: str = "auto", deidentify: bool = False) -> Ou
 def _output(scan: Scan, choice: str) -> Output:
     if choice == "nifti":
         return Output(NIFTI)
-    from_dicom = scan.path is not None and str(scan.meta.get("format", "")).startswith("DICOM")
-    if choice == "auto" and not from_dicom:
+    if choice == "auto" and not is_dicom(scan):
         return Output(*output_format(scan))
     from .dicom_out import why_not
 

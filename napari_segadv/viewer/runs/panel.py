@@ -6,8 +6,9 @@ from typing import Any
 
 import napari
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
+from ...io.output import is_dicom
 from ...results.tables import compared
 from ..controller.runs import Run
 from ..widgets.dialogs import ask_delete, pick_new_folder
@@ -25,6 +26,12 @@ KEYS = (
     Key("Alt-R", "show the previous run of the list", "show_previous"),
 )
 PLUGIN, COMPARE = "napari-segadv", "Compare"
+# How a run of a DICOM image is saved, and whether its files name the patient.
+SAVE_AS = {
+    "DICOM, as the image": ("dicom", False),
+    "DICOM without identifiers": ("dicom", True),
+    "NIfTI": ("nifti", False),
+}
 EMPTY = "no runs yet; run an attack, or open a session"
 
 
@@ -40,6 +47,8 @@ class RunsPanel(Panel):
         self.show_button, self.compare_button = QPushButton("Show"), QPushButton("Compare")
         self.rename_button, self.delete_button = QPushButton("Rename"), QPushButton("Delete")
         self.save_button = QPushButton("Save …")
+        self.save_as = QComboBox()
+        self.save_as.addItems(list(SAVE_AS))
         self.files = SessionSection(self.sessions)
         self._lay_out()
         self._connect()
@@ -52,6 +61,7 @@ class RunsPanel(Panel):
         column.addWidget(self.list, stretch=1)
         first = (self.show_button, self.compare_button, self.rename_button)
         column.addLayout(in_rows([first, (self.delete_button, self.save_button)]))
+        column.addWidget(self.save_as)
         stack(self, [group("Runs of the session", [runs]), group("Files", [self.files])], [])
         self.layout().addWidget(self.status)
         set_tips(
@@ -64,6 +74,9 @@ class RunsPanel(Panel):
                 self.delete_button: "Removes the chosen runs from the list, and the layers of the "
                 "shown one (Delete). Asks first if something would be lost",
                 self.save_button: "Writes the chosen run with its verdicts into a new folder",
+                self.save_as: "How the adversarial image of a DICOM series is saved. Without "
+                "identifiers: the patient's names, dates and numbers are removed by the standard's "
+                "basic profile; look whether the pixels name the patient",
                 self.status: "What the panel did last",
             }
         )
@@ -177,6 +190,8 @@ class RunsPanel(Panel):
         self.rename_button.setEnabled(chosen == 1)
         self.delete_button.setEnabled(chosen > 0)
         self.save_button.setEnabled(chosen == 1 and idle)
+        dicom = chosen == 1 and is_dicom(self.list.chosen[0].example.clean)
+        self.save_as.setVisible(dicom)
         self.files.set_enabled(idle)
 
     def _busy_changed(self, title: str) -> None:
@@ -186,7 +201,8 @@ class RunsPanel(Panel):
     def _ask_run(self, run: Run) -> None:
         path = pick_new_folder(self, "Save the run in a new folder", run.name)
         if path:
-            self.attempt(self.sessions.save_run, run, Path(path))
+            choice = SAVE_AS[self.save_as.currentText()] if is_dicom(run.example.clean) else None
+            self.attempt(self.sessions.save_run, run, Path(path), choice)
 
     def attempt(self, action: Callable[..., Any], *arguments: Any) -> None:
         self._last = ""

@@ -4,7 +4,7 @@ A session is added to the viewer; the user's own layers stay unchanged.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +55,23 @@ class Sessions:
         self._opening.drop()
         self._victim.drop()
 
-    def save_run(self, run: Run, folder: Path) -> None:
-        """Write a run into a new folder; ends in `said` or `failed`."""
+    def save_run(self, run: Run, folder: Path, save_as: tuple[str, bool] | None = None) -> None:
+        """Write a run into a new folder; ends in `said` or `failed`.
+
+        Args:
+            run: the run.
+            folder: where to write it.
+            save_as: format of its images, and whether to remove identifiers, as `output_for`
+                takes them; None: as it was crafted.
+        """
         example, verdicts = run.example, dict(run.verdicts)
 
         def work(poll: Poll) -> Path:
+            from ...io.output import output_for
             from ...results.saving import save_run
 
-            return save_run(example, folder, verdicts)
+            output = example.output if save_as is None else output_for(example.clean, *save_as)
+            return save_run(replace(example, output=output), folder, verdicts)
 
         def done(saved: Path) -> None:
             run.saved = run.verdicts == verdicts

@@ -4,8 +4,11 @@ import csv
 import io as text_io
 import json
 
+import dicom_sources as made
 import numpy as np
+import pytest
 from clicks import click, close_dock, idle
+from helpers import volume_victim
 from listing import adversarial, choose, names, tables
 from qtpy.QtWidgets import QApplication, QFileDialog
 
@@ -104,3 +107,33 @@ def test_the_panel_closes_in_mid_run(window, listed, qtbot, tmp_path):
     close_dock(qtbot, listed)
     idle(qtbot, listed.controller)
     assert (tmp_path / "s" / "session.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("choice", "files", "named"),
+    [
+        ("DICOM, as the image", "adversarial/0001.dcm", True),
+        ("DICOM without identifiers", "adversarial/0001.dcm", False),
+        ("NIfTI", "adversarial.nii.gz", False),
+    ],
+)
+def test_a_run_of_a_series_is_saved_as_is_chosen(
+    listed, qtbot, tmp_path, monkeypatch, choice, files, named
+):
+    choose(qtbot, listed, 0)
+    assert not listed.save_as.isVisible()
+    made.ct(tmp_path / "ct", made.stored_volume((2, 21, 27)))
+    scan = sa.read(tmp_path / "ct")
+    run = listed.controller.runs.add(
+        sa.craft(scan, volume_victim(2), sa.attacks.PGD(epsilon=12.0, steps=1)), None
+    )
+    choose(qtbot, listed, len(listed.controller.runs) - 1)
+    qtbot.waitUntil(listed.save_as.isVisible)
+    listed.save_as.setCurrentText(choice)
+    folder = tmp_path / "out"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(folder), ""))
+    click(qtbot, listed.save_button)
+    idle(qtbot, listed.controller)
+    assert run.saved, listed.status.text()
+    assert (folder / files).is_file()
+    assert named == any(b"Doe" in path.read_bytes() for path in folder.rglob("*.dcm"))
