@@ -20,6 +20,7 @@ from ..layers.names import LayerTuple
 from ..layers.task_view import view_of
 from ..layers.upright import keep_upright
 from .jobs import Jobs
+from .opening import prefer_our_reader, watch
 from .runner import Poll, Runner
 from .runs import Run, Runs
 from .shown_layers import ShownLayers, unwrapped
@@ -66,6 +67,8 @@ class Controller:
             # napari's private attribute: there is no public way to a canvas.
             keep_current(viewer, lambda: viewer.window._qt_viewer)
             keep_upright(viewer)
+            prefer_our_reader()
+            watch(viewer.layers)
             weakref.finalize(viewer, cls._known.pop, key, None)
         return cls._known[key]
 
