@@ -25,7 +25,7 @@ class Prepared:
         problem: the request as the attack sees it.
         attack: the attack, its budget rounded down to whole steps of the file.
         epsilon: the budget before rounding, in the scan's units.
-        notes: what the user should know about budget and file.
+        notes: what the user should know about masks, budget and file.
     """
 
     problem: Problem
@@ -59,7 +59,8 @@ def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepare
     if storage.integer:
         model = Rounded(model, problem.clean, storage.quantum)
     problem = replace(problem, model=model)
-    return Prepared(problem, *_whole_steps(setup, attack, problem))
+    attack, epsilon, notes = _whole_steps(setup, attack, problem)
+    return Prepared(problem, attack, epsilon, (*setup.request.notes, *notes))
 
 
 def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:

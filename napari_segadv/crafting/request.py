@@ -95,6 +95,13 @@ class Request:
             )
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What reading the masks has found that the user has to know."""
+        masks = (self.target, self.truth, self.region, self.care)
+        notes = [note for mask in masks if isinstance(mask, Mask) for note in mask.notes]
+        return tuple(dict.fromkeys(notes))
+
+    @property
     def limited(self) -> bool:
         """Whether parts of the image are certain not to change."""
         return self.region is not None or self.slices is not None

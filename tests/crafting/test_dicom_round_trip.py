@@ -41,3 +41,17 @@ def test_the_prediction_of_the_derived_series_is_the_one_that_was_measured(tmp_p
     np.testing.assert_array_equal(again.array, predicted.array)
     study = {pydicom.dcmread(f).StudyInstanceUID for f in (*files, tmp_path / "prediction.dcm")}
     assert len(study) == 1
+
+
+def test_what_reading_a_mask_has_found_is_told(tmp_path):
+    stored = made.stored_volume((4, 40, 48))
+    files = made.ct(tmp_path / "ct", stored)
+    region = np.zeros((4, 40, 48, 1))
+    region[1, 10:30, 10:30] = 0.8
+    made.seg(tmp_path / "region.dcm", files, region, "FRACTIONAL", ("Part",))
+    scan, victim = sa.read(files[0]), volume_victim(2)
+    example = sa.craft(
+        scan, victim, sa.attacks.PGD(epsilon=20.0, steps=1), region=tmp_path / "region.dcm"
+    )
+    assert "is fractional" in example.notes[0]
+    assert not example.noise[region[..., 0] == 0].any()
