@@ -1,6 +1,7 @@
 """How an image that is derived from a scan is saved: as the scan's file, or as a DICOM series."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -55,26 +56,21 @@ class Output:
         return place, written.notes
 
     def write_segmentation(
-        self, mask: Mask, clean: Scan, written: Path, place: Path, algorithm: str = ""
+        self, mask: Mask, files: Sequence[str | Path], place: Path, algorithm: str = ""
     ) -> None:
-        """Write a label map as a DICOM segmentation; other outputs have none.
+        """Write a label map as a DICOM segmentation.
 
         Args:
             mask: on the scan's grid.
-            clean: the scan.
-            written: what `write` returned for the derived image.
+            files: of the series that it belongs to.
             place: path of the segmentation without a suffix.
             algorithm: the network that made it; "" if a person did.
 
         Raises:
             SegadvError: if it can't be written.
         """
-        if not self.dicom:
-            return
         from .dicom_out import write_seg
 
-        # The files of the clean image name the patient.
-        files = sorted(written.iterdir()) if self.deidentify else clean.meta["files"]
         write_seg(mask, files, place.with_name(place.name + SEGMENTATION), algorithm=algorithm)
 
 

@@ -156,9 +156,18 @@ class Example:
 
     def _write_segmentations(self, output: Output, written: Path, folder: Path) -> None:
         """Write masks as DICOM segmentations too, where the image is a DICOM series."""
+        if not output.dicom:
+            return
+        derived = sorted(written.iterdir())
+        # The files of the clean image name the patient.
+        source = derived if output.deidentify else self.clean.meta["files"]
+        before, after = PREDICTIONS
         network = Path(str(self.record["victim"].get("path") or "")).name
-        made_by = {**dict.fromkeys(PREDICTIONS, network), TARGET: ""}
-        for name, algorithm in made_by.items():
+        for name, files, algorithm in (
+            (before, source, network),
+            (after, derived, network),
+            (TARGET, source, ""),
+        ):
             mask = getattr(self, name)
             if isinstance(mask, Mask):
-                output.write_segmentation(mask, self.clean, written, folder / name, algorithm)
+                output.write_segmentation(mask, files, folder / name, algorithm)

@@ -54,12 +54,14 @@ def test_a_series_comes_back_as_one(tmp_path, series):
 def test_predictions_and_target_lie_beside_it_as_segmentations(tmp_path, series):
     example, _ = crafted(series)
     folder = example.save(tmp_path / "out")
+    series_of = {"prediction_adversarial": folder / "adversarial"}
     for name in ("prediction_clean", "prediction_adversarial", "target"):
         mask = getattr(example, name)
         found = io.read_mask(folder / f"{name}.dcm", example.clean.grid)
         np.testing.assert_array_equal(found.array, mask.array)
         seg = hd.seg.segread(folder / f"{name}.dcm")
-        sources = {pydicom.dcmread(file).SOPInstanceUID for file in series.iterdir()}
+        files = series_of.get(name, series).iterdir()
+        sources = {pydicom.dcmread(file).SOPInstanceUID for file in files}
         assert {uid for _, _, uid in seg.get_source_image_uids()} <= sources
 
 

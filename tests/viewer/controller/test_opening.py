@@ -31,7 +31,7 @@ def grey_png(path):
 
 
 def rotated_jpeg(path):
-    picture = Picture.fromarray(np.dstack([disc_image(), disc_image().T, disc_image()]))
+    picture = Picture.fromarray(np.dstack([disc_image(), disc_image()[::-1], disc_image()]))
     exif = Picture.Exif()
     exif[0x0112] = 6
     picture.save(path, exif=exif, quality=95)
