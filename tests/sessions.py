@@ -66,7 +66,9 @@ def same_example(a, b):
     for name, values in a.fields.items():
         np.testing.assert_array_equal(values, b.fields[name])
     assert a.summary == b.summary
-    assert a.result == b.result
+    # A session keeps an image in a file of its own, whose format may be another.
+    one, other = ({k: v for k, v in each.result.items() if k != "output"} for each in (a, b))
+    assert one == other
 
 
 def one_run(example, verdicts=None, name="pgd 1"):

@@ -29,7 +29,7 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
         scan, array=quantise(scan, exact.array, prepared.attack.norm, prepared.epsilon)
     )
     back, written = read_back(stored, scan, output)
-    adversarial = replace(back, grid=scan.grid, units=scan.units, path=None)
+    adversarial = replace(back.without_file, grid=scan.grid, units=scan.units)
     after = setup.predict(adversarial)
     before_saving = judge.predict(outcome.adversarial)
 

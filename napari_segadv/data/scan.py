@@ -212,6 +212,12 @@ class Scan:
         """The scan's name in messages and in the layer list."""
         return self.path.name if self.path is not None else str(self.meta.get("title", "image"))
 
+    @property
+    def without_file(self) -> "Scan":
+        """The same image without what says which files it came from."""
+        meta = {key: value for key, value in self.meta.items() if key not in ("files", "place")}
+        return replace(self, path=None, meta=meta)
+
     @cached_property
     def bounds(self) -> tuple[float, float]:
         """The range of intensities that the image may have, in its units.

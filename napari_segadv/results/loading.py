@@ -77,7 +77,7 @@ def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> 
             f"{folder}: its adversarial image has shape {found.array.shape} but {scan.name} has "
             f"{scan.array.shape}; open it with the image that was attacked"
         )
-    adversarial = replace(found, grid=scan.grid, units=scan.units, path=None)
+    adversarial = replace(found.without_file, grid=scan.grid, units=scan.units)
     noise = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
     measures = result.entry("measures")
     if not np.isclose(np.abs(noise).max(), measures.number("linf"), rtol=1e-6, atol=1e-9):

@@ -42,7 +42,7 @@ def test_a_dicom_folder_dropped_on_napari(window, tmp_path):
     hu = series_folder(tmp_path / "s")
     (layer,) = window.open(tmp_path / "s", plugin="napari-segadv")
     np.testing.assert_array_equal(layer.data, hu)
-    assert tuple(layer.contrast_limits) == (-160, 240)
+    assert tuple(layer.contrast_limits) == (-160, 239)
 
 
 def test_a_folder_of_several_series_asks(window, tmp_path, qtbot):
