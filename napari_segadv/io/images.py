@@ -166,7 +166,8 @@ def files_of(path: Path) -> list[Path]:
 def _check_written(form: Format, written: Path, path: Path) -> None:
     """Read back what was written, since some of ITK's writers do not report a full disk."""
     try:
-        form.read(written, "")
+        with one_line(written):
+            form.read(written, "")
     except SegadvError:
         raise SegadvError(
             f"{path}: can't be read back after writing; make room on the disk, or name another file"
