@@ -168,10 +168,11 @@ def files_of(path: Path) -> list[Path]:
 def _check_written(form: Format, written: Path, path: Path) -> None:
     """Read back what was written, since some of ITK's writers do not report a full disk."""
     try:
-        if form.read_segments is not None:
-            form.read_segments(written, "", None)
-        else:
-            form.read(written, "")
+        with one_line(written):
+            if form.read_segments is not None:
+                form.read_segments(written, "", None)
+            else:
+                form.read(written, "")
     except SegadvError:
         raise SegadvError(
             f"{path}: can't be read back after writing; make room on the disk, or name another file"
