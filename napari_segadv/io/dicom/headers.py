@@ -11,6 +11,7 @@ from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
+from ...common.wording import counted
 from ...errors import SegadvError
 from .elements import groups, items, numbers, raw, text, whole
 from .files import FAULTS, parse, quiet, reason
@@ -233,6 +234,16 @@ def is_projection(ds: Dataset, modality: str) -> bool:
     return modality in NEVER_A_VOLUME or f"{kind}.".startswith(PROJECTION_CLASSES)
 
 
+# Numbers that values and places depend on, and how many each element has.
+NUMBERS = {
+    "RescaleSlope": 1,
+    "RescaleIntercept": 1,
+    "ImagePositionPatient": 3,
+    "ImageOrientationPatient": 6,
+    "PixelSpacing": 2,
+}
+
+
 def refusal_of(ds: Dataset, modality: str, shape: tuple[int, int]) -> str:
     """Return what a file is instead of an image that can be read; "" if it is one."""
     kind = sop_class(ds)
@@ -244,11 +255,24 @@ def refusal_of(ds: Dataset, modality: str, shape: tuple[int, int]) -> str:
     if min(shape) > 0:
         if whole(ds, "InConcatenationTotalNumber", 1) > 1:
             return "is a part of an image that spans several files; export it as one file"
-        return ""
+        return _unreadable(ds)
     name = uid_name(kind) if kind else ""
     if "Image Storage" in name or (not name and modality):
         return "has no Rows and Columns, so it holds no image; check that the file is complete"
     return f"is no image ({name or 'a DICOM file without pixels'}); name an image"
+
+
+def _unreadable(ds: Dataset) -> str:
+    """Return which of the numbers that values and places depend on can't be read; "" for none."""
+    for name, count in NUMBERS.items():
+        for each in groups(ds, 0):
+            stated = text(each, name)
+            if stated and not numbers(each, name, count):
+                said = clean(stated)[:40]
+                return (
+                    f"has {name} {said!r}, which is not {counted(count, 'number')}; export it again"
+                )
+    return ""
 
 
 def uid_name(uid: str) -> str:

@@ -1,5 +1,6 @@
 """Values and presentation of DICOM images, held against pydicom's own."""
 
+import dicom_sources as made
 import numpy as np
 import pydicom
 import pytest
@@ -432,3 +433,25 @@ def test_a_ct_of_16_bits_needs_32_only_where_a_slice_does(tmp_path):
     scan = io.read(tmp_path / "metal")
     assert scan.storage == Storage("int32")
     np.testing.assert_array_equal(scan.array, volume.astype(int) - 1024)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("RescaleSlope", "x "),
+        ("RescaleIntercept", "1,5 "),
+        ("ImagePositionPatient", "1\\2"),
+        ("ImageOrientationPatient", "1\\0\\0\\0\\1\\x "),
+        ("PixelSpacing", "0.5 "),
+    ],
+)
+def test_numbers_that_can_not_be_read_are_no_default(tmp_path, keyword, value):
+    """A slope that is not a number is not 1."""
+    path = made.ct(tmp_path, made.stored_volume((1, 20, 20)))[0]
+    ds = pydicom.dcmread(path)
+    element = ds[keyword]
+    # As text, which holds anything.
+    ds[keyword] = pydicom.DataElement(element.tag, "LO", value)
+    ds.save_as(path)
+    with pytest.raises(SegadvError, match=f"has {keyword} .* not . number"):
+        io.read(path)
