@@ -83,13 +83,14 @@ def test_pictures_are_shown_and_small():
     assert {name for name, path in there.items() if path.stat().st_size > 300_000} == set()
 
 
-def test_every_picture_has_a_scene(monkeypatch):
+def test_every_picture_is_made_by_a_script(monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS))
+    import formats_pictures
     import screenshots
 
-    made = {picture[0] for picture in screenshots.pictures()}
+    made = {picture[0] for picture in screenshots.pictures()} | set(formats_pictures.x_rays())
     assert {path.stem for path in (DOCS / "images").glob("*.png")} <= made
-    for name in ("screenshots", "scenes", "session"):
+    for name in ("formats_pictures", "screenshots", "scenes", "session"):
         sys.modules.pop(name, None)
 
 

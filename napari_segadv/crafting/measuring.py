@@ -39,7 +39,7 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
         )
         return found | distances(scan, image, judge.window)
 
-    noted = (*scan.notes, *_presented(setup))
+    noted = (*scan.notes, *setup.seen)
     difference = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
     return Example(
         task=setup.victim.task,
@@ -57,9 +57,3 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
         output=output,
         fields={name: field_array(field, scan) for name, field in outcome.fields.items()},
     )
-
-
-def _presented(setup: Setup) -> tuple[str, ...]:
-    """A note on how the image was presented to the victim, if it was."""
-    presented = setup.judge.presented
-    return () if presented is None else (presented.describe(setup.request.scan.units),)

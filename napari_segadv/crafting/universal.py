@@ -37,11 +37,13 @@ class UniversalResult:
         noise: float32, of the scans' shape, in their units.
         scan: one of the scans, for geometry and units.
         record: what `result.json` holds.
+        notes: what the user should know.
     """
 
     noise: npt.NDArray[np.float32]
     scan: Scan
     record: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -74,6 +76,7 @@ def universal_steps(
     truths: Sequence[Mask],
     target: Mask | None = None,
     held_out: int = 0,
+    present: str = "auto",
     device: str = "auto",
     seed: int = 0,
 ) -> Generator[Progress, None, UniversalResult]:
@@ -86,7 +89,7 @@ def universal_steps(
         truths: the correct labels of each scan; an untargeted attack moves away from them.
         target: what the victim should predict on every scan; None: untargeted.
         held_out: how many scans, from the end, are only measured.
-        device, seed: as for `craft_steps`.
+        present, device, seed: as for `craft_steps`.
 
     Raises:
         SegadvError: if the parts do not fit each other.
@@ -97,7 +100,7 @@ def universal_steps(
         raise SegadvError(f"{len(scans)} images: too few to hold out {held_out}; give more")
     device = pick_device(device)
     setups = [
-        bind(victim, Request(scan, target, truth), device=device)
+        bind(victim, Request(scan, target, truth), device=device, present=present)
         for scan, truth in zip(scans, truths, strict=True)
     ]
     problems = [problem_of(one) for one in setups[: len(setups) - held_out]]
@@ -108,7 +111,7 @@ def universal_steps(
         {**_measure(one, noise, attack.norm, budget), "held_out": place >= len(problems)}
         for place, one in enumerate(setups)
     ]
-    window = victim.window or scans[0].bounds
+    window = setups[0].judge.window
     record = {
         "method": "universal",
         **describe_settings(attack, seed, target is not None),
@@ -118,7 +121,8 @@ def universal_steps(
         **describe_machine(device),
         "cases": measured,
     }
-    return UniversalResult(noise, scans[0], record)
+    notes = [note for setup in setups for note in setup.seen]
+    return UniversalResult(noise, scans[0], record, tuple(dict.fromkeys(notes)))
 
 
 def _measure(

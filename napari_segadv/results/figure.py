@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ..common.palette import colour, overlay
 from ..common.wording import with_units
 from ..data.boxes import Boxes
+from ..data.presentation import Presentation
 from ..data.scan import Array, Mask, Scan
 from ..victims.prediction import Prediction
 from ..victims.task import Task
@@ -49,12 +50,15 @@ def figure(example: Pictured) -> Figure:
     clean, adversarial = (
         _shown(s.array[cut])[upright] for s in (example.clean, example.adversarial)
     )
-    low, high = example.window
+    brightness = _brightness(example)
     aspect = example.clean.grid.spacing[-2] / example.clean.grid.spacing[-1]
 
     def image(axes: Any, array: Array, drawn: Prediction | None = None) -> None:
-        grey = {} if example.clean.colour else {"cmap": "gray", "vmin": low, "vmax": high}
-        axes.imshow(array, aspect=aspect, interpolation="nearest", **grey)
+        if example.clean.colour:
+            axes.imshow(array, aspect=aspect, interpolation="nearest")
+        else:
+            grey = {"cmap": "gray", "vmin": 0, "vmax": 1}
+            axes.imshow(brightness(array), aspect=aspect, interpolation="nearest", **grey)
         if isinstance(drawn, Mask):
             axes.imshow(overlay(drawn.array[cut][upright]), aspect=aspect, interpolation="nearest")
         elif isinstance(drawn, Boxes):
@@ -95,6 +99,17 @@ def figure(example: Pictured) -> Figure:
         axes.set_axis_off()
     _legend(result, example, cut)
     return result
+
+
+def _brightness(example: Pictured) -> Presentation:
+    """Return how intensities are drawn: in the victim's window, black and white as in the file."""
+    window = Presentation.between(*example.window, "window of the victim")
+    header = example.clean.presentation
+    if header is None:
+        return window
+    if not header.linear:
+        return header
+    return window if header.brightness[0] < header.brightness[-1] else window.inverted
 
 
 def outline(axes: Any, boxes: Boxes, upright: tuple[slice, slice]) -> None:

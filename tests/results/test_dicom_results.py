@@ -13,6 +13,7 @@ from helpers import volume_victim
 import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.errors import SegadvError
+from napari_segadv.results.figure import figure
 from napari_segadv.results.session import Session, SessionRun, open_session, save_session
 
 ATTACK = sa.attacks.PGD(epsilon=12.0, steps=3)
@@ -142,3 +143,26 @@ def test_from_the_command_line(tmp_path, run, series, weights_file):
     assert status == 0, err
     assert not Path("out/adversarial").exists()
     assert Path("out/adversarial.nii.gz").is_file()
+
+
+def test_an_empty_segment_is_no_target(tmp_path, series):
+    """It would mean that everything shall vanish."""
+    example, _ = crafted(series)
+    folder = example.save(tmp_path / "out")
+    labels = set(np.unique(example.target.array)) - {0}
+    empty = next(n for n in range(1, len(example.target.classes)) if n not in labels)
+    with pytest.raises(SegadvError, match="holds no pixel of"):
+        io.read_mask(f"{folder / 'target.dcm'}::{empty}")
+
+
+def test_the_figure_of_an_inverted_film_is_no_negative(tmp_path, band_victim):
+    stored = made.stored_volume((1, 64, 64))[0] * 3
+    drawn = {}
+    for photometric, pixels in (("MONOCHROME2", stored), ("MONOCHROME1", 4095 - stored)):
+        facts = {"WindowCenter": "2048", "WindowWidth": "4096"}
+        path = made.xray(tmp_path / f"{photometric}.dcm", pixels, 12, photometric, **facts)
+        example = sa.craft(sa.read(path), band_victim, sa.attacks.PGD(epsilon=60, steps=1))
+        first = figure(example).axes[0].images[0]
+        drawn[photometric] = first.cmap(first.norm(first.get_array()))[..., 0]
+    one, other = drawn.values()
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.999

@@ -7,8 +7,8 @@ import typer
 
 from ...common.atomic_files import check_place
 from ...errors import SegadvError
-from ..arguments import Device, Seed, Trust, VictimName, example, settings_of, victim_of
-from ..terminal import follow, say
+from ..arguments import Device, Present, Seed, Trust, VictimName, example, settings_of, victim_of
+from ..terminal import follow, say, tell
 
 # With fewer cases than this, none is held out.
 CASES_TO_HOLD_OUT = 5
@@ -34,6 +34,7 @@ def universal(
             "--set", metavar="NAME=VALUE", help="epsilon, norm, epochs or loss. May be repeated."
         ),
     ] = None,
+    present: Present = "auto",
     device: Device = "auto",
     seed: Seed = 0,
     trust: Trust = None,
@@ -57,9 +58,11 @@ def universal(
         truths=[case.mask for case in found],
         target=None if target is None else io.read_mask(target, found[0].scan.grid),
         held_out=len(found) // 5 if len(found) >= CASES_TO_HOLD_OUT else 0,
+        present=present,
         device=device,
         seed=seed,
     )
     result = follow(run, "attacking")
     result.save(out)
+    tell(result.notes)
     say(f"{out}: {result.summary}")

@@ -134,12 +134,15 @@ class Canvas:
         shape: of the mask.
         segments: those that will be painted.
         path: the file, for messages.
+        which: how they were chosen; "" if all of the file are painted.
 
     Raises:
         SegadvError: if the memory does not hold the class numbers, and a copy on another grid.
     """
 
-    def __init__(self, shape: tuple[int, ...], segments: Sequence[Segment], path: Path) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], segments: Sequence[Segment], path: Path, which: str
+    ) -> None:
         most = max((segment.number for segment in segments), default=0)
         dtype = np.dtype(np.uint8 if most < 256 else np.uint16)
         needed = math.prod(shape) * dtype.itemsize
@@ -150,7 +153,7 @@ class Canvas:
             )
         self.array: Array = np.zeros(shape, dtype)
         self.segments = {segment.number: segment for segment in segments}
-        self.path = path
+        self.path, self.which = path, which
         self.painted: set[int] = set()
 
     def paint(self, part: Array, inside: npt.NDArray[np.bool_], segment: Segment) -> None:
@@ -174,5 +177,13 @@ class Canvas:
         self.painted.add(segment.number)
 
     def empty(self) -> list[Segment]:
-        """Return the structures that have no pixel."""
-        return [one for number, one in self.segments.items() if number not in self.painted]
+        """Return the structures that have no pixel.
+
+        Raises:
+            SegadvError: if none of those that were chosen has one: as a target, they would mean
+                that everything shall vanish.
+        """
+        left = [one for number, one in self.segments.items() if number not in self.painted]
+        if self.which and len(left) == len(self.segments):
+            raise SegadvError(f"{self.path}: holds no pixel of {listed(left)}; choose others")
+        return left

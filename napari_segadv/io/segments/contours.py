@@ -57,7 +57,7 @@ def read(path: Path, which: str, grid: Grid | None) -> Mask:
         structures = _structures(dataset, path)
         contours = _contours(dataset)
         wanted = chosen(structures, which, path, NOUN)
-        canvas = Canvas(grid.shape, wanted, path)
+        canvas = Canvas(grid.shape, wanted, path, which)
         notes = []
         for structure in wanted:
             notes += _fill(canvas, structure, contours.get(structure.number, []), grid, path)

@@ -71,7 +71,7 @@ def read(path: Path, which: str, grid: Grid | None) -> Mask:
         labels = chosen(seg.segments, which, path, NOUN)
         wanted = {segment.number for segment in labels}
         found, slices = _place(seg, grid)
-        canvas = Canvas(found.shape, labels, path)
+        canvas = Canvas(found.shape, labels, path, which)
         for frame, number in zip(seg.frames, slices, strict=True):
             if frame.segment is not None and frame.segment not in wanted:
                 continue

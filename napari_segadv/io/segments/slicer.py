@@ -56,7 +56,7 @@ def read(path: Path, which: str, grid: Grid | None) -> Mask:
     labels = [label_array(array[..., layer], str(path)) for layer in range(array.shape[-1])]
     known = _segments(path, labels)
     wanted = chosen([each.segment for each in known], which, path, NOUN)
-    canvas = Canvas(found.grid.shape, wanted, path)
+    canvas = Canvas(found.grid.shape, wanted, path, which)
     for each in known:
         if each.segment in wanted and each.layer < len(labels):
             canvas.paint(canvas.array, labels[each.layer] == each.value, each.segment)

@@ -65,8 +65,10 @@ class Presented:
     def describe(self, units: str) -> str:
         """What was done, in a sentence for people."""
         low, high = self.presentation.limits
+        falls = self.presentation.brightness[0] > self.presentation.brightness[-1]
+        inverted = ", black and white exchanged" if falls else ""
         return (
-            f"the model sees the image through the {self.presentation.source} "
+            f"the model sees the image through the {self.presentation.source}{inverted} "
             f"({low:g} to {with_units(format(high, 'g'), units)}), as {self.low:g} to {self.high:g}"
         )
 
