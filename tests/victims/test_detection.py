@@ -242,7 +242,7 @@ def test_what_does_not_fit_is_refused(change, message):
 
 def test_volumes_and_other_sizes_are_refused(ct):
     with pytest.raises(SegadvError, match="2-D images only"):
-        square_victim().on(ct)
+        square_victim().on(replace(ct, units="grey level"))
     small = Boxes.of([], [], squares(shape=(16, 16)).grid)
     with pytest.raises(SegadvError, match="boxes are for an image of"):
         attack(squares(bright=[(0, 0)]), small)

@@ -27,7 +27,7 @@ def shifted(array):
     """A scan stored in steps of 2, with an offset of 0.25."""
     values = (np.asarray(array, dtype=np.float64) // 2) * 2 + 0.25
     grid = Grid(values.shape, (1.0, 1.0), (0.0, 0.0), np.eye(2))
-    return Scan(values.astype("float32"), grid, "HU", Storage("int16", 2.0, 0.25))
+    return Scan(values.astype("float32"), grid, "grey level", Storage("int16", 2.0, 0.25))
 
 
 def erased(clean):

@@ -1,5 +1,7 @@
 """What napari offers of the plugin: files that it opens and saves, samples, and menus."""
 
+import shutil
+
 import npe2
 import numpy as np
 import pytest
@@ -21,6 +23,8 @@ SHAPE = (4, 12, 10)
 GRID = Grid(SHAPE, (2.5, 0.8, 0.7), (5.0, 20.0, -10.0), np.eye(3))
 VOLUMES = ("*.nii", "*.nii.gz", "*.nrrd", "*.nhdr", "*.mha", "*.mhd", "*.hdr")
 SERIES = ("*.dcm", "*.dicom", "*.ima")
+# Names of DICOM files without an ending: on discs, and UIDs.
+NAMES = ("I", "IM000001", "A0000000000000Z", "1.2.840.113619.2.55.3.17")
 # What each ending can hold.
 ENDINGS = {".nii.gz": 3, ".nii": 3, ".nrrd": 3, ".mha": 3, ".png": 2, ".tif": 2}
 
@@ -46,7 +50,8 @@ def write(folder, pattern):
 
 def test_every_pattern_and_ending_is_tried_here():
     (reader,) = contributed().readers
-    assert sorted(reader.filename_patterns) == sorted((*VOLUMES, *SERIES))
+    endings = [pattern for pattern in reader.filename_patterns if "[" not in pattern]
+    assert sorted(endings) == sorted((*VOLUMES, *SERIES))
     for writer in contributed().writers:
         assert sorted(writer.filename_extensions) == sorted(ENDINGS)
 
@@ -62,6 +67,18 @@ def test_a_file_of_each_kind_is_opened_by_its_name(make_napari_viewer, tmp_path,
         np.testing.assert_allclose(layer.data_to_world(index), (GRID.affine @ [*index, 1])[:3])
     assert scan_of(layer).units == "HU"
     assert scan_of(layer).grid.same_as(GRID)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dicom_without_an_ending_is_opened(make_napari_viewer, tmp_path, name):
+    made = write_series(tmp_path, stored(), names="{:03d}.dcm")[2]
+    # A single slice, so that its neighbours need no such names.
+    lone = tmp_path / "lone" / name
+    lone.parent.mkdir()
+    shutil.copy(made, lone)
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(lone, plugin=PLUGIN)
+    np.testing.assert_array_equal(np.squeeze(layer.data), stored()[2].astype(int) - 1024)
 
 
 @pytest.mark.parametrize(("ending", "dims"), ENDINGS.items())

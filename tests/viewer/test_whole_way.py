@@ -19,6 +19,8 @@ def test_from_an_image_to_a_session_that_is_opened_again(
     data, keywords, _ = image_tuple(ct, "ct")
     image = window.add_image(data, **keywords)
     assert ready.image.value is image
+    # The network was made for bytes, the image is in HU.
+    pick(qtbot, ready.victim_section.present, "the image's numbers")
     click(qtbot, ready.victim_section.predict_button)
     idle(qtbot, controller)
     clean = window.layers[CLEAN]

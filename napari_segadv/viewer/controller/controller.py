@@ -20,7 +20,6 @@ from ..layers.names import LayerTuple
 from ..layers.task_view import view_of
 from ..layers.upright import keep_upright
 from .jobs import Jobs
-from .opening import prefer_our_reader, watch
 from .runner import Poll, Runner
 from .runs import Run, Runs
 from .shown_layers import ShownLayers, unwrapped
@@ -40,6 +39,7 @@ class Controller:
         runs: the history.
         choice: the chosen target if it is not a layer, as a session stores it; None: none.
         targeted: whether the last attack that was started has a target.
+        reads: whether images that are opened in the viewer are read by our reader, too.
     """
 
     finished = Signal(object)
@@ -54,6 +54,7 @@ class Controller:
         self.runs = Runs()
         self.choice: int | str | None = None
         self.targeted = True
+        self.reads = False
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> "Controller":
@@ -67,8 +68,6 @@ class Controller:
             # napari's private attribute: there is no public way to a canvas.
             keep_current(viewer, lambda: viewer.window._qt_viewer)
             keep_upright(viewer)
-            prefer_our_reader()
-            watch(viewer.layers)
             weakref.finalize(viewer, cls._known.pop, key, None)
         return cls._known[key]
 

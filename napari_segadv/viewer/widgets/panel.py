@@ -17,6 +17,7 @@ from ..controller.shown_layers import unwrapped
 from .camera import untouched
 from .dialogs import ask_trust
 from .keys import Key, bind
+from .opening import prefer_our_reader, watch
 
 # Milliseconds until napari has placed a new dock.
 DOCKED = 50
@@ -39,6 +40,10 @@ class Panel(QWidget):
         super().__init__()
         self.viewer = unwrapped(napari_viewer)
         self.controller = Controller.of(self.viewer)
+        if not self.controller.reads:
+            self.controller.reads = True
+            prefer_our_reader()
+            watch(self.viewer.layers)
         self.status = QLabel("")
         self.status.setWordWrap(True)
         self.left = False

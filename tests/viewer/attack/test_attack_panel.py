@@ -247,6 +247,7 @@ def test_a_2d_victim_on_a_volume(window, ready, qtbot, ct):
     data, keywords, _ = image_tuple(ct, "ct")
     image = window.add_image(data, **keywords)
     panel.image.value = image
+    panel.victim_section.present.value = "none"
     assert "HU" in panel.attack_section.budget.share.text()
     panel.target.value = UNTARGETED
     panel.attack_section.form.editors["steps"].value = 2
