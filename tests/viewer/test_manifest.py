@@ -13,10 +13,12 @@ from panels import PANELS
 
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Mask, Scan, Storage
+from napari_segadv.errors import SegadvError
 from napari_segadv.io.itk import image_of
 from napari_segadv.samples import DEMO_SEED, phantom
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple, scan_of
+from napari_segadv.viewer.layers.places import placed_like, same_place
 
 PLUGIN, TITLE = "napari-segadv", "Adversarial attacks on segmentation"
 SHAPE = (4, 12, 10)
@@ -53,7 +55,7 @@ def test_every_pattern_and_ending_is_tried_here():
     endings = [pattern for pattern in reader.filename_patterns if "[" not in pattern]
     assert sorted(endings) == sorted((*VOLUMES, *SERIES))
     for writer in contributed().writers:
-        assert sorted(writer.filename_extensions) == sorted(ENDINGS)
+        assert sorted(writer.filename_extensions) == sorted((*ENDINGS, ".dcm"))
 
 
 @pytest.mark.parametrize("pattern", [*VOLUMES, *SERIES])
@@ -106,6 +108,29 @@ def test_images_and_labels_are_saved_with_each_ending(make_napari_viewer, tmp_pa
             (again,) = viewer.open(path, plugin=PLUGIN)
             assert isinstance(again, reopened)
             np.testing.assert_array_equal(again.data, layer.data)
+
+
+def test_what_lies_on_a_series_is_saved_as_dicom(make_napari_viewer, tmp_path, band_victim):
+    """File > Save of an adversarial image: a derived series that lies on the clean one."""
+    viewer = make_napari_viewer()
+    write_series(tmp_path / "clean", stored())
+    (clean,) = viewer.open(tmp_path / "clean", plugin=PLUGIN)
+    adversarial = viewer.add_image(clean.data + 3, name="x", **placed_like(clean))
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[1:3, 3:9, 2:8] = 2
+    painted = viewer.add_labels(labels, **placed_like(clean))
+    painted.features = {"index": [0, 1, 2], "class": ["background", "liver", "spleen"]}
+    (folder,) = adversarial.save(str(tmp_path / "x.dcm"), plugin=PLUGIN)
+    assert folder == str(tmp_path / "x")
+    (again,) = viewer.open(folder, plugin=PLUGIN)
+    np.testing.assert_array_equal(again.data, adversarial.data)
+    assert same_place(again, clean)
+    (path,) = painted.save(str(tmp_path / "seg.dcm"), plugin=PLUGIN)
+    mask = io.read_mask(path, scan_of(clean).grid)
+    np.testing.assert_array_equal(mask.array, labels)
+    assert mask.classes[2] == "spleen"
+    with pytest.raises(SegadvError, match="lies on no open image that was read from DICOM"):
+        viewer.add_image(np.zeros((3, 4, 5))).save(str(tmp_path / "no.dcm"), plugin=PLUGIN)
 
 
 def menu_of(menu, title):

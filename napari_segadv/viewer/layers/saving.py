@@ -9,9 +9,13 @@ import numpy as np
 
 from ... import io
 from ...data.scan import Array, Grid, Mask, Scan, Storage
+from ...errors import SegadvError
+from ...io.output import is_dicom
 from .convert import check_labels
 from .names import KEY
 from .places import grid_from, grid_now, matrix_from, matrix_in_mm
+
+DICOM = ".dcm"
 
 
 def save_image(path: Path, data: Any, attributes: dict[str, Any]) -> str:
@@ -24,6 +28,8 @@ def save_image(path: Path, data: Any, attributes: dict[str, Any]) -> str:
     array = np.asarray(data)
     colour = bool(attributes.get("rgb", False))
     shape = array.shape[:-1] if colour else array.shape
+    if path.suffix.lower() == DICOM:
+        return _save_series(path, array, attributes, len(shape))
     if isinstance(known, Grid) and known.shape == shape:
         scan = Scan(array, known, "grey level", Storage(str(array.dtype)), colour)
     elif isinstance(known, Scan) and known.array.shape == array.shape:
@@ -52,8 +58,64 @@ def save_labels(path: Path, data: Any, attributes: dict[str, Any]) -> str:
     fits = isinstance(known, Grid) and known.shape == array.shape
     matrix = matrix_from(attributes, array.ndim)
     grid = known if fits else grid_below(matrix, array.shape)
-    io.save_mask(Mask(array.astype(np.uint16), grid), path)
+    mask = Mask(array.astype(np.uint16), grid)
+    if path.suffix.lower() == DICOM:
+        from ...io.dicom_out import write_seg
+
+        scan = _series_below(path, array.shape, matrix)
+        write_seg(mask, scan.meta["files"], path, _names(attributes))
+    else:
+        io.save_mask(mask, path)
     return str(path)
+
+
+def _save_series(path: Path, array: Array, attributes: dict[str, Any], ndim: int) -> str:
+    """Write an image as a DICOM series derived from an open one: a slice as a file, a volume as a
+    folder of the file's name without its suffix."""
+    from ...io.dicom_out import write_series
+
+    known = attributes.get("metadata", {}).get(KEY)
+    own = isinstance(known, Scan) and is_dicom(known) and known.array.shape == array.shape
+    scan = known if own else _series_below(path, array.shape, matrix_from(attributes, ndim))
+    if ndim == 3:
+        folder = path.with_suffix("")
+        write_series(array, scan, folder)
+        return str(folder)
+    name = path.name.replace("{", "{{").replace("}", "}}")
+    write_series(array, scan, path.parent, names=name)
+    return str(path)
+
+
+def _series_below(path: Path, shape: tuple[int, ...], matrix: Array) -> Scan:
+    """Return the open DICOM image that a layer lies on, pixel for pixel.
+
+    Raises:
+        SegadvError: if there is none.
+    """
+    viewer = napari.current_viewer()
+    for layer in () if viewer is None else viewer.layers:
+        known = layer.metadata.get(KEY)
+        fits = (
+            isinstance(known, Scan)
+            and is_dicom(known)
+            and shape[: known.grid.ndim] == (known.grid.shape)
+        )
+        if fits and np.allclose(matrix_in_mm(layer), matrix):
+            scan: Scan = known
+            return scan
+    raise SegadvError(
+        f"{path}: lies on no open image that was read from DICOM files; open that image, or save "
+        "as .nii.gz"
+    )
+
+
+def _names(attributes: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the classes in a labels layer's features table, background first."""
+    features = attributes.get("features")
+    if features is None or not {"index", "class"} <= set(features):
+        return ()
+    named = dict(zip(features["index"], features["class"], strict=True))
+    return tuple(str(named.get(n, f"class {n}")) for n in range(int(max(named, default=-1)) + 1))
 
 
 def grid_below(matrix: Array, shape: tuple[int, ...]) -> Grid:

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+import dicom_sources as made
 import numpy as np
+import pydicom
 import pytest
 from clicks import click, idle
 from helpers import disc_image
+from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from napari_segadv.data.presentation import Presentation, lut_points
 from napari_segadv.data.scan import Scan
@@ -30,14 +33,19 @@ def added(window, scan, name="film"):
     return window.add_image(data, **keywords)
 
 
-def on_screen(window, shape):
-    """The canvas as grey levels, at the middle of each pixel of an image that fills its height."""
+def on_screen(window, layer):
+    """The canvas as grey levels, at the middle of each pixel of an image."""
     shot = window.screenshot(canvas_only=True, flash=False)[..., 0].astype(float)
     canvas, zoom = np.array(shot.shape), window.scene.camera.zoom
     middle = np.array(window.scene.camera.center[-2:])
+    rows, columns = layer.data.shape
+    worlds = (
+        [layer.data_to_world((n, 0))[0] for n in range(rows)],
+        [layer.data_to_world((0, n))[1] for n in range(columns)],
+    )
     places = [
-        (canvas[axis] / 2 + (np.arange(n) - middle[axis]) * zoom).astype(int)
-        for axis, n in enumerate(shape)
+        (canvas[axis] / 2 + (np.array(world) - middle[axis]) * zoom).astype(int)
+        for axis, world in enumerate(worlds)
     ]
     return shot[np.ix_(*places)]
 
@@ -47,8 +55,7 @@ def on_screen(window, shape):
 @pytest.mark.parametrize("signed", [False, True])
 def test_a_film_is_shown_as_its_header_says(window, bits, inverted, signed):
     scan = film(bits, inverted, signed)
-    added(window, scan)
-    shot, wanted = on_screen(window, scan.grid.shape), scan.presentation(scan.array)
+    shot, wanted = on_screen(window, added(window, scan)), scan.presentation(scan.array)
     assert np.corrcoef(shot.ravel(), wanted.ravel())[0, 1] > 0.999
     assert np.abs(shot / 255 - wanted).max() < 0.02
 
@@ -56,10 +63,30 @@ def test_a_film_is_shown_as_its_header_says(window, bits, inverted, signed):
 def test_a_lookup_table_is_shown_on_the_screen(window):
     table = np.round(255 / (1 + np.exp(-np.linspace(-6, 6, 4096))))
     scan = replace(film(), presentation=Presentation(*lut_points(0, table), "VOI LUT"))
-    added(window, scan)
-    shot, wanted = on_screen(window, scan.grid.shape), scan.presentation(scan.array)
+    shot, wanted = on_screen(window, added(window, scan)), scan.presentation(scan.array)
     assert np.corrcoef(shot.ravel(), wanted.ravel())[0, 1] > 0.999
     assert np.abs(shot / 255 - wanted).max() < 0.02
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("signed", [False, True])
+def test_the_screen_shows_what_pydicom_renders(window, tmp_path, photometric, bits, signed):
+    most = 2**bits - 1
+    stored = (disc_image().astype(np.float64) / 255 * most).round().astype(int)
+    if signed:
+        stored = stored - 2 ** (bits - 1)
+    kind = f"{'' if signed else 'u'}int{8 if bits == 8 else 16}"
+    middle = (stored.max() + stored.min()) / 2
+    facts = {"WindowCenter": f"{middle:.1f}", "WindowWidth": f"{most * 0.6:.1f}"}
+    path = made.xray(tmp_path / "dx.dcm", stored.astype(kind), bits, photometric, **facts)
+    (layer,) = window.open(path, plugin="napari-segadv")
+    ds = pydicom.dcmread(path)
+    rendered = apply_voi_lut(apply_modality_lut(ds.pixel_array, ds), ds).astype(np.float64)
+    if photometric == "MONOCHROME1":
+        rendered = -rendered
+    shot = on_screen(window, layer)
+    assert np.corrcoef(shot.ravel(), rendered.ravel())[0, 1] > 0.999
 
 
 @pytest.fixture
