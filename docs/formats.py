@@ -1,7 +1,8 @@
 """Writes the table of docs/formats.md: python docs/formats.py
 
-Every file that nibabel and scikit-image ship for their own tests and examples is read, and held
-against what that library reads: values and, if it has one, geometry. tifffile and Pillow ship none.
+Every file that nibabel, scikit-image and pydicom ship for their own tests and examples is read, and
+held against what that library reads: values and, if nibabel has one, geometry. DICOM files are held
+against pydicom's values, in formats_dicom.py. tifffile and Pillow ship none.
 """
 
 import re
@@ -11,9 +12,10 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import skimage
+from formats_dicom import NO_IMAGE, outcomes, refusal, row
+from formats_dicom import check as check_dicom
 
 from napari_segadv import io
-from napari_segadv.errors import SegadvError
 from napari_segadv.io.registry import formats
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -23,9 +25,8 @@ FOLDERS = {
     "nibabel": sorted(Path(nibabel.__file__).parent.rglob("tests/data")),
     "scikit-image": [Path(skimage.__file__).parent / "data"],
 }
-# Not data, and DICOM files, which are held against pydicom elsewhere.
-OTHERS = (".py", ".pyc", ".rst", ".txt", ".gitignore", ".m", ".dcm", ".dcm.gz", ".md", ".pyi")
-NO_IMAGE = "not an image that can be read"
+# Not data.
+OTHERS = (".py", ".pyc", ".rst", ".txt", ".gitignore", ".m", ".md", ".pyi")
 ALONE = "a pair of .hdr and .img, but the other is missing"
 # What is refused although its name is that of an image, and why; everything else has to be read.
 REFUSED = {
@@ -37,6 +38,8 @@ REFUSED = {
     "functional.nii": "20 volumes, in time or channels",
     "row_major.dconn.nii": "has 6 dimensions",
     "resampled_anat_moved.nii": "153 of 1071 values are NaN or infinite",
+    "csa_slice_norm.dcm": "has no pixel data, only a header",
+    "decimal_rescale.dcm": "every pixel is -4096, so there is nothing to attack",
 }
 
 
@@ -60,6 +63,9 @@ def check(path: Path, place: str, number: int | None = None) -> None:
     Raises:
         AssertionError: if they differ.
     """
+    if path.suffix == ".dcm":
+        assert check_dicom(path) == 1, f"{path}: several frames"
+        return
     scan = io.read(place)
     if "nibabel" in path.parts:
         image = nibabel.load(path)
@@ -84,15 +90,6 @@ def check(path: Path, place: str, number: int | None = None) -> None:
     assert np.array_equal(array, values), f"{path}: other values"
 
 
-def refusal(path: Path) -> str:
-    """Return the line in which a file is refused, "" if it is read."""
-    try:
-        io.read(path)
-    except SegadvError as error:
-        return str(error)
-    return ""
-
-
 def outcome(path: Path) -> str:
     """Return "read", or the reason for which a file is refused.
 
@@ -103,7 +100,7 @@ def outcome(path: Path) -> str:
     if reason is None:
         check(path, str(path))
         return DEEPER.get(path.name, "read")
-    said = refusal(path)
+    said = refusal(str(path))
     assert reason in said, f"{path}: {said}"
     if reason == NO_IMAGE:
         return "refused: not a format that is read"
@@ -129,6 +126,9 @@ def table() -> str:
             lines.append(f"| {package} | `{path.name}` | {said} |")
         listed = ", ".join(f"{count} {ending}" for ending, count in sorted(others.items()))
         lines.append(f"| {package} | {listed} | refused: not a format that is read |")
+    for said, names in outcomes().items():
+        totals[said.split(":")[0]] += len(names)
+        lines.append(row(said, names))
     counts = f"{totals['read']} read, {totals['refused']} refused"
     return "\n".join([*lines, "", f"In all: {counts}, 0 read wrongly."])
 

@@ -27,5 +27,5 @@ def test_the_table_in_the_docs_is_as_it_has_to_be():
 
 
 def test_there_are_files_to_read():
-    assert len(formats.files("nibabel")) > 80
+    assert len(formats.files("nibabel")) > 90
     assert len(formats.files("scikit-image")) > 25
