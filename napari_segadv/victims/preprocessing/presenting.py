@@ -25,6 +25,7 @@ CHOICES: tuple[str, ...] = ("auto", "header", "percentiles", "none")
 SLACK = 0.05
 # Share of a window's width that the image must span to fit it, unless it is of bytes.
 LEAST_SPAN = 0.02
+BYTES = (0.0, 255.0)
 # Share of the pixels outside a victim's window from which it sees next to nothing of an image.
 MOST_OUTSIDE = 0.97
 
@@ -66,9 +67,10 @@ class Presented:
         """What was done, in a sentence for people."""
         low, high = self.presentation.limits
         falls = self.presentation.brightness[0] > self.presentation.brightness[-1]
-        inverted = ", black and white exchanged" if falls else ""
+        source = self.presentation.source
+        inverted = ", inverted" if falls and "inverted" not in source else ""
         return (
-            f"the model sees the image through the {self.presentation.source}{inverted} "
+            f"the model sees the image through the {source}{inverted} "
             f"({low:g} to {with_units(format(high, 'g'), units)}), as {self.low:g} to {self.high:g}"
         )
 
@@ -87,9 +89,10 @@ class Presented:
 def present(scan: Scan, victim: Pipeline, choice: str = "auto") -> Presented | None:
     """Decide how an image is presented to a victim.
 
-    "auto" presents grey images whose intensities are not those that the victim expects, and those
-    that are stored inverted, by their header's presentation or else by percentiles; images in HU
-    go to the victim as they are.
+    "auto" presents images to a victim that expects what a screen shows, 0 to 255 or 0 to 1: those
+    whose intensities are of another range, and those that are stored inverted, by their header's
+    presentation or else by percentiles. Images in HU go to the victim as they are, and so do all
+    images where the victim's window is of other numbers.
 
     Args:
         scan: the image.
@@ -128,6 +131,8 @@ def _automatic(scan: Scan, victim: Pipeline) -> Presented | None:
     inverted = header is not None and header.brightness[0] > header.brightness[-1]
     if not inverted and (victim.window is None or fits(scan, victim.window)):
         return None
+    if victim.window is not None and not of_a_screen(victim.window):
+        return None
     return _on_range(scan.shown, victim)
 
 
@@ -156,14 +161,23 @@ def chosen(scan: Scan, choice: str) -> Presentation:
     return Presentation.between(low, high, "window that was given")
 
 
+def of_a_screen(window: tuple[float, float]) -> bool:
+    """Whether a window is of what a screen shows: bytes or shares, from black or just above it."""
+    return window[0] >= 0 and window[1] in (BYTES[1], 1.0)
+
+
 def fits(scan: Scan, window: tuple[float, float]) -> bool:
-    """Whether an image's intensities are of the range of a window: neither outside nor a sliver."""
+    """Whether an image's intensities are of the range of a window: neither outside nor a sliver.
+
+    Bytes fit every window of bytes, which may cut a part of them, as the black around a fundus.
+    """
     low, high = window
+    if scan.storage.dtype == "uint8" and BYTES[0] <= low < high <= BYTES[1] and high > 1:
+        return True
     span = high - low
     least, most = (float(value) for value in np.percentile(sampled(scan.array), (1, 99)))
     inside = least >= low - SLACK * span and most <= high + SLACK * span
-    bytes_of_it = scan.storage.dtype == "uint8" and span <= 256
-    return inside and (bytes_of_it or most - least >= LEAST_SPAN * span)
+    return inside and most - least >= LEAST_SPAN * span
 
 
 def check_seen(scan: Scan, window: tuple[float, float], name: str) -> None:

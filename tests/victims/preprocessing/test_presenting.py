@@ -13,6 +13,7 @@ from napari_segadv import io
 from napari_segadv.data.presentation import Presentation, lut_points
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.errors import SegadvError
+from napari_segadv.victims.preprocessing.chain import Transform
 from napari_segadv.victims.preprocessing.presenting import Presented
 
 CLASSES = ("background", "dim", "bright")
@@ -21,6 +22,14 @@ CLASSES = ("background", "dim", "bright")
 @pytest.fixture
 def victim():
     return band_victim_of(CLASSES)
+
+
+def scaled(low, high):
+    """The transform of a victim with a window."""
+    return Transform(
+        "ScaleIntensityRange",
+        {"a_min": low, "a_max": high, "b_min": 0.0, "b_max": 1.0, "clip": True},
+    )
 
 
 def film(bits=12, inverted=False, signed=False, header=True):
@@ -68,6 +77,25 @@ def test_what_fits_goes_in_as_it_is(victim):
     assert victim.on(in_16_bits).presented is None
     dark = Scan.from_array((disc_image() // 60).astype(np.uint8))
     assert victim.on(dark).presented is None
+
+
+def test_bytes_fit_a_window_that_cuts_off_black():
+    """A fundus lies in black, which its network ignores."""
+    victim = band_victim_of(CLASSES, steps=(scaled(20.0, 255.0),))
+    dark = disc_image().copy()
+    dark[:20] = 0
+    assert victim.on(Scan.from_array(dark)).presented is None
+    assert victim.on(film()).presented is not None
+
+
+@pytest.mark.parametrize("window", [(-100.0, 240.0), (0.0, 80.0), (0.0, 1000.0)])
+def test_only_what_a_screen_shows_is_presented(window):
+    """A CT that starts above -150 is not told from grey levels: it keeps its numbers."""
+    victim = band_victim_of(CLASSES, steps=(scaled(*window),))
+    array = (disc_image() // 4).astype(np.int16)
+    # A bright border beyond every window.
+    array[:4] = 1500
+    assert victim.on(Scan.from_array(array, (1.0, 1.0))).presented is None
 
 
 def test_shares_are_no_bytes(victim):
