@@ -40,12 +40,12 @@ def peak(reset=False):
 for line in sys.stdin:
     name = json.loads(line)
     for read in (io.read, io.read_mask):
-        before, start, said = peak(reset=True), time.monotonic(), ""
+        before, start, said = peak(reset=True), time.process_time(), ""
         try:
             read(name)
         except SegadvError as error:
             said = str(error)
-        took = time.monotonic() - start
+        took = time.process_time() - start
         print(json.dumps([name, read.__name__, said, took, peak() - before]), flush=True)
 """
 

@@ -39,7 +39,6 @@ class Controller:
         runs: the history.
         choice: the chosen target if it is not a layer, as a session stores it; None: none.
         targeted: whether the last attack that was started has a target.
-        reads: whether images that are opened in the viewer are read by our reader, too.
     """
 
     finished = Signal(object)
@@ -54,7 +53,6 @@ class Controller:
         self.runs = Runs()
         self.choice: int | str | None = None
         self.targeted = True
-        self.reads = False
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> "Controller":

@@ -34,18 +34,16 @@ def prefer_our_reader() -> None:
         plugins.extension2reader = {**chosen, **missing}
 
 
-def watch(layers: LayerList) -> None:
-    """Read the images that napari's reader has opened, or will open, once more with ours."""
-
-    def look(event: Any) -> None:
-        layer = event.value
-        if read_by_napari(layer):
-            _soon(lambda: adopt(layers, layer))
-
+def adopt_all(layers: LayerList) -> None:
+    """Read the images that napari's reader has opened once more with ours."""
     for layer in list(layers):
-        if read_by_napari(layer):
-            adopt(layers, layer)
-    layers.events.inserted.connect(look)
+        adopt(layers, layer)
+
+
+def adopt_soon(layers: LayerList, layer: Layer) -> None:
+    """Do so with a layer that is just being inserted, once napari has done it."""
+    if read_by_napari(layer):
+        _soon(lambda: adopt(layers, layer))
 
 
 def read_by_napari(layer: Layer) -> bool:
@@ -61,11 +59,11 @@ def read_by_napari(layer: Layer) -> bool:
     )
 
 
-def adopt(layers: LayerList, layer: Image) -> None:
+def adopt(layers: LayerList, layer: Layer) -> None:
     """Show a layer's file as our reader reads it; leave the layer alone if it can't."""
     from ... import io
 
-    if layer not in layers:
+    if layer not in layers or not read_by_napari(layer):
         return
     try:
         scan = io.read(layer.source.path)

@@ -17,7 +17,7 @@ from ..controller.shown_layers import unwrapped
 from .camera import untouched
 from .dialogs import ask_trust
 from .keys import Key, bind
-from .opening import prefer_our_reader, watch
+from .opening import adopt_all, adopt_soon, prefer_our_reader
 
 # Milliseconds until napari has placed a new dock.
 DOCKED = 50
@@ -40,16 +40,18 @@ class Panel(QWidget):
         super().__init__()
         self.viewer = unwrapped(napari_viewer)
         self.controller = Controller.of(self.viewer)
-        if not self.controller.reads:
-            self.controller.reads = True
-            prefer_our_reader()
-            watch(self.viewer.layers)
         self.status = QLabel("")
         self.status.setWordWrap(True)
         self.left = False
         self._whole = untouched(self.viewer)
         leaving = self._leaving = ExitStack()
         self.destroyed.connect(lambda: leaving.close())
+        prefer_our_reader()
+        adopt_all(self.viewer.layers)
+        self.listen({self.viewer.layers.events.inserted: self._opened})
+
+    def _opened(self, event: Any) -> None:
+        adopt_soon(self.viewer.layers, event.value)
 
     def listen(self, slots: Mapping[Any, Callable[..., Any]]) -> None:
         """Connect signals of psygnal and events of napari until the dock is closed."""

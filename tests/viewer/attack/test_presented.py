@@ -6,7 +6,7 @@ import dicom_sources as made
 import numpy as np
 import pydicom
 import pytest
-from clicks import click, idle
+from clicks import click, drained, idle
 from helpers import disc_image
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
@@ -33,8 +33,11 @@ def added(window, scan, name="film"):
     return window.add_image(data, **keywords)
 
 
-def on_screen(window, layer):
+def on_screen(window, layer, qtbot):
     """The canvas as grey levels, at the middle of each pixel of an image."""
+    # The window has its size only now.
+    drained(qtbot)
+    window.fit_to_view()
     shot = window.screenshot(canvas_only=True, flash=False)[..., 0].astype(float)
     canvas, zoom = np.array(shot.shape), window.scene.camera.zoom
     middle = np.array(window.scene.camera.center[-2:])
@@ -53,17 +56,17 @@ def on_screen(window, layer):
 @pytest.mark.parametrize("bits", [10, 12, 14, 16])
 @pytest.mark.parametrize("inverted", [False, True])
 @pytest.mark.parametrize("signed", [False, True])
-def test_a_film_is_shown_as_its_header_says(window, bits, inverted, signed):
+def test_a_film_is_shown_as_its_header_says(window, qtbot, bits, inverted, signed):
     scan = film(bits, inverted, signed)
-    shot, wanted = on_screen(window, added(window, scan)), scan.presentation(scan.array)
+    shot, wanted = on_screen(window, added(window, scan), qtbot), scan.presentation(scan.array)
     assert np.corrcoef(shot.ravel(), wanted.ravel())[0, 1] > 0.999
     assert np.abs(shot / 255 - wanted).max() < 0.02
 
 
-def test_a_lookup_table_is_shown_on_the_screen(window):
+def test_a_lookup_table_is_shown_on_the_screen(window, qtbot):
     table = np.round(255 / (1 + np.exp(-np.linspace(-6, 6, 4096))))
     scan = replace(film(), presentation=Presentation(*lut_points(0, table), "VOI LUT"))
-    shot, wanted = on_screen(window, added(window, scan)), scan.presentation(scan.array)
+    shot, wanted = on_screen(window, added(window, scan), qtbot), scan.presentation(scan.array)
     assert np.corrcoef(shot.ravel(), wanted.ravel())[0, 1] > 0.999
     assert np.abs(shot / 255 - wanted).max() < 0.02
 
@@ -71,7 +74,7 @@ def test_a_lookup_table_is_shown_on_the_screen(window):
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 @pytest.mark.parametrize("signed", [False, True])
-def test_the_screen_shows_what_pydicom_renders(window, tmp_path, photometric, bits, signed):
+def test_the_screen_shows_what_pydicom_renders(window, qtbot, tmp_path, photometric, bits, signed):
     most = 2**bits - 1
     stored = (disc_image().astype(np.float64) / 255 * most).round().astype(int)
     if signed:
@@ -85,7 +88,7 @@ def test_the_screen_shows_what_pydicom_renders(window, tmp_path, photometric, bi
     rendered = apply_voi_lut(apply_modality_lut(ds.pixel_array, ds), ds).astype(np.float64)
     if photometric == "MONOCHROME1":
         rendered = -rendered
-    shot = on_screen(window, layer)
+    shot = on_screen(window, layer, qtbot)
     assert np.corrcoef(shot.ravel(), rendered.ravel())[0, 1] > 0.999
 
 
