@@ -63,6 +63,9 @@ def write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
         with beside(path) as half:
             new = half / "text"
             new.write_text(text, encoding=encoding)
+            # A link to itself fails here; `resolve` takes it for a new file, from Python 3.13 on.
+            with suppress(FileNotFoundError):
+                path.stat()
             # Writes through a link instead of replacing it.
             new.replace(path.resolve())
     except (OSError, RuntimeError) as error:
