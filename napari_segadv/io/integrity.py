@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
-import psutil
-
+from ..common.memory import available
 from ..errors import SegadvError
 
 # The most that one compressed byte can hold: deflate's limit is 1032, and bzip2 packs a block of
@@ -16,14 +15,7 @@ from ..errors import SegadvError
 EXPANSION = {"": 1, "zlib": 1032, "bzip2": 25_000}
 # Compressed data smaller than this are small whatever they hold.
 SMALL = 1 << 16
-# Files in which Linux says how much memory a container may use, and uses.
-CONTAINER = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    ),
-)
+# What a path may be instead of a file.
 KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -194,22 +186,9 @@ def check_memory(path: Path, needed: int) -> None:
     Raises:
         SegadvError: if fewer are free.
     """
-    free = free_memory()
+    free = available()
     if needed > free:
         raise SegadvError(
             f"{path}: needs {needed / 1e9:.3g} GB of memory, but only {free / 1e9:.3g} GB are "
             "free; close other programs, or use a smaller image"
         )
-
-
-def free_memory() -> int:
-    """Return how many bytes of memory can still be used, also inside a container."""
-    free = int(psutil.virtual_memory().available)
-    for limit, used in CONTAINER:
-        try:
-            most, now = (int(Path(name).read_text()) for name in (limit, used))
-        except (OSError, ValueError):  # no container, or one without a limit
-            continue
-        # What is cached counts as used there, although it can be freed: leave it a quarter.
-        free = min(free, max(most - now, most // 4))
-    return free

@@ -111,7 +111,7 @@ def _head(data: bytes, path: Path, size: int) -> Head:
     return head
 
 
-def grey_alpha_16(file: BufferedReader, head: Head) -> Array:
+def grey_alpha_16(path: Path, file: BufferedReader, head: Head) -> Array:
     """Return grey and alpha of 16 bits each, (y, x, 2).
 
     Pillow would cut them to 8 bits. Their bytes are packed exactly as those of RGBA with 8 bits.
@@ -121,6 +121,7 @@ def grey_alpha_16(file: BufferedReader, head: Head) -> Array:
     begin = len(MAGIC) + 8
     new = whole[begin : begin + 8] + bytes((8, RGBA)) + whole[begin + 10 : begin + 13]
     crc = struct.pack(">I", zlib.crc32(b"IHDR" + new))
-    with pillow(BytesIO(whole[:begin] + new + crc + whole[begin + 17 :]), "PNG") as image:
+    changed = BytesIO(whole[:begin] + new + crc + whole[begin + 17 :])
+    with pillow(path, changed, "PNG") as image:
         pairs = np.array(image).view(">u2")
     return pairs.astype(np.uint16).reshape(head.height, head.width, 2)

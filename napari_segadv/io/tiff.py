@@ -275,9 +275,9 @@ def _lzw(data: bytes, expected: int, order: int, path: Path) -> bytes:
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     small = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + data
     try:
-        with pillow(BytesIO(small), "TIFF") as image:
+        with pillow(path, BytesIO(small), "TIFF") as image:
             return image.tobytes()
-    except Exception:  # noqa: BLE001 - Pillow may raise anything on damaged data
+    except SegadvError:
         raise damaged(path, "its LZW data are no valid stream") from None
 
 
@@ -312,15 +312,10 @@ def by_pillow(path: Path, file: BufferedReader, number: int) -> Array:
         SegadvError: if Pillow can't read it.
     """
     file.seek(0)
-    try:
-        with pillow(file, "TIFF") as image:
-            image.seek(number)
-            image.load()
-            plain = image.mode in ("1", "L", "I;16")
-            array = np.array(image if plain else image.convert("RGB"))
-            # Pillow removes the tag when it has turned the page.
-            return upright(array, image.getexif().get(TAG, 1))
-    except SegadvError:
-        raise
-    except Exception as error:  # noqa: BLE001 - Pillow may raise anything on damaged data
-        raise damaged(path, str(error)[:120] or type(error).__name__) from None
+    with pillow(path, file, "TIFF") as image:
+        image.seek(number)
+        image.load()
+        plain = image.mode in ("1", "L", "I;16")
+        array = np.array(image if plain else image.convert("RGB"))
+        # Pillow removes the tag when it has turned the page.
+        return upright(array, image.getexif().get(TAG, 1))

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy.typing as npt
-import torch
 
 from ..attacks.problem import Problem
 from ..data.scan import Grid, Mask, Scan
 from .bound import BoundVictim
 from .pipeline import Pipeline
 from .prediction import Prediction
-from .preprocessing.presenting import Presented
 
 P = TypeVar("P", bound=Prediction)
 
@@ -29,38 +27,20 @@ class Task(ABC, Generic[P]):
     Class attributes of a subclass:
         name: what `"task"` in a description calls it.
         words: what a bundle's metadata calls it, in lower case.
+        bound: the class of such a victim on a scan's grid.
         problem: what an attack is given; its `moving` and `keeping` define success.
         ending: of the file that a prediction is written to.
     """
 
     name: ClassVar[str]
     words: ClassVar[tuple[str, ...]]
+    bound: ClassVar[type[BoundVictim]]
     problem: ClassVar[type[Problem]] = Problem
     ending: ClassVar[str]
 
     def names(self, listed: tuple[str, ...]) -> tuple[str, ...]:
         """Complete the class names that a file lists: a single one gets a second class."""
         return listed if len(listed) != 1 else ("background", *listed)
-
-    @abstractmethod
-    def bind(
-        self,
-        victim: Pipeline,
-        scan: Scan,
-        device: torch.device,
-        presented: Presented | None = None,
-    ) -> BoundVictim:
-        """Bind a victim of this task, which is on the device already, to a scan's grid.
-
-        Args:
-            victim: the network with its preprocessing.
-            scan: the image.
-            device: where the victim is.
-            presented: its first step, see `preprocessing.presenting`.
-
-        Raises:
-            SegadvError: if the victim can't take the scan.
-        """
 
     @abstractmethod
     def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> P:

@@ -75,7 +75,7 @@ class Victim(Pipeline):
             SegadvError: if the scan is not of the kind that the victim was made for.
         """
         presented = choose_presented(scan, self, present) if isinstance(present, str) else present
-        return self.task.bind(self.to(device), scan, torch.device(device), presented)
+        return self.task.bound(self.to(device), scan, torch.device(device), presented)
 
     def predict(
         self,

@@ -228,7 +228,9 @@ def test_two_that_write_one_new_folder_lose_nothing(tmp_path):
     assert names(tmp_path) == ["out"]
 
 
-@pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="the system can't")
+@pytest.mark.skipif(
+    sys.platform not in ("linux", "darwin"), reason="only Linux and macOS exchange two folders"
+)
 def test_folders_are_exchanged_in_one_step(tmp_path, monkeypatch):
     """Without a moment in which there is neither the old nor the new one."""
     folder = tmp_path / "out"

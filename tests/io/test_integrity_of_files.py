@@ -218,7 +218,7 @@ def test_an_image_that_does_not_fit_into_memory(tmp_path, monkeypatch, kind):
     else:
         sitk.WriteImage(sitk.GetImageFromArray(array), str(path))
     io.read(path)
-    monkeypatch.setattr(integrity, "free_memory", lambda: 200)
+    monkeypatch.setattr(integrity, "available", lambda: 200)
     with pytest.raises(SegadvError, match=r"needs .* GB of memory, but only .* GB are free"):
         io.read(path)
 
@@ -232,15 +232,3 @@ def test_a_memory_error_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(np, "empty", none)
     with pytest.raises(SegadvError, match="needs more memory than there is"):
         io.read(tmp_path / "a.nii")
-
-
-def test_memory_of_a_container(tmp_path, monkeypatch):
-    for name, value in (("max", "1000"), ("current", "400")):
-        (tmp_path / name).write_text(value)
-    files = [(str(tmp_path / "max"), str(tmp_path / "current"))]
-    monkeypatch.setattr(integrity, "CONTAINER", files)
-    assert integrity.free_memory() == 600
-    (tmp_path / "current").write_text("990")
-    assert integrity.free_memory() == 250
-    (tmp_path / "max").write_text("max")
-    assert integrity.free_memory() > 1000

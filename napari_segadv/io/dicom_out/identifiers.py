@@ -34,8 +34,7 @@ def remove_identifiers(dataset: Dataset) -> None:
     try:
         for each in _levels(dataset):
             anonymize_dataset(each, delete_private_tags=True, base_rules_gen=_rules)
-    # Whatever fails, the identifiers are still there.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - whatever fails, the identifiers are still there
         reason = " ".join(str(error).split())[:200]
         raise SegadvError(
             f"the identifiers can't be removed ({reason}); save the image as NIfTI"

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from ...data.scan import Array, Grid, Scan
 from ...errors import SegadvError
 from .. import png
-from ..integrity import check_memory, damaged, opened
+from ..integrity import check_memory, opened
 from ..itk import read_image, write_image
 from ..pillow import pillow
 from ..pixels import Pixels, without_alpha
@@ -66,21 +66,16 @@ def _png(path: Path, file: BufferedReader, mask: bool) -> Pixels:
     if b"acTL" in head.chunks:
         notes = ("It is a film; its first picture is read.",)
     file.seek(0)
-    try:
-        if head.bits == 16 and head.colour == png.GREY_ALPHA:
-            return photograph(png.grey_alpha_16(file, head), 1, notes)
-        with pillow(file, "PNG") as image:
-            orientation = image.getexif().get(TAG, 1)
-            if head.bits == 16 and head.colour != png.GREY:
-                array: Array = sitk.GetArrayFromImage(read_image(path, "PNGImageIO"))
-            elif head.colour == png.PALETTE and not mask:
-                array = np.array(image.convert("RGB"))
-            else:
-                array = np.array(image)
-    except SegadvError:
-        raise
-    except Exception as error:  # noqa: BLE001 - Pillow may raise anything on damaged data
-        raise _unreadable(path, error) from None
+    if head.bits == 16 and head.colour == png.GREY_ALPHA:
+        return photograph(png.grey_alpha_16(path, file, head), 1, notes)
+    with pillow(path, file, "PNG") as image:
+        orientation = image.getexif().get(TAG, 1)
+        if head.bits == 16 and head.colour != png.GREY:
+            array: Array = sitk.GetArrayFromImage(read_image(path, "PNGImageIO"))
+        elif head.colour == png.PALETTE and not mask:
+            array = np.array(image.convert("RGB"))
+        else:
+            array = np.array(image)
     if head.bits < 8 and head.colour == png.GREY:
         array = array.astype(np.uint8)
         # Pillow spreads 2 and 4 bits over 0 to 255, but not one.
@@ -97,35 +92,13 @@ def _png(path: Path, file: BufferedReader, mask: bool) -> Pixels:
 def _jpeg(path: Path, file: BufferedReader) -> Pixels:
     file.seek(0)
     notes: tuple[str, ...] = ()
-    try:
-        with pillow(file, "JPEG") as image:
-            check_memory(path, image.width * image.height * 8)
-            orientation = image.getexif().get(TAG, 1)
-            if image.mode == "CMYK":
-                notes = (CMYK,)
-            array = np.array(image if image.mode == "L" else image.convert("RGB"))
-    except SegadvError:
-        raise
-    except Exception as error:  # noqa: BLE001 - Pillow may raise anything on damaged data
-        raise _unreadable(path, error) from None
+    with pillow(path, file, "JPEG") as image:
+        check_memory(path, image.width * image.height * 8)
+        orientation = image.getexif().get(TAG, 1)
+        if image.mode == "CMYK":
+            notes = (CMYK,)
+        array = np.array(image if image.mode == "L" else image.convert("RGB"))
     return photograph(array, orientation, notes)
-
-
-def _unreadable(path: Path, error: Exception) -> SegadvError:
-    """Return the error for a failure of Pillow."""
-    if isinstance(error, MemoryError):
-        raise error
-    text = " ".join(str(error).split()) or type(error).__name__
-    if "truncated" in text.lower():
-        return SegadvError(
-            f"{path}: ends before its image does; check that the file is complete and of the type "
-            "that its name says"
-        )
-    if "decompression bomb" in text:
-        return SegadvError(f"{path}: has far too many pixels; use a smaller image")
-    if "cannot identify" in text:
-        return SegadvError(f"{path}: is of a kind that can't be read; convert it to PNG")
-    return damaged(path, text[:120])
 
 
 def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:

@@ -22,7 +22,6 @@ from ...measures.labels import TARGET_FIGURES
 from ..bound import BoundVictim
 from ..heads import tensor_of
 from ..pipeline import Pipeline
-from ..preprocessing.presenting import Presented
 from ..task import Task, number_in
 from ..windows import one_pass
 
@@ -85,18 +84,10 @@ class Classification(Task[Grade]):
     words: ClassVar[tuple[str, ...]] = ("classification", "classifier", "grading")
     problem: ClassVar[type[Problem]] = OneClass
     ending: ClassVar[str] = ".json"
+    bound: ClassVar[type[BoundVictim]] = BoundClassification
 
     def names(self, listed: tuple[str, ...]) -> tuple[str, ...]:
         return listed if len(listed) != 1 else (f"not {listed[0]}", *listed)
-
-    def bind(
-        self,
-        victim: Pipeline,
-        scan: Scan,
-        device: torch.device,
-        presented: Presented | None = None,
-    ) -> BoundVictim:
-        return BoundClassification(victim, scan, device, presented)
 
     def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> Grade:
         if isinstance(given, Grade):

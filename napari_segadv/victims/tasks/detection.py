@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ...attacks.problem import Problem
@@ -21,7 +20,6 @@ from ...measures.labels import TARGET_FIGURES, away, moved_and_kept
 from ..bound import BoundVictim
 from ..detections import Found, anchor_labels, detected
 from ..pipeline import Pipeline
-from ..preprocessing.presenting import Presented
 from ..task import Task, number_in
 
 # A class is predicted if its logit is above the background's 0.
@@ -87,15 +85,7 @@ class Detection(Task[Boxes]):
     words: ClassVar[tuple[str, ...]] = ("detection", "detector")
     problem: ClassVar[type[Problem]] = OfAnchors
     ending: ClassVar[str] = ".json"
-
-    def bind(
-        self,
-        victim: Pipeline,
-        scan: Scan,
-        device: torch.device,
-        presented: Presented | None = None,
-    ) -> BoundVictim:
-        return BoundDetection(victim, scan, device, presented)
+    bound: ClassVar[type[BoundVictim]] = BoundDetection
 
     def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> Boxes:
         if isinstance(given, Boxes):

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ... import io
@@ -18,7 +17,6 @@ from ..bound import BoundVictim
 from ..heads import tensor_of
 from ..pipeline import Pipeline
 from ..preprocessing.chain import DATA_DEPENDENT
-from ..preprocessing.presenting import Presented
 from ..task import Task
 from ..windows import one_pass, slices, sliding
 
@@ -96,15 +94,7 @@ class Segmentation(Task[Mask]):
     name: ClassVar[str] = "segmentation"
     words: ClassVar[tuple[str, ...]] = ("segmentation",)
     ending: ClassVar[str] = ".nii.gz"
-
-    def bind(
-        self,
-        victim: Pipeline,
-        scan: Scan,
-        device: torch.device,
-        presented: Presented | None = None,
-    ) -> BoundVictim:
-        return BoundSegmentation(victim, scan, device, presented)
+    bound: ClassVar[type[BoundVictim]] = BoundSegmentation
 
     def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> Mask:
         return io.renumbered(io.mask_for(given, scan, role), victim.classes)

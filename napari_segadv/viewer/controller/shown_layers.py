@@ -214,4 +214,4 @@ class ShownLayers:
 def _is_of(layer: Image, scan: Scan) -> bool:
     """Return whether a layer shows a scan, or another scan of the same content."""
     known = layer.metadata.get(KEY)
-    return shows(layer, known) and known.same_as(scan)
+    return isinstance(known, Scan) and shows(layer, known) and known.same_as(scan)

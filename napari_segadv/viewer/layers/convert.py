@@ -90,8 +90,8 @@ def scan_of(layer: Image) -> Scan:
         SegadvError: if the layer is not a 2-D or 3-D image that can be attacked.
     """
     known = layer.metadata.get(KEY)
-    if shows(layer, known):
-        return known  # type: ignore[no-any-return]
+    if isinstance(known, Scan) and shows(layer, known):
+        return known
     if layer.multiscale:
         raise SegadvError(f"layer {layer.name}: has several resolutions; open a single one")
     data = np.asarray(layer.data)
@@ -119,12 +119,12 @@ def scan_of(layer: Image) -> Scan:
     return Scan(np.array(colour_data), grid, units, storage, bool(layer.rgb), None, title, shown)
 
 
-def shows(layer: Image, scan: Any) -> bool:
+def shows(layer: Image, scan: Scan) -> bool:
     """Return whether a layer shows a scan as it was read.
 
     Its data may have been flipped, replaced or moved since, for example in napari's console.
     """
-    if not isinstance(scan, Scan) or layer.multiscale:
+    if layer.multiscale:
         return False
     data, array = np.asarray(layer.data), scan.array
     alike = (data.shape, data.dtype, data.strides) == (array.shape, array.dtype, array.strides)
