@@ -6,8 +6,9 @@ from pathlib import Path
 from ...common.wording import counted
 from ...errors import SegadvError
 from ..place import SEPARATOR
+from .elements import clean
 from .files import dicom_files
-from .headers import Header, clean, header_of
+from .headers import Header, header_of
 from .stacks import Image, images_of
 
 ALONE, STRAIGHTEN = "file", "straighten"

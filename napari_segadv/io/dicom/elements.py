@@ -127,3 +127,14 @@ def _first_item(ds: Dataset, tag: Any) -> list[Dataset]:
         return list(element.value)[:1] if element.VR == "SQ" and element.value else []
     except FAULTS:
         return []
+
+
+def clean(found: str) -> str:
+    """Return a text in one line without control characters and separators of places.
+
+    Examples:
+        >>> clean("T1\\x1b[2J  axial\\n::3")
+        'T1 [2J axial 3'
+    """
+    shown = "".join(letter if letter.isprintable() else " " for letter in found)
+    return " ".join(shown.replace("::", " ").split())

@@ -16,7 +16,8 @@ from .choice import Chosen, choose
 from .elements import groups, text
 from .files import FAULTS, parse, quiet, reason
 from .geometry import picture_grid, volume_grid
-from .headers import MAGNIFICATION, Plane, description_of, is_projection, plane_of, spacing_of
+from .headers import MAGNIFICATION, Plane, description_of, plane_of, spacing_of
+from .kinds import is_projection
 from .stored import Layout, frames_of, layout_of
 from .straighten import straightened
 from .values import (

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .elements import clean
 from .geometry import SAME_PLACE, Course, along, course, orientation_name
-from .headers import TOLD_APART, Header, Plane, clean
+from .headers import TOLD_APART, Header, Plane
 
 # How far orientations may differ (the largest difference of two numbers), and spacings (a share).
 SAME_ORIENTATION, SAME_SPACING = 1e-3, 1e-3

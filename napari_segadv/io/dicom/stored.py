@@ -25,7 +25,7 @@ from ...errors import SegadvError
 from ..itk import silenced
 from .elements import text, value, whole
 from .files import FAULTS, quiet, reason
-from .headers import uid_name
+from .kinds import uid_name
 
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 BASELINE, EXTENDED = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"

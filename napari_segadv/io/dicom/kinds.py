@@ -1,0 +1,105 @@
+"""Kinds: whether a file is an image that is read, a slice or a projection, by its header."""
+
+from pydicom.config import IGNORE
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from ...common.wording import counted
+from .elements import clean, groups, numbers, text, whole
+
+# Projections, photographs and screenshots: each of their files is an image of its own.
+NEVER_A_VOLUME = (
+    "DX", "CR", "MG", "PX", "IO", "RG", "XA", "XF", "RF", "US", "IVUS", "SC", "OP", "OPT", "OCT",
+    "IVOCT", "ES", "XC", "GM", "SM", "CP", "DM", "EC", "LS", "BI", "HC", "TG", "DF", "DS",
+)  # fmt: skip
+PROJECTION_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.1.", "1.2.840.10008.5.1.4.1.1.3.", "1.2.840.10008.5.1.4.1.1.6.1.",
+    "1.2.840.10008.5.1.4.1.1.12.", "1.2.840.10008.5.1.4.1.1.77.",
+)  # fmt: skip
+# X-ray volumes, whose modality is that of projections: 3-D angiography, tomosynthesis.
+VOLUMES_OF_PROJECTIONS = (
+    "1.2.840.10008.5.1.4.1.1.13.1.1", "1.2.840.10008.5.1.4.1.1.13.1.2",
+    "1.2.840.10008.5.1.4.1.1.13.1.3",
+)  # fmt: skip
+# With Rows and Columns, but no images.
+NOT_IMAGES = {
+    "SEG": "a segmentation (SEG), not an image; give it as a mask",
+    "RTDOSE": "a dose distribution (RTDOSE), not an image; name the image that it belongs to",
+}
+CLASSES_OF_NO_IMAGES = {
+    "1.2.840.10008.5.1.4.1.1.66.4": "SEG",
+    "1.2.840.10008.5.1.4.1.1.66.7": "SEG",
+    "1.2.840.10008.5.1.4.1.1.481.2": "RTDOSE",
+}
+# What makers call an image from which the slices of a scan are planned.
+LOCALIZERS = {"LOCALIZER", "SCOUT", "TOPOGRAM", "SCANOGRAM", "SURVIEW"}
+DICOMDIR = "1.2.840.10008.1.3.10"
+# Enhanced CT, MR, PET and X-ray volumes describe their frames in sequences, even a single one.
+ENHANCED = (
+    "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2", "1.2.840.10008.5.1.4.1.1.4.1",
+    "1.2.840.10008.5.1.4.1.1.4.3", "1.2.840.10008.5.1.4.1.1.4.4", "1.2.840.10008.5.1.4.1.1.128.1",
+    "1.2.840.10008.5.1.4.1.1.130", *VOLUMES_OF_PROJECTIONS,
+)  # fmt: skip
+# Numbers that values and places depend on, and how many each element has.
+NUMBERS = {
+    "RescaleSlope": 1,
+    "RescaleIntercept": 1,
+    "ImagePositionPatient": 3,
+    "ImageOrientationPatient": 6,
+    "PixelSpacing": 2,
+}
+
+
+def sop_class(ds: Dataset) -> str:
+    """Return the class of an object; damaged headers have it in the meta information only."""
+    meta = getattr(ds, "file_meta", None)
+    return text(ds, "SOPClassUID") or (text(meta, "MediaStorageSOPClassUID") if meta else "")
+
+
+def is_projection(ds: Dataset, modality: str) -> bool:
+    """Return whether an image is a projection, photograph or screenshot: never a slice."""
+    kind = sop_class(ds)
+    if kind in VOLUMES_OF_PROJECTIONS:
+        return False
+    return modality in NEVER_A_VOLUME or f"{kind}.".startswith(PROJECTION_CLASSES)
+
+
+def refusal_of(ds: Dataset, modality: str, shape: tuple[int, int]) -> str:
+    """Return what a file is instead of an image that can be read; "" if it is one."""
+    kind = sop_class(ds)
+    if kind == DICOMDIR:
+        return "is the table of contents of a disc; name its folder"
+    modality = CLASSES_OF_NO_IMAGES.get(kind, modality)
+    if modality in NOT_IMAGES:
+        return f"is {NOT_IMAGES[modality]}"
+    if min(shape) > 0:
+        if whole(ds, "InConcatenationTotalNumber", 1) > 1:
+            return "is a part of an image that spans several files; export it as one file"
+        return _unreadable(ds)
+    name = uid_name(kind) if kind else ""
+    if "Image Storage" in name or (not name and modality):
+        return "has no Rows and Columns, so it holds no image; check that the file is complete"
+    return f"is no image ({name or 'a DICOM file without pixels'}); name an image"
+
+
+def _unreadable(ds: Dataset) -> str:
+    """Return which of the numbers that values and places depend on can't be read; "" for none."""
+    for name, count in NUMBERS.items():
+        for each in groups(ds, 0):
+            stated = text(each, name)
+            if stated and not numbers(each, name, count):
+                said = clean(stated)[:40]
+                return (
+                    f"has {name} {said!r}, which is not {counted(count, 'number')}; export it again"
+                )
+    return ""
+
+
+def uid_name(uid: str) -> str:
+    """Return what a UID of the standard stands for; of others itself, shortened.
+
+    Examples:
+        >>> uid_name("1.2.840.10008.1.2.4.90"), uid_name("1.2.x")
+        ('JPEG 2000 Image Compression (Lossless Only)', '1.2.x')
+    """
+    return clean(UID(uid, validation_mode=IGNORE).name)[:80]
