@@ -26,9 +26,9 @@ _FOLDERS = {
     ("viewer", "viewer.attack"): (
         "budget preview region slice_range target_choice target_section victim_section"
     ),
-    ("viewer", "viewer.controller"): "jobs latest qt_runner refill runner runs victim_jobs",
+    ("viewer", "viewer.controller"): "jobs latest qt_runner runner runs victim_jobs",
     ("viewer", "viewer.layers"): (
-        "fields places saving series slice_place task_view tasks upright"
+        "fields places refill saving series slice_place task_view tasks upright"
     ),
     ("viewer", "viewer.runs"): "session_opening session_section session_victim sessions",
     ("viewer", "viewer.slices"): "verdict_section visibility_section",

@@ -35,12 +35,6 @@ class Setup:
     attacked: BoundVictim | Ensemble
     known: torch.Tensor
 
-    @property
-    def seen(self) -> tuple[str, ...]:
-        """A note on how the image is presented to the victim, if it is not seen as it is."""
-        presented = self.judge.presented
-        return () if presented is None else (presented.describe(self.request.scan.units),)
-
     def predict(self, scan: Scan) -> Prediction:
         """Predict another scan on the same grid; the judge's passes do not count this one."""
         bound = self.victim.on(scan, self.judge.device, self.judge.presented)

@@ -28,8 +28,8 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
     stored = replace(
         scan, array=quantise(scan, exact.array, prepared.attack.norm, prepared.epsilon)
     )
-    back, written = read_back(stored, scan, output)
-    adversarial = replace(back.without_file, grid=scan.grid, units=scan.units)
+    back, output = read_back(stored, scan, output)
+    adversarial = replace(back.derived_from(scan), grid=scan.grid, units=scan.units)
     after = setup.predict(adversarial)
     before_saving = judge.predict(outcome.adversarial)
 
@@ -39,7 +39,6 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
         )
         return found | distances(scan, image, judge.window)
 
-    noted = (*scan.notes, *setup.seen)
     difference = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
     return Example(
         task=setup.victim.task,
@@ -53,7 +52,7 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
         measures_before_saving=figures(exact, before_saving),
         record={},
         window=judge.window,
-        notes=tuple(filter(None, (*noted, *prepared.notes, output.note, *written))),
+        notes=(*scan.notes, *setup.judge.seen, *prepared.notes, *output.notes),
         output=output,
         fields={name: field_array(field, scan) for name, field in outcome.fields.items()},
     )

@@ -121,7 +121,7 @@ def universal_steps(
         **describe_machine(device),
         "cases": measured,
     }
-    notes = [note for setup in setups for note in setup.seen]
+    notes = [note for setup in setups for note in setup.judge.seen]
     return UniversalResult(noise, scans[0], record, tuple(dict.fromkeys(notes)))
 
 
@@ -143,8 +143,10 @@ def _measure(
         moved, kept = away(after.array, right.array), None
         before = away(clean.array, right.array)
     change = perturbed.array.astype(np.float64) - scan.array
+    presented = setup.judge.presented
     return {
         "image": describe_image(scan),
+        "presentation": None if presented is None else presented.data,
         "moved": moved,
         "moved_clean": before,
         "kept": kept,

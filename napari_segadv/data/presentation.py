@@ -80,6 +80,11 @@ class Presentation:
         return self.intensities[0], self.intensities[-1]
 
     @property
+    def falls(self) -> bool:
+        """Whether low intensities are white, as on an inverted film."""
+        return self.brightness[0] > self.brightness[-1]
+
+    @property
     def linear(self) -> bool:
         """Whether it is a window: two points, from black to white or from white to black."""
         return len(self.intensities) == 2 and sorted(self.brightness) == [0.0, 1.0]

@@ -212,10 +212,14 @@ class Scan:
         """The scan's name in messages and in the layer list."""
         return self.path.name if self.path is not None else str(self.meta.get("title", "image"))
 
-    @property
-    def without_file(self) -> "Scan":
-        """The same image without what says which files it came from."""
+    def derived_from(self, clean: "Scan") -> "Scan":
+        """Return the same image as one that has no files of its own, but the source's as template.
+
+        Its facts are those of the file that it was read from, except which files that were.
+        """
         meta = {key: value for key, value in self.meta.items() if key not in ("files", "place")}
+        if "files" in clean.meta:
+            meta["source_files"] = clean.meta["files"]
         return replace(self, path=None, meta=meta)
 
     @cached_property

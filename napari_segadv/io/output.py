@@ -4,13 +4,12 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from ..data.scan import Mask, Scan
 from ..errors import SegadvError
 from .images import output_format, read, save
 
-Choice = Literal["auto", "dicom", "nifti"]
 CHOICES: tuple[str, ...] = ("auto", "dicom", "nifti")
 NIFTI = ".nii.gz"
 SEGMENTATION = ".dcm"
@@ -24,16 +23,34 @@ class Output:
         ending: suffix of the image's file; "" for a folder of DICOM files.
         note: why that is not the scan's own format, for the user; "" if it is.
         deidentify: whether DICOM files are written without the patient's identifiers.
+        told: notes of the last writing, for the user: pixels that differ from what was asked for,
+            identifiers.
     """
 
     ending: str
     note: str = ""
     deidentify: bool = False
+    told: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user has to know of the format and of the last writing."""
+        return (self.note, *self.told) if self.note else self.told
 
     @property
     def dicom(self) -> bool:
         """Whether images are saved as DICOM series."""
         return not self.ending
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What `result.json` holds of it."""
+        return {
+            "ending": self.ending,
+            "note": self.note,
+            "deidentified": self.deidentify,
+            "told": list(self.told),
+        }
 
     def write(self, image: Scan, clean: Scan, place: Path) -> tuple[Path, tuple[str, ...]]:
         """Write an image; return its file or folder, and notes for the user.
@@ -118,8 +135,8 @@ def _output(scan: Scan, choice: str) -> Output:
     return Output(NIFTI, f"it can't be written as DICOM ({reason}), so the image is saved as NIfTI")
 
 
-def read_back(image: Scan, clean: Scan, output: Output) -> tuple[Scan, tuple[str, ...]]:
-    """Return an image as it comes back from its file, and notes on the writing.
+def read_back(image: Scan, clean: Scan, output: Output) -> tuple[Scan, Output]:
+    """Return an image as it comes back from its file, and the output with notes on the writing.
 
     Args:
         image: derived from the clean scan.
@@ -135,5 +152,5 @@ def read_back(image: Scan, clean: Scan, output: Output) -> tuple[Scan, tuple[str
             "it with a smaller epsilon"
         )
     with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
-        path, notes = output.write(image, clean, Path(folder) / "image")
-        return read(path), notes
+        path, told = output.write(image, clean, Path(folder) / "image")
+        return read(path), replace(output, told=told)

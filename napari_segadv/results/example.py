@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,14 +92,13 @@ class Example:
             "measures_before_saving": dict(self.measures_before_saving),
             "notes": list(self.notes),
             "window": list(self.window),
-            **self._saved_as,
         }
 
-    @property
-    def _saved_as(self) -> dict[str, Any]:
-        if self.output is None:
-            return {}
-        return {"output": {"ending": self.output.ending, "deidentified": self.output.deidentify}}
+    def with_output(self, output: Output | None) -> "Example":
+        """Return the same example, to be saved otherwise, without notes on the earlier output."""
+        earlier = () if self.output is None else self.output.notes
+        notes = tuple(note for note in self.notes if note not in earlier)
+        return replace(self, output=output, notes=notes)
 
     @property
     def summary(self) -> tuple[str, ...]:
@@ -136,7 +135,8 @@ class Example:
     def write(self, folder: Path) -> None:
         """Write the files into an existing folder, which holds nothing else; see `save`."""
         output = self.output or output_for(self.clean)
-        adversarial, _ = output.write(self.adversarial, self.clean, folder / ADVERSARIAL)
+        adversarial, told = output.write(self.adversarial, self.clean, folder / ADVERSARIAL)
+        output = replace(output, told=told)
         if not np.array_equal(io.read(adversarial).array, self.adversarial.array):
             raise SegadvError(
                 f"{adversarial.name}: reads back differently from what was measured; please "
@@ -150,7 +150,13 @@ class Example:
         figure(self).savefig(folder / FIGURE)
         files = sorted(adversarial.iterdir()) if output.dicom else io.files_of(adversarial)
         stored = {"file": adversarial.name, "sha256": sha256_of_all(files)}
-        found = {**self.result, "adversarial": stored, "files": files_in(folder)}
+        found = {
+            **self.result,
+            "notes": [*self.with_output(None).notes, *output.notes],
+            "adversarial": stored,
+            "output": output.data,
+            "files": files_in(folder),
+        }
         text = json.dumps(found, indent=1, allow_nan=False)
         (folder / RESULT).write_text(text + "\n", encoding="utf-8")
 

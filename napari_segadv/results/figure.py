@@ -109,7 +109,7 @@ def _brightness(example: Pictured) -> Presentation:
         return window
     if not header.linear:
         return header
-    return window if header.brightness[0] < header.brightness[-1] else window.inverted
+    return window.inverted if header.falls else window
 
 
 def outline(axes: Any, boxes: Boxes, upright: tuple[slice, slice]) -> None:

@@ -77,7 +77,7 @@ def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> 
             f"{folder}: its adversarial image has shape {found.array.shape} but {scan.name} has "
             f"{scan.array.shape}; open it with the image that was attacked"
         )
-    adversarial = replace(found.without_file, grid=scan.grid, units=scan.units)
+    adversarial = replace(found.derived_from(scan), grid=scan.grid, units=scan.units)
     noise = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
     measures = result.entry("measures")
     if not np.isclose(np.abs(noise).max(), measures.number("linf"), rtol=1e-6, atol=1e-9):
@@ -175,6 +175,16 @@ def _adversarial(folder: Path, clean: Scan) -> Path:
     return min(found, key=lambda path: (path.name != best, path.name))
 
 
+def told_of(folder: Path) -> tuple[str, ...]:
+    """Return what the writing of a result's images told the user.
+
+    Raises:
+        SegadvError: if the result is damaged.
+    """
+    output = _output(Entry(read_json(folder / RESULT), str(folder / RESULT), COPY))
+    return () if output is None else output.notes
+
+
 def _output(result: Entry) -> Output | None:
     """Return how a result's images are saved; earlier versions did not say it."""
     if "output" not in result.values:
@@ -183,7 +193,8 @@ def _output(result: Entry) -> Output | None:
     ending = entry.text("ending")
     if ending and ending not in {end for form in formats() for end in form.suffixes}:
         raise entry.wrong(f'"ending" {ending[:20]} is not that of an image')
-    return Output(ending, deidentify=entry.flag("deidentified"))
+    note = entry.text("note")
+    return Output(ending, note, entry.flag("deidentified"), entry.texts("told"))
 
 
 def _exact(path: Path) -> dict[str, Array]:

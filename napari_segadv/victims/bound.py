@@ -12,7 +12,7 @@ from ..errors import SegadvError
 from .pipeline import Pipeline
 from .prediction import Prediction
 from .preprocessing.chain import Space, bind
-from .preprocessing.presenting import Presented
+from .preprocessing.presenting import Presented, window_seen
 from .recall import Recall
 from .scan_tensors import as_tensor, ras_affine, slice_affine
 from .windows import Passes
@@ -62,9 +62,12 @@ class BoundVictim(ABC):
             self.chain = bind(victim.steps, image.cpu(), Space(tuple(image.shape[1:]), affine))
         except SegadvError as error:
             raise SegadvError(f"{victim.name}: {error}") from None
-        seen = presented.presentation.limits if presented else victim.window
-        low, high = seen or scan.bounds
-        self.window = (float(low), float(high))
+        self.window = window_seen(scan, victim, presented)
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """A note on how the image is presented to the victim; none if it is seen as it is."""
+        return () if self.presented is None else (self.presented.describe(self.scan.units),)
 
     def check(self, victim: Pipeline, scan: Scan) -> None:  # noqa: B027 - most have no such rule
         """Raise SegadvError if the victim or the scan breaks a rule of the task."""

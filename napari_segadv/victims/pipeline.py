@@ -12,6 +12,8 @@ from .heads import Head
 from .preprocessing.chain import Transform
 from .windows import SlidingWindows
 
+BYTES = (0.0, 255.0)
+
 
 @dataclass(frozen=True, eq=False)
 class Pipeline:
@@ -60,9 +62,13 @@ class Pipeline:
 
     @property
     def expects(self) -> str:
-        """The units that its window speaks of: "HU", "grey level", or "" if that is unclear."""
+        """The units that its window speaks of: "HU", "grey level", or "" if that is unclear.
+
+        Grey levels are those that a screen shows, bytes or shares, from black or just above it.
+        """
         if self.window is None:
             return ""
-        if self.window[0] < HU_BELOW:
+        low, high = self.window
+        if low < HU_BELOW:
             return "HU"
-        return "grey level" if self.window in ((0.0, 255.0), (0.0, 1.0)) else ""
+        return "grey level" if low >= 0 and high in (BYTES[1], 1.0) else ""

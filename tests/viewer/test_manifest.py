@@ -122,10 +122,10 @@ def test_what_lies_on_a_series_is_saved_as_dicom(make_napari_viewer, tmp_path, b
     painted.features = {"index": [0, 1, 2], "class": ["background", "liver", "spleen"]}
     (folder,) = adversarial.save(str(tmp_path / "x.dcm"), plugin=PLUGIN)
     assert folder == str(tmp_path / "x")
+    (path,) = painted.save(str(tmp_path / "seg.dcm"), plugin=PLUGIN)
     (again,) = viewer.open(folder, plugin=PLUGIN)
     np.testing.assert_array_equal(again.data, adversarial.data)
     assert same_place(again, clean)
-    (path,) = painted.save(str(tmp_path / "seg.dcm"), plugin=PLUGIN)
     mask = io.read_mask(path, scan_of(clean).grid)
     np.testing.assert_array_equal(mask.array, labels)
     assert mask.classes[2] == "spleen"
@@ -170,3 +170,22 @@ def test_every_sample_of_the_file_menu_is_the_phantom_of_its_name(make_napari_vi
         assert scan_of(layer).same_as(scan)
         assert scan_of(layer).units == scan.units
     assert len(viewer.layers) == len(samples)
+
+
+def test_with_two_patients_open_nothing_is_saved_under_the_other_name(make_napari_viewer, tmp_path):
+    viewer = make_napari_viewer()
+    for name in ("a", "b"):
+        write_series(tmp_path / name, stored())
+    first, second = (viewer.open(tmp_path / name, plugin=PLUGIN)[0] for name in ("a", "b"))
+    unknown = viewer.add_image(second.data + 3, **placed_like(second))
+    with pytest.raises(SegadvError, match="lies on several open DICOM images"):
+        unknown.save(str(tmp_path / "no.dcm"), plugin=PLUGIN)
+    # A layer that knows its image is saved as a part of it.
+    own = scan_of(second)
+    data, keywords, _ = image_tuple(own.derived_from(own))
+    adversarial = viewer.add_image(data, **keywords)
+    (folder,) = adversarial.save(str(tmp_path / "x.dcm"), plugin=PLUGIN)
+    assert io.read(folder).meta["series"] != scan_of(first).meta["series"]
+    second.affine = np.eye(4)
+    with pytest.raises(SegadvError, match="lies on"):
+        second.save(str(tmp_path / "moved.dcm"), plugin=PLUGIN)

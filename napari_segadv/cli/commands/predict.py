@@ -51,10 +51,5 @@ def predict(
     bound = loaded.on(scan, pick_device(device), present)
     prediction = bound.predict()
     task.save(prediction, made_folder(out))
-    notes = (
-        scan.notes
-        if bound.presented is None
-        else (*scan.notes, bound.presented.describe(scan.units))
-    )
-    tell(notes)
+    tell((*scan.notes, *bound.seen))
     say(f"{out}: {task.listing(prediction)}")

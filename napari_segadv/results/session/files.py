@@ -51,7 +51,9 @@ def write_image(scan: Scan, folder: Path) -> Scan:
             f"{scan.name}: reads back differently from a file of its format; please report it "
             "with the image's format"
         )
-    meta = {name: value for name, value in scan.meta.items() if name != "files"}
+    # The session's file is another one, perhaps of another format.
+    facts = ("files", "source_files", "place", "format")
+    meta = {name: value for name, value in scan.meta.items() if name not in facts}
     return replace(scan, path=path if scan.path is not None else None, meta=meta)
 
 

@@ -108,6 +108,8 @@ def _read(root: Path, poll: Poll) -> Session:
         victim,
         boxes=tuple(read_boxes(one, images) for one in drawn),
         choice=_choice(entry),
+        # Earlier versions did not save it.
+        present=entry.text("present") if "present" in entry.values else "auto",
     )
 
 
@@ -132,6 +134,7 @@ def _write(session: Session, folder: Path, poll: Poll) -> None:
         "target": session.target,
         "shown": session.shown,
         "choice": session.choice,
+        "present": session.present,
         "victim": None if session.victim is None else session.victim.data,
     }
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
@@ -181,7 +184,7 @@ def _write_runs(session: Session, images: _Images) -> list[dict[str, Any]]:
         place.mkdir()
         # As a run on the session's file of the image, whose format the adversarial image takes.
         write_run(
-            replace(run.example, clean=images.stored[image], output=None), place, run.verdicts
+            replace(run.example.with_output(None), clean=images.stored[image]), place, run.verdicts
         )
         entries.append(
             {"name": run.name, "folder": _relative(place, images.folder), "image": image}

@@ -115,6 +115,7 @@ class Session:
         boxes: the drawn boxes.
         choice: a target that is neither labels nor boxes: the number of a class, "none" or "none:2"
             for boxes to erase, "untargeted"; None: none.
+        present: how images are presented to the victim, as the viewer's list has it.
     """
 
     images: tuple[SessionImage, ...] = ()
@@ -125,3 +126,4 @@ class Session:
     victim: VictimSource | None = None
     boxes: tuple[SessionBoxes, ...] = ()
     choice: int | str | None = None
+    present: str = "auto"

@@ -7,7 +7,6 @@ Digital X-rays have 10 to 16 bits, and most networks were trained on what a scre
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
@@ -17,15 +16,13 @@ from ...common.wording import with_units
 from ...data.presentation import Presentation, sampled
 from ...data.scan import Scan
 from ...errors import SegadvError
-from ..pipeline import Pipeline
+from ..pipeline import BYTES, Pipeline
 
-Choice = Literal["auto", "header", "percentiles", "none"]
 CHOICES: tuple[str, ...] = ("auto", "header", "percentiles", "none")
 # Share of a window's width by which an image may leave it and still fit it.
 SLACK = 0.05
 # Share of a window's width that the image must span to fit it, unless it is of bytes.
 LEAST_SPAN = 0.02
-BYTES = (0.0, 255.0)
 # Share of the pixels outside a victim's window from which it sees next to nothing of an image.
 MOST_OUTSIDE = 0.97
 
@@ -66,9 +63,8 @@ class Presented:
     def describe(self, units: str) -> str:
         """What was done, in a sentence for people."""
         low, high = self.presentation.limits
-        falls = self.presentation.brightness[0] > self.presentation.brightness[-1]
         source = self.presentation.source
-        inverted = ", inverted" if falls and "inverted" not in source else ""
+        inverted = ", inverted" if self.presentation.falls and "inverted" not in source else ""
         return (
             f"the model sees the image through the {source}{inverted} "
             f"({low:g} to {with_units(format(high, 'g'), units)}), as {self.low:g} to {self.high:g}"
@@ -80,7 +76,7 @@ class Presented:
         return {
             "source": self.presentation.source,
             "limits": list(self.presentation.limits),
-            "inverted": self.presentation.brightness[0] > self.presentation.brightness[-1],
+            "inverted": self.presentation.falls,
             "linear": self.presentation.linear,
             "shown_as": [self.low, self.high],
         }
@@ -112,9 +108,7 @@ def present(scan: Scan, victim: Pipeline, choice: str = "auto") -> Presented | N
     if choice != "auto":
         return _on_range(chosen(scan, choice), victim)
     presented = _automatic(scan, victim)
-    seen = presented.presentation.limits if presented else victim.window
-    if seen is not None:
-        check_seen(scan, seen, victim.name)
+    check_seen(scan, window_seen(scan, victim, presented), victim.name)
     return presented
 
 
@@ -124,14 +118,13 @@ def _automatic(scan: Scan, victim: Pipeline) -> Presented | None:
             low, high = victim.window or (0.0, 0.0)
             raise SegadvError(
                 f"{scan.name}: is in HU, but {victim.name} expects grey levels from {low:g} to "
-                f"{high:g}; use another victim, or choose how to present the image (--present)"
+                f"{high:g}; use another victim, or present it otherwise (--present; in napari: "
+                "sees)"
             )
         return None
-    header = scan.presentation
-    inverted = header is not None and header.brightness[0] > header.brightness[-1]
-    if not inverted and (victim.window is None or fits(scan, victim.window)):
+    if not is_inverted(scan) and (victim.window is None or fits(scan, victim.window)):
         return None
-    if victim.window is not None and not of_a_screen(victim.window):
+    if victim.window is not None and victim.expects != "grey level":
         return None
     return _on_range(scan.shown, victim)
 
@@ -139,11 +132,14 @@ def _automatic(scan: Scan, victim: Pipeline) -> Presented | None:
 def chosen(scan: Scan, choice: str) -> Presentation:
     """The presentation that a choice means for an image.
 
+    An image that is stored inverted stays so: its white is its lowest number in every window.
+
     Raises:
         SegadvError: if it means none.
     """
     if choice == "percentiles":
-        return Presentation.percentiles(scan.array)
+        shown = Presentation.percentiles(scan.array)
+        return shown.inverted if is_inverted(scan) else shown
     if choice == "header":
         if scan.presentation is None:
             raise SegadvError(
@@ -158,12 +154,21 @@ def chosen(scan: Scan, choice: str) -> Presentation:
         raise SegadvError(
             f"present {choice}: use {', '.join(CHOICES)}, or a window LOW:HIGH in the image's units"
         )
-    return Presentation.between(low, high, "window that was given")
+    shown = Presentation.between(low, high, "window that was given")
+    return shown.inverted if is_inverted(scan) else shown
 
 
-def of_a_screen(window: tuple[float, float]) -> bool:
-    """Whether a window is of what a screen shows: bytes or shares, from black or just above it."""
-    return window[0] >= 0 and window[1] in (BYTES[1], 1.0)
+def is_inverted(scan: Scan) -> bool:
+    """Whether an image is stored inverted, as its header says."""
+    return scan.presentation is not None and scan.presentation.falls
+
+
+def window_seen(scan: Scan, victim: Pipeline, presented: Presented | None) -> tuple[float, float]:
+    """Return the intensities of an image between which a victim sees differences."""
+    if presented is not None:
+        return presented.presentation.limits
+    low, high = victim.window or scan.bounds
+    return float(low), float(high)
 
 
 def fits(scan: Scan, window: tuple[float, float]) -> bool:
@@ -191,8 +196,8 @@ def check_seen(scan: Scan, window: tuple[float, float], name: str) -> None:
     if outside >= MOST_OUTSIDE:
         raise SegadvError(
             f"{scan.name}: {outside:.0%} of its pixels lie outside the window of {name} ({low:g} "
-            f"to {with_units(format(high, 'g'), scan.units)}); use another victim, or choose how "
-            "to present the image (--present)"
+            f"to {with_units(format(high, 'g'), scan.units)}); use another victim, or present it "
+            "otherwise (--present; in napari: sees)"
         )
 
 

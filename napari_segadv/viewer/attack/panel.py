@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QProgressBar, QPushButton
 from ...errors import SegadvError
 from ...samples import fitting
 from ..controller.runner import Snapshot
+from ..controller.victim_jobs import ON_SCREEN
 from ..layers.convert import scan_of
 from ..layers.slice_place import slice_in_view
 from ..layers.task_view import view_of
@@ -31,6 +32,7 @@ class AttackPanel(Panel):
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__(napari_viewer)
         self.image: Any = ComboBox(choices=self._images, nullable=True)
+        self._windowed: Image | None = None
         self.victim_section = VictimSection(self.controller)
         self.target_section = TargetSection()
         self._choice = TargetChoice(self.controller, self._own)
@@ -61,11 +63,11 @@ class AttackPanel(Panel):
         )
 
     def _connect(self) -> None:
-        self.image.changed.connect(self._rescale)
+        self.image.changed.connect(self._image_changed)
+        self.at_leaving(self._watch_window)
         self.victim_section.opened.connect(
             partial(self.attempt, self.controller.victims.load_victim)
         )
-        self.victim_section.presented.connect(self._rescale)
         self.victim_section.predict_button.clicked.connect(self._predict)
         self.target_section.button.clicked.connect(self._make_target)
         self.run_button.clicked.connect(self._run)
@@ -83,6 +85,7 @@ class AttackPanel(Panel):
                 self.controller.jobs.trust_asked: self.asked,
                 self.controller.victims.victim_changed: self._victim_changed,
                 self.controller.victims.predicted: self._predicted,
+                self.controller.victims.present_changed: self._presented,
                 self.controller.victims.target_made: self._target_made,
                 self.controller.finished: self._finished,
                 self.controller.jobs.stopped: self._stopped,
@@ -108,6 +111,28 @@ class AttackPanel(Panel):
         self._choice.refresh(event.value if inserted else None)
         self.attack_section.region.refresh()
         self.target_section.set_layers(self._labels())
+
+    def _image_changed(self) -> None:
+        self._watch_window(self.image.value)
+        self._rescale()
+        self.victim_section.show_seen(self.image.value)
+
+    def _watch_window(self, layer: Image | None = None) -> None:
+        """Listen to the window of one image alone, which may be what the model sees."""
+        if self._windowed is not None:
+            self._windowed.events.contrast_limits.disconnect(self._window_moved)
+        self._windowed = layer
+        if layer is not None:
+            layer.events.contrast_limits.connect(self._window_moved)
+
+    def _window_moved(self, event: Any = None) -> None:
+        if self.controller.victims.present == ON_SCREEN:
+            self._presented(ON_SCREEN)
+
+    def _presented(self, choice: str) -> None:
+        self.victim_section.show_present(choice)
+        self._rescale()
+        self.victim_section.show_seen(self.image.value)
 
     def _rescale(self) -> None:
         """Adjust budget, form and slices to the image and what the victim sees of it."""
@@ -139,7 +164,7 @@ class AttackPanel(Panel):
 
     def _victim_changed(self, victim: Any) -> None:
         choice = self.controller.choice
-        self.victim_section.show_victim(victim)
+        self.victim_section.show_victim(self.image.value)
         self.making.setVisible(view_of(victim.task.name).paints)
         self.attack_section.offer(self.controller.victims.attacks, victim.task.name)
         self._offer_classes(victim.classes)
@@ -158,7 +183,7 @@ class AttackPanel(Panel):
             and not self.controller.victims.victim.classes
         ):
             self._offer_classes(prediction.classes)
-        self.victim_section.show_seen()
+        self.victim_section.show_seen(self.image.value)
         self.say("ready")
 
     def _predict(self) -> None:
@@ -237,7 +262,7 @@ class AttackPanel(Panel):
 
     def _finished(self, example: Any) -> None:
         self.progress.setValue(self.progress.maximum())
-        self.victim_section.show_seen()
+        self.victim_section.show_seen(self.image.value)
         self.say(result_text(example))
         for note in example.notes:
             show_info(note)

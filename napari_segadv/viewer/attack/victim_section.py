@@ -7,35 +7,25 @@ from html import escape
 from typing import Any
 
 from magicgui.widgets import ComboBox
+from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QWidget
 
 from ...samples import DEMO, bundles
 from ..controller.controller import Controller
-from ..controller.victim_jobs import ON_SCREEN
+from ..controller.victim_jobs import PRESENT
 from ..layers.task_view import view_of
 from ..widgets.dialogs import pick_file, pick_folder
 from ..widgets.layout import set_tips, side_by_side
-
-# Ways to present an image to the victim: what the list says -> what it stands for.
-PRESENT = {
-    "what fits the model": "auto",
-    "the window of the file": "header",
-    "0.5th to 99.5th percentile": "percentiles",
-    "the window on the screen": ON_SCREEN,
-    "the image's numbers": "none",
-}
 
 
 class VictimSection(QWidget):
     """A list of victims, buttons to open others, and the classes that the loaded one predicts.
 
-    `opened` is emitted with what was chosen, as `load_victim` takes it; `presented` when the way
-    in which images are presented to the victim has changed.
+    `opened` is emitted with what was chosen, as `load_victim` takes it.
     """
 
     opened = Signal(str)
-    presented = Signal()
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
@@ -44,7 +34,8 @@ class VictimSection(QWidget):
         self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Bundle…")
         self.predict_button = QPushButton("Predict")
         self.present: Any = ComboBox(
-            choices=list(PRESENT.items()), value=controller.victims.present
+            choices=[(words, choice) for choice, words in PRESENT.items()],
+            value=controller.victims.present,
         )
         self.about = QLabel("")
         self.about.setWordWrap(True)
@@ -67,7 +58,7 @@ class VictimSection(QWidget):
             }
         )
         self.victim.changed.connect(self.choose)
-        self.present.changed.connect(self._present)
+        self.present.changed.connect(controller.victims.show_as)
         self.file_button.clicked.connect(lambda: self.open(pick_file(self)))
         self.folder_button.clicked.connect(lambda: self.open(pick_folder(self)))
 
@@ -83,18 +74,17 @@ class VictimSection(QWidget):
             self.victim.value = f"{DEMO}{name}"
         self.choose(self.victim.value)
 
-    def _present(self, choice: str) -> None:
-        self.controller.victims.present = choice
-        self.show_seen()
-        self.presented.emit()
+    def show_present(self, choice: str) -> None:
+        """Show how images are presented to the victim."""
+        self.present.value = choice
 
-    def show_seen(self) -> None:
-        """Say which classes the victim knows, and how it saw the image that it predicted last."""
+    def show_seen(self, image: Image | None) -> None:
+        """Say which classes the victim knows, and how it saw an image that it has predicted."""
         victims = self.controller.victims
         if victims.victim is not None:
             named = view_of(victims.task).legend(victims.victim.classes) or "class names unknown"
-            seen = f"<br>{escape(victims.seen)}" if victims.seen else ""
-            self.about.setText(named + seen)
+            seen = victims.seen(image)
+            self.about.setText(f"{named}<br>{escape(seen)}" if seen else named)
 
     def open(self, path: str) -> None:
         """Load a victim from a file or folder; "" does nothing."""
@@ -106,13 +96,13 @@ class VictimSection(QWidget):
         if self.controller.victims.source in self.victim.choices:
             self.victim.value = self.controller.victims.source
 
-    def show_victim(self, victim: Any) -> None:
-        """Show the victim that has been loaded."""
+    def show_victim(self, image: Image | None) -> None:
+        """Show the victim that has been loaded, and how it saw an image."""
         source = self.controller.victims.source
         if source not in self.victim.choices:
             self.victim.choices = [*self.victim.choices, source]
         self.victim.value = source
-        self.show_seen()
+        self.show_seen(image)
 
     def set_enabled(self, enabled: bool) -> None:
         for button in (self.file_button, self.folder_button, self.predict_button):

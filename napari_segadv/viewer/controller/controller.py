@@ -23,7 +23,7 @@ from .jobs import Jobs
 from .runner import Poll, Runner
 from .runs import Run, Runs
 from .shown_layers import ShownLayers, unwrapped
-from .victim_jobs import VictimJobs
+from .victim_jobs import Predicted, VictimJobs
 
 
 class Controller:
@@ -117,7 +117,9 @@ class Controller:
 
         def done(found: tuple[Any, dict[str, LayerTuple]]) -> None:
             example, shown = found
-            self.victims.keep(scan, victim, present, example.prediction_clean)
+            seen = example.record.get("presentation", {}).get("note", "")
+            clean = example.prediction_clean
+            self.victims.keep(Predicted(scan, victim, present, clean, (seen,)))
             run = self.runs.add(example, layer)
 
             def ready() -> None:

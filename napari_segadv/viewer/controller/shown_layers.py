@@ -12,8 +12,8 @@ from ..layers.convert import image_tuple, looking_like, shows
 from ..layers.fields import FIELDS
 from ..layers.names import ADVERSARIAL, AFTER, BECOMES, CLEAN, KEY, TARGET, LayerTuple
 from ..layers.places import placed_like
+from ..layers.refill import refill, takes
 from ..layers.task_view import view_of
-from .refill import refill, takes
 from .runs import Run
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ Layers are touched on the main thread only. Jobs get copies, so painting during 
 affect it.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,33 @@ from .shown_layers import ShownLayers
 
 # Images are presented to the victim as the window on the screen shows them.
 ON_SCREEN = "screen"
+# Ways to present an image to the victim, and what a list says of them.
+PRESENT = {
+    "auto": "what fits the model",
+    "header": "the window of the file",
+    "percentiles": "0.5th to 99.5th percentile",
+    ON_SCREEN: "the window on the screen",
+    "none": "the image's numbers",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """A clean prediction.
+
+    Attributes:
+        scan: the image.
+        victim: what predicted it.
+        present: how the image was presented to it, as `Victim.on` takes it.
+        prediction: what it predicted.
+        seen: notes on how it saw the image.
+    """
+
+    scan: Scan
+    victim: Any
+    present: str
+    prediction: Any
+    seen: tuple[str, ...]
 
 
 class VictimJobs:
@@ -31,29 +59,29 @@ class VictimJobs:
         victim_changed: the Victim, or None.
         predicted: the clean prediction, a Mask for segmentation.
         target_made: the target's Labels layer.
+        present_changed: how images are presented from now on.
 
     Attributes:
         attacks: by name, once torch is loaded.
         victim: the one that is loaded, or None.
         source: what it was loaded from, as `load_victim` takes it.
         present: how images are presented to it, as `Victim.on` takes it, or ON_SCREEN.
-        seen: how the last predicted image was presented to it, a sentence; "" for as it is.
     """
 
     prepared = Signal(object)
     victim_changed = Signal(object)
     predicted = Signal(object)
     target_made = Signal(object)
+    present_changed = Signal(str)
 
     def __init__(self, jobs: Jobs, shown: ShownLayers) -> None:
         self.attacks: dict[str, Any] = {}
         self.victim: Any = None
         self.source = ""
         self.present = "auto"
-        self.seen = ""
         self._jobs, self._shown = jobs, shown
         self._claimed: NeedsTrust | None = None
-        self._prediction: tuple[Scan, Any, str, Any] | None = None
+        self._last: Predicted | None = None
 
     @property
     def task(self) -> str:
@@ -86,7 +114,7 @@ class VictimJobs:
             return load_victim(source, trust)
 
         def done(victim: Any) -> None:
-            self.victim, self.source, self._prediction = victim, source, None
+            self.victim, self.source, self._last = victim, source, None
             self.victim_changed.emit(victim)
 
         self._jobs.start(f"loading {source}", work, done)
@@ -115,11 +143,11 @@ class VictimJobs:
         scan, victim = self.checked(layer)
         present = self.presented(layer)
 
-        def work(poll: Poll) -> Any:
+        def work(poll: Poll) -> Predicted:
             return self._predict(scan, victim, present, device, poll)
 
-        def done(prediction: Any) -> None:
-            self._show_prediction(layer, scan, victim, present, prediction)
+        def done(predicted: Predicted) -> None:
+            self._show_prediction(layer, predicted)
 
         self._jobs.start("predicting", work, done)
 
@@ -152,17 +180,18 @@ class VictimJobs:
         painted = None if start is None else mask_of(start, layer, scan.grid)
         present = self.presented(layer)
 
-        def work(poll: Poll) -> tuple[Mask, LayerTuple]:
+        def work(poll: Poll) -> tuple[Predicted, LayerTuple]:
             from ... import targets
 
-            clean = self._predict(scan, victim, present, device, poll)
+            predicted = self._predict(scan, victim, present, device, poll)
+            clean = predicted.prediction
             mask = clean if painted is None else Mask(painted.array, scan.grid, clean.classes)
             target = mask if shape == "copy" else targets.get(shape)(mask, **settings)
-            return clean, mask_tuple(target, TARGET)
+            return predicted, mask_tuple(target, TARGET)
 
-        def done(made: tuple[Mask, LayerTuple]) -> None:
-            clean, target = made
-            self._show_prediction(layer, scan, victim, present, clean)
+        def done(made: tuple[Predicted, LayerTuple]) -> None:
+            predicted, target = made
+            self._show_prediction(layer, predicted)
             self.show_target(layer, target)
 
         self._jobs.start("making the target", work, done)
@@ -187,6 +216,23 @@ class VictimJobs:
             raise SegadvError("no image is chosen; open one first")
         return scan_of(layer), self.victim
 
+    def show_as(self, choice: str) -> None:
+        """Present images in another way from now on; ends in `present_changed`."""
+        if choice != self.present:
+            self.present = choice
+            self.present_changed.emit(choice)
+
+    def seen(self, layer: Image | None) -> str:
+        """Return how the victim saw an image when it predicted it, a sentence.
+
+        "" if it saw it as it is, or has predicted another image, or in another way, since.
+        """
+        last = self._last
+        if last is None or layer is None or last.victim is not self.victim:
+            return ""
+        same = last.present == self.presented(layer) and last.scan.same_as(scan_of(layer))
+        return " ".join(last.seen) if same else ""
+
     def presented(self, layer: Image) -> str:
         """Return how an image is presented to the victim, as `Victim.on` takes it."""
         if self.present != ON_SCREEN:
@@ -208,38 +254,33 @@ class VictimJobs:
         scan = scan_of(layer)
         if self.victim is None:
             return scan.bounds
-        from ...victims.preprocessing.presenting import present
+        from ...victims.preprocessing.presenting import present, window_seen
 
         try:
             presented = present(scan, self.victim, self.presented(layer))
         except SegadvError:
             presented = None
-        if presented is not None:
-            return presented.presentation.limits
-        return self.victim.window or scan.bounds
+        return window_seen(scan, self.victim, presented)
 
-    def _predict(self, scan: Scan, victim: Any, present: str, device: str, poll: Poll) -> Any:
-        """Return the clean prediction, computed once for an image as a victim sees it."""
+    def _predict(self, scan: Scan, victim: Any, present: str, device: str, poll: Poll) -> Predicted:
+        """Predict the clean image, once for an image as a victim sees it."""
         from ...common.device import pick_device
 
-        if self._prediction is not None:
-            image, model, how, prediction = self._prediction
-            if model is victim and how == present and image.same_as(scan):
-                return prediction
-        return victim.predict(scan, pick_device(device), poll, present)
+        last = self._last
+        known = last is not None and (last.victim, last.present) == (victim, present)
+        if last is not None and known and last.scan.same_as(scan):
+            return last
+        bound = victim.on(scan, pick_device(device), present)
+        bound.passes.on_piece = poll
+        return Predicted(scan, victim, present, bound.predict(), bound.seen)
 
-    def keep(self, scan: Scan, victim: Any, present: str, prediction: Any) -> None:
+    def keep(self, predicted: Predicted) -> None:
         """Keep a clean prediction, so that it is not computed again."""
-        from ...victims.preprocessing.presenting import present as choose
+        self._last = predicted
 
-        self._prediction = (scan, victim, present, prediction)
-        presented = choose(scan, victim, present)
-        self.seen = "" if presented is None else presented.describe(scan.units)
-
-    def _show_prediction(
-        self, layer: Image, scan: Scan, victim: Any, present: str, prediction: Any
-    ) -> None:
-        self.keep(scan, victim, present, prediction)
+    def _show_prediction(self, layer: Image, predicted: Predicted) -> None:
+        self.keep(predicted)
         if layer in self._shown.layers:
-            self._shown.show_beside(layer, CLEAN, view_of(victim.task.name).clean(prediction, scan))
-        self.predicted.emit(prediction)
+            clean = view_of(predicted.victim.task.name).clean(predicted.prediction, predicted.scan)
+            self._shown.show_beside(layer, CLEAN, clean)
+        self.predicted.emit(predicted.prediction)

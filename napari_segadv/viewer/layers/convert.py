@@ -46,7 +46,7 @@ def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
 def colormap_of(shown: Presentation) -> str | Colormap:
     """Return the greys that show an image within the limits of its presentation."""
     if shown.linear:
-        return "gray" if shown.brightness[0] < shown.brightness[-1] else "gray_r"
+        return "gray_r" if shown.falls else "gray"
     low, high = shown.limits
     places = (np.array(shown.intensities) - low) / (high - low)
     greys = np.repeat(np.array(shown.brightness)[:, None], 3, axis=1)

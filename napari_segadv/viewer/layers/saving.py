@@ -13,7 +13,7 @@ from ...errors import SegadvError
 from ...io.output import is_dicom
 from .convert import check_labels
 from .names import KEY
-from .places import grid_from, grid_now, matrix_from, matrix_in_mm
+from .places import grid_from, grid_now, lies_on, matrix_from, matrix_in_mm
 
 DICOM = ".dcm"
 
@@ -62,7 +62,7 @@ def save_labels(path: Path, data: Any, attributes: dict[str, Any]) -> str:
     if path.suffix.lower() == DICOM:
         from ...io.dicom_out import write_seg
 
-        scan = _series_below(path, array.shape, matrix)
+        scan = _series_below(path, array.shape, matrix, None)
         write_seg(mask, scan.meta["files"], path, _names(attributes))
     else:
         io.save_mask(mask, path)
@@ -75,8 +75,9 @@ def _save_series(path: Path, array: Array, attributes: dict[str, Any], ndim: int
     from ...io.dicom_out import write_series
 
     known = attributes.get("metadata", {}).get(KEY)
-    own = isinstance(known, Scan) and is_dicom(known) and known.array.shape == array.shape
-    scan = known if own else _series_below(path, array.shape, matrix_from(attributes, ndim))
+    source = known.meta if isinstance(known, Scan) else {}
+    files = source.get("files") or source.get("source_files")
+    scan = _series_below(path, array.shape, matrix_from(attributes, ndim), files)
     if ndim == 3:
         folder = path.with_suffix("")
         write_series(array, scan, folder)
@@ -86,27 +87,39 @@ def _save_series(path: Path, array: Array, attributes: dict[str, Any], ndim: int
     return str(path)
 
 
-def _series_below(path: Path, shape: tuple[int, ...], matrix: Array) -> Scan:
+def _series_below(path: Path, shape: tuple[int, ...], matrix: Array, files: Any) -> Scan:
     """Return the open DICOM image that a layer lies on, pixel for pixel.
 
+    Args:
+        path: the file that is written, for messages.
+        shape: of the layer's data.
+        matrix: where they lie, in mm.
+        files: of the image, if the layer knows them.
+
     Raises:
-        SegadvError: if there is none.
+        SegadvError: if there is none, or if it may be one of several: of several patients.
     """
     viewer = napari.current_viewer()
-    for layer in () if viewer is None else viewer.layers:
-        known = layer.metadata.get(KEY)
-        fits = (
-            isinstance(known, Scan)
-            and is_dicom(known)
-            and shape[: known.grid.ndim] == (known.grid.shape)
+    known = [layer.metadata.get(KEY) for layer in (() if viewer is None else viewer.layers)]
+    below = [
+        scan
+        for scan in known
+        if isinstance(scan, Scan)
+        and is_dicom(scan)
+        and shape[: scan.grid.ndim] == scan.grid.shape
+        and lies_on(matrix, scan.grid)
+        and (files is None or scan.meta["files"] == files)
+    ]
+    if not below:
+        raise SegadvError(
+            f"{path}: lies on no open image that was read from DICOM files; open that image, or "
+            "save as .nii.gz"
         )
-        if fits and np.allclose(matrix_in_mm(layer), matrix):
-            scan: Scan = known
-            return scan
-    raise SegadvError(
-        f"{path}: lies on no open image that was read from DICOM files; open that image, or save "
-        "as .nii.gz"
-    )
+    if any(scan.meta["files"] != below[0].meta["files"] for scan in below):
+        raise SegadvError(
+            f"{path}: lies on several open DICOM images; close all but the one that it belongs to"
+        )
+    return below[0]
 
 
 def _names(attributes: dict[str, Any]) -> tuple[str, ...]:

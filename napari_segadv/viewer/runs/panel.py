@@ -28,7 +28,8 @@ KEYS = (
 PLUGIN, COMPARE = "napari-segadv", "Compare"
 # How a run of a DICOM image is saved, and whether its files name the patient.
 SAVE_AS = {
-    "DICOM, as the image": ("dicom", False),
+    "as it was made": None,
+    "DICOM": ("dicom", False),
     "DICOM without identifiers": ("dicom", True),
     "NIfTI": ("nifti", False),
 }

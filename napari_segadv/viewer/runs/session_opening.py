@@ -8,6 +8,7 @@ from napari.layers import Image, Labels, Layer
 from ...common.wording import counted
 from ..controller.controller import Controller
 from ..controller.runs import Run
+from ..controller.victim_jobs import PRESENT
 from ..layers.convert import image_tuple, mask_tuple
 from ..layers.names import TARGET, LayerTuple
 from ..layers.places import placed_like
@@ -119,6 +120,8 @@ class SessionOpening:
             run.verdicts.update(one.verdicts)
             run.saved = True
             runs.append(run)
+        if session.present in PRESENT:
+            self._controller.victims.show_as(session.present)
         self._controller.choice = session.choice
         self._controller.choice_opened.emit(session.choice)
         counts = f"{counted(len(runs), 'run')}, {counted(len(shown), 'image')}"

@@ -4,7 +4,7 @@ A session is added to the viewer; the user's own layers stay unchanged.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +66,21 @@ class Sessions:
         """
         example, verdicts = run.example, dict(run.verdicts)
 
-        def work(poll: Poll) -> Path:
+        def work(poll: Poll) -> tuple[str, ...]:
             from ...io.output import output_for
+            from ...results.loading import told_of
             from ...results.saving import save_run
 
-            output = example.output if save_as is None else output_for(example.clean, *save_as)
-            return save_run(replace(example, output=output), folder, verdicts)
+            if save_as is None:
+                save_run(example, folder, verdicts)
+            else:
+                output = output_for(example.clean, *save_as)
+                save_run(example.with_output(output), folder, verdicts)
+            return told_of(folder)
 
-        def done(saved: Path) -> None:
+        def done(told: tuple[str, ...]) -> None:
             run.saved = run.verdicts == verdicts
-            self.said.emit(f"{run.name}: saved in {saved}")
+            self.said.emit(". ".join([f"{run.name}: saved in {folder}", *told]))
 
         self._start(f"saving {run.name}", work, done)
 
@@ -83,7 +88,7 @@ class Sessions:
         """Write the session into a new folder; ends in `said`, `warned` or `failed`."""
         controller = self.controller
         victim, target = self._victim.source, controller.shown(TARGET)
-        choice = controller.choice
+        choice, present = controller.choice, controller.victims.present
         runs = [(run, run.name, run.example, dict(run.verdicts)) for run in controller.runs]
         shown = next((n for n, r in enumerate(runs) if r[0] is controller.runs.current), None)
         layers = [layer for layer in controller.layers if not controller.made(layer)]
@@ -113,6 +118,7 @@ class Sessions:
                 victim,
                 boxes=drawn_boxes(own, images, notes),
                 choice=choice,
+                present=present,
             )
             return save_session(session, folder, poll), tuple(notes)
 

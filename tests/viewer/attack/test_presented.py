@@ -141,3 +141,37 @@ def test_a_run_keeps_the_films_own_values(window, loaded, qtbot):
     shown = window.layers["adversarial"]
     assert shown.colormap.name == layer.colormap.name == "gray_r"
     assert tuple(shown.contrast_limits) == tuple(layer.contrast_limits)
+
+
+def test_the_note_belongs_to_the_image_model_and_choice(window, loaded, qtbot):
+    about, present = loaded.victim_section.about, loaded.victim_section.present
+    plain = window.add_image(disc_image(), name="bytes")
+    loaded.image.value = layer = added(window, film())
+    predicted(window, loaded, qtbot)
+    assert HEADER in about.text()
+    loaded.image.value = plain
+    assert HEADER not in about.text()
+    loaded.image.value = layer
+    assert HEADER in about.text()
+    present.value = "none"
+    assert HEADER not in about.text()
+
+
+def test_the_budget_follows_the_window_on_the_screen(window, loaded, qtbot):
+    loaded.image.value = layer = added(window, film())
+    loaded.victim_section.present.value = "screen"
+    share = loaded.attack_section.budget.share
+    layer.contrast_limits = (500, 1500)
+    before = share.text()
+    layer.contrast_limits = (500, 3500)
+    assert share.text() != before
+    assert loaded.controller.victims.window(layer) == (500, 3500)
+
+
+@pytest.mark.parametrize("choice", ["header", "percentiles", "screen", "auto"])
+def test_an_inverted_film_is_never_seen_as_a_negative(window, loaded, qtbot, choice):
+    loaded.image.value = window.add_image(disc_image(), name="bytes")
+    as_bytes = predicted(window, loaded, qtbot)
+    loaded.image.value = added(window, film(12, inverted=True))
+    loaded.victim_section.present.value = choice
+    assert (predicted(window, loaded, qtbot) == as_bytes).mean() > 0.9

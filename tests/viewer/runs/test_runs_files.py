@@ -112,7 +112,8 @@ def test_the_panel_closes_in_mid_run(window, listed, qtbot, tmp_path):
 @pytest.mark.parametrize(
     ("choice", "files", "named"),
     [
-        ("DICOM, as the image", "adversarial/0001.dcm", True),
+        ("as it was made", "adversarial/0001.dcm", True),
+        ("DICOM", "adversarial/0001.dcm", True),
         ("DICOM without identifiers", "adversarial/0001.dcm", False),
         ("NIfTI", "adversarial.nii.gz", False),
     ],

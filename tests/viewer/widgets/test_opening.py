@@ -88,3 +88,17 @@ def test_a_users_choice_of_reader_stays(window, qtbot):
     found = get_settings().plugins.extension2reader
     assert found["*.nii"] == "napari"
     assert found["*.nrrd"] == "napari-segadv"
+
+
+def test_pixels_and_contrast_that_were_changed_before_stay(window, qtbot, tmp_path):
+    FILES["grey.png"](tmp_path / "a.png")
+    FILES["grey.png"](tmp_path / "b.png")
+    (changed,) = window.open(tmp_path / "a.png", plugin="napari")
+    (dimmed,) = window.open(tmp_path / "b.png", plugin="napari")
+    changed.data = changed.data[::-1]
+    dimmed.contrast_limits = (20, 90)
+    window.window.add_plugin_dock_widget("napari-segadv", "Runs")
+    drained(qtbot)
+    np.testing.assert_array_equal(changed.data, disc_image()[::-1])
+    assert scan_of(dimmed).path == tmp_path / "b.png"
+    assert tuple(dimmed.contrast_limits) == (20, 90)

@@ -3,8 +3,8 @@
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from ..layers.names import LayerTuple
-from ..layers.places import same_place
+from .names import LayerTuple
+from .places import PLACED, same_place
 
 # Attributes that go with the data; visibility, opacity, blending and contours are the user's.
 BELONGS = ("colormap", "contrast_limits", "gamma", "features")
@@ -33,7 +33,7 @@ def refill(layer: Layer, made: LayerTuple) -> None:
     # Before the data, since listeners to the data's event look at the metadata.
     layer.metadata = keywords.get("metadata", {})
     layer.data = data
-    for name in BELONGS:
+    for name in (*PLACED, *BELONGS):
         if name in keywords:
             setattr(layer, name, keywords[name])
     if "contrast_limits" in keywords:
