@@ -80,7 +80,7 @@ def record_of(
         "curve": describe_curve(outcome),
     }
     if setup.judge.presented is not None:
-        record["presentation"] = {**setup.judge.presented.data, "note": setup.judge.seen[0]}
+        record["presentation"] = setup.judge.presented.data
     if prepared.problem.trained is not None:
         record["generator"] = dict(prepared.problem.trained.about)
     if request.slices is not None:

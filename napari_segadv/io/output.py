@@ -13,6 +13,10 @@ from .images import output_format, read, save
 CHOICES: tuple[str, ...] = ("auto", "dicom", "nifti")
 NIFTI = ".nii.gz"
 SEGMENTATION = ".dcm"
+NEGATIVE = (
+    "A NIfTI file does not say that the film is stored inverted, so programs will show it as a "
+    "negative."
+)
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,8 @@ def output_for(scan: Scan, choice: str = "auto", deidentify: bool = False) -> Ou
 
 def _output(scan: Scan, choice: str) -> Output:
     if choice == "nifti":
-        return Output(NIFTI)
+        falls = scan.presentation is not None and scan.presentation.falls
+        return Output(NIFTI, NEGATIVE if falls else "")
     if choice == "auto" and not is_dicom(scan):
         return Output(*output_format(scan))
     from .dicom_out import why_not
@@ -132,7 +137,9 @@ def _output(scan: Scan, choice: str) -> Output:
         return Output("")
     if choice == "dicom":
         raise SegadvError(f"{scan.name}: can't be written as DICOM: {reason}; save it as NIfTI")
-    return Output(NIFTI, f"it can't be written as DICOM ({reason}), so the image is saved as NIfTI")
+    return Output(
+        NIFTI, f"It can't be written as DICOM ({reason}), so the image is saved as NIfTI."
+    )
 
 
 def read_back(image: Scan, clean: Scan, output: Output) -> tuple[Scan, Output]:

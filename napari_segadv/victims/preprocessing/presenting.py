@@ -67,7 +67,8 @@ class Presented:
         inverted = ", inverted" if self.presentation.falls and "inverted" not in source else ""
         return (
             f"the model sees the image through the {source}{inverted} "
-            f"({low:g} to {with_units(format(high, 'g'), units)}), as {self.low:g} to {self.high:g}"
+            f"({low:g} to {with_units(format(high, 'g'), units)}), spread over its own numbers "
+            f"{self.low:g} to {self.high:g}"
         )
 
     @property
@@ -154,7 +155,7 @@ def chosen(scan: Scan, choice: str) -> Presentation:
         raise SegadvError(
             f"present {choice}: use {', '.join(CHOICES)}, or a window LOW:HIGH in the image's units"
         )
-    shown = Presentation.between(low, high, "window that was given")
+    shown = Presentation.between(low, high, "chosen window")
     return shown.inverted if is_inverted(scan) else shown
 
 

@@ -79,7 +79,7 @@ class VictimSection(QWidget):
         self.present.value = choice
 
     def show_seen(self, image: Image | None) -> None:
-        """Say which classes the victim knows, and how it saw an image that it has predicted."""
+        """Say which classes the victim knows, and how it sees an image."""
         victims = self.controller.victims
         if victims.victim is not None:
             named = view_of(victims.task).legend(victims.victim.classes) or "class names unknown"
@@ -97,7 +97,7 @@ class VictimSection(QWidget):
             self.victim.value = self.controller.victims.source
 
     def show_victim(self, image: Image | None) -> None:
-        """Show the victim that has been loaded, and how it saw an image."""
+        """Show the victim that has been loaded, and how it sees an image."""
         source = self.controller.victims.source
         if source not in self.victim.choices:
             self.victim.choices = [*self.victim.choices, source]

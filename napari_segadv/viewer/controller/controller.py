@@ -117,9 +117,7 @@ class Controller:
 
         def done(found: tuple[Any, dict[str, LayerTuple]]) -> None:
             example, shown = found
-            seen = example.record.get("presentation", {}).get("note", "")
-            clean = example.prediction_clean
-            self.victims.keep(Predicted(scan, victim, present, clean, (seen,)))
+            self.victims.keep(Predicted(scan, victim, present, example.prediction_clean))
             run = self.runs.add(example, layer)
 
             def ready() -> None:

@@ -25,7 +25,7 @@ ON_SCREEN = "screen"
 # Ways to present an image to the victim, and what a list says of them.
 PRESENT = {
     "auto": "what fits the model",
-    "header": "the window of the file",
+    "header": "the window of the header",
     "percentiles": "0.5th to 99.5th percentile",
     ON_SCREEN: "the window on the screen",
     "none": "the image's numbers",
@@ -41,14 +41,12 @@ class Predicted:
         victim: what predicted it.
         present: how the image was presented to it, as `Victim.on` takes it.
         prediction: what it predicted.
-        seen: notes on how it saw the image.
     """
 
     scan: Scan
     victim: Any
     present: str
     prediction: Any
-    seen: tuple[str, ...]
 
 
 class VictimJobs:
@@ -223,15 +221,17 @@ class VictimJobs:
             self.present_changed.emit(choice)
 
     def seen(self, layer: Image | None) -> str:
-        """Return how the victim saw an image when it predicted it, a sentence.
-
-        "" if it saw it as it is, or has predicted another image, or in another way, since.
-        """
-        last = self._last
-        if last is None or layer is None or last.victim is not self.victim:
+        """Return how the victim sees an image, or why it can't, in a sentence; "" for as it is."""
+        if self.victim is None or layer is None:
             return ""
-        same = last.present == self.presented(layer) and last.scan.same_as(scan_of(layer))
-        return " ".join(last.seen) if same else ""
+        from ...victims.preprocessing.presenting import present
+
+        try:
+            scan = scan_of(layer)
+            presented = present(scan, self.victim, self.presented(layer))
+        except SegadvError as error:
+            return str(error)
+        return "" if presented is None else presented.describe(scan.units)
 
     def presented(self, layer: Image) -> str:
         """Return how an image is presented to the victim, as `Victim.on` takes it."""
@@ -270,9 +270,8 @@ class VictimJobs:
         known = last is not None and (last.victim, last.present) == (victim, present)
         if last is not None and known and last.scan.same_as(scan):
             return last
-        bound = victim.on(scan, pick_device(device), present)
-        bound.passes.on_piece = poll
-        return Predicted(scan, victim, present, bound.predict(), bound.seen)
+        prediction = victim.predict(scan, pick_device(device), poll, present)
+        return Predicted(scan, victim, present, prediction)
 
     def keep(self, predicted: Predicted) -> None:
         """Keep a clean prediction, so that it is not computed again."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import napari
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ...io.output import is_dicom
 from ...results.tables import compared
@@ -48,7 +48,7 @@ class RunsPanel(Panel):
         self.show_button, self.compare_button = QPushButton("Show"), QPushButton("Compare")
         self.rename_button, self.delete_button = QPushButton("Rename"), QPushButton("Delete")
         self.save_button = QPushButton("Save …")
-        self.save_as = QComboBox()
+        self.save_label, self.save_as = QLabel("Save as"), QComboBox()
         self.save_as.addItems(list(SAVE_AS))
         self.files = SessionSection(self.sessions)
         self._lay_out()
@@ -62,7 +62,7 @@ class RunsPanel(Panel):
         column.addWidget(self.list, stretch=1)
         first = (self.show_button, self.compare_button, self.rename_button)
         column.addLayout(in_rows([first, (self.delete_button, self.save_button)]))
-        column.addWidget(self.save_as)
+        column.addLayout(in_rows([(self.save_label, self.save_as)]))
         stack(self, [group("Runs of the session", [runs]), group("Files", [self.files])], [])
         self.layout().addWidget(self.status)
         set_tips(
@@ -192,6 +192,7 @@ class RunsPanel(Panel):
         self.delete_button.setEnabled(chosen > 0)
         self.save_button.setEnabled(chosen == 1 and idle)
         dicom = chosen == 1 and is_dicom(self.list.chosen[0].example.clean)
+        self.save_label.setVisible(dicom)
         self.save_as.setVisible(dicom)
         self.files.set_enabled(idle)
 

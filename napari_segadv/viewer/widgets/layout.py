@@ -1,6 +1,7 @@
 """Layout of a panel: titled groups in a column that scrolls, the rest below it."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
@@ -18,6 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+# Letters in a line of a tooltip.
+TIP_WIDTH = 70
 PANEL_WIDTH = 356
 PLUGIN = "napari-segadv"
 
@@ -134,9 +137,9 @@ def stack(panel: QWidget, groups: Sequence[QWidget], below: Sequence[Any]) -> No
 
 
 def set_tips(tips: Mapping[Any, str]) -> None:
-    """Set tooltips by widget."""
+    """Set tooltips by widget; Qt would show a long one as one line across the screen."""
     for widget, text in tips.items():
-        native(widget).setToolTip(text)
+        native(widget).setToolTip(fill(text, TIP_WIDTH))
 
 
 def refresh(box: Any) -> None:

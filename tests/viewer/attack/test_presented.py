@@ -125,7 +125,7 @@ def test_the_panel_says_what_the_model_sees_and_lets_choose(window, loaded, qtbo
     present.value = "screen"
     layer.contrast_limits = scan.presentation.limits
     assert (predicted(window, loaded, qtbot) == as_bytes).mean() > 0.99
-    assert "window that was given" in about.text()
+    assert "chosen window" in about.text()
 
 
 def test_a_run_keeps_the_films_own_values(window, loaded, qtbot):
