@@ -1,5 +1,6 @@
 """Affines of files to grids and back: order of axes, rounding, shears."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -174,3 +175,23 @@ def lps_of(grid: Grid) -> Matrix:
 def ras_of(grid: Grid) -> Matrix:
     """Return the affine (4, 4) of a grid as NIfTI has it."""
     return np.asarray(LPS @ lps_of(grid), np.float64)
+
+
+def millimetres(words: Sequence[str]) -> tuple[float, tuple[str, ...]]:
+    """Return the mm in the unit of length that a header names, and a note if it is not mm.
+
+    Args:
+        words: the unit of each axis; an empty one counts for nothing.
+
+    Examples:
+        >>> millimetres(["cm", "cm"])
+        (10.0, ('Its lengths are in cm; here they are in mm.',))
+        >>> millimetres(["ell"])
+        (1.0, ('Its unit of length (ell) is unknown: mm is assumed.',))
+    """
+    named = sorted({word.strip() for word in words if word.strip()})
+    if not named or named == ["mm"]:
+        return 1.0, ()
+    if len(named) > 1 or named[0] not in MILLIMETRES:
+        return 1.0, (f"Its unit of length ({', '.join(named)[:40]}) is unknown: mm is assumed.",)
+    return MILLIMETRES[named[0]], (f"Its lengths are in {named[0]}; here they are in mm.",)
