@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.pixels.utils import pixel_array, set_pixel_data
+from pydicom.pixels.utils import set_pixel_data
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from ...common.atomic_files import HALF
 from ...data.scan import Array, Scan
 from ...errors import SegadvError
+from ..dicom import stored as stored_numbers
 from ..dicom.files import FAULTS, parse
+from ..dicom.headers import plane_of
 from ..segments.dicom_files import items, meta_of, understood
 from .identifiers import carried, remove_identifiers, residual, words_of
-from .sources import Source, header_of, rescale_of, source_of, writing
+from .sources import Source, header_of, source_of, writing
 from .stored import Stored, layout_of, stored_of
 
 DESCRIPTION = "ADVERSARIAL - not for diagnosis"
@@ -173,7 +175,7 @@ def _derived(
         else:
             frames = source.frames or (None,)
             stored = [
-                stored_of(plane, before, rescale_of(dataset, frame), layout, path)
+                stored_of(plane, before, _rescale(dataset, frame, path), layout, path)
                 for plane, before, frame in zip(values, clean, frames, strict=True)
             ]
             _check_pixels(source, number, stored[0], stored[-1])
@@ -209,20 +211,25 @@ def _derived(
     return dataset
 
 
+def _rescale(dataset: Dataset, frame: int | None, path: Path) -> tuple[float, float]:
+    """Return slope and intercept of a file, or of one of its frames, as reading takes them."""
+    plane = plane_of(dataset, path, frame, "", (0, 0))
+    return plane.slope, plane.intercept
+
+
 def _check_pixels(source: Source, number: int, first: Stored, last: Stored) -> None:
     """Refuse a scan whose slices are not those of its files, in their order.
 
-    The first and the last slice are looked at, if pydicom can decode them.
+    The first and the last slice are looked at.
     """
     path, frames = source.files[number], source.frames or (0,)
     looked_at = {(frames[0], id(first)): first, (frames[-1], id(last)): last}
     if number not in (0, len(source.files) - 1):
         return
     for (frame, _), stored in looked_at.items():
-        try:
-            held = pixel_array(parse(path, pixels=True), raw=True, index=frame)
-        except FAULTS:
-            continue
+        dataset = parse(path, pixels=True)
+        layout = stored_numbers.layout_of(dataset, path)
+        (held,) = stored_numbers.frames_of(dataset, layout, path, [frame])
         if not np.array_equal(held, stored.before):
             raise SegadvError(
                 f"{path}: holds other pixels than the image has there; read the image again, or "
