@@ -246,6 +246,11 @@ def test_units(tmp_path):
     assert "The header does not say how its numbers become HU." in raw.notes
     mr = image(picture(12), "MR", 12, RescaleSlope=1, RescaleIntercept=-1024)
     assert io.read(save(mr, tmp_path / "3.dcm")).units == "grey level"
+    shown = np.stack([picture(8).astype(np.uint8)] * 3, -1)
+    shown[..., 1] //= 2
+    facts = {"RescaleSlope": 1, "RescaleIntercept": -1024, "PixelSpacing": [1, 1]}
+    colour = io.read(save(image(shown, "CT", photometric="RGB", **facts), tmp_path / "4.dcm"))
+    assert (colour.units, colour.colour) == ("grey level", True)
 
 
 @pytest.mark.parametrize("planar", [0, 1])
