@@ -95,12 +95,17 @@ def save(scan: Scan, path: str | Path) -> None:
     A format that keeps no scaling gets the values that it stands for.
 
     Raises:
-        SegadvError: if the format can't hold it or the file can't be written.
+        SegadvError: if the storage type or the format can't hold it, or the file can't be
+            written.
     """
     storage = scan.storage
     if not format_of(Path(path)).scales(storage):
         storage = Storage(str(scan.array.dtype))
-    write(storage.encode(scan.array), path, replace(scan, storage=storage))
+    try:
+        stored = storage.encode(scan.array)
+    except ValueError as error:
+        raise SegadvError(f"{path}: {error}; give the image a wider storage type") from None
+    write(stored, path, replace(scan, storage=storage))
 
 
 def save_array(array: Array, path: str | Path, scan: Scan) -> None:
