@@ -1,6 +1,5 @@
 """A derived series: the adversarial image in copies of the files that the clean one came from."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.utils import set_pixel_data
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
-from ...common.atomic_files import HALF
+from ...common.atomic_files import beside
 from ...data.scan import Array, Scan
 from ...errors import SegadvError
 from ..dicom import stored as stored_numbers
@@ -112,16 +111,27 @@ def write_series(
     series = generate_uid(None)
     with writing(folder, "save the image as NIfTI"):
         folder.mkdir(parents=True, exist_ok=True)
-        # All of them, or none.
-        with tempfile.TemporaryDirectory(prefix=HALF, dir=folder) as half:
+        with beside(paths[0]) as half:
             for number, path in enumerate(paths):
                 each = slice(None) if source.frames is not None else slice(number, number + 1)
                 dataset = _derived(source, number, pair[0][each], pair[1][each], scan.colour, tally)
                 _finish(dataset, series, description, deidentify, tally)
-                dataset.save_as(Path(half) / path.name, enforce_file_format=True)
-            for path in paths:
-                (Path(half) / path.name).replace(path)
+                dataset.save_as(half / path.name, enforce_file_format=True)
+            _move(half, paths)
     return Written(paths, series, tally.notes(scan, deidentify))
+
+
+def _move(half: Path, paths: Sequence[Path]) -> None:
+    """Move new files to their places, where nothing is: all of them or, if one fails, none."""
+    moved: list[Path] = []
+    try:
+        for path in paths:
+            moved.append(path)
+            (half / path.name).replace(path)
+    except BaseException:
+        for path in moved:
+            path.unlink(missing_ok=True)
+        raise
 
 
 class Tally:

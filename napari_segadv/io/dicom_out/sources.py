@@ -82,6 +82,10 @@ def writing(path: Path, instead: str) -> Iterator[None]:
     with quiet():
         try:
             yield
+        except MemoryError:
+            raise SegadvError(
+                f"{path}: needs more memory than there is; close other programs, or {instead}"
+            ) from None
         except OSError as error:
             raise SegadvError(
                 f"{path}: can't be written ({error.strerror or reason(error)}); name another place"

@@ -352,6 +352,27 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, files, monkeypatch):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_file_that_can_not_be_moved_takes_the_others_back(tmp_path, files, monkeypatch):
+    scan, replace_file, out = io.read(files[0]), Path.replace, tmp_path / "out"
+
+    def full(self, target):
+        if Path(target) == out / "0004.dcm":
+            raise OSError(28, "No space left on device")
+        return replace_file(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(SegadvError, match="out: can't be written .No space left on device"):
+        write_series(scan.array, scan, out)
+    assert list(out.iterdir()) == []
+
+
+def test_full_memory_is_told(tmp_path, files, monkeypatch):
+    scan = io.read(files[0])
+    monkeypatch.setattr(pydicom.Dataset, "save_as", lambda *_, **__: bytes(1 << 62))
+    with pytest.raises(SegadvError, match="out: needs more memory than there is"):
+        write_series(scan.array, scan, tmp_path / "out")
+
+
 def test_blank_uids_get_new_ones(tmp_path, files):
     for file in files:
         ds = pydicom.dcmread(file)
