@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 
 from ...common.palette import colour
 from ...data.labels import label_array
 from ...data.scan import Array, Grid, Mask, Scan
 from ...errors import SegadvError
 from ..formats import nrrd
-from ..itk import guarded, image_of, silenced
+from ..itk import write_image
 from ..nrrd import read_header
 from .choice import Canvas, Segment, check_numbers, chosen, class_names, cleaned, listed
 
@@ -138,11 +137,7 @@ def _keys(path: Path) -> dict[int, dict[str, str]]:
 
 def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
     """Write a label map as a segmentation with one layer, whose classes are its segments."""
-    image = image_of(stored, grid)
-    for key, text in _header(stored, scan.meta).items():
-        image.SetMetaData(key, text)
-    with silenced():
-        guarded(lambda: sitk.WriteImage(image, str(path), useCompression=True), path)
+    write_image(stored, grid, path, meta=_header(stored, scan.meta))
 
 
 def _header(stored: Array, meta: Any) -> dict[str, str]:
