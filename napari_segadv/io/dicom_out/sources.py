@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRBigEndian, generate_uid
 from ...data.scan import Array, Scan
 from ...errors import SegadvError
 from ..dicom.files import FAULTS, parse, quiet, reason
+from ..dicom.kinds import sop_class
 from ..segments.dicom_files import meta_of, understood
 
 # Instead of UIDs that are blank: equal for all files that this process reads.
@@ -102,7 +103,7 @@ def header_of(path: Path) -> Dataset:
     """
     dataset = parse(path)
     with understood(path):
-        kind = dataset.get("SOPClassUID") or meta_of(dataset).get("MediaStorageSOPClassUID")
+        kind = sop_class(dataset)
         if not kind:
             raise SegadvError(f"{path}: does not say what it is (SOP Class UID); export it again")
         dataset.SOPClassUID = kind

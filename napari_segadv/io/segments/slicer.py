@@ -5,6 +5,7 @@ are numbered from 1 in the order of the header.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,7 @@ from .choice import Canvas, Segment, check_numbers, chosen, class_names, cleaned
 
 NOUN = "segment"
 SUFFIXES = (".seg.nrrd", ".seg.nhdr")
-KEY = re.compile(r"Segment(\d+)_(ID|Name|LabelValue|Layer):=(.*)")
-# Headers of atlases with hundreds of segments take some 100 kB.
-MOST_HEADER = 1 << 22
+KEY = re.compile(r"Segment(\d{1,5})_(ID|Name|LabelValue|Layer)")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,12 @@ def is_segmentation(path: Path) -> bool:
     name = path.name.lower()
     if name.endswith(SUFFIXES):
         return True
-    return name.endswith((".nrrd", ".nhdr")) and bool(_keys(path))
+    if not name.endswith((".nrrd", ".nhdr")) or not path.is_file():
+        return False
+    try:
+        return bool(_entries(read_header(path).keys))
+    except SegadvError:
+        return False  # reading it as an image will say what is wrong
 
 
 def read(path: Path, which: str, grid: Grid | None) -> Mask:
@@ -50,10 +54,11 @@ def read(path: Path, which: str, grid: Grid | None) -> Mask:
     Raises:
         SegadvError: if it can't be read, has pixels of no segment, or segments overlap.
     """
-    found = nrrd.read_values(read_header(path))
+    header = read_header(path)
+    found = nrrd.read_values(header)
     array = found.array.reshape(*found.grid.shape, -1)
     labels = [label_array(array[..., layer], str(path)) for layer in range(array.shape[-1])]
-    known = _segments(path, labels)
+    known = _segments(_entries(header.keys), labels, path)
     wanted = chosen([each.segment for each in known], which, path, NOUN)
     canvas = Canvas(found.grid.shape, wanted, path, which)
     for each in known:
@@ -66,7 +71,9 @@ def read(path: Path, which: str, grid: Grid | None) -> Mask:
     return Mask(canvas.array, found.grid, class_names(wanted), path, which, tuple(notes))
 
 
-def _segments(path: Path, labels: list[Array]) -> list[Layered]:
+def _segments(
+    entries: Mapping[int, dict[str, str]], labels: list[Array], path: Path
+) -> list[Layered]:
     """Return the segments: those of the header, or one for each value if it names none."""
     there = [
         (layer, int(value))
@@ -74,8 +81,7 @@ def _segments(path: Path, labels: list[Array]) -> list[Layered]:
         for value in np.flatnonzero(np.bincount(array.ravel()))
         if value
     ]
-    keys = _keys(path)
-    named = [_named(key, keys[key], path) for key in sorted(keys)]
+    named = [_named(key, entries[key], path) for key in sorted(entries)]
     places = [(layer, value) for layer, value, _ in named] if named else there
     unnamed = sorted(set(there) - set(places))
     if unnamed:
@@ -116,22 +122,13 @@ def _named(key: int, entries: dict[str, str], path: Path) -> tuple[int, int, str
     return layer, value, cleaned(entries.get("Name") or entries.get("ID", ""))
 
 
-def _keys(path: Path) -> dict[int, dict[str, str]]:
-    """Return the entries of a header that describe segments, by the segment's number in it."""
-    try:
-        if not path.is_file():
-            return {}
-        with path.open("rb") as file:
-            start = file.read(8)
-            text = start + file.read(MOST_HEADER) if start.startswith(b"NRRD") else b""
-    except OSError:
-        return {}
-    header = re.split(rb"\r?\n\r?\n", text, maxsplit=1)[0].decode("utf-8", "replace")
+def _entries(keys: Mapping[str, str]) -> dict[int, dict[str, str]]:
+    """Return the keys of a header that describe segments, by the segment's number in it."""
     found: dict[int, dict[str, str]] = {}
-    for line in header.splitlines():
-        key = KEY.match(line)
-        if key is not None and len(key[1]) < 6:
-            found.setdefault(int(key[1]), {})[key[2]] = key[3].strip()
+    for key, text in keys.items():
+        parts = KEY.fullmatch(key)
+        if parts is not None:
+            found.setdefault(int(parts[1]), {})[parts[2]] = text.strip()
     return found
 
 
