@@ -104,13 +104,29 @@ class Storage:
         return low, high
 
     def encode(self, values: Array) -> Array:
-        """Return the numbers to store for values in the image's units."""
-        if (self.slope, self.intercept) == (1.0, 0.0):
-            if values.dtype == self.dtype or not self.integer or values.dtype.kind in "iu":
-                return values.astype(self.dtype, copy=False)
-            return np.rint(values).astype(self.dtype)
-        unscaled = (values.astype(np.float64) - self.intercept) / self.slope
-        return (np.rint(unscaled) if self.integer else unscaled).astype(self.dtype)
+        """Return the numbers to store for values in the image's units.
+
+        Raises:
+            ValueError: if the type can't hold one of them.
+        """
+        if (self.slope, self.intercept) != (1.0, 0.0):
+            values = (values.astype(np.float64) - self.intercept) / self.slope
+        if self.integer and values.dtype.kind not in "iu":
+            values = np.rint(values)
+        if values.dtype == self.dtype:
+            return values
+        if self.integer:
+            limits = np.iinfo(self.dtype)
+            # As Python's numbers, which compare whole numbers and floats exactly.
+            for end in (values.min().item(), values.max().item()) if values.size else ():
+                if not limits.min <= end <= limits.max:
+                    raise ValueError(f"{end:g} can't be stored as {self.dtype}")
+            return values.astype(self.dtype)
+        with np.errstate(over="ignore"):
+            stored: Array = values.astype(self.dtype)
+        if np.isinf(stored).sum() > np.isinf(values).sum():
+            raise ValueError(f"its largest values can't be stored as {self.dtype}")
+        return stored
 
     def decode(self, stored: Array) -> npt.NDArray[np.float64]:
         """Return the values in the image's units that stored numbers mean."""

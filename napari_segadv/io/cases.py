@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from .. import io
+from ..common.wording import class_name
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
+from .masks import held
 
 # If the masks hold more labels than this, the user has to choose some.
 MAX_LABELS = 32
@@ -65,19 +67,19 @@ class ClassMap:
         """Make one class of each label that occurs.
 
         Raises:
-            SegadvError: if no label or too many labels occur.
+            SegadvError: if no label or too many labels occur, or see `names_of`.
         """
-        held = sorted({int(n) for mask in masks for n in np.unique(mask.array)} - {0})
-        if not held:
+        found = sorted({n for mask in masks for n in held(mask.array)} - {0})
+        if not found:
             raise SegadvError("the masks hold no label; label the structures in them")
-        if len(held) > MAX_LABELS:
+        if len(found) > MAX_LABELS:
             raise SegadvError(
-                f"the masks hold {len(held)} labels, more than {MAX_LABELS}; choose some with "
+                f"the masks hold {len(found)} labels, more than {MAX_LABELS}; choose some with "
                 "--classes"
             )
-        named = next((mask.classes for mask in masks if mask.classes), ())
-        names = tuple(named[n] if n < len(named) else f"label {n}" for n in held)
-        return cls(("background", *names), tuple((n,) for n in held))
+        names = names_of(masks)
+        classes = (names.get(n, f"label {n}") for n in found)
+        return cls(("background", *classes), tuple((n,) for n in found))
 
     def __call__(self, array: Array) -> Array:
         """Turn labels into class numbers."""
@@ -85,6 +87,31 @@ class ClassMap:
         for number, labels in enumerate(self.labels, start=1):
             out[np.isin(array, labels)] = number
         return out
+
+
+def names_of(masks: Sequence[Mask]) -> dict[int, str]:
+    """Return the name of each label that has one in a mask that holds it.
+
+    Raises:
+        SegadvError: if two masks name a label differently, or name two labels alike: then the
+            labels do not say which structure is meant.
+    """
+    named: dict[int | str, tuple[int, str, Mask]] = {}
+    for mask in masks:
+        for number in held(mask.array):
+            name = mask.class_name(number)
+            if not number or name == class_name(number):
+                continue
+            for key in (number, name.casefold()):
+                other, known, first = named.setdefault(key, (number, name, mask))
+                alike = (other, known.casefold()) == (number, name.casefold())
+                if not alike and first is not mask:
+                    raise SegadvError(
+                        f"{mask.path or 'a mask'}: calls the label {number} {name}, but label "
+                        f"{other} is {known} in {first.path or 'another'}; give each structure "
+                        "the same label in all masks"
+                    )
+    return {key: name for key, (_, name, _) in named.items() if isinstance(key, int)}
 
 
 def read_cases(path: Path) -> list[Case]:

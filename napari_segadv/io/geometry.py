@@ -1,5 +1,6 @@
 """Affines of files to grids and back: order of axes, rounding, shears."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def grid_from_lps(affine: Matrix, shape: tuple[int, ...], path: Path) -> Grid:
         >>> sheared[0, 1] = 0.2
         >>> grid_from_lps(sheared, (4, 20, 30), Path("a.nii"))
         Traceback (most recent call last):
-        napari_segadv.errors.SegadvError: a.nii: its axes are not at right angles (79 degrees: a \
+        napari_segadv.errors.SegadvError: a.nii: its axes are not at right angles (78.7 degrees: a \
 shear, or a tilted gantry); resample it first
     """
     if len(shape) == 2 and len(affine) == 4:
@@ -132,13 +133,34 @@ def plane_of(affine: Matrix) -> Matrix:
     if not np.isfinite(normal).all():
         # An axis of length 0 or the like, which the caller refuses.
         return np.block([[columns[:2], affine[:2, 3:]], [np.zeros((1, 2)), np.ones((1, 1))]])
-    kept = [axis for axis in range(3) if axis != int(np.abs(normal).argmax())]
+    # Rounded, so that rounding in a file does not decide at an angle of 45 degrees.
+    kept = [axis for axis in range(3) if axis != int(np.abs(normal).round(3).argmax())]
     laid = np.eye(3)[:, kept] - np.outer(normal, normal[kept])
     left, _, right = np.linalg.svd(laid, full_matrices=False)
     basis = left @ right
     flat = np.eye(3)
     flat[:2, :2], flat[:2, 2] = basis.T @ columns, basis.T @ affine[:3, 3]
     return flat
+
+
+def flat_grid(grid: Grid) -> Grid:
+    """Return the 2-D grid of a volume's only slice, placed in its own plane, see `plane_of`.
+
+    Examples:
+        >>> coronal = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+        >>> slice_of_ct = Grid((1, 4, 6), (3.0, 0.8, 0.7), (90.0, 20.0, -10.0), coronal)
+        >>> flat = flat_grid(slice_of_ct)
+        >>> flat.spacing, flat.origin, flat.direction.tolist()
+        ((0.8, 0.7), (90.0, -10.0), [[-1.0, 0.0], [0.0, 1.0]])
+    """
+    shape, spacing = grid.shape[1:], grid.spacing[1:]
+    if not grid.physical:
+        return Grid(shape, spacing, (0.0, 0.0), np.eye(2), physical=False)
+    flat = plane_of(lps_of(grid))
+    # Adding 0 turns -0 into 0.
+    direction = (flat[:2, :2] / np.array(spacing[::-1]))[::-1, ::-1] + 0.0
+    row, column = (float(mm) for mm in flat[:2, 2][::-1])
+    return Grid(shape, spacing, (row, column), np.ascontiguousarray(direction))
 
 
 def lps_of(grid: Grid) -> Matrix:
@@ -153,3 +175,23 @@ def lps_of(grid: Grid) -> Matrix:
 def ras_of(grid: Grid) -> Matrix:
     """Return the affine (4, 4) of a grid as NIfTI has it."""
     return np.asarray(LPS @ lps_of(grid), np.float64)
+
+
+def millimetres(words: Sequence[str]) -> tuple[float, tuple[str, ...]]:
+    """Return the mm in the unit of length that a header names, and a note if it is not mm.
+
+    Args:
+        words: the unit of each axis; an empty one counts for nothing.
+
+    Examples:
+        >>> millimetres(["cm", "cm"])
+        (10.0, ('Its lengths are in cm; here they are in mm.',))
+        >>> millimetres(["ell"])
+        (1.0, ('Its unit of length (ell) is unknown: mm is assumed.',))
+    """
+    named = sorted({word.strip() for word in words if word.strip()})
+    if not named or named == ["mm"]:
+        return 1.0, ()
+    if len(named) > 1 or named[0] not in MILLIMETRES:
+        return 1.0, (f"Its unit of length ({', '.join(named)[:40]}) is unknown: mm is assumed.",)
+    return MILLIMETRES[named[0]], (f"Its lengths are in {named[0]}; here they are in mm.",)

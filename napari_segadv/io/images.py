@@ -95,12 +95,17 @@ def save(scan: Scan, path: str | Path) -> None:
     A format that keeps no scaling gets the values that it stands for.
 
     Raises:
-        SegadvError: if the format can't hold it or the file can't be written.
+        SegadvError: if the storage type or the format can't hold it, or the file can't be
+            written.
     """
     storage = scan.storage
     if not format_of(Path(path)).scales(storage):
         storage = Storage(str(scan.array.dtype))
-    write(storage.encode(scan.array), path, replace(scan, storage=storage))
+    try:
+        stored = storage.encode(scan.array)
+    except ValueError as error:
+        raise SegadvError(f"{path}: {error}; give the image a wider storage type") from None
+    write(stored, path, replace(scan, storage=storage))
 
 
 def save_array(array: Array, path: str | Path, scan: Scan) -> None:
@@ -149,8 +154,7 @@ def write(stored: Array, place: str | Path, scan: Scan) -> None:
     # half-written, and some formats make two files that name each other.
     try:
         with beside(path) as half:
-            form.write(stored, scan.grid, half / path.name, scan)
-            _check_written(form, half / path.name, path)
+            _write_checked(form, stored, half / path.name, path, scan)
             for file in sorted(half.iterdir()):
                 file.replace(path.parent / file.name)
     except OSError as error:
@@ -165,18 +169,38 @@ def files_of(path: Path) -> list[Path]:
     return [path] if files is None else list(files(path))
 
 
-def _check_written(form: Format, written: Path, path: Path) -> None:
-    """Read back what was written, since some of ITK's writers do not report a full disk."""
+def _write_checked(form: Format, stored: Array, half: Path, path: Path, scan: Scan) -> None:
+    """Write a file, and read it back, since some of ITK's writers do not report a full disk.
+
+    Args:
+        form: its format.
+        stored: its numbers.
+        half: where to write it for now.
+        path: where it will be, for messages.
+        scan: that it belongs to.
+    """
+    assert form.write is not None
     try:
-        with one_line(written):
+        form.write(stored, scan.grid, half, scan)
+    except SegadvError as error:
+        raise SegadvError(_at(path, half, error)) from None
+    try:
+        with one_line(half):
             if form.read_segments is not None:
-                form.read_segments(written, "", None)
+                form.read_segments(half, "", None)
             else:
-                form.read(written, "")
-    except SegadvError:
+                form.read(half, "")
+    except SegadvError as error:
+        reason = _at(path, half, error).removeprefix(f"{path}: ").partition("; ")[0]
         raise SegadvError(
-            f"{path}: can't be read back after writing; make room on the disk, or name another file"
+            f"{path}: can't be read back after writing ({reason}); make room on the disk, or name "
+            "another file"
         ) from None
+
+
+def _at(path: Path, half: Path, error: SegadvError) -> str:
+    """Return what an error says of a file, with the place where the file will be."""
+    return str(error).replace(str(half), str(path)).replace(str(half.parent), str(path.parent))
 
 
 def load(place: str | Path) -> tuple[Format, Path, Pixels]:

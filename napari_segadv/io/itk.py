@@ -1,44 +1,17 @@
-"""Scan and Mask to and from SimpleITK images: axis order, colour and error messages."""
+"""SimpleITK: arrays as its images, and files that it reads and writes, failures in one line."""
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..data.scan import Array, Grid, Storage
+from ..data.scan import Array, Grid
 from ..errors import SegadvError
-from .pixels import Pixels
-
-
-def grid_of(image: sitk.Image, physical: bool, path: Path) -> Grid:
-    """Return the grid of an ITK image, turned from ITK's (x, y, z) into array order.
-
-    Raises:
-        SegadvError: if its spacing or origin is invalid, or its axes are not at right angles.
-    """
-    ndim = image.GetDimension()
-    shape = tuple(reversed(image.GetSize()))
-    if not physical:
-        return Grid.pixels(shape)
-    direction = np.array(image.GetDirection(), dtype=np.float64).reshape(ndim, ndim)[::-1, ::-1]
-    sizes = np.array([*image.GetSpacing(), *image.GetOrigin()])
-    if not (np.isfinite(sizes).all() and (sizes[:ndim] > 0).all()):
-        raise SegadvError(f"{path}: has an invalid spacing or origin; correct its header")
-    if not np.allclose(direction.T @ direction, np.eye(ndim), atol=1e-3):
-        raise SegadvError(
-            f"{path}: its axes are not at right angles (a tilted gantry?); resample it first"
-        )
-    return Grid(
-        shape,
-        tuple(reversed(image.GetSpacing())),
-        tuple(reversed(image.GetOrigin())),
-        np.ascontiguousarray(direction),
-    )
 
 
 def image_of(array: Array, grid: Grid, colour: bool = False) -> sitk.Image:
@@ -54,37 +27,6 @@ def image_of(array: Array, grid: Grid, colour: bool = False) -> sitk.Image:
     return image
 
 
-def pixels_of(
-    image: sitk.Image,
-    path: Path,
-    *,
-    physical: bool = True,
-    storage: Storage | None = None,
-    meta: Mapping[str, Any] | None = None,
-) -> Pixels:
-    """Return what an ITK image holds.
-
-    Args:
-        image: 2-D or 3-D.
-        path: the file, for messages.
-        physical: whether its geometry means anything.
-        storage: how the file stores the numbers; None: as the image has them.
-        meta: facts worth keeping.
-
-    Raises:
-        SegadvError: if it has other dimensions, complex numbers, or invalid geometry.
-    """
-    if image.GetDimension() not in (2, 3):
-        size = " x ".join(map(str, image.GetSize()))
-        raise SegadvError(
-            f"{path}: has {image.GetDimension()} dimensions ({size}); save one volume"
-        )
-    array: Array = sitk.GetArrayFromImage(image)
-    if array.dtype.kind not in "iuf":
-        raise SegadvError(f"{path}: holds {image.GetPixelIDTypeAsString()}, not intensities")
-    return Pixels(array, grid_of(image, physical, path), storage, meta=meta or {})
-
-
 def read_image(path: Path, kind: str = "") -> sitk.Image:
     """Read one file.
 
@@ -98,7 +40,14 @@ def read_image(path: Path, kind: str = "") -> sitk.Image:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.SetImageIO(kind)
-    return guarded(reader.Execute, path)
+    try:
+        with quiet():
+            return reader.Execute()
+    except RuntimeError as error:
+        raise SegadvError(
+            f"{path}: can't be read as an image ({_reason(error)}); check that the file is "
+            "complete and of the type that its name says"
+        ) from None
 
 
 @contextmanager
@@ -123,30 +72,48 @@ def silenced() -> Iterator[None]:
             os.close(original)
 
 
-def guarded(read: Callable[[], Any], path: Path) -> Any:
-    """Run an ITK read and turn its failure into a one-line error."""
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep ITK's warnings from the user, which it prints or, on Windows, shows in a window."""
     warned = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
         with silenced():
-            return read()
-    except (RuntimeError, MemoryError) as error:
-        reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").strip()
-        raise SegadvError(
-            f"{path}: can't be read as an image ({reason}); check that the file is complete and of "
-            "the type that its name says"
-        ) from None
+            yield
     finally:
         sitk.ProcessObject.SetGlobalWarningDisplay(warned)
 
 
 def write_image(
-    array: Array, grid: Grid, path: Path, colour: bool = False, compress: bool = True
+    array: Array,
+    grid: Grid,
+    path: Path,
+    colour: bool = False,
+    meta: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Write one file; a failure (full disk, no permission) becomes a one-line error."""
+    """Write one file, compressed if its format can be.
+
+    Args:
+        array: its numbers, components last.
+        grid: where they lie.
+        path: the file.
+        colour: whether there are components.
+        meta: keys and values for its header.
+
+    Raises:
+        SegadvError: if ITK can't write it.
+    """
+    image = image_of(array, grid, colour)
+    for key, text in meta.items():
+        image.SetMetaData(key, text)
     try:
-        with silenced():
-            sitk.WriteImage(image_of(array, grid, colour), str(path), useCompression=compress)
+        with quiet():
+            sitk.WriteImage(image, str(path), useCompression=True)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").strip()
+        reason = _reason(error)
         raise SegadvError(f"{path}: can't be written ({reason}); name another file") from None
+
+
+def _reason(error: RuntimeError) -> str:
+    """Return the last line of what ITK says, which is the reason."""
+    return str(error).strip().rpartition("\n")[2].removeprefix("sitk::ERROR: ").strip()

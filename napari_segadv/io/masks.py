@@ -13,6 +13,7 @@ from ..common.wording import class_name
 from ..data.labels import MOST_LABEL, label_array
 from ..data.scan import Array, Grid, Mask, Scan, Storage
 from ..errors import SegadvError
+from .geometry import flat_grid
 from .images import found_at, intensities, write
 from .integrity import one_line
 from .itk import image_of
@@ -88,7 +89,8 @@ def to_grid(mask: Mask, grid: Grid) -> Mask:
         return replace(mask, grid=grid)
     name = mask.path or "the mask"
     if grid.ndim == 2 and mask.grid.ndim == 3 and mask.grid.shape[0] == 1:
-        return to_grid(_flat(mask), grid)
+        flat = replace(mask, array=mask.array[0], grid=flat_grid(mask.grid))
+        return to_grid(flat, grid)
     if mask.grid.ndim != grid.ndim or not (mask.grid.physical and grid.physical):
         raise SegadvError(
             f"{name}: has {_pixels(mask.grid)} pixels but the image has {_pixels(grid)}, and they "
@@ -196,19 +198,6 @@ def _opaque(array: Array, alpha: Array) -> bool:
 
 def _pixels(grid: Grid) -> str:
     return " x ".join(map(str, grid.shape))
-
-
-def _flat(mask: Mask) -> Mask:
-    """Return a mask of one slice as a 2-D mask.
-
-    It keeps its place if its rows and columns lie along x and y, as a 2-D image does.
-    """
-    own = mask.grid
-    origin, direction = (0.0, 0.0), np.eye(2)
-    if abs(own.direction[0, 0]) > 1 - 1e-6:
-        origin, direction = (own.origin[1], own.origin[2]), own.direction[1:, 1:].copy()
-    grid = Grid(own.shape[1:], own.spacing[1:], origin, direction, own.physical)
-    return replace(mask, array=mask.array[0], grid=grid)
 
 
 def _outside(mask: Mask, grid: Grid, name: str) -> list[str]:

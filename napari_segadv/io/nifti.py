@@ -173,6 +173,8 @@ def _analyze(block: bytes, path: Path, matrices: list[Path]) -> Header:
         slope, _ = raw.get_slope_inter()
         affine = np.asarray(image.affine, np.float64)
         offset = int(raw.get_data_offset())
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001 - scipy may raise anything on a damaged .mat
         raise _invalid(path, error) from None
     scaling = (1.0 if slope is None else float(slope), 0.0)

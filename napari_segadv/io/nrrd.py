@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import SegadvError
 from .detached import Data, header_text, listed_files, numbered_files
-from .geometry import MILLIMETRES, Matrix
+from .geometry import Matrix, millimetres
 
 TYPES = {
     "int8": ("signed char", "int8", "int8_t"),
@@ -49,6 +49,8 @@ COLOURS = {"rgb-color": 3, "rgba-color": 4, "3-color": 3, "4-color": 4}
 SYNONYMS = {"datafile": "data file", "lineskip": "line skip", "byteskip": "byte skip"}
 SYNONYMS |= {"axismins": "axis mins"}
 SYNONYMS |= {"centers": "centerings", "labels": "labels"}
+# A header that names a file of its own for the numbers may end without an empty line.
+DATA_FILE = re.compile(rb"^data ?file:(?!=)", re.I | re.M)
 VECTOR = re.compile(r"none|\([^()]*\)", re.I)
 
 
@@ -207,8 +209,7 @@ def read_header(path: Path) -> Header:
             "is of the type that its name says"
         )
     end = re.search(rb"\r?\n\r?\n", text)
-    detached = path.name.lower().endswith(".nhdr")
-    if end is None and not detached and b"data" not in text:
+    if end is None and not DATA_FILE.search(text):
         raise SegadvError(f"{path}: its header does not end; check that the file is complete")
     stop = len(text) if end is None else end.end()
     fields: dict[str, str] = {}
@@ -300,7 +301,7 @@ def frame_of(header: Header, axes: Axes) -> Frame:
         affine[:length, count:length] = 0.0
     affine[:length, -1] = place[:length]
     affine[:length] *= np.array((signs or (1, 1, 1))[:length])[:, None]
-    factor, note = _unit(header.words("space units"))
+    factor, note = millimetres(header.words("space units"))
     affine[:length] *= factor
     return Frame(affine, (*notes, *note))
 
@@ -321,7 +322,8 @@ def _by_spacings(header: Header, axes: Axes) -> Frame:
     steps = [n if math.isfinite(n) else 1.0 for n in chosen]
     affine = np.diag([*steps, 1.0])
     affine[:-1, -1] = _first_pixel(header, axes, steps)
-    factor, note = _unit([header.words("units")[n] for n in axes.image if header.words("units")])
+    units = header.words("units")
+    factor, note = millimetres([units[n] for n in axes.image if units])
     affine[:-1] *= factor
     return Frame(affine, (*notes, *note))
 
@@ -340,13 +342,3 @@ def _first_pixel(header: Header, axes: Axes, steps: list[float]) -> list[float]:
         return [0.0] * len(steps)
     halves = [step / 2 if cell else 0.0 for step, cell in zip(steps, cells, strict=True)]
     return [edge + half for edge, half in zip(edges, halves, strict=True)]
-
-
-def _unit(words: list[str]) -> tuple[float, tuple[str, ...]]:
-    """Return the mm in a unit of length, and a note if it is not mm."""
-    named = sorted({word.strip() for word in words if word.strip()})
-    if not named or named == ["mm"]:
-        return 1.0, ()
-    if len(named) > 1 or named[0] not in MILLIMETRES:
-        return 1.0, (f"Its unit of length ({', '.join(named)[:40]}) is unknown: mm is assumed.",)
-    return MILLIMETRES[named[0]], (f"Its lengths are in {named[0]}; here they are in mm.",)

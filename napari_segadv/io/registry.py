@@ -115,8 +115,8 @@ def format_of(path: Path) -> Format:
             return form
     if path.is_dir():
         raise SegadvError(
-            f"{path}: no DICOM series in this folder; name a folder that directly holds one, "
-            "or an image file"
+            f"{path}: no DICOM series in this folder; name a folder that holds one, or an "
+            "image file"
         )
     readable = ", ".join(end for form in formats() for end in form.suffixes)
     raise SegadvError(f"{path}: not an image that can be read; use {readable} or DICOM")

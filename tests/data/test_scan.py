@@ -1,8 +1,11 @@
 """Grids, storage and bounds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from napari_segadv import io
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.errors import SegadvError
 
@@ -64,3 +67,32 @@ def test_storage_limits_follow_the_slope():
 def test_an_array_that_is_no_image_is_refused():
     with pytest.raises(SegadvError, match="not a 2-D or 3-D image"):
         Scan.from_array(np.zeros((2, 3, 4, 5)))
+
+
+@pytest.mark.parametrize(
+    ("storage", "values"),
+    [
+        (Storage("uint8"), np.array([[0, 300]])),
+        (Storage("uint8"), np.array([[-1.0, 3.0]])),
+        (Storage("int16"), np.array([[0, np.nan]])),
+        (Storage("int16", 0.5, 10.0), np.array([[0.0, 17000.0]])),
+        (Storage("int64"), np.array([[0, 2**63]], np.uint64)),
+        (Storage("float32"), np.array([[0, 1e39]])),
+    ],
+)
+def test_what_a_type_can_not_hold_is_never_wrapped(tmp_path, storage, values):
+    with pytest.raises(ValueError, match=storage.dtype):
+        storage.encode(values)
+    scan = replace(Scan.from_array(values), storage=storage)
+    with pytest.raises(SegadvError, match=r"a.nii: .*can't be stored"):
+        io.save(scan, tmp_path / "a.nii")
+    assert not (tmp_path / "a.nii").exists()
+
+
+def test_the_ends_of_a_type_can_be_stored():
+    assert Storage("uint8").encode(np.array([-0.4, 255.4])).tolist() == [0, 255]
+    assert Storage("int16", 0.5, 10.0).encode(np.array([-16374.0, 16393.5])).tolist() == [
+        -32768,
+        32767,
+    ]
+    assert Storage("float32").encode(np.array([np.inf, np.nan]))[0] == np.inf

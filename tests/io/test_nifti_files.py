@@ -368,3 +368,10 @@ def test_the_case_of_a_slope_of_0(tmp_path):
     struct.pack_into("<ff", blob, 112, 0.0, -1024.0)
     path.write_bytes(blob)
     np.testing.assert_array_equal(io.read(path).array, numbers().T)
+
+
+def test_full_memory_is_no_fault_of_an_analyze_header(tmp_path, monkeypatch):
+    nib.save(nib.Spm2AnalyzeImage(numbers(), np.eye(4)), tmp_path / "v.hdr")
+    monkeypatch.setattr(nib.Spm2AnalyzeImage, "from_file_map", lambda _: bytes(1 << 62))
+    with pytest.raises(SegadvError, match="v.hdr: needs more memory than there is"):
+        io.read(tmp_path / "v.hdr")

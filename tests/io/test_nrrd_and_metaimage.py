@@ -205,6 +205,9 @@ def test_units_of_length(tmp_path):
     assert any("unknown" in note for note in scan.notes)
     scan = io.read(meta(tmp_path / "v.mha", DistanceUnits="um"))
     assert scan.grid.spacing == pytest.approx((0.003, 0.002, 0.0015))
+    assert any("lengths are in um" in note for note in scan.notes)
+    scan = io.read(meta(tmp_path / "v.mha", DistanceUnits="ell"))
+    assert any("unit of length (ell) is unknown: mm is assumed" in note for note in scan.notes)
 
 
 LAYERS = np.stack([ARRAY, ARRAY + 1], -1)
@@ -370,3 +373,21 @@ def test_a_metaimage_that_contradicts_itself(tmp_path, changes, says):
 def test_a_slope_of_metaimage_is_told(tmp_path):
     scan = same_as_itk(meta(tmp_path / "v.mha", ElementToIntensityFunctionSlope="2"))
     assert any("slope" in note for note in scan.notes)
+
+
+@pytest.mark.parametrize("name", ["v.nrrd", "v.nhdr"])
+@pytest.mark.parametrize("extra", ["", "database:=true\n", "# data: none\n", "data file:=x\n"])
+def test_a_header_without_an_end_is_refused(tmp_path, name, extra):
+    path = nrrd(tmp_path / name, b"")
+    text = path.read_text().replace("NRRD0004\n", f"NRRD0004\n{extra}")
+    path.write_text(text.rstrip("\n") + "\n")
+    with pytest.raises(SegadvError, match="its header does not end"):
+        io.read(path)
+
+
+@pytest.mark.parametrize("field", ["data file", "datafile", "Data File"])
+def test_a_header_that_names_its_data_file_needs_no_end(tmp_path, field):
+    path = nrrd(tmp_path / "v.nrrd", b"")
+    (tmp_path / "v.raw").write_bytes(ARRAY.tobytes())
+    path.write_text(path.read_text().rstrip("\n") + f"\n{field}: v.raw\n")
+    np.testing.assert_array_equal(io.read(path).array, ARRAY)

@@ -8,7 +8,7 @@ import pytest
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.io import images
+from napari_segadv.io import images, itk
 
 GRID = Grid((6, 20, 24), (2.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 VOLUMES = (".nii.gz", ".nii", ".nrrd", ".mha", ".tif")
@@ -93,3 +93,23 @@ def test_a_header_whose_pixels_are_not_all_there(tmp_path, full_disk, ending):
     full_disk("raw*")
     refused(io.save, noise(seed=1), path)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("ending", VOLUMES)
+def test_the_true_reason_is_told(tmp_path, full_disk, ending):
+    full_disk()
+    with pytest.raises(SegadvError, match=r"read back after writing \((.+)\); make room") as caught:
+        io.save(noise(), tmp_path / f"v{ending}")
+    assert "ends before its image" in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", [".seg.nrrd", ".mha"])
+def test_what_itk_can_not_write_is_said_of_the_file_itself(tmp_path, monkeypatch, ending):
+    def full(*_, **__):
+        raise RuntimeError("Exception in WriteImage:\nsitk::ERROR: there is no room")
+
+    monkeypatch.setattr(itk.sitk, "WriteImage", full)
+    path = tmp_path / f"m{ending}"
+    with pytest.raises(SegadvError) as caught:
+        io.save_mask(Mask(noise().array, GRID), path)
+    assert str(caught.value) == f"{path}: can't be written (there is no room); name another file"

@@ -170,8 +170,9 @@ def _damage(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         return ()
     listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    were = "was" if len(names) == 1 else "were"
     return (
-        f"{counted(len(names), 'file')} of the folder can't be read and was left out: {listed}.",
+        f"{counted(len(names), 'file')} of the folder can't be read and {were} left out: {listed}.",
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...data.scan import Grid
+from ..geometry import flat_grid
 from .headers import Plane
 
 Float = npt.NDArray[np.float64]
@@ -140,19 +141,12 @@ def volume_grid(found: Course) -> Grid:
 
 
 def picture_grid(plane: Plane) -> Grid:
-    """Return the grid of a single image.
-
-    It keeps its place where its rows and columns lie along x and y: a 2-D grid has no other.
-    """
+    """Return the grid of a single image, in its own plane if its header says where it lies."""
     if not plane.spacing:
         return Grid.pixels(plane.shape)
-    origin, direction = (0.0, 0.0), np.eye(2)
-    if plane.placed:
-        row, column, normal = axes(plane.orientation)
-        if abs(normal[2]) > 1 - 1e-6:
-            origin = (float(plane.position[1]), float(plane.position[0]))
-            direction = np.array([[column[1], row[1]], [column[0], row[0]]])
-    return Grid(plane.shape, tuple(plane.spacing), origin, direction)
+    if not plane.placed:
+        return Grid(plane.shape, tuple(plane.spacing), (0.0, 0.0), np.eye(2))
+    return flat_grid(volume_grid(Course((plane,), step=1.0)))
 
 
 def orientation_name(orientation: Sequence[float]) -> str:

@@ -213,7 +213,7 @@ def plane_of(
         group,
         shape,
         first("ImagePositionPatient", 3),
-        orientation if _is_orientation(orientation) else (),
+        orientation if is_orientation(orientation) else (),
         _spacing(described),
         slope[0] if slope and slope[0] else 1.0,
         intercept[0] if intercept else 0.0,
@@ -224,7 +224,7 @@ def plane_of(
     )
 
 
-def _is_orientation(found: Vector) -> bool:
+def is_orientation(found: Sequence[float]) -> bool:
     """Return whether six numbers are two directions at right angles."""
     if len(found) != 6:
         return False

@@ -155,7 +155,7 @@ def _pixels(
     with quiet():
         described = list(groups(ds, middle.frame))
         padding = padding_of(ds, middle) if layout.mono else None
-        units, notes = units_of(ds, planes, float(stack.min()))
+        units, notes = _units(ds, planes, layout, stack)
         shown = presentation_of(described, stack, padding) if layout.mono else None
         meta = _meta(planes, described, layout)
         if padding is not None:
@@ -176,6 +176,13 @@ def _pixels(
     else:
         array, grid = stack, volume_grid(chosen.image.course)
     return Pixels(array, grid, storage, units, shown, meta, chosen.notes + notes)
+
+
+def _units(
+    ds: FileDataset, planes: Sequence[Plane], layout: Layout, stack: Array
+) -> tuple[str, tuple[str, ...]]:
+    """Return the units of an image, with notes; colours have none."""
+    return units_of(ds, planes, float(stack.min())) if layout.mono else ("grey level", ())
 
 
 def _meta(planes: Sequence[Plane], described: Sequence[Any], layout: Layout) -> dict[str, Any]:

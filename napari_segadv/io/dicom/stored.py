@@ -22,7 +22,7 @@ from pydicom.uid import UID
 from ...common.memory import available
 from ...data.scan import Array
 from ...errors import SegadvError
-from ..itk import silenced
+from .. import itk
 from .elements import text, value, whole
 from .files import FAULTS, quiet, reason
 from .kinds import uid_name
@@ -246,7 +246,7 @@ def _decoded(source: FileDataset | bytes, layout: Layout, number: int) -> Array:
             "planar_configuration": 0,
             "pixel_keyword": layout.keyword,
         }
-    with silenced():
+    with itk.silenced():
         array, facts = get_decoder(layout.syntax).as_array(
             source, decoding_plugin=PLUGINS[layout.syntax], **options
         )
@@ -324,18 +324,14 @@ def _by_itk(frame: bytes, layout: Layout) -> Array:
     ds["PixelData"].VR = "OB"
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
-    warned = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
-        with tempfile.TemporaryDirectory() as folder, silenced():
+        with tempfile.TemporaryDirectory() as folder, itk.quiet():
             path = Path(folder) / "frame.dcm"
             pydicom.dcmwrite(path, ds, enforce_file_format=True)
             reader.SetFileName(str(path))
             array: Array = sitk.GetArrayFromImage(reader.Execute())
     except RuntimeError as error:
         raise ValueError("GDCM can't decode them") from error
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(warned)
     return array.reshape(layout.rows, layout.columns, *([layout.samples] * (layout.samples > 1)))
 
 

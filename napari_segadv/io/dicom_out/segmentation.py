@@ -1,6 +1,5 @@
 """Label maps as DICOM segmentations, by highdicom: predictions and targets beside their series."""
 
-import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import generate_uid
 
-from ...common.atomic_files import HALF
+from ...common.atomic_files import beside
 from ...common.palette import colour
 from ...common.wording import class_name
 from ...data.scan import Grid, Mask
@@ -75,8 +74,8 @@ def write_seg(
             # Without a single labelled frame, all frames are written.
             bool(mask.array.any()),
         )
-        with tempfile.TemporaryDirectory(prefix=HALF, dir=path.parent) as half:
-            new = Path(half) / "new.dcm"
+        with beside(path) as half:
+            new = half / "new.dcm"
             made.save_as(new, enforce_file_format=True)
             _check(mask, new, path)
             new.replace(path)

@@ -1,6 +1,5 @@
 """A derived series: the adversarial image in copies of the files that the clean one came from."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +7,18 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.pixels.utils import pixel_array, set_pixel_data
+from pydicom.pixels.utils import set_pixel_data
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
-from ...common.atomic_files import HALF
+from ...common.atomic_files import beside
 from ...data.scan import Array, Scan
 from ...errors import SegadvError
+from ..dicom import stored as stored_numbers
 from ..dicom.files import FAULTS, parse
+from ..dicom.headers import plane_of
 from ..segments.dicom_files import items, meta_of, understood
 from .identifiers import carried, remove_identifiers, residual, words_of
-from .sources import Source, header_of, rescale_of, source_of, writing
+from .sources import Source, header_of, source_of, writing
 from .stored import Stored, layout_of, stored_of
 
 DESCRIPTION = "ADVERSARIAL - not for diagnosis"
@@ -110,16 +111,27 @@ def write_series(
     series = generate_uid(None)
     with writing(folder, "save the image as NIfTI"):
         folder.mkdir(parents=True, exist_ok=True)
-        # All of them, or none.
-        with tempfile.TemporaryDirectory(prefix=HALF, dir=folder) as half:
+        with beside(paths[0]) as half:
             for number, path in enumerate(paths):
                 each = slice(None) if source.frames is not None else slice(number, number + 1)
                 dataset = _derived(source, number, pair[0][each], pair[1][each], scan.colour, tally)
                 _finish(dataset, series, description, deidentify, tally)
-                dataset.save_as(Path(half) / path.name, enforce_file_format=True)
-            for path in paths:
-                (Path(half) / path.name).replace(path)
+                dataset.save_as(half / path.name, enforce_file_format=True)
+            _move(half, paths)
     return Written(paths, series, tally.notes(scan, deidentify))
+
+
+def _move(half: Path, paths: Sequence[Path]) -> None:
+    """Move new files to their places, where nothing is: all of them or, if one fails, none."""
+    moved: list[Path] = []
+    try:
+        for path in paths:
+            moved.append(path)
+            (half / path.name).replace(path)
+    except BaseException:
+        for path in moved:
+            path.unlink(missing_ok=True)
+        raise
 
 
 class Tally:
@@ -173,7 +185,7 @@ def _derived(
         else:
             frames = source.frames or (None,)
             stored = [
-                stored_of(plane, before, rescale_of(dataset, frame), layout, path)
+                stored_of(plane, before, _rescale(dataset, frame, path), layout, path)
                 for plane, before, frame in zip(values, clean, frames, strict=True)
             ]
             _check_pixels(source, number, stored[0], stored[-1])
@@ -209,20 +221,25 @@ def _derived(
     return dataset
 
 
+def _rescale(dataset: Dataset, frame: int | None, path: Path) -> tuple[float, float]:
+    """Return slope and intercept of a file, or of one of its frames, as reading takes them."""
+    plane = plane_of(dataset, path, frame, "", (0, 0))
+    return plane.slope, plane.intercept
+
+
 def _check_pixels(source: Source, number: int, first: Stored, last: Stored) -> None:
     """Refuse a scan whose slices are not those of its files, in their order.
 
-    The first and the last slice are looked at, if pydicom can decode them.
+    The first and the last slice are looked at.
     """
     path, frames = source.files[number], source.frames or (0,)
     looked_at = {(frames[0], id(first)): first, (frames[-1], id(last)): last}
     if number not in (0, len(source.files) - 1):
         return
     for (frame, _), stored in looked_at.items():
-        try:
-            held = pixel_array(parse(path, pixels=True), raw=True, index=frame)
-        except FAULTS:
-            continue
+        dataset = parse(path, pixels=True)
+        layout = stored_numbers.layout_of(dataset, path)
+        (held,) = stored_numbers.frames_of(dataset, layout, path, [frame])
         if not np.array_equal(held, stored.before):
             raise SegadvError(
                 f"{path}: holds other pixels than the image has there; read the image again, or "

@@ -12,7 +12,8 @@ from pydicom.uid import ExplicitVRBigEndian, generate_uid
 from ...data.scan import Array, Scan
 from ...errors import SegadvError
 from ..dicom.files import FAULTS, parse, quiet, reason
-from ..segments.dicom_files import floats, items, meta_of, understood
+from ..dicom.kinds import sop_class
+from ..segments.dicom_files import meta_of, understood
 
 # Instead of UIDs that are blank: equal for all files that this process reads.
 _BLANK = {name: generate_uid(None) for name in ("StudyInstanceUID", "FrameOfReferenceUID")}
@@ -82,6 +83,10 @@ def writing(path: Path, instead: str) -> Iterator[None]:
     with quiet():
         try:
             yield
+        except MemoryError:
+            raise SegadvError(
+                f"{path}: needs more memory than there is; close other programs, or {instead}"
+            ) from None
         except OSError as error:
             raise SegadvError(
                 f"{path}: can't be written ({error.strerror or reason(error)}); name another place"
@@ -98,7 +103,7 @@ def header_of(path: Path) -> Dataset:
     """
     dataset = parse(path)
     with understood(path):
-        kind = dataset.get("SOPClassUID") or meta_of(dataset).get("MediaStorageSOPClassUID")
+        kind = sop_class(dataset)
         if not kind:
             raise SegadvError(f"{path}: does not say what it is (SOP Class UID); export it again")
         dataset.SOPClassUID = kind
@@ -131,20 +136,6 @@ def placed(dataset: Dataset) -> Dataset:
     if not dataset.get("FrameOfReferenceUID"):
         dataset.FrameOfReferenceUID = _BLANK["FrameOfReferenceUID"]
     return dataset
-
-
-def rescale_of(dataset: Dataset, frame: int | None) -> tuple[float, float]:
-    """Return slope and intercept of a file, or of one of its frames."""
-    described: list[Dataset] = []
-    first = frame or 0
-    each = items(dataset, "PerFrameFunctionalGroupsSequence")[first : first + 1]
-    for group in (*each, *items(dataset, "SharedFunctionalGroupsSequence")[:1]):
-        described += items(group, "PixelValueTransformationSequence")[:1]
-    for one in (*described, dataset):
-        slope, intercept = (floats(one, f"Rescale{part}", 1) for part in ("Slope", "Intercept"))
-        if slope is not None and slope[0]:
-            return slope[0], 0.0 if intercept is None else intercept[0]
-    return 1.0, 0.0
 
 
 def read_headers(files: Sequence[str | Path]) -> list[Dataset]:

@@ -10,7 +10,7 @@ import numpy as np
 from ...data.scan import Array, Grid, Scan
 from ...errors import SegadvError
 from ..detached import Data, header_text, listed_files, numbered_files, read_data
-from ..geometry import MILLIMETRES, Matrix, grid_from_lps
+from ..geometry import Matrix, grid_from_lps, millimetres
 from ..itk import write_image
 from ..pixels import Pixels, component, is_colour, without_alpha
 from ..registry import Format
@@ -187,11 +187,8 @@ def _affine(header: Header, count: int, ndim: int) -> tuple[Matrix, tuple[str, .
     origin = header.numbers(ORIGIN, count, [0.0] * count)
     axes = header.numbers(AXES, count * count, np.eye(count).ravel().tolist())
     columns = axes.reshape(count, count).T
-    notes = []
-    unit = header.fields.get("distanceunits", "").lower()
-    factor = MILLIMETRES.get(unit, 1.0)
-    if factor != 1.0:
-        notes.append(f"Its lengths are in {unit}; here they are in mm.")
+    factor, found = millimetres([header.fields.get("distanceunits", "").lower()])
+    notes = list(found)
     scaling = header.numbers(SCALING[:1], 1, [1.0]), header.numbers(SCALING[1:], 1, [0.0])
     if (float(scaling[0][0]), float(scaling[1][0])) != (1.0, 0.0):
         notes.append("Its header names a slope for its values, which is left out, as by ITK.")

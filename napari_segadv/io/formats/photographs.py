@@ -104,9 +104,7 @@ def _jpeg(path: Path, file: BufferedReader) -> Pixels:
 def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
     """Write a PNG file."""
     if stored.dtype.name not in ("bool", "uint8", "uint16"):
-        raise SegadvError(
-            f"{path.name}: PNG holds whole numbers from 0 to 65535; use .tif or .nii.gz"
-        )
+        raise SegadvError(f"{path}: PNG holds whole numbers from 0 to 65535; use .tif or .nii.gz")
     write_image(stored, grid, path, stored.ndim > grid.ndim)
 
 

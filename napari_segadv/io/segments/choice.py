@@ -14,6 +14,7 @@ from ...common.wording import class_name
 from ...data.labels import MOST_LABEL
 from ...data.scan import Array
 from ...errors import SegadvError
+from ..dicom.elements import clean
 from ..place import SEPARATOR
 
 JOINER = "+"
@@ -43,14 +44,13 @@ class Segment:
 
 
 def cleaned(text: Any) -> str:
-    """Return a name from a file as one short line without control characters.
+    """Return a name from a file as one short line, see `clean`.
 
     Examples:
         >>> cleaned("Liver\\x1b[31m\\n (right lobe) ")
         'Liver [31m (right lobe)'
     """
-    printable = "".join(letter if letter.isprintable() else " " for letter in str(text))
-    return " ".join(printable.split())[:LONGEST_NAME].strip()
+    return clean(str(text))[:LONGEST_NAME].strip()
 
 
 def chosen(segments: Sequence[Segment], which: str, path: Path, noun: str) -> list[Segment]:

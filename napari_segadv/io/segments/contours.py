@@ -127,7 +127,12 @@ def _fill(
         )
     for number, drawn in planes.items():
         canvas.paint(canvas.array[number], _inside(drawn, grid.shape[1:]), structure)
-    return _remarks(structure, len(contours) - closed, planes, path)
+    notes = _remarks(structure, len(contours) - closed, planes, path)
+    if outside:
+        notes.append(
+            f"{path}: {outside} of the {closed} contours of {structure} lie outside the image"
+        )
+    return notes
 
 
 def _points(contour: Dataset, grid: Grid, structure: Segment, path: Path) -> Float:

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian
 
 from ...errors import SegadvError
+from ..dicom import kinds
 from ..dicom.files import FAULTS, is_dicom_file, parse, quiet, reason
 
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
@@ -23,8 +24,7 @@ def sop_class(path: Path) -> str:
     try:
         found = parse(path, ["SOPClassUID"])
         with quiet():
-            named = found.get("SOPClassUID") or meta_of(found).get("MediaStorageSOPClassUID")
-            return str(named or "")
+            return kinds.sop_class(found)
     except (SegadvError, *FAULTS):
         return ""
 
@@ -82,13 +82,20 @@ def read_dicom(path: Path) -> Dataset:
 
 
 def items(dataset: Dataset | None, keyword: str) -> list[Any]:
-    """Return the items of a sequence, none if it is missing."""
+    """Return the items of a sequence, none if it is missing.
+
+    What is damaged raises an error, unlike in `dicom.elements`: a segmentation of which a part
+    can't be read must not be taken for a smaller one.
+    """
     found = None if dataset is None else dataset.get(keyword)
     return [] if found is None else list(found)
 
 
 def floats(dataset: Dataset | None, keyword: str, count: int) -> tuple[float, ...] | None:
-    """Return so many finite numbers of an attribute; None if they are not there."""
+    """Return so many finite numbers of an attribute; None if they are not there.
+
+    What is damaged raises an error, as in `items`.
+    """
     found = None if dataset is None else dataset.get(keyword)
     if found is None:
         return None

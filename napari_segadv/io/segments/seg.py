@@ -21,9 +21,10 @@ from pydicom.uid import (
 
 from ...data.scan import Array, Grid, Mask
 from ...errors import SegadvError
+from ..dicom.geometry import SAME_PLACE
 from .choice import Canvas, Segment, check_numbers, chosen, class_names, cleaned, listed
 from .dicom_files import floats, items, meta_of, read_dicom, understood
-from .stack import OFF, SAME_PLACE, Plane, axes, stacked
+from .stack import OFF, Plane, axes_of, stacked
 
 NOUN = "segment"
 NATIVE = ("", ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
@@ -212,7 +213,7 @@ def _steps(seg: Seg, planes: Sequence[Plane], grid: Grid | None) -> list[float]:
     Frames without pixels are often omitted, so neighbouring frames need not be neighbouring slices.
     """
     between, thickness = (_measure(seg, key) for key in ("SpacingBetweenSlices", "SliceThickness"))
-    normal = axes(planes[0].orientation, seg.path)[2]
+    normal = axes_of(planes[0].orientation, seg.path)[2]
     places = np.array([plane.position for plane in planes]) @ normal
     apart = np.diff(np.sort(places))
     closest = apart[apart > SAME_PLACE].min(initial=np.inf)

@@ -5,27 +5,25 @@ are numbered from 1 in the order of the header.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 
 from ...common.palette import colour
 from ...data.labels import label_array
 from ...data.scan import Array, Grid, Mask, Scan
 from ...errors import SegadvError
 from ..formats import nrrd
-from ..itk import guarded, image_of, silenced
+from ..itk import write_image
 from ..nrrd import read_header
 from .choice import Canvas, Segment, check_numbers, chosen, class_names, cleaned, listed
 
 NOUN = "segment"
 SUFFIXES = (".seg.nrrd", ".seg.nhdr")
-KEY = re.compile(r"Segment(\d+)_(ID|Name|LabelValue|Layer):=(.*)")
-# Headers of atlases with hundreds of segments take some 100 kB.
-MOST_HEADER = 1 << 22
+KEY = re.compile(r"Segment(\d{1,5})_(ID|Name|LabelValue|Layer)")
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,12 @@ def is_segmentation(path: Path) -> bool:
     name = path.name.lower()
     if name.endswith(SUFFIXES):
         return True
-    return name.endswith((".nrrd", ".nhdr")) and bool(_keys(path))
+    if not name.endswith((".nrrd", ".nhdr")) or not path.is_file():
+        return False
+    try:
+        return bool(_entries(read_header(path).keys))
+    except SegadvError:
+        return False  # reading it as an image will say what is wrong
 
 
 def read(path: Path, which: str, grid: Grid | None) -> Mask:
@@ -51,10 +54,11 @@ def read(path: Path, which: str, grid: Grid | None) -> Mask:
     Raises:
         SegadvError: if it can't be read, has pixels of no segment, or segments overlap.
     """
-    found = nrrd.read_values(read_header(path))
+    header = read_header(path)
+    found = nrrd.read_values(header)
     array = found.array.reshape(*found.grid.shape, -1)
     labels = [label_array(array[..., layer], str(path)) for layer in range(array.shape[-1])]
-    known = _segments(path, labels)
+    known = _segments(_entries(header.keys), labels, path)
     wanted = chosen([each.segment for each in known], which, path, NOUN)
     canvas = Canvas(found.grid.shape, wanted, path, which)
     for each in known:
@@ -67,7 +71,9 @@ def read(path: Path, which: str, grid: Grid | None) -> Mask:
     return Mask(canvas.array, found.grid, class_names(wanted), path, which, tuple(notes))
 
 
-def _segments(path: Path, labels: list[Array]) -> list[Layered]:
+def _segments(
+    entries: Mapping[int, dict[str, str]], labels: list[Array], path: Path
+) -> list[Layered]:
     """Return the segments: those of the header, or one for each value if it names none."""
     there = [
         (layer, int(value))
@@ -75,8 +81,7 @@ def _segments(path: Path, labels: list[Array]) -> list[Layered]:
         for value in np.flatnonzero(np.bincount(array.ravel()))
         if value
     ]
-    keys = _keys(path)
-    named = [_named(key, keys[key], path) for key in sorted(keys)]
+    named = [_named(key, entries[key], path) for key in sorted(entries)]
     places = [(layer, value) for layer, value, _ in named] if named else there
     unnamed = sorted(set(there) - set(places))
     if unnamed:
@@ -117,32 +122,19 @@ def _named(key: int, entries: dict[str, str], path: Path) -> tuple[int, int, str
     return layer, value, cleaned(entries.get("Name") or entries.get("ID", ""))
 
 
-def _keys(path: Path) -> dict[int, dict[str, str]]:
-    """Return the entries of a header that describe segments, by the segment's number in it."""
-    try:
-        if not path.is_file():
-            return {}
-        with path.open("rb") as file:
-            start = file.read(8)
-            text = start + file.read(MOST_HEADER) if start.startswith(b"NRRD") else b""
-    except OSError:
-        return {}
-    header = re.split(rb"\r?\n\r?\n", text, maxsplit=1)[0].decode("utf-8", "replace")
+def _entries(keys: Mapping[str, str]) -> dict[int, dict[str, str]]:
+    """Return the keys of a header that describe segments, by the segment's number in it."""
     found: dict[int, dict[str, str]] = {}
-    for line in header.splitlines():
-        key = KEY.match(line)
-        if key is not None and len(key[1]) < 6:
-            found.setdefault(int(key[1]), {})[key[2]] = key[3].strip()
+    for key, text in keys.items():
+        parts = KEY.fullmatch(key)
+        if parts is not None:
+            found.setdefault(int(parts[1]), {})[parts[2]] = text.strip()
     return found
 
 
 def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
     """Write a label map as a segmentation with one layer, whose classes are its segments."""
-    image = image_of(stored, grid)
-    for key, text in _header(stored, scan.meta).items():
-        image.SetMetaData(key, text)
-    with silenced():
-        guarded(lambda: sitk.WriteImage(image, str(path), useCompression=True), path)
+    write_image(stored, grid, path, meta=_header(stored, scan.meta))
 
 
 def _header(stored: Array, meta: Any) -> dict[str, str]:

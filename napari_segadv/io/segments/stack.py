@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from ...data.scan import Grid
 from ...errors import SegadvError
+from ..dicom.geometry import SAME_PLACE, axes
+from ..dicom.headers import is_orientation
 
 # Share of the step by which a plane may lie beside its place: positions are often rounded.
 OFF = 0.1
 # Share of a pixel by which a plane may be shifted sideways.
 SIDEWAYS = 0.5
-# mm. Planes that are closer lie at one position.
-SAME_PLACE = 1e-2
 # Planes of a grid: a step that needs more is not the one that was meant.
 MOST_PLANES = 1 << 13
 
@@ -46,24 +46,18 @@ class Stack:
     slices: tuple[int, ...]
 
 
-def axes(orientation: Sequence[float], path: Path) -> Float:
+def axes_of(orientation: Sequence[float], path: Path) -> Float:
     """Return the unit vectors of row, column and normal as the rows of a matrix.
 
     Raises:
         SegadvError: if rows and columns are not at right angles.
     """
-    row, column = np.array(orientation[:3]), np.array(orientation[3:])
-    lengths = np.linalg.norm(row), np.linalg.norm(column)
-    if not np.allclose(lengths, 1, atol=1e-2) or abs(row @ column) > 1e-2:
+    if not is_orientation(orientation):
         raise SegadvError(
             f"{path}: its rows and columns are not at right angles; correct its "
             "ImageOrientationPatient"
         )
-    row = row / np.linalg.norm(row)
-    column = column - (column @ row) * row
-    column = column / np.linalg.norm(column)
-    # Adding 0 turns -0 into 0.
-    return np.stack([row, column, np.cross(row, column)]) + 0.0
+    return axes(orientation)
 
 
 def stacked(
@@ -89,7 +83,7 @@ def stacked(
             raise SegadvError(f"{path}: its planes differ in their spacing; save one volume")
     if min(first.spacing) <= 0:
         raise SegadvError(f"{path}: has an invalid spacing; correct its header")
-    row, column, normal = axes(first.orientation, path)
+    row, column, normal = axes_of(first.orientation, path)
     positions = np.array([plane.position for plane in planes], np.float64)
     places = positions @ normal
     step = _step(places, steps, path)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from ...errors import SegadvError
-from ...io.cases import Case, ClassMap, read_cases
+from ...io.cases import Case, ClassMap, names_of, read_cases
 from ...victims.loading.registry import load_file
 from .bundle import write_bundle
 from .fit import Epoch, Trained, dice_table, train
@@ -74,7 +74,10 @@ def train_bundle(
     if out.exists():
         raise SegadvError(f"{out}: exists already; name another folder")
     cases = read_cases(table)
-    mapping = ClassMap.parse(classes) if classes else ClassMap.found_in([c.mask for c in cases])
+    masks = [case.mask for case in cases]
+    # Also for labels that the user names: they must mean the same in all masks.
+    names_of(masks)
+    mapping = ClassMap.parse(classes) if classes else ClassMap.found_in(masks)
     used, held_out = split(cases)
     trained = yield from train(used, mapping, recipe)
     dice, about = finish(trained, out, out.name, held_out or used, mapping, bool(held_out))

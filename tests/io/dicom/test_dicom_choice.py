@@ -135,6 +135,12 @@ def test_a_damaged_neighbour_blocks_nobody(tmp_path):
     (tmp_path / "readme.txt").write_text("hello")
     for path in (tmp_path, written[1]):
         np.testing.assert_array_equal(io.read(path).array, HU)
+    # Compressed as a whole, but not to be unpacked.
+    deflated = bytes(128) + b"DICM" + b"1.2.840.10008.1.2.1.99"
+    (tmp_path / "x.dcm").write_bytes(deflated)
+    assert "1 file of the folder can't be read and was left out" in io.read(tmp_path).notes[0]
+    (tmp_path / "y.dcm").write_bytes(deflated)
+    assert "2 files of the folder can't be read and were left out" in io.read(tmp_path).notes[0]
 
 
 def test_a_neighbour_named_in_latin_1_blocks_nobody(tmp_path):

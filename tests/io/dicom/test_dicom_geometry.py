@@ -15,6 +15,7 @@ VOLUME = RNG.integers(0, 3000, (6, 12, 10)).astype(np.uint16)
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 OBLIQUE = (0.8660254, 0.5, 0.0, -0.4330127, 0.75, 0.5)
+DIAGONAL = (1.0, 0.0, 0.0, 0.0, 0.7071068, -0.7071068)
 
 
 def by_itk(folder):
@@ -160,6 +161,25 @@ def test_a_single_oblique_slice_is_an_image(tmp_path):
     assert scan.grid.shape == (12, 10)
     assert scan.grid.spacing == (0.8, 0.7)
     np.testing.assert_array_equal(io.read(tmp_path).array, scan.array)
+
+
+@pytest.mark.parametrize("orientation", [CORONAL, SAGITTAL, OBLIQUE, DIAGONAL])
+@pytest.mark.parametrize("flipped", [False, True])
+def test_a_mask_of_one_slice_lies_on_it_however_its_rows_are_stored(tmp_path, orientation, flipped):
+    (file,) = slices(tmp_path / "dicom", VOLUME[:1], modality="MR", orientation=orientation)
+    scan, placed = io.read(file), sitk.ReadImage(file)
+    labels = np.zeros((1, 12, 10), np.uint8)
+    labels[0, 1:3, 2:9] = 1
+    image = sitk.GetImageFromArray(labels)
+    image.CopyInformation(placed)
+    if flipped:
+        # ITK turns the origin and the direction with the rows.
+        image = sitk.Flip(image, [False, True, False])
+    for name in ("m.nrrd", "m.nii.gz"):
+        sitk.WriteImage(image, tmp_path / name)
+        np.testing.assert_array_equal(
+            io.read_mask(tmp_path / name, scan.grid).array, labels[0], err_msg=name
+        )
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from pydicom.uid import (
 from napari_segadv import io
 from napari_segadv.data.scan import Storage
 from napari_segadv.errors import SegadvError
+from napari_segadv.io.dicom import reading
 
 RNG = np.random.default_rng(3)
 
@@ -246,6 +247,11 @@ def test_units(tmp_path):
     assert "The header does not say how its numbers become HU." in raw.notes
     mr = image(picture(12), "MR", 12, RescaleSlope=1, RescaleIntercept=-1024)
     assert io.read(save(mr, tmp_path / "3.dcm")).units == "grey level"
+    shown = np.stack([picture(8).astype(np.uint8)] * 3, -1)
+    shown[..., 1] //= 2
+    facts = {"RescaleSlope": 1, "RescaleIntercept": -1024, "PixelSpacing": [1, 1]}
+    colour = io.read(save(image(shown, "CT", photometric="RGB", **facts), tmp_path / "4.dcm"))
+    assert (colour.units, colour.colour) == ("grey level", True)
 
 
 @pytest.mark.parametrize("planar", [0, 1])
@@ -454,4 +460,12 @@ def test_numbers_that_can_not_be_read_are_no_default(tmp_path, keyword, value):
     ds[keyword] = pydicom.DataElement(element.tag, "LO", value)
     ds.save_as(path)
     with pytest.raises(SegadvError, match=f"has {keyword} .* not . number"):
+        io.read(path)
+
+
+@pytest.mark.parametrize("step", ["parse", "layout_of", "frames_of"])
+def test_full_memory_is_no_fault_of_the_file(tmp_path, monkeypatch, step):
+    path = save(image(picture(12), bits=12), tmp_path / "x.dcm")
+    monkeypatch.setattr(reading, step, lambda *_, **__: bytes(1 << 62))
+    with pytest.raises(SegadvError, match="x.dcm: needs more memory than there is; close other"):
         io.read(path)

@@ -352,6 +352,27 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, files, monkeypatch):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_file_that_can_not_be_moved_takes_the_others_back(tmp_path, files, monkeypatch):
+    scan, replace_file, out = io.read(files[0]), Path.replace, tmp_path / "out"
+
+    def full(self, target):
+        if Path(target) == out / "0004.dcm":
+            raise OSError(28, "No space left on device")
+        return replace_file(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(SegadvError, match="out: can't be written .No space left on device"):
+        write_series(scan.array, scan, out)
+    assert list(out.iterdir()) == []
+
+
+def test_full_memory_is_told(tmp_path, files, monkeypatch):
+    scan = io.read(files[0])
+    monkeypatch.setattr(pydicom.Dataset, "save_as", lambda *_, **__: bytes(1 << 62))
+    with pytest.raises(SegadvError, match="out: needs more memory than there is"):
+        write_series(scan.array, scan, tmp_path / "out")
+
+
 def test_blank_uids_get_new_ones(tmp_path, files):
     for file in files:
         ds = pydicom.dcmread(file)
@@ -383,3 +404,42 @@ def test_overlays_in_unused_bits_are_left_out(tmp_path):
         np.frombuffer(back.PixelData, np.uint16)[:567], stored.ravel() + 1
     )
     assert "overlays" in written.notes[0]
+
+
+def test_an_intercept_without_a_slope_counts(tmp_path):
+    files = made.ct(tmp_path / "ct", made.stored_volume())
+    for file in files:
+        ds = pydicom.dcmread(file)
+        del ds.RescaleSlope
+        ds.save_as(file)
+    scan = io.read(files[0])
+    assert scan.array.min() < -900
+    written = write_series(scan.array + 1, scan, tmp_path / "out")
+    back = np.stack([pydicom.dcmread(file).pixel_array for file in written.files])
+    np.testing.assert_array_equal(back, scan.array + 1025)
+
+
+def signed_jpeg(path, stored):
+    """Write a radiograph of 12 bits with a sign in lossless JPEG, which pydicom can't decode."""
+    writer = sitk.ImageFileWriter()
+    writer.SetImageIO("GDCMImageIO")
+    writer.UseCompressionOn()
+    writer.SetCompressor("JPEG")
+    writer.SetFileName(str(path))
+    writer.Execute(sitk.GetImageFromArray(stored.view(np.uint16) & np.uint16(0x0FFF)))
+    ds = pydicom.dcmread(path)
+    ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 12, 11, 1
+    ds.save_as(path)
+    return path
+
+
+def test_pixels_that_only_itk_decodes_are_compared_too(tmp_path):
+    stored = (made.stored_volume()[0].astype(np.int16) - 500) // 2
+    path = signed_jpeg(tmp_path / "dx.dcm", stored)
+    scan = io.read(path)
+    np.testing.assert_array_equal(scan.array, stored)
+    written = write_series(scan.array + 1, scan, tmp_path / "out")
+    np.testing.assert_array_equal(pydicom.dcmread(written.files[0]).pixel_array, stored + 1)
+    signed_jpeg(path, stored[::-1].copy())
+    with pytest.raises(SegadvError, match="holds other pixels than the image has there"):
+        write_series(scan.array + 1, scan, tmp_path / "other")

@@ -116,3 +116,12 @@ def test_damaged_files_end_in_one_line(tmp_path, scan):
             io.read_mask(path, scan.grid)
         except SegadvError as error:
             assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_a_few_contours_outside_the_image_are_told(tmp_path, scan):
+    # An odd number of times in each slice: an even one would be a hole.
+    inside = [contour(scan, n % 6, SQUARE) for n in range(6 * 21)]
+    away = contour(scan, 2, SQUARE) + 400
+    path = made.rtstruct(tmp_path / "rs.dcm", {1: ("a", [*inside, away])})
+    mask = io.read_mask(path, scan.grid)
+    assert any("1 of the 127 contours of 1 a lie outside the image" in n for n in mask.notes)

@@ -158,3 +158,33 @@ def test_an_option_that_can_not_be_is_named(change):
 def test_classes_of_the_masks_are_found(volume):
     classes = ClassMap.found_in([case.mask for case in read_cases(volume)])
     assert classes.names == ("background", "label 7")
+
+
+def named(table, folder, names):
+    """Write masks of both discs with names for the classes, one list of names a mask."""
+    lines = ["image,mask"]
+    for n, each in enumerate(names):
+        mask = Mask(disc_labels()[None], Grid((1, 48, 64), (1.0,) * 3, (0.0,) * 3, np.eye(3)), each)
+        io.save_mask(mask, folder / f"{n}.seg.nrrd")
+        lines.append(f"{n}.png,{n}.seg.nrrd")
+    table.write_text("\n".join(lines) + "\n")
+    return table
+
+
+@pytest.mark.parametrize("classes", [None, "disc=1"])
+@pytest.mark.parametrize("other", [("spleen", "liver"), ("liver", "kidney")])
+def test_masks_that_number_their_structures_differently_are_refused(
+    pictures, tmp_path, classes, other
+):
+    names = [("background", "Liver", "spleen"), ("background", *other)]
+    table = named(pictures, tmp_path, names)
+    with pytest.raises(SegadvError, match=r"1.seg.nrrd: calls the label \d .*0.seg.nrrd") as caught:
+        next(train_bundle(table, tmp_path / "bundle", recipe(), classes))
+    assert "\n" not in str(caught.value)
+
+
+def test_names_may_stand_in_any_mask(pictures, tmp_path):
+    names = [(), ("background", "liver", "spleen"), ("background", "Liver", "Spleen")]
+    masks = [case.mask for case in read_cases(named(pictures, tmp_path, names))]
+    masks[0] = masks[0].named(())
+    assert ClassMap.found_in(masks).names == ("background", "liver", "spleen")
