@@ -22,6 +22,31 @@ PATTERN = re.compile(r"%(0?\d{0,3})d")
 
 
 @dataclass(frozen=True)
+class Fields:
+    """What a text header says.
+
+    Attributes:
+        path: its file.
+        fields: by lower-case name.
+    """
+
+    path: Path
+    fields: dict[str, str]
+
+    def wrong(self, name: str) -> SegadvError:
+        """Return the error for a field that makes no sense."""
+        shown = self.fields.get(name, "missing")[:60].encode("unicode_escape").decode()
+        return SegadvError(f"{self.path}: its header is invalid ({name}: {shown}); correct it")
+
+    def whole(self, name: str, default: int) -> int:
+        """Return a whole number."""
+        try:
+            return int(self.fields.get(name, default))
+        except ValueError:
+            raise self.wrong(name) from None
+
+
+@dataclass(frozen=True)
 class Data:
     """Where the numbers of a header lie, and how.
 
@@ -39,6 +64,10 @@ class Data:
     start: int = 0
     lines: int = 0
     skip: int = 0
+
+    def files(self, header: Path) -> list[Path]:
+        """List the header, and the files of the numbers if they are others."""
+        return list(dict.fromkeys((header, *self.parts)))
 
 
 def header_text(path: Path) -> bytes:

@@ -36,7 +36,7 @@ OTHERS = {
 }
 # Intent codes: a vector, and values that are red, green and blue.
 VECTOR, RGB_VECTOR, RGBA_VECTOR = 1007, 2003, 2004
-MILLIMETRES = {1: ("metres", 1e3), 3: ("micrometres", 1e-3)}
+UNITS = {1: ("metres", 1e3), 3: ("micrometres", 1e-3)}
 CALIBRATED = "cal_min and cal_max of the header"
 MOST_MAT = 1 << 20
 QUIET = logging.getLogger(f"{__name__}.nibabel")
@@ -104,11 +104,8 @@ def _nifti(raw: Nifti1Header, path: Path) -> Header:
     """Return what a header of NIfTI says, after checking what nibabel would put right silently."""
     size, dtype, code = _numbers(raw, path)
     by_sform = int(raw["sform_code"]) != 0
-    zooms = np.asarray(raw["pixdim"], np.float64)[1 : 1 + min(3, len(size))]
-    if not by_sform and not (zooms != 0).all():
-        raise SegadvError(
-            f"{path}: its voxels have size 0 along an axis; correct pixdim in its header"
-        )
+    if not by_sform:
+        _check_sizes(raw, size, path)
     notes: list[str] = []
     try:
         raw.check_fix(logger=QUIET, error_level=40)
@@ -121,7 +118,7 @@ def _nifti(raw: Nifti1Header, path: Path) -> Header:
         raise _invalid(path, error) from None
     if by_sform and int(raw["qform_code"]) != 0:
         notes += _disagreement(raw, affine, size)
-    words, factor = MILLIMETRES.get(int(raw["xyzt_units"]) & 7, ("", 1.0))
+    words, factor = UNITS.get(int(raw["xyzt_units"]) & 7, ("", 1.0))
     if words:
         affine[:3] *= factor
         notes.append(f"Its lengths are in {words}; here they are in mm.")
@@ -161,11 +158,8 @@ def _analyze(block: bytes, path: Path, matrices: list[Path]) -> Header:
         notes = f"Its geometry is that of {matrices[0].name}, as SPM wrote it."
     raw = Spm2AnalyzeImage.header_class(block, check=False)
     size, dtype, code = _numbers(raw, path)
-    zooms = np.asarray(raw["pixdim"], np.float64)[1 : 1 + min(3, len(size))]
-    if not matrices and not (zooms != 0).all():
-        raise SegadvError(
-            f"{path}: its voxels have size 0 along an axis; correct pixdim in its header"
-        )
+    if not matrices:
+        _check_sizes(raw, size, path)
     held = {name: FileHolder(fileobj=file) for name, file in names.items()}
     try:
         raw.check_fix(logger=QUIET, error_level=40)
@@ -199,6 +193,15 @@ def _numbers(raw: Any, path: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]
             f"{path}: its header gives an impossible size ({shown}); copy it again from its source"
         )
     return size, np.dtype(NUMBERS[code]).newbyteorder(raw.endianness), code
+
+
+def _check_sizes(raw: Any, size: tuple[int, ...], path: Path) -> None:
+    """Refuse voxels of size 0, where the header says nothing else about them."""
+    zooms = np.asarray(raw["pixdim"], np.float64)[1 : 1 + min(3, len(size))]
+    if not (zooms != 0).all():
+        raise SegadvError(
+            f"{path}: its voxels have size 0 along an axis; correct pixdim in its header"
+        )
 
 
 def _invalid(path: Path, error: Exception) -> SegadvError:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SegadvError
-from .detached import Data, header_text, listed_files, numbered_files
+from .detached import Data, Fields, header_text, listed_files, numbered_files
 from .geometry import Matrix, millimetres
 
 TYPES = {
@@ -55,38 +55,22 @@ VECTOR = re.compile(r"none|\([^()]*\)", re.I)
 
 
 @dataclass(frozen=True)
-class Header:
+class Header(Fields):
     """A header as written.
 
     Attributes:
-        path: its file.
-        fields: by lower-case name.
         keys: the key/value pairs, which programs such as 3D Slicer add.
         end: byte behind the header, where attached data begin.
         listed: the lines behind `data file: LIST`.
     """
 
-    path: Path
-    fields: dict[str, str]
     keys: dict[str, str]
     end: int
     listed: tuple[str, ...] = ()
 
-    def wrong(self, name: str) -> SegadvError:
-        """Return the error for a field that makes no sense."""
-        shown = self.fields.get(name, "missing")[:60].encode("unicode_escape").decode()
-        return SegadvError(f"{self.path}: its header is invalid ({name}: {shown}); correct it")
-
     def words(self, name: str) -> list[str]:
         """Return the words of a field, which may be in quotes."""
         return [a or b for a, b in re.findall(r'"([^"]*)"|(\S+)', self.fields.get(name, ""))]
-
-    def whole(self, name: str, default: int) -> int:
-        """Return a whole number."""
-        try:
-            return int(self.fields.get(name, default))
-        except ValueError:
-            raise self.wrong(name) from None
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -43,20 +43,13 @@ class Pixels:
         """Values per pixel."""
         return 1 if self.array.ndim == self.grid.ndim else int(self.array.shape[-1])
 
-    @property
-    def broken(self) -> int:
-        """How many values are NaN or infinite."""
-        if self.array.dtype.kind != "f":
-            return 0
-        return int(self.array.size - np.isfinite(self.array).sum())
 
-
-def is_colour(array: Array, count: int) -> bool:
-    """Return whether values of a pixel that a file calls a vector are taken for a colour.
+def is_colour(dtype: np.dtype[Any], count: int) -> bool:
+    """Return whether so many values of a pixel that a file calls a vector are taken for a colour.
 
     ITK and others write colours as vectors: three or four whole numbers that are not negative.
     """
-    return count in (3, 4) and array.dtype.name in ("uint8", "uint16")
+    return count in (3, 4) and dtype.name in ("uint8", "uint16")
 
 
 def component(found: Pixels, path: Path, which: str) -> Pixels:

@@ -174,16 +174,16 @@ def check_page(page: Any, layout: Layout, path: Path) -> None:
     """
     size = path.stat().st_size
     starts, counts = page.dataoffsets, page.databytecounts
-    pages_bits = layout.nbytes // layout.dtype.itemsize * layout.bits // 8
+    page_bytes = layout.nbytes // layout.dtype.itemsize * layout.bits // 8
     code = int(page.compression)
     whole = sum(counts)
     if code in BY_PILLOW:
-        check_claim(path, pages_bits, whole, "bzip2", layout.nbytes)
+        check_claim(path, page_bytes, whole, "bzip2", layout.nbytes)
     elif len(starts) != layout.count or len(counts) != layout.count:
         raise damaged(path, f"it lists {len(starts)} strips or tiles but needs {layout.count}")
     else:
         packing = "" if code == NONE else "bzip2" if code == LZW else "zlib"
-        check_claim(path, pages_bits, whole, packing, layout.nbytes)
+        check_claim(path, page_bytes, whole, packing, layout.nbytes)
     check_predictor(page, layout, path)
     for start, count in zip(starts, counts, strict=False):
         if not (start and count):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...data.scan import Array, Grid, Scan
 from ...errors import SegadvError
-from ..detached import Data, header_text, listed_files, numbered_files, read_data
+from ..detached import Data, Fields, header_text, listed_files, numbered_files, read_data
 from ..geometry import Matrix, grid_from_lps, millimetres
 from ..itk import write_image
 from ..pixels import Pixels, component, is_colour, without_alpha
@@ -28,25 +28,16 @@ SCALING = ("elementtointensityfunctionslope", "elementtointensityfunctionoffset"
 
 
 @dataclass(frozen=True)
-class Header:
-    """A header as written: its fields by lower-case name, and where it ends.
+class Header(Fields):
+    """A header as written; its last field, `elementdatafile`, says where the pixels are.
 
     Attributes:
-        path: its file.
-        fields: the last one, `elementdatafile`, says where the pixels are.
         end: byte behind the header.
         listed: the lines behind `ElementDataFile = LIST`.
     """
 
-    path: Path
-    fields: dict[str, str]
     end: int
     listed: tuple[str, ...]
-
-    def wrong(self, name: str) -> SegadvError:
-        """Return the error for a field that makes no sense."""
-        shown = self.fields.get(name, "missing")[:60].encode("unicode_escape").decode()
-        return SegadvError(f"{self.path}: its header is invalid ({name}: {shown}); correct it")
 
     def true(self, *names: str, default: bool = False) -> bool:
         """Return a yes or no."""
@@ -54,13 +45,6 @@ class Header:
             if name in self.fields:
                 return self.fields[name].lower() in ("true", "t", "1", "yes")
         return default
-
-    def whole(self, name: str, default: int) -> int:
-        """Return a whole number."""
-        try:
-            return int(self.fields.get(name, default))
-        except ValueError:
-            raise self.wrong(name) from None
 
     def numbers(self, names: tuple[str, ...], count: int, default: Sequence[float]) -> Matrix:
         """Return the numbers of the first of some fields that is there."""
@@ -173,8 +157,8 @@ def read(path: Path, which: str) -> Pixels:
     array = array.reshape((*shape, count) if count > 1 else shape)
     meta: dict[str, Any] = {}
     if data.parts != (path,):
-        meta["files"] = [str(file) for file in dict.fromkeys((path, *data.parts))]
-    vectors = count > 1 and not is_colour(array, count)
+        meta["files"] = [str(file) for file in data.files(path)]
+    vectors = count > 1 and not is_colour(array.dtype, count)
     found = Pixels(array, grid, meta=meta, notes=(*found_notes, *notes), vectors=vectors)
     if which:
         return component(found, path, which)
@@ -202,7 +186,7 @@ def _affine(header: Header, count: int, ndim: int) -> tuple[Matrix, tuple[str, .
 
 def files(path: Path) -> Sequence[Path]:
     """List the header, and the pixel files if they are separate."""
-    return list(dict.fromkeys((path, *read_header(path).data.parts)))
+    return read_header(path).data.files(path)
 
 
 def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:

@@ -16,7 +16,7 @@ from ...errors import SegadvError
 from ..geometry import Matrix, grid_from_ras, ras_of
 from ..integrity import beside, opened
 from ..nifti import CALIBRATED, COLOURS, RGB_VECTOR, RGBA_VECTOR, VECTOR, Header, header_of
-from ..pixels import Pixels, component, without_alpha
+from ..pixels import Pixels, component, is_colour, without_alpha
 from ..place import number_of, only_one
 from ..registry import Format
 from ..streams import LEVEL, Stream, packing_of, read_numbers
@@ -130,7 +130,7 @@ def _vectors(header: Header, count: int) -> bool:
     """Return whether the values of a pixel are no colour, from the intent or else the type."""
     if count == 1 or header.code in COLOURS or header.intent in (RGB_VECTOR, RGBA_VECTOR):
         return False
-    return count not in (3, 4) or header.dtype.name not in ("uint8", "uint16")
+    return not is_colour(header.dtype, count)
 
 
 def _needed(header: Header, count: int) -> int:

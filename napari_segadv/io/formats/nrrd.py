@@ -48,7 +48,7 @@ def read_values(header: Header) -> Pixels:
     )
     meta: dict[str, Any] = {}
     if data.parts != (path,):
-        meta["files"] = [str(file) for file in dict.fromkeys((path, *data.parts))]
+        meta["files"] = [str(file) for file in data.files(path)]
     return Pixels(
         array,
         grid_from_lps(frame.affine, shape, path),
@@ -79,12 +79,12 @@ def _vectors(axes: Axes, array: Array) -> bool:
     """
     if axes.count == 1 or axes.kind in COLOURS:
         return False
-    return axes.kind != "vector" or not is_colour(array, axes.count)
+    return axes.kind != "vector" or not is_colour(array.dtype, axes.count)
 
 
 def files(path: Path) -> Sequence[Path]:
     """List the header, and the pixel files if they are separate."""
-    return list(dict.fromkeys((path, *read_header(path).data.parts)))
+    return read_header(path).data.files(path)
 
 
 def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:

@@ -15,14 +15,13 @@ from ..pillow import pillow
 from ..pixels import Pixels, without_alpha
 from ..place import only_one
 from ..registry import Format
-from ..stacks import read_pages, write_pages
+from ..stacks import PRINT, read_pages, write_pages
 from ..tiff import MAGIC as TIFF
 from ..upright import NOTE, TAG, upright
 
 JPEG = b"\xff\xd8\xff"
 # What else a file with the name of a photograph may be.
 OTHERS = {b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"\0\0\0": "HEIF, AVIF or JPEG 2000"}
-CMYK = "Its colours are for print (CMYK); they are converted to RGB without a profile."
 
 
 def read(path: Path, which: str) -> Pixels:
@@ -96,7 +95,7 @@ def _jpeg(path: Path, file: BufferedReader) -> Pixels:
         check_memory(path, image.width * image.height * 8)
         orientation = image.getexif().get(TAG, 1)
         if image.mode == "CMYK":
-            notes = (CMYK,)
+            notes = (PRINT,)
         array = np.array(image if image.mode == "L" else image.convert("RGB"))
     return photograph(array, orientation, notes)
 
