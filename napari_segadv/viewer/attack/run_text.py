@@ -1,32 +1,24 @@
-"""What the attack panel says of a run: how far it has come, and how it ended."""
+"""What is said of a run that has ended: the outcome, and what the change looks like."""
 
-import math
 from typing import TYPE_CHECKING
 
 from ...common.wording import counted, percent, share
-from ..controller.runner import Snapshot
 
 if TYPE_CHECKING:
     from ...results.example import Example
 
 
-def progress_text(now: Snapshot, targeted: bool) -> str:
-    """Return the status line of a running attack.
-
-    The share is rounded down, since it must not read better than it is.
-    """
-    reached = math.floor(100 * now.success + 1e-9)
-    toward = "of the target reached" if targeted else "away from the clean prediction"
-    return f"Step {now.step} of {now.steps}, {reached} % {toward}"
-
-
 def result_text(example: "Example") -> str:
     """Return the status lines of a run that has ended: the outcome, and the size of the change."""
-    steps = counted(example.record["steps"], "step")
-    outcome = "goal reached" if example.succeeded else _stopped_at(example)
     found = _found(example)
     _, change = example.summary
-    return f"{outcome} after {steps}" + (f": {found}" if found else "") + f"\n{change}"
+    return outcome_text(example) + (f": {found}" if found else "") + f"\n{change}"
+
+
+def outcome_text(example: "Example") -> str:
+    """Say in a few words how a run has ended."""
+    steps = counted(example.record["steps"], "step")
+    return f"{'goal reached' if example.succeeded else _stopped_at(example)} after {steps}"
 
 
 def _stopped_at(example: "Example") -> str:

@@ -18,6 +18,10 @@ class Jobs:
         failed: a message for the user, in one line.
         trust_asked: a NeedsTrust; to agree, load again with its hash.
         stopped: after a cancel.
+
+    Attributes:
+        can_cancel: whether the running job can be stopped.
+        latest: the last Snapshot of the running job, for panels that are opened meanwhile.
     """
 
     busy_changed = Signal(str)
@@ -28,6 +32,7 @@ class Jobs:
 
     def __init__(self, runner: Runner | None = None) -> None:
         self.can_cancel = False
+        self.latest: Snapshot | None = None
         self._runner = runner or _qt_runner()
         self._busy = ""
 
@@ -74,9 +79,13 @@ class Jobs:
             elif how.error is not None:
                 self.failed.emit(how.error)
 
-        self.can_cancel = can_cancel
+        self.can_cancel, self.latest = can_cancel, None
         self._set_busy(title)
-        self._runner.start(work, self.progressed.emit, ended)
+        self._runner.start(work, self._progressed, ended)
+
+    def _progressed(self, now: Snapshot) -> None:
+        self.latest = now
+        self.progressed.emit(now)
 
     def unfold(
         self, title: str, pieces: Iterator[None], done: Callable[[], None] = lambda: None
@@ -105,7 +114,7 @@ class Jobs:
             else:
                 self._runner.soon(piece)
 
-        self.can_cancel = False
+        self.can_cancel, self.latest = False, None
         self._set_busy(title)
         piece()
 

@@ -49,6 +49,7 @@ class ParameterForm(QWidget):
         units: str = "",
         leave_out: Sequence[str] = (),
         editors: Mapping[str, Any] | None = None,
+        folded: bool = True,
     ) -> None:
         """Build the rows.
 
@@ -57,6 +58,7 @@ class ParameterForm(QWidget):
             units: of the image, for tooltips.
             leave_out: names of parameters that are edited elsewhere.
             editors: magicgui widgets to use for some parameters in place of the usual ones.
+            folded: whether the advanced parameters are folded away.
         """
         super().__init__()
         self.editors: dict[str, Any] = dict(editors or {})
@@ -68,9 +70,8 @@ class ParameterForm(QWidget):
         advanced = [p for p in self._parameters if p.param.advanced]
         layout.addWidget(self._rows(basic))
         if advanced:
-            folded = QCollapsible("Expert")
-            folded.addWidget(self._rows(advanced))
-            layout.addWidget(folded)
+            rows = self._rows(advanced)
+            layout.addWidget(_folded(rows) if folded else rows)
         self.set_units(units)
 
     def set_units(self, units: str) -> None:
@@ -107,6 +108,12 @@ class ParameterForm(QWidget):
             parameter.check(value)
             found[parameter.name] = value
         return found
+
+
+def _folded(rows: QWidget) -> QWidget:
+    box = QCollapsible("Expert")
+    box.addWidget(rows)
+    return box
 
 
 def editor_for(parameter: Parameter) -> Any:
