@@ -18,7 +18,7 @@ def examples(scan2d, band_victim):
 
 def test_one_line(examples):
     pgd, deform = map(outcome, examples)
-    assert pgd.startswith("pgd, ε 12 grey levels\ngoal ")
+    assert pgd.startswith("pgd, ε 12 grey levels\nstopped at ")
     assert f"IoU {examples[0].measures['target_iou']:.2f}"[:-1] in pgd
     assert deform.startswith("deform, no budget\ngoal ")
 

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton
 
 from ...errors import SegadvError
 from ...samples import fitting
+from ..controller.runs import Run
 from ..controller.victim_jobs import ON_SCREEN
 from ..layers.convert import scan_of
 from ..layers.slice_place import slice_in_view
@@ -40,6 +41,8 @@ class AttackPanel(Panel):
         super().__init__(napari_viewer)
         self.image: Any = ComboBox(choices=self._images, nullable=True)
         self._windowed: Image | None = None
+        # The run whose result was said last.
+        self._told: Run | None = None
         self.victim_section = VictimSection(self.controller)
         self.target_section = TargetSection()
         self._choice = TargetChoice(self.controller, self._own)
@@ -48,6 +51,7 @@ class AttackPanel(Panel):
         self.run_button, self.missing = QPushButton("Run"), QLabel()
         self.expert = QCheckBox("Expert")
         self.strip = ProgressStrip(self.controller)
+        self.progress, self.cancel_button = self.strip.bar, self.strip.cancel_button
         self._lay_out()
         self._connect()
         self._refresh_layers()
@@ -110,6 +114,7 @@ class AttackPanel(Panel):
                 self.controller.victims.present_changed: self._presented,
                 self.controller.victims.target_made: self._target_made,
                 self.controller.finished: self._finished,
+                self.controller.visibility.changed: self._seen,
                 self.controller.jobs.stopped: self._stopped,
                 self.controller.choice_opened: self._choice.choose,
             }
@@ -291,6 +296,18 @@ class AttackPanel(Panel):
 
     def _finished(self, example: Any) -> None:
         self.victim_section.show_seen(self.image.value)
-        self.say(result_text(example))
+        self._told = next((run for run in self.controller.runs if run.example is example), None)
+        if self._told is not None:
+            self.controller.visibility.measure(self._told)
+        self.say(self._result(example))
         for note in example.notes:
             show_info(note)
+
+    def _result(self, example: Any) -> str:
+        return result_text(example, self.controller.visibility.known(self._told))
+
+    def _seen(self, run: Run) -> None:
+        """Add to the result how visible the change is, once that is measured."""
+        before = result_text(run.example)
+        if run is self._told and self.status.text() == before:
+            self.say(self._result(run.example))

@@ -41,7 +41,7 @@ class VictimSection(QWidget):
         self.about.setWordWrap(True)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(SPACING)
+        form.setSpacing(SPACING)
         form.addRow(self.victim.native)
         form.addRow(side_by_side([self.file_button, self.folder_button, self.predict_button]))
         form.addRow("sees", self.present.native)

@@ -39,7 +39,7 @@ def group(title: str, rows: Sequence[Row]) -> QGroupBox:
     box = QGroupBox(title)
     form = QFormLayout(box)
     form.setContentsMargins(*MARGINS)
-    form.setVerticalSpacing(SPACING)
+    form.setSpacing(SPACING)
     for row in rows:
         if isinstance(row, tuple):
             form.addRow(row[0], native(row[1]))

@@ -46,10 +46,10 @@ def test_boxes_are_shown_where_they_are(window, ready, qtbot):
         np.testing.assert_allclose(edge[:3], colour(CLASSES.index(name)), atol=1e-6)
     texts = ["none", "none:1", "none:2", "none:3", "none:4"]
     assert list(ready.target.choices) == [CHOOSE, *map(erasure, texts), UNTARGETED]
-    assert not ready.making.isVisible()
+    assert not ready.target_section.isVisible()
     assert "blur" in ready.victim_section.about.text()
-    click(qtbot, ready.run_button)
-    assert ready.status.text() == VIEW.missing
+    assert not ready.run_button.isEnabled()
+    assert ready.missing.text() == VIEW.missing
 
 
 def test_a_class_is_erased(window, ready, qtbot):
