@@ -153,11 +153,11 @@ def check_tasks(attack: Attack, victim: Victim, surrogates: Sequence[Victim]) ->
         fit = ", ".join(name for name, known in available().items() if task in known.tasks)
         raise SegadvError(
             f"method {attack.name}: is for {' and '.join(attack.tasks)}, but {victim.name} does "
-            f"{task}; use {fit or 'another victim'}"
+            f"{task}; use {fit or 'another model'}"
         )
     for surrogate in surrogates:
         if surrogate.task.name != task:
             raise SegadvError(
-                f"{surrogate.name}: does {surrogate.task.name}, but the victim does {task}; use a "
+                f"{surrogate.name}: does {surrogate.task.name}, but the model does {task}; use a "
                 "surrogate for the same task"
             )

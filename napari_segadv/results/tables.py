@@ -42,6 +42,8 @@ SHARES = (
 # Figures for the brief result: the first that it has is shown.
 SHORT = ("target_iou", "target_f1", "moved")
 
+NO_BUDGET = "no budget"
+
 Rows = list[tuple[str, ...]]
 
 
@@ -53,17 +55,19 @@ def outcome(example: "Example") -> str:
     name = next((n for n in fit if n != "target_iou" or _draws(example.measures)), None)
     if name is not None:
         parts.append(f"{FIGURES[name].removeprefix('target ')} {share(example.measures[name])}")
-    return f"{record['method']}, {budget(record['budget'])}\n{', '.join(parts)}"
+    limit = record["budget"].get("epsilon") is not None
+    size = f"budget {budget(record['budget'])}" if limit else NO_BUDGET
+    return f"{record['method']}, {size}\n{', '.join(parts)}"
 
 
 def budget(record: Mapping[str, Any]) -> str:
     """Return a budget with its units."""
     if record.get("epsilon") is None:
-        return "no budget"
+        return NO_BUDGET
     # Linf, the largest change of a pixel, is not named.
     norm = "" if record["norm"] == "linf" else f" ({str(record['norm']).upper()})"
     size = with_units(format(record["epsilon"], "g"), record["units"])
-    return f"\N{GREEK SMALL LETTER EPSILON} {size}{norm}"
+    return f"{size}{norm}"
 
 
 def facts(example: "Example") -> dict[str, str]:

@@ -10,6 +10,13 @@ from superqt import QCollapsible
 from ...common.parameters import IMAGE_UNITS, Parameter
 
 LARGEST = 1_000_000
+# What parameters are called, if not by their names.
+TITLES = {
+    "loss": "objective",
+    "step": "step rule",
+    "step_size": "first step",
+    "goal": "goal (share)",
+}
 
 
 class OptionalNumber(QWidget):
@@ -79,6 +86,8 @@ class ParameterForm(QWidget):
         for parameter in self._parameters:
             for widget in self._tipped[parameter.name]:
                 widget.setToolTip(tooltip(parameter, units))
+            label, _ = self._tipped[parameter.name]
+            label.setText(title(parameter, units))
 
     def _rows(self, parameters: Sequence[Parameter]) -> QWidget:
         rows = QWidget()
@@ -87,7 +96,7 @@ class ParameterForm(QWidget):
         for parameter in parameters:
             editor = self.editors.setdefault(parameter.name, editor_for(parameter))
             native = editor if isinstance(editor, QWidget) else editor.native
-            label = QLabel(parameter.name.replace("_", " "))
+            label = QLabel(title(parameter))
             self._tipped[parameter.name] = (label, native)
             form.addRow(label, native)
         return rows
@@ -146,6 +155,13 @@ def _number(parameter: Parameter, default: float | None) -> Widget:
         # Enough for an image scaled to 0..1.
         editor.native.setDecimals(5)
     return editor
+
+
+def title(parameter: Parameter, units: str = "") -> str:
+    """Return what a parameter is called on the screen, with its unit."""
+    name = TITLES.get(parameter.name, parameter.name.replace("_", " "))
+    unit = units if parameter.param.unit == IMAGE_UNITS else parameter.param.unit
+    return f"{name} ({unit})" if unit not in ("", "folder") else name
 
 
 def tooltip(parameter: Parameter, units: str) -> str:

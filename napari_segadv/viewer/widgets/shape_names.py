@@ -8,7 +8,15 @@ if TYPE_CHECKING:
 # "heart" alone would be taken for the organ.
 TITLES = {"heart": "heart symbol"}
 REPLACE, SWAP = "replace with", "swap with"
-FIELDS = {"to": REPLACE, "axes": "half-axes"}
+FIELDS = {
+    "to": REPLACE,
+    "axes": "half-axes",
+    "size": "size (factor)",
+    "shift": "shift (pixels)",
+    # Of an image without geometry, pixels are taken for mm.
+    "mm": "distance (mm or px)",
+    "cover": "over others",
+}
 # What a field shows while it is empty.
 PLACEHOLDERS = {"axes": "(slice,) row, column; mm or px"}
 

@@ -196,7 +196,7 @@ def test_everything_that_can_be_missing_is_one_line(window, ready, qtbot):
     window.add_image(np.dstack([disc_image()] * 3), rgb=True, name="colour")
     click(qtbot, panel.victim_section.predict_button)
     idle(qtbot, panel.controller)
-    assert "takes a grey image" in panel.status.text()
+    assert "needs a grey-scale image; colour is in colour" in panel.status.text()
 
 
 def test_the_trust_question(window, panel, qtbot, tmp_path):
