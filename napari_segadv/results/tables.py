@@ -53,7 +53,8 @@ def outcome(example: "Example") -> str:
     parts = [example.ending]
     fit = (n for n in SHORT if example.measures.get(n) is not None)
     name = next((n for n in fit if n != "target_iou" or _draws(example.measures)), None)
-    if name is not None:
+    # How near an attack came to its goal is this very share, so it is not said twice.
+    if name is not None and (example.succeeded or name != "moved"):
         parts.append(f"{FIGURES[name].removeprefix('target ')} {share(example.measures[name])}")
     limit = record["budget"].get("epsilon") is not None
     size = f"budget {budget(record['budget'])}" if limit else NO_BUDGET

@@ -1,6 +1,7 @@
 """What of a window is cut off: texts that have less room than they need, widgets that stick out."""
 
-from qtpy.QtCore import QPoint, QRect
+from qtpy.QtCore import QPoint, QRect, Qt
+from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractScrollArea,
@@ -65,6 +66,15 @@ def cut_labels(root):
     return found
 
 
+def fits(table, item):
+    """Whether the text of a table's cell is shown whole, in several lines if the table wraps."""
+    room = QRect(0, 0, table.columnWidth(item.column()) - CELL, table.rowHeight(item.row()))
+    metrics = QFontMetrics(item.font())
+    wrap = Qt.TextWordWrap if table.wordWrap() else Qt.TextFlag(0)
+    needed = metrics.boundingRect(room, wrap, item.text())
+    return needed.width() <= room.width() and needed.height() <= room.height()
+
+
 def cut_cells(root):
     """Texts of tables' heads and cells that are wider than their column."""
     found = []
@@ -78,10 +88,8 @@ def cut_cells(root):
                     found.append(line)
             for row in range(table.rowCount()):
                 item = table.item(row, column)
-                wide = table.fontMetrics().horizontalAdvance
-                lines = "" if item is None else item.text()
-                if any(wide(line) + CELL > table.columnWidth(column) for line in lines.split("\n")):
-                    found.append(lines)
+                if item is not None and not fits(table, item):
+                    found.append(item.text())
     return found
 
 

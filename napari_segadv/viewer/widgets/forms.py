@@ -11,12 +11,7 @@ from ...common.parameters import IMAGE_UNITS, Parameter
 
 LARGEST = 1_000_000
 # What parameters are called, if not by their names.
-TITLES = {
-    "loss": "objective",
-    "step": "step rule",
-    "step_size": "first step",
-    "goal": "goal (share)",
-}
+TITLES = {"loss": "objective", "step": "step rule", "step_size": "first step"}
 
 
 class OptionalNumber(QWidget):

@@ -46,7 +46,7 @@ class Workbench(Host):
         self.tabs = QTabWidget()
         self.strip = ProgressStrip(self.controller, outcome_text)
         self._panels: dict[int, QWidget] = {}
-        self._room = Room(self, lambda: self.viewer.window._qt_window)
+        self._room = Room(self, self.viewer.window._qt_window)
         Tabs(self)
         self._lay_out()
         self.tabs.currentChanged.connect(self._panel)
