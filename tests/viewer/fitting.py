@@ -1,7 +1,7 @@
 """What of a window is cut off: texts that have less room than they need, widgets that stick out."""
 
 from qtpy.QtCore import QPoint, QRect, Qt
-from qtpy.QtGui import QFontMetrics
+from qtpy.QtGui import QFont, QFontMetrics
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractScrollArea,
@@ -69,7 +69,9 @@ def cut_labels(root):
 def fits(table, item):
     """Whether the text of a table's cell is shown whole, in several lines if the table wraps."""
     room = QRect(0, 0, table.columnWidth(item.column()) - CELL, table.rowHeight(item.row()))
-    metrics = QFontMetrics(item.font())
+    font = QFont(table.font())
+    font.setBold(item.font().bold())
+    metrics = QFontMetrics(font)
     wrap = Qt.TextWordWrap if table.wordWrap() else Qt.TextFlag(0)
     needed = metrics.boundingRect(room, wrap, item.text())
     return needed.width() <= room.width() and needed.height() <= room.height()
