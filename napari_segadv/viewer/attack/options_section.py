@@ -125,7 +125,7 @@ class AttackSection(QWidget):
         declared = parameters(attack)
         norms = next(p.choices for p in declared if p.name == "norm")
         self.budget.set_attack(attack.unbounded, norms)
-        self.form = ParameterForm(declared, self.units, leave_out=("epsilon", "norm"), folded=False)
+        self.form = ParameterForm(declared, self.units, leave_out=("epsilon", "norm"))
         self.form_place.layout().addWidget(self.form)
         for preset in self._known():
             self.presets[preset.name].setToolTip(preset.doc)

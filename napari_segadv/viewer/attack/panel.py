@@ -40,6 +40,7 @@ class AttackPanel(Panel):
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__(napari_viewer)
         self.image: Any = ComboBox(choices=self._images, nullable=True)
+        self.image.null_string = "none yet"
         self._windowed: Image | None = None
         # The run whose result was said last.
         self._told: Run | None = None

@@ -41,7 +41,7 @@ class TargetPanel(Panel):
         self.image: Any = ComboBox(choices=self._images, nullable=True)
         self.start: Any = ComboBox(choices=self._starts, value=PREDICTION)
         self.target: Any = ComboBox(choices=self._targets, nullable=True)
-        self.target.null_string = NONE_YET
+        self.target.null_string = self.image.null_string = NONE_YET
         self.structure = ClassChooser()
         self.change = ShapeSection()
         self.start_button, self.brush_button = QPushButton("New target"), QPushButton("Brush")

@@ -1,11 +1,10 @@
-"""Forms made from declared parameters: one row each, the advanced ones folded away."""
+"""Forms made from declared parameters: one row each, the advanced ones last."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit, SpinBox, Widget
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from ...common.parameters import IMAGE_UNITS, Parameter
 
@@ -51,7 +50,6 @@ class ParameterForm(QWidget):
         units: str = "",
         leave_out: Sequence[str] = (),
         editors: Mapping[str, Any] | None = None,
-        folded: bool = True,
     ) -> None:
         """Build the rows.
 
@@ -60,7 +58,6 @@ class ParameterForm(QWidget):
             units: of the image, for tooltips.
             leave_out: names of parameters that are edited elsewhere.
             editors: magicgui widgets to use for some parameters in place of the usual ones.
-            folded: whether the advanced parameters are folded away.
         """
         super().__init__()
         self.editors: dict[str, Any] = dict(editors or {})
@@ -70,10 +67,7 @@ class ParameterForm(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         basic = [p for p in self._parameters if not p.param.advanced]
         advanced = [p for p in self._parameters if p.param.advanced]
-        layout.addWidget(self._rows(basic))
-        if advanced:
-            rows = self._rows(advanced)
-            layout.addWidget(_folded(rows) if folded else rows)
+        layout.addWidget(self._rows([*basic, *advanced]))
         self.set_units(units)
 
     def set_units(self, units: str) -> None:
@@ -83,6 +77,11 @@ class ParameterForm(QWidget):
                 widget.setToolTip(tooltip(parameter, units))
             label, _ = self._tipped[parameter.name]
             label.setText(title(parameter, units))
+
+    def tip(self, name: str, text: str) -> None:
+        """Set the tooltip of a parameter, if the form has it."""
+        for widget in self._tipped.get(name, ()):
+            widget.setToolTip(text)
 
     def _rows(self, parameters: Sequence[Parameter]) -> QWidget:
         rows = QWidget()
@@ -112,12 +111,6 @@ class ParameterForm(QWidget):
             parameter.check(value)
             found[parameter.name] = value
         return found
-
-
-def _folded(rows: QWidget) -> QWidget:
-    box = QCollapsible("Expert")
-    box.addWidget(rows)
-    return box
 
 
 def editor_for(parameter: Parameter) -> Any:
@@ -160,7 +153,16 @@ def title(parameter: Parameter, units: str = "") -> str:
 
 
 def tooltip(parameter: Parameter, units: str) -> str:
-    """Return what a parameter means, its unit, and which values it takes."""
+    """Return what a parameter means, its unit, and the range of a number."""
     unit = units if parameter.param.unit == IMAGE_UNITS else parameter.param.unit
     text = parameter.param.doc + (f" [{unit}]" if unit else "")
-    return f"{text}\n{parameter.expected()}"
+    limits = limits_of(parameter)
+    return f"{text}\n{limits}" if limits else text
+
+
+def limits_of(parameter: Parameter) -> str:
+    """Return the range of a number in short, as 0.05 to 5; "" for what has none."""
+    low, high = parameter.param.low, parameter.param.high
+    if parameter.kind not in (int, float) or parameter.choices or low is None:
+        return ""
+    return f"{low:g} or more" if high is None or high > LARGEST / 10 else f"{low:g} to {high:g}"

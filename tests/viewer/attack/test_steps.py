@@ -27,6 +27,8 @@ def test_what_is_missing_is_said_step_by_step(window, qtbot):
     assert panel.missing.text() == "open an image first"
     window.add_image(disc_image(), name="xray")
     assert panel.missing.text() == PAINT
+    panel.victim_section.victim.value = "demo:chest-xray"
+    idle(qtbot, panel.controller)
     victim, panel.controller.victims.victim = panel.controller.victims.victim, None
     panel._show_missing()
     assert panel.missing.text() == "choose a model first"
