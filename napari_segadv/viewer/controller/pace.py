@@ -4,7 +4,7 @@ import time
 from collections import deque
 
 # Seconds of the run that the pace is taken from, and the fewest steps in them.
-SPAN, FEWEST = 12.0, 4
+SPAN, FEWEST = 20.0, 4
 # Seconds after the first step before anything is said.
 SETTLED = 1.0
 # The two halves of the span may differ by this factor.
@@ -29,7 +29,7 @@ class Pace:
         if self._seen and step <= self._seen[-1][1]:
             return
         self._seen.append((at, step))
-        while len(self._seen) > FEWEST + 1 and at - self._seen[1][0] > SPAN:
+        while len(self._seen) > 2 * FEWEST and at - self._seen[1][0] > SPAN:
             self._seen.popleft()
 
     def left(self, steps: int) -> float | None:

@@ -12,6 +12,7 @@ from ..controller.pace import in_words
 from ..controller.runner import Snapshot
 from .layout import set_tips
 
+MEASURING = "measuring the result"
 IDLE, CANCELLED = "nothing is running", "cancelled; nothing was changed"
 # Titles of waiting jobs that are listed, and lines of the text.
 LISTED, LINES = 3, 2
@@ -25,6 +26,8 @@ def progress_text(now: Snapshot, targeted: bool) -> str:
     reached = math.floor(100 * now.success + 1e-9)
     toward = "of the target reached" if targeted else "away from the clean prediction"
     left = "" if now.left is None else f", {in_words(now.left)} left"
+    if now.step == now.steps:
+        left = f", {MEASURING}"
     return f"Step {now.step} of {now.steps}, {reached} % {toward}{left}"
 
 
@@ -55,7 +58,7 @@ class ProgressStrip(QWidget):
         """
         super().__init__()
         self._jobs, self._controller, self._ended = controller.jobs, controller, ended
-        self._idle = IDLE
+        self._idle, self._quiet = IDLE, False
         self.text, self.waiting = QLabel(), QLabel()
         self.bar, self.cancel_button = QProgressBar(), QPushButton("Cancel")
         for label in (self.text, self.waiting):
@@ -96,6 +99,15 @@ class ProgressStrip(QWidget):
             self._controller.finished: self._finished,
         }
 
+    def set_quiet(self, quiet: bool) -> None:
+        """Say nothing of how an attack ended while a panel is in view that says more of it."""
+        self._quiet = quiet
+        self._rest()
+
+    def _rest(self) -> None:
+        if not self._jobs.busy:
+            self.text.setText(IDLE if self._quiet else self._idle)
+
     def _show(self, title: str) -> None:
         idle = not title
         self.cancel_button.setEnabled(not idle and self._jobs.can_cancel)
@@ -105,7 +117,8 @@ class ProgressStrip(QWidget):
         self.bar.setTextVisible(not idle)
         if title:
             self._idle = IDLE
-        self.text.setText(self._idle if idle else f"{title} …")
+            self.text.setText(f"{title} …")
+        self._rest()
         self._show_waiting()
 
     def _show_waiting(self) -> None:
@@ -130,5 +143,4 @@ class ProgressStrip(QWidget):
     def _say(self, message: str) -> None:
         """Show how a job ended, until the next one starts."""
         self._idle = message or IDLE
-        if not self._jobs.busy:
-            self.text.setText(self._idle)
+        self._rest()

@@ -49,11 +49,11 @@ class Workbench(Host):
         self._room = Room(self, self.viewer.window._qt_window)
         Tabs(self)
         self._lay_out()
-        self.tabs.currentChanged.connect(self._panel)
+        self.tabs.currentChanged.connect(self._opened_tab)
         self.listen(self.strip.slots)
         self.at_leaving(self._room.give_back)
         self._gather()
-        self._panel(self.tabs.currentIndex())
+        self._opened_tab(self.tabs.currentIndex())
 
     def _lay_out(self) -> None:
         bar = self.tabs.tabBar()
@@ -107,6 +107,11 @@ class Workbench(Host):
         for panel in list(self.viewer.window.dock_widgets.values()):
             if isinstance(panel, QWidget) and self.takes(panel):
                 self.take(panel)
+
+    def _opened_tab(self, number: int) -> None:
+        panel = self._panel(number)
+        # The attack panel itself says how an attack ended.
+        self.strip.set_quiet(bool(panel.findChildren(ProgressStrip)))
 
     def _number(self, title: str) -> int:
         return next(n for n, tab in enumerate(TABS) if tab[1] == title)

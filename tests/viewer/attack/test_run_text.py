@@ -76,6 +76,8 @@ def test_the_time_left_is_said_in_round_numbers():
     line = "Step 3 of 40, 69 % of the target reached, about 40 s left"
     assert progress_text(now, True) == line
     assert progress_text(replace(now, left=190.0), True).endswith(", about 3 min left")
+    last = replace(now, step=40, left=0.0)
+    assert progress_text(last, True).endswith("reached, measuring the result")
 
 
 def test_what_waits_is_listed_in_short():

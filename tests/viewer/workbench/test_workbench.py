@@ -180,6 +180,9 @@ def test_what_runs_is_in_view_in_every_tab(attacking, bench, qtbot, held):
     held.set()
     idle(qtbot, bench.controller)
     example = bench.controller.example
+    assert bench.strip.text.text() == IDLE
+    assert attacking.status.text().startswith(f"{example.ending} after 7 steps")
+    go(qtbot, bench, "Slices")
     assert bench.strip.text.text() == f"{example.ending} after 7 steps"
     assert not bench.strip.cancel_button.isEnabled()
 
@@ -201,6 +204,7 @@ def test_a_workbench_that_is_opened_in_mid_run_shows_the_run(window, attacking, 
     assert again.strip.cancel_button.isEnabled()
     held.set()
     idle(qtbot, again.controller)
+    go(qtbot, again, "Runs")
     assert "after 7 steps" in again.strip.text.text()
 
 
