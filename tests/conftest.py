@@ -34,8 +34,9 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path_factory, monkeypatch):
-    """Nothing that a test agrees to is remembered on the machine."""
+    """Nothing that a test agrees to, or leaves unsaved, is remembered on the machine."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
 
 
 @pytest.fixture

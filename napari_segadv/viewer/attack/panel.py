@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any
 
 import napari
-from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QProgressBar, QPushButton
@@ -16,7 +15,8 @@ from ..controller.victim_jobs import ON_SCREEN
 from ..layers.convert import scan_of
 from ..layers.slice_place import slice_in_view
 from ..layers.task_view import view_of
-from ..widgets.layout import group, refresh, set_tips, stack
+from ..widgets.image_choice import ImageChoice
+from ..widgets.layout import group, set_tips, stack
 from ..widgets.panel import Panel
 from .options_section import AttackSection
 from .preview import Preview
@@ -31,11 +31,12 @@ class AttackPanel(Panel):
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__(napari_viewer)
-        self.image: Any = ComboBox(choices=self._images, nullable=True)
+        self.images = ImageChoice(self.viewer, self.controller, self.failed)
+        self.image = self.images.box
         self._windowed: Image | None = None
         self.victim_section = VictimSection(self.controller)
         self.target_section = TargetSection()
-        self._choice = TargetChoice(self.controller, self._own)
+        self._choice = TargetChoice(self.controller, self._targets)
         self.target = self._choice.box
         self.attack_section = AttackSection(self.target, self._labels)
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
@@ -43,27 +44,28 @@ class AttackPanel(Panel):
         self._lay_out()
         self._connect()
         self._refresh_layers()
+        self._image_chosen(self.controller.image)
         self._busy_changed(self.controller.jobs.busy)
+        if self.controller.jobs.latest is not None:
+            self._progressed(self.controller.jobs.latest)
         if self.controller.victims.attacks:
             self._prepared(self.controller.victims.attacks)
-        elif not self.controller.jobs.busy:
+        else:
             self.controller.victims.prepare()
 
     def _lay_out(self) -> None:
-        source = group("Image and model", [("image", self.image), self.victim_section])
+        source = group("Image and model", [("image", self.images), self.victim_section])
         self.making = group("Target", [self.target_section])
         below = [[self.run_button, self.cancel_button], self.progress, self.status]
         stack(self, [source, self.making, self.attack_section], below)
         set_tips(
             {
-                self.image: "The image to attack",
                 self.run_button: "Makes the adversarial image",
                 self.cancel_button: "Stops the run within a step",
             }
         )
 
     def _connect(self) -> None:
-        self.image.changed.connect(self._image_changed)
         self.at_leaving(self._watch_window)
         self.victim_section.opened.connect(
             partial(self.attempt, self.controller.victims.load_victim)
@@ -90,27 +92,31 @@ class AttackPanel(Panel):
                 self.controller.finished: self._finished,
                 self.controller.jobs.stopped: self._stopped,
                 self.controller.choice_opened: self._choice.choose,
+                self.controller.image_chosen: self._image_chosen,
+                self.controller.jobs.waiting_changed: self._waiting_changed,
             }
         )
 
-    def _own(self) -> list[Layer]:
-        return [x for x in self.viewer.layers if not self.controller.made(x)]
-
-    def _images(self, widget: Any = None) -> list[Image]:
-        return [x for x in self._own() if isinstance(x, Image)]
+    def _targets(self) -> list[Layer]:
+        return [x for x in self.controller.here(Layer) if not self.controller.made(x)]
 
     def _labels(self) -> list[Labels]:
-        return [x for x in self.viewer.layers if isinstance(x, Labels)]
+        return self.controller.here(Labels)
 
     def _refresh_layers(self, event: Any = None) -> None:
-        refresh(self.image)
-        images = self._images()
-        if images and self.image.value is None:
-            self.image.value = images[-1]
+        self.images.refresh()
         inserted = getattr(event, "type", "") == "inserted"
         self._choice.refresh(event.value if inserted else None)
         self.attack_section.region.refresh()
         self.target_section.set_layers(self._labels())
+
+    def _image_chosen(self, image: Image | None) -> None:
+        """Show the chosen image in all controls, with the target that was chosen for it."""
+        self.images.refresh()
+        self._choice.enter(image)
+        self.attack_section.region.refresh()
+        self.target_section.set_layers(self._labels())
+        self._image_changed()
 
     def _image_changed(self) -> None:
         self._watch_window(self.image.value)
@@ -216,8 +222,7 @@ class AttackPanel(Panel):
             place = partial(slice_in_view, layer, self.viewer.dims)
             preview = None
             if section.preview.value:
-                shown = target if isinstance(target, Layer) else None
-                preview = Preview(self.controller, layer, place, shown)
+                preview = Preview(self.controller, layer, place)
             self.controller.attack(
                 layer,
                 section.method.value,
@@ -235,13 +240,16 @@ class AttackPanel(Panel):
 
     def _busy_changed(self, title: str) -> None:
         idle = not title
-        for button in (self.target_section.button, self.run_button):
-            button.setEnabled(idle)
-        self.victim_section.set_enabled(idle)
+        # Jobs wait for each other, so the next one can be started while one runs.
+        self.run_button.setText("Run" if idle else "Run next")
         self.cancel_button.setEnabled(not idle and self.controller.jobs.can_cancel)
         self.progress.setRange(0, 1 if idle else 0)
         self.progress.setValue(0)
         self.say_busy(title, "ready")
+
+    def _waiting_changed(self, titles: list[str]) -> None:
+        waiting = f", then: {', '.join(titles)}" if titles else ""
+        self.say(f"{self.controller.jobs.busy} …{waiting}")
 
     def _progressed(self, now: Snapshot) -> None:
         self.progress.setRange(0, now.steps)
