@@ -71,4 +71,4 @@ class Unsaved:
 def fingerprint(layer: Labels) -> int:
     """Return a checksum of a layer's labels; without any labels it is the same for all shapes."""
     array = np.ascontiguousarray(painted(layer))
-    return zlib.crc32(memoryview(array).cast("B")) if array.any() else 0
+    return zlib.crc32(array.tobytes()) if array.any() else 0
