@@ -1,6 +1,5 @@
 """Asks before a window with unsaved work is closed."""
 
-import weakref
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ class Guard(QObject):
 
     def __init__(self, viewer: ViewerModel, window: Any) -> None:
         super().__init__(window)
-        self._window, self._canvas = window, window._qt_viewer
         controller = Controller.of(viewer)
         self.unsaved = Unsaved(controller)
         self._sessions = Sessions(controller)
@@ -40,25 +38,33 @@ class Guard(QObject):
 
     def offer(self) -> QMessageBox | None:
         """Offer what an earlier start has left behind, if nobody has been asked yet."""
-        return Offer.once(self._window, self._sessions, self.recovery)
+        return Offer.once(self.parent(), self._sessions, self.recovery)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Ask if a user closes the window; a program that closes its viewer is not asked."""
-        if event.type() != QEvent.Close or watched is not self._window:
+        if event.type() != QEvent.Close:
             return False
+        window: Any = watched
         # `viewer.close()` takes the canvas away first.
-        if self._closing or not self._canvas.isVisible() or self._leave():
-            self.recovery.drop()
+        if self._closing or not window._qt_viewer.isVisible() or self._leave():
+            self.close()
             return False
         event.ignore()
         return True
+
+    def close(self) -> None:
+        """Watch no more, and delete the copy."""
+        self.recovery.drop()
+        self._sessions.drop()
+        self.parent().removeEventFilter(self)
+        self.setParent(None)
 
     def _leave(self) -> bool:
         """Return whether the window may close: nothing is unsaved, or the user agrees."""
         lost = self.unsaved.sentence()
         if not lost:
             return True
-        box = QMessageBox(self._window)
+        box = QMessageBox(self.parent())
         box.setIcon(QMessageBox.Warning)
         box.setWindowTitle("Unsaved work")
         box.setTextFormat(Qt.PlainText)
@@ -73,7 +79,7 @@ class Guard(QObject):
         return box.clickedButton() is discard
 
     def _save_and_close(self) -> None:
-        path = pick_new_folder(self._window, "Save the session in a new folder", "session")
+        path = pick_new_folder(self.parent(), "Save the session in a new folder", "session")
         if path:
             self._then_close = True
             self._sessions.save(Path(path))
@@ -83,10 +89,7 @@ class Guard(QObject):
         then, self._then_close = self._then_close, False
         if then and not self.unsaved.sentence():
             self._closing = True
-            self._window.close()
-
-
-_GUARDS: "weakref.WeakKeyDictionary[Any, Guard]" = weakref.WeakKeyDictionary()
+            self.parent().close()
 
 
 def guard(viewer: ViewerModel) -> Guard | None:
@@ -94,7 +97,8 @@ def guard(viewer: ViewerModel) -> Guard | None:
     window = getattr(getattr(viewer, "window", None), "_qt_window", None)
     if window is None:
         return None
-    if window not in _GUARDS:
-        made = _GUARDS[window] = Guard(viewer, window)
-        made.offer()
-    return _GUARDS[window]
+    found = window.findChild(Guard)
+    if found is None:
+        found = Guard(viewer, window)
+        found.offer()
+    return found
