@@ -206,6 +206,12 @@ class AttackPanel(Panel):
         self.attempt(make)
 
     def _target_made(self, layer: Labels) -> None:
+        image = self.controller.image_of(layer)
+        if image is not self.controller.image:
+            # It is chosen once its image is.
+            self._choice.remember(image, layer)
+            return
+        self._choice.refresh()
         self.target.value = layer
         self.say("target made; paint on it if you like, then run")
 

@@ -57,6 +57,11 @@ class TargetChoice:
         if self.box.value == CHOOSE and any(new is choice for choice in self.box.choices):
             self.box.value = new
 
+    def remember(self, image: Image | None, choice: Any) -> None:
+        """Keep a choice for an image that is not the chosen one."""
+        if image is not None:
+            self._by_image[image] = choice
+
     def enter(self, image: Image | None) -> None:
         """Offer the layers of another image, and choose what was chosen for it before."""
         before = CHOOSE if image is None else self._by_image.get(image, CHOOSE)
