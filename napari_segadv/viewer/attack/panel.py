@@ -277,6 +277,12 @@ class AttackPanel(Panel):
     def _finished(self, example: Any) -> None:
         self.progress.setValue(self.progress.maximum())
         self.victim_section.show_seen(self.image.value)
-        self.say(result_text(example))
+        self.say(f"{self._elsewhere(example)}{result_text(example)}")
         for note in example.notes:
             show_info(note)
+
+    def _elsewhere(self, example: Any) -> str:
+        """Return the name of an example's image, if another image is chosen by now."""
+        run = next((run for run in self.controller.runs if run.example is example), None)
+        image = None if run is None else run.image
+        return "" if image is None or image is self.controller.image else f"{image.name}: "

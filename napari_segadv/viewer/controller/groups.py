@@ -128,8 +128,12 @@ class Group:
         self.chosen = False
         for layer in self.heights():
             if layer in viewer.layers:
-                self._aside[layer] = self._aside.get(layer, False) or layer.visible
-                layer.visible = False
+                self.hide(layer)
+
+    def hide(self, layer: Layer) -> None:
+        """Hide one layer until the image is chosen again."""
+        self._aside[layer] = self._aside.get(layer, False) or layer.visible
+        layer.visible = False
 
     def bring_back(self, viewer: ViewerModel) -> None:
         """Show again what was visible, where the user was looking."""
@@ -249,7 +253,11 @@ class Groups:
         if isinstance(layer, Image):
             if self.of(layer).image is layer:
                 self.choose(layer)
-        elif self.find(layer) is None:
+            return
+        group = self.find(layer)
+        if group is not None and not group.chosen:
+            group.hide(layer)
+        elif group is None:
             self._adopt(layer)
             group = self.find(layer)
             if group is not None:

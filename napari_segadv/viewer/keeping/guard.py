@@ -5,7 +5,7 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt, QThreadPool
 from qtpy.QtWidgets import QMessageBox
 
 from ..controller.controller import Controller
@@ -15,6 +15,9 @@ from ..widgets.dialogs import pick_new_folder
 from .offer import Offer
 from .recovery import Recovery
 from .unsaved import Unsaved
+
+# Milliseconds that threads have to end when a window closes.
+LAST_WORDS = 3_000
 
 
 class Guard(QObject):
@@ -56,6 +59,8 @@ class Guard(QObject):
         """Watch no more, and delete the copy."""
         self.recovery.drop()
         self._sessions.drop()
+        # A thread that outlives the window would end the process.
+        QThreadPool.globalInstance().waitForDone(LAST_WORDS)
         self.parent().removeEventFilter(self)
         self.setParent(None)
 
