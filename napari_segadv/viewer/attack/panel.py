@@ -1,10 +1,10 @@
 """The dock widget "Adversarial attack": image, model, target, attack, run."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import napari
-from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
@@ -17,7 +17,8 @@ from ..controller.victim_jobs import ON_SCREEN
 from ..layers.convert import scan_of
 from ..layers.slice_place import slice_in_view
 from ..layers.task_view import view_of
-from ..widgets.layout import group, refresh, set_tips, side_by_side, stack
+from ..widgets.image_choice import ImageChoice
+from ..widgets.layout import group, set_tips, side_by_side, stack
 from ..widgets.panel import Panel
 from ..widgets.progress import CANCELLED, ProgressStrip
 from ..widgets.settings import keep, settings
@@ -39,14 +40,15 @@ class AttackPanel(Panel):
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__(napari_viewer)
-        self.image: Any = ComboBox(choices=self._images, nullable=True)
-        self.image.null_string = "none yet"
+        self.images = ImageChoice(self.viewer, self.controller, self.failed)
+        self.image = self.images.box
         self._windowed: Image | None = None
-        # The run whose result was said last.
+        # The run whose result was said last, and how.
         self._told: Run | None = None
+        self._said = ""
         self.victim_section = VictimSection(self.controller)
         self.target_section = TargetSection()
-        self._choice = TargetChoice(self.controller, self._own)
+        self._choice = TargetChoice(self.controller, self._targets)
         self.target = self._choice.box
         self.attack_section = AttackSection(self._labels)
         self.run_button, self.missing = QPushButton("Run"), QLabel()
@@ -56,11 +58,12 @@ class AttackPanel(Panel):
         self._lay_out()
         self._connect()
         self._refresh_layers()
+        self._image_chosen(self.controller.image)
         self._show_expert(self.expert.isChecked())
         self._busy_changed(self.controller.jobs.busy)
         if self.controller.victims.attacks:
             self._prepared(self.controller.victims.attacks)
-        elif not self.controller.jobs.busy:
+        else:
             self.controller.victims.prepare()
 
     def _lay_out(self) -> None:
@@ -68,7 +71,7 @@ class AttackPanel(Panel):
         self.missing.setTextFormat(Qt.PlainText)
         self.expert.setChecked(settings().expert)
         groups = [
-            group(steps.IMAGE, [self.image]),
+            group(steps.IMAGE, [self.images]),
             group(steps.MODEL, [self.victim_section]),
             group(steps.TARGET, [self.target_section, ("target", self.target)]),
             group(steps.ATTACK, [self.attack_section]),
@@ -79,7 +82,6 @@ class AttackPanel(Panel):
         stack(self, groups, [line, self.strip, self.status])
         set_tips(
             {
-                self.image: "The image to attack",
                 self.target: "What the model is to predict after the attack",
                 self.run_button: "Makes the adversarial image",
                 self.missing: "What is to be done before the attack can run",
@@ -89,7 +91,6 @@ class AttackPanel(Panel):
         )
 
     def _connect(self) -> None:
-        self.image.changed.connect(self._image_changed)
         self.at_leaving(self._watch_window)
         self.victim_section.opened.connect(
             partial(self.attempt, self.controller.victims.load_victim)
@@ -118,23 +119,18 @@ class AttackPanel(Panel):
                 self.controller.visibility.changed: self._seen,
                 self.controller.jobs.stopped: self._stopped,
                 self.controller.choice_opened: self._choice.choose,
+                self.controller.image_chosen: self._image_chosen,
             }
         )
 
-    def _own(self) -> list[Layer]:
-        return [x for x in self.viewer.layers if not self.controller.made(x)]
-
-    def _images(self, widget: Any = None) -> list[Image]:
-        return [x for x in self._own() if isinstance(x, Image)]
+    def _targets(self) -> list[Layer]:
+        return [x for x in self.controller.here(Layer) if not self.controller.made(x)]
 
     def _labels(self) -> list[Labels]:
-        return [x for x in self.viewer.layers if isinstance(x, Labels)]
+        return self.controller.here(Labels)
 
     def _refresh_layers(self, event: Any = None) -> None:
-        refresh(self.image)
-        images = self._images()
-        if images and self.image.value is None:
-            self.image.value = images[-1]
+        self.images.refresh()
         inserted = getattr(event, "type", "") == "inserted"
         self._choice.refresh(event.value if inserted else None)
         self.attack_section.region.refresh()
@@ -154,7 +150,15 @@ class AttackPanel(Panel):
         """Say beside the Run button what has to be done before it can be pressed."""
         missing = steps.missing(self.controller, self.image.value, self.target.value)
         self.missing.setText(missing)
-        self.run_button.setEnabled(not missing and not self.controller.jobs.busy)
+        self.run_button.setEnabled(not missing)
+
+    def _image_chosen(self, image: Image | None) -> None:
+        """Show the chosen image in all controls, with the target that was chosen for it."""
+        self.images.refresh()
+        self._choice.enter(image)
+        self.attack_section.region.refresh()
+        self.target_section.set_layers(self._labels())
+        self._image_changed()
 
     def _image_changed(self) -> None:
         self._show_missing()
@@ -246,6 +250,12 @@ class AttackPanel(Panel):
         self.attempt(make)
 
     def _target_made(self, layer: Labels) -> None:
+        image = self.controller.image_of(layer)
+        if image is not self.controller.image:
+            # It is chosen once its image is.
+            self._choice.remember(image, layer)
+            return
+        self._choice.refresh()
         self.target.value = layer
         self.say("target made; paint on it if you like, then run")
 
@@ -257,8 +267,7 @@ class AttackPanel(Panel):
             place = partial(slice_in_view, layer, self.viewer.dims)
             preview = None
             if section.preview.value:
-                shown = target if isinstance(target, Layer) else None
-                preview = Preview(self.controller, layer, place, shown)
+                preview = Preview(self.controller, layer, place)
             self.controller.attack(
                 layer,
                 section.method.value,
@@ -275,13 +284,14 @@ class AttackPanel(Panel):
         self.attempt(run)
 
     def _busy_changed(self, title: str) -> None:
-        idle = not title
-        self.target_section.button.setEnabled(idle)
-        self.victim_section.set_enabled(idle)
+        # Jobs wait for each other, so the next one can be started while one runs.
+        self.run_button.setText("Run next" if title else "Run")
         self._show_missing()
-        if title:
-            # What the last action has said is over.
-            self.say("")
+
+    def attempt(self, action: Callable[..., Any], *arguments: Any) -> None:
+        # What the last action has said is over.
+        self.say("")
+        super().attempt(action, *arguments)
 
     def _job_failed(self, message: str) -> None:
         self.victim_section.show_loaded()
@@ -300,15 +310,23 @@ class AttackPanel(Panel):
         self._told = next((run for run in self.controller.runs if run.example is example), None)
         if self._told is not None:
             self.controller.visibility.measure(self._told)
-        self.say(self._result(example))
+        self._said = self._result(example)
+        self.say(self._said)
         for note in example.notes:
             show_info(note)
 
     def _result(self, example: Any) -> str:
-        return result_text(example, self.controller.visibility.known(self._told))
+        seen = self.controller.visibility.known(self._told)
+        return f"{self._elsewhere(example)}{result_text(example, seen)}"
 
     def _seen(self, run: Run) -> None:
         """Add to the result how visible the change is, once that is measured."""
-        before = result_text(run.example)
-        if run is self._told and self.status.text() == before:
-            self.say(self._result(run.example))
+        if run is self._told and self.status.text() == self._said:
+            self._said = self._result(run.example)
+            self.say(self._said)
+
+    def _elsewhere(self, example: Any) -> str:
+        """Return the name of an example's image, if another image is chosen by now."""
+        run = next((run for run in self.controller.runs if run.example is example), None)
+        image = None if run is None else run.image
+        return "" if image is None or image is self.controller.image else f"{image.name}: "

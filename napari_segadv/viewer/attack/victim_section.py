@@ -64,8 +64,8 @@ class VictimSection(QWidget):
         self.folder_button.clicked.connect(lambda: self.open(pick_folder(self)))
 
     def choose(self, source: str) -> None:
-        """Load a victim of the list, unless it is loaded already."""
-        if source and source != self.controller.victims.source and not self.controller.jobs.busy:
+        """Load a victim of the list, unless it is loaded already or being loaded."""
+        if source and source != self.controller.victims.coming:
             self.opened.emit(source)
 
     def suggest(self, name: str | None) -> None:
@@ -108,8 +108,3 @@ class VictimSection(QWidget):
     def set_expert(self, on: bool) -> None:
         """Show or hide what only experts set."""
         show_row(self.present, on)
-
-    def set_enabled(self, enabled: bool) -> None:
-        for button in (self.file_button, self.folder_button, self.predict_button):
-            button.setEnabled(enabled)
-        self.victim.enabled = self.present.enabled = enabled

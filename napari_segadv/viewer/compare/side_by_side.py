@@ -8,8 +8,8 @@ first.
 from napari.layers import Layer
 
 from ..controller.controller import Controller
+from ..layers.camera import fitted
 from ..layers.names import AFTER, CLEAN, TARGET
-from ..widgets.camera import fitted
 from .pair import Mode, Pair
 
 

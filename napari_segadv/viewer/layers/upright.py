@@ -3,6 +3,7 @@
 napari draws every axis downwards and to the right, which is right for axial slices only.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,35 +17,44 @@ from .names import KEY
 # along its vertical or its horizontal axis.
 VERTICAL = ("up", "down", None)
 HORIZONTAL = (None, "right", "right")
+USUAL = ("down", "right")
 OPPOSITE = {"up": "down", "down": "up", "right": "left", "left": "right"}
 
 
-def keep_upright(viewer: ViewerModel) -> None:
-    """Turn the view whenever the displayed axes or the image change."""
+def keep_upright(viewer: ViewerModel, chosen: Callable[[], Image | None] = lambda: None) -> None:
+    """Turn the view whenever the displayed axes or the image change.
 
-    def turn(event: Any = None) -> None:
-        grid = grid_in(viewer)
-        if grid is not None and viewer.dims.ndisplay == 2:
-            viewer.scene.camera.orientation2d = orientation(
-                grid, [axis - viewer.dims.ndim for axis in viewer.dims.displayed]
-            )
+    Args:
+        viewer: the viewer.
+        chosen: returns the image that decides; None: the lowest volume of a patient.
+    """
 
-    def flat(event: Any) -> None:
-        if viewer.dims.ndisplay == 3 and grid_in(viewer) is not None:
-            viewer.scene.camera.orientation2d = ("down", "right")
-        else:
-            turn()
+    def turned(event: Any = None) -> None:
+        turn(viewer, chosen())
 
-    viewer.dims.events.order.connect(turn)
-    viewer.dims.events.ndisplay.connect(flat)
+    viewer.dims.events.order.connect(turned)
+    viewer.dims.events.ndisplay.connect(turned)
     for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
-        event.connect(turn)
-    turn()
+        event.connect(turned)
+    turned()
 
 
-def grid_in(viewer: ViewerModel) -> Grid | None:
-    """Return the grid of the lowest volume of a patient in a viewer, if there is one."""
-    for layer in viewer.layers:
+def turn(viewer: ViewerModel, image: Image | None = None) -> None:
+    """Turn the view for an image, else for the lowest volume of a patient, if there is one."""
+    grid = grid_in(viewer, image)
+    if grid is None and image is None:
+        return
+    if grid is None or viewer.dims.ndisplay == 3:
+        viewer.scene.camera.orientation2d = USUAL
+        return
+    viewer.scene.camera.orientation2d = orientation(
+        grid, [axis - viewer.dims.ndim for axis in viewer.dims.displayed]
+    )
+
+
+def grid_in(viewer: ViewerModel, image: Image | None = None) -> Grid | None:
+    """Return the grid of an image, else of the lowest volume in a viewer, if it is a patient's."""
+    for layer in viewer.layers if image is None else (image,):
         scan = layer.metadata.get(KEY)
         shown = isinstance(layer, Image) and isinstance(scan, Scan)
         if shown and scan.grid.physical and scan.grid.ndim == 3:
@@ -63,9 +73,7 @@ def orientation(grid: Grid, displayed: list[int]) -> tuple[str, str]:
     # A volume shown by its affine lies along the patient's axes, a turned one along its own.
     axes = grid.direction if grid.turned else np.eye(3)
     found = []
-    for axis, ways, usual in zip(
-        displayed[-2:], (VERTICAL, HORIZONTAL), ("down", "right"), strict=True
-    ):
+    for axis, ways, usual in zip(displayed[-2:], (VERTICAL, HORIZONTAL), USUAL, strict=True):
         along = axes[:, axis] if axis >= -3 else np.zeros(3)
         patient = int(np.abs(along).argmax())
         way = ways[patient]

@@ -152,7 +152,8 @@ class RunsPanel(Panel):
         from ..layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE
 
         names = (ADVERSARIAL, NOISE, CLEAN, AFTER)
-        return run.image in self.viewer.layers and all(map(self.controller.shown, names))
+        image, shown = run.image, self.controller.shown
+        return image in self.viewer.layers and all(shown(name, image) for name in names)
 
     def _step(self, by: int) -> None:
         runs, current = list(self.controller.runs), self.controller.runs.current

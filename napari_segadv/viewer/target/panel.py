@@ -13,6 +13,7 @@ from ...errors import SegadvError
 from ...measures.target_change import TargetChange
 from ..layers.names import TARGET
 from ..widgets.class_chooser import ClassChooser
+from ..widgets.image_choice import ImageChoice
 from ..widgets.keys import Key
 from ..widgets.layout import group, refresh, set_tips, stack
 from ..widgets.panel import Panel
@@ -38,10 +39,11 @@ class TargetPanel(Panel):
         super().__init__(napari_viewer)
         self.designer = Designer(self.viewer)
         self.drag = DragToShift(self.designer)
-        self.image: Any = ComboBox(choices=self._images, nullable=True)
+        self.images = ImageChoice(self.viewer, self.controller, self.failed)
+        self.image = self.images.box
         self.start: Any = ComboBox(choices=self._starts, value=PREDICTION)
         self.target: Any = ComboBox(choices=self._targets, nullable=True)
-        self.target.null_string = self.image.null_string = NONE_YET
+        self.target.null_string = NONE_YET
         self.structure = ClassChooser()
         self.change = ShapeSection()
         self.start_button, self.brush_button = QPushButton("New target"), QPushButton("Brush")
@@ -61,7 +63,7 @@ class TargetPanel(Panel):
     def _lay_out(self) -> None:
         self.drag_button.setCheckable(True)
         self.distance.setWordWrap(True)
-        source = [("image", self.image), ("based on", self.start), self.start_button]
+        source = [("image", self.images), ("based on", self.start), self.start_button]
         edit = [
             ("target", self.target),
             ("structure", self.structure),
@@ -73,7 +75,6 @@ class TargetPanel(Panel):
         stack(self, groups, [self.distance, self.status])
         set_tips(
             {
-                self.image: "The image that the target is for",
                 self.start: "What the target holds before you change it",
                 self.start_button: "Makes the target layer; if there is one, undo brings it back",
                 self.target: "The labels layer that is changed and painted on",
@@ -123,33 +124,37 @@ class TargetPanel(Panel):
                 self.drag.said: self.say,
                 self.controller.victims.victim_changed: self._offer_classes,
                 self.controller.jobs.failed: self.say,
+                self.controller.image_chosen: self._image_chosen,
             }
         )
 
     def closing(self) -> None:
         self._rest.stop()
 
-    def _images(self, widget: Any = None) -> list[Image]:
-        made = self.controller.made
-        return [x for x in self.viewer.layers if isinstance(x, Image) and not made(x)]
-
-    def _labels(self) -> list[Labels]:
-        return [x for x in self.viewer.layers if isinstance(x, Labels)]
-
-    def _targets(self, widget: Any = None) -> list[Labels]:
-        return [x for x in self._labels() if not self.controller.made(x)]
+    def _targets(self, widget: Any = None) -> list[tuple[str, Labels]]:
+        controller = self.controller
+        labels = controller.here(Labels)
+        return [(controller.title(x), x) for x in labels if not controller.made(x)]
 
     def _starts(self, widget: Any = None) -> list[tuple[str, Any]]:
-        return [(n, n) for n in (PREDICTION, EMPTY)] + [(x.name, x) for x in self._labels()]
+        labels = self.controller.here(Labels)
+        return [(n, n) for n in (PREDICTION, EMPTY)] + [
+            (self.controller.title(x), x) for x in labels
+        ]
 
     def _refresh_layers(self, event: Any = None) -> None:
-        for box in (self.image, self.start, self.target):
+        self.images.refresh()
+        for box in (self.start, self.target):
             refresh(box)
-        images = self._images()
-        if images and self.image.value is None:
-            self.image.value = images[-1]
         self.designer.choose(self.target.value)
         self._rest.start()
+
+    def _image_chosen(self, image: Image | None) -> None:
+        """Edit the target of the chosen image."""
+        self._refresh_layers()
+        target = self.controller.shown(TARGET)
+        if isinstance(target, Labels):
+            self.designer.choose(target)
 
     def _target_changed(self, layer: Labels | None) -> None:
         """Show the layer that is edited in all controls."""

@@ -18,6 +18,17 @@ def pick_file(parent: QWidget) -> str:
     return str(QFileDialog.getOpenFileName(parent, "Open a network", "", PATTERNS)[0])
 
 
+def pick_image(parent: QWidget) -> str:
+    """Ask for an image file; return "" if the user cancels."""
+    return str(QFileDialog.getOpenFileName(parent, "Open an image", str(settings().folder))[0])
+
+
+def pick_series(parent: QWidget) -> str:
+    """Ask for a folder of DICOM files; return "" if the user cancels."""
+    title = "Open a folder of DICOM files"
+    return str(QFileDialog.getExistingDirectory(parent, title, str(settings().folder)))
+
+
 def pick_folder(parent: QWidget) -> str:
     """Ask for a bundle's folder; return "" if the user cancels."""
     return str(QFileDialog.getExistingDirectory(parent, "Open a MONAI bundle"))

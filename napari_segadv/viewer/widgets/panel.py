@@ -14,7 +14,8 @@ from qtpy.QtWidgets import QLabel, QWidget
 from ...errors import NeedsTrust, SegadvError
 from ..controller.controller import Controller
 from ..controller.shown_layers import unwrapped
-from .camera import untouched
+from ..keeping.guard import guard
+from ..layers.camera import untouched
 from .dialogs import ask_trust
 from .keys import Key, bind
 from .opening import adopt_all, adopt_soon, prefer_our_reader
@@ -61,6 +62,7 @@ class Panel(QWidget):
         self._whole = untouched(self.viewer)
         leaving = self._leaving = ExitStack()
         self.destroyed.connect(lambda: leaving.close())
+        guard(self.viewer)
         prefer_our_reader()
         adopt_all(self.viewer.layers)
         self.listen({self.viewer.layers.events.inserted: self._opened})

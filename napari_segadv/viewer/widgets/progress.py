@@ -46,7 +46,7 @@ class ProgressStrip(QWidget):
     Who shows it connects `slots`. A strip that is made while a job runs shows that job.
 
     Attributes:
-        text, bar, cancel_button, waiting: its parts.
+        text, bar, cancel_button, waiting, forget_button: its parts.
     """
 
     def __init__(self, controller: Controller, ended: Callable[[Any], str] = lambda _: "") -> None:
@@ -61,6 +61,7 @@ class ProgressStrip(QWidget):
         self._idle, self._quiet = IDLE, False
         self.text, self.waiting = QLabel(), QLabel()
         self.bar, self.cancel_button = QProgressBar(), QPushButton("Cancel")
+        self.forget_button = QPushButton("Remove")
         for label in (self.text, self.waiting):
             label.setTextFormat(Qt.PlainText)
             label.setWordWrap(True)
@@ -68,13 +69,17 @@ class ProgressStrip(QWidget):
         line = QHBoxLayout()
         line.addWidget(self.bar, stretch=1)
         line.addWidget(self.cancel_button)
+        below = QHBoxLayout()
+        below.addWidget(self.waiting, stretch=1)
+        below.addWidget(self.forget_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
         column.addWidget(self.text)
         column.addLayout(line)
-        column.addWidget(self.waiting)
+        column.addLayout(below)
         self.cancel_button.clicked.connect(self._jobs.cancel)
+        self.forget_button.clicked.connect(self._jobs.cancel_waiting)
         set_tips(
             {
                 self.text: "What runs now. The time left is that of all steps: an attack that "
@@ -82,6 +87,7 @@ class ProgressStrip(QWidget):
                 self.bar: "The share of the steps that is done",
                 self.cancel_button: "Stops what runs, an attack within a step; nothing is changed",
                 self.waiting: "What runs next, one after the other",
+                self.forget_button: "Takes back what waits; what runs goes on",
             }
         )
         self._show(self._jobs.busy)
@@ -93,6 +99,7 @@ class ProgressStrip(QWidget):
         """The slots by signal, as `Panel.listen` takes them."""
         return {
             self._jobs.busy_changed: self._show,
+            self._jobs.waiting_changed: self._show_waiting,
             self._jobs.progressed: self._progressed,
             self._jobs.failed: self._failed,
             self._jobs.stopped: self._stopped,
@@ -121,10 +128,11 @@ class ProgressStrip(QWidget):
         self._rest()
         self._show_waiting()
 
-    def _show_waiting(self) -> None:
-        text = waiting_text(getattr(self._jobs, "waiting", ()))
+    def _show_waiting(self, titles: Any = None) -> None:
+        text = waiting_text(self._jobs.waiting)
         self.waiting.setText(text)
-        self.waiting.setVisible(bool(text))
+        for widget in (self.waiting, self.forget_button):
+            widget.setVisible(bool(text))
 
     def _progressed(self, now: Snapshot) -> None:
         self.bar.setRange(0, now.steps)

@@ -6,6 +6,7 @@ import torch
 from clicks import click, idle
 from controls import notices, pick, tick, type_in
 from helpers import disc_labels, volume_victim
+from roles import titles
 
 from napari_segadv.common.budgets import share_of_window
 from napari_segadv.viewer.attack.slice_range import SOME
@@ -53,7 +54,7 @@ def test_the_device_that_is_chosen_is_the_one_that_computes(window, ready, qtbot
     assert told == [("error", "device cuda: torch finds no GPU here; choose cpu (--device cpu)")]
     assert ready.status.text() == told[0][1]
     assert len(ready.controller.runs) == 0
-    assert [layer.name for layer in window.layers] == ["xray"]
+    assert titles(window) == ["xray"]
     pick(qtbot, ready.attack_section.device, "cpu")
     assert run(qtbot, ready).record["device"] == "cpu"
 

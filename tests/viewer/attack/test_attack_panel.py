@@ -9,6 +9,7 @@ from modal import answered
 from napari.layers import Labels
 from qtpy.QtCore import QThreadPool, QTimer
 from qtpy.QtWidgets import QMessageBox
+from roles import titles
 
 from napari_segadv import crafting
 from napari_segadv.viewer.layers.task_view import UNTARGETED
@@ -69,7 +70,7 @@ def test_a_second_run_replaces_the_first(window, ready, qtbot):
         idle(qtbot, panel.controller)
         assert panel.target.value == UNTARGETED
         assert panel.controller.example.record["budget"]["epsilon"] == epsilon
-    names = [layer.name for layer in window.layers]
+    names = titles(window)
     assert len(names) == len(set(names)) == 5
     assert layers(window)["noise"].contrast_limits[1] > 5
 
@@ -127,14 +128,14 @@ def test_cancel_takes_effect_within_a_step(window, ready, qtbot, monkeypatch):
     long_run(panel, qtbot)
     assert panel.progress.maximum() == 50_000
     assert not panel.run_button.isEnabled()
-    before = [layer.name for layer in window.layers]
+    before = titles(window)
     click(qtbot, panel.cancel_button)
     so_far = len(made)
     idle(qtbot, panel.controller)
     # No more than the one that was being made.
     assert 0 < len(made) <= so_far + 1
     assert "cancelled" in panel.status.text()
-    assert [layer.name for layer in window.layers] == before
+    assert titles(window) == before
     assert panel.run_button.isEnabled()
 
 

@@ -5,6 +5,7 @@ import pytest
 from clicks import click, close_dock, idle
 from helpers import volume_victim
 from napari.layers import Labels
+from roles import role, titles
 
 from napari_segadv import attacks
 from napari_segadv.attacks.presets import presets_of
@@ -194,13 +195,13 @@ def test_a_preview_that_is_removed_or_renamed_is_no_trouble(window, untargeted, 
     click(qtbot, untargeted.run_button)
     qtbot.waitUntil(lambda: len(preview_of(window)) == 2)
     window.layers.remove(PREVIEW)
-    window.layers[PREVIEW_SEEN].name = "kept"
+    role(window, PREVIEW_SEEN).name = "kept"
     qtbot.waitUntil(lambda: len(preview_of(window)) == 2)
     window.layers.remove("xray")
     went_on(qtbot, untargeted.controller)
     click(qtbot, untargeted.cancel_button)
     idle(qtbot, untargeted.controller)
-    assert [layer.name for layer in window.layers] == ["kept"]
+    assert titles(window) == ["kept"]
 
 
 def test_what_surrounds_a_structure_may_take_its_place(window, ready, qtbot):
@@ -225,7 +226,7 @@ def test_the_preview_becomes_the_result(request, window, qtbot, kind):
     idle(qtbot, panel.controller)
     assert came == [PREVIEW, PREVIEW_SEEN, NOISE, CLEAN]
     assert went == []
-    names = [layer.name for layer in window.layers]
+    names = titles(window)
     assert names == [panel.image.value.name, ADVERSARIAL, NOISE, CLEAN, AFTER]
     example, layers = panel.controller.example, window.layers
     for name, array in (
@@ -245,7 +246,7 @@ def test_the_preview_becomes_the_result(request, window, qtbot, kind):
     idle(qtbot, panel.controller)
     assert came[4:] == [PREVIEW, PREVIEW_SEEN]
     assert went == came[4:]
-    assert [layer.name for layer in window.layers] == names
+    assert titles(window) == names
 
 
 @pytest.mark.parametrize("cancelled", [True, False])

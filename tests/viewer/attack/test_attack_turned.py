@@ -5,6 +5,7 @@ import pytest
 from clicks import click, idle
 from helpers import volume_victim
 from napari.layers import Image
+from roles import role
 
 from napari_segadv.viewer.attack.slice_range import ALL, IN_VIEW, SOME
 from napari_segadv.viewer.layers.convert import image_tuple
@@ -94,7 +95,7 @@ def test_the_preview_of_a_volume_is_seen_in_slices_alone(window, volume, qtbot, 
     click(qtbot, volume.run_button)
     qtbot.waitUntil(lambda: volume.controller.jobs.busy == "attacking")
     if first == "slices":
-        clean, preview = volume.image.value.data, window.layers[PREVIEW]
+        clean, preview = volume.image.value.data, role(window, PREVIEW)
         qtbot.waitUntil(lambda: (preview.data != clean).any())
         assert seen(window) == [True, True]
         turn(window, view)

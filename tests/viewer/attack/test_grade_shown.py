@@ -8,6 +8,7 @@ import torch
 from clicks import click, idle
 from napari.layers import Shapes
 from reopened import docked, opened, saved
+from roles import titles
 
 from napari_segadv.data.grade import Grade
 from napari_segadv.data.scan import Grid
@@ -89,7 +90,7 @@ def test_from_image_to_another_class(window, ready, qtbot):
     panel.attack_section.form.editors["steps"].value = 10
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
-    assert [layer.name for layer in window.layers] == [
+    assert titles(window) == [
         *("eye", "adversarial", "noise", "prediction (clean)", "prediction (adversarial)")
     ]
     example = panel.controller.example
@@ -114,7 +115,7 @@ def test_untargeted_and_a_second_run(window, ready, qtbot):
     for _ in range(2):
         click(qtbot, panel.run_button)
         idle(qtbot, panel.controller)
-    names = [layer.name for layer in window.layers]
+    names = titles(window)
     assert len(names) == len(set(names)) == 5
     assert panel.controller.example.record["goal"] == "untargeted"
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from clicks import click, drained, idle
 from qtpy.QtCore import QTimer
+from roles import role, titles
 from superqt.utils import WorkerBase
 
 from napari_segadv import crafting
@@ -26,7 +27,7 @@ def attacking(qtbot, panel):
 
 
 def names(window):
-    return [layer.name for layer in window.layers]
+    return titles(window)
 
 
 def test_the_preview_lies_right_below_the_target(window, long, qtbot):
@@ -46,7 +47,7 @@ def test_what_is_painted_on_the_target_is_seen_over_the_preview(window, long, qt
     long.target_section.shape.value = "copy"
     click(qtbot, long.target_section.button)
     idle(qtbot, long.controller)
-    target = window.layers[TARGET]
+    target = role(window, TARGET)
     target.contour, target.opacity = 0, 1.0
     attacking(qtbot, long)
     assert names(window)[-3:] == [PREVIEW, PREVIEW_SEEN, TARGET]

@@ -5,6 +5,7 @@ from clicks import click, drained, idle
 from helpers import bundle, disc_image, small_network
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
+from roles import role
 
 from napari_segadv.samples import bundles
 from napari_segadv.viewer.layers.names import CLEAN
@@ -63,7 +64,7 @@ def test_a_file_and_a_bundle_are_opened_by_their_buttons(
         predicted = controller.victims.victim.predict(
             panel.controller.victims.checked(panel.image.value)[0]
         )
-        assert (window.layers[CLEAN].data == predicted.array).all()
+        assert (role(window, CLEAN).data == predicted.array).all()
     # Both stay in the list.
     qtbot.keyClick(section.victim.native, Qt.Key_Up)
     idle(qtbot, controller)

@@ -5,6 +5,7 @@ import pytest
 from compared import again, same, shown, state
 from napari.components import ViewerModel
 from napari.layers import Image
+from roles import has, role, titles
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.compare.comparison import MODES, Comparison
@@ -99,10 +100,10 @@ def test_hold_without_a_mode_and_over_the_difference(flat):
     assert not viewer.layers["image"].visible
     comparison.compare("difference")
     comparison.hold_clean(True)
-    assert viewer.layers["difference"].opacity == 0.0
+    assert role(viewer, "difference").opacity == 0.0
     comparison.compare("")
     assert adversarial.opacity == 1.0
-    assert "difference" not in viewer.layers
+    assert not has(viewer, "difference")
 
 
 def test_side_by_side_has_two_tiles(flat):
@@ -139,12 +140,12 @@ def test_side_by_side_with_too_few_layers_to_fill_a_tile(flat):
 
 def test_another_run_while_side_by_side(flat):
     viewer, controller, comparison = shown(flat)
-    before = [x.name for x in viewer.layers]
+    before = titles(viewer)
     comparison.compare("side by side")
     again(controller, flat, viewer.layers["image"])
     assert comparison.name == ""
     assert not viewer.canvas.grid.enabled
-    names = [x.name for x in viewer.layers]
+    names = titles(viewer)
     assert sorted(names) == sorted(before)
     assert names.index(NOISE) > names.index(ADVERSARIAL)
     comparison.compare("side by side")
@@ -155,17 +156,17 @@ def test_contours_and_back(flat):
     viewer, controller, comparison = shown(flat)
     before = state(viewer)
     comparison.show(CONTOURS)
-    target = viewer.layers["target of the run"]
+    target = role(viewer, "target of the run")
     np.testing.assert_array_equal(target.data, flat.target.array)
     assert not target.editable
     layers = (controller.shown(CLEAN), controller.shown(AFTER), target)
-    for role, layer in zip(ROLES, layers, strict=True):
+    for each, layer in zip(ROLES, layers, strict=True):
         assert layer.visible
-        assert layer.contour == role.width
-        np.testing.assert_allclose(layer.get_color(1)[:3], role.colour, atol=1e-6)
-        np.testing.assert_allclose(layer.get_color(2)[:3], role.colour, atol=1e-6)
+        assert layer.contour == each.width
+        np.testing.assert_allclose(layer.get_color(1)[:3], each.colour, atol=1e-6)
+        np.testing.assert_allclose(layer.get_color(2)[:3], each.colour, atol=1e-6)
     comparison.show(HIDDEN)
-    assert "target of the run" not in viewer.layers
+    assert not has(viewer, "target of the run")
     assert not controller.shown(CLEAN).visible
     assert not controller.shown(AFTER).visible
     comparison.show(AS_THEY_ARE)
@@ -193,12 +194,12 @@ def test_contours_use_the_targets_own_layer_where_it_is_the_runs(flat):
     target = controller.show_beside(image, TARGET, mask_tuple(flat.target, TARGET))
     comparison.show(CONTOURS)
     assert target.contour == 1
-    assert "target of the run" not in viewer.layers
+    assert not has(viewer, "target of the run")
     # The next target is another one: what the run was made for is shown.
     target.data = np.zeros_like(target.data)
     comparison.show(CONTOURS)
     assert not target.visible
-    assert "target of the run" in viewer.layers
+    assert has(viewer, "target of the run")
     comparison.show(AS_THEY_ARE)
     assert target.visible
 

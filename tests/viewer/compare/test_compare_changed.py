@@ -7,6 +7,7 @@ from compare_window import canvas, press, show
 from compared import again, same, state
 from controls import notices
 from qtpy.QtCore import Qt
+from roles import role
 
 from napari_segadv.viewer.compare.comparison import MODES
 from napari_segadv.viewer.layers.names import ADVERSARIAL
@@ -69,7 +70,7 @@ def goes_on(window, compare, qtbot, mode, change):
     assert not window.canvas.grid.enabled
     assert not compare.timer.isActive()
     assert not {"swipe", "difference"} & {layer.name for layer in window.layers}
-    assert window.layers[ADVERSARIAL].opacity == 1.0
+    assert role(window, ADVERSARIAL).opacity == 1.0
 
 
 def test_an_adversarial_image_that_is_removed_ends_the_comparison(window, compare, qtbot, deep):

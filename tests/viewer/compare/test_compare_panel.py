@@ -7,6 +7,7 @@ import pytest
 from clicks import click, close_dock, drained, steady
 from compare_window import canvas, drag, on_canvas, press, show
 from qtpy.QtCore import Qt
+from roles import has, role, titles
 
 from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS
 from napari_segadv.viewer.compare.panel import KEYS
@@ -38,9 +39,9 @@ def test_blink_at_a_rate_and_while_a_key_is_held(window, compare, qtbot, flat):
 
 def test_each_mode_on_its_button_and_key(window, compare, qtbot, flat):
     image, adversarial = show(window, flat)
-    before = [x.name for x in window.layers]
+    before = titles(window)
     keys = {"side by side": Qt.Key_S, "swipe": Qt.Key_W, "difference": Qt.Key_X}
-    for active in (image, window.layers["prediction (adversarial)"]):
+    for active in (image, role(window, "prediction (adversarial)")):
         window.layers.selection.active = active
         for name, key in keys.items():
             click(qtbot, compare.modes[name])
@@ -52,11 +53,11 @@ def test_each_mode_on_its_button_and_key(window, compare, qtbot, flat):
             press(qtbot, window, key, Qt.ShiftModifier)
             assert compare.comparison.name == name
         click(qtbot, compare.modes["difference"])
-        assert [x.name for x in window.layers] == before
+        assert titles(window) == before
     click(qtbot, compare.modes["difference"])
     click(qtbot, compare.modes["swipe"])
-    assert "difference" not in window.layers
-    assert "swipe" in window.layers
+    assert not has(window, "difference")
+    assert has(window, "swipe")
 
 
 def test_side_by_side_shows_both_pictures(window, compare, qtbot, flat):
@@ -78,7 +79,7 @@ def test_swipe_by_the_slider_and_by_dragging(window, compare, qtbot, deep):
     image, adversarial = show(window, deep)
     click(qtbot, compare.modes["swipe"])
     drained(qtbot)
-    swipe = window.layers["swipe"]
+    swipe = role(window, "swipe")
     compare.line.setValue(250)
     # The volume is flipped: the left of the screen is the end of the array.
     clean, changed = deep.clean.array[2], deep.adversarial.array[2]
@@ -104,7 +105,7 @@ def test_number_keys_whatever_layer_is_chosen(window, compare, qtbot, deep):
     image, adversarial = show(window, deep)
     buttons = compare.window_section.buttons
     assert len(buttons) == 7
-    labels = window.layers[AFTER]
+    labels = role(window, AFTER)
     for active in (None, image, adversarial, labels):
         window.layers.selection.active = active
         for key, limits in (
@@ -182,7 +183,7 @@ def test_gain_and_what_it_means(window, compare, qtbot, deep):
     click(qtbot, compare.modes["difference"])
     assert compare.gain.isEnabled()
     compare.gain.setValue(20)
-    assert tuple(window.layers["difference"].contrast_limits) == (-10, 10)
+    assert tuple(role(window, "difference").contrast_limits) == (-10, 10)
     assert compare.full_colour.text() == "strongest colour at ±10 HU"
     press(qtbot, window, Qt.Key_4)
     assert compare.full_colour.text() == "strongest colour at ±2 HU"
@@ -190,12 +191,12 @@ def test_gain_and_what_it_means(window, compare, qtbot, deep):
 
 def test_contours_on_the_list_and_on_a_key(window, compare, qtbot, flat):
     show(window, flat)
-    after, colours = window.layers[AFTER], window.layers[AFTER].colormap
+    after, colours = role(window, AFTER), role(window, AFTER).colormap
     assert not compare.legend.isVisible()
     press(qtbot, window, Qt.Key_C, Qt.ShiftModifier)
     assert compare.look.currentText() == CONTOURS
     assert after.contour == 2
-    assert window.layers[CLEAN].visible
+    assert role(window, CLEAN).visible
     assert compare.legend.isVisible()
     assert "target: thin" in compare.legend.text()
     press(qtbot, window, Qt.Key_C, Qt.ShiftModifier)

@@ -7,6 +7,7 @@ import pytest
 from clicks import click, drained, idle
 from helpers import disc_image
 from panels import PANELS
+from roles import has, titles
 
 from napari_segadv.viewer.attack.preview import Preview
 from napari_segadv.viewer.controller.controller import Controller
@@ -40,7 +41,7 @@ def test_runs_that_were_deleted_hold_no_memory(window, untargeted, qtbot):
         examples.append(ran(qtbot, untargeted))
         assert examples[-1]() is not None
         controller.delete_run(controller.runs.current)
-    assert [layer.name for layer in window.layers] == ["xray"]
+    assert titles(window) == ["xray"]
     drained(qtbot)
     gc.collect()
     assert [example() for example in examples] == [None] * 3
@@ -64,13 +65,13 @@ def test_a_cancelled_run_leaves_no_preview(window, untargeted, qtbot):
     section.form.editors["goal"].value = None
     click(qtbot, untargeted.run_button)
     qtbot.waitUntil(lambda: untargeted.controller.jobs.busy == "attacking")
-    assert PREVIEW in window.layers
-    assert PREVIEW_SEEN in window.layers
+    assert has(window, PREVIEW)
+    assert has(window, PREVIEW_SEEN)
     assert alive(Preview) == 1
     click(qtbot, untargeted.cancel_button)
     idle(qtbot, untargeted.controller)
     drained(qtbot)
-    assert [layer.name for layer in window.layers] == ["xray"]
+    assert titles(window) == ["xray"]
     assert alive(Preview) == 0
 
 

@@ -9,6 +9,7 @@ from clicks import click, idle
 from helpers import disc_image, disc_labels
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from roles import role
 
 from napari_segadv import io
 from napari_segadv.data.scan import Grid
@@ -19,7 +20,7 @@ from napari_segadv.viewer.layers.task_view import CHOOSE, UNTARGETED
 
 
 def named(viewer, name):
-    return next(layer for layer in viewer.layers if layer.name == name)
+    return role(viewer, name)
 
 
 def make_target(panel, qtbot):

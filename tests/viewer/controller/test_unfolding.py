@@ -9,6 +9,7 @@ import pytest
 from helpers import disc_image
 from napari.components import ViewerModel
 from now import TurnRunner
+from roles import role, titles
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller.controller import Controller
@@ -45,7 +46,7 @@ def begin(viewer, controller):
 
 
 def names(viewer):
-    return [layer.name for layer in viewer.layers]
+    return titles(viewer)
 
 
 def test_one_layer_a_turn_and_the_end_is_told_once_all_are_there(viewer, controller, runner):
@@ -128,11 +129,11 @@ def test_a_second_run_fills_the_layers_of_the_first_and_leaves_what_was_set(
     begin(viewer, controller)
     finish(runner)
     first = list(viewer.layers)
-    viewer.layers[ADVERSARIAL].visible = False
-    viewer.layers[NOISE].visible = True
-    viewer.layers[NOISE].opacity = 0.3
-    viewer.layers[AFTER].contour = 3
-    viewer.layers[AFTER].data_setitem((np.array([0]), np.array([0])), 2)
+    role(viewer, ADVERSARIAL).visible = False
+    role(viewer, NOISE).visible = True
+    role(viewer, NOISE).opacity = 0.3
+    role(viewer, AFTER).contour = 3
+    role(viewer, AFTER).data_setitem((np.array([0]), np.array([0])), 2)
     viewer.layers["xray"].contrast_limits = (10, 90)
     settings = {"steps": 2, "goal": None, "epsilon": 40.0}
     controller.attack(viewer.layers["xray"], "pgd", settings, None)
@@ -159,14 +160,14 @@ def test_the_clean_prediction_is_seen_after_predicting_and_hidden_by_a_run(
     viewer, controller, runner
 ):
     controller.victims.predict(viewer.layers["xray"])
-    clean = viewer.layers[CLEAN]
+    clean = role(viewer, CLEAN)
     assert clean.visible
     begin(viewer, controller)
     finish(runner)
-    assert viewer.layers[CLEAN] is clean
+    assert role(viewer, CLEAN) is clean
     assert not clean.visible
     controller.victims.predict(viewer.layers["xray"])
-    assert viewer.layers[CLEAN] is clean
+    assert role(viewer, CLEAN) is clean
     assert clean.visible
     begin(viewer, controller)
     finish(runner)

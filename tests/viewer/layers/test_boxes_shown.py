@@ -5,6 +5,7 @@ import pytest
 from clicks import click, idle
 from napari.layers import Layer, Shapes
 from reopened import docked, opened, saved
+from roles import titles
 
 from napari_segadv.common.palette import colour
 from napari_segadv.data.boxes import Boxes
@@ -66,7 +67,7 @@ def test_a_class_is_erased(window, ready, qtbot):
     assert "bubbles" not in set(after.features["class"])
     assert not before.visible
     assert after.visible
-    names = [layer.name for layer in window.layers]
+    names = titles(window)
     assert names[-2:] == ["prediction (clean)", "prediction (adversarial)"]
     assert "removed" in panel.status.text()
 

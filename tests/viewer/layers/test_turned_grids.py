@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Vectors
 from now import NowRunner
 from qtpy.QtCore import Qt
+from roles import role
 from turned import SAGITTAL, TURN
 
 from napari_segadv import io
@@ -105,7 +106,7 @@ def test_target_predictions_noise_and_image_lie_on_the_volume(shown, tmp_path):
 def test_arrows_and_shading_of_a_deformation_lie_on_the_volume(shown, tmp_path):
     viewer, image, controller, scan = shown
     attacked(viewer, image, controller, "deform", epsilon=60.0, intensity=20.0)
-    arrows, shading = viewer.layers["displacement"], viewer.layers["intensity"]
+    arrows, shading = role(viewer, "displacement"), role(viewer, "intensity")
     assert isinstance(arrows, Vectors)
     assert len(arrows.data)
     for corner in product(*((0, size - 1) for size in SHAPE)):
@@ -132,8 +133,8 @@ def test_what_comparing_adds_lies_on_the_volume(shown, tmp_path):
     difference = io.read(tmp_path / "difference.nii.gz").array
     np.testing.assert_array_equal(difference, controller.example.noise)
     comparison.show(CONTOURS)
-    check(viewer.layers[OWN_TARGET], image, scan, tmp_path)
-    np.testing.assert_array_equal(viewer.layers[OWN_TARGET].data, controller.example.target.array)
+    check(role(viewer, OWN_TARGET), image, scan, tmp_path)
+    np.testing.assert_array_equal(role(viewer, OWN_TARGET).data, controller.example.target.array)
     comparison.close()
 
 

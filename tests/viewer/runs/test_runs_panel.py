@@ -9,6 +9,7 @@ from helpers import PATIENCE
 from listing import adversarial, choose, marked, middle, names
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit, QMessageBox
+from roles import role, titles
 
 from napari_segadv.results.verdicts import Verdict
 from napari_segadv.viewer.compare.panel import ComparePanel
@@ -127,14 +128,14 @@ def test_deleting_asks_where_something_is_lost(window, listed, qtbot, asked):
     assert list(window.layers) == layers
     asked.answer = QMessageBox.Yes
     runs[1].verdicts[0] = Verdict("obvious")
-    window.layers[NOISE].name = "mine"
+    role(window, NOISE).name = "mine"
     choose(qtbot, listed, 0, 1)
     qtbot.keyClick(listed.list, Qt.Key_Delete)
     assert "Delete 2 runs?" in asked[1]
     assert "verdicts" in asked[1]
     assert names(listed) == []
     assert listed.controller.runs.current is None
-    assert [layer.name for layer in window.layers] == ["x-ray", "mine"]
+    assert titles(window) == ["x-ray", "mine"]
     assert listed.status.text() == EMPTY
     for button in (listed.show_button, listed.compare_button, listed.save_button):
         assert not button.isEnabled()

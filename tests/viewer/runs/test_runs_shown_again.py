@@ -5,6 +5,7 @@ from clicks import click, drained, idle
 from helpers import disc_image
 from napari.layers import Image
 from qtpy.QtCore import QTimer
+from roles import titles
 
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple, scan_of
@@ -20,7 +21,7 @@ def shown(qtbot, controller, run):
 
 
 def names(window):
-    return [layer.name for layer in window.layers]
+    return titles(window)
 
 
 @pytest.fixture(params=["opened", "plain"])
@@ -140,4 +141,4 @@ def test_two_runs_of_a_plain_image_bring_it_back_once(window, qtbot, band_victim
         controller.show_run(run)
         idle(qtbot, controller)
     results = ["adversarial", "noise", "prediction (clean)", "prediction (adversarial)"]
-    assert [layer.name for layer in window.layers][1:] == results
+    assert titles(window)[1:] == results

@@ -12,6 +12,7 @@ from listeners import heard
 from panels import PANELS
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
+from roles import role, titles
 
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.names import AFTER
@@ -47,7 +48,7 @@ def test_a_closed_panel_leaves_nothing_behind(window, qtbot, flat, title):
 
 def test_closing_compare_in_mid_comparison_puts_everything_back(window, qtbot, flat):
     show(window, flat)
-    before, names = heard(window), [x.name for x in window.layers]
+    before, names = heard(window), titles(window)
     compare = docked(window, qtbot, "Compare")
     press(qtbot, window, Qt.Key_C, Qt.ShiftModifier)
     compare.window_section.drag.click()
@@ -55,8 +56,8 @@ def test_closing_compare_in_mid_comparison_puts_everything_back(window, qtbot, f
     assert len(window.layers) > len(names)
     assert len(window.mouse_drag_callbacks) > len(before[2])
     close_dock(qtbot, compare)
-    assert [x.name for x in window.layers] == names
-    assert window.layers[AFTER].contour == 0
+    assert titles(window) == names
+    assert role(window, AFTER).contour == 0
     assert heard(window) == before
     press(qtbot, window, Qt.Key_S, Qt.ShiftModifier)
     assert not window.canvas.grid.enabled

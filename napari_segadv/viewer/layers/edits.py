@@ -7,11 +7,14 @@ from napari.layers import Labels, Layer
 
 from ...data.scan import Array, Grid, Scan
 from ...errors import SegadvError
-from ..layers.names import KEY
-from ..layers.places import grid_from, matrix_in_mm, same_place
+from .names import KEY, LayerTuple
+from .places import grid_from, matrix_in_mm, same_place
 
 # Pixels that are written at once: more would block the window.
 SIZE = 200_000
+
+# Pixels that are compared at once.
+PART = 4_000_000
 
 # Indices along each axis and the labels there, as `Labels.data_setitem` takes them.
 Piece = tuple[tuple[Array, ...], Array]
@@ -44,6 +47,29 @@ def written(layer: Labels, changes: Iterable[Piece]) -> Iterator[None]:
             layer.data_setitem(*piece, refresh=False)
             yield
     layer.refresh(extent=False)
+
+
+def repainted(layer: Labels, made: LayerTuple) -> Iterator[None]:
+    """Paint other labels over a layer's own, a part at each step; undo takes all back at once.
+
+    Args:
+        layer: of labels in memory.
+        made: labels of the same shape and type, with the colours and names of their classes.
+    """
+    data, keywords, _ = made
+    for name in ("colormap", "features"):
+        if name in keywords:
+            setattr(layer, name, keywords[name])
+    yield from written(layer, _differences(data, layer.data))
+
+
+def _differences(new: Array, old: Array) -> Iterator[Piece]:
+    """Yield where labels differ and what they become, from the first slice or row on."""
+    rows = max(1, PART // max(1, new[:1].size))
+    for first in range(0, len(new), rows):
+        part = slice(first, first + rows)
+        for where, values in pieces(new[part], old[part]):
+            yield (where[0] + first, *where[1:]), values
 
 
 def grid_of(layer: Labels, layers: Iterable[Layer]) -> Grid:
