@@ -218,12 +218,19 @@ def test_a_dock_of_its_own_shows_the_run_too(window, attacking, bench, qtbot, he
     assert panel.strip.text.text() == IDLE
 
 
-def test_what_waits_is_listed(bench, monkeypatch):
-    """The controller's queue: titles of the jobs that wait."""
-    monkeypatch.setattr(bench.controller.jobs, "waiting", ["predicting"], raising=False)
-    bench.strip._show("attacking")
-    assert bench.strip.waiting.text() == "then: predicting"
-    assert bench.strip.waiting.isVisible()
+def test_what_waits_is_listed_and_can_be_taken_back(attacking, bench, qtbot, held):
+    strip = bench.strip
+    assert not strip.waiting.isVisible()
+    click(qtbot, attacking.victim_section.predict_button)
+    assert strip.waiting.isVisible()
+    assert strip.waiting.text() == f"then: {bench.controller.jobs.waiting[0]}"
+    assert strip.text.text().startswith("Step 1 of 7, ")
+    click(qtbot, strip.forget_button)
+    assert not strip.waiting.isVisible()
+    assert bench.controller.jobs.waiting == []
+    held.set()
+    idle(qtbot, bench.controller)
+    assert len(bench.controller.runs) == 1
 
 
 def test_the_title_of_its_dock_is_short(bench):
