@@ -33,7 +33,7 @@ class Comparison:
 
     def __init__(self, viewer: ViewerModel, controller: Controller) -> None:
         self.viewer, self.controller = viewer, controller
-        self.window = Window(viewer, controller)
+        self.window = Window.of(viewer, controller)
         self.mode: Mode | None = None
         self.look = AS_THEY_ARE
         self.share, self.gain = 0.5, 0.0
@@ -55,6 +55,7 @@ class Comparison:
         self.window.changed.disconnect(self._windowed, missing_ok=True)
         self.show(AS_THEY_ARE)
         self._leave()
+        self.window.link()
         self.window.close()
 
     @property

@@ -3,35 +3,54 @@
 napari draws every axis downwards and to the right, which is right for axial slices only.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 
-from ...data.scan import Grid, Scan
+from ...data.scan import Array, Grid, Scan
 from .names import KEY
 
 # Where a grid's patient axes (to the head, to the back, to the left) go on the screen, if they run
 # along its vertical or its horizontal axis.
 VERTICAL = ("up", "down", None)
 HORIZONTAL = (None, "right", "right")
+USUAL = ("down", "right")
 OPPOSITE = {"up": "down", "down": "up", "right": "left", "left": "right"}
 
 
-def keep_upright(viewer: ViewerModel) -> None:
-    """Turn the view whenever the displayed axes or the image change."""
+def keep_upright(
+    viewer: ViewerModel, chosen: Callable[[], Image | None] | None = None
+) -> Callable[..., None]:
+    """Turn the view whenever the displayed axes or the image change.
 
-    def turn(event: Any = None) -> None:
-        grid = grid_in(viewer)
-        if grid is not None and viewer.dims.ndisplay == 2:
+    Args:
+        viewer: whose view it is.
+        chosen: returns the image that is read, None for none; without it, or where it returns
+            None, the lowest volume of a patient counts.
+
+    Returns:
+        What turns the view, to be called when another image is chosen. Its arguments are ignored.
+    """
+
+    def turn(*_: Any) -> None:
+        if viewer.dims.ndisplay != 2:
+            return
+        image = None if chosen is None else chosen()
+        grid = grid_in(viewer) if image is None else grid_of(image)
+        if grid is not None:
             viewer.scene.camera.orientation2d = orientation(
                 grid, [axis - viewer.dims.ndim for axis in viewer.dims.displayed]
             )
+        elif image is not None:
+            # A film beside a volume: nothing of the volume's turn is left.
+            viewer.scene.camera.orientation2d = USUAL
 
     def flat(event: Any) -> None:
         if viewer.dims.ndisplay == 3 and grid_in(viewer) is not None:
-            viewer.scene.camera.orientation2d = ("down", "right")
+            viewer.scene.camera.orientation2d = USUAL
         else:
             turn()
 
@@ -40,17 +59,30 @@ def keep_upright(viewer: ViewerModel) -> None:
     for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
         event.connect(turn)
     turn()
+    return turn
 
 
 def grid_in(viewer: ViewerModel) -> Grid | None:
     """Return the grid of the lowest volume of a patient in a viewer, if there is one."""
-    for layer in viewer.layers:
-        scan = layer.metadata.get(KEY)
-        shown = isinstance(layer, Image) and isinstance(scan, Scan)
-        if shown and scan.grid.physical and scan.grid.ndim == 3:
-            grid: Grid = scan.grid
-            return grid
+    found = (grid_of(layer) for layer in viewer.layers if isinstance(layer, Image))
+    return next((grid for grid in found if grid is not None), None)
+
+
+def grid_of(image: Image) -> Grid | None:
+    """Return the grid of an image if it is a volume of a patient."""
+    scan = image.metadata.get(KEY)
+    if isinstance(scan, Scan) and scan.grid.physical and scan.grid.ndim == 3:
+        grid: Grid = scan.grid
+        return grid
     return None
+
+
+def world_axes(grid: Grid) -> Array:
+    """Return the patient's directions of napari's axes: column i is that of axis i, in (z, y, x).
+
+    A volume shown by its affine lies along the patient's axes, a turned one along its own.
+    """
+    return grid.direction if grid.turned else np.eye(3)
 
 
 def orientation(grid: Grid, displayed: list[int]) -> tuple[str, str]:
@@ -60,12 +92,9 @@ def orientation(grid: Grid, displayed: list[int]) -> tuple[str, str]:
         grid: of a volume.
         displayed: the axis down and the one across, counted from the last (-1).
     """
-    # A volume shown by its affine lies along the patient's axes, a turned one along its own.
-    axes = grid.direction if grid.turned else np.eye(3)
+    axes = world_axes(grid)
     found = []
-    for axis, ways, usual in zip(
-        displayed[-2:], (VERTICAL, HORIZONTAL), ("down", "right"), strict=True
-    ):
+    for axis, ways, usual in zip(displayed[-2:], (VERTICAL, HORIZONTAL), USUAL, strict=True):
         along = axes[:, axis] if axis >= -3 else np.zeros(3)
         patient = int(np.abs(along).argmax())
         way = ways[patient]

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QLabel, QWidget
 from ...errors import NeedsTrust, SegadvError
 from ..controller.controller import Controller
 from ..controller.shown_layers import unwrapped
+from ..views.workbench import Workbench
 from .camera import untouched
 from .dialogs import ask_trust
 from .keys import Key, bind
@@ -46,6 +47,7 @@ class Panel(QWidget):
         self._whole = untouched(self.viewer)
         leaving = self._leaving = ExitStack()
         self.destroyed.connect(lambda: leaving.close())
+        leaving.callback(Workbench.hold(self.viewer, self.controller))
         prefer_our_reader()
         adopt_all(self.viewer.layers)
         self.listen({self.viewer.layers.events.inserted: self._opened})

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 PLUGIN, GROUP = "napari-segadv", "defaults"
+# What the mouse wheel does: it goes through slices, or it zooms, as in napari.
+SLICES, ZOOM = "slices", "zoom"
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,14 @@ class Settings:
         seed: 0 to 2**31 - 1.
         blink_rate: images a second in a blink comparison.
         results: folder for results, "" for the home folder.
+        wheel: SLICES or ZOOM.
     """
 
     device: str = "auto"
     seed: int = 0
     blink_rate: float = 2.0
     results: str = ""
+    wheel: str = SLICES
 
     @property
     def folder(self) -> Path:
