@@ -61,7 +61,7 @@ class Mouse:
         turned = float(np.clip(event.delta[1], -1, 1)) * (-1 if event.native.inverted() else 1)
         if zooms:
             zoom_at(viewer, event.position, NOTCH**turned)
-        elif not slices_in(viewer):
+        elif slices_in(viewer) is None:
             return
         else:
             # Touch pads send parts of a notch.

@@ -27,6 +27,8 @@ from .planes import Plane, planes_of
 
 # A window that is this much wider than high has the further views beside the canvas, else below.
 WIDE = 1.25
+# Milliseconds until the canvas has its new size.
+LAID_OUT = 50
 NO_IMAGE = "open an image first; orthogonal views show a volume in three planes"
 
 
@@ -98,7 +100,7 @@ class OrthoViews:
         self.arrange()
         self.changed.emit()
         if whole:
-            QTimer.singleShot(0, self._fit_main)
+            QTimer.singleShot(LAID_OUT, self._fit_main)
 
     def close(self) -> None:
         """Close the further views, and leave the viewer as it was."""
@@ -118,7 +120,7 @@ class OrthoViews:
         self._glass.show_texts(cross=None)
         self.changed.emit()
         if whole:
-            QTimer.singleShot(0, self._fit_main)
+            QTimer.singleShot(LAID_OUT, self._fit_main)
 
     def arrange(self, *_: Any) -> None:
         """Show the two planes that the viewer itself does not show."""
@@ -199,6 +201,8 @@ class OrthoViews:
             (layers.events.reordered, self._reordered),
             (layers.selection.events.active, self._activated),
             (viewer.dims.events.order, self.arrange),
+            (viewer.dims.events.ndisplay, self._moved),
+            (viewer.canvas.grid.events.enabled, self._moved),
             (viewer.events.theme, self._themed),
         ]
 
@@ -269,7 +273,7 @@ class OrthoViews:
         for pane in self.panes:
             pane.model.theme = self._viewer.theme
 
-    def _moved(self) -> None:
+    def _moved(self, *_: Any) -> None:
         """Draw the crosshair, and keep it in sight in the further views."""
         image = self._chosen()
         if self.crosshair is None or image is None or image.ndim != 3:

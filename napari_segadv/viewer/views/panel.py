@@ -42,6 +42,11 @@ class ViewBar(QToolBar):
             }
         )
 
+    def leave(self) -> None:
+        """Take the bar away for good."""
+        self.setParent(None)
+        self.deleteLater()
+
     def toggle_orthogonal(self) -> None:
         self._toggle()
 

@@ -60,21 +60,22 @@ class Workbench(QObject):
         super().__init__()
         self._viewer, self._controller, self._users = viewer, controller, 0
         # napari's private attributes: there is no public way to a canvas or to a tool bar.
-        self._qt_window, self._qt_viewer = viewer.window._qt_window, viewer.window._qt_viewer
+        qt_window, qt_viewer = viewer.window._qt_window, viewer.window._qt_viewer
         self._leaving = ExitStack()
         self.window = Window.of(viewer, controller)
         self._at_leaving(self.window.close)
-        self.glass = Glass(self._qt_viewer.canvas.native, viewer)
+        self.glass = Glass(qt_viewer.canvas.native, viewer)
         self._at_leaving(self.glass.leave)
         self._mouse = Mouse(viewer, self.window, self.chosen)
         self._at_leaving(self._mouse.close)
         self._mice: list[Mouse] = []
         self.bar = ViewBar(self.window, self.toggle_views)
-        self._qt_window.addToolBar(self.bar)
-        self._at_leaving(self._remove_bar)
+        qt_window.addToolBar(self.bar)
+        self._at_leaving(self.bar.leave)
+        self._at_leaving(qt_window.removeToolBar, self.bar)
         self._at_leaving(bind(viewer, self.bar, KEYS))
-        self._qt_viewer.installEventFilter(self)
-        self._at_leaving(self._qt_viewer.removeEventFilter, self)
+        qt_viewer.installEventFilter(self)
+        self._at_leaving(qt_viewer.removeEventFilter, self)
         self.views = OrthoViews(viewer, self.glass, self.chosen)
         for event, slot in self._slots():
             event.connect(slot)
@@ -119,11 +120,6 @@ class Workbench(QObject):
             return
         self._known.pop(id(self._viewer), None)
         self._leaving.close()
-
-    def _remove_bar(self) -> None:
-        self._qt_window.removeToolBar(self.bar)
-        self.bar.setParent(None)
-        self.bar.deleteLater()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Take everything away before the viewer's own canvas, when its window closes."""
