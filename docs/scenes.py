@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QWidget
 from session import SAMPLES, SIZE, Session
 
 from napari_segadv.viewer.layers.names import NOISE, TARGET
+from napari_segadv.viewer.views.workbench import Workbench
 
 Arrange = Callable[[Session], AbstractContextManager[QWidget]]
 # What a scene needs before it is arranged: nothing, a target, one run, all runs.
@@ -71,6 +72,16 @@ def noise(session: Session) -> Iterator[QWidget]:
     yield session.window
     for layer, visible in before.items():
         layer.visible = visible
+
+
+@scene("views", RUN, ("ct",))
+def views(session: Session) -> Iterator[QWidget]:
+    bench = Workbench.of(session.viewer)
+    assert bench is not None
+    bench.toggle_views()
+    session.settle()
+    yield session.window
+    bench.toggle_views()
 
 
 @scene("designer", RUN)

@@ -35,22 +35,24 @@ def keep_upright(
         What turns the view, to be called when another image is chosen. Its arguments are ignored.
     """
 
+    camera, ours = viewer.scene.camera, USUAL
+
     def turn(*_: Any) -> None:
+        nonlocal ours
         if viewer.dims.ndisplay != 2:
             return
         image = None if chosen is None else chosen()
         grid = grid_in(viewer) if image is None else grid_of(image)
         if grid is not None:
-            viewer.scene.camera.orientation2d = orientation(
-                grid, [axis - viewer.dims.ndim for axis in viewer.dims.displayed]
-            )
-        elif image is not None:
-            # A film beside a volume: nothing of the volume's turn is left.
-            viewer.scene.camera.orientation2d = USUAL
+            displayed = [axis - viewer.dims.ndim for axis in viewer.dims.displayed]
+            ours = camera.orientation2d = orientation(grid, displayed)
+        elif image is not None and tuple(map(str, camera.orientation2d)) == ours:
+            # A film beside a volume: nothing of the volume's turn is left, but the user's own.
+            camera.orientation2d = USUAL
 
     def flat(event: Any) -> None:
         if viewer.dims.ndisplay == 3 and grid_in(viewer) is not None:
-            viewer.scene.camera.orientation2d = USUAL
+            camera.orientation2d = USUAL
         else:
             turn()
 

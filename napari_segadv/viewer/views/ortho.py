@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Layer
 from psygnal import Signal
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QSplitter
@@ -96,7 +96,8 @@ class OrthoViews:
             self.crosshair.add(pane.model)
         self._lay_out()
         self._connect()
-        self._smooth()
+        for layer in viewer.layers:
+            self._smooth(layer)
         self.arrange()
         self.changed.emit()
         if whole:
@@ -132,12 +133,11 @@ class OrthoViews:
                 pane.glass.show_texts(note=single(image) if image is not None else NO_IMAGE)
             self._glass.show_texts(cross=None)
             return
-        grid = grid_of(image)
-        planes = planes_of(grid)
+        planes = planes_of(grid_of(image))
         main = self._plane_of(self._viewer, planes)
         for pane, plane in zip(self.panes, (p for p in planes if p is not main), strict=True):
             pane.glass.show_texts(note="")
-            pane.look(plane, grid)
+            pane.look(plane, image)
         self.crosshair.show()
 
     def show_in_main(self, plane: Plane) -> None:
@@ -243,14 +243,13 @@ class OrthoViews:
         if pane.plane is not None and not pane.glass.note:
             self.show_in_main(pane.plane)
 
-    def _smooth(self) -> None:
-        """Show images between their pixels, as reading rooms do; labels stay as they are."""
-        for layer in self._viewer.layers:
-            if isinstance(layer, Image) and str(layer.interpolation2d) == "nearest":
-                self._loan.set(layer, "interpolation2d", "linear")
+    def _smooth(self, layer: Layer) -> None:
+        """Show an image between its pixels, as reading rooms do; labels stay as they are."""
+        if isinstance(layer, Image) and str(layer.interpolation2d) == "nearest":
+            self._loan.set(layer, "interpolation2d", "linear")
 
     def _inserted(self, event: Any) -> None:
-        self._smooth()
+        self._smooth(event.value)
         for pane in self.panes:
             pane.add(event.value)
             pane.sort()
@@ -268,6 +267,8 @@ class OrthoViews:
     def _activated(self, event: Any = None) -> None:
         for pane in self.panes:
             pane.select()
+        # Where no panel says which image is read, it is the active one.
+        self.arrange()
 
     def _themed(self, event: Any = None) -> None:
         for pane in self.panes:

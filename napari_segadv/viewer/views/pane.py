@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Layer
+from napari.layers import Image, Layer
 from napari.qt import QtViewer
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 
-from ...data.scan import Grid
 from ..layers.gl_context import keep_current
-from ..layers.upright import orientation
+from ..layers.upright import USUAL, grid_of, orientation
 from .glass import Glass
 from .planes import Plane
 from .twins import Twin
@@ -50,6 +49,7 @@ class Pane(QtViewer):
         self._sweeping.timeout.connect(self._sweep)
         self._fit: tuple[Any, ...] | None = None
         self.plane: Plane | None = None
+        self._looked: tuple[Plane, int] | None = None
         keep_current(self.model, lambda: self)
         native = self.canvas.native
         native.setFocusPolicy(Qt.NoFocus)
@@ -106,19 +106,22 @@ class Pane(QtViewer):
         """Make the viewer's active layer active here, so that its tool works here too."""
         self.model.layers.selection.active = self.twin(self._viewer.layers.selection.active)
 
-    def look(self, plane: Plane, grid: Grid | None) -> None:
-        """Look in a plane, turned as a reading room does."""
-        self.plane = plane
-        dims = self.model.dims
+    def look(self, plane: Plane, image: Image) -> None:
+        """Look at a volume in a plane, turned as a reading room does."""
+        dims, grid = self.model.dims, grid_of(image)
         if dims.ndim < 3:
             return
         shown = (plane.axis, plane.down, plane.across)
         order = (*range(dims.ndim - 3), *(axis + dims.ndim for axis in shown))
+        turned = USUAL if grid is None else orientation(grid, list(shown[1:]))
+        # Only then, so that a view that somebody has zoomed stays as it is.
+        new = (plane, id(image)) != self._looked or tuple(dims.order) != order
+        self.plane, self._looked = plane, (plane, id(image))
         if tuple(dims.order) != order:
             dims.order = order
-        turned = ("down", "right") if grid is None else orientation(grid, list(shown[1:]))
         self.model.scene.camera.orientation2d = turned
-        self.fit()
+        if new:
+            self.fit()
 
     def fit(self) -> None:
         """Fill the canvas with the layers."""

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 from napari.components import ViewerModel
 from napari.layers import Image
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, QTimer
 
 from ...errors import SegadvError
 from ..compare.window import Window
@@ -24,7 +24,7 @@ from .readout import chosen_image, words
 
 
 class Workbench(QObject):
-    """One for each viewer with a window, while a panel holds it.
+    """One for each viewer with a window, while a panel holds it or its views are open.
 
     Attributes:
         window: level and width of the image that is read.
@@ -114,9 +114,9 @@ class Workbench(QObject):
         return slots
 
     def let_go(self) -> None:
-        """Take everything away once no panel needs it."""
+        """Take everything away once neither a panel nor the views need it."""
         self._users -= 1
-        if self._users > 0:
+        if self._users != 0:
             return
         self._known.pop(id(self._viewer), None)
         self._leaving.close()
@@ -151,6 +151,11 @@ class Workbench(QObject):
         for pane in self.views.panes:
             pane.model.cursor.events.position.connect(self._pointed)
         self._refresh()
+        # Panels may be closed to make room for the views.
+        if self.views.shown:
+            self._users += 1
+        else:
+            QTimer.singleShot(0, self.let_go)
 
     def _refresh(self, *_: Any) -> None:
         self.bar.refresh(self.views.shown)

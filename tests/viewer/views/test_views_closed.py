@@ -5,9 +5,11 @@ import weakref
 
 import numpy as np
 import pytest
-from clicks import click, drained, steady
+from clicks import click, close_dock, drained, steady
 from napari.qt import QtViewer
 from three_planes import bench_of, native, opened, patient, settled, show
+
+from napari_segadv.viewer.views.workbench import Workbench
 
 
 def state(window, layers):
@@ -126,3 +128,17 @@ def test_the_views_show_the_volume_in_3d_beside_them(window, qtbot):
     settled(window, qtbot, bench)
     assert bench.glass.cross is not None
     assert native(window).isVisible()
+
+
+def test_panels_are_closed_to_make_room_and_the_views_stay(window, qtbot):
+    bench = bench_of(window, qtbot)
+    show(window, patient())
+    opened(window, qtbot, bench)
+    (dock,) = [d for name, d in window.window._wrapped_dock_widgets.items() if "Runs" in name]
+    close_dock(qtbot, dock.widget())
+    drained(qtbot)
+    assert bench.views.shown
+    assert bench.bar.isVisible()
+    click(qtbot, bench.bar.orthogonal)
+    qtbot.waitUntil(lambda: Workbench.of(window) is None)
+    assert window.mouse_wheel_callbacks[0].__name__ == "dims_scroll"

@@ -170,13 +170,11 @@ def test_a_film_that_is_chosen_while_the_views_are_open_is_said_to_be_single(win
     panes = opened(window, qtbot, bench)
     film = window.add_image(disc_image(), name="film")
     window.layers.selection.active = film
-    bench.views.arrange()
     for pane in panes.values():
         assert pane.glass.note.startswith("film is a single image")
         assert pane.twin(film) is None
     assert bench.glass.letters == ("", "", "", "")
     window.layers.selection.active = volume
-    bench.views.arrange()
     assert [pane.glass.note for pane in panes.values()] == ["", ""]
 
 
