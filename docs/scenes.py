@@ -66,8 +66,9 @@ def attack(session: Session) -> Iterator[QWidget]:
 @scene("noise", RUN)
 def noise(session: Session) -> Iterator[QWidget]:
     before = {layer: layer.visible for layer in session.viewer.layers}
+    shown = [session.controller.shown(role) for role in (NOISE, TARGET)]
     for layer in before:
-        layer.visible = layer.name in (NOISE, TARGET)
+        layer.visible = layer in shown
     yield session.window
     for layer, visible in before.items():
         layer.visible = visible

@@ -45,13 +45,14 @@ class AttackPanel(Panel):
         self._connect()
         self._refresh_layers()
         self._image_chosen(self.controller.image)
-        self._busy_changed(self.controller.jobs.busy)
-        if self.controller.jobs.latest is not None:
-            self._progressed(self.controller.jobs.latest)
         if self.controller.victims.attacks:
             self._prepared(self.controller.victims.attacks)
         else:
             self.controller.victims.prepare()
+        # Last: what runs is said, and not that all is ready.
+        self._busy_changed(self.controller.jobs.busy)
+        if self.controller.jobs.latest is not None:
+            self._progressed(self.controller.jobs.latest)
 
     def _lay_out(self) -> None:
         source = group("Image and model", [("image", self.images), self.victim_section])

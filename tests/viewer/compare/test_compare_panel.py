@@ -7,7 +7,7 @@ import pytest
 from clicks import click, close_dock, drained, steady
 from compare_window import canvas, drag, on_canvas, press, show
 from qtpy.QtCore import Qt
-from roles import has, role, titles
+from roles import has, role, shown_as, titles
 
 from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS
 from napari_segadv.viewer.compare.panel import KEYS
@@ -41,7 +41,7 @@ def test_each_mode_on_its_button_and_key(window, compare, qtbot, flat):
     image, adversarial = show(window, flat)
     before = titles(window)
     keys = {"side by side": Qt.Key_S, "swipe": Qt.Key_W, "difference": Qt.Key_X}
-    for active in (image, role(window, "prediction (adversarial)")):
+    for active in (image, role(window, AFTER)):
         window.layers.selection.active = active
         for name, key in keys.items():
             click(qtbot, compare.modes[name])
@@ -63,9 +63,8 @@ def test_each_mode_on_its_button_and_key(window, compare, qtbot, flat):
 def test_side_by_side_shows_both_pictures(window, compare, qtbot, flat):
     show(window, flat)
     press(qtbot, window, Qt.Key_S, Qt.ShiftModifier)
-    for layer in window.layers:
-        if layer.name in (CLEAN, AFTER):
-            layer.visible = False
+    for layer in shown_as(window, CLEAN, AFTER):
+        layer.visible = False
     steady(qtbot, window)
     picture = window.screenshot(canvas_only=True, flash=False)[..., 0].astype(int)
     middle = picture.shape[1] // 2

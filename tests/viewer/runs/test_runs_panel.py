@@ -156,21 +156,25 @@ def test_one_run_is_compared_in_the_panel(window, listed, qtbot, examples):
     np.testing.assert_array_equal(adversarial(listed), examples[0].adversarial.array)
 
 
-def test_nothing_is_started_while_a_job_runs(listed, qtbot, asked):
+def test_a_run_that_is_chosen_while_a_job_runs_is_shown_after_it(listed, qtbot, asked):
     choose(qtbot, listed, 0)
     go_on = threading.Event()
     listed.controller.jobs.start("waiting", lambda poll: go_on.wait(PATIENCE), lambda value: None)
     assert not listed.show_button.isEnabled()
     assert not listed.files.save_button.isEnabled()
     qtbot.keyClick(listed.list, Qt.Key_Return)
-    assert "still waiting" in listed.status.text()
+    assert listed.controller.jobs.waiting == ["showing pgd 1"]
+    assert listed.controller.runs.current.name == "pgd 3"
     choose(qtbot, listed, 1, 2)
     click(qtbot, listed.delete_button)
     assert names(listed) == ["pgd 1", "pgd 3"]
     assert "pgd 3, which is shown" in listed.status.text()
     go_on.set()
     idle(qtbot, listed.controller)
+    assert listed.controller.runs.current.name == "pgd 1"
+    choose(qtbot, listed, 1)
     assert listed.show_button.isEnabled()
+    assert listed.files.save_button.isEnabled()
 
 
 def test_layers_that_are_gone_or_renamed_come_back(window, listed, qtbot, examples):
