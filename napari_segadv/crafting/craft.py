@@ -160,7 +160,7 @@ def _guarded(run: Crafting, name: str, device: str) -> Crafting:
         return (yield from run)
     except torch.OutOfMemoryError:
         raise SegadvError(
-            f"{name}: out of GPU memory; use a victim with smaller patches, or compute on the CPU "
+            f"{name}: out of GPU memory; use a model with smaller patches, or compute on the CPU "
             "(--device cpu)"
         ) from None
     finally:

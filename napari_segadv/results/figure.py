@@ -103,7 +103,7 @@ def figure(example: Pictured) -> Figure:
 
 def _brightness(example: Pictured) -> Presentation:
     """Return how intensities are drawn: in the victim's window, black and white as in the file."""
-    window = Presentation.between(*example.window, "window of the victim")
+    window = Presentation.between(*example.window, "window of the model")
     header = example.clean.presentation
     if header is None:
         return window

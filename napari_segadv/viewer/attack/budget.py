@@ -11,8 +11,8 @@ from ...common.budgets import default_budget, share_of_window
 
 TIP = (
     "How much the image may change, in its own units.\n"
-    "Per pixel: the largest change of a pixel (Linf). Overall: the length of the whole change, "
-    "the root of the sum of squares (L2).\n"
+    "Per pixel: the largest change of a pixel. Overall: the length of the whole change, "
+    "the root of the sum of squares.\n"
     "The percentage is of the intensity window that the model sees, for the overall change as "
     "root mean square (RMS)."
 )

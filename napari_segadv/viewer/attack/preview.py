@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Labels
 
 from ...data.scan import Array
 from ..controller.controller import Controller
 from ..controller.runner import Poll
 from ..layers.convert import class_keywords, looking_like, scan_of
-from ..layers.names import PREVIEW, PREVIEW_SEEN, SEE_THROUGH, LayerTuple
+from ..layers.names import CLEAN, PREVIEW, PREVIEW_SEEN, SEE_THROUGH, LayerTuple
 from ..layers.task_view import view_of
 
 if TYPE_CHECKING:
@@ -73,12 +73,15 @@ class Preview:
     def begin(self, then: Callable[[], None]) -> None:
         """Show the layers, which blocks the window, and only then let the attack begin."""
         scan, paints = self._scan, view_of(self._victim.task.name).paints
+        seen = self._seen_before()
 
         def work(poll: Poll) -> dict[str, Array]:
             # Copied here: copying a volume would block the main thread.
             canvas: dict[str, Array] = {PREVIEW: scan.array.copy()}
             if paints:
-                canvas[PREVIEW_SEEN] = np.zeros(scan.grid.shape, np.uint8)
+                # Until the first step, and in slices that are not in view, the clean prediction.
+                before = np.zeros(scan.grid.shape, np.uint8) if seen is None else seen
+                canvas[PREVIEW_SEEN] = before.astype(np.uint8)
             return canvas
 
         def done(canvas: dict[str, Array]) -> None:
@@ -98,6 +101,14 @@ class Preview:
             then()
 
         self._controller.jobs.start("preparing the preview", work, done)
+
+    def _seen_before(self) -> Array | None:
+        """Return the clean prediction that is shown, if it has the image's pixels."""
+        clean = self._controller.shown(CLEAN, self._image)
+        if not isinstance(clean, Labels) or clean.multiscale:
+            return None
+        data = np.asarray(clean.data)
+        return data if data.shape == self._scan.grid.shape else None
 
     def _busy(self, title: str) -> None:
         if not title:

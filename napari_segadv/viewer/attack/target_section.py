@@ -10,6 +10,7 @@ from ...common.parameters import parameters
 from ...targets import available
 from ..widgets.class_chooser import LEFT_BEHIND, ClassChooser
 from ..widgets.forms import ParameterForm
+from ..widgets.layout import show_row
 from ..widgets.shape_names import shape_title, title_fields
 
 COPY, FREEHAND = "copy", "paint freehand"
@@ -46,6 +47,10 @@ class TargetSection(QWidget):
         self.button.setToolTip("Makes a labels layer; you can paint on it before you run")
         self.shape.changed.connect(self._rebuild)
         self._rebuild()
+
+    def set_expert(self, on: bool) -> None:
+        """Show or hide what only experts set; a basis that is not the prediction stays in view."""
+        show_row(self.start, on or self.start.value != FROM_PREDICTION)
 
     def set_classes(self, classes: tuple[str, ...]) -> None:
         """Offer a victim's structures."""

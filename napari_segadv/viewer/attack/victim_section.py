@@ -16,7 +16,7 @@ from ..controller.controller import Controller
 from ..controller.victim_jobs import PRESENT
 from ..layers.task_view import view_of
 from ..widgets.dialogs import pick_file, pick_folder
-from ..widgets.layout import set_tips, side_by_side
+from ..widgets.layout import SPACING, set_tips, show_row, side_by_side
 
 
 class VictimSection(QWidget):
@@ -41,7 +41,8 @@ class VictimSection(QWidget):
         self.about.setWordWrap(True)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("model", self.victim.native)
+        form.setSpacing(SPACING)
+        form.addRow(self.victim.native)
         form.addRow(side_by_side([self.file_button, self.folder_button, self.predict_button]))
         form.addRow("sees", self.present.native)
         form.addRow(self.about)
@@ -103,3 +104,7 @@ class VictimSection(QWidget):
             self.victim.choices = [*self.victim.choices, source]
         self.victim.value = source
         self.show_seen(image)
+
+    def set_expert(self, on: bool) -> None:
+        """Show or hide what only experts set."""
+        show_row(self.present, on)

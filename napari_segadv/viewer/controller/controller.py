@@ -24,6 +24,7 @@ from .runner import Poll, Runner
 from .runs import Run, Runs
 from .shown_layers import ShownLayers, unwrapped
 from .victim_jobs import Predicted, VictimJobs
+from .visibility import Visibility
 
 L = TypeVar("L", bound=Layer)
 
@@ -41,6 +42,7 @@ class Controller:
         jobs: one at a time; every action runs in one.
         victims: the victim, and the actions that need nothing but it.
         runs: the history.
+        visibility: how visible each run's change is in every window.
         choice: the chosen target if it is not a layer, as a session stores it; None: none.
         targeted: whether the last attack that was started has a target.
     """
@@ -58,6 +60,7 @@ class Controller:
         self.jobs.open = lambda: not shown.closed
         self.victims = VictimJobs(self.jobs, shown)
         self.runs = Runs()
+        self.visibility = Visibility(self.runs, runner)
         self.choice: int | str | None = None
         self.targeted = True
         groups = self._shown.groups
@@ -121,6 +124,7 @@ class Controller:
             cls._known[key] = cls(viewer)
             # Here, not in a panel: errors are shown once, whichever panels are open.
             cls._known[key].jobs.failed.connect(show_error)
+            cls._known[key].visibility.failed.connect(show_error)
             # napari's private attribute: there is no public way to a canvas.
             keep_current(viewer, lambda: viewer.window._qt_viewer)
             controller = weakref.ref(cls._known[key])

@@ -113,7 +113,7 @@ class ReadingPanel(Panel):
         self.start_button.setEnabled(bool(runs) and not busy)
         self.export_button.setEnabled(self.reading is not None and bool(self.reading.answers))
         if not runs:
-            self.status.setText("make runs in the Adversarial attack panel, then tick them here")
+            self.status.setText("run attacks first; then tick their results here")
         else:
             self.status.setText(f"{busy} …" if busy else f"ready: {runs} run{'s' * (runs > 1)}")
 

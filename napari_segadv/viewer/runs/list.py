@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QEvent, QItemSelectionModel, QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
@@ -10,7 +10,7 @@ from ...common.wording import counted
 from ...results.tables import facts, outcome
 from ..controller.runs import Run
 
-SHOWN, LINES = "\N{BLACK RIGHT-POINTING TRIANGLE}", 2
+SHOWN = "\N{BLACK RIGHT-POINTING TRIANGLE}"
 MOST_TIPS, LEAST = 40, 300
 
 
@@ -32,6 +32,8 @@ class RunsList(QTableWidget):
         self.runs: list[Run] = []
         self.setHorizontalHeaderLabels(["", "run", "result"])
         self.verticalHeader().hide()
+        # A long name or result takes a third line.
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeToContents)
         header = self.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.Interactive)
@@ -62,10 +64,8 @@ class RunsList(QTableWidget):
         with QSignalBlocker(self):
             self.clearSelection()
             self.setRowCount(len(runs))
-            height = LINES * self.fontMetrics().lineSpacing() + 8
             for row, run in enumerate(runs):
                 self._fill_row(row, run, run is shown)
-                self.setRowHeight(row, height)
             if under in self.runs:
                 self.setCurrentCell(self.runs.index(under), 1)
             self.clearSelection()
@@ -106,13 +106,6 @@ class RunsList(QTableWidget):
             self.deleted.emit()
         else:
             super().keyPressEvent(event)
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Fit the rows to the font, which napari's settings can change."""
-        super().changeEvent(event)
-        if event.type() == QEvent.FontChange:
-            for row in range(self.rowCount()):
-                self.setRowHeight(row, LINES * self.fontMetrics().lineSpacing() + 8)
 
     def _fill_row(self, row: int, run: Run, shown: bool) -> None:
         tip = tip_of(run)

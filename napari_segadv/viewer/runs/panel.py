@@ -12,6 +12,7 @@ from ...io.output import is_dicom
 from ...results.tables import compared
 from ..controller.runs import Run
 from ..widgets.dialogs import ask_delete, pick_new_folder
+from ..widgets.docking import open_panel
 from ..widgets.keys import Key
 from ..widgets.layout import group, in_rows, set_tips, stack
 from ..widgets.panel import Panel
@@ -25,7 +26,7 @@ KEYS = (
     Key("Shift-R", "show the next run of the list", "show_next"),
     Key("Alt-R", "show the previous run of the list", "show_previous"),
 )
-PLUGIN, COMPARE = "napari-segadv", "Compare"
+COMPARE = "Compare"
 # How a run of a DICOM image is saved, and whether its files name the patient.
 SAVE_AS = {
     "as it was made": None,
@@ -123,9 +124,7 @@ class RunsPanel(Panel):
         chosen = self.list.chosen
         if len(chosen) == 1:
             self._show(chosen[0])
-            dock, _ = self.viewer.window.add_plugin_dock_widget(PLUGIN, COMPARE, tabify=True)
-            dock.show()
-            dock.raise_()
+            open_panel(self.viewer, COMPARE)
         elif chosen:
             rows = compared([run.name for run in chosen], [run.example for run in chosen])
             self.table = RunsTable(rows, self.window())

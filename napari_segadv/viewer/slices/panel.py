@@ -107,7 +107,7 @@ class SlicesPanel(Panel):
         )
         self.bind(KEYS)
         self.at_leaving(self.latest.drop)
-        self.at_leaving(self.visibility.latest.drop)
+        self.listen(self.visibility.slots)
 
     def closing(self) -> None:
         self.verdicts.keep_note()

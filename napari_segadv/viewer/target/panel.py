@@ -27,6 +27,7 @@ KEYS = (
     Key("Shift-A", "Apply the chosen change to the target", "apply"),
     Key("Shift-D", "Drag structures with the mouse, on and off", "toggle_drag"),
 )
+NONE_YET = "none yet"
 # Milliseconds without a stroke before target and prediction are compared.
 REST = 250
 
@@ -42,6 +43,7 @@ class TargetPanel(Panel):
         self.image = self.images.box
         self.start: Any = ComboBox(choices=self._starts, value=PREDICTION)
         self.target: Any = ComboBox(choices=self._targets, nullable=True)
+        self.target.null_string = NONE_YET
         self.structure = ClassChooser()
         self.change = ShapeSection()
         self.start_button, self.brush_button = QPushButton("New target"), QPushButton("Brush")

@@ -7,7 +7,7 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error, show_info
 from psygnal import SignalInstance
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QLabel, QWidget
 
@@ -22,6 +22,22 @@ from .opening import adopt_all, adopt_soon, prefer_our_reader
 
 # Milliseconds until napari has placed a new dock.
 DOCKED = 50
+# Qt's largest size of a widget.
+HIGHEST = 2**24 - 1
+
+
+class Status(QLabel):
+    """A line of plain text that takes no room while it says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.PlainText)
+        self.setWordWrap(True)
+        self.setText("")
+
+    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
+        super().setText(text)
+        self.setMaximumHeight(HIGHEST if text else 0)
 
 
 class Panel(QWidget):
@@ -41,8 +57,7 @@ class Panel(QWidget):
         super().__init__()
         self.viewer = unwrapped(napari_viewer)
         self.controller = Controller.of(self.viewer)
-        self.status = QLabel("")
-        self.status.setWordWrap(True)
+        self.status = Status()
         self.left = False
         self._whole = untouched(self.viewer)
         leaving = self._leaving = ExitStack()

@@ -6,9 +6,7 @@ import torch
 from clicks import click, idle
 from controls import notices, pick, tick, type_in
 from helpers import disc_labels, volume_victim
-from qtpy.QtCore import QAbstractAnimation
 from roles import titles
-from superqt import QCollapsible
 
 from napari_segadv.common.budgets import share_of_window
 from napari_segadv.viewer.attack.slice_range import SOME
@@ -25,15 +23,6 @@ def ready(ready, qtbot):
     return ready
 
 
-def unfold(qtbot, form):
-    """Opens the part of a form that is folded away."""
-    folded = form.findChild(QCollapsible)
-    click(qtbot, folded.toggleButton())
-    qtbot.waitUntil(lambda: folded.content().isVisible())
-    # Its height grows for a while.
-    qtbot.waitUntil(lambda: folded._animation.state() == QAbstractAnimation.Stopped)
-
-
 def run(qtbot, panel):
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
@@ -44,7 +33,6 @@ def run(qtbot, panel):
 
 def test_a_seed_repeats_a_random_start(ready, qtbot):
     section = ready.attack_section
-    unfold(qtbot, section.form)
     tick(qtbot, section.form.editors["random_start"])
     made = []
     for seed in ("5", "5", "6"):

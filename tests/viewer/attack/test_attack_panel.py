@@ -112,7 +112,7 @@ def long_run(panel, qtbot):
     panel.attack_section.budget.epsilon.value = 1
     panel.attack_section.preview.value = False
     click(qtbot, panel.run_button)
-    qtbot.waitUntil(lambda: panel.status.text().startswith("Step "))
+    qtbot.waitUntil(lambda: panel.strip.text.text().startswith("Step "))
 
 
 def test_cancel_takes_effect_within_a_step(window, ready, qtbot, monkeypatch):
@@ -191,8 +191,8 @@ def test_everything_that_can_be_missing_is_one_line(window, ready, qtbot):
     panel = ready
     panel.target_section.structure.value = 1
     window.layers.clear()
-    click(qtbot, panel.run_button)
-    assert panel.status.text() == "no image is chosen; open one first"
+    assert not panel.run_button.isEnabled()
+    assert panel.missing.text() == "open an image first"
     window.add_image(np.random.rand(4, 5, 6, 7), name="series")
     click(qtbot, panel.victim_section.predict_button)
     assert "not a 2-D or 3-D image" in panel.status.text()
@@ -200,7 +200,7 @@ def test_everything_that_can_be_missing_is_one_line(window, ready, qtbot):
     window.add_image(np.dstack([disc_image()] * 3), rgb=True, name="colour")
     click(qtbot, panel.victim_section.predict_button)
     idle(qtbot, panel.controller)
-    assert "takes a grey image" in panel.status.text()
+    assert "needs a grey-scale image; colour is in colour" in panel.status.text()
 
 
 def test_the_trust_question(window, panel, qtbot, tmp_path):

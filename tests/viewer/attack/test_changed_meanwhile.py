@@ -45,7 +45,7 @@ def begin(window, panel, qtbot, steps):
     section.form.editors["steps"].value, section.form.editors["goal"].value = steps, None
     section.budget.epsilon.value = 20
     click(qtbot, panel.run_button)
-    qtbot.waitUntil(lambda: panel.status.text().startswith("Step "))
+    qtbot.waitUntil(lambda: panel.strip.text.text().startswith("Step "))
     return array, wanted.data.copy(), where.data.copy()
 
 

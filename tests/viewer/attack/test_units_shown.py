@@ -25,7 +25,8 @@ def check_units(section, units):
         tips = [native.toolTip(), label_of(native).toolTip()]
         if parameter.param.unit == IMAGE_UNITS:
             found.append(parameter.name)
-            assert all(tip.startswith(f"{parameter.param.doc} [{units}]\n") for tip in tips)
+            assert all(tip.startswith(f"{parameter.param.doc} [{units}]") for tip in tips)
+            assert label_of(native).text().endswith(f" ({units})")
         else:
             assert not any(units in tip for tip in tips)
     return found

@@ -13,7 +13,7 @@ from napari_segadv.data.scan import Grid
 from napari_segadv.errors import SegadvError
 from napari_segadv.results.session.folder import open_session
 from napari_segadv.samples import DEMO_SEED, phantom
-from napari_segadv.viewer.layers.names import AFTER, CLEAN
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE
 from napari_segadv.viewer.layers.task_view import CHOOSE, UNTARGETED
 from napari_segadv.viewer.layers.tasks.detection import VIEW, boxes_in, erasure, outlines, rectangle
 
@@ -44,10 +44,10 @@ def test_boxes_are_shown_where_they_are(window, ready, qtbot):
         np.testing.assert_allclose(edge[:3], colour(CLASSES.index(name)), atol=1e-6)
     texts = ["none", "none:1", "none:2", "none:3", "none:4"]
     assert list(ready.target.choices) == [CHOOSE, *map(erasure, texts), UNTARGETED]
-    assert not ready.making.isVisible()
+    assert not ready.target_section.isVisible()
     assert "blur" in ready.victim_section.about.text()
-    click(qtbot, ready.run_button)
-    assert ready.status.text() == VIEW.missing
+    assert not ready.run_button.isEnabled()
+    assert ready.missing.text() == VIEW.missing
 
 
 def test_a_class_is_erased(window, ready, qtbot):
@@ -63,8 +63,9 @@ def test_a_class_is_erased(window, ready, qtbot):
     assert "bubbles" not in set(after.features["class"])
     assert not before.visible
     assert after.visible
-    names = titles(window)
-    assert names[-2:] == [CLEAN, AFTER]
+    # Above their image, below what the user draws.
+    image = panel.image.value.name
+    assert titles(window) == [image, ADVERSARIAL, NOISE, CLEAN, AFTER, "other"]
     assert "removed" in panel.status.text()
 
 

@@ -38,7 +38,7 @@ def test_what_the_list_says(listed, examples):
     assert names(listed) == ["pgd 1", "pgd 2", "pgd 3"]
     assert marked(listed) == [2]
     text = listed.list.item(0, 2).text()
-    assert text.startswith("pgd, ε 4 grey levels\ngoal ")
+    assert text.startswith("pgd, budget 4 grey levels\nstopped at ")
     tip = listed.list.item(0, 2).toolTip()
     for part in ("steps: 2", "seed: 0", "largest change (grey level): 4", "SSIM: ", "not saved"):
         assert part in tip

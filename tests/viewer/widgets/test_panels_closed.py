@@ -8,6 +8,7 @@ import pytest
 from clicks import click, close_dock, drained, idle
 from compare_window import press, show
 from helpers import disc_image, save_torchscript, small_network
+from listeners import heard
 from panels import PANELS
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
@@ -17,38 +18,12 @@ from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.names import AFTER
 from napari_segadv.viewer.reading_test import panel as reading_panel
 
-SIGNALS = {
-    "jobs": ("busy_changed", "progressed", "failed", "trust_asked", "stopped"),
-    "victims": ("prepared", "victim_changed", "predicted", "target_made"),
-    "runs": ("changed", "chosen", "judged"),
-}
-
 
 def docked(window, qtbot, title):
     _, panel = window.window.add_plugin_dock_widget("napari-segadv", title)
     qtbot.waitUntil(panel.isVisible)
     idle(qtbot, Controller.of(window))
     return panel
-
-
-def heard(window):
-    """What is bound and connected in a viewer: keys, drags, numbers of listeners."""
-    controller, layers = Controller.of(window), window.layers
-    signals = [controller.finished, controller.choice_opened]
-    for part, names in SIGNALS.items():
-        signals += [getattr(getattr(controller, part), name) for name in names]
-    events = [layers.events.inserted, layers.events.removed, layers.events.reordered]
-    events += [window.dims.events.point, window.dims.events.ndisplay, window.events.theme]
-    events += [layer.events.set_data for layer in layers]
-    events += [layers.selection.events.active]
-    return (
-        sorted(map(str, window.keymap)),
-        [sorted(map(str, layer.keymap)) for layer in layers],
-        list(window.mouse_drag_callbacks),
-        [list(layer.mouse_drag_callbacks) for layer in layers],
-        [len(signal) for signal in signals],
-        [len(event.callbacks) for event in events],
-    )
 
 
 @pytest.mark.parametrize("title", PANELS)

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QTableWidget,
 )
 from readers import begin
-from superqt import QCollapsible
 
 from napari_segadv.targets import available
 from napari_segadv.viewer.attack.budget import TIP, BudgetEditor
@@ -49,10 +48,6 @@ def controls(panel):
         around = widget.parentWidget()
         if isinstance(around, (QAbstractSpinBox, QComboBox)):
             # Where a box is typed into.
-            continue
-        if isinstance(around, QCollapsible):
-            # The line that unfolds what is advanced.
-            assert widget.text() == "Expert"
             continue
         if isinstance(widget, RunsList):
             # Each of its rows has one.

@@ -25,7 +25,7 @@ class ClassificationView(TaskView):
 
     name: ClassVar[str] = "classification"
     on_top: ClassVar[bool] = True
-    missing: ClassVar[str] = "no target is chosen; choose a class, or none (untargeted)"
+    missing: ClassVar[str] = "choose a target: a class, or none (untargeted)"
 
     def clean(self, prediction: Grade, scan: Scan) -> LayerTuple:
         return band(f"clean: {prediction.text}", prediction, scan.grid, above=True)

@@ -47,9 +47,7 @@ class DetectionView(TaskView):
 
     name: ClassVar[str] = "detection"
     on_top: ClassVar[bool] = True
-    missing: ClassVar[str] = (
-        "no target is chosen; choose what to erase, or edit a duplicate of the layer of boxes"
-    )
+    missing: ClassVar[str] = "choose a target: what to erase, or an edited copy of the boxes"
 
     def clean(self, prediction: Boxes, scan: Scan) -> LayerTuple:
         return outlines(prediction)

@@ -19,7 +19,7 @@ class SegmentationView(TaskView):
 
     name: ClassVar[str] = "segmentation"
     paints: ClassVar[bool] = True
-    missing: ClassVar[str] = "no target is chosen; make one, or paint on a new labels layer"
+    missing: ClassVar[str] = "choose a target: Make target, or paint one"
 
     def clean(self, prediction: Mask, scan: Scan) -> LayerTuple:
         data, keywords, kind = mask_tuple(prediction, CLEAN)
