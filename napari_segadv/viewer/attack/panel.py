@@ -4,9 +4,7 @@ from functools import partial
 from typing import Any
 
 import napari
-from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels, Layer
-from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QProgressBar, QPushButton
 
 from ...errors import SegadvError
@@ -16,6 +14,8 @@ from ..controller.victim_jobs import ON_SCREEN
 from ..layers.convert import scan_of
 from ..layers.slice_place import slice_in_view
 from ..layers.task_view import view_of
+from ..notices import tell
+from ..widgets.choices import ComboBox
 from ..widgets.layout import group, refresh, set_tips, stack
 from ..widgets.panel import Panel
 from .options_section import AttackSection
@@ -265,4 +265,4 @@ class AttackPanel(Panel):
         self.victim_section.show_seen(self.image.value)
         self.say(result_text(example))
         for note in example.notes:
-            show_info(note)
+            tell(note)

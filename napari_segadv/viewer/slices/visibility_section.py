@@ -5,9 +5,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from napari.layers import Image
-from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from ...common.screen import one_line
 from ...common.wording import counted
 from ...measures.by_window import Seen, seen_steps, worst
 from ..controller.controller import Controller
@@ -15,7 +15,9 @@ from ..controller.latest import Latest
 from ..controller.runner import Poll, Snapshot
 from ..controller.runs import Run
 from ..layers.names import ADVERSARIAL
+from ..notices import complain
 from ..widgets.layout import set_tips
+from ..widgets.plain import Plain
 from ..widgets.tables import Table
 
 LOOK, STOP = "Measure in every window", "Stop"
@@ -53,8 +55,7 @@ class VisibilitySection(QWidget):
         self.latest = Latest()
         self.button = QPushButton(LOOK)
         self.table = Table(("window", "SSIM", "PSNR\n(dB)", "mean |noise|"), rows=7)
-        self.line = QLabel("")
-        self.line.setWordWrap(True)
+        self.line = Plain(wrap=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for widget in (self.button, self.table, self.line):
@@ -87,7 +88,7 @@ class VisibilitySection(QWidget):
     def _show(self, doing: str = "") -> None:
         run = self._run
         self._table = () if run is None else self._known.get(run, ())
-        units = "" if run is None else f"\n({run.example.clean.units})"
+        units = "" if run is None else f"\n({one_line(run.example.clean.units)})"
         self.table.horizontalHeaderItem(3).setText(f"mean |noise|{units}")
         self.table.fill([(seen.preset.name, *described(seen)) for seen in self._table])
         self.table.fit(len(self._table))
@@ -137,7 +138,7 @@ class VisibilitySection(QWidget):
     def _failed(self, message: str) -> None:
         self._show()
         self.line.setText(message)
-        show_error(message)
+        complain(message)
 
     def _apply(self, row: int) -> None:
         """Show clean and adversarial in the window of a row; colour images have none."""

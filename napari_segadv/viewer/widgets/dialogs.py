@@ -3,12 +3,17 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QLabel, QMessageBox, QWidget
 
+from ...common.screen import MESSAGE, one_line, some_lines
 from ...errors import NeedsTrust
 from .settings import settings
 
+# Most characters of an entry that is described, not only named.
+LONG = 160
 CSV, TABLES = ".csv", "Tables (*.csv)"
 PATTERNS = "Networks (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.json)"
 
@@ -45,7 +50,7 @@ def pick_table(parent: QWidget, title: str, name: str) -> Path | None:
 
 def _suggested(name: str) -> Path:
     """Return a path in the results folder, with "_" for what file names can't contain."""
-    return settings().folder / re.sub(r'[\\/:*?"<>|]+', "_", name)
+    return settings().folder / re.sub(r'[\\/:*?"<>|]+', "_", one_line(name))
 
 
 def pick_saved(parent: QWidget, title: str) -> str:
@@ -56,30 +61,46 @@ def pick_saved(parent: QWidget, title: str) -> str:
 def ask_delete(parent: QWidget, names: Sequence[str], lost: str) -> bool:
     """Ask whether to delete runs although something is lost with them. "No" is the default."""
     what = names[0] if len(names) == 1 else f"{len(names)} runs"
-    answer = QMessageBox.question(
-        parent,
-        "Delete?",
-        f"Delete {what}? {lost}",
-        QMessageBox.Yes | QMessageBox.No,
-        QMessageBox.No,
-    )
-    return int(answer) == int(QMessageBox.Yes)
+    return asked(QMessageBox.Question, parent, "Delete?", f"Delete {what}? {lost}")
 
 
 def ask_trust(parent: QWidget, question: NeedsTrust) -> bool:
     """Ask whether a file's code may run; show what would run, and its hash. "No" is the default."""
+    # First what it is and what happens, then what is foreign and may be long.
+    runs = some_lines("\n".join(one_line(run, MESSAGE) for run in question.runs))
+    return asked(
+        QMessageBox.Warning,
+        parent,
+        "Run code from this file?",
+        f"Loading {one_line(Path(question.path).name)} runs code from the file. Code from a source "
+        "that you do not know can do anything that you can do on this computer.",
+        f"{one_line(question.path, MESSAGE)}\n\nsha256 {question.sha256}\n\n"
+        f"This would run:\n{runs}\n\nRun it now, and whenever exactly this file is loaded?",
+    )
+
+
+def asked(icon: Any, parent: QWidget | None, title: str, text: str, more: str = "") -> bool:
+    """Ask yes or no in plain text; "No" is the default."""
     box = QMessageBox(parent)
-    box.setWindowTitle("Run code from this file?")
-    box.setIcon(QMessageBox.Warning)
-    box.setText(
-        f"Loading {Path(question.path).name} runs code from the file. Code from a source that you "
-        "do not know can do anything that you can do on this computer."
-    )
-    runs = "\n".join(question.runs)
-    box.setInformativeText(
-        f"{question.path}\n\nsha256 {question.sha256}\n\nThis would run:\n{runs}\n\n"
-        "Run it now, and whenever exactly this file is loaded?"
-    )
+    box.setIcon(icon)
+    box.setWindowTitle(title)
+    box.setText(one_line(text, MESSAGE))
+    box.setInformativeText(some_lines(more))
+    box.setTextFormat(Qt.PlainText)
     box.setStandardButtons(QMessageBox.Yes | QMessageBox.No)
     box.setDefaultButton(QMessageBox.No)
     return int(box.exec()) == int(QMessageBox.Yes)
+
+
+def pick_one(title: str, question: str, offered: Sequence[str]) -> int | None:
+    """Ask which of several is meant; return its place, or None if the user cancels."""
+    dialog = QInputDialog(QApplication.activeWindow())
+    dialog.setWindowTitle(title)
+    dialog.setLabelText(one_line(question, MESSAGE))
+    for label in dialog.findChildren(QLabel):
+        label.setTextFormat(Qt.PlainText)
+    # The numbers keep them apart, whatever they are called.
+    titles = [f"{number}. {one_line(name, LONG)}" for number, name in enumerate(offered, start=1)]
+    dialog.setComboBoxItems(titles)
+    accepted = bool(dialog.exec())
+    return titles.index(dialog.textValue()) if accepted else None

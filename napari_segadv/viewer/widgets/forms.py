@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit, SpinBox, Widget
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from magicgui.widgets import CheckBox, FileEdit, FloatSpinBox, LineEdit, SpinBox, Widget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from ...common.parameters import IMAGE_UNITS, Parameter
+from .choices import ComboBox
+from .plain import Plain, tip
 
 LARGEST = 1_000_000
 
@@ -77,7 +79,7 @@ class ParameterForm(QWidget):
         """Write the tooltips in an image's units."""
         for parameter in self._parameters:
             for widget in self._tipped[parameter.name]:
-                widget.setToolTip(tooltip(parameter, units))
+                tip(widget, tooltip(parameter, units))
 
     def _rows(self, parameters: Sequence[Parameter]) -> QWidget:
         rows = QWidget()
@@ -86,7 +88,7 @@ class ParameterForm(QWidget):
         for parameter in parameters:
             editor = self.editors.setdefault(parameter.name, editor_for(parameter))
             native = editor if isinstance(editor, QWidget) else editor.native
-            label = QLabel(parameter.name.replace("_", " "))
+            label = Plain(parameter.name.replace("_", " "))
             self._tipped[parameter.name] = (label, native)
             form.addRow(label, native)
         return rows

@@ -1,7 +1,6 @@
 """Layout of a panel: titled groups in a column that scrolls, the rest below it."""
 
 from collections.abc import Mapping, Sequence
-from textwrap import fill
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
@@ -19,8 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-# Letters in a line of a tooltip.
-TIP_WIDTH = 70
+from .plain import Plain, tip
+
 PANEL_WIDTH = 356
 PLUGIN = "napari-segadv"
 
@@ -38,7 +37,7 @@ def group(title: str, rows: Sequence[Row]) -> QGroupBox:
     form = QFormLayout(box)
     for row in rows:
         if isinstance(row, tuple):
-            form.addRow(row[0], native(row[1]))
+            form.addRow(Plain(row[0]), native(row[1]))
         elif isinstance(row, list):
             form.addRow(side_by_side(row))
         else:
@@ -137,9 +136,9 @@ def stack(panel: QWidget, groups: Sequence[QWidget], below: Sequence[Any]) -> No
 
 
 def set_tips(tips: Mapping[Any, str]) -> None:
-    """Set tooltips by widget; Qt would show a long one as one line across the screen."""
+    """Set tooltips by widget."""
     for widget, text in tips.items():
-        native(widget).setToolTip(fill(text, TIP_WIDTH))
+        tip(native(widget), text)
 
 
 def refresh(box: Any) -> None:

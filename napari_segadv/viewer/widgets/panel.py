@@ -5,19 +5,21 @@ from contextlib import ExitStack
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.utils.notifications import show_error, show_info
 from psygnal import SignalInstance
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QWidget
 
+from ...common.screen import MESSAGE, one_line
 from ...errors import NeedsTrust, SegadvError
 from ..controller.controller import Controller
 from ..controller.shown_layers import unwrapped
+from ..notices import complain, tell
 from .camera import untouched
 from .dialogs import ask_trust
 from .keys import Key, bind
 from .opening import adopt_all, adopt_soon, prefer_our_reader
+from .plain import Plain
 
 # Milliseconds until napari has placed a new dock.
 DOCKED = 50
@@ -40,8 +42,7 @@ class Panel(QWidget):
         super().__init__()
         self.viewer = unwrapped(napari_viewer)
         self.controller = Controller.of(self.viewer)
-        self.status = QLabel("")
-        self.status.setWordWrap(True)
+        self.status = Plain(wrap=True, lines=1, most=MESSAGE)
         self.left = False
         self._whole = untouched(self.viewer)
         leaving = self._leaving = ExitStack()
@@ -104,12 +105,12 @@ class Panel(QWidget):
     def failed(self, message: str) -> None:
         """Show one line on what could not be done, also as napari's notification."""
         self.say(message)
-        show_error(message)
+        complain(message)
 
     def say_busy(self, title: str, idle: str = "") -> None:
         """Show the running job; once it ends, show `idle` unless another message is shown."""
         if title:
-            self.say(f"{title} …")
+            self.say(f"{one_line(title)} …")
         elif self.status.text().endswith(" …"):
             self.say(idle)
 
@@ -125,4 +126,4 @@ class Panel(QWidget):
     def refused(self, message: str) -> None:
         """Show that the user did not agree to run code."""
         self.say(message)
-        show_info(message)
+        tell(message)
