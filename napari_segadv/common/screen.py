@@ -19,6 +19,9 @@ ANGLE = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"
 JOINERS = "\u200c\u200d"
 # Most marks above or below a letter; texts with more run into the lines around them.
 MOST_MARKS = 4
+# A longer word may be broken, at each so many letters: nothing else bounds the width of a label.
+WORD, PIECE = 40, 20
+BREAK = "\u200b"
 STACKED = 10
 
 
@@ -74,8 +77,23 @@ def markup(text: object, most: int = NAME) -> str:
         >>> markup("<b>liver</b>")
         '&lt;b&gt;liver&lt;/b&gt;'
     """
-    shown = escape(one_line(text, most))
+    shown = escape(breakable(one_line(text, most)))
     return f"\u2068{shown}\u2069" if runs_left(shown) else shown
+
+
+def breakable(text: str, word: int = WORD) -> str:
+    """Return a text with invisible places to break its lines in words that are longer than `word`.
+
+    Examples:
+        >>> breakable("a" * 50).split(BREAK)
+        ['aaaaaaaaaaaaaaaaaaaa', 'aaaaaaaaaaaaaaaaaaaa', 'aaaaaaaaaa']
+    """
+
+    def broken(found: re.Match[str]) -> str:
+        letters = found.group()
+        return BREAK.join(letters[n : n + PIECE] for n in range(0, len(letters), PIECE))
+
+    return re.sub(rf"\S{{{word + 1},}}", broken, text)
 
 
 def runs_left(text: str) -> bool:

@@ -9,7 +9,7 @@ from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QPushButton, QWidget
 
-from ...common.screen import MESSAGE, markup
+from ...common.screen import MESSAGE, NAME, markup
 from ...samples import DEMO, bundles
 from ..controller.controller import Controller
 from ..controller.victim_jobs import PRESENT
@@ -17,7 +17,7 @@ from ..layers.task_view import view_of
 from ..widgets.choices import ComboBox
 from ..widgets.dialogs import pick_file, pick_folder
 from ..widgets.layout import set_tips, side_by_side
-from ..widgets.plain import Plain, Rich
+from ..widgets.plain import Plain, Rich, tip
 
 
 class VictimSection(QWidget):
@@ -85,6 +85,8 @@ class VictimSection(QWidget):
             named = view_of(victims.task).legend(victims.victim.classes) or "class names unknown"
             seen = victims.seen(image)
             self.about.setText(f"{named}<br>{markup(seen, MESSAGE)}" if seen else named)
+            cut = [name for name in victims.victim.classes if len(name) > NAME]
+            tip(self.about, "\n\n".join(cut))
 
     def open(self, path: str) -> None:
         """Load a victim from a file or folder; "" does nothing."""

@@ -34,6 +34,11 @@ class ShownLayers:
         # Names whose layers show a run.
         self._by_runs: set[str] = set()
         viewer.dims.events.ndisplay.connect(self._turned)
+        viewer.layers.events.removed.connect(self._forget)
+
+    def _forget(self, event: Any) -> None:
+        """Let go of a layer that was removed, which may hold a volume."""
+        self._layers = {n: kept for n, kept in self._layers.items() if kept[0] is not event.value}
 
     def _turned(self, event: Any = None) -> None:
         """Give the pointer a view direction, which otherwise it gets when it is first moved in 3-D.

@@ -27,6 +27,8 @@ from .places import (
 
 # The largest class number that a file can hold.
 MOST_LABEL = np.iinfo(np.uint16).max
+# Letters of a name that a legend keeps in one line.
+TOGETHER = 30
 
 
 def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
@@ -224,7 +226,9 @@ def legend(classes: Mapping[int, str]) -> str:
     parts = []
     for number, name in classes.items():
         red, green, blue = (round(255 * c) for c in colour(number))
-        # Keep names of two words in one line.
-        whole = markup(name).replace(" ", "&nbsp;")
+        whole = markup(name)
+        if len(name) <= TOGETHER:
+            # Names of two words stay in one line.
+            whole = whole.replace(" ", "&nbsp;")
         parts.append(f'<span style="color:rgb({red},{green},{blue})">&#9632;</span>&nbsp;{whole}')
     return " &nbsp; ".join(parts)

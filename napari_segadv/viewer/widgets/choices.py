@@ -4,8 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from magicgui import widgets
+from qtpy.QtWidgets import QComboBox
 
 from ...common.screen import NAME, one_line
+
+# Letters for which a box has room at least.
+LEAST = 6
 
 
 class ComboBox(widgets.ComboBox):
@@ -13,6 +17,10 @@ class ComboBox(widgets.ComboBox):
 
     magicgui takes choices of the same name for one and keeps only the last.
     """
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        narrow(self.native)
 
     @property
     def choices(self) -> Any:
@@ -25,6 +33,12 @@ class ComboBox(widgets.ComboBox):
         if callable(choices):
             # What `reset_choices` asks.
             self._default_choices = choices
+
+
+def narrow(box: QComboBox) -> None:
+    """Let a box be narrower than its longest entry: a name must not widen a panel."""
+    box.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(LEAST)
 
 
 def named(choices: Iterable[Any]) -> list[tuple[str, Any]]:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox
 from ...common.palette import colour
 from ...common.screen import one_line
 from ...common.wording import class_name
+from .choices import narrow
 
 SWATCH = 14
 # What can replace the pixels that a structure gives up, besides a class.
@@ -31,6 +32,7 @@ class ClassChooser(QComboBox):
             first: choices by value that come before the classes, without a swatch.
         """
         super().__init__()
+        narrow(self)
         self._first = dict(first or {})
         self._colour: Colour = colour
         self.offer({})

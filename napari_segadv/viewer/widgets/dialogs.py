@@ -8,12 +8,14 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QLabel, QMessageBox, QWidget
 
-from ...common.screen import MESSAGE, one_line, some_lines
+from ...common.screen import MESSAGE, breakable, one_line, some_lines
 from ...errors import NeedsTrust
 from .settings import settings
 
 # Most characters of an entry that is described, not only named.
 LONG = 160
+# Letters of a word that stays whole, as a hash does: somebody may copy it.
+WORD = 80
 CSV, TABLES = ".csv", "Tables (*.csv)"
 PATTERNS = "Networks (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.json)"
 
@@ -84,8 +86,8 @@ def asked(icon: Any, parent: QWidget | None, title: str, text: str, more: str = 
     box = QMessageBox(parent)
     box.setIcon(icon)
     box.setWindowTitle(title)
-    box.setText(one_line(text, MESSAGE))
-    box.setInformativeText(some_lines(more))
+    box.setText(breakable(one_line(text, MESSAGE), WORD))
+    box.setInformativeText(breakable(some_lines(more), WORD))
     box.setTextFormat(Qt.PlainText)
     box.setStandardButtons(QMessageBox.Yes | QMessageBox.No)
     box.setDefaultButton(QMessageBox.No)
@@ -96,7 +98,7 @@ def pick_one(title: str, question: str, offered: Sequence[str]) -> int | None:
     """Ask which of several is meant; return its place, or None if the user cancels."""
     dialog = QInputDialog(QApplication.activeWindow())
     dialog.setWindowTitle(title)
-    dialog.setLabelText(one_line(question, MESSAGE))
+    dialog.setLabelText(breakable(one_line(question, MESSAGE), WORD))
     for label in dialog.findChildren(QLabel):
         label.setTextFormat(Qt.PlainText)
     # The numbers keep them apart, whatever they are called.

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .choices import narrow
 from .plain import Plain, tip
 
 PANEL_WIDTH = 356
@@ -121,9 +122,7 @@ def stack(panel: QWidget, groups: Sequence[QWidget], below: Sequence[Any]) -> No
     scroll.setWidget(inside)
     scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
     for combo in inside.findChildren(QComboBox):
-        # A long file name must not make the panel wider than the screen.
-        combo.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
-        combo.setMinimumContentsLength(6)
+        narrow(combo)
     inside.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
     outer = QVBoxLayout(panel)
     outer.setContentsMargins(4, 4, 4, 4)

@@ -12,7 +12,7 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QListWidgetItem, QTableWidgetItem, QWidget
 
-from ...common.screen import LINES, PAGE, one_line, runs_left, some_lines
+from ...common.screen import LINES, PAGE, breakable, one_line, runs_left, some_lines
 
 # Letters in a line of a tooltip.
 TIP_WIDTH = 70
@@ -38,17 +38,22 @@ class Plain(QLabel):
         """
         super().__init__()
         self._lines, self._most = lines, most
-        self._tip, self._whole = "", ""
+        self._tip, self._shown, self._whole = "", "", ""
         self.setTextFormat(Qt.PlainText)
         self.setWordWrap(wrap)
         self.setText(text)
 
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
-        shown = in_lines(text, self._lines, self._most)
+        shown = self._shown = in_lines(text, self._lines, self._most)
         left_out = len(text) > self._most or 1 < self._lines <= text.count("\n")
         self._whole = text if left_out else ""
-        super().setText(LEFT_TO_RIGHT + shown if runs_left(shown) else shown)
+        broken = breakable(shown)
+        super().setText(LEFT_TO_RIGHT + broken if runs_left(shown) else broken)
         self._show_tip()
+
+    def text(self) -> str:
+        """Return what is shown, without what only lays it out."""
+        return self._shown
 
     def setToolTip(self, text: str) -> None:  # noqa: N802 - Qt's name
         self._tip = text
