@@ -10,7 +10,7 @@ import unicodedata
 from html import escape
 
 # Most characters of a name, of a message, and of a text of several lines, and most of its lines.
-NAME, MESSAGE, PAGE, LINES = 80, 400, 2000, 40
+NAME, MESSAGE, PAGE, LINES = 80, 400, 4000, 50
 CUT = "…"
 # A tag for Qt: letters after "<", with at most spaces and these signs between.
 TAG = re.compile(r"<(?=[\s!/?]*[A-Za-z])")
@@ -20,7 +20,7 @@ JOINERS = "\u200c\u200d"
 # Most marks above or below a letter; texts with more run into the lines around them.
 MOST_MARKS = 4
 # A longer word may be broken, at each so many letters: nothing else bounds the width of a label.
-WORD, PIECE = 40, 20
+WORD, PIECE = 24, 12
 BREAK = "\u200b"
 STACKED = 10
 
@@ -85,8 +85,8 @@ def breakable(text: str, word: int = WORD) -> str:
     """Return a text with invisible places to break its lines in words that are longer than `word`.
 
     Examples:
-        >>> breakable("a" * 50).split(BREAK)
-        ['aaaaaaaaaaaaaaaaaaaa', 'aaaaaaaaaaaaaaaaaaaa', 'aaaaaaaaaa']
+        >>> breakable("left kidney_" + "a" * 20).split(BREAK)
+        ['left kidney_aaaaa', 'aaaaaaaaaaaa', 'aaa']
     """
 
     def broken(found: re.Match[str]) -> str:

@@ -48,7 +48,10 @@ def might_be_rich(text):
 
 @contextmanager
 def asked_for():
-    """The pictures that any text of the process asks for meanwhile."""
+    """The pictures that any text of the process asks for meanwhile.
+
+    Qt asks for those that it does not find as files, so the hostile names have one that is none.
+    """
     found = []
 
     def note(url):

@@ -9,7 +9,7 @@ import torch
 from clicks import click, drained, idle, move
 from compare_window import canvas, on_canvas
 from controls import notices
-from foreign import HOSTILE, asked_for, guessed_at, looked_at, pointed_at
+from foreign import HOSTILE, asked_for, guessed_at, looked_at, might_be_rich, pointed_at
 from helpers import BYTES, disc_image, save_torchscript, small_network, write_series
 from listing import choose, tables
 from modal import answered
@@ -26,6 +26,7 @@ from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import CLEAN
 from napari_segadv.viewer.layers.task_view import UNTARGETED
+from napari_segadv.viewer.widgets.layout import Column
 
 NAMES = tuple(HOSTILE.values())
 
@@ -41,25 +42,39 @@ def asked():
 @pytest.fixture
 def hostile_victim():
     """A victim whose classes and whose own name are hostile."""
-    network = torch.nn.Conv2d(1, len(NAMES) + 1, 1)
-    torch.manual_seed(0)
-    torch.nn.init.normal_(network.weight, 0, 10)
-    torch.nn.init.normal_(network.bias, 0, 3)
-    classes = ("background", *NAMES)
-    return Victim(network.eval(), name=NAMES[0], dims=2, classes=classes, steps=(BYTES,))
+    return victim_of(NAMES)
+
+
+def victim_of(names):
+    """Bands of intensities, as many as names and a background."""
+    network = torch.nn.Conv2d(1, len(names) + 1, 1)
+    middles = torch.linspace(60, 200, len(names) + 1) / 255
+    network.weight.data = 400 * middles.reshape(-1, 1, 1, 1)
+    network.bias.data = -200 * middles**2
+    classes = ("background", *names)
+    return Victim(network.eval(), name=names[0], dims=2, classes=classes, steps=(BYTES,))
 
 
 @pytest.fixture
-def docked(window, qtbot, hostile_victim):
-    """Every panel, by its title, beside images with hostile names and a hostile victim."""
-    for name in NAMES:
-        data, keywords, _ = image_tuple(Scan.from_array(disc_image()), name)
-        window.add_image(data, **keywords)
-    found = {}
+def docked(window, qtbot, band_victim, hostile_victim):
+    """Every panel, by its title, beside images with hostile names and a hostile victim.
+
+    How wide they are with usual names is noted first, as their attribute `usual`.
+    """
+    victims, found = Controller.of(window).victims, {}
+    window.add_image(disc_image(), name="xray")
     for title in PANELS:
         found[title] = window.window.add_plugin_dock_widget("napari-segadv", title)[1]
         idle(qtbot, Controller.of(window))
-    victims = Controller.of(window).victims
+    victims.victim = band_victim
+    victims.victim_changed.emit(band_victim)
+    drained(qtbot)
+    for panel in found.values():
+        panel.usual = width(panel)
+    window.layers.clear()
+    for name in NAMES:
+        data, keywords, _ = image_tuple(Scan.from_array(disc_image()), name)
+        window.add_image(data, **keywords)
     victims.victim, victims.source = hostile_victim, NAMES[1]
     victims.victim_changed.emit(hostile_victim)
     drained(qtbot)
@@ -72,11 +87,15 @@ def check(qtbot, window, *roots):
     for root in roots:
         assert looked_at(root) == []
         pointed_at(qtbot, root)
+        # What is wider than its panel would be cut off.
+        assert width(root) <= getattr(root, "usual", width(root))
     assert guessed_at(window) == []
 
 
-def docks(panels):
-    return [panel.parentWidget() or panel for panel in panels.values()]
+def width(root):
+    """The least width of a panel with all that it scrolls."""
+    inside = [column.widget() for column in root.findChildren(Column)]
+    return max(widget.minimumSizeHint().width() for widget in (root, *inside))
 
 
 def run(qtbot, panel):
@@ -97,7 +116,7 @@ def test_a_label_of_qt_would_load_what_a_name_asks_for(qtbot):
 def test_names_of_images_classes_and_runs_are_plain_in_every_panel(window, docked, qtbot, asked):
     attack, designer = docked["Adversarial attack"], docked["Target designer"]
     controller = attack.controller
-    check(qtbot, window, *docks(docked))
+    check(qtbot, window, *docked.values())
     click(qtbot, attack.victim_section.predict_button)
     idle(qtbot, controller)
     click(qtbot, designer.start_button)
@@ -105,10 +124,10 @@ def test_names_of_images_classes_and_runs_are_plain_in_every_panel(window, docke
     attack.target_section.shape.value = "erase"
     click(qtbot, attack.target_section.button)
     idle(qtbot, controller)
-    check(qtbot, window, *docks(docked))
+    check(qtbot, window, *docked.values())
     attack.target.value = UNTARGETED
     run(qtbot, attack)
-    check(qtbot, window, *docks(docked))
+    check(qtbot, window, *docked.values())
     (first,) = controller.runs
     for name in NAMES:
         controller.runs.rename(controller.runs.add(first.example, first.image, name), name + name)
@@ -116,7 +135,7 @@ def test_names_of_images_classes_and_runs_are_plain_in_every_panel(window, docke
         controller.runs.judge(first, number, Verdict("obvious", name))
     controller.runs.rename(first, NAMES[0])
     docked["Slices"].verdicts.refresh()
-    check(qtbot, window, *docks(docked))
+    check(qtbot, window, *docked.values())
     check_table(window, docked["Runs"], qtbot)
 
 
@@ -141,6 +160,11 @@ def check_table(window, panel, qtbot):
 
 def test_sessions_bring_no_markup_back(window, docked, qtbot, asked, folder):
     attack, runs = docked["Adversarial attack"], docked["Runs"]
+    # Others are refused when they are read.
+    short = [name.replace("\0", "") for name in NAMES if len(name) < 200]
+    victims = attack.controller.victims
+    victims.victim = victim_of(short)
+    victims.victim_changed.emit(victims.victim)
     attack.target.value = UNTARGETED
     run(qtbot, attack)
     # As an earlier version, or another program, may have written it.
@@ -150,14 +174,15 @@ def test_sessions_bring_no_markup_back(window, docked, qtbot, asked, folder):
     stored = next(path for path in folder.glob("*.json"))
     content = json.loads(stored.read_text())
     for number, image in enumerate(content["images"]):
-        image["name"] = NAMES[number]
+        image["name"] = short[number % len(short)]
+    content["runs"][0]["name"] = HOSTILE["markup"]
     stored.write_text(json.dumps(content))
     click(qtbot, runs.files.open_button)
     idle(qtbot, attack.controller)
     drained(qtbot)
     idle(qtbot, attack.controller)
     assert len(attack.controller.runs) == 2
-    check(qtbot, window, *docks(docked))
+    check(qtbot, window, *docked.values())
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -171,14 +196,14 @@ def test_messages_that_quote_a_file_are_plain(window, docked, qtbot, asked, name
     with notices() as told:
         controller.jobs.start(f"loading {HOSTILE[name]}", work, print)
         assert "loading" in docked["Runs"].status.text()
-        check(qtbot, window, *docks(docked))
+        check(qtbot, window, *docked.values())
         idle(qtbot, controller)
     ((grave, text),) = told
     assert grave == "error"
     # What to do stands at the end, and is still there.
     assert text.endswith("use only name, task")
     assert docked["Runs"].status.text().endswith("use only name, task")
-    check(qtbot, window, *docks(docked))
+    check(qtbot, window, *docked.values())
 
 
 def test_a_description_with_a_hostile_key_is_refused_in_plain_text(
@@ -199,7 +224,7 @@ def test_a_file_that_our_reader_refuses_is_told_in_plain_text(
 ):
     path = tmp_path / "<img src=x> <b>scan.nrrd"
     path.write_text(f"NRRD0004\ntype: {HOSTILE['image']}\n")
-    with pytest.raises(ValueError, match="scan.nrrd") as refused:
+    with pytest.raises(SegadvError, match="scan.nrrd") as refused:
         window.open(path, plugin="napari-segadv")
     assert "<img" not in str(refused.value)
     # As napari tells errors that nobody catches, those of its menu and of dropped files.
@@ -248,15 +273,18 @@ def test_descriptions_of_series_are_plain_in_the_question_which(window, qtbot, a
 
 
 def test_a_film_of_frames_in_a_hostile_file_is_asked_for(window, qtbot, asked, tmp_path):
-    frames = np.zeros((3, 12, 10), np.uint8)
-    path = dicoms.save(dicoms.image(frames, "US"), tmp_path / "<img src=x>")
+    frames = np.random.default_rng(0).integers(0, 255, (3, 12, 10)).astype(np.uint8)
+    path = dicoms.save(dicoms.image(frames, "US"), tmp_path / "<b>film &lt;")
 
     def pick(dialog):
         assert looked_at(dialog) == []
-        dialog.reject()
+        dialog.accept()
 
     with answered(qtbot, QInputDialog, pick):
-        window.open(path, plugin="napari-segadv")
+        (layer,) = window.open(path, plugin="napari-segadv")
+    assert layer.data.shape == (12, 10)
+    # The name of the file itself is napari's.
+    assert not might_be_rich(layer.name)
 
 
 def test_the_class_under_the_pointer_is_plain_in_napari_s_status_bar(

@@ -28,7 +28,7 @@ from .places import (
 # The largest class number that a file can hold.
 MOST_LABEL = np.iinfo(np.uint16).max
 # Letters of a name that a legend keeps in one line.
-TOGETHER = 30
+TOGETHER = 24
 
 
 def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
@@ -227,7 +227,7 @@ def legend(classes: Mapping[int, str]) -> str:
     for number, name in classes.items():
         red, green, blue = (round(255 * c) for c in colour(number))
         whole = markup(name)
-        if len(name) <= TOGETHER:
+        if len(whole) <= TOGETHER:
             # Names of two words stay in one line.
             whole = whole.replace(" ", "&nbsp;")
         parts.append(f'<span style="color:rgb({red},{green},{blue})">&#9632;</span>&nbsp;{whole}')

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from magicgui import widgets
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox
 
 from ...common.screen import NAME, one_line
+from .plain import tip_text
 
 # Letters for which a box has room at least.
 LEAST = 6
@@ -15,7 +17,8 @@ LEAST = 6
 class ComboBox(widgets.ComboBox):
     """A ComboBox that shows each choice as one short line, and no two choices as the same.
 
-    magicgui takes choices of the same name for one and keeps only the last.
+    magicgui takes choices of the same name for one and keeps only the last. What is too long is
+    whole in the tooltip of its entry.
     """
 
     def __init__(self, **more: Any) -> None:
@@ -28,8 +31,14 @@ class ComboBox(widgets.ComboBox):
 
     @choices.setter
     def choices(self, choices: Any) -> None:
-        offered = named(choices(self) if callable(choices) else choices)
-        widgets.ComboBox.choices.fset(self, offered)
+        offered = list(choices(self) if callable(choices) else choices)
+        names = distinct([name for name, _ in map(named, offered)])
+        pairs = [(name, named(one)[1]) for name, one in zip(names, offered, strict=True)]
+        widgets.ComboBox.choices.fset(self, pairs)
+        for name, one in zip(names, offered, strict=True):
+            whole, box = named(one)[0], self.native
+            if name != whole:
+                box.setItemData(box.findText(name), tip_text(whole), Qt.ToolTipRole)
         if callable(choices):
             # What `reset_choices` asks.
             self._default_choices = choices
@@ -41,24 +50,25 @@ def narrow(box: QComboBox) -> None:
     box.setMinimumContentsLength(LEAST)
 
 
-def named(choices: Iterable[Any]) -> list[tuple[str, Any]]:
-    """Return choices as pairs of a name for the screen and a value.
+def named(choice: Any) -> tuple[str, Any]:
+    """Return the name and the value of a choice: a pair of both, or a value named by its text."""
+    pair = isinstance(choice, tuple) and len(choice) == 2
+    return (str(choice[0]), choice[1]) if pair else (str(choice), choice)
 
-    Args:
-        choices: such pairs, or values whose text is their name.
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Return names as short lines, with a number where two would be the same.
 
     Examples:
-        >>> named(["liver", ("left\\nkidney", 2), ("left kidney", 3)])
-        [('liver', 'liver'), ('left kidney', 2), ('left kidney (2)', 3)]
+        >>> distinct(["liver", "left\\nkidney", "left kidney"])
+        ['liver', 'left kidney', 'left kidney (2)']
     """
-    found: dict[str, Any] = {}
-    for choice in choices:
-        pair = isinstance(choice, tuple) and len(choice) == 2
-        name, value = choice if pair else (str(choice), choice)
+    found: dict[str, None] = {}
+    for name in names:
         shown = first = one_line(name)
         number = 1
         while shown in found:
             number += 1
             shown = f"{one_line(first, NAME - 8)} ({number})"
-        found[shown] = value
-    return list(found.items())
+        found[shown] = None
+    return list(found)

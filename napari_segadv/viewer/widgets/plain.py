@@ -5,6 +5,7 @@ names: a name in a file could stop the window, or look like a message. So panels
 in place of QLabel, setToolTip, QTableWidgetItem and QListWidgetItem.
 """
 
+import re
 from html import escape
 from textwrap import fill
 from typing import Any
@@ -18,6 +19,8 @@ from ...common.screen import LINES, PAGE, breakable, one_line, runs_left, some_l
 TIP_WIDTH = 70
 # Keeps the line breaks: napari makes spaces of those of a plain tooltip.
 TIP = '<div style="white-space: pre">{}</div>'
+# The beginning of a tag that `Rich` does not know.
+FOREIGN = re.compile(r"<(?!/?(?:b|i|s|u|p|br|span|table|tr|td)[ />])")
 # Before a text that begins from right to left: figures after it would change places.
 LEFT_TO_RIGHT = "\u200e"
 
@@ -67,7 +70,7 @@ class Plain(QLabel):
 class Rich(QLabel):
     """A label of our own markup, for colours: names in it are escaped by `common.screen.markup`.
 
-    It loads nothing, whatever the markup asks for.
+    Of tags that load or lead somewhere it makes text, should a name not have been escaped.
     """
 
     def __init__(self, text: str = "") -> None:
@@ -75,8 +78,9 @@ class Rich(QLabel):
         self.setTextFormat(Qt.RichText)
         self.setWordWrap(True)
         self.setText(text)
-        if hasattr(self, "setResourceProvider"):
-            self.setResourceProvider(lambda url: None)
+
+    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
+        super().setText(FOREIGN.sub("&lt;", text))
 
 
 def tip(shown: QWidget | QTableWidgetItem | QListWidgetItem, text: str) -> None:
