@@ -9,6 +9,8 @@ import re
 import unicodedata
 from html import escape
 
+from .wording import printable
+
 # Most characters of a name, of a message, and of a text of several lines, and most of its lines.
 NAME, MESSAGE, PAGE, LINES = 80, 400, 4000, 50
 CUT = "…"
@@ -120,7 +122,7 @@ def _visible(text: str) -> str:
         elif letter.isprintable() or letter in JOINERS:
             shown.append(letter)
         else:
-            shown.append(ascii(letter)[1:-1])
+            shown.append(printable(letter))
     return "".join(shown)
 
 

@@ -81,14 +81,32 @@ def ask_trust(parent: QWidget, question: NeedsTrust) -> bool:
     )
 
 
+class Question(QMessageBox):
+    """A question in plain text; its callers add what can be answered."""
+
+    def __init__(
+        self, icon: Any, parent: QWidget | None, title: str, text: str, more: str = ""
+    ) -> None:
+        """Put the question.
+
+        Args:
+            icon: `Question.Warning` or another of QMessageBox.
+            parent: the window that it belongs to.
+            title: of its window.
+            text: one line.
+            more: lines below it.
+        """
+        super().__init__(parent)
+        self.setIcon(icon)
+        self.setWindowTitle(title)
+        self.setText(breakable(one_line(text, MESSAGE), WORD))
+        self.setInformativeText(breakable(some_lines(more), WORD))
+        self.setTextFormat(Qt.PlainText)
+
+
 def asked(icon: Any, parent: QWidget | None, title: str, text: str, more: str = "") -> bool:
-    """Ask yes or no in plain text; "No" is the default."""
-    box = QMessageBox(parent)
-    box.setIcon(icon)
-    box.setWindowTitle(title)
-    box.setText(breakable(one_line(text, MESSAGE), WORD))
-    box.setInformativeText(breakable(some_lines(more), WORD))
-    box.setTextFormat(Qt.PlainText)
+    """Ask yes or no, as `Question` does; "No" is the default."""
+    box = Question(icon, parent, title, text, more)
     box.setStandardButtons(QMessageBox.Yes | QMessageBox.No)
     box.setDefaultButton(QMessageBox.No)
     return int(box.exec()) == int(QMessageBox.Yes)

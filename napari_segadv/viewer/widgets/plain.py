@@ -11,7 +11,7 @@ from textwrap import fill
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QListWidgetItem, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QLabel, QListWidgetItem, QTableWidgetItem, QToolTip, QWidget
 
 from ...common.screen import LINES, PAGE, breakable, one_line, runs_left, some_lines
 
@@ -70,7 +70,7 @@ class Plain(QLabel):
 class Rich(QLabel):
     """A label of our own markup, for colours: names in it are escaped by `common.screen.markup`.
 
-    Of tags that load or lead somewhere it makes text, should a name not have been escaped.
+    Tags that it does not know become text, so that nothing is loaded should one not be escaped.
     """
 
     def __init__(self, text: str = "") -> None:
@@ -86,6 +86,11 @@ class Rich(QLabel):
 def tip(shown: QWidget | QTableWidgetItem | QListWidgetItem, text: str) -> None:
     """Give a widget or an item a tooltip, in lines that fit the screen."""
     shown.setToolTip(text if isinstance(shown, Plain) else tip_text(text))
+
+
+def point_out(place: Any, text: str, widget: QWidget) -> None:
+    """Show a tooltip at a place of the screen; an empty one hides it."""
+    QToolTip.showText(place, tip_text(text), widget)
 
 
 def tip_text(text: str) -> str:

@@ -2,15 +2,24 @@
 
 import pytest
 from controls import notices, tip_of
-from foreign import HOSTILE, faults, faults_of_rich, faults_of_tip, might_be_rich
-from qtpy.QtCore import Qt
+from foreign import HOSTILE, asked_for, faults, faults_of_rich, faults_of_tip, might_be_rich
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QLabel, QListWidget, QPushButton
+from qtpy.QtWidgets import QLabel, QListWidget, QPushButton, QToolTip
 
 from napari_segadv.common.screen import BREAK, MESSAGE, NAME, markup, one_line, untagged
 from napari_segadv.viewer.notices import complain, tell, warn
 from napari_segadv.viewer.widgets.choices import ComboBox, distinct
-from napari_segadv.viewer.widgets.plain import LEFT_TO_RIGHT, Plain, Rich, cell, entry, tip
+from napari_segadv.viewer.widgets.plain import (
+    LEFT_TO_RIGHT,
+    Plain,
+    Rich,
+    cell,
+    entry,
+    point_out,
+    tip,
+    tip_text,
+)
 
 each = pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 
@@ -97,6 +106,18 @@ def test_a_tooltip_is_one_text(qtbot, text):
     assert faults_of_tip(button.toolTip()) == []
     tip(button, "")
     assert button.toolTip() == ""
+
+
+@each
+def test_a_tooltip_that_is_pointed_out_is_the_same(qtbot, text):
+    button = QPushButton("x")
+    qtbot.addWidget(button)
+    button.show()
+    with asked_for() as asked:
+        point_out(button.mapToGlobal(QPoint(1, 1)), text, button)
+        assert QToolTip.text() == tip_text(text)
+        point_out(QPoint(), "", button)
+    assert asked == []
 
 
 @each
