@@ -6,9 +6,7 @@ from typing import Any
 
 import napari
 from napari.layers import Image, Labels, Layer
-from napari.utils.notifications import show_info
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton
+from qtpy.QtWidgets import QCheckBox, QPushButton
 
 from ...errors import SegadvError
 from ...samples import fitting
@@ -17,9 +15,11 @@ from ..controller.victim_jobs import ON_SCREEN
 from ..layers.convert import scan_of
 from ..layers.slice_place import slice_in_view
 from ..layers.task_view import view_of
+from ..notices import tell
 from ..widgets.image_choice import ImageChoice
 from ..widgets.layout import group, set_tips, side_by_side, stack
 from ..widgets.panel import Panel
+from ..widgets.plain import Plain
 from ..widgets.progress import CANCELLED, ProgressStrip
 from ..widgets.settings import keep, settings
 from . import steps
@@ -51,7 +51,7 @@ class AttackPanel(Panel):
         self._choice = TargetChoice(self.controller, self._targets)
         self.target = self._choice.box
         self.attack_section = AttackSection(self._labels)
-        self.run_button, self.missing = QPushButton("Run"), QLabel()
+        self.run_button, self.missing = QPushButton("Run"), Plain(wrap=True)
         self.expert = QCheckBox("Expert")
         self.strip = ProgressStrip(self.controller)
         self.progress, self.cancel_button = self.strip.bar, self.strip.cancel_button
@@ -68,8 +68,6 @@ class AttackPanel(Panel):
         self._busy_changed(self.controller.jobs.busy)
 
     def _lay_out(self) -> None:
-        self.missing.setWordWrap(True)
-        self.missing.setTextFormat(Qt.PlainText)
         self.expert.setChecked(settings().expert)
         groups = [
             group(steps.IMAGE, [self.images]),
@@ -314,7 +312,7 @@ class AttackPanel(Panel):
         self._said = self._result(example)
         self.say(self._said)
         for note in example.notes:
-            show_info(note)
+            tell(note)
 
     def _result(self, example: Any) -> str:
         seen = self.controller.visibility.known(self._told)

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from magicgui.widgets import ComboBox
 from napari.layers import Labels
 from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...common.parameters import parameters
 from ...targets import available
+from ..widgets.choices import ComboBox
 from ..widgets.class_chooser import LEFT_BEHIND, ClassChooser
 from ..widgets.forms import ParameterForm
-from ..widgets.layout import show_row
+from ..widgets.layout import set_tips, show_row
+from ..widgets.plain import Plain
 from ..widgets.shape_names import shape_title, title_fields
 
 COPY, FREEHAND = "copy", "paint freehand"
@@ -31,20 +32,23 @@ class TargetSection(QWidget):
         self.form: ParameterForm | None = None
         self._place = QVBoxLayout()
         rows = QFormLayout()
-        rows.addRow("based on", self.start.native)
-        rows.addRow("structure", self.structure.native)
-        rows.addRow("shape", self.shape.native)
+        rows.addRow(Plain("based on"), self.start.native)
+        rows.addRow(Plain("structure"), self.structure.native)
+        rows.addRow(Plain("shape"), self.shape.native)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(rows)
         layout.addLayout(self._place)
         layout.addWidget(self.button)
-        self.start.native.setToolTip("What is changed: the prediction, or labels of your own")
-        self.structure.native.setToolTip("The structure that is changed")
-        self.shape.native.setToolTip(
-            "What the structure becomes; paint freehand: it stays unchanged until you paint"
+        set_tips(
+            {
+                self.start: "What is changed: the prediction, or labels of your own",
+                self.structure: "The structure that is changed",
+                self.shape: "What the structure becomes; paint freehand: it stays unchanged until "
+                "you paint",
+                self.button: "Makes a labels layer; you can paint on it before you run",
+            }
         )
-        self.button.setToolTip("Makes a labels layer; you can paint on it before you run")
         self.shape.changed.connect(self._rebuild)
         self._rebuild()
 

@@ -3,20 +3,21 @@
 A victim is built in or comes from a file; the user is asked before a file's code runs.
 """
 
-from html import escape
 from typing import Any
 
-from magicgui.widgets import ComboBox
 from napari.layers import Image
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QFormLayout, QPushButton, QWidget
 
+from ...common.screen import MESSAGE, NAME, markup
 from ...samples import DEMO, bundles
 from ..controller.controller import Controller
 from ..controller.victim_jobs import PRESENT
 from ..layers.task_view import view_of
+from ..widgets.choices import ComboBox
 from ..widgets.dialogs import pick_file, pick_folder
 from ..widgets.layout import SPACING, set_tips, show_row, side_by_side
+from ..widgets.plain import Plain, Rich, tip
 
 
 class VictimSection(QWidget):
@@ -37,14 +38,13 @@ class VictimSection(QWidget):
             choices=[(words, choice) for choice, words in PRESENT.items()],
             value=controller.victims.present,
         )
-        self.about = QLabel("")
-        self.about.setWordWrap(True)
+        self.about = Rich()
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(SPACING)
         form.addRow(self.victim.native)
         form.addRow(side_by_side([self.file_button, self.folder_button, self.predict_button]))
-        form.addRow("sees", self.present.native)
+        form.addRow(Plain("sees"), self.present.native)
         form.addRow(self.about)
         set_tips(
             {
@@ -85,7 +85,9 @@ class VictimSection(QWidget):
         if victims.victim is not None:
             named = view_of(victims.task).legend(victims.victim.classes) or "class names unknown"
             seen = victims.seen(image)
-            self.about.setText(f"{named}<br>{escape(seen)}" if seen else named)
+            self.about.setText(f"{named}<br>{markup(seen, MESSAGE)}" if seen else named)
+            cut = [name for name in victims.victim.classes if len(name) > NAME]
+            tip(self.about, "\n\n".join(cut))
 
     def open(self, path: str) -> None:
         """Load a victim from a file or folder; "" does nothing."""

@@ -5,13 +5,11 @@ from functools import partial
 from typing import Any
 
 import napari
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QGridLayout,
-    QLabel,
     QPushButton,
     QSlider,
     QWidget,
@@ -19,9 +17,11 @@ from qtpy.QtWidgets import (
 
 from ...common.wording import with_units
 from ...data.window_presets import WindowPreset, numbered
+from ..notices import warn
 from ..widgets.keys import Key
 from ..widgets.layout import group, set_tips, stack
 from ..widgets.panel import Panel
+from ..widgets.plain import Plain, Rich, tip
 from ..widgets.settings import settings
 from .blink import Blink
 from .comparison import MODES, Comparison
@@ -67,7 +67,7 @@ class ComparePanel(Panel):
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__(napari_viewer)
         self.comparison = Comparison(self.viewer, self.controller)
-        self.run_name, self.legend = QLabel(), QLabel(legend())
+        self.run_name, self.legend = Plain(wrap=True), Rich(legend())
         self.modes = {name: QPushButton(name) for name in MODES}
         self.rate, self.gain = QDoubleSpinBox(), QDoubleSpinBox()
         self.line, self.look = QSlider(Qt.Horizontal), QComboBox()
@@ -80,13 +80,12 @@ class ComparePanel(Panel):
         self._refresh()
 
     def _lay_out(self) -> None:
-        self.run_name.setWordWrap(True)
         buttons = QWidget()
         grid = QGridLayout(buttons)
         grid.setContentsMargins(0, 0, 0, 0)
         for place, (name, button) in enumerate(self.modes.items()):
             button.setCheckable(True)
-            button.setToolTip(TIPS[name])
+            tip(button, TIPS[name])
             grid.addWidget(button, place // 2, place % 2)
         self.rate.setRange(0.5, 10.0)
         self.rate.setDecimals(1)
@@ -100,7 +99,7 @@ class ComparePanel(Panel):
         self.gain.setKeyboardTracking(False)
         self.gain.setPrefix("\N{MULTIPLICATION SIGN} ")
         self.look.addItems(LOOKS)
-        self.full_colour = QLabel()
+        self.full_colour = Plain()
         ways = group(
             "Clean and adversarial",
             [
@@ -161,7 +160,7 @@ class ComparePanel(Panel):
 
     def _left(self, message: str) -> None:
         self.say(message)
-        show_warning(message)
+        warn(message)
 
     def _shown_again(self, run: Any) -> None:
         """Clear the message: it was about the run shown before."""

@@ -8,17 +8,20 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QGridLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from ...common.screen import one_line
 from ...data.window_presets import WindowPreset, numbered
 from ..widgets.layout import set_tips
+from ..widgets.plain import Plain, tip
 from .window import Window
 
 COLUMNS = 2
+# Most characters of units behind a number.
+UNITS = 12
 
 
 class WindowSection(QWidget):
@@ -30,8 +33,7 @@ class WindowSection(QWidget):
         self.buttons: dict[int, QPushButton] = {}
         self.level, self.width_box = QDoubleSpinBox(), QDoubleSpinBox()
         self.drag = QCheckBox("drag to window")
-        self.note = QLabel("colour images are shown in their full range")
-        self.note.setWordWrap(True)
+        self.note = Plain("colour images are shown in their full range", wrap=True)
         for spin, low in ((self.level, -1e6), (self.width_box, 0.0)):
             spin.setRange(low, 1e6)
             spin.setKeyboardTracking(False)
@@ -41,8 +43,8 @@ class WindowSection(QWidget):
         self._grid = QGridLayout()
         column.addLayout(self._grid)
         form = QFormLayout()
-        form.addRow("level", self.level)
-        form.addRow("width", self.width_box)
+        form.addRow(Plain("level"), self.level)
+        form.addRow(Plain("width"), self.width_box)
         form.addRow(self.drag)
         column.addLayout(form)
         column.addWidget(self.note)
@@ -81,7 +83,7 @@ class WindowSection(QWidget):
         decimals = _decimals(low, high)
         for spin, value in ((self.level, (low + high) / 2), (self.width_box, high - low)):
             with QSignalBlocker(spin):
-                spin.setSuffix("" if units == "grey level" else f" {units}")
+                spin.setSuffix("" if units == "grey level" else f" {one_line(units, UNITS)}")
                 spin.setDecimals(decimals)
                 spin.setSingleStep(max(10**-decimals, round((high - low) / 50, decimals)))
                 spin.setValue(value)
@@ -95,8 +97,10 @@ class WindowSection(QWidget):
         for place, (number, preset) in enumerate(numbered(self.window.presets)):
             button = QPushButton(f"{number}  {preset.name}")
             button.setCheckable(True)
-            button.setToolTip(
-                f"Level {preset.centre:g}, width {preset.width:g} {self.window.units}; key {number}"
+            tip(
+                button,
+                f"Level {preset.centre:g}, width {preset.width:g} {self.window.units}; "
+                f"key {number}",
             )
             button.clicked.connect(lambda _, number=number: self._pressed(number))
             self._grid.addWidget(button, place // COLUMNS, place % COLUMNS)

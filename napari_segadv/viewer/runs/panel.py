@@ -5,17 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import napari
-from napari.utils.notifications import show_info, show_warning
-from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from ...io.output import is_dicom
 from ...results.tables import compared
 from ..controller.runs import Run
+from ..notices import tell, warn
 from ..widgets.dialogs import ask_delete, pick_new_folder
 from ..widgets.docking import open_panel
 from ..widgets.keys import Key
 from ..widgets.layout import group, in_rows, set_tips, stack
 from ..widgets.panel import Panel
+from ..widgets.plain import Plain
 from .list import RunsList
 from .session_section import SessionSection
 from .sessions import Sessions
@@ -49,7 +50,7 @@ class RunsPanel(Panel):
         self.show_button, self.compare_button = QPushButton("Show"), QPushButton("Compare")
         self.rename_button, self.delete_button = QPushButton("Rename"), QPushButton("Delete")
         self.save_button = QPushButton("Save …")
-        self.save_label, self.save_as = QLabel("Save as"), QComboBox()
+        self.save_label, self.save_as = Plain("Save as"), QComboBox()
         self.save_as.addItems(list(SAVE_AS))
         self.files = SessionSection(self.sessions)
         self._lay_out()
@@ -215,9 +216,9 @@ class RunsPanel(Panel):
         self._last = message
         self._fill()
         self.say(message)
-        show_info(message)
+        tell(message)
 
     def _warned(self, message: str) -> None:
         self._last = message
         self.say(message)
-        show_warning(message)
+        warn(message)

@@ -1,11 +1,11 @@
 """The text on how far a target is from the prediction, as rich text."""
 
 from collections.abc import Mapping
-from html import escape
 
 import numpy as np
 from napari.layers import Labels
 
+from ...common.screen import markup
 from ...common.wording import class_name, share
 from ...measures.target_change import Change, TargetChange
 
@@ -26,7 +26,7 @@ def difference_text(
     size = f" ({figure(found, found.pixels)})" if found.grid.physical else ""
     lines = [f"<b>{found.pixels:,} pixels changed</b>{size}"]
     for change in found.structures[:LISTED]:
-        name = escape(classes.get(change.label, class_name(change.label)))
+        name = markup(classes.get(change.label, class_name(change.label)))
         square = f'<span style="color:{css(layer, change.label)}">&#9632;</span>'
         lines.append(f"{square} {name}: {change_text(found, change)}")
     more = len(found.structures) - LISTED

@@ -3,20 +3,22 @@
 from typing import Any
 
 import napari
-from magicgui.widgets import CheckBox, ComboBox
+from magicgui.widgets import CheckBox
 from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QPushButton
+from qtpy.QtWidgets import QPushButton
 
 from ...common.wording import class_name
 from ...errors import SegadvError
 from ...measures.target_change import TargetChange
 from ..layers.names import TARGET
+from ..widgets.choices import ComboBox
 from ..widgets.class_chooser import ClassChooser
 from ..widgets.image_choice import ImageChoice
 from ..widgets.keys import Key
 from ..widgets.layout import group, refresh, set_tips, stack
 from ..widgets.panel import Panel
+from ..widgets.plain import Rich
 from .designer import EMPTY, NO_TARGET, PREDICTION, Designer
 from .difference_text import difference_text
 from .dragging import DragToShift
@@ -50,7 +52,7 @@ class TargetPanel(Panel):
         self.undo_button, self.redo_button = QPushButton("Undo"), QPushButton("Redo")
         self.apply_button, self.drag_button = QPushButton("Apply"), QPushButton("Drag to shift")
         self.solid: Any = CheckBox(text="3-D brush")
-        self.distance = QLabel()
+        self.distance = Rich()
         self._rest = QTimer(self, singleShot=True, interval=REST)
         self._lay_out()
         self._connect()
@@ -62,7 +64,6 @@ class TargetPanel(Panel):
 
     def _lay_out(self) -> None:
         self.drag_button.setCheckable(True)
-        self.distance.setWordWrap(True)
         source = [("image", self.images), ("based on", self.start), self.start_button]
         edit = [
             ("target", self.target),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from clicks import click, close_dock, idle
+from controls import tip_of
 from helpers import volume_victim
 from napari.layers import Labels
 from roles import role, shown_as, titles
@@ -72,7 +73,7 @@ def test_presets_set_form_and_budget(untargeted, qtbot):
     click(qtbot, section.presets["paper"])
     values = section.values()
     assert (values["step"], values["loss"], values["goal"]) == ("sign", "soft-iou", None)
-    assert "Bortsova" in section.presets["paper"].toolTip()
+    assert "Bortsova" in tip_of(section.presets["paper"])
     click(qtbot, section.presets["usual"])
     assert section.values()["goal"] == 0.99
     section.method.value = "asma"

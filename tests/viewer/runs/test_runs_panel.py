@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 from clicks import click, drained, idle
+from controls import tip_of
 from helpers import PATIENCE
 from listing import adversarial, choose, marked, middle, names
 from qtpy.QtCore import Qt
@@ -26,11 +27,11 @@ def asked(monkeypatch):
 
     found = Asked()
 
-    def question(parent, title, text, *more):
-        found.append(text)
+    def execute(box):
+        found.append(box.text())
         return found.answer
 
-    monkeypatch.setattr(QMessageBox, "question", question)
+    monkeypatch.setattr(QMessageBox, "exec", execute)
     return found
 
 
@@ -39,12 +40,12 @@ def test_what_the_list_says(listed, examples):
     assert marked(listed) == [2]
     text = listed.list.item(0, 2).text()
     assert text.startswith("pgd, budget 4 grey levels\nstopped at ")
-    tip = listed.list.item(0, 2).toolTip()
+    tip = tip_of(listed.list.item(0, 2))
     for part in ("steps: 2", "seed: 0", "largest change (grey level): 4", "SSIM: ", "not saved"):
         assert part in tip
     run = next(iter(listed.controller.runs))
     listed.controller.runs.judge(run, 0, Verdict("obvious"))
-    assert "1 slice judged" in listed.list.item(0, 1).toolTip()
+    assert "1 slice judged" in tip_of(listed.list.item(0, 1))
 
 
 def test_runs_are_shown_by_button_double_click_enter_and_keys(window, listed, qtbot, examples):
