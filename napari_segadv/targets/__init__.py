@@ -1,8 +1,8 @@
 """Targets: changes of a label map that an attack should make a victim predict.
 
 Each shape is a function of a Mask and a label. It is found in the module of `shapes` that has its
-name: `targets.heart(mask, label=1, size=0.5)`. Each takes `component` too, which restricts it to one
-connected part of the structure, see `components`.
+name: `targets.heart(mask, label=1, size=0.5)`. Each takes `component` too, which restricts it to
+one connected part of the structure, see `components`.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Connected parts of a structure: "this kidney", found by a pixel in it or by its size.
 
-Every shape can be restricted to one of them: `targets.erase(mask, label=2, component=(40, 80, 60))`.
+Every shape can be restricted to one: `targets.erase(mask, label=2, component=(40, 80, 60))`.
 """
 
 import inspect
@@ -28,6 +28,8 @@ Component = Annotated[
     ),
 ]
 NAME = "component"
+# Parts below this share of the largest are specks.
+SPECK = 0.05
 # By patient axis (to the head, to the back, to the left), below and above the others.
 IN_PATIENT = (
     ("nearer to the feet", "nearer to the head"),
@@ -51,7 +53,8 @@ class Part:
         pixels: how many it has.
         rank: by size, 1 is the largest.
         count: parts that the structure has.
-        side: where the part lies beside the others, in words; "" if there are none.
+        main: how many of them are more than specks: a network's prediction has some.
+        side: where the part lies beside the main ones, in words; "" if there are no others.
         box: around it.
     """
 
@@ -60,6 +63,7 @@ class Part:
     pixels: int
     rank: int
     count: int
+    main: int
     side: str
     box: tuple[slice, ...]
 
@@ -138,28 +142,34 @@ def part_at(labels: Array, grid: Grid, point: tuple[int, ...]) -> Part | None:
         return None
     box, parts, sizes = _parts(np.asarray(labels == label))
     number = int(parts[tuple(p - side.start for p, side in zip(point, box, strict=True))])
-    places = np.array(ndimage.center_of_mass(parts > 0, parts, range(1, len(sizes) + 1)))
-    others = [n for n in range(len(sizes)) if n != number - 1]
+    order = _by_size(sizes)
+    main = int((sizes >= SPECK * sizes.max()).sum())
+    others = [n for n in order[:main].tolist() if n != number - 1]
     side = ""
     if others:
-        middle = np.average(places[others], axis=0, weights=sizes[others])
-        side = _side(grid, places[number - 1] - middle)
+        wanted = [number, *(n + 1 for n in others)]
+        places = np.array(ndimage.center_of_mass(parts > 0, parts, wanted))
+        side = _side(grid, places[0] - np.average(places[1:], axis=0, weights=sizes[others]))
     (inner,) = ndimage.find_objects((parts == number).view(np.uint8))
     whole = tuple(
         slice(outer.start + own.start, outer.start + own.stop)
         for outer, own in zip(box, inner, strict=True)
     )
-    rank = int(np.flatnonzero(_by_size(sizes) == number - 1)[0]) + 1
-    return Part(label, point, int(sizes[number - 1]), rank, len(sizes), side, whole)
+    rank = int(np.flatnonzero(order == number - 1)[0]) + 1
+    return Part(label, point, int(sizes[number - 1]), rank, len(sizes), main, side, whole)
 
 
 def describe(part: Part, name: str, size: str) -> str:
-    """Return which part it is, in words: "kidney, the one on the patient's left (34 ml)"."""
+    """Return which part it is, in words: "kidneys, the one on the patient's left (150 ml)"."""
     if part.count == 1:
         return f"{name}, in one piece ({size})"
-    if part.count == 2:
+    if part.rank > part.main:
+        return f"{name}, a small part, {part.side} ({size})"
+    if part.main == 1:
+        return f"{name}, the main part ({size})"
+    if part.main == 2:
         return f"{name}, the one {part.side} ({size})"
-    return f"{name}, number {part.rank} of {part.count} by size, {part.side} ({size})"
+    return f"{name}, number {part.rank} of {part.main} by size, {part.side} ({size})"
 
 
 def _parts(pixels: Bool) -> tuple[tuple[slice, ...], Array, npt.NDArray[np.int64]]:
@@ -206,14 +216,13 @@ def _check_point(mask: Mask, label: int, point: tuple[int, ...]) -> None:
 def _side(grid: Grid, offset: npt.NDArray[np.float64]) -> str:
     """Say in which direction an offset in pixels goes, as the image is shown."""
     offset = offset * grid.spacing
-    if grid.ndim == 3 and grid.physical:
-        offset, words = grid.direction @ offset, IN_PATIENT
-    elif grid.physical and not grid.turned:
-        offset, words = grid.direction @ offset, IN_IMAGE[-grid.ndim :]
-    else:
-        words = IN_IMAGE[-grid.ndim :]
+    in_patient = grid.ndim == 3 and grid.physical
+    # A turned image is shown along its own axes.
+    if in_patient or (grid.physical and not grid.turned):
+        offset = grid.direction @ offset
     axis = int(np.abs(offset).argmax())
-    return words[axis][int(offset[axis] > 0)]
+    words = IN_PATIENT[axis] if in_patient else IN_IMAGE[axis - grid.ndim]
+    return words[int(offset[axis] > 0)]
 
 
 def _unused(mask: Mask, taken: Any) -> int:

@@ -11,13 +11,16 @@ from qtpy.QtWidgets import QProgressBar, QPushButton
 
 from ...errors import SegadvError
 from ...samples import fitting
+from ..controller.erased import Erased
 from ..controller.runner import Snapshot
+from ..controller.structures import Structures
 from ..controller.victim_jobs import ON_SCREEN
 from ..layers.convert import scan_of
 from ..layers.slice_place import slice_in_view
 from ..layers.task_view import view_of
 from ..widgets.layout import group, refresh, set_tips, stack
 from ..widgets.panel import Panel
+from .guide import Guide
 from .options_section import AttackSection
 from .preview import Preview
 from .run_text import progress_text, result_text
@@ -33,8 +36,11 @@ class AttackPanel(Panel):
         super().__init__(napari_viewer)
         self.image: Any = ComboBox(choices=self._images, nullable=True)
         self._windowed: Image | None = None
-        self.victim_section = VictimSection(self.controller)
-        self.target_section = TargetSection()
+        self.structures = Structures.of(self.viewer)
+        self.victim_section = VictimSection(self.controller, self.structures)
+        self.target_section = TargetSection(self.viewer, self.controller, lambda: self.image.value)
+        self.guide = Guide(self.viewer, self.structures)
+        self.erased = Erased.of(self.viewer)
         self._choice = TargetChoice(self.controller, self._own)
         self.target = self._choice.box
         self.attack_section = AttackSection(self.target, self._labels)
@@ -64,6 +70,8 @@ class AttackPanel(Panel):
 
     def _connect(self) -> None:
         self.image.changed.connect(self._image_changed)
+        self.target.changed.connect(self.erased.follow)
+        self.at_leaving(self.target_section.part.end)
         self.at_leaving(self._watch_window)
         self.victim_section.opened.connect(
             partial(self.attempt, self.controller.victims.load_victim)
@@ -90,6 +98,9 @@ class AttackPanel(Panel):
                 self.controller.finished: self._finished,
                 self.controller.jobs.stopped: self._stopped,
                 self.controller.choice_opened: self._choice.choose,
+                self.structures.changed: self.victim_section.show_structures,
+                self.structures.measured: self._measured,
+                self.erased.switched: self.target_section.hatch.show_switched,
             }
         )
 
@@ -113,6 +124,7 @@ class AttackPanel(Panel):
         self.target_section.set_layers(self._labels())
 
     def _image_changed(self) -> None:
+        self.target_section.part.clear()
         self._watch_window(self.image.value)
         self._rescale()
         self.victim_section.show_seen(self.image.value)
@@ -186,21 +198,30 @@ class AttackPanel(Panel):
         self.victim_section.show_seen(self.image.value)
         self.say("ready")
 
+    def _measured(self) -> None:
+        self.guide.measured()
+        self.target_section.part.renew()
+
     def _predict(self) -> None:
-        self.attempt(
-            self.controller.victims.predict, self.image.value, self.attack_section.device.value
-        )
+        def predict() -> None:
+            self.controller.victims.predict(self.image.value, self.attack_section.device.value)
+            self.guide.await_prediction()
+
+        self.attempt(predict)
 
     def _make_target(self) -> None:
         def make() -> None:
             shape, settings, start = self.target_section.settings()
             device = self.attack_section.device.value
             self.controller.victims.make_target(self.image.value, shape, settings, start, device)
+            picked = self.target_section.part.chosen if "component" in settings else None
+            self.guide.await_target(self.target_section.structure.value, start, picked)
 
         self.attempt(make)
 
     def _target_made(self, layer: Labels) -> None:
         self.target.value = layer
+        self.guide.target_made(layer)
         self.say("target made; paint on it if you like, then run")
 
     def _run(self) -> None:
@@ -249,6 +270,7 @@ class AttackPanel(Panel):
         self.say(progress_text(now, self.controller.targeted))
 
     def _job_failed(self, message: str) -> None:
+        self.guide.give_up()
         self.victim_section.show_loaded()
         self.say(message)
 
@@ -257,6 +279,7 @@ class AttackPanel(Panel):
         super().refused(message)
 
     def _stopped(self) -> None:
+        self.guide.give_up()
         self.victim_section.show_loaded()
         self.say("cancelled; nothing was changed")
 

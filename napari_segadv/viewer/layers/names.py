@@ -6,6 +6,8 @@ from typing import Any
 KEY = "segadv"
 ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
 CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"
+# A hatch over what the target takes away from the prediction's structures.
+ERASED = "erased"
 # The layers of a running attack, and what they become when it has ended.
 PREVIEW, PREVIEW_SEEN = "preview", "preview (prediction)"
 BECOMES = {PREVIEW: ADVERSARIAL, PREVIEW_SEEN: AFTER}
