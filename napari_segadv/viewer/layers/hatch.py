@@ -87,11 +87,14 @@ class Hatched:
         axes = [n for n, key in enumerate(keys) if not isinstance(key, (int, np.integer))]
         way = np.zeros(len(lost))
         for axis, index in zip(axes, places, strict=True):
-            way += self._weights[axis] * np.arange(self.shape[axis])[keys[axis]][index]
+            along = np.arange(self.shape[axis])[keys[axis]]
+            # The lines of one slice are those of the next: they don't run while the user scrolls.
+            if len(along) > 1:
+                way += self._weights[axis] * along[index]
         phase = way / self._period % 1.0
         drawn = self._colours(lost)[lost]
         drawn[phase >= LINE, :3] = DARK
-        drawn[phase >= LINE + RIM] = 0
+        drawn[(phase >= LINE + RIM) | (drawn[:, 3] == 0)] = 0
         return drawn
 
     def _colours(self, lost: Array) -> Array:

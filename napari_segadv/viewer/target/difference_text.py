@@ -24,7 +24,8 @@ def difference_text(
     if not found.pixels:
         return "the target is the prediction"
     size = f" ({figure(found, found.pixels)})" if found.grid.physical else ""
-    lines = [f"<b>{found.pixels:,} pixels changed</b>{size}"]
+    noun = "voxels" if found.grid.ndim == 3 else "pixels"
+    lines = [f"<b>{found.pixels:,} {noun} changed</b>{size}"]
     for change in found.structures[:LISTED]:
         name = escape(classes.get(change.label, class_name(change.label)))
         square = f'<span style="color:{css(layer, change.label)}">&#9632;</span>'

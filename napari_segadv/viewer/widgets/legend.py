@@ -158,16 +158,18 @@ class Legend(QWidget):
         self.table.setVisible(bool(self._rows))
 
     def _clicked(self, number: int, column: int) -> None:
+        # A table tells of clicks on rows that are switched off as well.
         row = self._rows[number]
-        (self.toggled if column == EYES else self.jumped).emit(row.label)
+        if row.found:
+            (self.toggled if column == EYES else self.jumped).emit(row.label)
 
     def _double_clicked(self, number: int, column: int) -> None:
-        if column != EYES:
+        if column != EYES and self._rows[number].found:
             self.alone.emit(self._rows[number].label)
 
     def _key(self, key: int) -> None:
         number = self.table.currentRow()
-        if 0 <= number < len(self._rows) and self._rows[number].found:
+        if 0 <= number < len(self._rows):
             self._clicked(number, EYES if key == Qt.Key_Space else NAMES)
 
 

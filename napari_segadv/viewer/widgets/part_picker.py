@@ -7,9 +7,15 @@ from typing import Any
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QShortcut, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ...common.wording import class_name
 from ...data.scan import Grid
@@ -75,7 +81,6 @@ class PartPicker(QWidget):
         self._missing = missing
         self._latest = Latest()
         self._picking: Picking | None = None
-        self._escape: QShortcut | None = None
         self.chosen: Picked | None = None
         self.button, self.whole_button = QPushButton("Pick in image"), QPushButton("Whole class")
         self.button.setCheckable(True)
@@ -117,8 +122,8 @@ class PartPicker(QWidget):
             return
         self.begun.emit()
         self._picking = Picking(self._viewer, layer, self._hit, self._tell)
-        self._escape = QShortcut(QKeySequence(Qt.Key_Escape), self.window())
-        self._escape.activated.connect(self.end)
+        # Wherever the focus is; in the canvas, a layer's own keys would come before a viewer's.
+        QApplication.instance().installEventFilter(self)
         self.button.setChecked(True)
         self._tell(CLICK)
 
@@ -126,13 +131,18 @@ class PartPicker(QWidget):
         """Wait for no click any more; what was picked before stays."""
         picking, self._picking = self._picking, None
         if picking is not None:
+            QApplication.instance().removeEventFilter(self)
             picking.stop()
-        if self._escape is not None:
-            self._escape.setParent(None)
-            self._escape.deleteLater()
-            self._escape = None
         self.button.setChecked(False)
         self._say()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """End picking by the Esc key, while it is on."""
+        pressed = event.type() == QEvent.KeyPress and event.key() == Qt.Key_Escape
+        if pressed and isinstance(watched, QWidget) and watched.window() is self.window():
+            self.end()
+            return True
+        return False
 
     def clear(self) -> None:
         """Change the whole class again."""
