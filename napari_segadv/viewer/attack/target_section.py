@@ -43,7 +43,7 @@ class TargetSection(QWidget):
         """
         super().__init__()
         self._controller = controller
-        self.part = PartPicker(viewer, self._labels, NO_LABELS, image)
+        self.part = PartPicker(viewer, self._labels, NO_LABELS, self._names, image)
         self.hatch = HatchBox(Erased.of(viewer))
         self._structures = [("class 1", 1)]
         self.structure = ComboBox(choices=self._structures)
@@ -105,6 +105,9 @@ class TargetSection(QWidget):
             return COPY, {}, start
         values = {"label": self.structure.value, **self.form.values(), **self.part.settings()}
         return self.shape.value, values, start
+
+    def _names(self) -> dict[int, str]:
+        return {number: name for name, number in self._structures}
 
     def _labels(self) -> Labels | None:
         """Return the labels that a target would be based on."""

@@ -44,7 +44,9 @@ class TargetPanel(Panel):
         self.start: Any = ComboBox(choices=self._starts, value=PREDICTION)
         self.target: Any = ComboBox(choices=self._targets, nullable=True)
         self.structure = ClassChooser()
-        self.part = PartPicker(self.viewer, lambda: self.designer.target, NO_TARGET)
+        self.part = PartPicker(
+            self.viewer, lambda: self.designer.target, NO_TARGET, lambda: self.designer.classes
+        )
         self.hatch = HatchBox(Erased.of(self.viewer))
         self.change = ShapeSection()
         self.start_button, self.brush_button = QPushButton("New target"), QPushButton("Brush")
@@ -108,6 +110,7 @@ class TargetPanel(Panel):
         self.structure.changed.connect(self.part.follow)
         self.part.picked.connect(lambda part: setattr(self.structure, "value", part.label))
         self.part.begun.connect(self.drag.stop)
+        self.drag.part, self.drag.moved = self.part.part_of, self.part.move
         self.change.rebuilt.connect(self._offer_classes)
         self.change.left_behind.changed.connect(lambda to: setattr(self.drag, "to", to))
         self.solid.changed.connect(self._brush)
@@ -213,6 +216,7 @@ class TargetPanel(Panel):
                 raise SegadvError(NO_TARGET)
             settings = {"label": self.structure.value, **self.change.settings()}
             self.designer.apply(self.change.shape, {**settings, **self.part.settings()})
+            self.part.move(settings.get("shift", ()))
 
         self.attempt(change)
 

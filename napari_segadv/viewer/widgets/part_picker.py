@@ -1,6 +1,6 @@
 """A row of a panel: picks one connected part of a structure by a click in the image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from ...targets.components import Part, describe, part_at
 from ..controller.latest import Latest
 from ..controller.runner import Poll
 from ..layers.convert import painted
-from ..layers.label_facts import grid_of, names_of
+from ..layers.label_facts import grid_of
 from ..layers.picking import Picking
 from ..layers.places import same_place
 from .layout import set_tips
@@ -65,6 +65,7 @@ class PartPicker(QWidget):
         viewer: ViewerModel,
         source: Callable[[], Labels | None],
         missing: str,
+        names: Callable[[], Mapping[int, str]],
         image: Callable[[], Image | None] = lambda: None,
     ) -> None:
         """Lay out the row.
@@ -73,14 +74,17 @@ class PartPicker(QWidget):
             viewer: the viewer.
             source: returns the labels that are picked from.
             missing: what is said without them.
+            names: returns the names of their classes, by number.
             image: returns the image on whose pixels the part is given; without one, it is on those
                 of the labels.
         """
         super().__init__()
         self._viewer, self._source, self._image = viewer, source, image
-        self._missing = missing
+        self._missing, self._names = missing, names
         self._latest = Latest()
         self._picking: Picking | None = None
+        # By how many pixels a shape moves the part.
+        self._moves: tuple[int, ...] = ()
         self.chosen: Picked | None = None
         self.button, self.whole_button = QPushButton("Pick in image"), QPushButton("Whole class")
         self.button.setCheckable(True)
@@ -112,6 +116,11 @@ class PartPicker(QWidget):
         if self.chosen is None:
             return {}
         return {"component": self._point(self.chosen)}
+
+    def part_of(self, label: int) -> Part | None:
+        """Return the part that was picked, if it is one of this class."""
+        chosen = self.chosen
+        return chosen.part if chosen is not None and chosen.part.label == label else None
 
     def begin(self) -> None:
         """Wait for a click in the image."""
@@ -157,6 +166,14 @@ class PartPicker(QWidget):
         if self.chosen is not None and label != self.chosen.part.label:
             self.clear()
 
+    def move(self, moves: Sequence[float]) -> None:
+        """Follow the part to where it is being shifted: `renew` finds it there.
+
+        Args:
+            moves: pixels along the axes of the labels, the last ones if there are more.
+        """
+        self._moves = tuple(round(step) for step in moves)
+
     def renew(self) -> None:
         """Look again at the place that was picked, since the labels may have changed."""
         if self.chosen is not None:
@@ -177,13 +194,17 @@ class PartPicker(QWidget):
     ) -> None:
         """Find the part at a point; if it must have a class and has another, there is none."""
         labels, grid = painted(layer), grid_of(layer, self._viewer.layers)
+        places, moves = [point], self._moves[-len(point) :]
+        self._moves = ()
+        if len(moves) == len(point):
+            places.insert(0, tuple(p + step for p, step in zip(point, moves, strict=True)))
 
         def work(poll: Poll) -> Part | None:
-            inside = all(0 <= p < n for p, n in zip(point, labels.shape, strict=False))
-            if not inside or len(point) != labels.ndim:
-                return None
-            found = int(labels[point])
-            return None if label not in (None, found) else part_at(labels, grid, point)
+            for at in places:
+                inside = all(0 <= p < n for p, n in zip(at, labels.shape, strict=False))
+                if inside and len(at) == labels.ndim and label in (None, int(labels[at])):
+                    return part_at(labels, grid, at)
+            return None
 
         def done(part: Part | None) -> None:
             if part is None:
@@ -201,8 +222,8 @@ class PartPicker(QWidget):
         if self.chosen is None:
             self._tell("")
             return
-        part, layer = self.chosen.part, self.chosen.layer
-        name = names_of(layer).get(part.label, class_name(part.label))
+        part = self.chosen.part
+        name = self._names().get(part.label, class_name(part.label))
         self._tell(describe(part, name, size_text(self.chosen.grid, part.pixels)))
 
     def _tell(self, text: str) -> None:

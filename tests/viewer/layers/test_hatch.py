@@ -30,11 +30,6 @@ def layers(grid=None):
     return *found, target != clean
 
 
-def bytes_of(label):
-    # napari keeps colours as float32.
-    return np.rint(255 * np.array(colour(label), np.float32)).astype(np.uint8)
-
-
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_stripes_where_something_is_lost_and_nothing_elsewhere(axis):
     target, clean, lost = layers()
@@ -47,8 +42,8 @@ def test_stripes_where_something_is_lost_and_nothing_elsewhere(axis):
     # A hatch is told from a filled structure, and what lies below is still seen.
     assert 0.2 < drawn[there].mean() < 0.5
     for label in np.unique(labels[there]):
-        seen = {tuple(rgb) for rgb in plane[drawn & (labels == label)][:, :3].tolist()}
-        assert seen == {tuple(bytes_of(label).tolist()), (DARK,) * 3}
+        colours = np.unique(plane[drawn & (labels == label)][:, :3], axis=0)
+        np.testing.assert_allclose(colours, [[DARK] * 3, 255 * np.array(colour(label))], atol=1)
     # Lines are slanted: each row and each column of the plane has some of them, none is full.
     for way in (0, 1):
         lines = drawn.sum(axis=way)[there.sum(axis=way) > 12]
