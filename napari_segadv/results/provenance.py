@@ -58,7 +58,7 @@ def describe_given(given: Any) -> Any:
     """Describe what was given as target, truth, region or care: a name by itself, else a hash.
 
     The hash of a file comes with its path, and with what was chosen from it; a painted or computed
-    mask has that of its array.
+    mask has that of its array, and the target shapes that made it.
     """
     if given is None or isinstance(given, str):
         return given
@@ -68,8 +68,10 @@ def describe_given(given: Any) -> Any:
         found = {"path": str(path), "sha256": sha256_of_all(files)}
         which = given.which if isinstance(given, Mask) else ""
         return {**found, "segments": which} if which else found
-    pixels = given.array if isinstance(given, Mask) else None
-    return {"path": None, "sha256": None if pixels is None else hash_of(pixels)}
+    if not isinstance(given, Mask):
+        return {"path": None, "sha256": None}
+    made = {"made": [dict(step) for step in given.made]} if given.made else {}
+    return {"path": None, "sha256": hash_of(given.array), **made}
 
 
 def hash_of(array: Array) -> str:

@@ -7,6 +7,8 @@ KEY = "segadv"
 # What layers are to the image that they belong to: their roles.
 ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
 CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"
+# A hatch over what the target takes away from the prediction's structures.
+ERASED = "erased"
 # The layers of a running attack, and what they become when it has ended.
 PREVIEW, PREVIEW_SEEN = "preview", "preview (prediction)"
 BECOMES = {PREVIEW: ADVERSARIAL, PREVIEW_SEEN: AFTER}
@@ -19,6 +21,7 @@ HEIGHTS = {
     AFTER: 5,
     PREVIEW_SEEN: 5,
     TARGET: 6,
+    ERASED: 7,
 }
 BETWEEN = 3
 # Opacity of predictions, so that the image shows through.

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from ...common.parameters import parameters
 from ...targets import available, for_volumes_only
+from ...targets.components import NAME as COMPONENT
 from ..widgets.class_chooser import LEFT_BEHIND, ClassChooser
 from ..widgets.forms import ParameterForm
 from ..widgets.plain import Plain, tip
@@ -110,7 +111,7 @@ class ShapeSection(QWidget):
         swaps = any(p.name == "to" and not p.optional for p in declared)
         editors = {"to": ClassChooser()} if swaps else {}
         self.form = ParameterForm(
-            declared, leave_out=["label", *(["to"] if gives_up else [])], editors=editors
+            declared, leave_out=["label", COMPONENT, *(["to"] if gives_up else [])], editors=editors
         )
         title_fields(self.form, self.shape)
         self._place.addWidget(self.form)
