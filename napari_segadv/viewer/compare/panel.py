@@ -25,7 +25,7 @@ from ..widgets.panel import Panel
 from ..widgets.settings import settings
 from .blink import Blink
 from .comparison import MODES, Comparison
-from .contours import AS_THEY_ARE, CONTOURS, LOOKS, legend
+from .contours import AS_SHOWN, CONTOURS, LOOKS, legend
 from .difference import MOST_GAIN, Difference
 from .digits import LayerKeys
 from .drags import Drags, drag_line, drag_window
@@ -112,7 +112,7 @@ class ComparePanel(Panel):
                 self.full_colour,
             ],
         )
-        overlays = group("Target and predictions", [("shown", self.look), self.legend])
+        overlays = group("Target and predictions", [("predictions", self.look), self.legend])
         windows = group("Window", [self.window_section])
         stack(self, [ways, overlays, windows], [self.status])
         set_tips(
@@ -254,7 +254,7 @@ class ComparePanel(Panel):
         self._compare(Difference.name)
 
     def toggle_contours(self) -> None:
-        self._look(AS_THEY_ARE if self.comparison.look == CONTOURS else CONTOURS)
+        self._look(AS_SHOWN if self.comparison.look == CONTOURS else CONTOURS)
 
     def preset(self, number: int) -> None:
         """Apply the window preset of this number, counted from 1."""

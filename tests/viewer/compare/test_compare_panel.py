@@ -8,7 +8,7 @@ from clicks import click, close_dock, drained, steady
 from compare_window import canvas, drag, on_canvas, press, show
 from qtpy.QtCore import Qt
 
-from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS
+from napari_segadv.viewer.compare.contours import AS_SHOWN, CONTOURS
 from napari_segadv.viewer.compare.panel import KEYS
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.names import AFTER, CLEAN
@@ -199,7 +199,7 @@ def test_contours_on_the_list_and_on_a_key(window, compare, qtbot, flat):
     assert compare.legend.isVisible()
     assert "target: thin" in compare.legend.text()
     press(qtbot, window, Qt.Key_C, Qt.ShiftModifier)
-    assert compare.look.currentText() == AS_THEY_ARE
+    assert compare.look.currentText() == AS_SHOWN
     assert after.contour == 0
     assert after.colormap is colours
     compare.look.setFocus()
