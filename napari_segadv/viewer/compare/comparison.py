@@ -108,6 +108,11 @@ class Comparison:
         self.gain = self.gain or fitting_gain(pair)
         return Difference(pair, predictions, self.controller, self.gain)
 
+    @property
+    def held(self) -> bool:
+        """Whether the clean image is shown for as long as a key is held down."""
+        return self._held is not None
+
     def flip(self) -> None:
         """Blink once."""
         if isinstance(self.mode, Blink) and self._held is None:

@@ -16,6 +16,8 @@ from .predictions import Predictions
 
 # Captions over both sides of the canvas, and their size in points.
 LEFT, RIGHT, CAPTION = "segadv_left", "segadv_right", 12
+# All that `caption` is asked to write.
+CAPTIONS = ("clean", "adversarial", "adversarial minus clean")
 
 
 @dataclass(frozen=True, eq=False)
