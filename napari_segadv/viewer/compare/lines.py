@@ -4,6 +4,8 @@ napari's own contours are as wide as pixels of the image: they vanish when a lar
 small, and hide the structure when a small image is shown large.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,8 @@ class ContourLines:
     """Draws the borders of a label map in the slice in view; in 3-D nothing.
 
     Attributes:
-        layer: that it draws in. Its data are in the world's coordinates, so that lines are equally
-            wide in both directions also if pixels are not square.
+        layer: that it draws in. Its pixels are cubes, so that lines are equally wide in both
+            directions also if the image's are not square.
     """
 
     def __init__(
@@ -50,12 +52,12 @@ class ContourLines:
         self._viewer, self._image, self._labels, self._width = viewer, image, labels, width
         self._plane: Plane | None = None
         self._lines = np.zeros((0, 2, image.ndim))
+        self._box = np.zeros(image.ndim), np.zeros(image.ndim)
         keywords = {"vector_style": "line", "edge_color": [*colour, 1.0], "ndim": image.ndim}
         keywords |= {"opacity": 1.0, "blending": "translucent_no_depth"}
         layers = viewer.layers
         chosen = set(layers.selection)
         self.layer: Layer = controller.show_beside(image, name, (self._lines, keywords, "vectors"))
-        in_the_world(self.layer)
         layers.move(layers.index(self.layer), len(layers))
         layers.selection = {x for x in chosen if x in layers}
         dims = viewer.dims.events
@@ -88,7 +90,13 @@ class ContourLines:
         if plane is None:
             self._lines = np.zeros((0, 2, self.layer.ndim))
         else:
-            self._lines = plane.in_world(borders(plane.cut(self._labels)))
+            # As large as the image's longest step: napari's sliders go in the smallest of all.
+            size = np.abs(plane.matrix[:-1, :-1]).max()
+            labels = plane.cut(self._labels)
+            self._lines = plane.in_world(borders(labels)) / size
+            ends = plane.in_world(np.array([(0.0, 0.0), np.array(labels.shape) - 1.0])) / size
+            self._box = ends.min(axis=0), ends.max(axis=0)
+            self._place(np.full(self.layer.ndim, size))
         self._draw()
 
     def _draw(self, event: Any = None) -> None:
@@ -96,18 +104,36 @@ class ContourLines:
         layer, zoom = self.layer, float(self._viewer.scene.camera.zoom)
         if layer not in self._viewer.layers or zoom <= 0:
             return
-        width = self._width / zoom
+        width = self._width / zoom / float(layer.scale[-1])
         starts, steps = self._lines[:, 0], self._lines[:, 1] - self._lines[:, 0]
         lengths = np.linalg.norm(steps, axis=-1, keepdims=True)
         along = steps / np.maximum(lengths, np.finfo(float).tiny)
         if len(self._lines) or len(layer.data):
             layer.edge_width = width
-            layer.data = np.stack([starts - along * width / 2, steps + along * width], axis=1)
+            # Lines beyond the centres of the outermost pixels would widen the range of the sliders.
+            begins, ends = (
+                np.clip(places, *self._box)
+                for places in (starts - along * width / 2, starts + steps + along * width / 2)
+            )
+            with still(self._viewer.dims):
+                layer.data = np.stack([begins, ends - begins], axis=1)
+
+    def _place(self, sizes: Array) -> None:
+        """Let the layer's data, times the sizes of its pixels, be places in the world."""
+        layer, ndim = self.layer, self.layer.ndim
+        if np.array_equal(matrix_of(layer), np.diag([*sizes, 1.0])):
+            return
+        with still(self._viewer.dims):
+            layer.data = np.zeros((0, 2, ndim))
+            layer.affine, layer.translate = np.eye(ndim + 1), np.zeros(ndim)
+            layer.rotate, layer.shear = np.eye(ndim), np.zeros(ndim * (ndim - 1) // 2)
+            layer.scale = sizes
 
 
-def in_the_world(layer: Layer) -> None:
-    """Let a layer's data be places in the world, in its own units."""
-    layer.affine = np.eye(layer.ndim + 1)
-    layer.scale, layer.translate = np.ones(layer.ndim), np.zeros(layer.ndim)
-    layer.rotate, layer.shear = np.eye(layer.ndim), np.zeros(layer.ndim * (layer.ndim - 1) // 2)
-    assert np.allclose(matrix_of(layer), np.eye(layer.ndim + 1))
+@contextmanager
+def still(dims: Any) -> Iterator[None]:
+    """Keep the place in view: if a layer's extent changes, napari keeps the number of the step."""
+    before = dims.point
+    yield
+    if dims.point != before:
+        dims.point = before

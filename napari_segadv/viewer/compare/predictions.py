@@ -14,7 +14,7 @@ from ..controller.runs import Run
 from ..layers.convert import mask_tuple
 from ..layers.names import AFTER, CLEAN, SEE_THROUGH, TARGET
 from .contours import AS_SHOWN, CONTOURS, FILLED, HIDDEN, ROLES, Role
-from .lines import ContourLines
+from .lines import ContourLines, still
 from .loan import Loan
 
 OF_CLEAN, OF_AFTER, OF_TARGET = ROLES
@@ -69,7 +69,7 @@ class LinePool:
         there = [each.layer for each in lines if each.layer in layers]
         if there:
             # At once: napari collects garbage after each removal.
-            with layers.batched_update():
+            with still(self._viewer.dims), layers.batched_update():
                 for layer in there:
                     layers.remove(layer)
 

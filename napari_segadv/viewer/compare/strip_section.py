@@ -57,7 +57,7 @@ class StripSection(QWidget):
         column.addWidget(self.note)
         self.by.currentTextChanged.connect(self.measure)
         self.strip.film.went.connect(self.go_to)
-        self.latest.failed.connect(self.note.setText)
+        self.latest.failed.connect(self._failed)
         self._resting.timeout.connect(self._windowed)
         set_tips(
             {
@@ -166,6 +166,9 @@ class StripSection(QWidget):
         if place is not None:
             place.show(self._viewer.dims, number)
             self.moved()
+
+    def _failed(self, message: str) -> None:
+        self.note.setText(message)
 
     def _windowed(self) -> None:
         if self.by.currentText() == VISIBLE:

@@ -117,20 +117,11 @@ class Swipe(Mode):
         line = self.world()
         if line is None:
             return
-        row, _, _ = across(self.pair.viewer, self.pair.clean)
         mirrored = str(self.pair.viewer.scene.camera.orientation2d[1]) == "left"
         for layer, left, before in self._clipped:
-            matrix = matrix_of(layer)
-            step = matrix[row, row]
-            if not step or layer.ndim != self.pair.clean.ndim:
-                continue
-            # As napari takes planes: the axis across the screen comes last.
-            normal = (-1 if left else 1) * (-1 if mirrored else 1) * np.sign(step)
-            plane = {
-                "position": (0.0, 0.0, (line - matrix[row, -1]) / step),
-                "normal": (0.0, 0.0, float(normal)),
-                "enabled": True,
-            }
+            # In the world, as napari takes planes: the axis that runs across the screen comes last.
+            normal = 1.0 if left == mirrored else -1.0
+            plane = {"position": (0.0, 0.0, line), "normal": (0.0, 0.0, normal), "enabled": True}
             layer.experimental_clipping_planes = [*before, plane]
 
     def _line(self) -> int:

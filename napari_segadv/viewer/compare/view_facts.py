@@ -193,7 +193,8 @@ def _structures(comparison: Comparison) -> list[tuple[Colour | None, str]]:
     coloured = _classes(filled, image, dims, example.clean)
     found += [(colour(n), name) for n, name in coloured.items()]
     plain = _classes(lined, image, dims, example.clean)
-    found += [(None, name) for n, name in plain.items() if n not in coloured]
+    others = [name for n, name in plain.items() if n not in coloured]
+    found += [(None, f"in this slice: {', '.join(others)}")] if others else []
     return found or [(None, "no structure in this slice")]
 
 

@@ -69,7 +69,8 @@ def plane_in_view(image: Image, dims: Any, shape: tuple[int, ...]) -> Plane | No
     """
     offset = dims.ndim - image.ndim
     rows = [axis - offset for axis in dims.displayed]
-    if dims.ndisplay != 2 or min(rows) < 0 or len(shape) != image.ndim:
+    # An image that has left the viewer may have more dimensions than the others.
+    if dims.ndisplay != 2 or offset < 0 or min(rows) < 0 or len(shape) != image.ndim:
         return None
     matrix = matrix_of(image)
     down, across = (int(np.abs(matrix[row, :-1]).argmax()) for row in rows)
