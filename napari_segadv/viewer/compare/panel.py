@@ -25,12 +25,14 @@ from ..widgets.plain import Plain, Rich, tip
 from ..widgets.settings import settings
 from .blink import Blink
 from .comparison import MODES, Comparison
-from .contours import AS_THEY_ARE, CONTOURS, LOOKS, legend
+from .contours import AS_SHOWN, CONTOURS, LOOKS, legend
 from .difference import MOST_GAIN, Difference
 from .digits import LayerKeys
 from .drags import Drags, drag_line, drag_window
 from .side_by_side import SideBySide
+from .strip_section import StripSection
 from .swipe import Swipe
+from .view_section import ViewSection
 from .window_section import WindowSection
 
 TITLE = "Compare"
@@ -72,6 +74,7 @@ class ComparePanel(Panel):
         self.rate, self.gain = QDoubleSpinBox(), QDoubleSpinBox()
         self.line, self.look = QSlider(Qt.Horizontal), QComboBox()
         self.window_section = WindowSection(self.comparison.window)
+        self.strip, self.view = StripSection(self.comparison), ViewSection(self.comparison)
         self.timer = QTimer(self)
         self._drags, self._digits = Drags(self.viewer), LayerKeys(self.viewer)
         self._presets: tuple[WindowPreset, ...] = ()
@@ -111,9 +114,10 @@ class ComparePanel(Panel):
                 self.full_colour,
             ],
         )
-        overlays = group("Target and predictions", [("shown", self.look), self.legend])
+        overlays = group("Target and predictions", [("predictions", self.look), self.legend])
         windows = group("Window", [self.window_section])
-        stack(self, [ways, overlays, windows], [self.status])
+        self.worst = group("Worst slices", [self.strip])
+        stack(self, [ways, overlays, self.worst, windows], [self.view, self.status])
         set_tips(
             {
                 self.run_name: "The run that is shown; choose another one in the Runs panel",
@@ -140,10 +144,13 @@ class ComparePanel(Panel):
         self.look.textActivated.connect(self._look)
         self.window_section.drag.toggled.connect(self._drag_to_window)
         self.timer.timeout.connect(comparison.flip)
+        self.view.said.connect(self.say)
+        self.view.refused.connect(self.failed)
         # Called in reverse order: the listeners below are gone before `close` restores anything.
         self.at_leaving(comparison.close)
         self.at_leaving(self._digits.close)
         self.at_leaving(self._drags.close)
+        self.at_leaving(self.strip.latest.drop)
         self.bind(KEYS)
         self.listen(
             {
@@ -152,11 +159,15 @@ class ComparePanel(Panel):
                 comparison.window.changed: self._windowed,
                 self.controller.runs.changed: self._refresh,
                 self.controller.runs.chosen: self._shown_again,
+                self.viewer.dims.events.point: self.strip.moved,
+                self.viewer.dims.events.order: self.strip.moved,
+                self.viewer.dims.events.ndisplay: self.strip.moved,
             }
         )
 
     def closing(self) -> None:
         self.timer.stop()
+        self.view.finish()
 
     def _left(self, message: str) -> None:
         self.say(message)
@@ -174,6 +185,7 @@ class ComparePanel(Panel):
 
     def _look(self, look: str) -> None:
         self.attempt(self.comparison.show, look)
+        self.strip.draw()
 
     def _set_rate(self) -> None:
         self.timer.setInterval(round(1000 / self.rate.value()))
@@ -202,9 +214,13 @@ class ComparePanel(Panel):
         self.legend.setVisible(comparison.look == CONTOURS)
         self._drag_the_line()
         self._windowed()
+        self.strip.show_run(run)
+        self.worst.setVisible(self.strip.volume)
+        self.view.refresh()
 
     def _windowed(self) -> None:
         self.window_section.refresh()
+        self.strip.windowed()
         self._show_gain()
         presets = self.comparison.window.presets
         if presets != self._presets:
@@ -253,7 +269,7 @@ class ComparePanel(Panel):
         self._compare(Difference.name)
 
     def toggle_contours(self) -> None:
-        self._look(AS_THEY_ARE if self.comparison.look == CONTOURS else CONTOURS)
+        self._look(AS_SHOWN if self.comparison.look == CONTOURS else CONTOURS)
 
     def preset(self, number: int) -> None:
         """Apply the window preset of this number, counted from 1."""

@@ -13,6 +13,7 @@ from napari._vispy.layers.base import VispyBaseLayer
 from napari.layers import Layer
 from panels import PANELS
 from qtpy.QtWidgets import QWidget
+from roles import titles
 from vispy.scene.node import Node
 
 from napari_segadv.results.example import Example
@@ -89,5 +90,5 @@ def test_runs_that_are_deleted_leave_nothing_behind(window, docked, qtbot):
     after = there(window)
     # Fewer, where another test's window is let go of meanwhile.
     assert {kind: count for kind, count in after.items() if count > before[kind]} == {}
-    assert [layer.name for layer in window.layers] == ["xray"]
+    assert titles(window) == ["xray"]
     np.testing.assert_array_equal(window.layers[0].data, disc_image())

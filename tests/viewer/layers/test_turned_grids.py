@@ -17,7 +17,7 @@ from napari_segadv import io
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.attack.preview import Preview
 from napari_segadv.viewer.compare.comparison import Comparison
-from napari_segadv.viewer.compare.contours import CONTOURS, OWN_TARGET
+from napari_segadv.viewer.compare.contours import CONTOURS
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import (
     ADVERSARIAL,
@@ -132,8 +132,19 @@ def test_what_comparing_adds_lies_on_the_volume(shown, tmp_path):
     difference = io.read(tmp_path / "difference.nii.gz").array
     np.testing.assert_array_equal(difference, controller.example.noise)
     comparison.show(CONTOURS)
-    check(role(viewer, OWN_TARGET), image, scan, tmp_path, OWN_TARGET)
-    np.testing.assert_array_equal(role(viewer, OWN_TARGET).data, controller.example.target.array)
+    target = controller.example.target.array
+    middle = target.shape[0] // 2
+    viewer.dims.set_point(0, image.data_to_world((middle, 0, 0))[0])
+    lines = role(viewer, "contour (target)")
+    ends = np.concatenate([lines.data[:, 0], lines.data.sum(axis=1)])
+    assert set(ends[:, 0]) == {viewer.dims.point[0]}
+    # The contour encloses exactly the target's pixels, but for the width of its line.
+    rows, columns = np.nonzero(target[middle])
+    edges = product(*((n.min() - 0.5, n.max() + 0.5) for n in (rows, columns)))
+    corners = np.array([image.data_to_world((middle, *edge)) for edge in edges])
+    for limit in (np.min, np.max):
+        found, there = limit(ends[:, 1:], axis=0), limit(corners[:, 1:], axis=0)
+        np.testing.assert_allclose(found, there, atol=lines.edge_width)
     comparison.close()
 
 
