@@ -35,7 +35,7 @@ class Comparison:
 
     def __init__(self, viewer: ViewerModel, controller: Controller) -> None:
         self.viewer, self.controller = viewer, controller
-        self.window = Window(viewer, controller)
+        self.window = Window.of(viewer, controller)
         self.mode: Mode | None = None
         self.look = AS_SHOWN
         self.share, self.gain = 0.5, 0.0
@@ -58,6 +58,7 @@ class Comparison:
         self.window.changed.disconnect(self._windowed, missing_ok=True)
         self._leave()
         self._lines.keep(None)
+        self.window.link()
         self.window.close()
 
     @property

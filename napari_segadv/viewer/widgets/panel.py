@@ -17,6 +17,7 @@ from ..controller.shown_layers import unwrapped
 from ..keeping.guard import guard
 from ..layers.camera import untouched
 from ..notices import complain, tell
+from ..views.tools import ViewTools
 from .dialogs import ask_trust
 from .keys import Key, bind
 from .opening import adopt_all, adopt_soon, prefer_our_reader
@@ -62,6 +63,7 @@ class Panel(QWidget):
         leaving = self._leaving = ExitStack()
         self.destroyed.connect(lambda: leaving.close())
         guard(self.viewer)
+        leaving.callback(ViewTools.hold(self.viewer, self.controller))
         prefer_our_reader()
         adopt_all(self.viewer.layers)
         self.listen({self.viewer.layers.events.inserted: self._opened})
