@@ -34,6 +34,7 @@ class Picture:
         image: the id of the image in it.
         outlines: the id of what is drawn over that; "" for nothing.
         under: the id of the image that is shown while the pointer rests on it; "" for none.
+        light: whether it is bright, so that what is written on it is dark.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Picture:
     image: str
     outlines: str = ""
     under: str = ""
+    light: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ def _large(key: str, captions: dict[str, str], targeted: bool) -> tuple[Picture,
     return (
         Picture(f"{key}-m1", "clean image", "clean", clean),
         Picture(f"{key}-m2", "adversarial image", "adversarial", adversarial, under=clean),
-        Picture(f"{key}-m3", "noise: adversarial less clean", "", f"{key}-noise"),
+        Picture(f"{key}-m3", "noise: adversarial less clean", "", f"{key}-noise", light=True),
         Picture(
             f"{key}-m4",
             _with("prediction before, on the clean image", captions["before"]),
@@ -204,7 +206,7 @@ def _small(key: str, number: int, captions: dict[str, str]) -> tuple[Picture, ..
     return (
         Picture(f"{name}1", "clean", "clean", clean),
         Picture(f"{name}2", "adversarial", "adversarial", adversarial, under=clean),
-        Picture(f"{name}3", "noise", "", f"{key}-noise"),
+        Picture(f"{name}3", "noise", "", f"{key}-noise", light=True),
         Picture(
             f"{name}4", _with("prediction before", captions["before"]), "clean", clean,
             f"{key}-before",

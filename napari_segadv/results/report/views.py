@@ -63,9 +63,10 @@ def windows_of(scan: Scan, seen: tuple[float, float]) -> tuple[Window, ...]:
         seen: the intensities that the model distinguishes.
     """
     usual = scan.shown
-    listed = [Window(usual.source, usual, scan.units)]
+    presets = PRESETS if scan.units == "HU" else ()
+    same = (one.name for one in presets if np.allclose(one.limits, usual.limits, rtol=1e-4))
+    listed = [Window(next(same, usual.source), usual, scan.units)]
     if not scan.colour:
-        presets = PRESETS if scan.units == "HU" else ()
         named = [*((one.name, one.limits) for one in presets), (FULL, scan.bounds), (SEEN, seen)]
         for name, (low, high) in named:
             shown = Presentation.between(low, high, name)

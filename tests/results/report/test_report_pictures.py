@@ -51,7 +51,7 @@ def test_a_ct_in_every_window_with_the_patient_upright(tmp_path, ct):
     page = page_of(example, tmp_path)
     windows = windows_of(ct, example.window)
     assert [one.name for one in windows] == [
-        "soft tissue window", "lung", "bone", "brain", "liver", "soft tissue", "full range",
+        "mediastinum", "lung", "bone", "brain", "liver", "soft tissue", "full range",
         "what the model sees",
     ]  # fmt: skip
     shown = next(n for n in range(20) if f"Slice {n} (of 0 to 19)" in page.text)
