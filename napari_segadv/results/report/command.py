@@ -70,14 +70,27 @@ def _value(value: Any) -> str:
     return str(value)
 
 
-def files_to_give(example: Example) -> tuple[str, ...]:
-    """Say what the capitals of the command stand for, a sentence each."""
+def files_to_give(example: Example) -> str:
+    """Say what the capitals of the command stand for, in one sentence."""
     record = example.record
-    told = []
-    if example.clean.path is None or from_dicom(example.clean):
-        told.append("IMAGE is the image that was attacked, by the hash above.")
-    if record["victim"].get("trust") != "built-in":
-        told.append("MODEL is the file or folder of the model, by the hash above.")
-    if _targeted(record) and _target(record) == TARGET:
-        told.append("TARGET is the target; it lies in the folder of the saved run.")
-    return tuple(told)
+    private = example.clean.path is None or from_dicom(example.clean)
+    networks = [("MODEL", record["victim"])]
+    networks += [("SURROGATE", one) for one in record.get("surrogates", ())]
+    roles = [
+        (role.upper(), given)
+        for role, given in record.get("inputs", {}).items()
+        if role != "target"
+    ]
+    words = [
+        *(["IMAGE"] if private else []),
+        *(word for word, one in networks if one.get("trust") != "built-in"),
+        *([TARGET] if _targeted(record) and _target(record) == TARGET else []),
+        *(word for word, given in roles if given is not None and not isinstance(given, str)),
+    ]
+    found = list(dict.fromkeys(words))
+    if not found:
+        return "DIR is a new folder."
+    listed = " and ".join([", ".join(found[:-1]), found[-1]]) if len(found) > 1 else found[0]
+    verb = "stand for the files" if len(found) > 1 else "stands for the file"
+    kept = "; the target lies in the folder of the saved run" if TARGET in found else ""
+    return f"{listed} {verb} with the hashes below{kept}. DIR is a new folder."

@@ -16,6 +16,12 @@ from ..widgets.dialogs import pick_page
 from ..widgets.layout import set_tips
 
 
+class Offer(Notification):
+    """A message with a button. napari would name its own manager as the source beside it."""
+
+    source = ""
+
+
 class ReportSection(QWidget):
     """Two buttons: one writes the report of the chosen run, one opens what was written last.
 
@@ -99,7 +105,7 @@ class ReportSection(QWidget):
             self.written = found
             self.open_button.show()
             self.said.emit(f"report of {run.name}: {found.name}")
-            self._offer(run)
+            self._offer()
 
         self.controller.jobs.start(f"writing the report of {run.name}", work, done)
 
@@ -111,12 +117,12 @@ class ReportSection(QWidget):
         if not self.written.is_file() or not QDesktopServices.openUrl(address):
             self.refused.emit(f"{self.written}: can't be opened; open it in a browser yourself")
 
-    def _offer(self, run: Run) -> None:
+    def _offer(self) -> None:
         """Show a message with a button that opens the report."""
 
         def act(*_: Any) -> None:
             if not self._dropped:
                 self.open()
 
-        message = f"The report of {run.name} is written."
-        notification_manager.dispatch(Notification(message, "info", actions=[("Open", act)]))
+        offer = Offer("The report is written.", "info", actions=[("Open", act)])
+        notification_manager.dispatch(offer)

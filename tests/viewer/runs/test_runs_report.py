@@ -68,7 +68,7 @@ def test_the_message_offers_to_open_it(listed, qtbot, page, browser):
     def offers():
         return [
             button
-            for message in NapariQtNotification._instances
+            for message in listed.window().findChildren(NapariQtNotification)
             for button in message.findChildren(QPushButton)
             if button.text() == "Open"
         ]
