@@ -16,6 +16,7 @@ from napari_segadv.common.parameters import parameters
 from napari_segadv.crafting.repeat import repeat
 from napari_segadv.data.scan import Mask, Scan
 from napari_segadv.errors import NeedsTrust, SegadvError
+from napari_segadv.io.output import output_for
 from napari_segadv.results.saving import save_run
 from napari_segadv.samples import phantom
 
@@ -123,6 +124,16 @@ def test_a_dicom_series(tmp_path):
     shutil.rmtree(folder / "adversarial")
     with pytest.raises(SegadvError, match="put the folder adversarial back"):
         repeat(folder, victim=victim)
+
+
+def test_a_run_on_dicom_that_was_saved_as_nifti(tmp_path):
+    """The image was made for a DICOM file, and the viewer can save it otherwise."""
+    made.ct(tmp_path / "ct", made.stored_volume())
+    scan, victim = io.read(tmp_path / "ct"), volume_victim(2)
+    example = sa.craft(scan, victim, PGD)
+    folder = save_run(example.with_output(output_for(scan, "nifti")), tmp_path / "out")
+    assert (folder / "adversarial.nii.gz").is_file()
+    assert repeat(folder, victim=victim).lines == SAME
 
 
 def test_a_class(tmp_path):

@@ -115,7 +115,9 @@ def model_facts(example: Example) -> Facts:
     else:
         found.append(("preparation", NOT_RECORDED))
     low, high = example.window
-    found.append(("distinguishes", f"{low:g} to {with_units(f'{high:g}', example.clean.units)}"))
+    found.append(
+        ("range it distinguishes", f"{low:g} to {with_units(f'{high:g}', example.clean.units)}")
+    )
     return found
 
 

@@ -3,15 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ...attacks.base import DEFAULT_GOAL
 from ...common.wording import percent, share, with_units
 from ...measures.by_window import Seen, worst
 from ..example import Example
 
-REACHED, MISSED = "reached", "not reached"
-INTACT = "left intact"
+MOVED, AWAY_FROM, KEPT = "Changed as asked", "Predicted otherwise", "Left intact"
+LARGEST, WORST = "Largest change of a pixel", "SSIM of the worst window"
+# What the cells are that a task predicts, if they are no pixels.
+UNITS = {"classification": "classes", "detection": "places where a box can be"}
+# What stands at the top of the page.
+FIRST = (MOVED, AWAY_FROM, KEPT, LARGEST, WORST)
 
 
 @dataclass(frozen=True)
@@ -53,90 +56,88 @@ def headline(example: Example) -> str:
 def tiles(example: Example, table: Sequence[Seen]) -> tuple[Figure, ...]:
     """Return the few figures that say most, for the top of the page."""
     found = {figure.name: figure for figure in figures_of(example, table)}
-    names = [*_SHARES_TOP, LARGEST, WORST]
-    return tuple(found[name] for name in names if name in found)
+    return tuple(found[name] for name in FIRST if name in found)
 
 
-MOVED, AWAY_FROM, KEPT = "Changed as asked", "Predicted otherwise", "Left intact"
-LARGEST, WORST = "Largest change of a pixel", "SSIM of the worst window"
-_SHARES_TOP = (MOVED, AWAY_FROM, KEPT)
+# Figures from 0 to 1: key, name, meaning, and the key of the same figure before, if there is one.
+DECIMALS = (
+    (
+        "target_iou",
+        "Target IoU",
+        "Overlap of the prediction after with the target: what both have, divided by what at least "
+        "one has; mean over the target's structures. 1: the same. It is high from the start if the "
+        "target changes little.",
+        "",
+    ),
+    (
+        "target_f1",
+        "Target F1",
+        "How many of the target's boxes were found, and how many of those found are in the target. "
+        "1: exactly these.",
+        "",
+    ),
+    (
+        "target_probability",
+        "Probability of the target",
+        "How sure the model is of the class that the target asks for, after.",
+        "target_probability_clean",
+    ),
+    (
+        "truth_probability",
+        "Probability of the true class",
+        "How sure the model is of the class that it should have named, after.",
+        "truth_probability_clean",
+    ),
+    (
+        "iou_with_clean",
+        "Overlap with the prediction before",
+        "IoU of both predictions: how much of the prediction is as it was. 1: nothing has changed.",
+        "",
+    ),
+    (
+        "dice_with_truth",
+        "Dice with the truth",
+        "How good the prediction is, by the true labels that were given. 1: perfect.",
+        "dice_with_truth_clean",
+    ),
+    (
+        "f1_with_truth",
+        "F1 with the truth",
+        "How good the boxes are, by the true ones. 1: perfect.",
+        "f1_with_truth_clean",
+    ),
+)
 
 
 def _of_prediction(example: Example) -> tuple[Figure, ...]:
-    m, targeted = example.measures, example.record["goal"] == "targeted"
-    unit = {"classification": "classes", "detection": "places where a box can be"}.get(
-        example.task.name, "pixels"
+    m, units = example.measures, UNITS.get(example.task.name, "pixels")
+    if example.record["goal"] == "targeted":
+        name, meaning = (
+            MOVED,
+            f"Of the {units} that had to change, the share that is now as the target asks. 100 %: "
+            "all of them.",
+        )
+    else:
+        name, meaning = (
+            AWAY_FROM,
+            f"Of the {units} of the true structures (or, if the truth was not given, of those "
+            "predicted before), the share that is now predicted as something else.",
+        )
+    intact = (
+        f"Of the structures' other {units}, the share that is predicted as before. 100 %: nothing "
+        "else was disturbed."
     )
     listed = [
-        _share(
-            m,
-            "moved",
-            MOVED if targeted else AWAY_FROM,
-            f"Of the {unit} that had to change, the share that is now as the target asks. 100 %: "
-            "all of them."
-            if targeted
-            else f"Of the {unit} of the true structures (or, if the truth was not given, of those "
-            "predicted before), the share that is now predicted as something else.",
-        ),
-        _share(
-            m,
-            "kept",
-            KEPT,
-            f"Of the structures' other {unit}, the share that is predicted as before. 100 %: "
-            "nothing else was disturbed.",
-        ),
-        _decimal(
-            m,
-            "target_iou",
-            "Target IoU",
-            "Overlap of the prediction after with the target: what both have, divided by what at "
-            "least one has; mean over the target's structures. 1: the same. It is high from the "
-            "start if the target changes little.",
-        ),
-        _decimal(
-            m,
-            "target_f1",
-            "Target F1",
-            "How many of the target's boxes were found, and how many of those found are in the "
-            "target. 1: exactly these.",
-        ),
-        _decimal(
-            m,
-            "target_probability",
-            "Probability of the target",
-            "How sure the model is of the class that the target asks for, after. "
-            + _before(m, "target_probability_clean"),
-        ),
-        _decimal(
-            m,
-            "truth_probability",
-            "Probability of the true class",
-            "How sure the model is of the class that it should have named, after. "
-            + _before(m, "truth_probability_clean"),
-        ),
-        _decimal(
-            m,
-            "iou_with_clean",
-            "Overlap with the prediction before",
-            "IoU of both predictions: how much of the prediction is as it was. 1: nothing has "
-            "changed.",
-        ),
-        _decimal(
-            m,
-            "dice_with_truth",
-            "Dice with the truth",
-            "How good the prediction is, by the true labels that were given. 1: perfect. "
-            + _before(m, "dice_with_truth_clean"),
-        ),
-        _decimal(
-            m,
-            "f1_with_truth",
-            "F1 with the truth",
-            "How good the boxes are, by the true ones. 1: perfect. "
-            + _before(m, "f1_with_truth_clean"),
-        ),
+        Figure(words, percent(m[key]), what)
+        for key, words, what in (("moved", name, meaning), ("kept", KEPT, intact))
+        if m.get(key) is not None
     ]
-    return tuple(figure for figure in listed if figure is not None)
+    for key, words, what, earlier in DECIMALS:
+        if m.get(key) is not None:
+            before = m.get(earlier) if earlier else None
+            more = "" if before is None else f" Before: {share(before)}."
+            listed.append(Figure(words, share(m[key]), what + more))
+    return tuple(listed)
 
 
 def _of_image(example: Example) -> tuple[Figure, ...]:
@@ -207,18 +208,3 @@ def _of_visibility(example: Example, table: Sequence[Seen]) -> tuple[Figure, ...
             )
         )
     return tuple(listed)
-
-
-def _share(measures: Any, key: str, name: str, meaning: str) -> Figure | None:
-    value = measures.get(key)
-    return None if value is None else Figure(name, percent(value), meaning)
-
-
-def _decimal(measures: Any, key: str, name: str, meaning: str) -> Figure | None:
-    value = measures.get(key)
-    return None if value is None else Figure(name, share(value), meaning.strip())
-
-
-def _before(measures: Any, key: str) -> str:
-    value = measures.get(key)
-    return "" if value is None else f"Before: {share(value)}."

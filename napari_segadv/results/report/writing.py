@@ -16,6 +16,7 @@ from ...data.scan import Mask, Scan
 from ...errors import SegadvError
 from ...measures.by_window import Seen, seen_steps, worst
 from ..example import Example
+from ..files import RESULT
 from ..loading import load_example, load_verdicts
 from ..sources import Saved
 from ..verdicts import Verdict
@@ -158,6 +159,8 @@ def _opened(
 ) -> tuple[Example, dict[int, Verdict], Mapping[str, Any]]:
     """Open a saved run: the example with its target, its verdicts, and its adversarial file."""
     saved = Saved.at(folder)
+    if saved.path.name != RESULT:
+        raise SegadvError(f"{saved.path}: is not called {RESULT}; choose the folder of a result")
     example = load_example(saved.folder, saved.image() if image is None else image)
     if example.target is None and saved.goal == "targeted":
         example = replace(example, target=saved.target(example.clean))

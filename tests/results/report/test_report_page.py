@@ -156,6 +156,34 @@ def test_a_saved_run_with_its_target_and_verdicts(tmp_path, image, weights_file,
     ).text  # fmt: skip
 
 
+def test_another_json_of_a_folder_is_not_its_result(tmp_path, image, band_victim):
+    folder = crafted(io.read(image), band_victim).save(tmp_path / "out")
+    other = shutil.copy(folder / "result.json", folder / "other.json")
+    with pytest.raises(SegadvError, match=r"not called result\.json"):
+        page_of(other, tmp_path)
+
+
+def test_a_real_radiograph_and_a_real_ct(tmp_path, shared):
+    film = sa.read(shared / "chest_xray" / "1.jpg")
+    fgsm = sa.attacks.FGSM(epsilon=3.0)
+    folder = save_run(sa.craft(film, sa.load_victim("demo:chest-xray"), fgsm), tmp_path / "film")
+    page = page_of(folder, tmp_path)
+    page.check_safe()
+    assert page.picture("p0-0c").shape == film.array.shape
+    assert sa.repeat(folder).lines == ("the same image, bit for bit",)
+    ct, victim = sa.read(shared / "ct_dicom"), volume_victim(2)
+    example = sa.craft(ct, victim, sa.attacks.FGSM(epsilon=20.0), slices=(9, 10))
+    folder = save_run(example, tmp_path / "ct")
+    page = page_of(folder, tmp_path, overwrite=True)
+    page.check_safe()
+    # Head first in the folder; the patient's left lies on the right.
+    np.testing.assert_array_equal(page.picture("p0-0c").shape, (512, 512))
+    assert "20 slices of 512 x 512 pixels" in page.text
+    assert "lung -1350 to 150 HU" in page.text
+    assert str(shared) not in page.source
+    assert sa.repeat(folder, victim=victim).lines == ("the same image, bit for bit",)
+
+
 def test_verdicts_of_a_saved_run(tmp_path, image, band_victim):
     example = crafted(io.read(image), band_victim)
     folder = save_run(example, tmp_path / "out", {0: Verdict("suspicious", "an edge")})
