@@ -18,6 +18,7 @@ from ..widgets.layout import group, in_rows, set_tips, stack
 from ..widgets.panel import Panel
 from ..widgets.plain import Plain
 from .list import RunsList
+from .report_section import ReportSection
 from .session_section import SessionSection
 from .sessions import Sessions
 from .table import RunsTable
@@ -52,6 +53,7 @@ class RunsPanel(Panel):
         self.save_button = QPushButton("Save …")
         self.save_label, self.save_as = Plain("Save as"), QComboBox()
         self.save_as.addItems(list(SAVE_AS))
+        self.report = ReportSection(self.controller)
         self.files = SessionSection(self.sessions)
         self._lay_out()
         self._connect()
@@ -65,6 +67,7 @@ class RunsPanel(Panel):
         first = (self.show_button, self.compare_button, self.rename_button)
         column.addLayout(in_rows([first, (self.delete_button, self.save_button)]))
         column.addLayout(in_rows([(self.save_label, self.save_as)]))
+        column.addWidget(self.report)
         stack(self, [group("Runs of the session", [runs]), group("Files", [self.files])], [])
         self.layout().addWidget(self.status)
         set_tips(
@@ -94,6 +97,9 @@ class RunsPanel(Panel):
         self.rename_button.clicked.connect(lambda: self._with_one(self.list.rename))
         self.delete_button.clicked.connect(self.delete)
         self.save_button.clicked.connect(lambda: self._with_one(self._ask_run))
+        self.report.wanted.connect(lambda: self._with_one(self.report.ask))
+        self.report.said.connect(self._reported)
+        self.report.refused.connect(self.failed)
         self.files.refused.connect(self.failed)
         controller, runs = self.controller, self.controller.runs
         self.listen(
@@ -111,6 +117,7 @@ class RunsPanel(Panel):
         )
         self.bind(KEYS)
         self.at_leaving(self.sessions.drop)
+        self.at_leaving(self.report.drop)
 
     def show_next(self) -> None:
         """Show the run after the one that is shown."""
@@ -192,6 +199,7 @@ class RunsPanel(Panel):
         self.rename_button.setEnabled(chosen == 1)
         self.delete_button.setEnabled(chosen > 0)
         self.save_button.setEnabled(chosen == 1 and idle)
+        self.report.set_enabled(chosen == 1 and idle)
         dicom = chosen == 1 and is_dicom(self.list.chosen[0].example.clean)
         self.save_label.setVisible(dicom)
         self.save_as.setVisible(dicom)
@@ -210,6 +218,10 @@ class RunsPanel(Panel):
     def attempt(self, action: Callable[..., Any], *arguments: Any) -> None:
         self._last = ""
         super().attempt(action, *arguments)
+
+    def _reported(self, message: str) -> None:
+        self._last = message
+        self.say(message)
 
     def _said(self, message: str) -> None:
         # More jobs may follow, which show the run and load the victim.

@@ -17,6 +17,7 @@ LONG = 160
 # Letters of a word that stays whole, as a hash does: somebody may copy it.
 WORD = 80
 CSV, TABLES = ".csv", "Tables (*.csv)"
+HTML, PAGES = ".html", "Web pages (*.html)"
 PATTERNS = "Networks (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.json)"
 
 
@@ -51,12 +52,22 @@ def pick_new_folder(parent: QWidget, title: str, name: str) -> str:
 
 def pick_table(parent: QWidget, title: str, name: str) -> Path | None:
     """Ask for the CSV file to write a table to; return None if the user cancels."""
-    suggested = str(_suggested(f"{name}{CSV}"))
-    chosen, _ = QFileDialog.getSaveFileName(parent, title, suggested, TABLES)
+    return _pick_new(parent, title, name, CSV, TABLES)
+
+
+def pick_page(parent: QWidget, title: str, name: str) -> Path | None:
+    """Ask for the web page to write; return None if the user cancels."""
+    return _pick_new(parent, title, name, HTML, PAGES)
+
+
+def _pick_new(parent: QWidget, title: str, name: str, end: str, kinds: str) -> Path | None:
+    """Ask for a file to write, with an ending unless the user gives it another."""
+    suggested = str(_suggested(f"{name}{end}"))
+    chosen, _ = QFileDialog.getSaveFileName(parent, title, suggested, kinds)
     if not chosen:
         return None
     path = Path(chosen)
-    ending = path.with_name(f"{path.name}{CSV}")
+    ending = path.with_name(f"{path.name}{end}")
     # The dialog has not asked whether to overwrite a file with the ending added.
     return path if path.suffix or ending.exists() else ending
 
