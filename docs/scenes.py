@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QWidget
 from session import SAMPLES, SIZE, Session
 
 from napari_segadv.viewer.layers.names import NOISE, TARGET
-from napari_segadv.viewer.views.workbench import Workbench
+from napari_segadv.viewer.views.tools import ViewTools
 
 Arrange = Callable[[Session], AbstractContextManager[QWidget]]
 # What a scene needs before it is arranged: nothing, a target, one run, all runs.
@@ -67,8 +67,9 @@ def attack(session: Session) -> Iterator[QWidget]:
 @scene("noise", RUN)
 def noise(session: Session) -> Iterator[QWidget]:
     before = {layer: layer.visible for layer in session.viewer.layers}
+    shown = [session.controller.shown(role) for role in (NOISE, TARGET)]
     for layer in before:
-        layer.visible = layer.name in (NOISE, TARGET)
+        layer.visible = layer in shown
     yield session.window
     for layer, visible in before.items():
         layer.visible = visible
@@ -76,7 +77,7 @@ def noise(session: Session) -> Iterator[QWidget]:
 
 @scene("views", RUN, ("ct",))
 def views(session: Session) -> Iterator[QWidget]:
-    bench = Workbench.of(session.viewer)
+    bench = ViewTools.of(session.viewer)
     assert bench is not None
     bench.toggle_views()
     session.settle()

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication, QScrollArea, QWidget
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.names import TARGET
 
-PLUGIN, ATTACK = "napari-segadv", "Adversarial attack"
+PLUGIN, WORKBENCH, ATTACK = "napari-segadv", "Adversarial attacks", "Adversarial attack"
 SIZE = (1280, 800)
 LONGEST = 900.0
 
@@ -59,6 +59,7 @@ class Session:
 
     sample: str
     viewer: Any = field(init=False)
+    bench: Any = field(init=False)
     attack: Any = field(init=False)
     target: Any = field(init=False, default=None)
 
@@ -67,7 +68,8 @@ class Session:
         self.viewer.window.resize(*SIZE)
         self.viewer.open_sample(PLUGIN, self.of.name)
         self.show_slice()
-        _, self.attack = self.viewer.window.add_plugin_dock_widget(PLUGIN, ATTACK)
+        _, self.bench = self.viewer.window.add_plugin_dock_widget(PLUGIN, WORKBENCH)
+        self.attack = self.bench.open(ATTACK)
         self.wait(lambda: self.controller.victims.attacks, "the attacks")
         self.idle()
         self.attack.victim_section.victim.value = f"demo:{self.of.name}"
@@ -121,12 +123,12 @@ class Session:
 
     @contextmanager
     def docked(self, title: str) -> Iterator[Any]:
-        """Dock a panel as a tab beside the attack panel; afterwards, restore what it changed."""
+        """Open a panel's tab in the workbench; afterwards, restore what it changed."""
         before = [(layer, layer.visible) for layer in self.viewer.layers]
-        dock, panel = self.viewer.window.add_plugin_dock_widget(PLUGIN, title)
+        panel = self.bench.open(title)
         self.settle()
         yield panel
-        self.viewer.window.remove_dock_widget(dock)
+        self.bench.open(ATTACK)
         self.settle(0.1)
         for layer, visible in before:
             layer.visible = visible

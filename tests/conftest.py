@@ -1,13 +1,12 @@
 """Fixtures that several test folders share: real data, small networks, small images."""
 
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers import BYTES, SHARED, bands, disc_image
+from helpers import BYTES, SHARED, bands, disc_image, save_small_victim
 
 from napari_segadv.data.scan import Grid, Scan, Storage
 
@@ -34,8 +33,9 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path_factory, monkeypatch):
-    """Nothing that a test agrees to is remembered on the machine."""
+    """Nothing that a test agrees to, or leaves unsaved, is remembered on the machine."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
 
 
 @pytest.fixture
@@ -72,26 +72,7 @@ def band_victim():
 @pytest.fixture
 def weights_file(tmp_path) -> Path:
     """A state dict of a small UNet with its description."""
-    from monai.networks.nets import UNet
-
-    arguments = {
-        "spatial_dims": 2,
-        "in_channels": 1,
-        "out_channels": 3,
-        "channels": [4, 8, 16],
-        "strides": [2, 2],
-    }
-    torch.manual_seed(0)
-    path = tmp_path / "net.pt"
-    torch.save(UNet(**arguments).state_dict(), path)
-    description = {
-        "network": "UNet",
-        "arguments": arguments,
-        "classes": ["background", "a", "b"],
-        "window": [0, 255],
-    }
-    path.with_suffix(".json").write_text(json.dumps(description))
-    return path
+    return save_small_victim(tmp_path)
 
 
 @pytest.fixture

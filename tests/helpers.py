@@ -139,6 +139,14 @@ def small_network() -> torch.nn.Module:
     return UNet(**ARGUMENTS).eval()
 
 
+def save_small_victim(folder: Path) -> Path:
+    """Write the weights of `small_network` with a description; return their file."""
+    path = folder / "net.pt"
+    torch.save(small_network().state_dict(), path)
+    describe(path, network="UNet", arguments=ARGUMENTS)
+    return path
+
+
 def describe(path: Path, **more) -> None:
     path.with_suffix(".json").write_text(json.dumps({**DESCRIPTION, **more}))
 

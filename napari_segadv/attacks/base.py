@@ -77,7 +77,7 @@ class Attack(ABC):
         float | None,
         Param(
             "Largest change of a pixel (Linf) or length of the whole change (L2); none: 2 % of "
-            "the victim's window (Linf) or 0.5 % of it as root mean square (L2)",
+            "the model's window (Linf) or 0.5 % of it as root mean square (L2)",
             low=0.0,
             high=LARGEST,
             unit=IMAGE_UNITS,

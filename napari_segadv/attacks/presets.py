@@ -34,15 +34,15 @@ def presets_of(attack: type[Attack]) -> tuple[Preset, ...]:
     """
     usual = None if attack.unbounded else 1.0
     return (
-        Preset("usual", "The attack's defaults and the usual budget", {}, usual),
+        Preset("usual", "The attack's defaults and the standard budget", {}, usual),
         Preset(
             "subtle",
-            "Half the usual budget: less visible, harder to succeed",
+            "Half the standard budget: less visible, harder to succeed",
             {},
             SUBTLE_BUDGET,
         ),
         Preset("paper", f"As published: {attack.source}", attack.published, usual),
-        Preset("strong", "Twice the usual budget and more steps", _longer(attack), STRONG_BUDGET),
+        Preset("strong", "Twice the standard budget, more steps", _longer(attack), STRONG_BUDGET),
     )
 
 

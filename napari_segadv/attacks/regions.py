@@ -64,7 +64,7 @@ def receptive_field(problem: Problem, share: float = 1.0, seed: int = 0) -> Tens
 def _check_dense(problem: Problem) -> None:
     if problem.moving.shape[1:] != problem.clean.shape[2:]:
         raise SegadvError(
-            "region bounding-box: the victim does not predict pixels; use receptive-field"
+            "region bounding-box: the model does not predict pixels; use receptive-field"
         )
 
 

@@ -104,11 +104,11 @@ def _predicted(
 def _check_alike(surrogate: Victim, prediction: Prediction, clean: Prediction) -> None:
     if len(prediction.classes) != len(clean.classes):
         raise SegadvError(
-            f"{surrogate.name}: predicts {len(prediction.classes)} classes, but the victim "
+            f"{surrogate.name}: predicts {len(prediction.classes)} classes, but the model "
             f"predicts {len(clean.classes)}; use a surrogate with the same classes"
         )
     if prediction.array.shape != clean.array.shape:
         raise SegadvError(
-            f"{surrogate.name}: its anchors differ from the victim's; use a surrogate with the "
+            f"{surrogate.name}: its anchors differ from the model's; use a surrogate with the "
             "same anchors"
         )

@@ -146,6 +146,7 @@ def craft_steps(
             surrogates=surrogates,
             seed=seed,
             inputs=inputs,
+            asked={"present": present, "save_as": save_as, "deidentify": deidentify},
             passes=passes,
         )
         record["seconds"] = round(time.perf_counter() - started, 3)
@@ -160,7 +161,7 @@ def _guarded(run: Crafting, name: str, device: str) -> Crafting:
         return (yield from run)
     except torch.OutOfMemoryError:
         raise SegadvError(
-            f"{name}: out of GPU memory; use a victim with smaller patches, or compute on the CPU "
+            f"{name}: out of GPU memory; use a model with smaller patches, or compute on the CPU "
             "(--device cpu)"
         ) from None
     finally:

@@ -33,11 +33,19 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
     after = setup.predict(adversarial)
     before_saving = judge.predict(outcome.adversarial)
 
+    part = request.part
+
     def figures(image: Scan, prediction: Prediction) -> Mapping[str, Any]:
+        # Of an attack on some slices, the figures are those of these slices: the others, which
+        # can't change, would hide how visible the change is.
         found = setup.victim.task.measure(
-            clean, prediction, target=target, truth=request.truth, care=request.counted
+            part(clean),
+            part(prediction),
+            target=part(target),
+            truth=part(request.truth),
+            care=part(request.care),
         )
-        return found | distances(scan, image, judge.window)
+        return found | distances(part(scan), part(image), judge.window)
 
     difference = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
     return Example(

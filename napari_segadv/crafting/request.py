@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
 from ..victims.prediction import Prediction
 from ..victims.victim import Victim
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,17 @@ class Request:
             )
         return Mask(array, self.scan.grid)
 
+    def part(self, image: T) -> T:
+        """Cut an image or a mask to the chosen slices alone; without any, return it unchanged."""
+        if self.slices is None or not isinstance(image, (Scan, Mask)):
+            return image
+        first, last = self.slices
+        array, grid = image.array[first : last + 1], image.grid
+        origin = grid.affine @ [first, *[0] * (grid.ndim - 1), 1]
+        shape = (len(array), *grid.shape[1:])
+        placed = replace(grid, shape=shape, origin=tuple(map(float, origin[: grid.ndim])))
+        return replace(image, array=array, grid=placed)
+
     @cached_property
     def counted(self) -> Mask | None:
         """The pixels that count; None: all."""
@@ -140,11 +153,11 @@ def check_tasks(attack: Attack, victim: Victim, surrogates: Sequence[Victim]) ->
         fit = ", ".join(name for name, known in available().items() if task in known.tasks)
         raise SegadvError(
             f"method {attack.name}: is for {' and '.join(attack.tasks)}, but {victim.name} does "
-            f"{task}; use {fit or 'another victim'}"
+            f"{task}; use {fit or 'another model'}"
         )
     for surrogate in surrogates:
         if surrogate.task.name != task:
             raise SegadvError(
-                f"{surrogate.name}: does {surrogate.task.name}, but the victim does {task}; use a "
+                f"{surrogate.name}: does {surrogate.task.name}, but the model does {task}; use a "
                 "surrogate for the same task"
             )

@@ -52,7 +52,7 @@ class UniversalResult:
         unseen = [case for case in cases if case["held_out"]] or cases
         where = "held-out images" if any(case["held_out"] for case in cases) else "its own images"
         mean = float(np.mean([case["moved"] for case in unseen]))
-        return f"moved {100 * mean:.1f} % of the pixels of {len(unseen)} {where}"
+        return f"changed {100 * mean:.1f} % of the pixels of {len(unseen)} {where}"
 
     def save(self, folder: Path) -> None:
         """Write noise.nii.gz and result.json into a new folder, all or nothing.
@@ -95,7 +95,7 @@ def universal_steps(
         SegadvError: if the parts do not fit each other.
     """
     if victim.task.name != "segmentation":
-        raise SegadvError(f"{victim.name}: does {victim.task.name}; use a victim that segments")
+        raise SegadvError(f"{victim.name}: does {victim.task.name}; use a model that segments")
     if held_out >= len(scans):
         raise SegadvError(f"{len(scans)} images: too few to hold out {held_out}; give more")
     device = pick_device(device)

@@ -135,7 +135,7 @@ def renumbered(mask: Mask, classes: Sequence[str]) -> Mask:
     unknown = [name for name in names.values() if name.casefold() not in numbers]
     if unknown:
         note = (
-            f"{mask.path or 'the mask'}: {unknown[0]} is no class of the victim, so the numbers of "
+            f"{mask.path or 'the mask'}: {unknown[0]} is no class of the model, so the numbers of "
             "the mask are used as they are"
         )
         return replace(mask, notes=(*mask.notes, note))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .. import io
 from ..common.atomic_files import written_whole
 from ..common.hashing import sha256_of_all
-from ..common.wording import counted, with_units
+from ..common.wording import counted, percent, with_units
 from ..data.scan import Mask, Scan, one_component
 from ..errors import SegadvError
 from ..io.output import Output, output_for
@@ -101,11 +101,29 @@ class Example:
         return replace(self, output=output, notes=notes)
 
     @property
+    def ending(self) -> str:
+        """How the attack ended in a few words: the goal was reached, or how near it came.
+
+        The best share is rounded down: it must not look better than it is.
+        """
+        if self.succeeded:
+            return "goal reached"
+        from ..attacks.base import DEFAULT_GOAL  # late: it imports torch
+
+        shares = [self.measures.get(name) for name in ("moved", "kept")]
+        reached = min((value for value in shares if value is not None), default=0.0)
+        if not reached:
+            # A classifier's class is reached or it is not: no share is worth showing.
+            return "stopped"
+        goal = self.record["parameters"].get("goal")
+        best = percent(reached).removesuffix(" %")
+        return f"stopped at {best} of {100 * (DEFAULT_GOAL if goal is None else goal):g} %"
+
+    @property
     def summary(self) -> tuple[str, ...]:
         """The result in two lines for people."""
         m = self.measures
-        verdict = "goal reached" if self.succeeded else "goal not reached"
-        head = f"{verdict} after {counted(self.record['steps'], 'step')}"
+        head = f"{self.ending} after {counted(self.record['steps'], 'step')}"
         headline = self.task.headline(self.prediction_clean, self.prediction_adversarial, m)
         head += f": {headline}" if headline else ""
         largest = with_units(format(m["linf"], "g"), m["units"])

@@ -16,8 +16,8 @@ FIGURES = {
     "target_iou": "target IoU",
     "target_f1": "target F1",
     "target_probability": "target probability",
-    "moved": "moved",
-    "kept": "kept",
+    "moved": "changed as asked",
+    "kept": "left intact",
     "iou_with_clean": "IoU with clean",
     "dice_with_truth": "Dice with truth",
     "linf": "largest change",
@@ -42,28 +42,33 @@ SHARES = (
 # Figures for the brief result: the first that it has is shown.
 SHORT = ("target_iou", "target_f1", "moved")
 
+NO_BUDGET = "no budget"
+
 Rows = list[tuple[str, ...]]
 
 
 def outcome(example: "Example") -> str:
     """Describe a result in brief: method and budget, then goal and agreement with the target."""
     record = example.record
-    goal = "goal reached" if example.succeeded else "goal not reached"
-    parts = [goal]
-    name = next((n for n in SHORT if example.measures.get(n) is not None), None)
-    if name is not None:
+    parts = [example.ending]
+    fit = (n for n in SHORT if example.measures.get(n) is not None)
+    name = next((n for n in fit if n != "target_iou" or _draws(example.measures)), None)
+    # How near an attack came to its goal is this very share, so it is not said twice.
+    if name is not None and (example.succeeded or name != "moved"):
         parts.append(f"{FIGURES[name].removeprefix('target ')} {share(example.measures[name])}")
-    return f"{record['method']}, {budget(record['budget'])}\n{', '.join(parts)}"
+    limit = record["budget"].get("epsilon") is not None
+    size = f"budget {budget(record['budget'])}" if limit else NO_BUDGET
+    return f"{record['method']}, {size}\n{', '.join(parts)}"
 
 
 def budget(record: Mapping[str, Any]) -> str:
     """Return a budget with its units."""
     if record.get("epsilon") is None:
-        return "no budget"
+        return NO_BUDGET
     # Linf, the largest change of a pixel, is not named.
     norm = "" if record["norm"] == "linf" else f" ({str(record['norm']).upper()})"
     size = with_units(format(record["epsilon"], "g"), record["units"])
-    return f"\N{GREEK SMALL LETTER EPSILON} {size}{norm}"
+    return f"{size}{norm}"
 
 
 def facts(example: "Example") -> dict[str, str]:
@@ -88,7 +93,17 @@ def facts(example: "Example") -> dict[str, str]:
         if measures.get(name) is not None:
             title = f"{title} ({measures['units']})" if name in IN_UNITS else title
             found[title] = share(measures[name]) if name in SHARES else figure(measures[name])
+    if measures.get("target_iou") is not None and not _draws(measures):
+        found[FIGURES["target_iou"]] = "\N{EN DASH}"
     return found
+
+
+def _draws(measures: Mapping[str, Any]) -> bool:
+    """Return whether a target has structures.
+
+    The IoU of one without any says nothing: a single pixel that is left over makes it 0.
+    """
+    return bool(measures.get("target_iou_per_class"))
 
 
 def compared(names: Sequence[str], examples: Sequence["Example"]) -> Rows:

@@ -36,7 +36,7 @@ def load_victim(source: str | Path, trust: str | None = None) -> Victim:
         ('background', 'heart', 'right lung', 'left lung', 'right clavicle', 'left clavicle')
         >>> load_victim("demo:knee")  # doctest: +IGNORE_EXCEPTION_DETAIL
         Traceback (most recent call last):
-        napari_segadv.errors.SegadvError: demo:knee: no such built-in victim; ...
+        napari_segadv.errors.SegadvError: demo:knee: no such built-in model; ...
     """
     text = str(source)
     if not text.startswith(DEMO):
@@ -44,5 +44,5 @@ def load_victim(source: str | Path, trust: str | None = None) -> Victim:
     name = text.removeprefix(DEMO)
     known = bundles()
     if name not in known:
-        raise SegadvError(f"{text}: no such built-in victim; there are {', '.join(known)}")
+        raise SegadvError(f"{text}: no such built-in model; there are {', '.join(known)}")
     return replace(load_file(known[name]), trust="built-in", name=text)

@@ -154,14 +154,14 @@ class BoundVictim(ABC):
 
 def _check_fit(victim: Pipeline, scan: Scan) -> None:
     if victim.channels != scan.channels:
-        kinds = {1: "a grey image", 3: "an RGB image"}
+        kinds = {1: "a grey-scale image", 3: "a colour image"}
         needed = kinds.get(victim.channels, f"{victim.channels} channels")
+        found = "in colour" if scan.colour else "in grey scale"
         raise SegadvError(
-            f"{scan.name}: is {kinds[scan.channels]} but {victim.name} takes {needed}; "
-            "use an image of that kind or another victim"
+            f"{victim.name} needs {needed}; {scan.name} is {found}. Choose another model or image."
         )
     if victim.dims == 3 and scan.grid.ndim == 2:
         raise SegadvError(
-            f"{scan.name}: is a 2-D image but {victim.name} takes volumes; use a volume or a 2-D "
-            "victim"
+            f"{victim.name} needs a volume; {scan.name} is a single image. Choose another model "
+            "or image."
         )

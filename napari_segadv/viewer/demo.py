@@ -1,13 +1,14 @@
-"""Opens a sample in a viewer with the attack panel, and makes a target for one structure."""
+"""Opens a sample in a viewer with the workbench, and makes a target for one structure."""
 
 from typing import Any
 
 import napari
 
 from ..samples import DEMO
-from .attack.panel import AttackPanel
-
-PLUGIN, PANEL = "napari-segadv", "Adversarial attack"
+from .attack.panel import TITLE, AttackPanel
+from .widgets.docking import open_panel
+from .widgets.settings import PLUGIN
+from .workbench.panel import TITLE as WORKBENCH
 
 
 def prepare(
@@ -16,7 +17,7 @@ def prepare(
     structure: str,
     shape: str,
 ) -> AttackPanel:
-    """Open a sample and the panel; the target is made as soon as the victim is loaded.
+    """Open a sample and the workbench; the target is made as soon as the victim is loaded.
 
     Args:
         viewer: an open viewer.
@@ -25,7 +26,8 @@ def prepare(
         shape: name of the shape that it gets, see `targets`.
     """
     viewer.open_sample(PLUGIN, name)
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, PANEL)
+    viewer.window.add_plugin_dock_widget(PLUGIN, WORKBENCH)
+    panel: Any = open_panel(viewer, TITLE)
     source = f"{DEMO}{name}"
 
     def make_target(victim: Any) -> None:

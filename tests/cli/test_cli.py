@@ -178,7 +178,7 @@ BAD = {
     "4-D": ("volume.nii.gz", "has 4 dimensions"),
     "another grid": ("target.png", "9 x 9 pixels but the image has 48 x 64"),
     "unknown class": ("target.png", "holds class 9, which net does not have; it knows 0"),
-    "three channels": ("xray.png", "is a grey image but net takes an RGB image"),
+    "three channels": ("xray.png", "net needs a colour image; xray.png is in grey scale"),
     "truncated checkpoint": ("net.pt", "damaged or incomplete"),
     "bundle with code": ("bundle", "--trust"),
     "unknown method": ("magic", "unknown; use one of", "pgd, fgsm"),
@@ -187,7 +187,7 @@ BAD = {
     "existing folder": ("out", "--overwrite"),
     "empty region": ("r.png", "the region is empty"),
     "no GPU": ("cuda", "--device cpu"),
-    "unknown demo": ("demo:knee", "no such built-in victim"),
+    "unknown demo": ("demo:knee", "no such built-in model"),
     "both goals": ("--target", "--untargeted"),
 }
 

@@ -8,8 +8,11 @@ import pytest
 from helpers import bands, mask_on, volume_victim
 
 import napari_segadv as sa
+from napari_segadv.crafting.request import Request
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.errors import SegadvError
+from napari_segadv.measures.images import distances
+from napari_segadv.measures.labels import Overlap
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,32 @@ def test_a_slice_of_a_volume_is_attacked_as_if_it_stood_alone(ct, target):
     one = sa.craft(alone, victim, attack, target=mask_on(alone, target.array[4:5]))
     found = sa.craft(ct, victim, attack, target=target, slices=(4, 4))
     np.testing.assert_array_equal(found.adversarial.array[4:5], one.adversarial.array)
+
+
+def test_the_figures_are_those_of_the_slices(ct, target):
+    attack = sa.attacks.PGD(epsilon=60.0, steps=6, goal=None)
+    one = sa.craft(ct, volume_victim(2), attack, target=target, slices=(4, 4))
+    clean, adversarial = (
+        replace(scan, array=scan.array[4:5], grid=replace(scan.grid, shape=(1, 20, 24)))
+        for scan in (one.clean, one.adversarial)
+    )
+    found = distances(clean, adversarial, one.window)
+    assert {name: one.measures[name] for name in found} == found
+    assert one.measures["ssim"] < 0.9
+    # Eleven slices without a change would make it look better.
+    whole = distances(one.clean, one.adversarial, one.window)["ssim"]
+    assert 1 - whole == pytest.approx((1 - one.measures["ssim"]) / 12)
+    before, after = one.prediction_clean.array[4], one.prediction_adversarial.array[4]
+    assert one.measures["iou_with_clean"] == Overlap.of(after, before).mean_iou()
+
+
+def test_a_part_lies_where_it_was(ct):
+    request = Request(ct, slices=(3, 5))
+    part = request.part(ct)
+    assert part.grid.shape == (3, 20, 24)
+    np.testing.assert_allclose(part.grid.affine @ [0, 1, 2, 1], ct.grid.affine @ [3, 1, 2, 1])
+    np.testing.assert_array_equal(part.array, ct.array[3:6])
+    assert Request(ct).part(ct) is ct
 
 
 def test_a_region_is_cut_to_the_slices(ct, target):

@@ -1,6 +1,7 @@
 """Results in words and as a table: every figure with its units, and only settings that differ."""
 
 import csv
+from dataclasses import replace
 
 import pytest
 
@@ -18,9 +19,9 @@ def examples(scan2d, band_victim):
 
 def test_one_line(examples):
     pgd, deform = map(outcome, examples)
-    assert pgd.startswith("pgd, ε 12 grey levels\ngoal ")
+    assert pgd.startswith("pgd, budget 12 grey levels\nstopped at ")
     assert f"IoU {examples[0].measures['target_iou']:.2f}"[:-1] in pgd
-    assert deform.startswith("deform, no budget\ngoal ")
+    assert deform.startswith("deform, no budget\nstopped at ")
 
 
 def test_all_parameters_and_figures_are_told(examples):
@@ -50,6 +51,10 @@ def test_what_is_the_same_is_left_out(examples):
 def test_an_untargeted_result(scan2d, band_victim):
     attack = sa.attacks.PGD(epsilon=30.0, norm="l2", steps=1)
     example = sa.craft(scan2d, band_victim, attack)
-    assert "ε 30 grey levels (L2)" in outcome(example)
-    assert "moved 0." in outcome(example) or "moved 1." in outcome(example)
+    assert "budget 30 grey levels (L2)" in outcome(example)
+    assert not example.succeeded
+    assert outcome(example).endswith(f"\n{example.ending}")
+    record = {**example.record, "succeeded": True}
+    reached = replace(example, record=record, measures={**example.measures, "moved": 0.9956})
+    assert outcome(reached).endswith("\ngoal reached, changed as asked 0.995")
     assert "target IoU" not in facts(example)

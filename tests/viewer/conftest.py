@@ -43,7 +43,7 @@ def qtbot(qapp, request):
 
 
 @pytest.fixture
-def window(make_napari_viewer, qtbot):
+def window(kept, make_napari_viewer, qtbot):
     """A shown viewer: real clicks and screenshots need one."""
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1280, 800)
@@ -54,11 +54,12 @@ def window(make_napari_viewer, qtbot):
 
 @pytest.fixture
 def panel(window, qtbot):
-    """The docked panel, once torch and its first victim are loaded."""
+    """The docked panel with all its settings, once torch and its first victim are loaded."""
     _, widget = window.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
     assert widget.controller is Controller.of(window)
     qtbot.waitUntil(lambda: bool(widget.controller.victims.attacks))
     idle(qtbot, widget.controller)
+    widget.expert.setChecked(True)
     return widget
 
 

@@ -19,6 +19,7 @@ from napari_segadv.samples import DEMO_SEED, phantom
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple, scan_of
 from napari_segadv.viewer.layers.places import placed_like, same_place
+from napari_segadv.viewer.workbench.panel import TITLE as WORKBENCH
 
 PLUGIN, TITLE = "napari-segadv", "Adversarial attacks on segmentation"
 SHAPE = (4, 12, 10)
@@ -142,9 +143,12 @@ def menu_of(menu, title):
 def test_every_entry_of_the_plugins_menu_docks_its_panel(window, qtbot):
     menu = menu_of(window.window.plugins_menu, TITLE)
     menu.aboutToShow.emit()
-    assert {action.text() for action in menu.actions()} == set(PANELS)
+    actions = {action.text(): action for action in menu.actions()}
+    assert actions.keys() == {WORKBENCH, *PANELS}
     declared = {w.display_name: w.command for w in contributed().widgets}
-    for action in menu.actions():
+    assert next(iter(declared)) == WORKBENCH
+    # The workbench last, since it takes all others.
+    for action in [*map(actions.get, PANELS), actions[WORKBENCH]]:
         action.trigger()
         panel = window.window.dock_widgets[f"{action.text()} ({TITLE})"]
         qtbot.waitUntil(panel.isVisible)

@@ -4,6 +4,7 @@ import numpy as np
 from clicks import click, idle
 from controls import pick, type_in
 from reopened import docked, opened, same_layers, same_runs, saved
+from roles import role
 from slicing import press
 
 from napari_segadv.results.verdicts import Verdict
@@ -23,13 +24,13 @@ def test_from_an_image_to_a_session_that_is_opened_again(
     pick(qtbot, ready.victim_section.present, "the image's numbers")
     click(qtbot, ready.victim_section.predict_button)
     idle(qtbot, controller)
-    clean = window.layers[CLEAN]
+    clean = role(window, CLEAN)
     structure = int(np.bincount(clean.data.ravel(), minlength=3)[1:].argmax()) + 1
     pick(qtbot, ready.target_section.structure, "ab"[structure - 1])
     pick(qtbot, ready.target_section.shape, "erase")
     click(qtbot, ready.target_section.button)
     idle(qtbot, controller)
-    assert not (window.layers[TARGET].data == structure).any()
+    assert not (role(window, TARGET).data == structure).any()
     type_in(qtbot, ready.attack_section.form.editors["steps"], "2")
     type_in(qtbot, ready.attack_section.budget.epsilon, "30")
     click(qtbot, ready.run_button)

@@ -6,7 +6,7 @@ from qtpy.QtCore import QPoint
 
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.layers.convert import image_tuple
-from napari_segadv.viewer.views.workbench import Workbench
+from napari_segadv.viewer.views.tools import ViewTools
 
 # Of the array's axes by turns, the patient's axis (to the head, to the back, to the left) that
 # each goes along, and whether forwards.
@@ -55,7 +55,7 @@ def bench_of(window, qtbot):
     """What is at hand once a panel is docked: the one with the least in it."""
     window.window.add_plugin_dock_widget("napari-segadv", "Runs")
     steady(qtbot, window)
-    return Workbench.of(window)
+    return ViewTools.of(window)
 
 
 def opened(window, qtbot, bench):

@@ -74,7 +74,7 @@ class Recipe:
     intensity: Annotated[
         float | None,
         Param(
-            "Largest value of the intensity field; none: 20 % of the victim's window",
+            "Largest value of the intensity field; none: 20 % of the model's window",
             low=0.0,
             high=LARGEST,
             unit=IMAGE_UNITS,

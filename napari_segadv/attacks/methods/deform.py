@@ -61,7 +61,7 @@ class Deform(Attack):
     intensity: Annotated[
         float | None,
         Param(
-            "Largest change by the intensity field; none: 5 % of the victim's window",
+            "Largest change by the intensity field; none: 5 % of the model's window",
             low=0.0,
             high=LARGEST,
             unit=IMAGE_UNITS,

@@ -115,7 +115,7 @@ FORMATS = (
         read,
         None,
         ".png",
-        why_not="JPEG would change the perturbation, so a JPEG image is saved as PNG",
+        why_not="JPEG would change the noise, so a JPEG image is saved as PNG",
         read_mask=read_mask,
         dimensions="2-D",
     ),

@@ -44,7 +44,7 @@ def pieces(
     """
     if victim.task.name != "segmentation":
         raise SegadvError(
-            f"{victim.name}: its task is {victim.task.name}; use a victim that segments"
+            f"{victim.name}: its task is {victim.task.name}; use a model that segments"
         )
     rng = np.random.default_rng(recipe.seed)
     for scan in scans:

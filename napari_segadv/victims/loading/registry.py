@@ -94,4 +94,4 @@ def load_file(path: Path, trusted_hash: str | None = None) -> Victim:
         if form.claims(path):
             return _load_as(form, path, trusted_hash)
     names = ", ".join(form.name for form in victim_formats())
-    raise SegadvError(f"{path}: not a victim that can be loaded; give one of these: {names}")
+    raise SegadvError(f"{path}: not a model that can be loaded; give one of these: {names}")

@@ -227,7 +227,7 @@ def _monai(step: Transform, image: Any) -> Any:
         reason = " ".join(str(error).split())
         raise SegadvError(
             f"preprocessing step {step.name} does not fit this image ({reason}); use an image of "
-            "the kind the victim was made for"
+            "the kind the model was made for"
         ) from None
 
 

@@ -119,8 +119,8 @@ def _automatic(scan: Scan, victim: Pipeline) -> Presented | None:
             low, high = victim.window or (0.0, 0.0)
             raise SegadvError(
                 f"{scan.name}: is in HU, but {victim.name} expects grey levels from {low:g} to "
-                f"{high:g}; use another victim, or present it otherwise (--present; in napari: "
-                "sees)"
+                f"{high:g}; use another model, or present it otherwise (--present; in napari: "
+                "Expert, sees)"
             )
         return None
     if not is_inverted(scan) and (victim.window is None or fits(scan, victim.window)):
@@ -197,8 +197,8 @@ def check_seen(scan: Scan, window: tuple[float, float], name: str) -> None:
     if outside >= MOST_OUTSIDE:
         raise SegadvError(
             f"{scan.name}: {outside:.0%} of its pixels lie outside the window of {name} ({low:g} "
-            f"to {with_units(format(high, 'g'), scan.units)}); use another victim, or present it "
-            "otherwise (--present; in napari: sees)"
+            f"to {with_units(format(high, 'g'), scan.units)}); use another model, or present it "
+            "otherwise (--present; in napari: Expert, sees)"
         )
 
 

@@ -53,8 +53,8 @@ class BoundClassification(BoundVictim):
             )
         if victim.dims == 2 and scan.grid.ndim == 3:
             raise SegadvError(
-                f"{scan.name}: is a volume but {victim.name} predicts the class of a 2-D image; "
-                "save one slice as an image, or use a 3-D victim"
+                f"{victim.name} needs a single image; {scan.name} is a volume. Save one slice as "
+                "an image, or choose another model."
             )
 
     def logits(self, images: Tensor) -> Tensor:

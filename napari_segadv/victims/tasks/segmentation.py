@@ -135,9 +135,12 @@ class Segmentation(Task[Mask]):
     def headline(self, before: Mask, after: Mask, measures: Mapping[str, Any]) -> str:
         if measures["target_iou"] is None:
             return ""
+        # The IoU of a target without structures says nothing: one pixel left over makes it 0.
+        drawn = bool(measures["target_iou_per_class"])
+        iou = share(measures["target_iou"]) if drawn else "\N{EN DASH}"
         return (
-            f"target IoU {share(measures['target_iou'])}, moved {percent(measures['moved'])}, "
-            f"kept {percent(measures['kept'])}"
+            f"target IoU {iou}, changed as asked "
+            f"{percent(measures['moved'])}, left intact {percent(measures['kept'])}"
         )
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, SpinBox
+from magicgui.widgets import CheckBox, SpinBox
 from napari.layers import Labels
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...common.parameters import parameters
+from ..widgets.choices import ComboBox
 from ..widgets.forms import ParameterForm
-from ..widgets.layout import group, in_rows, set_tips
+from ..widgets.layout import in_rows, set_tips, show_row
+from ..widgets.plain import tip
 from ..widgets.settings import settings
 from .budget import BudgetEditor
 from .region import RegionChooser
@@ -25,18 +27,17 @@ PRESETS = {
 
 
 class AttackSection(QWidget):
-    """Target, method, preset, budget, region, slices, the attack's own form, device, seed, preview.
+    """Preset, budget and slices; for experts also method, region, parameters, device and seed.
 
     Attributes:
         attacks: by name, once torch is loaded.
         units: of the image, for the form's tooltips.
     """
 
-    def __init__(self, target: Any, labels: Callable[[], Sequence[Labels]]) -> None:
+    def __init__(self, labels: Callable[[], Sequence[Labels]]) -> None:
         """Lay out the section.
 
         Args:
-            target: the box in which the target is chosen; it comes first.
             labels: returns the layers that can be a painted region.
         """
         super().__init__()
@@ -52,12 +53,13 @@ class AttackSection(QWidget):
         self.device: Any = ComboBox(choices=["auto", "cpu", "cuda"], value=settings().device)
         self.seed: Any = SpinBox(value=settings().seed, min=0, max=2**31 - 1)
         self.preview: Any = CheckBox(value=True, text="preview while it runs")
-        self._lay_out(target)
+        self._expert = False
+        self._lay_out()
         self.method.changed.connect(self.rebuild)
         for name, button in self.presets.items():
             button.clicked.connect(lambda _, name=name: self.apply(name))
 
-    def _lay_out(self, target: Any) -> None:
+    def _lay_out(self) -> None:
         QVBoxLayout(self.form_place).setContentsMargins(0, 0, 0, 0)
         buttons = list(self.presets.values())
         presets = QWidget()
@@ -66,24 +68,19 @@ class AttackSection(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(2)
         presets.setLayout(grid)
-        rows = [
-            ("target", target),
-            ("method", self.method),
-            ("preset", presets),
-            ("budget", self.budget),
-            ("region", self.region),
-            ("slices", self.slices),
-            self.form_place,
-            ("device", self.device),
-            ("seed", self.seed),
-            self.preview,
-        ]
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(group("Attack", rows))
+        rows = QFormLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow("preset", presets)
+        rows.addRow("budget", self.budget)
+        rows.addRow("slices", self.slices)
+        rows.addRow("method", self.method.native)
+        rows.addRow("region", self.region.native)
+        rows.addRow(self.form_place)
+        rows.addRow("device", self.device.native)
+        rows.addRow("seed", self.seed.native)
+        rows.addRow(self.preview.native)
         set_tips(
             {
-                target: "What the model is to predict after the attack",
                 self.method: "The attack method",
                 self.device: "Where to compute; auto uses a GPU if there is one",
                 self.seed: "The same seed gives the same result",
@@ -91,6 +88,19 @@ class AttackSection(QWidget):
                 "second; of a volume, the slice in view",
             }
         )
+
+    def set_expert(self, on: bool) -> None:
+        """Show or hide what only experts set."""
+        self._expert = on
+        for widget in (self.method, self.region, self.form_place, self.device, self.seed):
+            show_row(widget, on)
+        show_row(self.preview, on)
+        self.set_slices(self.slices.last.max + 1)
+
+    def set_slices(self, count: int) -> None:
+        """Adjust to a volume's number of slices; 0 for a single image, which has no such row."""
+        self.slices.set_count(count)
+        show_row(self.slices, count > 1)
 
     def set_units(self, units: str) -> None:
         """Name an image's units in the tooltips."""
@@ -120,7 +130,7 @@ class AttackSection(QWidget):
         self.form = ParameterForm(declared, self.units, leave_out=("epsilon", "norm"))
         self.form_place.layout().addWidget(self.form)
         for preset in self._known():
-            self.presets[preset.name].setToolTip(preset.doc)
+            tip(self.presets[preset.name], preset.doc)
 
     def apply(self, name: str) -> None:
         """Set the form and the budget to a preset of the chosen attack."""

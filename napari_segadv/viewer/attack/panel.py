@@ -1,29 +1,41 @@
 """The dock widget "Adversarial attack": image, model, target, attack, run."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import napari
-from magicgui.widgets import ComboBox
 from napari.layers import Image, Labels, Layer
-from napari.utils.notifications import show_info
-from qtpy.QtWidgets import QProgressBar, QPushButton
+from qtpy.QtWidgets import QCheckBox, QPushButton
 
 from ...errors import SegadvError
 from ...samples import fitting
-from ..controller.runner import Snapshot
+from ..controller.erased import Erased
+from ..controller.runs import Run
+from ..controller.structures import Structures
 from ..controller.victim_jobs import ON_SCREEN
 from ..layers.convert import scan_of
 from ..layers.slice_place import slice_in_view
 from ..layers.task_view import view_of
-from ..widgets.layout import group, refresh, set_tips, stack
+from ..notices import tell
+from ..widgets.image_choice import ImageChoice
+from ..widgets.layout import group, set_tips, side_by_side, stack
 from ..widgets.panel import Panel
+from ..widgets.plain import Plain
+from ..widgets.progress import CANCELLED, ProgressStrip
+from ..widgets.settings import keep, settings
+from . import steps
+from .guide import Guide
 from .options_section import AttackSection
 from .preview import Preview
-from .run_text import progress_text, result_text
+from .run_text import result_text
 from .target_choice import TargetChoice
 from .target_section import TargetSection
 from .victim_section import VictimSection
+
+TITLE = "Adversarial attack"
+# Pixels across the Run button, which the line beside it must not squeeze.
+RUN = 84
 
 
 class AttackPanel(Panel):
@@ -31,39 +43,61 @@ class AttackPanel(Panel):
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__(napari_viewer)
-        self.image: Any = ComboBox(choices=self._images, nullable=True)
+        self.images = ImageChoice(self.viewer, self.controller, self.failed)
+        self.image = self.images.box
         self._windowed: Image | None = None
-        self.victim_section = VictimSection(self.controller)
-        self.target_section = TargetSection()
-        self._choice = TargetChoice(self.controller, self._own)
+        # The run whose result was said last, and how.
+        self._told: Run | None = None
+        self._said = ""
+        self.structures = Structures.of(self.viewer)
+        self.victim_section = VictimSection(self.controller, self.structures)
+        self.target_section = TargetSection(self.viewer, self.controller, lambda: self.image.value)
+        self.guide = Guide(self.viewer, self.structures)
+        self.erased = Erased.of(self.viewer)
+        self._choice = TargetChoice(self.controller, self._targets)
         self.target = self._choice.box
-        self.attack_section = AttackSection(self.target, self._labels)
-        self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
-        self.progress = QProgressBar()
+        self.attack_section = AttackSection(self._labels)
+        self.run_button, self.missing = QPushButton("Run"), Plain(wrap=True)
+        self.expert = QCheckBox("Expert")
+        self.strip = ProgressStrip(self.controller)
+        self.progress, self.cancel_button = self.strip.bar, self.strip.cancel_button
         self._lay_out()
         self._connect()
         self._refresh_layers()
-        self._busy_changed(self.controller.jobs.busy)
+        self._image_chosen(self.controller.image)
+        self._show_expert(self.expert.isChecked())
         if self.controller.victims.attacks:
             self._prepared(self.controller.victims.attacks)
-        elif not self.controller.jobs.busy:
+        else:
             self.controller.victims.prepare()
+        # Last: what runs is said, and not that all is ready.
+        self._busy_changed(self.controller.jobs.busy)
 
     def _lay_out(self) -> None:
-        source = group("Image and model", [("image", self.image), self.victim_section])
-        self.making = group("Target", [self.target_section])
-        below = [[self.run_button, self.cancel_button], self.progress, self.status]
-        stack(self, [source, self.making, self.attack_section], below)
+        self.expert.setChecked(settings().expert)
+        groups = [
+            group(steps.IMAGE, [self.images]),
+            group(steps.MODEL, [self.victim_section]),
+            group(steps.TARGET, [self.target_section, ("target", self.target)]),
+            group(steps.ATTACK, [self.attack_section]),
+        ]
+        self.run_button.setMinimumWidth(RUN)
+        line = side_by_side([self.run_button, self.missing, self.expert])
+        line.setStretch(1, 1)
+        stack(self, groups, [line, self.strip, self.status])
         set_tips(
             {
-                self.image: "The image to attack",
+                self.target: "What the model is to predict after the attack",
                 self.run_button: "Makes the adversarial image",
-                self.cancel_button: "Stops the run within a step",
+                self.missing: "What is to be done before the attack can run",
+                self.expert: "Shows all settings: the method and its parameters, the region, what "
+                "the model sees, device and seed. It is remembered",
             }
         )
 
     def _connect(self) -> None:
-        self.image.changed.connect(self._image_changed)
+        self.target.changed.connect(self.erased.follow)
+        self.at_leaving(self.target_section.part.end)
         self.at_leaving(self._watch_window)
         self.victim_section.opened.connect(
             partial(self.attempt, self.controller.victims.load_victim)
@@ -71,7 +105,9 @@ class AttackPanel(Panel):
         self.victim_section.predict_button.clicked.connect(self._predict)
         self.target_section.button.clicked.connect(self._make_target)
         self.run_button.clicked.connect(self._run)
-        self.cancel_button.clicked.connect(self.controller.jobs.cancel)
+        self.target.changed.connect(self._show_missing)
+        self.expert.toggled.connect(self._set_expert)
+        self.listen(self.strip.slots)
         layers = self.viewer.layers.events
         self.listen(
             {
@@ -80,7 +116,6 @@ class AttackPanel(Panel):
                 layers.reordered: self._refresh_layers,
                 self.controller.jobs.busy_changed: self._busy_changed,
                 self.controller.victims.prepared: self._prepared,
-                self.controller.jobs.progressed: self._progressed,
                 self.controller.jobs.failed: self._job_failed,
                 self.controller.jobs.trust_asked: self.asked,
                 self.controller.victims.victim_changed: self._victim_changed,
@@ -88,31 +123,56 @@ class AttackPanel(Panel):
                 self.controller.victims.present_changed: self._presented,
                 self.controller.victims.target_made: self._target_made,
                 self.controller.finished: self._finished,
+                self.controller.visibility.changed: self._seen,
                 self.controller.jobs.stopped: self._stopped,
                 self.controller.choice_opened: self._choice.choose,
+                self.controller.image_chosen: self._image_chosen,
+                self.structures.changed: self.victim_section.show_structures,
+                self.structures.measured: self._measured,
+                self.erased.switched: self.target_section.hatch.show_switched,
             }
         )
 
-    def _own(self) -> list[Layer]:
-        return [x for x in self.viewer.layers if not self.controller.made(x)]
-
-    def _images(self, widget: Any = None) -> list[Image]:
-        return [x for x in self._own() if isinstance(x, Image)]
+    def _targets(self) -> list[Layer]:
+        return [x for x in self.controller.here(Layer) if not self.controller.made(x)]
 
     def _labels(self) -> list[Labels]:
-        return [x for x in self.viewer.layers if isinstance(x, Labels)]
+        return self.controller.here(Labels)
 
     def _refresh_layers(self, event: Any = None) -> None:
-        refresh(self.image)
-        images = self._images()
-        if images and self.image.value is None:
-            self.image.value = images[-1]
+        self.images.refresh()
         inserted = getattr(event, "type", "") == "inserted"
         self._choice.refresh(event.value if inserted else None)
         self.attack_section.region.refresh()
         self.target_section.set_layers(self._labels())
+        self._show_missing()
+
+    def _set_expert(self, on: bool) -> None:
+        keep("expert", on)
+        self._show_expert(on)
+
+    def _show_expert(self, on: bool) -> None:
+        self.victim_section.set_expert(on)
+        self.target_section.set_expert(on)
+        self.attack_section.set_expert(on)
+
+    def _show_missing(self, target: Any = None) -> None:
+        """Say beside the Run button what has to be done before it can be pressed."""
+        missing = steps.missing(self.controller, self.image.value, self.target.value)
+        self.missing.setText(missing)
+        self.run_button.setEnabled(not missing)
+
+    def _image_chosen(self, image: Image | None) -> None:
+        """Show the chosen image in all controls, with the target that was chosen for it."""
+        self.images.refresh()
+        self._choice.enter(image)
+        self.attack_section.region.refresh()
+        self.target_section.set_layers(self._labels())
+        self._image_changed()
 
     def _image_changed(self) -> None:
+        self.target_section.part.clear()
+        self._show_missing()
         self._watch_window(self.image.value)
         self._rescale()
         self.victim_section.show_seen(self.image.value)
@@ -146,7 +206,7 @@ class AttackPanel(Panel):
             return
         section.set_units(scan.units)
         section.budget.set_scale(high - low, scan.array.size, scan.units)
-        section.slices.set_count(scan.grid.shape[0] if scan.grid.ndim == 3 else 0)
+        section.set_slices(scan.grid.shape[0] if scan.grid.ndim == 3 else 0)
 
     def _prepared(self, attacks: dict[str, Any]) -> None:
         self.attack_section.offer(attacks, self.controller.victims.task)
@@ -165,12 +225,13 @@ class AttackPanel(Panel):
     def _victim_changed(self, victim: Any) -> None:
         choice = self.controller.choice
         self.victim_section.show_victim(self.image.value)
-        self.making.setVisible(view_of(victim.task.name).paints)
+        self.target_section.setVisible(view_of(victim.task.name).paints)
         self.attack_section.offer(self.controller.victims.attacks, victim.task.name)
         self._offer_classes(victim.classes)
         self._choice.choose(choice)
         self._rescale()
-        self.say("ready")
+        self._show_missing()
+        self.say("")
 
     def _offer_classes(self, classes: tuple[str, ...]) -> None:
         self.target_section.set_classes(classes)
@@ -184,40 +245,49 @@ class AttackPanel(Panel):
         ):
             self._offer_classes(prediction.classes)
         self.victim_section.show_seen(self.image.value)
-        self.say("ready")
+        self.say("")
+
+    def _measured(self) -> None:
+        self.guide.measured()
+        self.target_section.part.renew()
 
     def _predict(self) -> None:
-        self.attempt(
-            self.controller.victims.predict, self.image.value, self.attack_section.device.value
-        )
+        def predict() -> None:
+            self.controller.victims.predict(self.image.value, self.attack_section.device.value)
+            self.guide.await_prediction()
+
+        self.attempt(predict)
 
     def _make_target(self) -> None:
         def make() -> None:
             shape, settings, start = self.target_section.settings()
             device = self.attack_section.device.value
             self.controller.victims.make_target(self.image.value, shape, settings, start, device)
+            picked = self.target_section.part.chosen if "component" in settings else None
+            self.guide.await_target(self.target_section.structure.value, start, picked)
 
         self.attempt(make)
 
     def _target_made(self, layer: Labels) -> None:
+        image = self.controller.image_of(layer)
+        if image is not self.controller.image:
+            # It is chosen once its image is.
+            self._choice.remember(image, layer)
+            return
+        self._choice.refresh()
         self.target.value = layer
+        self.guide.target_made(layer)
         self.say("target made; paint on it if you like, then run")
 
     def _run(self) -> None:
         section, layer = self.attack_section, self.image.value
 
         def run() -> None:
-            if section.form is None:
-                self.controller.victims.prepare()
-                return
-            if layer is None:
-                raise SegadvError("no image is chosen; open one first")
             target = self._choice.chosen()
             place = partial(slice_in_view, layer, self.viewer.dims)
             preview = None
             if section.preview.value:
-                shown = target if isinstance(target, Layer) else None
-                preview = Preview(self.controller, layer, place, shown)
+                preview = Preview(self.controller, layer, place)
             self.controller.attack(
                 layer,
                 section.method.value,
@@ -234,21 +304,17 @@ class AttackPanel(Panel):
         self.attempt(run)
 
     def _busy_changed(self, title: str) -> None:
-        idle = not title
-        for button in (self.target_section.button, self.run_button):
-            button.setEnabled(idle)
-        self.victim_section.set_enabled(idle)
-        self.cancel_button.setEnabled(not idle and self.controller.jobs.can_cancel)
-        self.progress.setRange(0, 1 if idle else 0)
-        self.progress.setValue(0)
-        self.say_busy(title, "ready")
+        # Jobs wait for each other, so the next one can be started while one runs.
+        self.run_button.setText("Run next" if title else "Run")
+        self._show_missing()
 
-    def _progressed(self, now: Snapshot) -> None:
-        self.progress.setRange(0, now.steps)
-        self.progress.setValue(now.step)
-        self.say(progress_text(now, self.controller.targeted))
+    def attempt(self, action: Callable[..., Any], *arguments: Any) -> None:
+        # What the last action has said is over.
+        self.say("")
+        super().attempt(action, *arguments)
 
     def _job_failed(self, message: str) -> None:
+        self.guide.give_up()
         self.victim_section.show_loaded()
         self.say(message)
 
@@ -257,12 +323,32 @@ class AttackPanel(Panel):
         super().refused(message)
 
     def _stopped(self) -> None:
+        self.guide.give_up()
         self.victim_section.show_loaded()
-        self.say("cancelled; nothing was changed")
+        self.say(CANCELLED)
 
     def _finished(self, example: Any) -> None:
-        self.progress.setValue(self.progress.maximum())
         self.victim_section.show_seen(self.image.value)
-        self.say(result_text(example))
+        self._told = next((run for run in self.controller.runs if run.example is example), None)
+        if self._told is not None:
+            self.controller.visibility.measure(self._told)
+        self._said = self._result(example)
+        self.say(self._said)
         for note in example.notes:
-            show_info(note)
+            tell(note)
+
+    def _result(self, example: Any) -> str:
+        seen = self.controller.visibility.known(self._told)
+        return f"{self._elsewhere(example)}{result_text(example, seen)}"
+
+    def _seen(self, run: Run) -> None:
+        """Add to the result how visible the change is, once that is measured."""
+        if run is self._told and self.status.text() == self._said:
+            self._said = self._result(run.example)
+            self.say(self._said)
+
+    def _elsewhere(self, example: Any) -> str:
+        """Return the name of an example's image, if another image is chosen by now."""
+        run = next((run for run in self.controller.runs if run.example is example), None)
+        image = None if run is None else run.image
+        return "" if image is None or image is self.controller.image else f"{image.name}: "

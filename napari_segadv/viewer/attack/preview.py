@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Layer
+from napari.layers import Image, Labels
 
 from ...data.scan import Array
 from ..controller.controller import Controller
 from ..controller.runner import Poll
 from ..layers.convert import class_keywords, looking_like, scan_of
-from ..layers.names import PREVIEW, PREVIEW_SEEN, SEE_THROUGH, LayerTuple
+from ..layers.names import CLEAN, PREVIEW, PREVIEW_SEEN, SEE_THROUGH, LayerTuple
 from ..layers.task_view import view_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ class Preview:
         controller: the one that runs the attack.
         image: the layer that is attacked.
         place: returns the slice in view; None if none is, and for a single image.
-        target: the target's layer, which stays above the preview; None: none.
     """
 
     def __init__(
@@ -40,10 +39,9 @@ class Preview:
         controller: Controller,
         image: Image,
         place: Callable[[], int | None],
-        target: Layer | None = None,
     ) -> None:
         self._controller, self._image, self._place = controller, image, place
-        self._target = target
+        self._victim = controller.victims.victim
         self._scan = scan_of(image)
         self._canvas: dict[str, Array] = {}
         self._hidden = False
@@ -73,18 +71,17 @@ class Preview:
         self._latest = number, values, classes
 
     def begin(self, then: Callable[[], None]) -> None:
-        """Show the layers, which blocks the window, and only then let the attack begin.
-
-        Raises:
-            SegadvError: while a job is running.
-        """
-        scan, paints = self._scan, view_of(self._controller.victims.task).paints
+        """Show the layers, which blocks the window, and only then let the attack begin."""
+        scan, paints = self._scan, view_of(self._victim.task.name).paints
+        seen = self._seen_before()
 
         def work(poll: Poll) -> dict[str, Array]:
             # Copied here: copying a volume would block the main thread.
             canvas: dict[str, Array] = {PREVIEW: scan.array.copy()}
             if paints:
-                canvas[PREVIEW_SEEN] = np.zeros(scan.grid.shape, np.uint8)
+                # Until the first step, and in slices that are not in view, the clean prediction.
+                before = np.zeros(scan.grid.shape, np.uint8) if seen is None else seen
+                canvas[PREVIEW_SEEN] = before.astype(np.uint8)
             return canvas
 
         def done(canvas: dict[str, Array]) -> None:
@@ -105,6 +102,14 @@ class Preview:
 
         self._controller.jobs.start("preparing the preview", work, done)
 
+    def _seen_before(self) -> Array | None:
+        """Return the clean prediction that is shown, if it has the image's pixels."""
+        clean = self._controller.shown(CLEAN, self._image)
+        if not isinstance(clean, Labels) or clean.multiscale:
+            return None
+        data = np.asarray(clean.data)
+        return data if data.shape == self._scan.grid.shape else None
+
     def _busy(self, title: str) -> None:
         if not title:
             looking, busy = self._slots
@@ -117,11 +122,11 @@ class Preview:
         """Remove the layers that still belong to this run."""
         mine = [name for name in self._canvas if self._holds(name)]
         self._canvas = {}
-        self._controller.hide(*mine)
+        self._controller.hide(*mine, image=self._image)
 
     def _holds(self, name: str) -> bool:
         """Return whether a layer shows this run: it may be gone, renamed, or another run's."""
-        layer = self._controller.shown(name)
+        layer = self._controller.shown(name, self._image)
         return layer is not None and layer.data is self._canvas.get(name)
 
     def _shown(self) -> Iterator[None]:
@@ -134,7 +139,7 @@ class Preview:
     def _show(self, name: str) -> None:
         selection = self._controller.layers.selection
         active = selection.active
-        self._controller.show_beside(self._image, name, self._made(name), below=self._target)
+        self._controller.show_beside(self._image, name, self._made(name))
         # A user who is painting keeps the layer that they paint on.
         selection.active = active
 
@@ -154,7 +159,7 @@ class Preview:
             if plane is None or canvas is None:
                 continue
             canvas[... if seen[0] is None else seen[0]] = plane
-            layer = self._controller.shown(name)
+            layer = self._controller.shown(name, self._image)
             if layer is None or layer.data is not canvas:
                 # The user has removed or renamed it.
                 self._show(name)
@@ -167,7 +172,7 @@ class Preview:
         if hidden is not self._hidden:
             self._hidden = hidden
             for name in self._canvas:
-                layer = self._controller.shown(name)
+                layer = self._controller.shown(name, self._image)
                 if layer is not None and self._holds(name):
                     layer.visible = not hidden
 
@@ -178,7 +183,7 @@ class Preview:
         canvas = self._canvas[name]
         if name == PREVIEW:
             return canvas, {"rgb": self._image.rgb, **looking_like(self._image)}, "image"
-        classes = self._controller.victims.victim.classes
+        classes = self._victim.classes
         # Without class names, the number of classes is unknown before the first prediction.
         numbers = None if classes else np.arange(256)
         return canvas, {**class_keywords(classes, numbers), "opacity": SEE_THROUGH}, "labels"

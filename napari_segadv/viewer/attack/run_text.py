@@ -1,58 +1,44 @@
-"""What the attack panel says of a run: how far it has come, and how it ended."""
+"""What is said of a run that has ended: the outcome, and what the change looks like."""
 
-import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...common.wording import counted, percent, share
-from ..controller.runner import Snapshot
+from ...common.wording import counted, share
+from ...measures.by_window import Seen, worst
 
 if TYPE_CHECKING:
     from ...results.example import Example
 
 
-def progress_text(now: Snapshot, targeted: bool) -> str:
-    """Return the status line of a running attack.
+def result_text(example: "Example", seen: Sequence[Seen] = ()) -> str:
+    """Return the status lines of a run that has ended: the outcome, and the size of the change.
 
-    The share is rounded down, since it must not read better than it is.
+    Args:
+        example: the result.
+        seen: how visible the change is in each window, once that is measured.
     """
-    reached = math.floor(100 * now.success + 1e-9)
-    toward = "of the target reached" if targeted else "away from the clean prediction"
-    return f"Step {now.step} of {now.steps}, {reached} % {toward}"
-
-
-def result_text(example: "Example") -> str:
-    """Return the status lines of a run that has ended: the outcome, and the size of the change."""
-    steps = counted(example.record["steps"], "step")
-    outcome = "goal reached" if example.succeeded else _stopped_at(example)
-    found = _found(example)
+    found = "; ".join(text for text in (_found(example), _visible(example, seen)) if text)
     _, change = example.summary
-    return f"{outcome} after {steps}" + (f": {found}" if found else "") + f"\n{change}"
+    return outcome_text(example) + (f": {found}" if found else "") + f"\n{change}"
 
 
-def _stopped_at(example: "Example") -> str:
-    """Return how near to its goal a run came."""
-    from ...attacks.base import DEFAULT_GOAL  # late: it imports torch
+def outcome_text(example: "Example") -> str:
+    """Say in a few words how a run has ended."""
+    return f"{example.ending} after {counted(example.record['steps'], 'step')}"
 
-    shares = [example.measures[name] for name in ("moved", "kept")]
-    reached = min(value for value in shares if value is not None)
-    if not reached:
-        # A classifier's class is reached or it is not: no share is worth showing.
-        return "stopped"
-    goal = example.record["parameters"].get("goal")
-    best = percent(reached).removesuffix(" %")
-    return f"stopped at {best} of {100 * (DEFAULT_GOAL if goal is None else goal):g} %"
+
+def _visible(example: "Example", seen: Sequence[Seen]) -> str:
+    """Return the SSIM in the model's window, and in the window where the change shows most."""
+    similar = example.measures["ssim"]
+    if similar is None:
+        return ""
+    text, most = f"SSIM {share(similar)}", worst(seen)
+    if most is None or most.ssim is None or len(seen) < 2:
+        return text
+    return f"{text}, worst window {share(most.ssim)} ({most.preset.name})"
 
 
 def _found(example: "Example") -> str:
     """Return what the model predicts now, beside the target or the clean prediction."""
-    figures = example.measures
-    if figures["target_iou"] is None:
-        before, after = example.prediction_clean, example.prediction_adversarial
-        return example.task.headline(before, after, figures)
-    # The IoU of a target without structures says nothing: one pixel left over makes it 0.
-    drawn = bool(figures["target_iou_per_class"])
-    iou = share(figures["target_iou"]) if drawn else "\N{EN DASH}"
-    return (
-        f"target IoU {iou}, changed as asked {percent(figures['moved'])}, "
-        f"left intact {percent(figures['kept'])}"
-    )
+    before, after = example.prediction_clean, example.prediction_adversarial
+    return example.task.headline(before, after, example.measures)

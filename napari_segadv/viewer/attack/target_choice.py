@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from magicgui.widgets import ComboBox
-from napari.layers import Layer
+from napari.layers import Image, Layer
 
 from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..layers.task_view import CHOOSE, UNTARGETED, TaskView, view_of
+from ..widgets.choices import ComboBox
 from ..widgets.layout import refresh, same
 
 # What a session stores for UNTARGETED.
@@ -32,6 +33,9 @@ class TargetChoice:
         """
         self._controller, self._layers = controller, layers
         self._classes: tuple[str, ...] = ()
+        # What was last chosen for each image.
+        self._by_image: WeakKeyDictionary[Image, Any] = WeakKeyDictionary()
+        self._entering = False
         self.box: Any = ComboBox(choices=self._offered, value=CHOOSE)
         self.box.changed.connect(self._keep)
 
@@ -41,7 +45,10 @@ class TargetChoice:
 
     def _offered(self, widget: Any = None) -> list[Any]:
         choices = [CHOOSE, *self._view.choices(self._layers(), self._classes), UNTARGETED]
-        return [pair if isinstance(pair, tuple) else (str(pair), pair) for pair in choices]
+        return [pair if isinstance(pair, tuple) else (self._title(pair), pair) for pair in choices]
+
+    def _title(self, choice: Any) -> str:
+        return self._controller.title(choice) if isinstance(choice, Layer) else str(choice)
 
     def refresh(self, new: Layer | None = None) -> None:
         """Offer the current layers; a new one is chosen if nothing was chosen yet."""
@@ -49,6 +56,25 @@ class TargetChoice:
         refresh(self.box)
         if self.box.value == CHOOSE and any(new is choice for choice in self.box.choices):
             self.box.value = new
+
+    def remember(self, image: Image | None, choice: Any) -> None:
+        """Keep a choice for an image that is not the chosen one."""
+        if image is not None:
+            self._by_image[image] = choice
+
+    def enter(self, image: Image | None) -> None:
+        """Offer the layers of another image, and choose what was chosen for it before."""
+        before = CHOOSE if image is None else self._by_image.get(image, CHOOSE)
+        self._entering = True
+        try:
+            self.refresh()
+        finally:
+            self._entering = False
+        found = next((x for x in self.box.choices if same(x, before)), CHOOSE)
+        if same(self.box.value, found):
+            self._keep(found)
+        else:
+            self.box.value = found
 
     def offer(self, classes: tuple[str, ...]) -> None:
         """Offer the choices for the victim's task and its classes."""
@@ -82,4 +108,8 @@ class TargetChoice:
         return KEPT if same(choice, UNTARGETED) else self._view.plain(choice)
 
     def _keep(self, choice: Any) -> None:
+        if self._entering:
+            return
+        if self._controller.image is not None:
+            self._by_image[self._controller.image] = choice
         self._controller.choice = self._plain(choice)

@@ -8,17 +8,20 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QGridLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from ...common.screen import one_line
 from ...data.window_presets import WindowPreset, numbered
 from ..widgets.layout import set_tips
+from ..widgets.plain import Plain, tip
 from .window import Window
 
 COLUMNS = 2
+# Most characters of units behind a number.
+UNITS = 12
 
 
 class PresetButtons(QWidget):
@@ -65,9 +68,10 @@ class PresetButtons(QWidget):
             # Numbers are keys only where the Compare panel is open, which has columns.
             button = QPushButton(f"{number}  {preset.name}" if self._columns else preset.name)
             button.setCheckable(True)
-            button.setToolTip(
-                f"Level {preset.centre:g}, width {preset.width:g} {self.window.units}; key {number}"
-                + ("" if self._columns else " while the Compare panel is open")
+            keys = f"key {number}" + ("" if self._columns else " while the Compare panel is open")
+            tip(
+                button,
+                f"Level {preset.centre:g}, width {preset.width:g} {self.window.units}; {keys}",
             )
             button.clicked.connect(lambda _, number=number: self._pressed(number))
             columns = self._columns or len(self.window.presets)
@@ -89,8 +93,7 @@ class WindowSection(QWidget):
         self.presets = PresetButtons(window)
         self.level, self.width_box = QDoubleSpinBox(), QDoubleSpinBox()
         self.drag = QCheckBox("drag to window")
-        self.note = QLabel("colour images are shown in their full range")
-        self.note.setWordWrap(True)
+        self.note = Plain("colour images are shown in their full range", wrap=True)
         for spin, low in ((self.level, -1e6), (self.width_box, 0.0)):
             spin.setRange(low, 1e6)
             spin.setKeyboardTracking(False)
@@ -99,8 +102,8 @@ class WindowSection(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.presets)
         form = QFormLayout()
-        form.addRow("level", self.level)
-        form.addRow("width", self.width_box)
+        form.addRow(Plain("level"), self.level)
+        form.addRow(Plain("width"), self.width_box)
         form.addRow(self.drag)
         column.addLayout(form)
         column.addWidget(self.note)
@@ -139,7 +142,7 @@ class WindowSection(QWidget):
         decimals = _decimals(low, high)
         for spin, value in ((self.level, (low + high) / 2), (self.width_box, high - low)):
             with QSignalBlocker(spin):
-                spin.setSuffix("" if units == "grey level" else f" {units}")
+                spin.setSuffix("" if units == "grey level" else f" {one_line(units, UNITS)}")
                 spin.setDecimals(decimals)
                 spin.setSingleStep(max(10**-decimals, round((high - low) / 50, decimals)))
                 spin.setValue(value)

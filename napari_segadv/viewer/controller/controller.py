@@ -5,11 +5,10 @@ One controller belongs to a viewer and outlives the panels that show it.
 
 import weakref
 from collections.abc import Callable, Generator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
-from napari.utils.notifications import show_error
 from psygnal import Signal
 
 from ...errors import SegadvError
@@ -19,11 +18,15 @@ from ..layers.gl_context import keep_current
 from ..layers.names import LayerTuple
 from ..layers.task_view import view_of
 from ..layers.upright import keep_upright
+from ..notices import complain
 from .jobs import Jobs
 from .runner import Poll, Runner
 from .runs import Run, Runs
 from .shown_layers import ShownLayers, unwrapped
 from .victim_jobs import Predicted, VictimJobs
+from .visibility import Visibility
+
+L = TypeVar("L", bound=Layer)
 
 
 class Controller:
@@ -32,27 +35,85 @@ class Controller:
     Signals, all on the main thread:
         finished: the Example.
         choice_opened: the target chosen in an opened session, if it is not a layer.
+        image_chosen: the image that is worked on from now on, or None.
+        session_saved: what a session on the disk holds, a `runs.kept.Kept`.
 
     Attributes:
         jobs: one at a time; every action runs in one.
         victims: the victim, and the actions that need nothing but it.
         runs: the history.
+        visibility: how visible each run's change is in every window.
         choice: the chosen target if it is not a layer, as a session stores it; None: none.
         targeted: whether the last attack that was started has a target.
     """
 
     finished = Signal(object)
     choice_opened = Signal(object)
+    image_chosen = Signal(object)
+    session_saved = Signal(object)
 
     _known: ClassVar[dict[int, "Controller"]] = {}
 
     def __init__(self, viewer: ViewerModel, runner: Runner | None = None) -> None:
         self.jobs = Jobs(runner)
-        self._shown = ShownLayers(viewer)
-        self.victims = VictimJobs(self.jobs, self._shown)
+        self._shown = shown = ShownLayers(viewer)
+        self.jobs.open = lambda: not shown.closed
+        self.victims = VictimJobs(self.jobs, shown)
         self.runs = Runs()
+        self.visibility = Visibility(self.runs, runner)
         self.choice: int | str | None = None
         self.targeted = True
+        groups = self._shown.groups
+        groups.leaving.connect(self._leave)
+        groups.chosen.connect(self._enter)
+
+    @property
+    def image(self) -> Image | None:
+        """The chosen image: panels work on it, and only its layers are visible."""
+        return self._shown.groups.image
+
+    @property
+    def images(self) -> list[Image]:
+        """The images that can be chosen, bottom to top; results and noise are none."""
+        return self._shown.groups.images()
+
+    def choose(self, image: Image | None) -> None:
+        """Show an image with its layers and its run, and hide those of the others."""
+        self._shown.groups.choose(image)
+
+    def image_of(self, layer: Layer) -> Image | None:
+        """Return the image that a layer belongs to; None: to none, or it has been closed."""
+        group = self._shown.groups.find(layer)
+        return None if group is None else group.image
+
+    def here(self, kind: type[L]) -> list[L]:
+        """List the layers of a kind that lie on the chosen image or on none, bottom to top."""
+        groups = self._shown.groups
+        return [
+            layer
+            for layer in self.layers
+            if isinstance(layer, kind) and groups.find(layer) in (None, groups.current)
+        ]
+
+    def title(self, layer: Layer) -> str:
+        """Return what a layer is to the chosen image, else its name."""
+        group = self._shown.groups.current
+        return (None if group is None else group.role_of(layer)) or str(layer.name)
+
+    def own(self, layer: Layer, image: Image) -> None:
+        """Let a layer of the user's belong to an image; call it before the layer is added."""
+        self._shown.groups.own(layer, image)
+
+    def _leave(self) -> None:
+        # Before layers are hidden, so that a comparison can put them back as they were.
+        if self.runs.current is not None:
+            self.runs.current = None
+
+    def _enter(self, image: Image | None) -> None:
+        group = self._shown.groups.current
+        if group is not None and group.run is not None:
+            self.runs.current = group.run
+        self.image_chosen.emit(image)
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> "Controller":
@@ -62,10 +123,12 @@ class Controller:
         if key not in cls._known:
             cls._known[key] = cls(viewer)
             # Here, not in a panel: errors are shown once, whichever panels are open.
-            cls._known[key].jobs.failed.connect(show_error)
+            cls._known[key].jobs.failed.connect(complain)
+            cls._known[key].visibility.failed.connect(complain)
             # napari's private attribute: there is no public way to a canvas.
             keep_current(viewer, lambda: viewer.window._qt_viewer)
-            keep_upright(viewer)
+            controller = weakref.ref(cls._known[key])
+            keep_upright(viewer, lambda: getattr(controller(), "image", None))
             weakref.finalize(viewer, cls._known.pop, key, None)
         return cls._known[key]
 
@@ -123,7 +186,7 @@ class Controller:
             def ready() -> None:
                 if isinstance(target, Layer):
                     self._shown.select(target, on_top=True)
-                self.runs.current = run
+                self._now_shown(layer, run)
                 self.finished.emit(example)
 
             pieces = self._shown.show_example(layer, example, shown)
@@ -145,11 +208,21 @@ class Controller:
             if self.closed:
                 return
             layer = self._shown.image_of(run)
+            self.choose(layer)
             pieces = self._shown.show_example(layer, run.example, shown)
-            self.jobs.unfold(title, pieces, lambda: setattr(self.runs, "current", run))
+            self.jobs.unfold(title, pieces, lambda: self._now_shown(layer, run))
 
         title = f"showing {run.name}"
         self.jobs.start(title, work, done, can_cancel=False)
+
+    def _now_shown(self, layer: Image, run: Run) -> None:
+        """Note which run an image's layers show; it is the current one if the image is chosen."""
+        if layer not in self.layers:
+            return
+        group = self._shown.groups.of(layer)
+        group.run = run
+        if group.chosen:
+            self.runs.current = run
 
     def delete_run(self, run: Run) -> None:
         """Delete a run, and the layers that show it.
@@ -157,7 +230,8 @@ class Controller:
         Raises:
             SegadvError: if the run is shown while a job is running, which may use the layers.
         """
-        if run is not self.runs.current:
+        image = run.image
+        if image is None or self._shown.groups.of(image).run is not run:
             self.runs.remove(run)
             return
         if self.jobs.busy:
@@ -166,7 +240,7 @@ class Controller:
             )
         # First, so that a comparison of this run can put its layers back as they were.
         self.runs.remove(run)
-        self._shown.remove_example()
+        self._shown.remove_example(image)
 
     @property
     def layers(self) -> Any:
@@ -187,19 +261,19 @@ class Controller:
         """The Example that is shown, or None."""
         return None if self.runs.current is None else self.runs.current.example
 
-    def shown(self, name: str) -> Layer | None:
-        """Return the layer of the run that is shown, by its name in `layers.names`."""
-        return self._shown.get(name)
+    def shown(self, role: str, image: Image | None = None) -> Layer | None:
+        """Return a layer of an image, by its role in `layers.names`.
 
-    def show_beside(
-        self, image: Image, name: str, made: LayerTuple, below: Layer | None = None
-    ) -> Layer:
-        """Show a panel's own layer where an image is; it counts as made by this controller.
-
-        A new layer comes right below `below` if that lies above the image, else on top.
+        Args:
+            role: of the layer.
+            image: None: the chosen one.
         """
-        return self._shown.show_beside(image, name, made, below=below)
+        return self._shown.get(role, image)
 
-    def hide(self, *names: str) -> None:
-        """Remove layers that `show_beside` has shown."""
-        self._shown.remove(*names)
+    def show_beside(self, image: Image, role: str, made: LayerTuple) -> Layer:
+        """Show a panel's own layer where an image is; it counts as made by this controller."""
+        return self._shown.show_beside(image, role, made)
+
+    def hide(self, *roles: str, image: Image | None = None) -> None:
+        """Remove layers that `show_beside` has shown; image None: those of the chosen one."""
+        self._shown.remove(*roles, image=image)

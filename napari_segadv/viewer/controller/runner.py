@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...errors import Cancelled, NeedsTrust, SegadvError
+from .pace import Pace
 
 # Most signals a second to the main thread.
 RATE = 10.0
@@ -32,12 +33,14 @@ class Snapshot:
         step, steps: the steps taken, and the most that it takes.
         loss: the objective to minimise.
         success: the smaller of `moved` and `kept`, 0 to 1, best so far.
+        left: seconds until the last step at the present pace; None while the pace is not known.
     """
 
     step: int
     steps: int
     loss: float
     success: float
+    left: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,16 @@ def guarded(work: Work, poll: Poll) -> Generator[Snapshot, None, Ended]:
         run = work(poll)
         if not isinstance(run, Generator):
             return Ended(run)
-        last = 0.0
+        last, pace = 0.0, Pace()
         while True:
             state = next(run)
             poll()
             if time.monotonic() - last >= 1 / RATE:
                 last = time.monotonic()
-                yield Snapshot(state.step, state.steps, state.loss, state.success)
+                # Reading these waits for a GPU, so the step has been taken only now.
+                loss, success = state.loss, state.success
+                pace.add(state.step)
+                yield Snapshot(state.step, state.steps, loss, success, pace.left(state.steps))
     except StopIteration as stop:
         return Ended(stop.value)
     except Cancelled:

@@ -1,4 +1,4 @@
-"""The layers that a controller has put into its viewer: one for each name."""
+"""The layers that a controller has put into its viewer: one for each role of each image."""
 
 import weakref
 from collections.abc import Iterator, Mapping
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
-from ...data.scan import Scan
-from ..layers.convert import image_tuple, looking_like, shows
+from ..layers.convert import image_tuple, looking_like
 from ..layers.fields import FIELDS
-from ..layers.names import ADVERSARIAL, AFTER, BECOMES, CLEAN, KEY, TARGET, LayerTuple
+from ..layers.names import ADVERSARIAL, BECOMES, CLEAN, TARGET, LayerTuple, layer_name
 from ..layers.places import placed_like
 from ..layers.refill import refill, takes
 from ..layers.task_view import view_of
+from .groups import Group, Groups, is_of
 from .runs import Run
 
 if TYPE_CHECKING:
@@ -26,13 +26,15 @@ def unwrapped(viewer: ViewerModel) -> ViewerModel:
 
 
 class ShownLayers:
-    """Layers by name. The user may remove or move them; a renamed one becomes the user's own."""
+    """Layers by image and role. The user may remove or move them; a renamed one is the user's.
+
+    Attributes:
+        groups: the images, and the one that is chosen.
+    """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = weakref.ref(viewer)
-        self._layers: dict[str, tuple[Layer, str | None]] = {}
-        # Names whose layers show a run.
-        self._by_runs: set[str] = set()
+        self.groups = Groups(viewer)
         viewer.dims.events.ndisplay.connect(self._turned)
 
     def _turned(self, event: Any = None) -> None:
@@ -62,68 +64,72 @@ class ShownLayers:
         window = getattr(viewer, "window", None)
         return viewer is None or (window is not None and not hasattr(window, "_qt_window"))
 
-    def get(self, name: str) -> Layer | None:
-        """Return the layer shown under a name, unless it was removed or renamed."""
-        layer, shown_as = self._layers.get(name, (None, None))
-        if layer is None or layer not in self.layers:
-            return None
-        return layer if shown_as in (None, layer.name) else None
+    def get(self, role: str, image: Image | None = None) -> Layer | None:
+        """Return an image's layer in a role, unless it was removed or renamed.
+
+        Args:
+            role: one of `layers.names`, or a panel's own.
+            image: None: the chosen one.
+        """
+        group = self.groups.current if image is None else self.groups.find(image)
+        layer = None if group is None else group.get(role)
+        return layer if layer in self.layers else None
 
     def made(self, layer: Layer) -> bool:
         """Return whether a layer is a result. A target is not."""
-        return layer in self and layer is not self.get(TARGET)
+        return self._role(layer) not in (None, TARGET)
 
-    def __contains__(self, layer: Layer) -> bool:
-        return any(self.get(name) is layer for name in self._layers)
+    def _role(self, layer: Layer) -> str | None:
+        group = self.groups.find(layer)
+        return None if group is None or layer not in self.layers else group.role_of(layer)
 
-    def show(self, name: str, made: LayerTuple, below: Layer | None = None) -> Layer:
-        """Add a layer in place of the one that has this name.
-
-        If there is none, the layer comes right below `below`, or on top.
-        """
+    def show(self, image: Image, role: str, made: LayerTuple) -> Layer:
+        """Add a layer at its place above an image, instead of the one that has this role."""
         data, keywords, kind = made
-        old = self.get(name)
-        index = self.layers.index(below) if below in self.layers else len(self.layers)
+        group, old = self.groups.of(image), self.get(role, image)
+        visible = keywords.get("visible", True)
+        name = layer_name(str(image), role)
         if old is not None:
-            index = self.layers.index(old)
             self.layers.remove(old)
-        new = Layer.create(data, {**keywords, "name": name}, kind)
-        # Register before inserting, since `inserted` listeners call made().
-        self._layers[name] = (new, None)
-        self.layers.insert(index, new)
-        self._layers[name] = (new, new.name)
+        new = Layer.create(
+            data, {**keywords, "name": name, "visible": visible and group.chosen}, kind
+        )
+        # Before it is added, since listeners to `inserted` ask whose it is.
+        group.put(role, new)
+        self.layers.insert(self.groups.place(group, role), new)
+        group.named(role)
+        group.see(new, visible)
         return new
 
-    def show_beside(
-        self,
-        image: Image,
-        name: str,
-        made: LayerTuple,
-        keep: bool = False,
-        below: Layer | None = None,
-    ) -> Layer:
+    def show_beside(self, image: Image, role: str, made: LayerTuple, keep: bool = False) -> Layer:
         """Show a layer exactly where an image is; the adversarial image also gets its look.
 
         Args:
             image: gives the place.
-            name: under which `get` finds the layer.
+            role: under which `get` finds the layer.
             made: the layer.
             keep: if a layer is refilled, leave it visible or hidden, as the user has set it.
-            below: a new layer comes right below this one, if that lies above the image.
         """
-        if below in self.layers and self.layers.index(below) < self.layers.index(image):
-            below = None
-        self._by_runs.discard(name)
+        group, old = self.groups.of(image), self.get(role, image)
+        group.by_runs.discard(role)
         data, keywords, kind = made
-        look = looking_like(image) if name == ADVERSARIAL else {}
-        made, old = (data, {**look, **keywords}, kind), self.get(name)
+        look = looking_like(image) if role == ADVERSARIAL else {}
+        made = (data, {**look, **keywords}, kind)
         # A target is never refilled: others may hold the old layer, on which the user has painted.
-        if old is None or name == TARGET or not takes(old, image, made):
-            return self.show(name, (data, {**made[1], **placed_like(image)}, kind), below)
+        if old is None or role == TARGET or not takes(old, image, made):
+            return self.show(image, role, (data, {**made[1], **placed_like(image)}, kind))
         refill(old, made)
+        self._raise(image, old, role)
         if not keep:
-            old.visible = keywords.get("visible", True)
+            group.see(old, keywords.get("visible", True))
         return old
+
+    def _raise(self, image: Image, layer: Layer, role: str) -> None:
+        """Move a layer back to its place if the user has moved it below its image."""
+        if self.layers.index(layer) < self.layers.index(image):
+            self.layers.move(
+                self.layers.index(layer), self.groups.place(self.groups.of(image), role)
+            )
 
     def show_example(
         self, image: Image, example: "Example", made: Mapping[str, LayerTuple]
@@ -133,46 +139,46 @@ class ShownLayers:
         Each new layer takes napari a tenth of a second or more, so a preview's layers are reused.
         Ends early if the image is removed.
         """
-        taken = [name for preview, name in BECOMES.items() if self._take_over(preview, name)]
-        self.remove(*FIELDS - made.keys())
-        for name, one in made.items():
+        if image not in self.layers:
+            return
+        group = self.groups.of(image)
+        for preview, role in BECOMES.items():
+            self._take_over(group, preview, role)
+        self.remove(*FIELDS - made.keys(), image=image)
+        for role, one in made.items():
             if image not in self.layers:
                 return
-            self.show_beside(image, name, one, name in self._by_runs and name != ADVERSARIAL)
-            self._by_runs.add(name)
+            self.show_beside(image, role, one, role in group.by_runs and role != ADVERSARIAL)
+            group.by_runs.add(role)
             yield
+        # A view that was computed before the run may lie below the adversarial image.
+        self._above(image, CLEAN, ADVERSARIAL)
         if view_of(example.task.name).on_top:
-            self.lift(CLEAN, AFTER)
-            return
-        if AFTER in taken:
-            # The noise was added above it.
-            self.lift(AFTER)
-        # A clean prediction from before the run lies below the adversarial image, which would hide
-        # its contours.
-        clean, after = self.get(CLEAN), self.get(AFTER)
-        if clean is not None and after is not None:
-            below, above = self.layers.index(clean), self.layers.index(after)
-            if below < above - 1:
-                self.layers.move(below, above)
+            self.lift(image, *made)
 
-    def _take_over(self, preview: str, name: str) -> bool:
-        """Turn a preview's layer into a result's, unless an earlier run has one; return if done."""
-        layer = self.get(preview)
-        if layer is None or self.get(name) is not None:
-            return False
-        del self._layers[preview]
-        self._layers[name] = (layer, None)
-        layer.name = name
-        self._layers[name] = (layer, layer.name)
-        return True
+    def _above(self, image: Image, role: str, other: str) -> None:
+        """Move a layer to its place if another one, which belongs below, lies above it."""
+        layer, below = self.get(role, image), self.get(other, image)
+        layers = self.layers
+        if layer is not None and below is not None and layers.index(layer) < layers.index(below):
+            layers.move(layers.index(layer), self.groups.place(self.groups.of(image), role))
+
+    def _take_over(self, group: Group, preview: str, role: str) -> None:
+        """Turn a preview's layer into a result's, unless an earlier run has one."""
+        layer = group.get(preview)
+        if layer is None or layer not in self.layers or self.get(role, group.image) is not None:
+            return
+        group.drop(preview)
+        group.put(role, layer)
+        layer.name = layer_name(str(group.image), role)
+        group.named(role)
 
     def image_of(self, run: Run) -> Image:
         """Return the layer of a run's clean image; open it again if it was closed."""
         layer = run.image
         if layer is None or layer not in self.layers:
             scan = run.example.clean
-            shown = (x for x in self.layers if isinstance(x, Image) and x not in self)
-            layer = next((x for x in shown if _is_of(x, scan)), None)
+            layer = next((x for x in self.groups.images() if is_of(x, scan)), None)
             if layer is None:
                 data, keywords, _ = image_tuple(scan)
                 layer = Image(data, **keywords)
@@ -181,37 +187,50 @@ class ShownLayers:
             run.image = layer
         return layer
 
-    def remove(self, *names: str) -> None:
-        """Remove the layers shown under some names, unless they were removed or renamed."""
-        there = [layer for layer in map(self.get, names) if layer is not None]
+    def remove(self, *roles: str, image: Image | None = None) -> None:
+        """Remove an image's layers in some roles, unless they were removed or renamed.
+
+        Args:
+            roles: of the layers.
+            image: None: the chosen one.
+        """
+        there = [layer for layer in (self.get(r, image) for r in roles) if layer is not None]
         if there:
             # At once: napari collects garbage after each removal, which takes 0.3 s.
             with self.layers.batched_update():
                 for layer in there:
                     self.layers.remove(layer)
 
-    def remove_example(self) -> None:
-        """Remove the layers of the example that is shown."""
-        self.remove(*self._by_runs)
-        self._by_runs.clear()
+    def release(self, role: str, image: Image) -> None:
+        """Let a layer become the user's own, under another name, and free its role."""
+        group, layer = self.groups.of(image), self.get(role, image)
+        if layer is not None:
+            group.own[layer] = group.height(role)
+            group.drop(role)
+            layer.name = f"{layer.name} (earlier)"
 
-    def lift(self, *names: str) -> None:
-        """Move the layers shown under some names above all others, the last one to the top."""
-        for name in names:
-            layer = self.get(name)
+    def remove_example(self, image: Image | None) -> None:
+        """Remove the layers of the example that is shown on an image."""
+        group = None if image is None else self.groups.find(image)
+        if group is not None:
+            self.remove(*group.by_runs, image=group.image)
+            group.by_runs.clear()
+            group.run = None
+
+    def lift(self, image: Image, *roles: str) -> None:
+        """Put an image's layers in some roles in the order of their heights."""
+        group = self.groups.of(image)
+        for role in sorted(roles, key=group.height):
+            layer = self.get(role, image)
             if layer is not None:
-                self.layers.move(self.layers.index(layer), len(self.layers))
+                at = self.layers.index(layer)
+                self.layers.move(at, self.groups.place(group, role))
 
     def select(self, layer: Layer, *, on_top: bool = False) -> None:
-        """Make a layer the active one, if it is still there."""
-        if layer not in self.layers:
+        """Make a layer the active one, if it is still there and its image is chosen."""
+        group = self.groups.find(layer)
+        if layer not in self.layers or (group is not None and not group.chosen):
             return
         if on_top:
             self.layers.move(self.layers.index(layer), len(self.layers))
         self.layers.selection.active = layer
-
-
-def _is_of(layer: Image, scan: Scan) -> bool:
-    """Return whether a layer shows a scan, or another scan of the same content."""
-    known = layer.metadata.get(KEY)
-    return isinstance(known, Scan) and shows(layer, known) and known.same_as(scan)

@@ -4,17 +4,20 @@ Layers are touched on the main thread only. Jobs get copies, so painting during 
 affect it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
 from ...data.scan import Mask, Scan
 from ...errors import NeedsTrust, SegadvError
 from ..layers.convert import mask_of, mask_tuple, scan_of
+from ..layers.edits import repainted
 from ..layers.names import CLEAN, TARGET, LayerTuple
+from ..layers.refill import takes
 from ..layers.task_view import view_of
 from .jobs import Jobs
 from .runner import Poll
@@ -30,6 +33,10 @@ PRESENT = {
     ON_SCREEN: "the window on the screen",
     "none": "the image's numbers",
 }
+
+
+# Clean predictions that are kept: those of the images between which a user goes back and forth.
+KEPT = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +62,7 @@ class VictimJobs:
     Signals, all on the main thread:
         prepared: the attacks by name, once torch is loaded.
         victim_changed: the Victim, or None.
-        predicted: the clean prediction, a Mask for segmentation.
+        predicted: the clean prediction, a Mask for segmentation, and the image's layer.
         target_made: the target's Labels layer.
         present_changed: how images are presented from now on.
 
@@ -68,7 +75,7 @@ class VictimJobs:
 
     prepared = Signal(object)
     victim_changed = Signal(object)
-    predicted = Signal(object)
+    predicted = Signal(object, object)
     target_made = Signal(object)
     present_changed = Signal(str)
 
@@ -79,12 +86,20 @@ class VictimJobs:
         self.present = "auto"
         self._jobs, self._shown = jobs, shown
         self._claimed: NeedsTrust | None = None
-        self._last: Predicted | None = None
+        # The last clean predictions, the newest first.
+        self._known: list[Predicted] = []
+        self._asked: object = None
+        self._coming = ""
 
     @property
     def task(self) -> str:
         """The victim's task."""
         return "segmentation" if self.victim is None else str(self.victim.task.name)
+
+    @property
+    def coming(self) -> str:
+        """Source of the victim that is being loaded, else of the one that is loaded."""
+        return self._coming or self.source
 
     def prepare(self) -> None:
         """Import torch and MONAI off the main thread, which takes seconds; ends in `prepared`."""
@@ -104,16 +119,29 @@ class VictimJobs:
         self._jobs.start("loading torch and MONAI", work, done, can_cancel=False)
 
     def load_victim(self, source: str, trust: str | None = None) -> None:
-        """Load a victim; ends in `victim_changed`, `trust_asked` or `failed`."""
+        """Load a victim; ends in `victim_changed`, `trust_asked` or `failed`.
+
+        It takes the place of a victim that is still being loaded, whose end nobody hears of.
+        """
+        asked = self._asked = object()
+        self._coming = source
 
         def work(poll: Poll) -> Any:
             from ...victims import load_victim
 
-            return load_victim(source, trust)
+            try:
+                return load_victim(source, trust) if asked is self._asked else None
+            except BaseException:
+                if asked is not self._asked:
+                    return None
+                self._coming = ""
+                raise
 
         def done(victim: Any) -> None:
-            self.victim, self.source, self._last = victim, source, None
-            self.victim_changed.emit(victim)
+            if victim is not None and asked is self._asked:
+                self.victim, self.source, self._coming = victim, source, ""
+                self._known.clear()
+                self.victim_changed.emit(victim)
 
         self._jobs.start(f"loading {source}", work, done)
 
@@ -136,8 +164,16 @@ class VictimJobs:
         except SegadvError as error:
             self._jobs.failed.emit(f"{error}; you will be asked again")
 
-    def predict(self, layer: Image, device: str = "auto") -> None:
-        """Show what the victim predicts on an image; ends in `predicted` or `failed`."""
+    def predict(
+        self, layer: Image, device: str = "auto", then: Callable[[Any], None] | None = None
+    ) -> None:
+        """Show what the victim predicts on an image; ends in `predicted` or `failed`.
+
+        Args:
+            layer: the image.
+            device: where to compute.
+            then: gets the prediction once it is shown.
+        """
         scan, victim = self.checked(layer)
         present = self.presented(layer)
 
@@ -146,6 +182,8 @@ class VictimJobs:
 
         def done(predicted: Predicted) -> None:
             self._show_prediction(layer, predicted)
+            if then is not None:
+                then(predicted.prediction)
 
         self._jobs.start("predicting", work, done)
 
@@ -194,13 +232,34 @@ class VictimJobs:
 
         self._jobs.start("making the target", work, done)
 
-    def show_target(self, layer: Image, target: LayerTuple) -> None:
-        """Show a target beside its image, in place of the one before; ends in `target_made`."""
-        if layer in self._shown.layers:
-            shown = self._shown.show_beside(layer, TARGET, target)
-            shown.contour = 2
-            self._shown.select(shown)
-            self.target_made.emit(shown)
+    def show_target(self, layer: Image, target: LayerTuple, jobs: Jobs | None = None) -> None:
+        """Show a target on its image; ends in `target_made`.
+
+        What was painted on the target before comes back with undo.
+
+        Args:
+            layer: the image.
+            target: the labels.
+            jobs: in which they are painted; None: those of the controller.
+        """
+        if layer not in self._shown.layers:
+            return
+        before = self._shown.get(TARGET, layer)
+        if isinstance(before, Labels) and takes(before, layer, target):
+            (jobs or self._jobs).unfold(
+                "painting the target", repainted(before, target), lambda: self._made(before)
+            )
+            return
+        if before is not None:
+            self._shown.release(TARGET, layer)
+        shown = self._shown.show_beside(layer, TARGET, target)
+        shown.contour = 2
+        self._made(shown)
+
+    def _made(self, target: Layer) -> None:
+        if target in self._shown.layers:
+            self._shown.select(target)
+            self.target_made.emit(target)
 
     def checked(self, layer: Image | None) -> tuple[Scan, Any]:
         """Return the scan of an image layer, and the victim.
@@ -266,20 +325,20 @@ class VictimJobs:
         """Predict the clean image, once for an image as a victim sees it."""
         from ...common.device import pick_device
 
-        last = self._last
-        known = last is not None and (last.victim, last.present) == (victim, present)
-        if last is not None and known and last.scan.same_as(scan):
-            return last
+        for known in self._known:
+            if (known.victim, known.present) == (victim, present) and known.scan.same_as(scan):
+                return known
         prediction = victim.predict(scan, pick_device(device), poll, present)
         return Predicted(scan, victim, present, prediction)
 
     def keep(self, predicted: Predicted) -> None:
         """Keep a clean prediction, so that it is not computed again."""
-        self._last = predicted
+        others = [known for known in self._known if known is not predicted]
+        self._known = [predicted, *others][:KEPT]
 
     def _show_prediction(self, layer: Image, predicted: Predicted) -> None:
         self.keep(predicted)
         if layer in self._shown.layers:
             clean = view_of(predicted.victim.task.name).clean(predicted.prediction, predicted.scan)
             self._shown.show_beside(layer, CLEAN, clean)
-        self.predicted.emit(predicted.prediction)
+        self.predicted.emit(predicted.prediction, layer)

@@ -10,8 +10,9 @@ from napari.settings import get_settings
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QTextBrowser, QVBoxLayout, QWidget
 
+from ..widgets.docking import Tabs
 from ..widgets.keys import all_keys
-from ..widgets.layout import PANEL_WIDTH, Tabs, set_tips
+from ..widgets.layout import PANEL_WIDTH, set_tips
 
 TITLE = "Keys and help"
 NAPARI = "napari"

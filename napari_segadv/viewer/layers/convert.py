@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from ...common.palette import colour
+from ...common.screen import markup, untagged
 from ...data.presentation import Presentation
 from ...data.scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from ...errors import SegadvError
@@ -27,12 +27,14 @@ from .places import (
 
 # The largest class number that a file can hold.
 MOST_LABEL = np.iinfo(np.uint16).max
+# Letters of a name that a legend keeps in one line.
+TOGETHER = 24
 
 
 def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
     """Return a scan as layer data for napari's `add_layer` and for readers."""
     keywords: dict[str, Any] = {
-        "name": name or scan.name,
+        "name": untagged(name or scan.name),
         "metadata": {KEY: scan},
         "rgb": scan.colour,
         **placement(scan.grid),
@@ -50,7 +52,7 @@ def colormap_of(shown: Presentation) -> str | Colormap:
     low, high = shown.limits
     places = (np.array(shown.intensities) - low) / (high - low)
     greys = np.repeat(np.array(shown.brightness)[:, None], 3, axis=1)
-    return Colormap(greys, controls=places, name=shown.source)
+    return Colormap(greys, controls=places, name=untagged(shown.source))
 
 
 def class_keywords(classes: tuple[str, ...], labels: Array | None = None) -> dict[str, Any]:
@@ -68,14 +70,16 @@ def class_keywords(classes: tuple[str, ...], labels: Array | None = None) -> dic
     colours |= {n: (*colour(n), 1.0) for n in sorted(numbers)}
     keywords: dict[str, Any] = {"colormap": DirectLabelColormap(color_dict=colours)}
     if classes:
-        keywords["features"] = {"index": list(range(len(classes))), "class": list(classes)}
+        # napari writes them into its status bar, which guesses whether a text is HTML.
+        names = [untagged(name) for name in classes]
+        keywords["features"] = {"index": list(range(len(classes))), "class": names}
     return keywords
 
 
 def mask_tuple(mask: Mask, name: str) -> LayerTuple:
     """Return a mask as layer data. The array is copied, since napari paints into the original."""
     keywords = {
-        "name": name,
+        "name": untagged(name),
         "metadata": {KEY: mask.grid},
         **class_keywords(mask.classes, None if mask.classes else mask.array),
         **placement(mask.grid),
@@ -222,7 +226,9 @@ def legend(classes: Mapping[int, str]) -> str:
     parts = []
     for number, name in classes.items():
         red, green, blue = (round(255 * c) for c in colour(number))
-        # Keep names of two words in one line.
-        whole = escape(name).replace(" ", "&nbsp;")
+        whole = markup(name)
+        if len(whole) <= TOGETHER:
+            # Names of two words stay in one line.
+            whole = whole.replace(" ", "&nbsp;")
         parts.append(f'<span style="color:rgb({red},{green},{blue})">&#9632;</span>&nbsp;{whole}')
     return " &nbsp; ".join(parts)

@@ -4,13 +4,38 @@ from typing import Any
 
 # The key in a layer's metadata for the Scan, Grid or prediction that it shows.
 KEY = "segadv"
+# What layers are to the image that they belong to: their roles.
 ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
 CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"
+# A hatch over what the target takes away from the prediction's structures.
+ERASED = "erased"
 # The layers of a running attack, and what they become when it has ended.
 PREVIEW, PREVIEW_SEEN = "preview", "preview (prediction)"
 BECOMES = {PREVIEW: ADVERSARIAL, PREVIEW_SEEN: AFTER}
+# How high layers lie above their image. What is not listed lies between noise and predictions.
+HEIGHTS = {
+    ADVERSARIAL: 1,
+    PREVIEW: 1,
+    NOISE: 2,
+    CLEAN: 4,
+    AFTER: 5,
+    PREVIEW_SEEN: 5,
+    TARGET: 6,
+    ERASED: 7,
+}
+BETWEEN = 3
 # Opacity of predictions, so that the image shows through.
 SEE_THROUGH = 0.4
 
 # Data (an array; for shapes a list of arrays), keywords and kind, as napari's readers return them.
 LayerTuple = tuple[Any, dict[str, Any], str]
+
+
+def layer_name(image: str, role: str) -> str:
+    """Return the name of a layer that belongs to an image.
+
+    Examples:
+        >>> layer_name("thorax", TARGET)
+        'thorax / target'
+    """
+    return f"{image} / {role}"

@@ -21,47 +21,36 @@ USUAL = ("down", "right")
 OPPOSITE = {"up": "down", "down": "up", "right": "left", "left": "right"}
 
 
-def keep_upright(
-    viewer: ViewerModel, chosen: Callable[[], Image | None] | None = None
-) -> Callable[..., None]:
+def keep_upright(viewer: ViewerModel, chosen: Callable[[], Image | None] = lambda: None) -> None:
     """Turn the view whenever the displayed axes or the image change.
 
     Args:
-        viewer: whose view it is.
-        chosen: returns the image that is read, None for none; without it, or where it returns
-            None, the lowest volume of a patient counts.
-
-    Returns:
-        What turns the view, to be called when another image is chosen. Its arguments are ignored.
+        viewer: the viewer.
+        chosen: returns the image that decides; None: the lowest volume of a patient.
     """
 
-    camera, ours = viewer.scene.camera, USUAL
+    def turned(event: Any = None) -> None:
+        turn(viewer, chosen())
 
-    def turn(*_: Any) -> None:
-        nonlocal ours
-        if viewer.dims.ndisplay != 2:
-            return
-        image = None if chosen is None else chosen()
-        grid = grid_in(viewer) if image is None else grid_of(image)
-        if grid is not None:
-            displayed = [axis - viewer.dims.ndim for axis in viewer.dims.displayed]
-            ours = camera.orientation2d = orientation(grid, displayed)
-        elif image is not None and tuple(map(str, camera.orientation2d)) == ours:
-            # A film beside a volume: nothing of the volume's turn is left, but the user's own.
-            camera.orientation2d = USUAL
-
-    def flat(event: Any) -> None:
-        if viewer.dims.ndisplay == 3 and grid_in(viewer) is not None:
-            camera.orientation2d = USUAL
-        else:
-            turn()
-
-    viewer.dims.events.order.connect(turn)
-    viewer.dims.events.ndisplay.connect(flat)
+    viewer.dims.events.order.connect(turned)
+    viewer.dims.events.ndisplay.connect(turned)
     for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
-        event.connect(turn)
-    turn()
-    return turn
+        event.connect(turned)
+    turned()
+
+
+def turn(viewer: ViewerModel, image: Image | None = None) -> None:
+    """Turn the view for an image, else for the lowest volume of a patient, if there is one."""
+    grid = grid_in(viewer) if image is None else grid_of(image)
+    if grid is None and image is None:
+        return
+    if grid is None or viewer.dims.ndisplay == 3:
+        # A film beside a volume: nothing of the volume's turn is left.
+        viewer.scene.camera.orientation2d = USUAL
+        return
+    viewer.scene.camera.orientation2d = orientation(
+        grid, [axis - viewer.dims.ndim for axis in viewer.dims.displayed]
+    )
 
 
 def grid_in(viewer: ViewerModel) -> Grid | None:

@@ -1,17 +1,21 @@
 """The list of a session's runs: their names, which can be edited in place, and their results."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from qtpy.QtCore import QEvent, QItemSelectionModel, QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget
 
 from ...common.wording import counted
 from ...results.tables import facts, outcome
 from ..controller.runs import Run
+from ..widgets.plain import cell
 
-SHOWN, LINES = "\N{BLACK RIGHT-POINTING TRIANGLE}", 2
+SHOWN = "\N{BLACK RIGHT-POINTING TRIANGLE}"
 MOST_TIPS, LEAST = 40, 300
+# Lines of a cell that are shown at most.
+LINES = 3
 
 
 class RunsList(QTableWidget):
@@ -32,6 +36,8 @@ class RunsList(QTableWidget):
         self.runs: list[Run] = []
         self.setHorizontalHeaderLabels(["", "run", "result"])
         self.verticalHeader().hide()
+        # A long name or result takes a third line.
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeToContents)
         header = self.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.Interactive)
@@ -62,10 +68,8 @@ class RunsList(QTableWidget):
         with QSignalBlocker(self):
             self.clearSelection()
             self.setRowCount(len(runs))
-            height = LINES * self.fontMetrics().lineSpacing() + 8
             for row, run in enumerate(runs):
                 self._fill_row(row, run, run is shown)
-                self.setRowHeight(row, height)
             if under in self.runs:
                 self.setCurrentCell(self.runs.index(under), 1)
             self.clearSelection()
@@ -107,18 +111,10 @@ class RunsList(QTableWidget):
         else:
             super().keyPressEvent(event)
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Fit the rows to the font, which napari's settings can change."""
-        super().changeEvent(event)
-        if event.type() == QEvent.FontChange:
-            for row in range(self.rowCount()):
-                self.setRowHeight(row, LINES * self.fontMetrics().lineSpacing() + 8)
-
     def _fill_row(self, row: int, run: Run, shown: bool) -> None:
-        tip = tip_of(run)
+        about = tip_of(run)
         for column, text in enumerate((SHOWN if shown else "", run.name, outcome(run.example))):
-            item = QTableWidgetItem(text)
-            item.setToolTip(tip)
+            item = cell(text, about, LINES)
             flags = Qt.ItemIsEnabled | Qt.ItemIsSelectable
             item.setFlags(flags | Qt.ItemIsEditable if column == 1 else flags)
             font = item.font()
@@ -126,7 +122,7 @@ class RunsList(QTableWidget):
             item.setFont(font)
             self.setItem(row, column, item)
 
-    def _typed(self, item: QTableWidgetItem) -> None:
+    def _typed(self, item: Any) -> None:
         if item.column() == 1 and item.row() < len(self.runs):
             self.renamed.emit(self.runs[item.row()], item.text().strip())
 

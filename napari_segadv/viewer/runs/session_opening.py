@@ -78,10 +78,12 @@ class SessionOpening:
             "opening the session", pieces, lambda: self._runs(session, shown)
         )
 
-    def added(self, layer_tuple: LayerTuple) -> Any:
-        """Add a layer to the viewer, and return it."""
+    def added(self, layer_tuple: LayerTuple, on: Image | None = None) -> Any:
+        """Add a layer to the viewer, on an image if one is given, and return it."""
         data, keywords, kind = layer_tuple
         layer = Layer.create(data, keywords, kind)
+        if on is not None:
+            self._controller.own(layer, on)
         self._controller.layers.append(layer)
         return layer
 
@@ -133,17 +135,14 @@ class SessionOpening:
             self._controller.show_run(runs[session.shown])
 
     def _place(self, layer_tuple: LayerTuple, beside: Image | None, target: bool) -> None:
-        """Show labels or boxes on their image; an earlier target becomes a layer of the user's."""
+        """Show labels or boxes on their image."""
         data, keywords, kind = layer_tuple
-        if beside is None or not target:
+        if beside is not None and target:
+            self._controller.victims.show_target(beside, layer_tuple)
+            self._target = self._controller.shown(TARGET, beside)
+        else:
             place = {} if beside is None else placed_like(beside)
-            self.added((data, {**keywords, **place}, kind))
-            return
-        earlier = self._controller.shown(TARGET)
-        if earlier is not None:
-            earlier.name = f"{TARGET} (earlier)"
-        self._controller.victims.show_target(beside, layer_tuple)
-        self._target = self._controller.shown(TARGET)
+            self.added((data, {**keywords, **place}, kind), beside)
 
     def _chosen(self, run: Run | None) -> None:
         """Once the session's run is shown, put its target on top, then load its victim."""

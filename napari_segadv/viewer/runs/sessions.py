@@ -11,14 +11,13 @@ from typing import Any
 from napari.layers import Image
 from psygnal import Signal
 
-from ...data.scan import Scan
 from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..controller.runner import Poll, Work
 from ..controller.runs import Run
-from ..layers.convert import copied, image_tuple, scan_of
-from ..layers.names import TARGET, LayerTuple
-from .session_layers import drawn_boxes, painted_labels, window_of_layer
+from ..layers.convert import image_tuple, scan_of
+from ..layers.names import LayerTuple
+from .kept import Kept
 from .session_opening import SessionOpening, image_tuples, painted_tuples
 from .session_victim import SessionVictim
 
@@ -86,51 +85,17 @@ class Sessions:
 
     def save(self, folder: Path) -> None:
         """Write the session into a new folder; ends in `said`, `warned` or `failed`."""
-        controller = self.controller
-        victim, target = self._victim.source, controller.shown(TARGET)
-        choice, present = controller.choice, controller.victims.present
-        runs = [(run, run.name, run.example, dict(run.verdicts)) for run in controller.runs]
-        shown = next((n for n, r in enumerate(runs) if r[0] is controller.runs.current), None)
-        layers = [layer for layer in controller.layers if not controller.made(layer)]
-        # Copies: what the user paints from now on is not part of this session.
-        own = [copied(layer) for layer in layers]
-        goal = own[layers.index(target)] if target in layers else None
-
-        def work(poll: Poll) -> tuple[Path, tuple[str, ...]]:
-            from ...results.session.folder import save_session
-            from ...results.session.session import Session, SessionImage, SessionRun
-
-            notes: list[str] = []
-            images: list[tuple[Image, Scan]] = []
-            for layer in own:
-                if isinstance(layer, Image):
-                    try:
-                        images.append((layer, scan_of(layer)))
-                    except SegadvError as error:
-                        notes.append(str(error))
-            labels, which = painted_labels(own, images, goal, notes)
-            session = Session(
-                tuple(SessionImage(x.name, scan, window_of_layer(x)) for x, scan in images),
-                labels,
-                tuple(SessionRun(name, example, judged) for _, name, example, judged in runs),
-                which,
-                shown,
-                victim,
-                boxes=drawn_boxes(own, images, notes),
-                choice=choice,
-                present=present,
-            )
-            return save_session(session, folder, poll), tuple(notes)
+        kept = Kept.of(self.controller, self._victim.source)
 
         def done(result: tuple[Path, tuple[str, ...]]) -> None:
             saved, notes = result
-            for run, _, _, verdicts in runs:
-                run.saved = run.verdicts == verdicts
+            kept.note_saved()
             self.said.emit(f"session saved in {saved}")
             for note in notes:
                 self.warned.emit(f"not saved: {note}")
+            self.controller.session_saved.emit(kept)
 
-        self._start("saving the session", work, done)
+        self._start("saving the session", lambda poll: kept.write(folder, poll), done)
 
     def open(self, folder: Path) -> None:
         """Open a session beside the present layers; ends in `said`, `warned` or `failed`."""

@@ -1,24 +1,22 @@
 """The part of the Slices panel that finds the clinical window in which a change shows most."""
 
-from collections.abc import Generator
+from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from napari.layers import Image
-from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from ...common.screen import one_line
 from ...common.wording import counted
-from ...measures.by_window import Seen, seen_steps, worst
+from ...measures.by_window import Seen, worst
 from ..controller.controller import Controller
-from ..controller.latest import Latest
-from ..controller.runner import Poll, Snapshot
 from ..controller.runs import Run
 from ..layers.names import ADVERSARIAL
 from ..widgets.layout import set_tips
+from ..widgets.plain import Plain
 from ..widgets.tables import Table
 
-LOOK, STOP = "Measure in every window", "Stop"
+LOOK, STOP, MEASURING = "Measure in every window", "Stop", "measuring …"
 
 
 def described(seen: Seen) -> tuple[str, str, str]:
@@ -48,21 +46,17 @@ class VisibilitySection(QWidget):
         super().__init__()
         self._controller = controller
         self._run: Run | None = None
-        self._known: WeakKeyDictionary[Run, tuple[Seen, ...]] = WeakKeyDictionary()
+        self._visibility = controller.visibility
         self._table: tuple[Seen, ...] = ()
-        self.latest = Latest()
         self.button = QPushButton(LOOK)
         self.table = Table(("window", "SSIM", "PSNR\n(dB)", "mean |noise|"), rows=7)
-        self.line = QLabel("")
-        self.line.setWordWrap(True)
+        self.line = Plain(wrap=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for widget in (self.button, self.table, self.line):
             column.addWidget(widget)
         self.button.clicked.connect(self._pressed)
         self.table.cellClicked.connect(lambda row, _: self._apply(row))
-        self.latest.progressed.connect(self._progressed)
-        self.latest.failed.connect(self._failed)
         set_tips(
             {
                 self.button: "Compares clean and adversarial as each window shows them. A large "
@@ -75,19 +69,34 @@ class VisibilitySection(QWidget):
         )
         self._show()
 
-    def show_run(self, run: Run | None) -> None:
-        """Show what is known of a run; measuring another run is cancelled."""
-        if run is self._run:
-            # Its measurement goes on.
-            return
-        self.latest.drop()
-        self._run = run
-        self._show()
+    @property
+    def slots(self) -> dict[Any, Callable[..., Any]]:
+        """The slots by signal, as `Panel.listen` takes them."""
+        return {
+            self._visibility.changed: self._changed,
+            self._visibility.progressed: self._progressed,
+            self._visibility.failed: self._failed,
+        }
 
-    def _show(self, doing: str = "") -> None:
+    def show_run(self, run: Run | None) -> None:
+        """Show what is known of a run; measuring another one goes on."""
+        if run is not self._run:
+            self._run = run
+            self._show()
+
+    def _changed(self, run: Run) -> None:
+        if run is self._run:
+            self._show()
+
+    @property
+    def _measuring(self) -> bool:
+        return self._run is not None and self._visibility.measuring is self._run
+
+    def _show(self) -> None:
         run = self._run
-        self._table = () if run is None else self._known.get(run, ())
-        units = "" if run is None else f"\n({run.example.clean.units})"
+        doing = MEASURING if self._measuring else ""
+        self._table = self._visibility.known(run)
+        units = "" if run is None else f"\n({one_line(run.example.clean.units)})"
         self.table.horizontalHeaderItem(3).setText(f"mean |noise|{units}")
         self.table.fill([(seen.preset.name, *described(seen)) for seen in self._table])
         self.table.fit(len(self._table))
@@ -104,40 +113,17 @@ class VisibilitySection(QWidget):
         self.button.setEnabled(run is not None and not self._table)
 
     def _pressed(self) -> None:
-        run = self._run
-        if run is None:
-            return
-        if self.button.text() == STOP:
-            self.latest.drop()
-            self._show()
-            return
+        if self._measuring:
+            self._visibility.stop()
+        elif self._run is not None:
+            self._visibility.measure(self._run)
 
-        def work(poll: Poll) -> Generator[Snapshot, None, tuple[Seen, ...]]:
-            steps = seen_steps(run.example.clean, run.example.adversarial)
-            while True:
-                try:
-                    share = next(steps)
-                except StopIteration as stop:
-                    found: tuple[Seen, ...] = stop.value
-                    return found
-                yield Snapshot(round(1000 * share), 1000, 0.0, 0.0)
-
-        def done(found: tuple[Seen, ...]) -> None:
-            self._known[run] = found
-            if run is self._run:
-                self._show()
-
-        self._show("measuring …")
-        self.latest.ask(work, done)
-
-    def _progressed(self, now: Snapshot) -> None:
-        if self.button.text() == STOP:
-            self.line.setText(f"measuring … {now.step / now.steps:.0%}")
+    def _progressed(self, share: float) -> None:
+        if self._measuring:
+            self.line.setText(f"{MEASURING} {share:.0%}")
 
     def _failed(self, message: str) -> None:
-        self._show()
         self.line.setText(message)
-        show_error(message)
 
     def _apply(self, row: int) -> None:
         """Show clean and adversarial in the window of a row; colour images have none."""

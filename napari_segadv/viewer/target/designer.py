@@ -14,19 +14,19 @@ from psygnal import Signal
 
 from ... import targets
 from ...common.wording import class_name
-from ...data.scan import Mask, Scan
+from ...data.scan import Mask
 from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..controller.jobs import Jobs
 from ..controller.runner import Poll, Runner
 from ..controller.shown_layers import unwrapped
-from ..layers.convert import class_keywords, mask_of, mask_tuple, scan_of
+from ..layers.convert import mask_of, mask_tuple, scan_of
+from ..layers.edits import Piece, pieces, written
+from ..layers.label_facts import grid_of, names_of
 from ..layers.names import TARGET
-from ..layers.places import same_place
 from ..layers.task_view import view_of
 from ..widgets.shape_names import shape_title
 from .difference_watch import Watch
-from .edits import Piece, grid_of, pieces, written
 
 PREDICTION, EMPTY = "the prediction", "empty"
 MAKING = "making the target"
@@ -58,22 +58,15 @@ class Designer(Jobs):
         self.controller = Controller.of(viewer)
         self._target: weakref.ref[Labels] | None = None
         self.watch = Watch(viewer, self.controller, measurer)
-        self._awaiting: Image | None = None
-        self.controller.victims.predicted.connect(self._predicted)
-        self.controller.victims.target_made.connect(self.choose)
-        for signal in (self.controller.jobs.failed, self.controller.jobs.stopped):
-            signal.connect(self._give_up)
+        self._closed = False
+        self.controller.victims.target_made.connect(self._made)
 
     def close(self) -> None:
         """Stop following the layer and the controller."""
+        self._closed = True
         self.choose(None)
-        self._give_up()
         self.watch.close()
-        controller = self.controller
-        controller.victims.predicted.disconnect(self._predicted, missing_ok=True)
-        controller.victims.target_made.disconnect(self.choose, missing_ok=True)
-        for signal in (controller.jobs.failed, controller.jobs.stopped):
-            signal.disconnect(self._give_up, missing_ok=True)
+        self.controller.victims.target_made.disconnect(self._made, missing_ok=True)
 
     @property
     def target(self) -> Labels | None:
@@ -85,10 +78,8 @@ class Designer(Jobs):
     def classes(self) -> dict[int, str]:
         """The structures' names by number: the layer's, else the victim's."""
         layer, names = self.target, self._names()
-        if layer is not None and {"index", "class"} <= set(layer.features.columns):
-            rows = zip(layer.features["index"], layer.features["class"], strict=True)
-            return {int(n): str(name) for n, name in rows if n}
-        return {n: name for n, name in enumerate(names) if n}
+        known = {} if layer is None else names_of(layer)
+        return known or {n: name for n, name in enumerate(names) if n}
 
     def choose(self, layer: Labels | None) -> None:
         """Choose the layer to edit."""
@@ -126,16 +117,16 @@ class Designer(Jobs):
             return
         names = self._names()
 
-        def work(poll: Poll) -> tuple[Scan, Mask]:
+        def work(poll: Poll) -> Mask:
             scan = scan_of(image)
             if not isinstance(start, Labels):
-                return scan, Mask(np.zeros(scan.grid.shape, np.uint8), scan.grid, names)
+                return Mask(np.zeros(scan.grid.shape, np.uint8), scan.grid, names)
             mask = mask_of(start, image, scan.grid)
             most = int(mask.array.max(initial=0))
             more = (class_name(n) for n in range(len(names), most + 1))
-            return scan, mask.named((*names, *more) if most < 256 else ())
+            return mask.named((*names, *more) if most < 256 else ())
 
-        self.start(MAKING, work, lambda made: self._place(image, *made))
+        self.start(MAKING, work, lambda mask: self._place(image, mask))
 
     def apply(self, shape: str, settings: dict[str, Any]) -> None:
         """Change the target by a shape, in place; ends in `touched` or `failed`.
@@ -214,57 +205,28 @@ class Designer(Jobs):
             raise SegadvError(
                 f"{victim.name}: predicts no structures; base the target on labels, or start empty"
             )
-        self._awaiting = image
-        try:
-            self.controller.victims.predict(image)
-        except SegadvError:
-            self._awaiting = None
-            raise
 
-    def _predicted(self, prediction: Any) -> None:
-        image, self._awaiting = self._awaiting, None
-        if image is not None and isinstance(prediction, Mask):
-            # Copied before it is shown: the user paints on the layer.
-            self.start(
-                MAKING,
-                lambda poll: (scan_of(image), prediction),
-                lambda made: self._place(image, *made),
-            )
+        def place(prediction: Any) -> None:
+            if not self._closed and isinstance(prediction, Mask):
+                # Copied before it is shown: the user paints on the layer.
+                self._place(image, prediction)
 
-    def _give_up(self, *_: Any) -> None:
-        self._awaiting = None
+        self.controller.victims.predict(image, then=place)
 
-    def _place(self, image: Image, scan: Scan, mask: Mask) -> None:
-        """Show a new target, or write it into the one that the image has."""
-        layer = self.target
-        if layer is None or not self._belongs(layer, image, scan):
-            self._show(image, mask)
-            return
-        names, data = class_keywords(mask.classes) if mask.classes else {}, layer.data
-
-        def done(changes: list[Piece]) -> None:
-            if layer.data is not data:
-                self.failed.emit(REPLACED.format(layer=layer.name))
-                return
-            if mask.classes and dict(enumerate(mask.classes[1:], 1)) != self.classes:
-                for name, value in names.items():
-                    setattr(layer, name, value)
-                self.target_changed.emit(layer)
-            self._write(layer, changes)
-
-        self.start(MAKING, lambda poll: pieces(mask.array, data), done)
-
-    def _show(self, image: Image, mask: Mask) -> None:
+    def _place(self, image: Image, mask: Mask) -> None:
+        """Show a new target, or paint it over the one that the image has."""
         self.start(
             MAKING,
             lambda poll: mask_tuple(mask, TARGET),
-            lambda made: self.controller.victims.show_target(image, made),
+            lambda made: self.controller.victims.show_target(image, made, self),
         )
 
-    def _belongs(self, layer: Labels, image: Image, scan: Scan) -> bool:
-        """Return whether a layer is the target that this image has, not the user's own labels."""
-        ours = self.controller.shown(TARGET) is layer
-        return ours and layer.data.shape == scan.grid.shape and same_place(layer, image)
+    def _made(self, layer: Labels) -> None:
+        if layer is self.target:
+            # Its classes may have other names.
+            self.target_changed.emit(layer)
+        else:
+            self.choose(layer)
 
     def _write(self, layer: Labels, changes: list[Piece]) -> None:
         self.unfold("painting", written(layer, changes), self.select)

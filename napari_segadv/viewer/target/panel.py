@@ -3,19 +3,25 @@
 from typing import Any
 
 import napari
-from magicgui.widgets import CheckBox, ComboBox
+from magicgui.widgets import CheckBox
 from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QPushButton
+from qtpy.QtWidgets import QPushButton
 
 from ...common.wording import class_name
 from ...errors import SegadvError
 from ...measures.target_change import TargetChange
+from ..controller.erased import Erased
 from ..layers.names import TARGET
+from ..widgets.choices import ComboBox
 from ..widgets.class_chooser import ClassChooser
+from ..widgets.hatch_box import HatchBox
+from ..widgets.image_choice import ImageChoice
 from ..widgets.keys import Key
 from ..widgets.layout import group, refresh, set_tips, stack
 from ..widgets.panel import Panel
+from ..widgets.part_picker import PartPicker
+from ..widgets.plain import Rich
 from .designer import EMPTY, NO_TARGET, PREDICTION, Designer
 from .difference_text import difference_text
 from .dragging import DragToShift
@@ -26,6 +32,7 @@ KEYS = (
     Key("Shift-A", "Apply the chosen change to the target", "apply"),
     Key("Shift-D", "Drag structures with the mouse, on and off", "toggle_drag"),
 )
+NONE_YET = "none yet"
 # Milliseconds without a stroke before target and prediction are compared.
 REST = 250
 
@@ -37,16 +44,22 @@ class TargetPanel(Panel):
         super().__init__(napari_viewer)
         self.designer = Designer(self.viewer)
         self.drag = DragToShift(self.designer)
-        self.image: Any = ComboBox(choices=self._images, nullable=True)
+        self.images = ImageChoice(self.viewer, self.controller, self.failed)
+        self.image = self.images.box
         self.start: Any = ComboBox(choices=self._starts, value=PREDICTION)
         self.target: Any = ComboBox(choices=self._targets, nullable=True)
+        self.target.null_string = NONE_YET
         self.structure = ClassChooser()
+        self.part = PartPicker(
+            self.viewer, lambda: self.designer.target, NO_TARGET, lambda: self.designer.classes
+        )
+        self.hatch = HatchBox(Erased.of(self.viewer))
         self.change = ShapeSection()
         self.start_button, self.brush_button = QPushButton("New target"), QPushButton("Brush")
         self.undo_button, self.redo_button = QPushButton("Undo"), QPushButton("Redo")
         self.apply_button, self.drag_button = QPushButton("Apply"), QPushButton("Drag to shift")
         self.solid: Any = CheckBox(text="3-D brush")
-        self.distance = QLabel()
+        self.distance = Rich()
         self._rest = QTimer(self, singleShot=True, interval=REST)
         self._lay_out()
         self._connect()
@@ -58,20 +71,19 @@ class TargetPanel(Panel):
 
     def _lay_out(self) -> None:
         self.drag_button.setCheckable(True)
-        self.distance.setWordWrap(True)
-        source = [("image", self.image), ("based on", self.start), self.start_button]
+        source = [("image", self.images), ("based on", self.start), self.start_button]
         edit = [
             ("target", self.target),
             ("structure", self.structure),
             [self.brush_button, self.solid],
             [self.undo_button, self.redo_button],
+            self.hatch,
         ]
-        change = [self.change, [self.apply_button, self.drag_button]]
+        change = [self.part, self.change, [self.apply_button, self.drag_button]]
         groups = [group("Image and basis", source), group("Paint", edit), group("Change", change)]
         stack(self, groups, [self.distance, self.status])
         set_tips(
             {
-                self.image: "The image that the target is for",
                 self.start: "What the target holds before you change it",
                 self.start_button: "Makes the target layer; if there is one, undo brings it back",
                 self.target: "The labels layer that is changed and painted on",
@@ -99,12 +111,17 @@ class TargetPanel(Panel):
         self.drag_button.clicked.connect(self.toggle_drag)
         self.target.changed.connect(designer.choose)
         self.structure.changed.connect(self._chosen)
+        self.structure.changed.connect(self.part.follow)
+        self.part.picked.connect(lambda part: setattr(self.structure, "value", part.label))
+        self.part.begun.connect(self.drag.stop)
+        self.drag.part, self.drag.moved = self.part.part_of, self.part.move
         self.change.rebuilt.connect(self._offer_classes)
         self.change.left_behind.changed.connect(lambda to: setattr(self.drag, "to", to))
         self.solid.changed.connect(self._brush)
         self._rest.timeout.connect(designer.watch.measure)
         self.at_leaving(designer.close)
         self.at_leaving(self.drag.stop)
+        self.at_leaving(self.part.end)
         self.bind(KEYS)
         self.listen(
             {
@@ -117,40 +134,48 @@ class TargetPanel(Panel):
                 designer.failed: self.failed,
                 designer.watch.touched: self._touched,
                 designer.watch.measured: self._measured,
+                self.hatch.erased.switched: self.hatch.show_switched,
                 self.drag.switched: self._dragging,
                 self.drag.said: self.say,
                 self.controller.victims.victim_changed: self._offer_classes,
                 self.controller.jobs.failed: self.say,
+                self.controller.image_chosen: self._image_chosen,
             }
         )
 
     def closing(self) -> None:
         self._rest.stop()
 
-    def _images(self, widget: Any = None) -> list[Image]:
-        made = self.controller.made
-        return [x for x in self.viewer.layers if isinstance(x, Image) and not made(x)]
-
-    def _labels(self) -> list[Labels]:
-        return [x for x in self.viewer.layers if isinstance(x, Labels)]
-
-    def _targets(self, widget: Any = None) -> list[Labels]:
-        return [x for x in self._labels() if not self.controller.made(x)]
+    def _targets(self, widget: Any = None) -> list[tuple[str, Labels]]:
+        controller = self.controller
+        labels = controller.here(Labels)
+        return [(controller.title(x), x) for x in labels if not controller.made(x)]
 
     def _starts(self, widget: Any = None) -> list[tuple[str, Any]]:
-        return [(n, n) for n in (PREDICTION, EMPTY)] + [(x.name, x) for x in self._labels()]
+        labels = self.controller.here(Labels)
+        return [(n, n) for n in (PREDICTION, EMPTY)] + [
+            (self.controller.title(x), x) for x in labels
+        ]
 
     def _refresh_layers(self, event: Any = None) -> None:
-        for box in (self.image, self.start, self.target):
+        self.images.refresh()
+        for box in (self.start, self.target):
             refresh(box)
-        images = self._images()
-        if images and self.image.value is None:
-            self.image.value = images[-1]
         self.designer.choose(self.target.value)
         self._rest.start()
 
+    def _image_chosen(self, image: Image | None) -> None:
+        """Edit the target of the chosen image."""
+        self._refresh_layers()
+        target = self.controller.shown(TARGET)
+        if isinstance(target, Labels):
+            self.designer.choose(target)
+
     def _target_changed(self, layer: Labels | None) -> None:
         """Show the layer that is edited in all controls."""
+        self.part.clear()
+        if layer is not None:
+            self.hatch.erased.follow(layer)
         if self.target.value is not layer and layer in self.target.choices:
             self.target.value = layer
         self._offer_classes()
@@ -198,7 +223,8 @@ class TargetPanel(Panel):
             if self.structure.value is None:
                 raise SegadvError(NO_TARGET)
             settings = {"label": self.structure.value, **self.change.settings()}
-            self.designer.apply(self.change.shape, settings)
+            self.designer.apply(self.change.shape, {**settings, **self.part.settings()})
+            self.part.move(settings.get("shift", ()))
 
         self.attempt(change)
 
@@ -220,4 +246,5 @@ class TargetPanel(Panel):
         self._rest.start()
 
     def _measured(self, found: TargetChange | None) -> None:
+        self.part.renew()
         self.distance.setText(difference_text(found, self.designer.classes, self.designer.target))

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtWidgets import QLabel, QPushButton, QToolBar, QWidget
+from qtpy.QtWidgets import QPushButton, QToolBar, QWidget
 
 from ..compare.window import Window
 from ..compare.window_section import PresetButtons
 from ..widgets.keys import Key
 from ..widgets.layout import set_tips
+from ..widgets.plain import Plain
 
 TITLE = "Views"
 KEYS = (Key("Shift-O", "axial, coronal and sagittal at once, on and off", "toggle_orthogonal"),)
@@ -27,7 +28,7 @@ class ViewBar(QToolBar):
         self.orthogonal.setCheckable(True)
         self.orthogonal.clicked.connect(self.toggle_orthogonal)
         self.presets = PresetButtons(window, columns=None)
-        title = QLabel("window")
+        title = Plain("window")
         gap = QWidget()
         gap.setFixedWidth(12)
         for widget in (self.orthogonal, gap, title, self.presets):

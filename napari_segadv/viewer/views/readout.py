@@ -13,23 +13,6 @@ from ..layers.names import ADVERSARIAL, AFTER, CLEAN
 BACKGROUND = "background"
 
 
-def chosen_image(controller: Controller, active: Layer | None) -> Image | None:
-    """Return the image that is read: the chosen one, or the one that is most likely meant.
-
-    Args:
-        controller: of the viewer.
-        active: the viewer's active layer.
-    """
-    layers = list(controller.layers)
-    chosen = getattr(controller, "image", None)
-    run = controller.runs.current
-    for image in (chosen, None if run is None else run.image, active):
-        if isinstance(image, Image) and image in layers and not controller.made(image):
-            return image
-    images = [x for x in layers if isinstance(x, Image) and not controller.made(x)]
-    return next((image for image in images if image.visible), images[0] if images else None)
-
-
 def words(controller: Controller, image: Image | None, position: Any) -> str:
     """Return what the images show at a place of the world, and what the model sees there.
 

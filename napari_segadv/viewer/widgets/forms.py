@@ -1,15 +1,18 @@
-"""Forms made from declared parameters: one row each, the advanced ones folded away."""
+"""Forms made from declared parameters: one row each, the advanced ones last."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit, SpinBox, Widget
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from magicgui.widgets import CheckBox, FileEdit, FloatSpinBox, LineEdit, SpinBox, Widget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from ...common.parameters import IMAGE_UNITS, Parameter
+from .choices import ComboBox
+from .plain import Plain, tip
 
 LARGEST = 1_000_000
+# What parameters are called, if not by their names.
+TITLES = {"loss": "objective", "step": "step rule", "step_size": "first step"}
 
 
 class OptionalNumber(QWidget):
@@ -66,18 +69,21 @@ class ParameterForm(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         basic = [p for p in self._parameters if not p.param.advanced]
         advanced = [p for p in self._parameters if p.param.advanced]
-        layout.addWidget(self._rows(basic))
-        if advanced:
-            folded = QCollapsible("Expert")
-            folded.addWidget(self._rows(advanced))
-            layout.addWidget(folded)
+        layout.addWidget(self._rows([*basic, *advanced]))
         self.set_units(units)
 
     def set_units(self, units: str) -> None:
         """Write the tooltips in an image's units."""
         for parameter in self._parameters:
             for widget in self._tipped[parameter.name]:
-                widget.setToolTip(tooltip(parameter, units))
+                tip(widget, tooltip(parameter, units))
+            label, _ = self._tipped[parameter.name]
+            label.setText(title(parameter, units))
+
+    def tip(self, name: str, text: str) -> None:
+        """Set the tooltip of a parameter, if the form has it."""
+        for widget in self._tipped.get(name, ()):
+            tip(widget, text)
 
     def _rows(self, parameters: Sequence[Parameter]) -> QWidget:
         rows = QWidget()
@@ -86,7 +92,7 @@ class ParameterForm(QWidget):
         for parameter in parameters:
             editor = self.editors.setdefault(parameter.name, editor_for(parameter))
             native = editor if isinstance(editor, QWidget) else editor.native
-            label = QLabel(parameter.name.replace("_", " "))
+            label = Plain(title(parameter))
             self._tipped[parameter.name] = (label, native)
             form.addRow(label, native)
         return rows
@@ -141,8 +147,24 @@ def _number(parameter: Parameter, default: float | None) -> Widget:
     return editor
 
 
+def title(parameter: Parameter, units: str = "") -> str:
+    """Return what a parameter is called on the screen, with its unit."""
+    name = TITLES.get(parameter.name, parameter.name.replace("_", " "))
+    unit = units if parameter.param.unit == IMAGE_UNITS else parameter.param.unit
+    return f"{name} ({unit})" if unit not in ("", "folder") else name
+
+
 def tooltip(parameter: Parameter, units: str) -> str:
-    """Return what a parameter means, its unit, and which values it takes."""
+    """Return what a parameter means, its unit, and the range of a number."""
     unit = units if parameter.param.unit == IMAGE_UNITS else parameter.param.unit
     text = parameter.param.doc + (f" [{unit}]" if unit else "")
-    return f"{text}\n{parameter.expected()}"
+    limits = limits_of(parameter)
+    return f"{text}\n{limits}" if limits else text
+
+
+def limits_of(parameter: Parameter) -> str:
+    """Return the range of a number in short, as 0.05 to 5; "" for what has none."""
+    low, high = parameter.param.low, parameter.param.high
+    if parameter.kind not in (int, float) or parameter.choices or low is None:
+        return ""
+    return f"{low:g} or more" if high is None or high > LARGEST / 10 else f"{low:g} to {high:g}"

@@ -44,12 +44,16 @@ def bind(viewer: ViewerModel, panel: Any, keys: Sequence[Key]) -> Callable[[], N
 
         return held
 
-    for key in keys:
-        viewer.bind_key(key.key, handler(key), overwrite=True)
+    bound = {key.key: handler(key) for key in keys}
+    # Of a second panel of one kind, which the workbench closes at once: the first keeps its keys.
+    before = {key: viewer.bind_key(key, act, overwrite=True) for key, act in bound.items()}
 
     def unbind() -> None:
-        for key in keys:
-            viewer.bind_key(key.key, None, overwrite=True)
+        for key, act in bound.items():
+            now = viewer.bind_key(key, None, overwrite=True)
+            other = before[key] if now is act else now
+            if other is not None:
+                viewer.bind_key(key, other, overwrite=True)
 
     return unbind
 

@@ -1,28 +1,29 @@
 """Layout of a panel: titled groups in a column that scrolls, the rest below it."""
 
 from collections.abc import Mapping, Sequence
-from textwrap import fill
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QComboBox,
-    QDockWidget,
     QFormLayout,
     QGridLayout,
     QGroupBox,
     QHBoxLayout,
-    QMainWindow,
+    QLayout,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-# Letters in a line of a tooltip.
-TIP_WIDTH = 70
+from .choices import narrow
+from .docking import Tabs
+from .plain import Plain, tip
+
 PANEL_WIDTH = 356
-PLUGIN = "napari-segadv"
+# Pixels around and between the rows of a group: a panel should fit a window of 800 pixels.
+MARGINS, SPACING = (8, 6, 8, 6), 5
 
 Row = tuple[str, Any] | Any
 
@@ -36,9 +37,11 @@ def group(title: str, rows: Sequence[Row]) -> QGroupBox:
     """Return a titled group of rows: a widget, a list of widgets, or a name and a widget each."""
     box = QGroupBox(title)
     form = QFormLayout(box)
+    form.setContentsMargins(*MARGINS)
+    form.setSpacing(SPACING)
     for row in rows:
         if isinstance(row, tuple):
-            form.addRow(row[0], native(row[1]))
+            form.addRow(Plain(row[0]), native(row[1]))
         elif isinstance(row, list):
             form.addRow(side_by_side(row))
         else:
@@ -70,50 +73,14 @@ class Column(QScrollArea):
         return QSize(PANEL_WIDTH, super().sizeHint().height())
 
 
-class Tabs(QObject):
-    """Tabs a panel with the panels that are docked already, when it is first shown.
-
-    napari docks one below the other, which leaves each a third of a small screen. Panels that the
-    user drags apart stay apart.
-    """
-
-    def __init__(self, panel: QWidget) -> None:
-        super().__init__(panel)
-        panel.installEventFilter(self)
-
-    def eventFilter(self, panel: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        if event.type() == QEvent.Show:
-            panel.removeEventFilter(self)
-            # After napari has put the dock in its place.
-            QTimer.singleShot(0, self.join)
-        return False
-
-    def join(self) -> None:
-        """Shorten the dock's title, and tab it with another panel's dock."""
-        dock: Any = self.parent()
-        while dock is not None and not isinstance(dock, QDockWidget):
-            dock = dock.parent()
-        if dock is not None:
-            # Seven tabs share the width, so the titles leave out the plugin's name.
-            dock.setWindowTitle(dock.windowTitle().removesuffix(f" ({PLUGIN})"))
-        if dock is None or dock.isFloating() or not isinstance(dock.parent(), QMainWindow):
-            return
-        window = dock.parent()
-        area = window.dockWidgetArea(dock)
-        for other in window.findChildren(QDockWidget):
-            near = window.dockWidgetArea(other) == area and not other.isFloating()
-            if other is not dock and near and other.findChild(Tabs) is not None:
-                window.tabifyDockWidget(other, dock)
-                dock.raise_()
-                return
-
-
 def stack(panel: QWidget, groups: Sequence[QWidget], below: Sequence[Any]) -> None:
     """Fill a panel: groups in a part that scrolls, then rows that always stay in sight."""
     panel.setMinimumWidth(PANEL_WIDTH)
     Tabs(panel)
     inside = QWidget()
     column = QVBoxLayout(inside)
+    column.setContentsMargins(2, 2, 2, 2)
+    column.setSpacing(SPACING)
     for widget in groups:
         column.addWidget(widget)
     column.addStretch()
@@ -122,9 +89,7 @@ def stack(panel: QWidget, groups: Sequence[QWidget], below: Sequence[Any]) -> No
     scroll.setWidget(inside)
     scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
     for combo in inside.findChildren(QComboBox):
-        # A long file name must not make the panel wider than the screen.
-        combo.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
-        combo.setMinimumContentsLength(6)
+        narrow(combo)
     inside.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
     outer = QVBoxLayout(panel)
     outer.setContentsMargins(4, 4, 4, 4)
@@ -132,14 +97,26 @@ def stack(panel: QWidget, groups: Sequence[QWidget], below: Sequence[Any]) -> No
     for row in below:
         if isinstance(row, list):
             outer.addLayout(side_by_side(row))
+        elif isinstance(row, QLayout):
+            outer.addLayout(row)
         else:
             outer.addWidget(native(row))
 
 
+def show_row(widget: Any, shown: bool) -> None:
+    """Show or hide a field of a form with its label."""
+    field = native(widget)
+    field.setVisible(shown)
+    for form in field.parentWidget().findChildren(QFormLayout):
+        label = form.labelForField(field)
+        if label is not None:
+            label.setVisible(shown)
+
+
 def set_tips(tips: Mapping[Any, str]) -> None:
-    """Set tooltips by widget; Qt would show a long one as one line across the screen."""
+    """Set tooltips by widget."""
     for widget, text in tips.items():
-        native(widget).setToolTip(fill(text, TIP_WIDTH))
+        tip(native(widget), text)
 
 
 def refresh(box: Any) -> None:

@@ -21,6 +21,7 @@ class Settings:
         seed: 0 to 2**31 - 1.
         blink_rate: images a second in a blink comparison.
         results: folder for results, "" for the home folder.
+        expert: whether the attack panel shows all its settings.
         wheel: SLICES or ZOOM.
     """
 
@@ -28,6 +29,7 @@ class Settings:
     seed: int = 0
     blink_rate: float = 2.0
     results: str = ""
+    expert: bool = False
     wheel: str = SLICES
 
     @property
@@ -45,6 +47,13 @@ def settings() -> Settings:
     defaults = Settings()
     names = Settings.__dataclass_fields__
     return Settings(**{name: getattr(values, name, getattr(defaults, name)) for name in names})
+
+
+def keep(name: str, value: Any) -> None:
+    """Change a setting; napari writes it to its file, if it keeps settings of plugins."""
+    values = _known()
+    if values is not None and hasattr(values, name):
+        setattr(values, name, value)
 
 
 def _known() -> Any:

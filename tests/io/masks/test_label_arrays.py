@@ -131,7 +131,7 @@ def test_classes_get_the_victims_numbers_by_their_names():
     assert found.classes == known
     other = io.renumbered(mask, ("background", "lung"))
     np.testing.assert_array_equal(other.array, mask.array)
-    assert "Liver is no class of the victim" in other.notes[0]
+    assert "Liver is no class of the model" in other.notes[0]
     assert io.renumbered(Mask(numbers("u1"), SCAN.grid), known).notes == ()
 
 

@@ -166,7 +166,7 @@ MESSAGES = {
     "no such class": "no network class UNeT",
     "NaN weights": "NaN or infinite weights",
     "wrong kind": "a value is invalid",
-    "a folder": "not a victim that can be loaded",
+    "a folder": "not a model that can be loaded",
     "bundle without weights": "no model.pt or model.safetensors",
     "bundle with an unknown step": "HistogramNormalized is not known",
     "bundle of overlapping structures": "overlapping structures",
@@ -187,15 +187,15 @@ def test_images_of_another_kind(network, scan2d, ct, tmp_path):
     path = save_state_dict(network, tmp_path)
     grey = load_victim(path)
     colour = Scan.from_array(scan2d.array[..., None].repeat(3, -1), colour=True)
-    with pytest.raises(SegadvError, match="is an RGB image but net takes a grey image"):
+    with pytest.raises(SegadvError, match="net needs a grey-scale image; .* is in colour"):
         grey.predict(colour)
     describe(path, network="UNet", arguments={**ARGUMENTS, "in_channels": 3})
     torch.save(UNet(**{**ARGUMENTS, "in_channels": 3}).state_dict(), path)
-    with pytest.raises(SegadvError, match="is a grey image but net takes an RGB image"):
+    with pytest.raises(SegadvError, match="net needs a colour image; .* is in grey scale"):
         load_victim(path).predict(scan2d)
     describe(path, network="UNet", arguments={**ARGUMENTS, "spatial_dims": 3}, dims=3)
     torch.save(UNet(**{**ARGUMENTS, "spatial_dims": 3}).state_dict(), path)
-    with pytest.raises(SegadvError, match="is a 2-D image but net takes volumes"):
+    with pytest.raises(SegadvError, match="net needs a volume; .* is a single image"):
         load_victim(path).predict(scan2d)
 
 
@@ -209,7 +209,7 @@ def test_a_fixed_input_size_that_does_not_fit_is_one_line(network, ct, tmp_path)
 def test_missing_and_unknown_names(tmp_path):
     with pytest.raises(SegadvError, match="no such file or folder"):
         load_victim(tmp_path / "nothing.pt")
-    with pytest.raises(SegadvError, match="no such built-in victim; there are"):
+    with pytest.raises(SegadvError, match="no such built-in model; there are"):
         load_victim("demo:knee")
 
 

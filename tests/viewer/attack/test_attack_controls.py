@@ -6,8 +6,7 @@ import torch
 from clicks import click, idle
 from controls import notices, pick, tick, type_in
 from helpers import disc_labels, volume_victim
-from qtpy.QtCore import QAbstractAnimation
-from superqt import QCollapsible
+from roles import titles
 
 from napari_segadv.common.budgets import share_of_window
 from napari_segadv.viewer.attack.slice_range import SOME
@@ -24,15 +23,6 @@ def ready(ready, qtbot):
     return ready
 
 
-def unfold(qtbot, form):
-    """Opens the part of a form that is folded away."""
-    folded = form.findChild(QCollapsible)
-    click(qtbot, folded.toggleButton())
-    qtbot.waitUntil(lambda: folded.content().isVisible())
-    # Its height grows for a while.
-    qtbot.waitUntil(lambda: folded._animation.state() == QAbstractAnimation.Stopped)
-
-
 def run(qtbot, panel):
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
@@ -43,7 +33,6 @@ def run(qtbot, panel):
 
 def test_a_seed_repeats_a_random_start(ready, qtbot):
     section = ready.attack_section
-    unfold(qtbot, section.form)
     tick(qtbot, section.form.editors["random_start"])
     made = []
     for seed in ("5", "5", "6"):
@@ -65,7 +54,7 @@ def test_the_device_that_is_chosen_is_the_one_that_computes(window, ready, qtbot
     assert told == [("error", "device cuda: torch finds no GPU here; choose cpu (--device cpu)")]
     assert ready.status.text() == told[0][1]
     assert len(ready.controller.runs) == 0
-    assert [layer.name for layer in window.layers] == ["xray"]
+    assert titles(window) == ["xray"]
     pick(qtbot, ready.attack_section.device, "cpu")
     assert run(qtbot, ready).record["device"] == "cpu"
 
@@ -128,7 +117,8 @@ def test_the_check_marks_of_steps_and_budget(window, ready, qtbot):
 
 def test_the_check_mark_of_the_preview(window, ready, qtbot):
     came = []
-    window.layers.events.inserted.connect(lambda event: came.append(event.value.name))
+    title = ready.controller.title
+    window.layers.events.inserted.connect(lambda event: came.append(title(event.value)))
     tick(qtbot, ready.attack_section.preview)
     run(qtbot, ready)
     assert PREVIEW not in came

@@ -9,13 +9,14 @@ from modal import answered
 from napari.layers import Labels
 from qtpy.QtCore import QThreadPool, QTimer
 from qtpy.QtWidgets import QMessageBox
+from roles import titles
 
 from napari_segadv import crafting
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 
 def layers(viewer):
-    return {layer.name: layer for layer in viewer.layers}
+    return dict(zip(titles(viewer), viewer.layers, strict=True))
 
 
 def test_from_image_to_adversarial_image(window, ready, qtbot):
@@ -69,7 +70,7 @@ def test_a_second_run_replaces_the_first(window, ready, qtbot):
         idle(qtbot, panel.controller)
         assert panel.target.value == UNTARGETED
         assert panel.controller.example.record["budget"]["epsilon"] == epsilon
-    names = [layer.name for layer in window.layers]
+    names = titles(window)
     assert len(names) == len(set(names)) == 5
     assert layers(window)["noise"].contrast_limits[1] > 5
 
@@ -111,7 +112,7 @@ def long_run(panel, qtbot):
     panel.attack_section.budget.epsilon.value = 1
     panel.attack_section.preview.value = False
     click(qtbot, panel.run_button)
-    qtbot.waitUntil(lambda: panel.status.text().startswith("Step "))
+    qtbot.waitUntil(lambda: panel.strip.text.text().startswith("Step "))
 
 
 def test_cancel_takes_effect_within_a_step(window, ready, qtbot, monkeypatch):
@@ -126,15 +127,18 @@ def test_cancel_takes_effect_within_a_step(window, ready, qtbot, monkeypatch):
     monkeypatch.setattr(crafting, "craft_steps", counted)
     long_run(panel, qtbot)
     assert panel.progress.maximum() == 50_000
-    assert not panel.run_button.isEnabled()
-    before = [layer.name for layer in window.layers]
+    # The next run may be started; it waits.
+    assert panel.run_button.text() == "Run next"
+    assert panel.run_button.isEnabled()
+    before = titles(window)
     click(qtbot, panel.cancel_button)
     so_far = len(made)
     idle(qtbot, panel.controller)
     # No more than the one that was being made.
     assert 0 < len(made) <= so_far + 1
     assert "cancelled" in panel.status.text()
-    assert [layer.name for layer in window.layers] == before
+    assert titles(window) == before
+    assert panel.run_button.text() == "Run"
     assert panel.run_button.isEnabled()
 
 
@@ -187,8 +191,8 @@ def test_everything_that_can_be_missing_is_one_line(window, ready, qtbot):
     panel = ready
     panel.target_section.structure.value = 1
     window.layers.clear()
-    click(qtbot, panel.run_button)
-    assert panel.status.text() == "no image is chosen; open one first"
+    assert not panel.run_button.isEnabled()
+    assert panel.missing.text() == "open an image first"
     window.add_image(np.random.rand(4, 5, 6, 7), name="series")
     click(qtbot, panel.victim_section.predict_button)
     assert "not a 2-D or 3-D image" in panel.status.text()
@@ -196,7 +200,7 @@ def test_everything_that_can_be_missing_is_one_line(window, ready, qtbot):
     window.add_image(np.dstack([disc_image()] * 3), rgb=True, name="colour")
     click(qtbot, panel.victim_section.predict_button)
     idle(qtbot, panel.controller)
-    assert "takes a grey image" in panel.status.text()
+    assert "needs a grey-scale image; colour is in colour" in panel.status.text()
 
 
 def test_the_trust_question(window, panel, qtbot, tmp_path):

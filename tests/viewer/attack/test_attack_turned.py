@@ -5,10 +5,11 @@ import pytest
 from clicks import click, idle
 from helpers import volume_victim
 from napari.layers import Image
+from roles import role
 
 from napari_segadv.viewer.attack.slice_range import ALL, IN_VIEW, SOME
 from napari_segadv.viewer.layers.convert import image_tuple
-from napari_segadv.viewer.layers.names import PREVIEW, PREVIEW_SEEN
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, PREVIEW, PREVIEW_SEEN
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 AXIAL, CORONAL = (0, 1, 2), (1, 0, 2)
@@ -79,7 +80,7 @@ def test_the_whole_volume_is_attacked_however_it_is_seen(window, volume, qtbot, 
 
 def seen(window):
     """Whether each of the preview's layers is seen."""
-    return [window.layers[name].visible for name in (PREVIEW, PREVIEW_SEEN)]
+    return [role(window, name).visible for name in (PREVIEW, PREVIEW_SEEN)]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_the_preview_of_a_volume_is_seen_in_slices_alone(window, volume, qtbot, 
     click(qtbot, volume.run_button)
     qtbot.waitUntil(lambda: volume.controller.jobs.busy == "attacking")
     if first == "slices":
-        clean, preview = volume.image.value.data, window.layers[PREVIEW]
+        clean, preview = volume.image.value.data, role(window, PREVIEW)
         qtbot.waitUntil(lambda: (preview.data != clean).any())
         assert seen(window) == [True, True]
         turn(window, view)
@@ -117,5 +118,5 @@ def test_a_result_is_seen_though_its_preview_was_hidden(window, volume, qtbot, h
     qtbot.waitUntil(lambda: seen(window) == [False, False])
     held.set()
     idle(qtbot, volume.controller)
-    for name in ("adversarial", "prediction (adversarial)"):
-        assert window.layers[name].visible
+    for name in (ADVERSARIAL, AFTER):
+        assert role(window, name).visible

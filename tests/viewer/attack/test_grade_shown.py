@@ -8,6 +8,7 @@ import torch
 from clicks import click, idle
 from napari.layers import Shapes
 from reopened import docked, opened, saved
+from roles import titles
 
 from napari_segadv.data.grade import Grade
 from napari_segadv.data.scan import Grid
@@ -58,19 +59,19 @@ def said(layer):
 def test_classes_are_offered_in_place_of_painting(window, ready, weights_file, qtbot):
     panel = ready
     assert list(panel.target.choices) == [CHOOSE, 0, 1, 2, UNTARGETED]
-    assert not panel.making.isVisible()
+    assert not panel.target_section.isVisible()
     assert all(name in panel.victim_section.about.text() for name in CLASSES)
     offered = set(panel.attack_section.method.choices)
     assert {"pgd", "fgsm", "deepfool"} <= offered
     assert "dag" not in offered
-    click(qtbot, panel.run_button)
-    assert panel.status.text() == "no target is chosen; choose a class, or none (untargeted)"
+    assert not panel.run_button.isEnabled()
+    assert panel.missing.text() == "choose a target: a class, or none (untargeted)"
     panel.target.value = 2
     window.add_labels(np.zeros((64, 80), int))
     assert panel.target.value == 2
     panel.victim_section.open(str(weights_file))
     idle(qtbot, panel.controller)
-    assert panel.making.isVisible()
+    assert panel.target_section.isVisible()
     assert panel.target.value == CHOOSE
     assert "dag" in panel.attack_section.method.choices
 
@@ -83,14 +84,13 @@ def test_from_image_to_another_class(window, ready, qtbot):
         panel.controller.victims.checked(panel.image.value)[0]
     )
     assert said(layers(window)["prediction (clean)"]) == f"clean: {clean.text}"
-    assert panel.status.text() == "ready"
     target = (clean.label + 1) % 3
     panel.target.value = target
     panel.attack_section.budget.epsilon.value = 40
     panel.attack_section.form.editors["steps"].value = 10
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
-    assert [layer.name for layer in window.layers] == [
+    assert titles(window) == [
         *("eye", "adversarial", "noise", "prediction (clean)", "prediction (adversarial)")
     ]
     example = panel.controller.example
@@ -115,7 +115,7 @@ def test_untargeted_and_a_second_run(window, ready, qtbot):
     for _ in range(2):
         click(qtbot, panel.run_button)
         idle(qtbot, panel.controller)
-    names = [layer.name for layer in window.layers]
+    names = titles(window)
     assert len(names) == len(set(names)) == 5
     assert panel.controller.example.record["goal"] == "untargeted"
 

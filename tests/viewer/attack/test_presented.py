@@ -9,6 +9,7 @@ import pytest
 from clicks import click, drained, idle
 from helpers import disc_image
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
+from roles import role
 
 from napari_segadv.data.presentation import Presentation, lut_points
 from napari_segadv.data.scan import Scan
@@ -103,7 +104,7 @@ def loaded(panel, band_victim):
 def predicted(window, panel, qtbot):
     click(qtbot, panel.victim_section.predict_button)
     idle(qtbot, panel.controller)
-    return np.array(window.layers["prediction (clean)"].data)
+    return np.array(role(window, "prediction (clean)").data)
 
 
 def test_the_panel_says_what_the_model_sees_and_lets_choose(window, loaded, qtbot):
@@ -138,7 +139,7 @@ def test_a_run_keeps_the_films_own_values(window, loaded, qtbot):
     assert example.record["presentation"]["source"] == HEADER
     assert example.record["presentation"]["inverted"]
     assert example.adversarial.storage == scan.storage
-    shown = window.layers["adversarial"]
+    shown = role(window, "adversarial")
     assert shown.colormap.name == layer.colormap.name == "gray_r"
     assert tuple(shown.contrast_limits) == tuple(layer.contrast_limits)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from clicks import click, idle
+from roles import role
 
 from napari_segadv.viewer.attack.region import EVERYWHERE
 from napari_segadv.viewer.layers.names import CLEAN
@@ -47,7 +48,7 @@ def test_a_measured_region_is_a_choice(window, ready, qtbot):
     assert "bounding-box" in region.choices
     click(qtbot, ready.victim_section.predict_button)
     idle(qtbot, controller)
-    clean = window.layers[CLEAN].data
+    clean = role(window, CLEAN).data
     wanted = clean.copy()
     wanted[12:25, 30:45] = (clean[12:25, 30:45] + 1) % 3
     ready.target.value = window.add_labels(wanted, name="wanted")

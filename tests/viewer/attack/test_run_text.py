@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from napari_segadv.viewer.attack.run_text import progress_text, result_text
+from napari_segadv.data.window_presets import WindowPreset
+from napari_segadv.measures.by_window import Seen
+from napari_segadv.viewer.attack.run_text import result_text
 from napari_segadv.viewer.controller.runner import Snapshot
+from napari_segadv.viewer.widgets.progress import progress_text, waiting_text
 
 
 def test_a_step_is_said_with_the_share_that_is_reached():
@@ -24,8 +27,8 @@ def ended(example, succeeded, steps=6, goal=0.99, **figures):
 
 
 def test_a_result_is_said_in_two_lines(flat):
-    figures = {"target_iou": 0.98765, "moved": 0.978, "kept": 0.9988}
-    found = "target IoU 0.987, changed as asked 97.8 %, left intact 99.8 %"
+    figures = {"target_iou": 0.98765, "moved": 0.978, "kept": 0.9988, "ssim": 0.98765}
+    found = "target IoU 0.987, changed as asked 97.8 %, left intact 99.8 %; SSIM 0.987"
     first, second = result_text(ended(flat, False, **figures)).split("\n")
     assert first == f"stopped at 97.8 of 99 % after 6 steps: {found}"
     assert second == flat.summary[1]
@@ -50,5 +53,34 @@ def test_nothing_reached_has_no_share(flat):
 
 
 def test_an_untargeted_result_is_said_with_its_share(deep):
-    line = result_text(ended(deep, False, steps=2, moved=0.42, kept=None))
+    line = result_text(ended(deep, False, steps=2, moved=0.42, kept=None, ssim=0.9))
+    assert line.startswith("stopped at 42.0 of 99 % after 2 steps: SSIM 0.900\nlargest change ")
+    line = result_text(ended(deep, False, steps=2, moved=0.42, kept=None, ssim=None))
     assert line.startswith("stopped at 42.0 of 99 % after 2 steps\nlargest change ")
+
+
+def seen(name, ssim):
+    return Seen(WindowPreset(name, 0.0, 100.0), ssim, 30.0, 1.0, 1)
+
+
+def test_the_window_where_the_change_shows_most_is_named(flat):
+    example = ended(flat, True, ssim=0.98765)
+    first, _ = result_text(example, [seen("bone", 0.99), seen("lung", 0.91999)]).split("\n")
+    assert first.endswith("; SSIM 0.987, worst window 0.919 (lung)")
+    # An image with one window has no worst one.
+    assert "worst" not in result_text(example, [seen("full range", 0.9)])
+
+
+def test_the_time_left_is_said_in_round_numbers():
+    now = Snapshot(3, 40, 0.13, 0.699, 42.0)
+    line = "Step 3 of 40, 69 % of the target reached, about 40 s left"
+    assert progress_text(now, True) == line
+    assert progress_text(replace(now, left=190.0), True).endswith(", about 3 min left")
+    last = replace(now, step=40, left=0.0)
+    assert progress_text(last, True).endswith("reached, measuring the result")
+
+
+def test_what_waits_is_listed_in_short():
+    assert waiting_text([]) == ""
+    assert waiting_text(["a", "b"]) == "then: a, b"
+    assert waiting_text(["a", "b", "c", "d", "e"]) == "then: a, b, c, 2 more"

@@ -7,6 +7,7 @@ from clicks import click, idle
 from controls import pick, tick, type_in
 from helpers import disc_image, disc_labels
 from qtpy.QtCore import Qt
+from roles import has, role
 
 from napari_segadv import targets
 from napari_segadv.data.scan import Grid, Mask
@@ -56,9 +57,9 @@ def made(window, panel, qtbot, shape, structure="dim", **settings):
     click(qtbot, section.button)
     idle(qtbot, panel.controller)
     assert panel.status.text() == "target made; paint on it if you like, then run"
-    assert panel.target.value is window.layers[TARGET]
+    assert panel.target.value is role(window, TARGET)
     np.testing.assert_array_equal(window.layers["mine"].data, cup())
-    return window.layers[TARGET].data
+    return role(window, TARGET).data
 
 
 def mask(labels=None):
@@ -69,7 +70,7 @@ def test_a_target_starts_from_the_users_own_labels(window, ready, qtbot):
     np.testing.assert_array_equal(made(window, ready, qtbot, "paint freehand"), cup())
     pick(qtbot, ready.target_section.start, "the prediction")
     target = made(window, ready, qtbot, "paint freehand")
-    np.testing.assert_array_equal(target, window.layers[CLEAN].data)
+    np.testing.assert_array_equal(target, role(window, CLEAN).data)
     assert (target != cup()).any()
 
 
@@ -117,7 +118,7 @@ def test_numbers_that_are_none_are_one_line(window, ready, qtbot):
     click(qtbot, section.button)
     assert not ready.controller.jobs.busy
     assert ready.status.text().startswith("shift=down: ")
-    assert TARGET not in window.layers
+    assert not has(window, TARGET)
 
 
 def test_the_box_around_the_change_holds_the_noise(window, ready, qtbot):

@@ -5,6 +5,7 @@ from clicks import click, drained, idle
 from helpers import bundle, disc_image, small_network
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
+from roles import role
 
 from napari_segadv.samples import bundles
 from napari_segadv.viewer.layers.names import CLEAN
@@ -29,17 +30,33 @@ def test_every_built_in_victim_is_loaded_by_going_down_the_list(panel, qtbot):
     for name in names[1:]:
         qtbot.keyClick(box, Qt.Key_Down)
         assert controller.jobs.busy == f"loading {name}"
-        assert not box.isEnabled()
+        # Another one can be chosen meanwhile.
+        assert box.isEnabled()
         idle(qtbot, controller)
         assert controller.victims.source == box.currentText() == name
         assert controller.victims.victim.trust == "built-in"
         about = section.about.text().replace("&nbsp;", " ")
         assert all(one in about for one in controller.victims.victim.classes[1:])
-        assert panel.status.text() == "ready"
+        assert panel.status.text() == ""
         assert box.isEnabled()
     qtbot.keyClick(box, Qt.Key_Down)
     assert not controller.jobs.busy
     assert controller.victims.source == names[-1]
+
+
+def test_another_built_in_victim_is_chosen_while_one_is_loaded(panel, qtbot):
+    section, controller = panel.victim_section, panel.controller
+    names, loaded = [f"demo:{name}" for name in bundles()], []
+    controller.victims.victim_changed.connect(lambda victim: loaded.append(victim.name))
+    for name in names[1:3]:
+        qtbot.keyClick(section.victim.native, Qt.Key_Down)
+        assert section.victim.native.currentText() == name
+    assert controller.jobs.busy == f"loading {names[1]}"
+    assert controller.jobs.waiting == [f"loading {names[2]}"]
+    idle(qtbot, controller)
+    assert controller.victims.source == section.victim.native.currentText() == names[2]
+    # Nobody hears of the one that is not wanted any more.
+    assert len(loaded) == 1
 
 
 def test_a_file_and_a_bundle_are_opened_by_their_buttons(
@@ -63,7 +80,7 @@ def test_a_file_and_a_bundle_are_opened_by_their_buttons(
         predicted = controller.victims.victim.predict(
             panel.controller.victims.checked(panel.image.value)[0]
         )
-        assert (window.layers[CLEAN].data == predicted.array).all()
+        assert (role(window, CLEAN).data == predicted.array).all()
     # Both stay in the list.
     qtbot.keyClick(section.victim.native, Qt.Key_Up)
     idle(qtbot, controller)

@@ -6,6 +6,7 @@ from clicks import after_timers, click
 from compare_window import canvas, drag, show
 from controls import tick, type_in
 from qtpy.QtCore import Qt
+from roles import role
 
 from napari_segadv.data.window_presets import numbered, presets_for
 
@@ -88,7 +89,7 @@ def test_the_swipe_line_goes_by_keys(window, compare, qtbot, flat):
     show(window, flat)
     assert not compare.line.isEnabled()
     click(qtbot, compare.modes["swipe"])
-    line, swipe = compare.line, window.layers["swipe"]
+    line, swipe = compare.line, role(window, "swipe")
     clean, changed = flat.clean.array, flat.adversarial.array
     qtbot.keyClick(line, Qt.Key_Home)
     assert compare.comparison.share == 0
@@ -117,6 +118,6 @@ def test_the_gain_is_typed(window, compare, qtbot, deep):
     click(qtbot, compare.modes["difference"])
     click(qtbot, compare.window_section.buttons[2])
     type_in(qtbot, compare.gain, "25")
-    assert tuple(window.layers["difference"].contrast_limits) == (-8, 8)
+    assert tuple(role(window, "difference").contrast_limits) == (-8, 8)
     assert compare.full_colour.text() == "strongest colour at ±8 HU"
     assert tuple(image.contrast_limits) == (-160, 240)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from compared import colour_example, shown
 from napari.components import ViewerModel
+from roles import has, role
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.compare.comparison import Comparison
-from napari_segadv.viewer.compare.swipe import Halves
+from napari_segadv.viewer.compare.halves import Halves
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import ADVERSARIAL, NOISE
@@ -22,7 +23,7 @@ def seen(layer, flipped=False):
 def test_swipe_in_two_dimensions(flat):
     viewer, controller, comparison = shown(flat)
     comparison.compare("swipe")
-    swipe = viewer.layers["swipe"]
+    swipe = role(viewer, "swipe")
     clean, adversarial = flat.clean.array, flat.adversarial.array
     comparison.set_share(0.25)
     np.testing.assert_array_equal(seen(swipe)[:, :16], clean[:, :16])
@@ -43,7 +44,7 @@ def test_swipe_in_a_flipped_volume_from_all_sides(deep, order):
     viewer.dims.order = order
     viewer.dims.set_current_step(order[0], 3)
     comparison.set_share(0.5)
-    swipe, image = viewer.layers["swipe"], viewer.layers["image"]
+    swipe, image = role(viewer, "swipe"), viewer.layers["image"]
     across = order[-1]
     flipped = across != 0
     one, two = seen(image, flipped), seen(controller.shown(ADVERSARIAL), flipped)
@@ -63,7 +64,7 @@ def test_swipe_leaves_in_three_dimensions(deep):
     comparison.left.connect(said.append)
     comparison.compare("swipe")
     viewer.dims.ndisplay = 3
-    assert "swipe" not in viewer.layers
+    assert not has(viewer, "swipe")
     assert "2-D only" in said[0]
     with pytest.raises(SegadvError, match="2-D first"):
         comparison.compare("swipe")
@@ -90,12 +91,12 @@ def test_the_line_is_wide_enough_to_be_seen_in_a_small_picture(flat):
     comparison.compare("swipe")
     for zoom, columns in ((3.0, 1), (0.4, 3), (1.0, 1)):
         viewer.scene.camera.zoom = zoom
-        off = seen(viewer.layers["swipe"]) != flat.clean.array
-        lines = off & (seen(viewer.layers["swipe"]) != flat.adversarial.array)
+        off = seen(role(viewer, "swipe")) != flat.clean.array
+        lines = off & (seen(role(viewer, "swipe")) != flat.adversarial.array)
         assert np.count_nonzero(lines.any(axis=0)) == columns
     comparison.compare("")
     viewer.scene.camera.zoom = 0.2
-    assert "swipe" not in viewer.layers
+    assert not has(viewer, "swipe")
 
 
 def test_the_line_is_dashed_in_a_slab_of_a_volume_too():
@@ -112,7 +113,7 @@ def test_colours(flat):
     assert comparison.window.limits is None
     comparison.window.set(40, 400)
     comparison.compare("swipe")
-    swipe = viewer.layers["swipe"]
+    swipe = role(viewer, "swipe")
     assert swipe.rgb
     np.testing.assert_array_equal(seen(swipe)[:, :32], example.clean.array[:, :32])
     np.testing.assert_array_equal(seen(swipe)[:, 33:], example.adversarial.array[:, 33:])
@@ -124,7 +125,7 @@ def test_colours(flat):
 def test_difference_follows_gain_and_window(deep):
     viewer, controller, comparison = shown(deep)
     comparison.compare("difference")
-    layer, image = viewer.layers["difference"], viewer.layers["image"]
+    layer, image = role(viewer, "difference"), viewer.layers["image"]
     np.testing.assert_array_equal(layer.data, controller.shown(NOISE).data)
     assert layer.data is controller.shown(NOISE).data
     # At first the largest change has about the strongest colour.
@@ -137,7 +138,7 @@ def test_difference_follows_gain_and_window(deep):
     controller._shown.remove(NOISE)
     comparison.compare("")
     comparison.compare("difference")
-    np.testing.assert_array_equal(viewer.layers["difference"].data, deep.noise)
+    np.testing.assert_array_equal(role(viewer, "difference").data, deep.noise)
 
 
 def test_one_window_on_all(deep):
@@ -146,7 +147,7 @@ def test_one_window_on_all(deep):
     assert comparison.window.units == "HU"
     assert [p.name for p in comparison.window.presets][:2] == ["lung", "mediastinum"]
     comparison.compare("swipe")
-    swipe = viewer.layers["swipe"]
+    swipe = role(viewer, "swipe")
     for layer, limits in ((image, (0, 50)), (adversarial, (-5, 60)), (swipe, (-9, 9))):
         layer.contrast_limits = limits
         for other in (image, adversarial, swipe):

@@ -7,6 +7,7 @@ import pytest
 from clicks import click, drained
 from compare_window import on_canvas, press, show
 from qtpy.QtCore import Qt
+from roles import role, shown_as, titles
 
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN
@@ -27,9 +28,8 @@ def at(picture, window, place):
 
 
 def hide_predictions(window):
-    for layer in window.layers:
-        if layer.name in (CLEAN, AFTER):
-            layer.visible = False
+    for layer in shown_as(window, CLEAN, AFTER):
+        layer.visible = False
 
 
 def test_a_picture_of_two_dimensions_side_by_side_while_a_volume_is_open(
@@ -39,7 +39,7 @@ def test_a_picture_of_two_dimensions_side_by_side_while_a_volume_is_open(
     volume = window.add_image(data, **keywords)
     image, adversarial = show(window, flat)
     assert window.dims.ndim == 3
-    before = [layer.name for layer in window.layers]
+    before = titles(window)
     press(qtbot, window, Qt.Key_S, Qt.ShiftModifier)
     assert compare.comparison.name == "side by side"
     assert compare.status.text() == ""
@@ -54,7 +54,7 @@ def test_a_picture_of_two_dimensions_side_by_side_while_a_volume_is_open(
         assert tile.max() > 200
     press(qtbot, window, Qt.Key_S, Qt.ShiftModifier)
     assert not window.canvas.grid.enabled
-    assert [layer.name for layer in window.layers] == before
+    assert titles(window) == before
     assert volume.visible
 
 
@@ -118,4 +118,4 @@ def test_the_difference_lies_on_black_and_no_image_shines_through(
     picture = seen(window, qtbot)
     np.testing.assert_array_equal(picture[2, 2], ground)
     assert at(picture, window, untouched)[0] > 40
-    assert window.layers[ADVERSARIAL].visible
+    assert role(window, ADVERSARIAL).visible

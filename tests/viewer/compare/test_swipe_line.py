@@ -7,9 +7,10 @@ import pytest
 from clicks import click, drained
 from compare_window import show
 from compared import colour_example
+from roles import role
 
 from napari_segadv.data.scan import Storage
-from napari_segadv.viewer.compare.swipe import DASH, LINE_COLOUR
+from napari_segadv.viewer.compare.halves import DASH, LINE_COLOUR
 
 ORDERS = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
 
@@ -47,7 +48,7 @@ def test_the_line_is_dashed_from_all_sides(window, compare, qtbot, deep, view):
     sources = [layer._slice.image.view for layer in (image, adversarial)]
     for value in (200, 500, 800):
         compare.line.setValue(value)
-        picture = window.layers["swipe"]._slice.image.view
+        picture = role(window, "swipe")._slice.image.view
         check_dashes(line_in(picture, *sources), 1900, -900)
 
 
@@ -58,7 +59,7 @@ def test_the_line_is_dashed_in_a_picture_of_two_dimensions(window, compare, qtbo
     # Wider where the image is small on the screen.
     for zoom in (window.scene.camera.zoom, 0.3):
         window.scene.camera.zoom = zoom
-        picture = window.layers["swipe"]._slice.image.view
+        picture = role(window, "swipe")._slice.image.view
         check_dashes(line_in(picture, *sources), 255, 0)
 
 
@@ -79,7 +80,7 @@ def test_and_in_colour(window, compare, qtbot, flat, kind):
         example, most = in_floats(example), 1
     image, adversarial = show(window, example)
     click(qtbot, compare.modes["swipe"])
-    swipe = window.layers["swipe"]
+    swipe = role(window, "swipe")
     assert swipe.rgb
     views = [layer._slice.image.view[..., :3] for layer in (swipe, image, adversarial)]
     assert views[0].dtype == example.clean.array.dtype

@@ -7,6 +7,7 @@ import pytest
 from clicks import click, idle
 from helpers import disc_image, disc_labels
 from qtpy.QtGui import QTextDocument
+from roles import has, role
 
 from napari_segadv.viewer.layers.names import CLEAN, TARGET
 from napari_segadv.viewer.layers.task_view import UNTARGETED
@@ -43,7 +44,7 @@ def test_a_plain_image_is_predicted_once(window, counted, qtbot):
     predicted(qtbot, panel)
     targeted(qtbot, panel)
     assert len(calls) == 1
-    np.testing.assert_array_equal(window.layers[TARGET].data, window.layers[CLEAN].data)
+    np.testing.assert_array_equal(role(window, TARGET).data, role(window, CLEAN).data)
     # Another image is another prediction, and so is one that was changed.
     window.layers["xray"].data = disc_image(seed=1)
     predicted(qtbot, panel)
@@ -76,7 +77,7 @@ def test_numbers_that_no_file_can_hold_are_refused_in_a_line(window, ready, qtbo
     said = "layer odd: has class numbers outside 0 to 65535; renumber them"
     assert ready.status.text() == said
     assert len(ready.controller.runs) == 0
-    assert TARGET not in window.layers
+    assert not has(window, TARGET)
 
 
 @pytest.mark.parametrize("number", [-1, 70_000])
@@ -90,7 +91,7 @@ def test_they_are_no_start_of_a_designed_target_either(window, qtbot, number):
     qtbot.waitUntil(lambda: not panel.designer.busy)
     said = "layer odd: has class numbers outside 0 to 65535; renumber them"
     assert panel.status.text() == said
-    assert TARGET not in window.layers
+    assert not has(window, TARGET)
 
 
 def plain(rich):

@@ -25,7 +25,7 @@ def test_several_runs_stand_beside_each_other(listed, qtbot, tmp_path, monkeypat
         table.table.verticalHeaderItem(y).text(): [table.table.item(y, x).text() for x in (0, 1)]
         for y in range(table.table.rowCount())
     }
-    assert rows["budget"] == ["ε 4 grey levels", "ε 12 grey levels"]
+    assert rows["budget"] == ["4 grey levels", "12 grey levels"]
     assert rows["largest change (grey level)"] == ["4", "12"]
     assert "seed" not in rows
     click(qtbot, table.copy_button)

@@ -9,6 +9,7 @@ from clicks import click, drained, idle
 from helpers import disc_image, volume_victim
 from napari.layers import Image, Labels
 from reopened import docked, opened, same_layers, same_runs, saved
+from roles import titles
 from sessions import SAGITTAL
 
 import napari_segadv as sa
@@ -145,10 +146,10 @@ def test_what_is_open_stays(window, simple, qtbot):
     assert mine in window.layers
     assert window.layers["kept"] in before
     assert target in window.layers
-    assert target.name == "target (earlier)"
+    assert target.name == "x-ray / target"
     assert (target.data[0] == 7).all()
     assert (controller.shown(TARGET).data == 1).all()
-    assert [x.name for x in window.layers].count("x-ray") == 1
+    assert titles(window).count("x-ray") == 1
     assert "x-ray [1]" in window.layers
 
 
@@ -169,7 +170,7 @@ def test_drawn_boxes_come_back_where_they_were(window, qtbot, folder, make_napar
     assert "layer numbers: shape 1 has no class" in panel.status.text()
     other = make_napari_viewer(show=True)
     opened(qtbot, docked(other))
-    assert [x.name for x in other.layers] == ["other frame", "frame", "wanted"]
+    assert titles(other) == ["other frame", "frame", "wanted"]
     back = other.layers["wanted"]
     assert boxes_in(back, other.layers["frame"]) == wanted
     assert set(back.features["class"]) == {"blur", "bubbles"}

@@ -11,7 +11,7 @@ from slicing import crafted, key, press, show
 
 from napari_segadv.results.by_slice import AREA
 from napari_segadv.results.verdicts import Verdict
-from napari_segadv.viewer.slices import visibility_section
+from napari_segadv.viewer.controller import visibility
 from napari_segadv.viewer.slices.panel import TURNED
 from napari_segadv.viewer.slices.visibility_section import LOOK, STOP
 
@@ -96,8 +96,8 @@ def test_measuring_goes_on_while_its_run_is_shown_again(window, slices, qtbot, c
         assert go_on.wait(PATIENCE)
         return (yield from measured(*given))
 
-    measured = visibility_section.seen_steps
-    monkeypatch.setattr(visibility_section, "seen_steps", waiting)
+    measured = visibility.seen_steps
+    monkeypatch.setattr(visibility, "seen_steps", waiting)
     click(qtbot, section.button)
     qtbot.waitUntil(lambda: bool(begun))
     slices.controller.show_run(run)
@@ -113,24 +113,25 @@ def test_measuring_goes_on_while_its_run_is_shown_again(window, slices, qtbot, c
     assert section.line.text().endswith(f" Measured over the {touched} slices that changed.")
 
 
-def test_another_run_takes_the_place_of_the_one_that_is_measured(
-    window, slices, qtbot, ct, monkeypatch
-):
+def test_measuring_goes_on_while_another_run_is_shown(window, slices, qtbot, ct, monkeypatch):
     one = show(window, slices, qtbot, crafted(ct))
     two = slices.controller.runs.add(crafted(ct, epsilon=5.0), one.image)
-    go_on, measured = threading.Event(), visibility_section.seen_steps
+    go_on, measured = threading.Event(), visibility.seen_steps
 
     def waiting(*given):
         yield 0.0
         assert go_on.wait(PATIENCE)
         return (yield from measured(*given))
 
-    monkeypatch.setattr(visibility_section, "seen_steps", waiting)
+    monkeypatch.setattr(visibility, "seen_steps", waiting)
     section = slices.visibility
     click(qtbot, section.button)
     slices.controller.show_run(two)
     qtbot.waitUntil(lambda: slices.controller.runs.current is two)
     go_on.set()
-    qtbot.waitUntil(lambda: not section.latest.busy)
+    qtbot.waitUntil(lambda: bool(slices.controller.visibility.known(one)))
     assert section.button.text() == LOOK
     assert section.table.rowCount() == 0
+    # What was measured of the first is kept.
+    slices.controller.show_run(one)
+    qtbot.waitUntil(lambda: section.table.rowCount() == 7)

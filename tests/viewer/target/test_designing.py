@@ -9,6 +9,7 @@ from controls import pick, tick
 from designing import applied, started, still
 from helpers import disc_labels
 from qtpy.QtCore import QPoint, Qt
+from roles import role
 
 from napari_segadv import targets
 from napari_segadv.data.scan import Grid, Mask
@@ -107,7 +108,7 @@ def test_a_target_starts_from_a_labels_layer(window, designing, qtbot):
     still(qtbot, designing)
     target = designing.designer.target
     assert target not in (truth, other)
-    assert target is window.layers["target"]
+    assert target is role(window, "target")
     np.testing.assert_array_equal(target.data, other.data)
     np.testing.assert_array_equal(truth.data, disc_labels())
     # What is changed from now on is the copy.

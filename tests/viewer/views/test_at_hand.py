@@ -13,7 +13,7 @@ from three_planes import LEFT, bench_of, native, patient, show
 
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN
 from napari_segadv.viewer.views.readout import in_units, words
-from napari_segadv.viewer.views.workbench import Workbench
+from napari_segadv.viewer.views.tools import ViewTools
 
 HERE = QPoint(200, 200)
 
@@ -187,16 +187,16 @@ def test_the_pointer_that_leaves_takes_its_reading_along(window, qtbot, bench):
 
 
 def test_everything_is_there_while_any_panel_is_and_gone_with_the_last(window, qtbot):
-    assert Workbench.of(window) is None
+    assert ViewTools.of(window) is None
     wheels, drags = list(window.mouse_wheel_callbacks), list(window.mouse_drag_callbacks)
     _, one = window.window.add_plugin_dock_widget("napari-segadv", "Runs")
     _, two = window.window.add_plugin_dock_widget("napari-segadv", "Slices")
     steady(qtbot, window)
-    bench = Workbench.of(window)
+    bench = ViewTools.of(window)
     assert bench.bar.isVisible()
     close_dock(qtbot, one)
-    assert Workbench.of(window) is bench
+    assert ViewTools.of(window) is bench
     close_dock(qtbot, two)
-    assert Workbench.of(window) is None
+    assert ViewTools.of(window) is None
     assert (window.mouse_wheel_callbacks, window.mouse_drag_callbacks) == (wheels, drags)
     assert "Shift-O" not in map(str, window.keymap)

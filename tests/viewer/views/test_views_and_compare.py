@@ -7,7 +7,7 @@ from compare_window import show as show_run
 from three_planes import opened, picture, settled
 
 from napari_segadv.viewer.compare.comparison import MODES
-from napari_segadv.viewer.views.workbench import Workbench
+from napari_segadv.viewer.views.tools import ViewTools
 
 
 @pytest.mark.parametrize("way", MODES)
@@ -16,7 +16,7 @@ def test_each_way_to_compare_shows_in_the_further_views_and_leaves_them(
 ):
     show_run(window, deep)
     steady(qtbot, window)
-    bench = Workbench.of(window)
+    bench = ViewTools.of(window)
     panes = opened(window, qtbot, bench).values()
     before = len(window.layers)
     click(qtbot, compare.modes[way])
@@ -39,7 +39,7 @@ def test_each_way_to_compare_shows_in_the_further_views_and_leaves_them(
 
 def test_contours_are_drawn_in_all_views(window, compare, qtbot, deep):
     show_run(window, deep)
-    bench = Workbench.of(window)
+    bench = ViewTools.of(window)
     panes = opened(window, qtbot, bench).values()
     compare.toggle_contours()
     drained(qtbot)

@@ -9,7 +9,7 @@ from clicks import click, close_dock, drained, steady
 from napari.qt import QtViewer
 from three_planes import bench_of, native, opened, patient, settled, show
 
-from napari_segadv.viewer.views.workbench import Workbench
+from napari_segadv.viewer.views.tools import ViewTools
 
 
 def state(window, layers):
@@ -140,5 +140,5 @@ def test_panels_are_closed_to_make_room_and_the_views_stay(window, qtbot):
     assert bench.views.shown
     assert bench.bar.isVisible()
     click(qtbot, bench.bar.orthogonal)
-    qtbot.waitUntil(lambda: Workbench.of(window) is None)
+    qtbot.waitUntil(lambda: ViewTools.of(window) is None)
     assert window.mouse_wheel_callbacks[0].__name__ == "dims_scroll"

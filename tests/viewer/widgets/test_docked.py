@@ -9,8 +9,8 @@ from panels import PANELS
 from qtpy.QtWidgets import QDockWidget
 
 from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers.camera import fitted as fitting
 from napari_segadv.viewer.layers.convert import image_tuple
-from napari_segadv.viewer.widgets.camera import fitted as fitting
 
 
 def dock(window, qtbot, title):

@@ -8,19 +8,15 @@ import pytest
 from clicks import click, close_dock, drained, idle
 from compare_window import press, show
 from helpers import disc_image, save_torchscript, small_network
+from listeners import heard
 from panels import PANELS
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
+from roles import role, titles
 
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.names import AFTER
 from napari_segadv.viewer.reading_test import panel as reading_panel
-
-SIGNALS = {
-    "jobs": ("busy_changed", "progressed", "failed", "trust_asked", "stopped"),
-    "victims": ("prepared", "victim_changed", "predicted", "target_made"),
-    "runs": ("changed", "chosen", "judged"),
-}
 
 
 def docked(window, qtbot, title):
@@ -28,26 +24,6 @@ def docked(window, qtbot, title):
     qtbot.waitUntil(panel.isVisible)
     idle(qtbot, Controller.of(window))
     return panel
-
-
-def heard(window):
-    """What is bound and connected in a viewer: keys, drags, numbers of listeners."""
-    controller, layers = Controller.of(window), window.layers
-    signals = [controller.finished, controller.choice_opened]
-    for part, names in SIGNALS.items():
-        signals += [getattr(getattr(controller, part), name) for name in names]
-    events = [layers.events.inserted, layers.events.removed, layers.events.reordered]
-    events += [window.dims.events.point, window.dims.events.ndisplay, window.events.theme]
-    events += [layer.events.set_data for layer in layers]
-    events += [layers.selection.events.active]
-    return (
-        sorted(map(str, window.keymap)),
-        [sorted(map(str, layer.keymap)) for layer in layers],
-        list(window.mouse_drag_callbacks),
-        [list(layer.mouse_drag_callbacks) for layer in layers],
-        [len(signal) for signal in signals],
-        [len(event.callbacks) for event in events],
-    )
 
 
 @pytest.mark.parametrize("title", PANELS)
@@ -72,7 +48,7 @@ def test_a_closed_panel_leaves_nothing_behind(window, qtbot, flat, title):
 
 def test_closing_compare_in_mid_comparison_puts_everything_back(window, qtbot, flat):
     show(window, flat)
-    before, names = heard(window), [x.name for x in window.layers]
+    before, names = heard(window), titles(window)
     compare = docked(window, qtbot, "Compare")
     press(qtbot, window, Qt.Key_C, Qt.ShiftModifier)
     compare.window_section.drag.click()
@@ -80,8 +56,8 @@ def test_closing_compare_in_mid_comparison_puts_everything_back(window, qtbot, f
     assert len(window.layers) > len(names)
     assert len(window.mouse_drag_callbacks) > len(before[2])
     close_dock(qtbot, compare)
-    assert [x.name for x in window.layers] == names
-    assert window.layers[AFTER].contour == 0
+    assert titles(window) == names
+    assert role(window, AFTER).contour == 0
     assert heard(window) == before
     press(qtbot, window, Qt.Key_S, Qt.ShiftModifier)
     assert not window.canvas.grid.enabled

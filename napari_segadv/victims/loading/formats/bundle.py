@@ -173,7 +173,7 @@ def _refuse_multilabel(config: BundleConfig, channels: int) -> None:
     if sigmoid and channels > 1:
         raise SegadvError(
             f"{config.root}: predicts {channels} overlapping structures (sigmoid for each); only "
-            "victims with one class for each pixel or image are supported"
+            "models with one class for each pixel or image are supported"
         )
 
 

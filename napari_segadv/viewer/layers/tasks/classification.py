@@ -7,6 +7,7 @@ import numpy as np
 from napari.layers import Image, Layer
 
 from ....common.palette import colour
+from ....common.screen import untagged
 from ....data.grade import Grade
 from ....data.scan import Grid, Scan
 from ..convert import legend
@@ -25,7 +26,7 @@ class ClassificationView(TaskView):
 
     name: ClassVar[str] = "classification"
     on_top: ClassVar[bool] = True
-    missing: ClassVar[str] = "no target is chosen; choose a class, or none (untargeted)"
+    missing: ClassVar[str] = "choose a target: a class, or none (untargeted)"
 
     def clean(self, prediction: Grade, scan: Scan) -> LayerTuple:
         return band(f"clean: {prediction.text}", prediction, scan.grid, above=True)
@@ -80,7 +81,7 @@ def band(text: str, grade: Grade, grid: Grid, above: bool) -> LayerTuple:
         "face_color": [[0.0, 0.0, 0.0, 0.65]],
         "edge_width": 0,
         "opacity": 1.0,
-        "features": {"text": [text] * len(data)},
+        "features": {"text": [untagged(text)] * len(data)},
         "text": {"string": "{text}", "size": FONT, "color": [*colour(grade.label + 1)]},
         "metadata": {KEY: grade},
     }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from napari.layers import Image, Labels, Layer
 
 from ....data.scan import Mask, Scan
-from ..convert import class_keywords, legend, mask_of, mask_tuple
+from ..convert import class_keywords, mask_of, mask_tuple
 from ..names import AFTER, CLEAN, KEY, SEE_THROUGH, LayerTuple
 from ..task_view import TaskView
 
@@ -19,7 +19,7 @@ class SegmentationView(TaskView):
 
     name: ClassVar[str] = "segmentation"
     paints: ClassVar[bool] = True
-    missing: ClassVar[str] = "no target is chosen; make one, or paint on a new labels layer"
+    missing: ClassVar[str] = "choose a target: Make target, or paint one"
 
     def clean(self, prediction: Mask, scan: Scan) -> LayerTuple:
         data, keywords, kind = mask_tuple(prediction, CLEAN)
@@ -44,7 +44,8 @@ class SegmentationView(TaskView):
         return mask_of(chosen, beside, scan.grid, "target")
 
     def legend(self, classes: Sequence[str]) -> str:
-        return legend({n: name for n, name in enumerate(classes) if n})
+        # The panel lists the structures of masks with their sizes.
+        return ""
 
 
 VIEW = SegmentationView()

@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from napari.layers import Labels, Layer
+from napari.layers import Labels
 
-from ...data.scan import Array, Grid, Scan
+from ...data.scan import Array
 from ...errors import SegadvError
-from ..layers.names import KEY
-from ..layers.places import grid_from, matrix_in_mm, same_place
+from .names import LayerTuple
 
 # Pixels that are written at once: more would block the window.
 SIZE = 200_000
+
+# Pixels that are compared at once.
+PART = 4_000_000
 
 # Indices along each axis and the labels there, as `Labels.data_setitem` takes them.
 Piece = tuple[tuple[Array, ...], Array]
@@ -46,17 +48,24 @@ def written(layer: Labels, changes: Iterable[Piece]) -> Iterator[None]:
     layer.refresh(extent=False)
 
 
-def grid_of(layer: Labels, layers: Iterable[Layer]) -> Grid:
-    """Return the grid of a labels layer.
+def repainted(layer: Labels, made: LayerTuple) -> Iterator[None]:
+    """Paint other labels over a layer's own, a part at each step; undo takes all back at once.
 
-    It is the layer's own if known, else that of an image of the same pixels, else the one that
-    the layer's place in the viewer gives.
+    Args:
+        layer: of labels in memory.
+        made: labels of the same shape and type, with the colours and names of their classes.
     """
-    shape, known = layer.data.shape, layer.metadata.get(KEY)
-    if isinstance(known, Grid) and known.shape == shape:
-        return known
-    for image in layers:
-        scan = image.metadata.get(KEY)
-        if isinstance(scan, Scan) and scan.grid.shape == shape and same_place(layer, image):
-            return scan.grid
-    return grid_from(matrix_in_mm(layer), shape)
+    data, keywords, _ = made
+    for name in ("colormap", "features"):
+        if name in keywords:
+            setattr(layer, name, keywords[name])
+    yield from written(layer, _differences(data, layer.data))
+
+
+def _differences(new: Array, old: Array) -> Iterator[Piece]:
+    """Yield where labels differ and what they become, from the first slice or row on."""
+    rows = max(1, PART // max(1, new[:1].size))
+    for first in range(0, len(new), rows):
+        part = slice(first, first + rows)
+        for where, values in pieces(new[part], old[part]):
+            yield (where[0] + first, *where[1:]), values

@@ -7,23 +7,23 @@ from weakref import WeakValueDictionary
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject, QTimer
 
 from ...errors import SegadvError
 from ..compare.window import Window
 from ..controller.controller import Controller
 from ..layers.upright import grid_of
+from ..notices import tell
 from ..widgets.keys import bind
 from .glass import NO_LETTERS, Glass
 from .mouse import Mouse
 from .ortho import OrthoViews, place_in_words
 from .panel import KEYS, ViewBar
 from .planes import edge_letters, planes_of
-from .readout import chosen_image, words
+from .readout import words
 
 
-class Workbench(QObject):
+class ViewTools(QObject):
     """One for each viewer with a window, while a panel holds it or its views are open.
 
     Attributes:
@@ -33,7 +33,7 @@ class Workbench(QObject):
         bar: above the canvas.
     """
 
-    _known: ClassVar["WeakValueDictionary[int, Workbench]"] = WeakValueDictionary()
+    _known: ClassVar["WeakValueDictionary[int, ViewTools]"] = WeakValueDictionary()
 
     @classmethod
     def hold(cls, viewer: ViewerModel, controller: Controller) -> Callable[[], None]:
@@ -52,7 +52,7 @@ class Workbench(QObject):
         return bench.let_go
 
     @classmethod
-    def of(cls, viewer: ViewerModel) -> "Workbench | None":
+    def of(cls, viewer: ViewerModel) -> "ViewTools | None":
         """Return the one of a viewer, while there is one."""
         return cls._known.get(id(viewer))
 
@@ -107,10 +107,7 @@ class Workbench(QObject):
             (self.window.changed, self._refresh),
             (self.views.changed, self._views_changed),
         ]
-        # Of a controller that knows which image is read.
-        image_chosen = getattr(self._controller, "image_chosen", None)
-        if image_chosen is not None:
-            slots.append((image_chosen, self._chosen))
+        slots.append((self._controller.image_chosen, self._chosen))
         return slots
 
     def let_go(self) -> None:
@@ -129,14 +126,14 @@ class Workbench(QObject):
 
     def chosen(self) -> Image | None:
         """Return the image that is read."""
-        return chosen_image(self._controller, self._viewer.layers.selection.active)
+        return self._controller.image
 
     def toggle_views(self) -> None:
         """Open or close the orthogonal views, or say why there is nothing to show."""
         try:
             self.views.toggle()
         except SegadvError as error:
-            show_info(str(error))
+            tell(str(error))
         self._refresh()
 
     def _chosen(self, *_: Any) -> None:

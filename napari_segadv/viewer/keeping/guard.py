@@ -1,0 +1,104 @@
+"""Asks before a window with unsaved work is closed."""
+
+from pathlib import Path
+from typing import Any
+
+from napari.components import ViewerModel
+from qtpy.QtCore import QEvent, QObject, QThreadPool
+
+from ..controller.controller import Controller
+from ..notices import complain
+from ..runs.kept import Kept
+from ..runs.sessions import Sessions
+from ..widgets.dialogs import Question, pick_new_folder
+from .offer import Offer
+from .recovery import Recovery
+from .unsaved import Unsaved
+
+# Milliseconds that threads have to end when a window closes.
+LAST_WORDS = 3_000
+
+
+class Guard(QObject):
+    """Watches the window of one viewer.
+
+    Attributes:
+        unsaved: what would be lost.
+        recovery: the copy that is kept meanwhile.
+    """
+
+    def __init__(self, viewer: ViewerModel, window: Any) -> None:
+        super().__init__(window)
+        controller = Controller.of(viewer)
+        self.unsaved = Unsaved(controller)
+        self._sessions = Sessions(controller)
+        self.recovery = Recovery(controller, self.unsaved)
+        self._closing = self._then_close = False
+        self._sessions.failed.connect(complain)
+        controller.session_saved.connect(self._saved)
+        window.installEventFilter(self)
+
+    def offer(self) -> Question | None:
+        """Offer what an earlier start has left behind, if nobody has been asked yet."""
+        return Offer.once(self.parent(), self._sessions, self.recovery)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Ask if a user closes the window; a program that closes its viewer is not asked."""
+        if event.type() != QEvent.Close:
+            return False
+        window: Any = watched
+        # `viewer.close()` takes the canvas away first.
+        if self._closing or not window._qt_viewer.isVisible() or self._leave():
+            self.close()
+            return False
+        event.ignore()
+        return True
+
+    def close(self) -> None:
+        """Watch no more, and delete the copy."""
+        self.recovery.drop()
+        self._sessions.drop()
+        # A thread that outlives the window would end the process.
+        QThreadPool.globalInstance().waitForDone(LAST_WORDS)
+        self.parent().removeEventFilter(self)
+        self.setParent(None)
+
+    def _leave(self) -> bool:
+        """Return whether the window may close: nothing is unsaved, or the user agrees."""
+        lost = self.unsaved.sentence()
+        if not lost:
+            return True
+        box = Question(Question.Warning, self.parent(), "Unsaved work", f"Not saved: {lost}.")
+        save = box.addButton("Save session …", Question.AcceptRole)
+        discard = box.addButton("Close without saving", Question.DestructiveRole)
+        box.setDefaultButton(save)
+        box.addButton(Question.Cancel)
+        box.exec()
+        if box.clickedButton() is save:
+            self._save_and_close()
+        return box.clickedButton() is discard
+
+    def _save_and_close(self) -> None:
+        path = pick_new_folder(self.parent(), "Save the session in a new folder", "session")
+        if path:
+            self._then_close = True
+            self._sessions.save(Path(path))
+
+    def _saved(self, kept: Kept) -> None:
+        self.unsaved.saved(kept)
+        then, self._then_close = self._then_close, False
+        if then and not self.unsaved.sentence():
+            self._closing = True
+            self.parent().close()
+
+
+def guard(viewer: ViewerModel) -> Guard | None:
+    """Watch a viewer's window from now on; None for a viewer without one."""
+    window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+    if window is None:
+        return None
+    found: Guard | None = window.findChild(Guard)
+    if found is None:
+        found = Guard(viewer, window)
+        found.offer()
+    return found

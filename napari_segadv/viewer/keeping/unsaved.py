@@ -1,0 +1,74 @@
+"""What a viewer holds that is in no file: runs, verdicts, and labels that the user has painted."""
+
+import weakref
+import zlib
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels, Layer
+
+from ...common.wording import counted
+from ..controller.controller import Controller
+from ..layers.convert import painted
+from ..runs.kept import Kept
+
+
+class Unsaved:
+    """Knows what has changed in a controller's viewer since it was opened, made or saved."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        # Of labels as they were when they came, were made, or were saved last.
+        self._known: weakref.WeakKeyDictionary[Layer, int] = weakref.WeakKeyDictionary()
+        for layer in controller.layers:
+            self._note(layer)
+        controller.layers.events.inserted.connect(self._inserted)
+        controller.victims.target_made.connect(self._note)
+
+    def runs(self) -> int:
+        """Count the runs that are not saved with their verdicts."""
+        return sum(not run.saved for run in self._controller.runs)
+
+    def painted(self) -> list[str]:
+        """Name the labels on which something is painted that is not saved."""
+        return [
+            layer.name
+            for layer in self._controller.layers
+            if isinstance(layer, Labels)
+            and not self._controller.made(layer)
+            and self._known.get(layer, 0) != fingerprint(layer)
+        ]
+
+    def sentence(self) -> str:
+        """Say what would be lost; "" for nothing."""
+        lost, runs, names = [], self.runs(), self.painted()
+        if runs:
+            lost.append(counted(runs, "run"))
+        if names:
+            lost.append(f"what you painted on {', '.join(names)}")
+        return " and ".join(lost)
+
+    def saved(self, kept: Kept) -> None:
+        """Note that a session is on the disk; what was painted meanwhile is not in it."""
+        for layer, copy in zip(kept.layers, kept.own, strict=True):
+            if isinstance(copy, Labels):
+                self._known[layer] = fingerprint(copy)
+
+    def forget(self) -> None:
+        """Take everything for unsaved."""
+        self._known.clear()
+        for run in self._controller.runs:
+            run.saved = False
+
+    def _inserted(self, event: Any) -> None:
+        self._note(event.value)
+
+    def _note(self, layer: Layer) -> None:
+        if isinstance(layer, Labels) and not self._controller.made(layer):
+            self._known[layer] = fingerprint(layer)
+
+
+def fingerprint(layer: Labels) -> int:
+    """Return a checksum of a layer's labels; without any labels it is the same for all shapes."""
+    array = np.ascontiguousarray(painted(layer))
+    return zlib.crc32(array.tobytes()) if array.any() else 0

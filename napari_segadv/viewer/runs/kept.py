@@ -1,0 +1,98 @@
+"""What a session holds, taken from a viewer at one moment, to be written off the main thread."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Layer
+
+from ...data.scan import Scan
+from ...errors import SegadvError
+from ..controller.controller import Controller
+from ..controller.runner import Poll
+from ..controller.runs import Run
+from ..layers.convert import copied, scan_of
+from ..layers.names import TARGET
+from .session_layers import drawn_boxes, painted_labels, window_of_layer
+
+if TYPE_CHECKING:
+    from ...results.session.session import VictimSource
+    from ...results.verdicts import Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The runs and the user's own layers, copied: what is painted from now on is not part of it.
+
+    Attributes:
+        runs: each with its name, example and verdicts at that moment.
+        shown: number of the run that is shown.
+        layers: the user's own in the viewer.
+        own: the same, copied where they can be painted on.
+        goal: the copy of the target.
+        victim: where it came from.
+        choice, present: as the controller has them.
+    """
+
+    runs: "tuple[tuple[Run, str, Any, dict[int, Verdict]], ...]"
+    shown: int | None
+    layers: tuple[Layer, ...]
+    own: tuple[Layer, ...]
+    goal: Layer | None
+    victim: "VictimSource | None"
+    choice: int | str | None
+    present: str
+
+    @classmethod
+    def of(cls, controller: Controller, victim: "VictimSource | None") -> "Kept":
+        """Take what a controller's viewer holds now; call it on the main thread."""
+        target, current = controller.shown(TARGET), controller.runs.current
+        runs = tuple((run, run.name, run.example, dict(run.verdicts)) for run in controller.runs)
+        layers = tuple(layer for layer in controller.layers if not controller.made(layer))
+        own = tuple(copied(layer) for layer in layers)
+        return cls(
+            runs,
+            next((n for n, (run, *_) in enumerate(runs) if run is current), None),
+            layers,
+            own,
+            own[layers.index(target)] if target in layers else None,
+            victim,
+            controller.choice,
+            controller.victims.present,
+        )
+
+    def write(self, folder: Path, poll: Poll) -> tuple[Path, tuple[str, ...]]:
+        """Write it as a session; return its folder, and a note on each layer that is left out.
+
+        Raises:
+            SegadvError: if it can't be written.
+        """
+        from ...results.session.folder import save_session
+        from ...results.session.session import Session, SessionImage, SessionRun
+
+        notes: list[str] = []
+        images: list[tuple[Image, Scan]] = []
+        for layer in self.own:
+            if isinstance(layer, Image):
+                try:
+                    images.append((layer, scan_of(layer)))
+                except SegadvError as error:
+                    notes.append(str(error))
+        labels, which = painted_labels(self.own, images, self.goal, notes)
+        session = Session(
+            tuple(SessionImage(x.name, scan, window_of_layer(x)) for x, scan in images),
+            labels,
+            tuple(SessionRun(name, example, judged) for _, name, example, judged in self.runs),
+            which,
+            self.shown,
+            self.victim,
+            boxes=drawn_boxes(self.own, images, notes),
+            choice=self.choice,
+            present=self.present,
+        )
+        return save_session(session, folder, poll), tuple(notes)
+
+    def note_saved(self) -> None:
+        """Note which runs are saved, unless they were judged anew meanwhile."""
+        for run, _, _, verdicts in self.runs:
+            run.saved = run.verdicts == verdicts

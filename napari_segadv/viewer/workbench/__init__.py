@@ -1,0 +1,1 @@
+"""The workbench: all panels in one dock, and what runs."""

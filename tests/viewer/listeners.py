@@ -1,0 +1,29 @@
+"""What is bound and connected in a viewer, to see whether a closed panel has left something."""
+
+from napari_segadv.viewer.controller.controller import Controller
+
+SIGNALS = {
+    "jobs": ("busy_changed", "progressed", "failed", "trust_asked", "stopped"),
+    "victims": ("prepared", "victim_changed", "predicted", "target_made"),
+    "runs": ("changed", "chosen", "judged"),
+}
+
+
+def heard(window):
+    """What is bound and connected in a viewer: keys, drags, numbers of listeners."""
+    controller, layers = Controller.of(window), window.layers
+    signals = [controller.finished, controller.choice_opened]
+    for part, names in SIGNALS.items():
+        signals += [getattr(getattr(controller, part), name) for name in names]
+    events = [layers.events.inserted, layers.events.removed, layers.events.reordered]
+    events += [window.dims.events.point, window.dims.events.ndisplay, window.events.theme]
+    events += [layer.events.set_data for layer in layers]
+    events += [layers.selection.events.active]
+    return (
+        sorted(map(str, window.keymap)),
+        [sorted(map(str, layer.keymap)) for layer in layers],
+        list(window.mouse_drag_callbacks),
+        [list(layer.mouse_drag_callbacks) for layer in layers],
+        [len(signal) for signal in signals],
+        [len(event.callbacks) for event in events],
+    )
