@@ -97,6 +97,8 @@ def test_swipe_cuts_image_and_predictions_at_one_line(window, shown, qtbot, look
 def test_the_difference_is_not_hidden_by_predictions(window, shown, qtbot, look):
     looking(qtbot, shown, look)
     click(qtbot, shown.modes["difference"])
+    # So that the change itself is nearly black.
+    shown.gain.setValue(0.1)
     picture = seen(window, qtbot)
     for name in LINES:
         expected = look in (CONTOURS, AS_SHOWN) or (look, name) == (FILLED, "target line")
