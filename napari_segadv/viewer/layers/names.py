@@ -4,6 +4,8 @@ from typing import Any
 
 # The key in a layer's metadata for the Scan, Grid or prediction that it shows.
 KEY = "segadv"
+# The key for the target shapes that made the labels, and the hash of those labels.
+MADE = "segadv made"
 ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
 CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"
 # A hatch over what the target takes away from the prediction's structures.

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 
-from ...data.scan import Array
+from ...data.scan import Array, Grid, Scan
 from ...errors import SegadvError
+from .names import KEY
+from .places import grid_from, matrix_in_mm, same_place
 
 # Pixels that are written at once: more would block the window.
 SIZE = 200_000
@@ -42,3 +44,19 @@ def written(layer: Labels, changes: Iterable[Piece]) -> Iterator[None]:
             layer.data_setitem(*piece, refresh=False)
             yield
     layer.refresh(extent=False)
+
+
+def grid_of(layer: Labels, layers: Iterable[Layer]) -> Grid:
+    """Return the grid of a labels layer.
+
+    It is the layer's own if known, else that of an image of the same pixels, else the one that
+    the layer's place in the viewer gives.
+    """
+    shape, known = layer.data.shape, layer.metadata.get(KEY)
+    if isinstance(known, Grid) and known.shape == shape:
+        return known
+    for image in layers:
+        scan = image.metadata.get(KEY)
+        if isinstance(scan, Scan) and scan.grid.shape == shape and same_place(layer, image):
+            return scan.grid
+    return grid_from(matrix_in_mm(layer), shape)
