@@ -1,6 +1,5 @@
 """Where an example comes from, as plain data for `result.json`."""
 
-import hashlib
 import math
 import platform
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ import numpy as np
 from .. import io
 from ..attacks import Outcome
 from ..common.budgets import share_of_window
-from ..common.hashing import sha256_of_all
+from ..common.hashing import sha256_of_all, sha256_of_array
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
 from ..io.place import split
@@ -80,7 +79,7 @@ def describe_given(given: Any) -> Any:
 
 def hash_of(array: Array) -> str:
     """Hash an array's values, in memory order."""
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+    return sha256_of_array(array)
 
 
 def describe_victim(victim: Victim, classes: tuple[str, ...]) -> dict[str, Any]:

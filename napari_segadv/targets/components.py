@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from ..common.hashing import sha256_of_array
 from ..common.parameters import Param, parameters
 from ..common.wording import class_name
 from ..data.scan import Array, Grid, Mask
@@ -238,10 +239,14 @@ def _unused(mask: Mask, taken: Any) -> int:
 def _step(
     shape: Callable[..., Mask], mask: Mask, arguments: Mapping[str, Any], component: Any
 ) -> dict[str, Any]:
-    """Return a shape and its parameters as plain data: they make the same change again."""
+    """Return a shape and its parameters as plain data: they make the same change again.
+
+    The first shape also tells, by its file and its hash, which label map it was applied to.
+    """
     step: dict[str, Any] = {"shape": shape.__name__}
-    if mask.path is not None:
-        step["mask"] = str(mask.path)
+    if not mask.made:
+        step |= {} if mask.path is None else {"mask": str(mask.path)}
+        step["of"] = sha256_of_array(mask.array)
     step |= {p.name: p.default for p in parameters(shape) if not p.required}
     step |= {name: value for name, value in arguments.items() if value is not mask}
     if component is not None:

@@ -12,6 +12,7 @@ from napari_segadv import io, targets
 from napari_segadv.common.parameters import parameters
 from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
+from napari_segadv.results.provenance import hash_of
 from napari_segadv.targets.components import component_of, describe, part_at
 
 LEFT, RIGHT, SPECK = (20, 15), (20, 45), (38, 58)
@@ -195,7 +196,9 @@ def test_every_shape_declares_it_for_forms_and_the_command_line():
 
 def test_a_mask_says_how_it_was_made():
     made = targets.erase(mask(), label=np.int64(1), component=(np.int64(20), 15))
-    assert made.made == ({"shape": "erase", "label": 1, "to": 0, "component": [20, 15]},)
+    (step,) = made.made
+    assert step.pop("of") == hash_of(kidneys())
+    assert step == {"shape": "erase", "label": 1, "to": 0, "component": [20, 15]}
     again = targets.shift(made, 1, (2, 0), None)
     assert again.made[1] == {"shape": "shift", "label": 1, "shift": [2, 0], "to": None}
     assert json.loads(json.dumps(again.made)) == list(again.made)
@@ -214,6 +217,7 @@ def test_a_result_records_how_its_target_was_made(band_victim):
     target = targets.erase(clean, label=2, component=1)
     example = sa.craft(scan, band_victim, sa.attacks.PGD(epsilon=12.0, steps=1), target=target)
     (step,) = example.record["inputs"]["target"]["made"]
+    assert step.pop("of") == hash_of(clean.array)
     assert step == {"shape": "erase", "label": 2, "to": 0, "component": 1}
 
 

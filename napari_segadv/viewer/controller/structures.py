@@ -11,12 +11,13 @@ from psygnal import Signal
 
 from ...common.palette import colour
 from ...common.wording import class_name
-from ...data.scan import Array, Grid
+from ...data.scan import Array, Grid, Mask
 from ...measures.sizes import Structure, change_text, size_text, structures
+from ..layers.class_names import names_of
 from ..layers.convert import painted
+from ..layers.edits import grid_of
 from ..layers.go_to import go_to
 from ..layers.hidden_classes import colour_of, hide_classes
-from ..layers.label_facts import grid_of, names_of
 from ..layers.names import AFTER, CLEAN, PREVIEW_SEEN
 from ..layers.task_view import view_of
 from .controller import Controller
@@ -242,11 +243,20 @@ class Structures:
             arrays = painted(clean), None if after is None or run is None else painted(after)
             if any(new is not old for new, old in zip(arrays, self._asked, strict=True)):
                 self._asked = arrays
-                self._measure(clean, *arrays, None if run is None else run.example)
+                self._measure(clean, *arrays, None if run is None else _clean_of(run.example))
         self._apply()
         self.changed.emit()
 
-    def _measure(self, layer: Labels, clean: Array, after: Array | None, example: Any) -> None:
+    def _measure(
+        self, layer: Labels, clean: Array, after: Array | None, expected: Array | None
+    ) -> None:
+        """Measure what is shown.
+
+        Args:
+            layer: of the clean prediction.
+            clean, after: the predictions; `after` is None without a run.
+            expected: the run's own clean prediction.
+        """
         known, grid = self._found, grid_of(layer, self._layers())
         if known is not None and known.clean is not clean:
             self._found = None
@@ -255,7 +265,7 @@ class Structures:
             same = known is not None and known.clean is clean
             before = known.before_sizes if known is not None and same else structures(clean, poll)
             # The adversarial prediction of another victim or image has no place beside this one.
-            fits = after is not None and np.array_equal(example.prediction_clean.array, clean)
+            fits = expected is not None and np.array_equal(expected, clean)
             later = structures(after, poll) if after is not None and fits else None
             return Measured(clean, after, grid, before, later)
 
@@ -266,3 +276,9 @@ class Structures:
             self.measured.emit()
 
         self._latest.ask(work, done)
+
+
+def _clean_of(example: Any) -> Array | None:
+    """Return the labels of an example's clean prediction, if those are what it predicts."""
+    prediction = example.prediction_clean
+    return prediction.array if isinstance(prediction, Mask) else None

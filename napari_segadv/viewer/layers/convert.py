@@ -8,12 +8,13 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
+from ...common.hashing import sha256_of_array
 from ...common.palette import colour
 from ...common.screen import markup, untagged
 from ...data.presentation import Presentation
 from ...data.scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from ...errors import SegadvError
-from .names import KEY, LayerTuple
+from .names import KEY, MADE, LayerTuple
 from .places import (
     grid_from,
     grid_now,
@@ -78,9 +79,10 @@ def class_keywords(classes: tuple[str, ...], labels: Array | None = None) -> dic
 
 def mask_tuple(mask: Mask, name: str) -> LayerTuple:
     """Return a mask as layer data. The array is copied, since napari paints into the original."""
+    made = {MADE: (mask.made, sha256_of_array(mask.array))} if mask.made else {}
     keywords = {
         "name": untagged(name),
-        "metadata": {KEY: mask.grid},
+        "metadata": {KEY: mask.grid, **made},
         **class_keywords(mask.classes, None if mask.classes else mask.array),
         **placement(mask.grid),
     }
@@ -177,7 +179,7 @@ def mask_of(layer: Labels, beside: Image, grid: Grid, role: str = "label map") -
     check_labels(data, f"layer {layer.name}")
     data = data.astype(np.uint8 if data.max(initial=0) < 256 else np.uint16)
     if data.shape == grid.shape and same_place(layer, beside):
-        return Mask(data, grid)
+        return Mask(data, grid, made=_made(layer, data))
     from ...io import to_grid
 
     if data.ndim not in (2, 3):
@@ -193,6 +195,12 @@ def mask_of(layer: Labels, beside: Image, grid: Grid, role: str = "label map") -
         raise SegadvError(
             f"This {role} belongs to another image. Choose another {role} or image."
         ) from None
+
+
+def _made(layer: Labels, data: Array) -> tuple[Mapping[str, Any], ...]:
+    """Return the target shapes that made a layer's labels; none if they were painted on since."""
+    steps, sha256 = layer.metadata.get(MADE, ((), ""))
+    return tuple(steps) if sha256 and sha256_of_array(data) == sha256 else ()
 
 
 def check_labels(array: Array, name: str) -> None:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 
-from ...data.scan import Array
+from ...data.scan import Array, Grid, Scan
 from ...errors import SegadvError
-from .names import LayerTuple
+from .names import KEY, LayerTuple
+from .places import grid_from, matrix_in_mm, same_place
 
 # Pixels that are written at once: more would block the window.
 SIZE = 200_000
@@ -69,3 +70,19 @@ def _differences(new: Array, old: Array) -> Iterator[Piece]:
         part = slice(first, first + rows)
         for where, values in pieces(new[part], old[part]):
             yield (where[0] + first, *where[1:]), values
+
+
+def grid_of(layer: Labels, layers: Iterable[Layer]) -> Grid:
+    """Return the grid of a labels layer.
+
+    It is the layer's own if known, else that of an image of the same pixels, else the one that
+    the layer's place in the viewer gives.
+    """
+    shape, known = layer.data.shape, layer.metadata.get(KEY)
+    if isinstance(known, Grid) and known.shape == shape:
+        return known
+    for image in layers:
+        scan = image.metadata.get(KEY)
+        if isinstance(scan, Scan) and scan.grid.shape == shape and same_place(layer, image):
+            return scan.grid
+    return grid_from(matrix_in_mm(layer), shape)

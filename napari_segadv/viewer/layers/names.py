@@ -4,6 +4,8 @@ from typing import Any
 
 # The key in a layer's metadata for the Scan, Grid or prediction that it shows.
 KEY = "segadv"
+# The key for the target shapes that made the labels, and the hash of those labels.
+MADE = "segadv made"
 # What layers are to the image that they belong to: their roles.
 ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
 CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"

@@ -20,9 +20,9 @@ from ..controller.controller import Controller
 from ..controller.jobs import Jobs
 from ..controller.runner import Poll, Runner
 from ..controller.shown_layers import unwrapped
+from ..layers.class_names import names_of
 from ..layers.convert import mask_of, mask_tuple, scan_of
-from ..layers.edits import Piece, pieces, written
-from ..layers.label_facts import grid_of, names_of
+from ..layers.edits import Piece, grid_of, pieces, written
 from ..layers.names import TARGET
 from ..layers.task_view import view_of
 from ..widgets.shape_names import shape_title

@@ -11,7 +11,7 @@ from ...measures.target_change import target_change
 from ..controller.controller import Controller
 from ..controller.latest import Latest
 from ..controller.runner import Poll, Runner
-from ..layers.label_facts import grid_of
+from ..layers.edits import grid_of
 from ..layers.names import CLEAN
 from ..layers.places import same_place
 

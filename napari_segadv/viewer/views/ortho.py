@@ -16,9 +16,9 @@ from qtpy.QtWidgets import QSplitter
 
 from ...errors import SegadvError
 from ..compare.loan import Loan
+from ..layers.camera import untouched
 from ..layers.places import matrix_of
 from ..layers.upright import grid_of
-from ..widgets.camera import untouched
 from .crosshair import Crosshair
 from .glass import Cross, Glass
 from .mouse import crosshair_drag

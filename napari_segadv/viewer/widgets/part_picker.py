@@ -23,7 +23,7 @@ from ...targets.components import Part, describe, part_at
 from ..controller.latest import Latest
 from ..controller.runner import Poll
 from ..layers.convert import painted
-from ..layers.label_facts import grid_of
+from ..layers.edits import grid_of
 from ..layers.picking import Picking
 from ..layers.places import same_place
 from .layout import set_tips

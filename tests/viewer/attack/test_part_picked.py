@@ -222,3 +222,22 @@ def test_closing_the_panel_ends_it(window, ready, qtbot):
     close_dock(qtbot, ready)
     assert window.mouse_drag_callbacks == before
     assert window.cursor.style == "standard"
+
+
+def test_a_run_records_the_part_unless_the_target_was_painted(window, ready, qtbot):
+    part = picked(qtbot, window, ready, DISCS[0][0])
+    made(qtbot, ready)
+    target = ready.controller.shown(TARGET)
+    ready.attack_section.form.editors["steps"].value = 1
+    for painted in (False, True):
+        if painted:
+            target.data_setitem((np.array([1]), np.array([1])), 1)
+        click(qtbot, ready.run_button)
+        idle(qtbot, ready.controller)
+        given = ready.controller.example.record["inputs"]["target"]
+        if painted:
+            assert "made" not in given
+        else:
+            (step,) = given["made"]
+            assert step["component"] == list(part.chosen.part.point)
+            assert (step["shape"], step["label"], step["to"]) == ("erase", 2, 0)

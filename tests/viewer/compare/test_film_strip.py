@@ -44,9 +44,7 @@ def shown(qtbot, compare):
     return [frame.number for frame in strip.strip.film.frames]
 
 
-def test_the_worst_slice_comes_first_by_prediction_or_visibility(
-    window, compare, qtbot, uneven
-):
+def test_the_worst_slice_comes_first_by_prediction_or_visibility(window, compare, qtbot, uneven):
     show(window, uneven)
     assert compare.worst.isVisible()
     assert shown(qtbot, compare) == [3, 2, 4]

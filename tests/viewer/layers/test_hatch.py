@@ -43,7 +43,8 @@ def test_stripes_where_something_is_lost_and_nothing_elsewhere(axis):
     assert 0.2 < drawn[there].mean() < 0.5
     for label in np.unique(labels[there]):
         colours = np.unique(plane[drawn & (labels == label)][:, :3], axis=0)
-        np.testing.assert_allclose(colours, [[DARK] * 3, 255 * np.array(colour(label))], atol=1)
+        expected = 255 * np.array([[DARK] * 3, colour(label)])
+        np.testing.assert_allclose(colours, expected, atol=1)
     # Lines are slanted: each row and each column of the plane has some of them, none is full.
     for way in (0, 1):
         lines = drawn.sum(axis=way)[there.sum(axis=way) > 12]
