@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QWidget
 from session import SAMPLES, SIZE, Session
 
 from napari_segadv.viewer.layers.names import NOISE, TARGET
+from napari_segadv.viewer.views.tools import ViewTools
 
 Arrange = Callable[[Session], AbstractContextManager[QWidget]]
 # What a scene needs before it is arranged: nothing, a target, one run, all runs.
@@ -66,11 +67,22 @@ def attack(session: Session) -> Iterator[QWidget]:
 @scene("noise", RUN)
 def noise(session: Session) -> Iterator[QWidget]:
     before = {layer: layer.visible for layer in session.viewer.layers}
+    shown = [session.controller.shown(role) for role in (NOISE, TARGET)]
     for layer in before:
-        layer.visible = layer.name in (NOISE, TARGET)
+        layer.visible = layer in shown
     yield session.window
     for layer, visible in before.items():
         layer.visible = visible
+
+
+@scene("views", RUN, ("ct",))
+def views(session: Session) -> Iterator[QWidget]:
+    bench = ViewTools.of(session.viewer)
+    assert bench is not None
+    bench.toggle_views()
+    session.settle()
+    yield session.window
+    bench.toggle_views()
 
 
 @scene("designer", RUN)

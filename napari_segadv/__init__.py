@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import attacks, measures, targets
     from .crafting.craft import craft, craft_steps
+    from .crafting.repeat import repeat
     from .data.grade import Grade
     from .data.scan import Mask, Scan
     from .errors import NeedsTrust, SegadvError
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
     from .reproduce import synthesis
     from .results.example import Example
     from .results.loading import load_example
+    from .results.report import report
     from .victims import load_victim
 
 _HOMES = {
     "craft": "crafting",
     "craft_steps": "crafting",
+    "repeat": "crafting.repeat",
+    "report": "results.report",
     "Example": "results.example",
     "Grade": "data.grade",
     "SegadvError": "errors",
@@ -59,6 +63,8 @@ __all__ = [
     "measures",
     "read",
     "read_mask",
+    "repeat",
+    "report",
     "synthesis",
     "targets",
 ]

@@ -16,6 +16,8 @@ MAIN_PATH = {
     "Victim": Victim,
     "heart": sa.targets.heart,
     "load_example": sa.load_example,
+    "repeat": sa.repeat,
+    "report": sa.report,
 }
 
 

@@ -1,9 +1,13 @@
-"""Hashes that identify files and folders."""
+"""Hashes that identify files, folders and arrays."""
 
 import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 
 def sha256_of(path: Path) -> str:
@@ -44,6 +48,11 @@ def sha256_of_all(files: Sequence[Path]) -> str:
     if len(files) == 1:
         return sha256_of(files[0])
     return hashlib.sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()
+
+
+def sha256_of_array(array: npt.NDArray[Any]) -> str:
+    """Return the hash of an array's values, in memory order."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def _hash_file(path: Path) -> str:

@@ -18,6 +18,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
+def amount(value: float) -> str:
+    """Return a number with at least three digits, grouped by thousands.
+
+    Examples:
+        >>> amount(1480.4), amount(34.567), amount(0.0)
+        ('1,480', '34.6', '0')
+    """
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+
+
 def share(value: float, digits: int = 3) -> str:
     """Return a share as a decimal, rounded down: it must not look better than it is."""
     whole = 10**digits

@@ -146,6 +146,7 @@ def craft_steps(
             surrogates=surrogates,
             seed=seed,
             inputs=inputs,
+            asked={"present": present, "save_as": save_as, "deidentify": deidentify},
             passes=passes,
         )
         record["seconds"] = round(time.perf_counter() - started, 3)

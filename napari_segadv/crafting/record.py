@@ -1,9 +1,11 @@
 """Fifth act: record how an example was made, for `result.json`."""
 
+import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch.backends import cpu
 
 from ..attacks import Attack, Outcome
 from ..attacks.base import DEFAULT_GOAL
@@ -39,9 +41,24 @@ def describe_settings(parameters: Any, seed: int, targeted: bool) -> dict[str, A
 
 
 def describe_machine(device: str) -> dict[str, Any]:
-    """Describe what computed the example: device, threads and versions."""
-    threads = torch.get_num_threads()
-    return {"device": device, "threads": threads, "versions": describe_versions()}
+    """Describe what computed the example: device, processor, threads and versions."""
+    return {
+        "device": device,
+        "processor": describe_processor(device),
+        "threads": torch.get_num_threads(),
+        "versions": describe_versions(),
+    }
+
+
+def describe_processor(device: str) -> str:
+    """Name the kind of processor: sums in another order, on another kind, differ in the last bit.
+
+    Args:
+        device: "cpu" or "cuda".
+    """
+    if device.startswith("cuda"):
+        return str(torch.cuda.get_device_name(device))
+    return f"{platform.machine()} {cpu.get_cpu_capability()}"
 
 
 def record_of(
@@ -54,6 +71,7 @@ def record_of(
     surrogates: Sequence[Victim],
     seed: int,
     inputs: Mapping[str, Any],
+    asked: Mapping[str, Any],
     passes: Mapping[str, float],
 ) -> dict[str, Any]:
     """Return what `result.json` says of a run, except the seconds that it took.
@@ -64,6 +82,7 @@ def record_of(
         surrogates: the networks that stood in for the victim.
         seed: seed of all random numbers.
         inputs: what `describe_inputs` returned before the run.
+        asked: how the image was to be presented and saved, as `craft_steps` takes it.
         passes: the passes that the attack took.
     """
     request, task, classes = setup.request, setup.victim.task, setup.clean.classes
@@ -72,6 +91,7 @@ def record_of(
         "method": attack.name,
         **describe_settings(attack, seed, request.target is not None),
         **inputs,
+        **asked,
         "victim": describe_victim(setup.victim, classes),
         "budget": describe_budget(request.scan, example.window, attack.norm, epsilon),
         "passes": passes,

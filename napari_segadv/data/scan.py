@@ -281,6 +281,7 @@ class Mask:
         path: the file that it came from.
         which: what was chosen from that file, for example segments; "" for all of it.
         notes: what reading it has found that the user has to know, a sentence each.
+        made: the target shapes that made it from another label map, with their parameters.
 
     Raises:
         SegadvError: if the array holds other values (see `labels.label_array`).
@@ -292,6 +293,7 @@ class Mask:
     path: Path | None = None
     which: str = ""
     notes: tuple[str, ...] = ()
+    made: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         if self.array.shape != self.grid.shape:
@@ -309,7 +311,8 @@ class Mask:
 
     def with_array(self, array: Array) -> "Mask":
         """Return other labels on the same grid and with the same classes, but without a path."""
-        return replace(self, array=np.asarray(array), path=None, which="", notes=())
+        cleared: dict[str, Any] = {"path": None, "which": "", "notes": (), "made": ()}
+        return replace(self, array=np.asarray(array), **cleared)
 
     def class_name(self, label: int) -> str:
         return class_name(label, self.classes)

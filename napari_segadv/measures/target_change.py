@@ -8,6 +8,7 @@ import numpy as np
 
 from ..data.scan import Array, Grid
 from .labels import Overlap
+from .sizes import in_units, units_of_size
 
 
 @dataclass(frozen=True)
@@ -36,17 +37,12 @@ class TargetChange:
 
     def number(self, pixels: int) -> float:
         """Convert pixels to ml, in 2-D to mm²; without geometry they stay pixels."""
-        if not self.grid.physical:
-            return float(pixels)
-        size = float(np.prod(self.grid.spacing))
-        return pixels * size / (1000 if self.grid.ndim == 3 else 1)
+        return in_units(self.grid, pixels)
 
     @property
     def units(self) -> str:
         """The unit of `number`."""
-        if not self.grid.physical:
-            return "pixels"
-        return "ml" if self.grid.ndim == 3 else "mm²"
+        return units_of_size(self.grid)
 
 
 def target_change(

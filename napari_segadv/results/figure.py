@@ -8,6 +8,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from ..common.palette import colour, overlay
+from ..common.screen import one_line
 from ..common.wording import with_units
 from ..data.boxes import Boxes
 from ..data.presentation import Presentation
@@ -95,7 +96,7 @@ def figure(example: Pictured) -> Figure:
         else:
             image(axes, array, prediction)
         caption = "" if prediction is None else example.task.caption(prediction)
-        axes.set_title(f"{title}: {caption}" if caption else title)
+        axes.set_title(as_it_is(f"{title}: {caption}") if caption else title)
         axes.set_axis_off()
     _legend(result, example, cut)
     return result
@@ -125,8 +126,21 @@ def outline(axes: Any, boxes: Boxes, upright: tuple[slice, slice]) -> None:
         # A pixel's centre lies at its index, its edge half a pixel before.
         place, shade = (left - 0.5, top - 0.5), colour(int(label))
         axes.add_patch(Rectangle(place, wide, high, fill=False, edgecolor=shade, linewidth=1.5))
-        words = axes.text(*place, text, color=shade, fontsize=7, va="bottom", clip_on=True)
+        words = axes.text(
+            *place, as_it_is(text), color=shade, fontsize=7, va="bottom", clip_on=True
+        )
         words.set_bbox({"facecolor": "black", "alpha": 0.6, "pad": 1, "linewidth": 0})
+
+
+def as_it_is(text: str) -> str:
+    """Return a text that matplotlib draws as it is: "$" begins a formula, "_" leaves a label out.
+
+    Examples:
+        >>> as_it_is("_lesion $1"), as_it_is("left\\nkidney")
+        (' _lesion \\\\$1', 'left kidney')
+    """
+    shown = one_line(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def changed_slice(example: Pictured) -> Any:
@@ -161,7 +175,7 @@ def _legend(result: Figure, example: Pictured, cut: Any) -> None:
     shown = [example.prediction_clean, example.prediction_adversarial, example.target]
     maps = [m for m in shown if isinstance(m, Mask)]
     labels = sorted({int(n) for m in maps for n in np.unique(m.array[cut])} - {0})
-    names = [maps[0].class_name(label) for label in labels]
+    names = [as_it_is(maps[0].class_name(label)) for label in labels]
     patches = [Patch(color=colour(n), label=name) for n, name in zip(labels, names, strict=True)]
     if patches:
         result.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), 6))

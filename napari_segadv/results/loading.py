@@ -71,7 +71,7 @@ def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> 
     image, victim = result.entry("image"), result.entry("victim")
     scan = clean if isinstance(clean, Scan) else _clean(image, clean, folder)
     task, classes = task_of(victim.text("task")), victim.texts("classes")
-    found = io.read(_adversarial(folder, scan))
+    found = io.read(adversarial_in(folder, scan))
     if found.array.shape != scan.array.shape or found.colour != scan.colour:
         raise SegadvError(
             f"{folder}: its adversarial image has shape {found.array.shape} but {scan.name} has "
@@ -85,7 +85,7 @@ def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> 
             f"{folder}: its adversarial image does not differ from {scan.name} as {RESULT} says; "
             "open it with the image that was attacked"
         )
-    exact = _exact(folder / EXACT)
+    exact = read_exact(folder / EXACT)
 
     def prediction(name: str) -> Any:
         file = folder / f"{name}{task.ending}"
@@ -159,8 +159,12 @@ def _clean(image: Entry, given: str | Path | None, folder: Path) -> Scan:
     return scan
 
 
-def _adversarial(folder: Path, clean: Scan) -> Path:
-    """Find the adversarial image: a DICOM series, in the clean image's format, or in any other."""
+def adversarial_in(folder: Path, clean: Scan) -> Path:
+    """Find the adversarial image: a DICOM series, in the clean image's format, or in any other.
+
+    Raises:
+        SegadvError: if there is none.
+    """
     known = {end for form in formats() if form.write is not None for end in form.suffixes}
     if (folder / ADVERSARIAL).is_dir():
         return folder / ADVERSARIAL
@@ -197,8 +201,12 @@ def _output(result: Entry) -> Output | None:
     return Output(ending, note, entry.flag("deidentified"), entry.texts("told"))
 
 
-def _exact(path: Path) -> dict[str, Array]:
-    """Read the arrays of EXACT, if it is there, as data without code."""
+def read_exact(path: Path) -> dict[str, Array]:
+    """Read the arrays of EXACT, if it is there, as data without code.
+
+    Raises:
+        SegadvError: if it can't be read.
+    """
     if not path.exists():
         return {}
     try:

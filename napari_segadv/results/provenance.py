@@ -1,7 +1,8 @@
 """Where an example comes from, as plain data for `result.json`."""
 
-import hashlib
+import math
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from .. import io
 from ..attacks import Outcome
 from ..common.budgets import share_of_window
-from ..common.hashing import sha256_of_all
+from ..common.hashing import sha256_of_all, sha256_of_array
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
 from ..io.place import split
@@ -22,8 +23,8 @@ PACKAGES = ("napari-segadv", "torch", "monai", "numpy", "SimpleITK")
 
 
 def describe_image(scan: Scan) -> dict[str, Any]:
-    """Describe a scan: its file, hash and kind."""
-    return {
+    """Describe a scan: its file, or the phantom that it was drawn as, its hash and kind."""
+    found = {
         "path": None if scan.path is None else place_of(scan),
         "sha256": image_hash(scan),
         "shape": list(scan.array.shape),
@@ -31,6 +32,8 @@ def describe_image(scan: Scan) -> dict[str, Any]:
         "units": scan.units,
         "dtype": scan.storage.dtype,
     }
+    drawn = {name: scan.meta[name] for name in ("phantom", "seed") if name in scan.meta}
+    return found if scan.path is not None or len(drawn) < 2 else {**found, **drawn}
 
 
 def place_of(scan: Scan) -> str:
@@ -58,7 +61,7 @@ def describe_given(given: Any) -> Any:
     """Describe what was given as target, truth, region or care: a name by itself, else a hash.
 
     The hash of a file comes with its path, and with what was chosen from it; a painted or computed
-    mask has that of its array.
+    mask has that of its array, and the target shapes that made it.
     """
     if given is None or isinstance(given, str):
         return given
@@ -68,23 +71,34 @@ def describe_given(given: Any) -> Any:
         found = {"path": str(path), "sha256": sha256_of_all(files)}
         which = given.which if isinstance(given, Mask) else ""
         return {**found, "segments": which} if which else found
-    pixels = given.array if isinstance(given, Mask) else None
-    return {"path": None, "sha256": None if pixels is None else hash_of(pixels)}
+    if not isinstance(given, Mask):
+        return {"path": None, "sha256": None}
+    made = {"made": [dict(step) for step in given.made]} if given.made else {}
+    return {"path": None, "sha256": hash_of(given.array), **made}
 
 
 def hash_of(array: Array) -> str:
     """Hash an array's values, in memory order."""
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+    return sha256_of_array(array)
 
 
 def describe_victim(victim: Victim, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Describe a victim: its source, hash, task and classes."""
+    """Describe a victim: its source, hash, task and classes, and what it does to an image first."""
+    windows = victim.windows
     return {
         "path": victim.name if victim.trust == "built-in" else str(victim.path),
         "sha256": victim.sha256,
         "trust": victim.trust,
         "task": victim.task.name,
         "classes": list(classes),
+        "name": victim.name,
+        "dims": victim.dims,
+        "preprocessing": [
+            {"step": step.name, "arguments": plain(step.arguments)} for step in victim.steps
+        ],
+        "patches": None
+        if windows is None
+        else {"size": list(windows.roi_size), "overlap": list(windows.overlap)},
     }
 
 
@@ -121,6 +135,24 @@ def describe_curve(outcome: Outcome) -> list[dict[str, float]]:
 def describe_versions() -> dict[str, str]:
     """Return the versions of Python, this package and the libraries that it computes with."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as data that JSON holds; whatever it can't hold becomes text.
+
+    Examples:
+        >>> plain({"pixdim": (1.5, float("inf")), "mode": "bilinear"})
+        {'pixdim': [1.5, 'inf'], 'mode': 'bilinear'}
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
 def _tidy(count: float) -> float:

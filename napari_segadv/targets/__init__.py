@@ -1,7 +1,8 @@
 """Targets: changes of a label map that an attack should make a victim predict.
 
 Each shape is a function of a Mask and a label. It is found in the module of `shapes` that has its
-name: `targets.heart(mask, label=1, size=0.5)`.
+name: `targets.heart(mask, label=1, size=0.5)`. Each takes `component` too, which restricts it to
+one connected part of the structure, see `components`.
 """
 
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 from ..common import discovery
 from ..data.scan import Mask
 from . import shapes
+from .components import restricted
 
 Shape = Callable[..., Mask]
 
@@ -20,7 +22,7 @@ __all__ = ["Shape", "available", "get"]
 
 def _shape_in(module: ModuleType) -> list[tuple[str, Shape]]:
     name = module.__name__.rsplit(".", 1)[-1]
-    return [(name, getattr(module, name))]
+    return [(name, restricted(getattr(module, name)))]
 
 
 SHAPES: discovery.Registry[Shape] = discovery.Registry(

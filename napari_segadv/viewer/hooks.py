@@ -1,6 +1,7 @@
 """The functions that the manifest names: reader, writers, sample data. Light to import."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,18 @@ MAX_LABELS = 128
 SAME = 0.6
 
 
+@contextmanager
+def told_in_plain_text() -> Iterator[None]:
+    """Reword errors for napari, which shows them in labels that guess whether a text is HTML."""
+    from ..common.screen import MESSAGE, untagged
+    from ..errors import SegadvError
+
+    try:
+        yield
+    except SegadvError as error:
+        raise SegadvError(untagged(error, MESSAGE)) from error
+
+
 def get_reader(path: str | list[str]) -> "Callable[[Any], list[LayerTuple]] | None":
     """Return a reader for paths of medical images; None for other paths."""
     paths = [path] if isinstance(path, str) else list(path)
@@ -25,6 +38,7 @@ def get_reader(path: str | list[str]) -> "Callable[[Any], list[LayerTuple]] | No
     return read
 
 
+@told_in_plain_text()
 def read(path: str | list[str]) -> "list[LayerTuple]":
     """Read files or DICOM folders as image or labels layers."""
     from .. import io
@@ -81,6 +95,7 @@ def _equal(array: "Array") -> float:
     return float((one[both] == other[both]).mean()) if both.any() else 1.0
 
 
+@told_in_plain_text()
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write an image layer with the geometry and storage type of its scan."""
     from .layers.saving import save_image
@@ -88,6 +103,7 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     return [save_image(Path(path), data, attributes)]
 
 
+@told_in_plain_text()
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write a labels layer with its geometry."""
     from .layers.saving import save_labels

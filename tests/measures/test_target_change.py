@@ -40,7 +40,7 @@ def test_a_volume_in_ml_and_an_image_without_geometry():
     assert (found.number(found.pixels), found.units) == (50 * 20 / 1000, "ml")
     assert [change.iou for change in found.structures] == [0.0]
     plain = target_change(after, before, Grid.pixels(before.shape))
-    assert (plain.number(50), plain.units) == (50.0, "pixels")
+    assert (plain.number(50), plain.units) == (50.0, "voxels")
 
 
 def test_class_numbers_may_be_large():

@@ -33,7 +33,7 @@ def test_the_example_flips_a_structure(mirror):
     made = mirror(Mask(labels, Grid.pixels((4, 6))), 2)
     np.testing.assert_array_equal(made.array[1], [0, 2, 2, 2, 0, 0])
     np.testing.assert_array_equal(made.array[2], [0, 0, 0, 2, 0, 0])
-    assert [p.name for p in parameters(mirror)] == ["label"]
+    assert [p.name for p in parameters(mirror)] == ["label", "component"]
 
 
 def test_the_command_line_takes_it(mirror, run, tmp_path):

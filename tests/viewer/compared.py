@@ -47,6 +47,17 @@ def same(one, other):
     np.testing.assert_allclose(one[3], other[3])
 
 
+def border_length(labels):
+    """The length of all edges between pixels of unlike labels; outside is background."""
+    padded = np.pad(labels, 1)
+    return sum(np.count_nonzero(np.diff(padded.astype(int), axis=axis)) for axis in range(2))
+
+
+def drawn_length(layer):
+    """The length of the lines of a layer of contours, without what fills the corners."""
+    return np.linalg.norm(layer.data[:, 1], axis=-1).sum() - len(layer.data) * layer.edge_width
+
+
 def colour_example(flat):
     """The example of a photograph in colours."""
 

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtGui import QTextDocumentFragment, QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_segadv.viewer.widgets.layout import native
@@ -39,6 +39,11 @@ def pick(qtbot, box, text):
     for _ in range(abs(away)):
         qtbot.keyClick(box, Qt.Key_Down if away > 0 else Qt.Key_Up)
     assert box.currentText() == text
+
+
+def tip_of(widget):
+    """The tooltip of a widget or an item, as it is read."""
+    return QTextDocumentFragment.fromHtml(widget.toolTip()).toPlainText()
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 """Runners without threads, for controllers without a window."""
 
+import weakref
+
+from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.controller.runner import guarded
 
 
@@ -34,3 +37,11 @@ class TurnRunner(NowRunner):
     def turn(self):
         """One turn of the event loop."""
         self.waiting.pop(0)()
+
+
+def controlled(viewer, runner):
+    """The one controller of a viewer, with a runner of the test's own."""
+    controller = Controller(viewer, runner)
+    Controller._known[id(viewer)] = controller
+    weakref.finalize(viewer, Controller._known.pop, id(viewer), None)
+    return controller

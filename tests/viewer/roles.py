@@ -15,6 +15,13 @@ def has(viewer, name):
     return Controller.of(viewer).shown(name) is not None
 
 
+def shown_as(viewer, *names):
+    """The layers in some roles, of whichever image; bottom to top."""
+    groups = Controller.of(viewer)._shown.groups
+    found = [(layer, groups.find(layer)) for layer in viewer.layers]
+    return [layer for layer, group in found if group and group.role_of(layer) in names]
+
+
 def titles(viewer):
     """What each layer is to the chosen image, else its name; bottom to top."""
     return [Controller.of(viewer).title(layer) for layer in viewer.layers]

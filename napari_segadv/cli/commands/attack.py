@@ -117,6 +117,7 @@ def attack(
     from ...attacks import get
     from ...common.parameters import from_texts
     from ...crafting import craft_steps
+    from ...results.saving import save_run
 
     if (target is None) == (not untargeted):
         raise SegadvError("give either --target or --untargeted")
@@ -144,5 +145,5 @@ def attack(
         seed=seed,
     )
     result = follow(run, "attacking")
-    result.save(out, overwrite)
+    save_run(result, out, overwrite=overwrite)
     report(result, out)

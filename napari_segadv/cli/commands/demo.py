@@ -39,11 +39,12 @@ def demo(
         show()
         return
     from ...results.files import refuse_existing
+    from ...results.saving import save_run
 
     folder = out or Path("demo-output")
     refuse_existing(folder, overwrite=True)
     result = follow(run(), "attacking")
-    result.save(folder, overwrite=True)
+    save_run(result, folder, overwrite=True)
     report(result, folder)
     say(f"look at {folder / 'figure.png'}")
 

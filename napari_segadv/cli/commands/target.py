@@ -43,6 +43,14 @@ Axes = Annotated[
         help="Half-axes in mm, Y,X in 2-D; the structure's own by default (ellipse).",
     ),
 ]
+Part = Annotated[
+    str | None,
+    typer.Option(
+        metavar="Z,Y,X|N",
+        help="Change only one connected part of the structure: the one with the pixel Z,Y,X (Y,X "
+        "in 2-D), or the N-th largest.",
+    ),
+]
 
 
 def add(app: typer.Typer) -> None:
@@ -65,6 +73,7 @@ def target(
     to: To = None,
     mm: Millimetres = None,
     axes: Axes = None,
+    component: Part = None,
     cover: Annotated[
         bool, typer.Option("--cover", help="Grow over other structures too (grow).")
     ] = False,
@@ -80,6 +89,7 @@ def target(
     function = get(shape)
     known = {p.name: p for p in parameters(function)}
     given: dict[str, Any] = {"label": label, "size": size, "shift": shift, "mm": mm, "axes": axes}
+    given |= {"component": component}
     given |= {"to": "none" if to == "surrounding" else to, "cover": cover or None}
     given = {name: value for name, value in given.items() if value is not None}
     for name, value in given.items():

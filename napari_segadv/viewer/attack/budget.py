@@ -4,10 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from magicgui.widgets import CheckBox, FloatSpinBox
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ...common.budgets import default_budget, share_of_window
+from ..widgets.choices import ComboBox
+from ..widgets.plain import Plain, tip
 
 TIP = (
     "How much the image may change, in its own units.\n"
@@ -30,10 +32,9 @@ class BudgetEditor(QWidget):
         super().__init__()
         self.norm = ComboBox(choices=NORMS)
         self.epsilon = FloatSpinBox(value=5.0, min=0.0, max=1e9, step=1.0)
-        self.limited = CheckBox(value=True, text="", tooltip="Limit the change to a budget")
+        self.limited = CheckBox(value=True, text="")
         self.limited.visible = False
-        self.share = QLabel("")
-        self.share.setWordWrap(True)
+        self.share = Plain(wrap=True)
         self._window = 255.0
         self._pixels = 1
         self._units = "grey level"
@@ -46,7 +47,8 @@ class BudgetEditor(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
         layout.addWidget(self.share)
-        self.setToolTip(TIP)
+        tip(self, TIP)
+        tip(self.limited.native, "Limit the change to a budget")
         self.epsilon.changed.connect(self._describe)
         self.norm.changed.connect(lambda _: self._suggest())
         self.limited.changed.connect(self._describe)

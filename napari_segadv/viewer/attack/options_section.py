@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, SpinBox
+from magicgui.widgets import CheckBox, SpinBox
 from napari.layers import Labels
 from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...common.parameters import parameters
+from ..widgets.choices import ComboBox
 from ..widgets.forms import ParameterForm
 from ..widgets.layout import in_rows, set_tips, show_row
+from ..widgets.plain import tip
 from ..widgets.settings import settings
 from .budget import BudgetEditor
 from .region import RegionChooser
@@ -128,7 +130,7 @@ class AttackSection(QWidget):
         self.form = ParameterForm(declared, self.units, leave_out=("epsilon", "norm"))
         self.form_place.layout().addWidget(self.form)
         for preset in self._known():
-            self.presets[preset.name].setToolTip(preset.doc)
+            tip(self.presets[preset.name], preset.doc)
 
     def apply(self, name: str) -> None:
         """Set the form and the budget to a preset of the chosen attack."""

@@ -6,23 +6,26 @@ from typing import Any
 
 import napari
 from napari.layers import Image, Labels, Layer
-from napari.utils.notifications import show_info
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton
+from qtpy.QtWidgets import QCheckBox, QPushButton
 
 from ...errors import SegadvError
 from ...samples import fitting
+from ..controller.erased import Erased
 from ..controller.runs import Run
+from ..controller.structures import Structures
 from ..controller.victim_jobs import ON_SCREEN
 from ..layers.convert import scan_of
 from ..layers.slice_place import slice_in_view
 from ..layers.task_view import view_of
+from ..notices import tell
 from ..widgets.image_choice import ImageChoice
 from ..widgets.layout import group, set_tips, side_by_side, stack
 from ..widgets.panel import Panel
+from ..widgets.plain import Plain
 from ..widgets.progress import CANCELLED, ProgressStrip
 from ..widgets.settings import keep, settings
 from . import steps
+from .guide import Guide
 from .options_section import AttackSection
 from .preview import Preview
 from .run_text import result_text
@@ -46,12 +49,15 @@ class AttackPanel(Panel):
         # The run whose result was said last, and how.
         self._told: Run | None = None
         self._said = ""
-        self.victim_section = VictimSection(self.controller)
-        self.target_section = TargetSection()
+        self.structures = Structures.of(self.viewer)
+        self.victim_section = VictimSection(self.controller, self.structures)
+        self.target_section = TargetSection(self.viewer, self.controller, lambda: self.image.value)
+        self.guide = Guide(self.viewer, self.structures)
+        self.erased = Erased.of(self.viewer)
         self._choice = TargetChoice(self.controller, self._targets)
         self.target = self._choice.box
         self.attack_section = AttackSection(self._labels)
-        self.run_button, self.missing = QPushButton("Run"), QLabel()
+        self.run_button, self.missing = QPushButton("Run"), Plain(wrap=True)
         self.expert = QCheckBox("Expert")
         self.strip = ProgressStrip(self.controller)
         self.progress, self.cancel_button = self.strip.bar, self.strip.cancel_button
@@ -60,15 +66,14 @@ class AttackPanel(Panel):
         self._refresh_layers()
         self._image_chosen(self.controller.image)
         self._show_expert(self.expert.isChecked())
-        self._busy_changed(self.controller.jobs.busy)
         if self.controller.victims.attacks:
             self._prepared(self.controller.victims.attacks)
         else:
             self.controller.victims.prepare()
+        # Last: what runs is said, and not that all is ready.
+        self._busy_changed(self.controller.jobs.busy)
 
     def _lay_out(self) -> None:
-        self.missing.setWordWrap(True)
-        self.missing.setTextFormat(Qt.PlainText)
         self.expert.setChecked(settings().expert)
         groups = [
             group(steps.IMAGE, [self.images]),
@@ -91,6 +96,8 @@ class AttackPanel(Panel):
         )
 
     def _connect(self) -> None:
+        self.target.changed.connect(self.erased.follow)
+        self.at_leaving(self.target_section.part.end)
         self.at_leaving(self._watch_window)
         self.victim_section.opened.connect(
             partial(self.attempt, self.controller.victims.load_victim)
@@ -120,6 +127,9 @@ class AttackPanel(Panel):
                 self.controller.jobs.stopped: self._stopped,
                 self.controller.choice_opened: self._choice.choose,
                 self.controller.image_chosen: self._image_chosen,
+                self.structures.changed: self.victim_section.show_structures,
+                self.structures.measured: self._measured,
+                self.erased.switched: self.target_section.hatch.show_switched,
             }
         )
 
@@ -161,6 +171,7 @@ class AttackPanel(Panel):
         self._image_changed()
 
     def _image_changed(self) -> None:
+        self.target_section.part.clear()
         self._show_missing()
         self._watch_window(self.image.value)
         self._rescale()
@@ -236,16 +247,24 @@ class AttackPanel(Panel):
         self.victim_section.show_seen(self.image.value)
         self.say("")
 
+    def _measured(self) -> None:
+        self.guide.measured()
+        self.target_section.part.renew()
+
     def _predict(self) -> None:
-        self.attempt(
-            self.controller.victims.predict, self.image.value, self.attack_section.device.value
-        )
+        def predict() -> None:
+            self.controller.victims.predict(self.image.value, self.attack_section.device.value)
+            self.guide.await_prediction()
+
+        self.attempt(predict)
 
     def _make_target(self) -> None:
         def make() -> None:
             shape, settings, start = self.target_section.settings()
             device = self.attack_section.device.value
             self.controller.victims.make_target(self.image.value, shape, settings, start, device)
+            picked = self.target_section.part.chosen if "component" in settings else None
+            self.guide.await_target(self.target_section.structure.value, start, picked)
 
         self.attempt(make)
 
@@ -257,6 +276,7 @@ class AttackPanel(Panel):
             return
         self._choice.refresh()
         self.target.value = layer
+        self.guide.target_made(layer)
         self.say("target made; paint on it if you like, then run")
 
     def _run(self) -> None:
@@ -294,6 +314,7 @@ class AttackPanel(Panel):
         super().attempt(action, *arguments)
 
     def _job_failed(self, message: str) -> None:
+        self.guide.give_up()
         self.victim_section.show_loaded()
         self.say(message)
 
@@ -302,6 +323,7 @@ class AttackPanel(Panel):
         super().refused(message)
 
     def _stopped(self) -> None:
+        self.guide.give_up()
         self.victim_section.show_loaded()
         self.say(CANCELLED)
 
@@ -313,7 +335,7 @@ class AttackPanel(Panel):
         self._said = self._result(example)
         self.say(self._said)
         for note in example.notes:
-            show_info(note)
+            tell(note)
 
     def _result(self, example: Any) -> str:
         seen = self.controller.visibility.known(self._told)

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from magicgui.widgets import ComboBox
 from napari.layers import Labels
 
 from ...errors import SegadvError
+from ..widgets.choices import ComboBox
+from ..widgets.plain import tip
 
 EVERYWHERE, CHOOSE = "everywhere", "choose …"
 NAMED = {
@@ -24,10 +25,10 @@ class RegionChooser(ComboBox):
     def __init__(self, layers: Callable[[], Sequence[Labels]]) -> None:
         self._layers = layers
         self._gone = False
-        super().__init__(
-            choices=self._offered,
-            value=EVERYWHERE,
-            tooltip="Where noise may be added. What the model looks at: the pixels on which its "
+        super().__init__(choices=self._offered, value=EVERYWHERE)
+        tip(
+            self.native,
+            "Where noise may be added. What the model looks at: the pixels on which its "
             "prediction depends where the target differs. A painted layer: its pixels that are "
             "not 0",
         )

@@ -1,10 +1,12 @@
 """Which slices of a volume are attacked: all, the one in view, or a range."""
 
-from magicgui.widgets import ComboBox, SpinBox
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from magicgui.widgets import SpinBox
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ...errors import SegadvError
+from ..widgets.choices import ComboBox
 from ..widgets.layout import set_tips
+from ..widgets.plain import Plain
 
 ALL, IN_VIEW, SOME = "whole volume", "slice in view", "slices …"
 
@@ -19,8 +21,8 @@ class SliceRange(QWidget):
         self._ends = QWidget()
         ends = QHBoxLayout(self._ends)
         ends.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.first.native, QLabel("to"), self.last.native):
-            ends.addWidget(widget, stretch=int(not isinstance(widget, QLabel)))
+        for widget in (self.first.native, Plain("to"), self.last.native):
+            ends.addWidget(widget, stretch=int(not isinstance(widget, Plain)))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.which.native)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from magicgui.widgets import ComboBox
 from napari.layers import Image, Layer
 
 from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..layers.task_view import CHOOSE, UNTARGETED, TaskView, view_of
+from ..widgets.choices import ComboBox
 from ..widgets.layout import refresh, same
 
 # What a session stores for UNTARGETED.

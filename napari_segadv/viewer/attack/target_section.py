@@ -1,27 +1,52 @@
 """The part of the attack panel that makes a target: a structure, a shape, and its size."""
 
+from collections.abc import Callable
 from typing import Any
 
-from magicgui.widgets import ComboBox
-from napari.layers import Labels
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
 from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...common.parameters import parameters
 from ...targets import available
+from ...targets.components import NAME as COMPONENT
+from ..controller.controller import Controller
+from ..controller.erased import Erased
+from ..layers.names import CLEAN
+from ..widgets.choices import ComboBox
 from ..widgets.class_chooser import LEFT_BEHIND, ClassChooser
 from ..widgets.forms import ParameterForm
-from ..widgets.layout import show_row
+from ..widgets.hatch_box import HatchBox
+from ..widgets.layout import set_tips, show_row
+from ..widgets.part_picker import PartPicker
+from ..widgets.plain import Plain
 from ..widgets.shape_names import shape_title, title_fields
 
 COPY, FREEHAND = "copy", "paint freehand"
 FROM_PREDICTION = "the prediction"
+NO_LABELS = "there is no prediction yet; press Predict first"
 
 
 class TargetSection(QWidget):
     """What a target is based on, its structure and shape; the button makes a layer to paint on."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        controller: Controller,
+        image: Callable[[], Image | None],
+    ) -> None:
+        """Lay out the section.
+
+        Args:
+            viewer: the viewer.
+            controller: knows the prediction, and the target whose hatch can be switched off.
+            image: returns the image that the target is for.
+        """
         super().__init__()
+        self._controller = controller
+        self.part = PartPicker(viewer, self._labels, NO_LABELS, self._names, image)
+        self.hatch = HatchBox(Erased.of(viewer))
         self._structures = [("class 1", 1)]
         self.structure = ComboBox(choices=self._structures)
         shapes = [(shape_title(name), name) for name in available()]
@@ -31,21 +56,29 @@ class TargetSection(QWidget):
         self.form: ParameterForm | None = None
         self._place = QVBoxLayout()
         rows = QFormLayout()
-        rows.addRow("based on", self.start.native)
-        rows.addRow("structure", self.structure.native)
-        rows.addRow("shape", self.shape.native)
+        rows.addRow(Plain("based on"), self.start.native)
+        rows.addRow(Plain("structure"), self.structure.native)
+        rows.addRow(Plain(""), self.part)
+        rows.addRow(Plain("shape"), self.shape.native)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(rows)
         layout.addLayout(self._place)
         layout.addWidget(self.button)
-        self.start.native.setToolTip("What is changed: the prediction, or labels of your own")
-        self.structure.native.setToolTip("The structure that is changed")
-        self.shape.native.setToolTip(
-            "What the structure becomes; paint freehand: it stays unchanged until you paint"
+        layout.addWidget(self.hatch)
+        set_tips(
+            {
+                self.start: "What is changed: the prediction, or labels of your own",
+                self.structure: "The structure that is changed",
+                self.shape: "What the structure becomes; paint freehand: it stays unchanged until "
+                "you paint",
+                self.button: "Makes a labels layer; you can paint on it before you run",
+            }
         )
-        self.button.setToolTip("Makes a labels layer; you can paint on it before you run")
         self.shape.changed.connect(self._rebuild)
+        self.structure.changed.connect(self.part.follow)
+        self.start.changed.connect(self.part.clear)
+        self.part.picked.connect(lambda part: setattr(self.structure, "value", part.label))
         self._rebuild()
 
     def set_expert(self, on: bool) -> None:
@@ -79,8 +112,17 @@ class TargetSection(QWidget):
         start = self.start.value if isinstance(self.start.value, Labels) else None
         if self.form is None:
             return COPY, {}, start
-        values = {"label": self.structure.value, **self.form.values()}
+        values = {"label": self.structure.value, **self.form.values(), **self.part.settings()}
         return self.shape.value, values, start
+
+    def _names(self) -> dict[int, str]:
+        return {number: name for name, number in self._structures}
+
+    def _labels(self) -> Labels | None:
+        """Return the labels that a target would be based on."""
+        start = self.start.value
+        layer = start if isinstance(start, Labels) else self._controller.shown(CLEAN)
+        return layer if isinstance(layer, Labels) else None
 
     def _rebuild(self) -> None:
         """Make a form for the parameters of the chosen shape."""
@@ -93,6 +135,6 @@ class TargetSection(QWidget):
             gives_up = any(p.name == "to" and p.optional for p in declared)
             to = ClassChooser(LEFT_BEHIND if gives_up else {})
             to.offer({number: name for name, number in self._structures})
-            self.form = ParameterForm(declared, leave_out=["label"], editors={"to": to})
+            self.form = ParameterForm(declared, leave_out=["label", COMPONENT], editors={"to": to})
             title_fields(self.form, self.shape.value)
             self._place.addWidget(self.form)

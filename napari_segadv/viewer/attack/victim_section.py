@@ -3,20 +3,23 @@
 A victim is built in or comes from a file; the user is asked before a file's code runs.
 """
 
-from html import escape
 from typing import Any
 
-from magicgui.widgets import ComboBox
 from napari.layers import Image
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QFormLayout, QPushButton, QWidget
 
+from ...common.screen import MESSAGE, NAME, markup
 from ...samples import DEMO, bundles
 from ..controller.controller import Controller
+from ..controller.structures import Structures
 from ..controller.victim_jobs import PRESENT
 from ..layers.task_view import view_of
+from ..widgets.choices import ComboBox
 from ..widgets.dialogs import pick_file, pick_folder
 from ..widgets.layout import SPACING, set_tips, show_row, side_by_side
+from ..widgets.legend import Legend
+from ..widgets.plain import Plain, Rich, tip
 
 
 class VictimSection(QWidget):
@@ -27,9 +30,9 @@ class VictimSection(QWidget):
 
     opened = Signal(str)
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, structures: Structures) -> None:
         super().__init__()
-        self.controller = controller
+        self.controller, self.structures = controller, structures
         self.victim: Any = ComboBox(choices=[f"{DEMO}{name}" for name in bundles()])
         self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Bundle…")
         self.predict_button = QPushButton("Predict")
@@ -37,14 +40,16 @@ class VictimSection(QWidget):
             choices=[(words, choice) for choice, words in PRESENT.items()],
             value=controller.victims.present,
         )
-        self.about = QLabel("")
-        self.about.setWordWrap(True)
+        self.legend = Legend()
+        self._seen = ""
+        self.about = Rich()
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(SPACING)
         form.addRow(self.victim.native)
         form.addRow(side_by_side([self.file_button, self.folder_button, self.predict_button]))
-        form.addRow("sees", self.present.native)
+        form.addRow(Plain("sees"), self.present.native)
+        form.addRow(self.legend)
         form.addRow(self.about)
         set_tips(
             {
@@ -62,6 +67,10 @@ class VictimSection(QWidget):
         self.present.changed.connect(controller.victims.show_as)
         self.file_button.clicked.connect(lambda: self.open(pick_file(self)))
         self.folder_button.clicked.connect(lambda: self.open(pick_folder(self)))
+        self.legend.jumped.connect(structures.go_to)
+        self.legend.toggled.connect(structures.toggle)
+        self.legend.alone.connect(structures.show_alone)
+        self.legend.all_shown.connect(structures.show_all)
 
     def choose(self, source: str) -> None:
         """Load a victim of the list, unless it is loaded already or being loaded."""
@@ -81,11 +90,23 @@ class VictimSection(QWidget):
 
     def show_seen(self, image: Image | None) -> None:
         """Say which classes the victim knows, and how it sees an image."""
-        victims = self.controller.victims
-        if victims.victim is not None:
-            named = view_of(victims.task).legend(victims.victim.classes) or "class names unknown"
-            seen = victims.seen(image)
-            self.about.setText(f"{named}<br>{escape(seen)}" if seen else named)
+        if self.controller.victims.victim is not None:
+            self._seen = self.controller.victims.seen(image)
+            self.show_structures()
+
+    def show_structures(self) -> None:
+        """List the structures of the prediction; what other tasks predict is named in a line."""
+        victims, view = self.controller.victims, view_of(self.controller.victims.task)
+        self.legend.show_rows(self.structures.rows if view.paints else [])
+        self.legend.setVisible(bool(self.legend.rows))
+        known = "" if victims.victim is None else view.legend(victims.victim.classes)
+        if victims.victim is not None and not known and not self.legend.rows:
+            known = "class names unknown"
+        seen = markup(self._seen, MESSAGE)
+        self.about.setText("<br>".join(line for line in (known, seen) if line))
+        cut = [name for name in getattr(victims.victim, "classes", ()) if len(name) > NAME]
+        tip(self.about, "\n\n".join(cut))
+        self.about.setVisible(bool(self.about.text()))
 
     def open(self, path: str) -> None:
         """Load a victim from a file or folder; "" does nothing."""

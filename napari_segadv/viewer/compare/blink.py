@@ -1,17 +1,18 @@
-"""Blink: the clean and the adversarial image in one place, by turns."""
+"""Blink: the clean and the adversarial image in one place, by turns, each with its prediction."""
 
 from typing import Any
 
 from .pair import Mode, Pair, caption, fade
+from .predictions import Predictions
 
 
 class Blink(Mode):
-    """Changes only an opacity: no layer is sliced or sent to the graphics card again."""
+    """Changes only opacities: no layer is sliced or sent to the graphics card again."""
 
     name = "blink"
 
-    def __init__(self, pair: Pair) -> None:
-        super().__init__(pair)
+    def __init__(self, pair: Pair, predictions: Predictions) -> None:
+        super().__init__(pair, predictions)
         pair.alone(self.loan)
         self._front: Any = pair.front
         self.clean_shown = False
@@ -25,4 +26,8 @@ class Blink(Mode):
         self.clean_shown = clean
         seen = clean == (self._front is self.pair.clean)
         fade(self.loan, self._front, 1.0 if seen else 0.0)
+        predictions = self.predictions
+        for side, on in ((predictions.clean, clean), (predictions.adversarial, not clean)):
+            for layer in side:
+                fade(self.loan, layer, predictions.opacity(layer) if on else 0.0)
         caption(self.loan, self.pair.viewer, "clean" if clean else "adversarial")

@@ -9,15 +9,17 @@ from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..layers.names import ADVERSARIAL, NOISE
 from .blink import Blink
-from .contours import AS_THEY_ARE, Overlays
+from .contours import AS_SHOWN, CONTOURS
 from .difference import Difference, fitting_gain, full_colour
 from .loan import Loan
-from .pair import Mode, Pair, caption, fade, pair_of
+from .pair import Mode, Pair, pair_of, show_clean
+from .predictions import APART, CHANGES, TOGETHER, LinePool, Predictions
 from .side_by_side import SideBySide
 from .swipe import Swipe
 from .window import Window
 
 MODES = (Blink.name, SideBySide.name, Swipe.name, Difference.name)
+KINDS = {Blink.name: APART, SideBySide.name: APART, Swipe.name: APART, Difference.name: CHANGES}
 
 
 class Comparison:
@@ -33,11 +35,12 @@ class Comparison:
 
     def __init__(self, viewer: ViewerModel, controller: Controller) -> None:
         self.viewer, self.controller = viewer, controller
-        self.window = Window(viewer, controller)
+        self.window = Window.of(viewer, controller)
         self.mode: Mode | None = None
-        self.look = AS_THEY_ARE
+        self.look = AS_SHOWN
         self.share, self.gain = 0.5, 0.0
-        self._overlays: Overlays | None = None
+        self._lines = LinePool(viewer, controller)
+        self.predictions = self._predictions(TOGETHER)
         self._held: Loan | None = None
         self._was_tiled = False
         # Last: by then napari and its layer list have finished removing the layer.
@@ -53,8 +56,9 @@ class Comparison:
         self.viewer.dims.events.ndisplay.disconnect(self._turned)
         self.controller.runs.chosen.disconnect(self._chosen, missing_ok=True)
         self.window.changed.disconnect(self._windowed, missing_ok=True)
-        self.show(AS_THEY_ARE)
         self._leave()
+        self._lines.keep(None)
+        self.window.link()
         self.window.close()
 
     @property
@@ -73,27 +77,42 @@ class Comparison:
         Raises:
             SegadvError: if there is nothing to compare, or this view can't show it.
         """
-        again = name == self.name
-        self._leave()
+        name, pair = "" if name == self.name else name, None
         try:
-            if name and not again:
-                self.mode = self._new_mode(name, self.pair)
-        finally:
-            own = self.mode.layer if isinstance(self.mode, Swipe) else None
-            self.window.link(*([] if own is None else [own]))
-            self.changed.emit()
-
-    def _new_mode(self, name: str, pair: Pair) -> Mode:
-        if name == Blink.name:
-            return Blink(pair)
-        if name == SideBySide.name:
-            return SideBySide(pair, self.controller)
-        if name == Swipe.name:
-            if self.viewer.dims.ndisplay != 2:
+            found = self.pair if name else None
+            if name == Swipe.name and self.viewer.dims.ndisplay != 2:
                 raise SegadvError("the swipe line works in 2-D only; switch to 2-D first")
-            return Swipe(pair, self.controller, self.share)
+            pair = found
+        finally:
+            self._arrange(name, pair)
+
+    def _arrange(self, name: str, pair: Pair | None) -> None:
+        """Show predictions and images anew: in a mode, or without a pair in none."""
+        self._leave()
+        self.predictions = self._predictions(TOGETHER if pair is None else KINDS[name])
+        if pair is not None:
+            self.mode = self._new_mode(name, pair, self.predictions)
+        own = self.mode.layer if isinstance(self.mode, Swipe) else None
+        self.window.link(*([] if own is None else [own]))
+        self.changed.emit()
+
+    def _predictions(self, kind: str) -> Predictions:
+        return Predictions(self.viewer, self.controller, self._lines, self.look, kind)
+
+    def _new_mode(self, name: str, pair: Pair, predictions: Predictions) -> Mode:
+        if name == Blink.name:
+            return Blink(pair, predictions)
+        if name == SideBySide.name:
+            return SideBySide(pair, predictions)
+        if name == Swipe.name:
+            return Swipe(pair, predictions, self.controller, self.share)
         self.gain = self.gain or fitting_gain(pair)
-        return Difference(pair, self.controller, self.gain)
+        return Difference(pair, predictions, self.controller, self.gain)
+
+    @property
+    def held(self) -> bool:
+        """Whether the clean image is shown for as long as a key is held down."""
+        return self._held is not None
 
     def flip(self) -> None:
         """Blink once."""
@@ -101,20 +120,23 @@ class Comparison:
             self.mode.flip()
 
     def hold_clean(self, hold: bool) -> None:
-        """Show the clean image while a key is held down; side by side shows it anyway."""
+        """Show the clean image and its prediction while a key is held down; side by side shows
+        them anyway."""
         held, self._held = self._held, None
         if held is not None:
             held.give_back()
+            if self.mode is not None:
+                self.mode.release()
         if not hold or isinstance(self.mode, SideBySide):
             return
         pair, loan = self.pair, Loan()
-        caption(loan, pair.viewer, "clean")
-        loan.set(pair.clean, "visible", True)
-        fade(loan, pair.clean, 1.0)
-        own = self.mode.layer if self.mode is not None else None
-        for layer in (pair.adversarial, own):
-            if layer is not None:
-                fade(loan, layer, 0.0)
+        if self.mode is None:
+            # The user may have shown or hidden predictions since.
+            self.predictions.leave()
+            self.predictions = self._predictions(TOGETHER)
+            show_clean(loan, pair, self.predictions)
+        else:
+            self.mode.hold_clean(loan)
         self._held = loan
 
     def set_share(self, share: float) -> None:
@@ -139,24 +161,22 @@ class Comparison:
     def show(self, look: str) -> None:
         """Show target and predictions in one of LOOKS."""
         self.look = look
-        if self._overlays is not None:
-            self._overlays.leave()
-        needed = look != AS_THEY_ARE and self.controller.runs.current is not None
-        self._overlays = Overlays(self.viewer, self.controller, look) if needed else None
-        self.changed.emit()
+        self._arrange(self.name, None if self.mode is None else self.mode.pair)
 
     def _leave(self) -> None:
+        """Put everything back as it was, the last change first."""
         self.hold_clean(False)
         mode, self.mode = self.mode, None
         if mode is not None:
             mode.leave()
+        self.predictions.leave()
 
     def _removed(self, event: Any) -> None:
-        mode = self.mode
-        if mode is not None and event.value in (mode.pair.clean, mode.pair.adversarial, mode.layer):
+        mode, layer = self.mode, event.value
+        if mode is not None and layer in (mode.pair.clean, mode.pair.adversarial, *mode.layers):
             self._was_tiled = isinstance(mode, SideBySide)
             self.compare("")
-            self.left.emit(f"{mode.name}: {event.value.name} was removed")
+            self.left.emit(f"{mode.name}: {layer.name} was removed")
         elif mode is None:
             self.window.link()
 
@@ -164,13 +184,15 @@ class Comparison:
         if isinstance(self.mode, Swipe) and self.viewer.dims.ndisplay != 2:
             self.compare("")
             self.left.emit("swipe: the line works in 2-D only")
+        elif self.look == CONTOURS or isinstance(self.mode, Difference):
+            # In 3-D there are no contours.
+            self.show(self.look)
 
     def _chosen(self, run: Any) -> None:
-        if self.mode is not None:
-            self.compare("")
+        # What is shown now belongs to the run before.
+        self._arrange("", None)
         self.gain = 0.0
         self._put_in_order()
-        self.show(self.look)
         self.window.refresh()
         self.window.link()
 

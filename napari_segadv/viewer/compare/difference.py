@@ -6,6 +6,7 @@ from ..controller.controller import Controller
 from ..layers.example import SIGNED
 from ..layers.names import KEY, NOISE
 from .pair import Mode, Pair, caption, fade
+from .predictions import Predictions
 
 DIFFERENCE = "difference"
 MOST_GAIN = 10_000.0
@@ -19,8 +20,10 @@ class Difference(Mode):
 
     name = DIFFERENCE
 
-    def __init__(self, pair: Pair, controller: Controller, gain: float) -> None:
-        super().__init__(pair)
+    def __init__(
+        self, pair: Pair, predictions: Predictions, controller: Controller, gain: float
+    ) -> None:
+        super().__init__(pair, predictions)
         noise = controller.shown(NOISE)
         data = pair.run.example.noise_shown if noise is None else noise.data
         pair.alone(self.loan)

@@ -52,14 +52,17 @@ def dragged(
     return level, (high - low) * 2.0 ** ((now[0] - start[0]) / DOUBLING)
 
 
-def drag_window(viewer: ViewerModel, window: Window) -> Callable[[Any, Any], Any]:
-    """Return a drag callback: right widens the window, up raises its level."""
+def drag_window(
+    viewer: ViewerModel, window: Window, buttons: Sequence[int] = (LEFT,)
+) -> Callable[[Any, Any], Any]:
+    """Return a drag callback of some buttons: right widens the window, up raises its level."""
 
     def drag(_: Any, event: Any) -> Iterator[None]:
-        if window.limits is None or event.button not in (LEFT, RIGHT) or not _free(viewer):
+        wanted = event.button in buttons and not len(event.modifiers)
+        if window.limits is None or not wanted or not free(viewer):
             return
         limits, start = window.limits, tuple(event.pos[:2])
-        with _still(viewer):
+        with still(viewer):
             yield
             while event.type == "mouse_move":
                 window.set(*dragged(limits, start, event.pos))
@@ -76,12 +79,12 @@ def drag_line(
 
     def drag(_: Any, event: Any) -> Iterator[None]:
         line = swipe.world()
-        if line is None or event.button != LEFT or not _free(viewer):
+        if line is None or event.button != LEFT or not free(viewer):
             return
         row = across(viewer, swipe.pair.clean)[0] + viewer.dims.ndim - swipe.pair.clean.ndim
         if abs(event.position[row] - line) * viewer.scene.camera.zoom > NEAR:
             return
-        with _still(viewer):
+        with still(viewer):
             yield
             while event.type == "mouse_move":
                 moved(swipe.share_at(event.position))
@@ -91,14 +94,14 @@ def drag_line(
     return drag
 
 
-def _free(viewer: ViewerModel) -> bool:
+def free(viewer: ViewerModel) -> bool:
     """Return whether the active layer leaves drags to the viewer: painting goes first."""
     active = viewer.layers.selection.active
     return active is None or str(getattr(active, "mode", "pan_zoom")) == "pan_zoom"
 
 
 @contextmanager
-def _still(viewer: ViewerModel) -> Iterator[None]:
+def still(viewer: ViewerModel) -> Iterator[None]:
     """Keep the camera still meanwhile."""
     loan = Loan()
     try:

@@ -1,16 +1,23 @@
-"""The pair that is compared: the clean and the adversarial image of the run that is shown."""
+"""The pair that is compared, and what all ways to compare it have in common."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.components.overlays import TextOverlay
+from napari.layers import Image, Layer
 
 from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..controller.runs import Run
 from ..layers.names import ADVERSARIAL
 from .loan import Loan
+from .predictions import Predictions
+
+# Captions over both sides of the canvas, and their size in points.
+LEFT, RIGHT, CAPTION = "segadv_left", "segadv_right", 12
+# All that `caption` is asked to write.
+CAPTIONS = ("clean", "adversarial", "adversarial minus clean")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +66,7 @@ def pair_of(viewer: ViewerModel, controller: Controller) -> Pair:
     return Pair(viewer, run, clean, adversarial)
 
 
-def fade(loan: Loan, layer: Image, opacity: float) -> None:
+def fade(loan: Loan, layer: Layer, opacity: float) -> None:
     """Set an opacity, which costs nothing. Making a layer visible would slice it again, in 3-D the
     whole volume."""
     if layer.blending == "opaque":
@@ -69,10 +76,14 @@ def fade(loan: Loan, layer: Image, opacity: float) -> None:
 
 
 def caption(loan: Loan, viewer: ViewerModel, text: str) -> None:
-    """Write what is shown into a corner of the canvas."""
-    overlay = viewer.canvas.overlays.text
-    for name, value in (("text", text), ("box", True), ("visible", True)):
-        loan.set(overlay, name, value)
+    """Write what is shown into a corner of the canvas; captions of its sides are hidden."""
+    overlays = viewer.canvas.overlays
+    look = {"text": text, "box": True, "position": "top_left", "font_size": CAPTION}
+    for name, value in (*look.items(), ("visible", True)):
+        loan.set(overlays.text, name, value)
+    for name in (LEFT, RIGHT):
+        if name in overlays:
+            loan.set(overlays[name], "visible", False)
 
 
 class Mode:
@@ -80,28 +91,71 @@ class Mode:
 
     Attributes:
         name: on the panel's button.
-        layer: that it has added, if any.
+        pair: the images.
+        predictions: what belongs to each of them.
+        layer: the image that it has added, if any.
+        layers: all layers that it has added.
     """
 
     name = ""
 
-    def __init__(self, pair: Pair) -> None:
-        self.pair = pair
+    def __init__(self, pair: Pair, predictions: Predictions) -> None:
+        self.pair, self.predictions = pair, predictions
         self.layer: Any = None
+        self.layers: list[Layer] = []
         self.loan = Loan()
 
     def leave(self) -> None:
         """Restore everything; layers may be gone by now."""
         layers = self.pair.viewer.layers
-        if self.layer is not None and self.layer in layers:
-            layers.remove(self.layer)
+        there = [layer for layer in self.layers if layer in layers]
+        if there:
+            # At once: napari collects garbage after each removal.
+            with layers.batched_update():
+                for layer in there:
+                    layers.remove(layer)
+        for name in (LEFT, RIGHT):
+            self.pair.viewer.canvas.overlays.pop(name, None)
         self.loan.give_back()
 
-    def own_layer(self, controller: Controller, name: str, layer_tuple: Any) -> Any:
-        """Add a layer right above the pair, and keep the selection."""
+    def hold_clean(self, loan: Loan) -> None:
+        """Show the clean image with its prediction, and nothing else, until the loan ends."""
+        show_clean(loan, self.pair, self.predictions)
+        for layer in self.layers:
+            fade(loan, layer, 0.0)
+
+    def release(self) -> None:
+        """Go on after `hold_clean`, once its loan has ended."""
+
+    def own_layer(
+        self, controller: Controller, name: str, layer_tuple: Any, above: Layer | None = None
+    ) -> Any:
+        """Add a layer right above another one, by default the pair, and keep the selection."""
         layers = self.pair.viewer.layers
         chosen = set(layers.selection)
         layer = controller.show_beside(self.pair.clean, name, layer_tuple)
-        layers.move(layers.index(layer), layers.index(self.pair.front) + 1)
+        self.layers.append(layer)
+        below = self.pair.front if above is None else above
+        layers.move(layers.index(layer), layers.index(below) + 1)
         layers.selection = {x for x in chosen if x in layers}
         return layer
+
+    def name_sides(self) -> None:
+        """Write over the left and the right side of the canvas which image is seen there."""
+        overlays = self.pair.viewer.canvas.overlays
+        for name, text, place in ((LEFT, "clean", "top_left"), (RIGHT, "adversarial", "top_right")):
+            look = {"text": text, "position": place, "font_size": CAPTION, "box": True}
+            overlays[name] = TextOverlay(visible=True, **look)
+
+
+def show_clean(loan: Loan, pair: Pair, predictions: Predictions) -> None:
+    """Show the clean image with its prediction in place of the adversarial one."""
+    caption(loan, pair.viewer, "clean")
+    loan.set(pair.clean, "visible", True)
+    fade(loan, pair.clean, 1.0)
+    fade(loan, pair.adversarial, 0.0)
+    for layer in predictions.clean:
+        loan.set(layer, "visible", True)
+        fade(loan, layer, predictions.opacity(layer))
+    for layer in predictions.adversarial:
+        fade(loan, layer, 0.0)

@@ -5,13 +5,11 @@ from functools import partial
 from typing import Any
 
 import napari
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QGridLayout,
-    QLabel,
     QPushButton,
     QSlider,
     QWidget,
@@ -19,18 +17,22 @@ from qtpy.QtWidgets import (
 
 from ...common.wording import with_units
 from ...data.window_presets import WindowPreset, numbered
+from ..notices import warn
 from ..widgets.keys import Key
 from ..widgets.layout import group, set_tips, stack
 from ..widgets.panel import Panel
+from ..widgets.plain import Plain, Rich, tip
 from ..widgets.settings import settings
 from .blink import Blink
 from .comparison import MODES, Comparison
-from .contours import AS_THEY_ARE, CONTOURS, LOOKS, legend
+from .contours import AS_SHOWN, CONTOURS, LOOKS, legend
 from .difference import MOST_GAIN, Difference
 from .digits import LayerKeys
 from .drags import Drags, drag_line, drag_window
 from .side_by_side import SideBySide
+from .strip_section import StripSection
 from .swipe import Swipe
+from .view_section import ViewSection
 from .window_section import WindowSection
 
 TITLE = "Compare"
@@ -67,11 +69,12 @@ class ComparePanel(Panel):
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__(napari_viewer)
         self.comparison = Comparison(self.viewer, self.controller)
-        self.run_name, self.legend = QLabel(), QLabel(legend())
+        self.run_name, self.legend = Plain(wrap=True), Rich(legend())
         self.modes = {name: QPushButton(name) for name in MODES}
         self.rate, self.gain = QDoubleSpinBox(), QDoubleSpinBox()
         self.line, self.look = QSlider(Qt.Horizontal), QComboBox()
         self.window_section = WindowSection(self.comparison.window)
+        self.strip, self.view = StripSection(self.comparison), ViewSection(self.comparison)
         self.timer = QTimer(self)
         self._drags, self._digits = Drags(self.viewer), LayerKeys(self.viewer)
         self._presets: tuple[WindowPreset, ...] = ()
@@ -80,13 +83,12 @@ class ComparePanel(Panel):
         self._refresh()
 
     def _lay_out(self) -> None:
-        self.run_name.setWordWrap(True)
         buttons = QWidget()
         grid = QGridLayout(buttons)
         grid.setContentsMargins(0, 0, 0, 0)
         for place, (name, button) in enumerate(self.modes.items()):
             button.setCheckable(True)
-            button.setToolTip(TIPS[name])
+            tip(button, TIPS[name])
             grid.addWidget(button, place // 2, place % 2)
         self.rate.setRange(0.5, 10.0)
         self.rate.setDecimals(1)
@@ -100,7 +102,7 @@ class ComparePanel(Panel):
         self.gain.setKeyboardTracking(False)
         self.gain.setPrefix("\N{MULTIPLICATION SIGN} ")
         self.look.addItems(LOOKS)
-        self.full_colour = QLabel()
+        self.full_colour = Plain()
         ways = group(
             "Clean and adversarial",
             [
@@ -112,9 +114,10 @@ class ComparePanel(Panel):
                 self.full_colour,
             ],
         )
-        overlays = group("Target and predictions", [("shown", self.look), self.legend])
+        overlays = group("Target and predictions", [("predictions", self.look), self.legend])
         windows = group("Window", [self.window_section])
-        stack(self, [ways, overlays, windows], [self.status])
+        self.worst = group("Worst slices", [self.strip])
+        stack(self, [ways, overlays, self.worst, windows], [self.view, self.status])
         set_tips(
             {
                 self.run_name: "The run that is shown; choose another one in the Runs panel",
@@ -141,10 +144,13 @@ class ComparePanel(Panel):
         self.look.textActivated.connect(self._look)
         self.window_section.drag.toggled.connect(self._drag_to_window)
         self.timer.timeout.connect(comparison.flip)
+        self.view.said.connect(self.say)
+        self.view.refused.connect(self.failed)
         # Called in reverse order: the listeners below are gone before `close` restores anything.
         self.at_leaving(comparison.close)
         self.at_leaving(self._digits.close)
         self.at_leaving(self._drags.close)
+        self.at_leaving(self.strip.latest.drop)
         self.bind(KEYS)
         self.listen(
             {
@@ -153,15 +159,19 @@ class ComparePanel(Panel):
                 comparison.window.changed: self._windowed,
                 self.controller.runs.changed: self._refresh,
                 self.controller.runs.chosen: self._shown_again,
+                self.viewer.dims.events.point: self.strip.moved,
+                self.viewer.dims.events.order: self.strip.moved,
+                self.viewer.dims.events.ndisplay: self.strip.moved,
             }
         )
 
     def closing(self) -> None:
         self.timer.stop()
+        self.view.finish()
 
     def _left(self, message: str) -> None:
         self.say(message)
-        show_warning(message)
+        warn(message)
 
     def _shown_again(self, run: Any) -> None:
         """Clear the message: it was about the run shown before."""
@@ -175,6 +185,7 @@ class ComparePanel(Panel):
 
     def _look(self, look: str) -> None:
         self.attempt(self.comparison.show, look)
+        self.strip.draw()
 
     def _set_rate(self) -> None:
         self.timer.setInterval(round(1000 / self.rate.value()))
@@ -203,9 +214,13 @@ class ComparePanel(Panel):
         self.legend.setVisible(comparison.look == CONTOURS)
         self._drag_the_line()
         self._windowed()
+        self.strip.show_run(run)
+        self.worst.setVisible(self.strip.volume)
+        self.view.refresh()
 
     def _windowed(self) -> None:
         self.window_section.refresh()
+        self.strip.windowed()
         self._show_gain()
         presets = self.comparison.window.presets
         if presets != self._presets:
@@ -254,7 +269,7 @@ class ComparePanel(Panel):
         self._compare(Difference.name)
 
     def toggle_contours(self) -> None:
-        self._look(AS_THEY_ARE if self.comparison.look == CONTOURS else CONTOURS)
+        self._look(AS_SHOWN if self.comparison.look == CONTOURS else CONTOURS)
 
     def preset(self, number: int) -> None:
         """Apply the window preset of this number, counted from 1."""

@@ -7,10 +7,9 @@ first.
 
 from napari.layers import Layer
 
-from ..controller.controller import Controller
 from ..layers.camera import fitted
-from ..layers.names import AFTER, CLEAN, TARGET
 from .pair import Mode, Pair
+from .predictions import Predictions
 
 
 class SideBySide(Mode):
@@ -18,16 +17,13 @@ class SideBySide(Mode):
 
     name = "side by side"
 
-    def __init__(self, pair: Pair, controller: Controller) -> None:
-        super().__init__(pair)
+    def __init__(self, pair: Pair, predictions: Predictions) -> None:
+        super().__init__(pair, predictions)
         layers = pair.viewer.layers
         self._order = list(layers)
         self._fit = 1.0
         pair.alone(self.loan)
-        found = [controller.shown(name) for name in (CLEAN, AFTER, TARGET)]
-        clean, after, target = (x if x is not None and x.visible else None for x in found)
-        left = [x for x in (pair.clean, clean) if x is not None]
-        right = [x for x in (pair.adversarial, after, target) if x is not None]
+        left, right = [pair.clean, *predictions.clean], [pair.adversarial, *predictions.adversarial]
         rest = [x for x in self._order if x not in (*left, *right)]
         for layer in rest:
             self.loan.set(layer, "visible", False)
@@ -38,8 +34,7 @@ class SideBySide(Mode):
         each = max(len(left), len(right))
         gap = each - len(left)
         self._arrange([*left, *rest[:gap], *right, *rest[gap:]])
-        for layer in (pair.clean, pair.adversarial):
-            self.loan.set(layer.name_overlay, "visible", True)
+        self.name_sides()
         camera, grid = pair.viewer.scene.camera, pair.viewer.canvas.grid
         # napari can't fit layers that have fewer dimensions than the others.
         fitting = [pair.clean] if pair.clean.ndim == pair.viewer.dims.ndim else None

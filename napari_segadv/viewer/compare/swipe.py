@@ -1,102 +1,41 @@
-"""Swipe: left of a line the clean image, right of it the adversarial one."""
+"""Swipe: left of a line the clean image with its prediction, right of it the adversarial one."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Labels, Layer
 
-from ...data.scan import Array
+from ...data.grade import Grade
 from ..controller.controller import Controller
 from ..layers.convert import looking_like
 from ..layers.names import KEY
 from ..layers.places import matrix_of
-from .pair import Mode, Pair, caption
+from ..layers.tasks.classification import band
+from .halves import LINE_COLOUR, Cut, Halves
+from .loan import Loan
+from .pair import Mode, Pair
+from .predictions import Predictions
 
 SWIPE = "swipe"
-# Length of a dash in rows. Bright and dark dashes show the line on bone and on air.
-DASH = 4
-LINE_COLOUR = (255, 220, 0)
-
-# (data axis that runs across the screen, index of the line on it, whether the clean image lies
-# below that index, data axis that runs down the screen)
-Cut = tuple[int, int, bool, int]
-
-
-class Halves:
-    """An array joined from two whenever napari slices it: clean on one side of a line.
-
-    Args:
-        clean, adversarial: arrays of the same shape.
-        cut: returns where the line is now; None for no line.
-        ink: returns the values of the line's bright and dark dashes.
-        width: returns the width of the line, in pixels of the data.
-    """
-
-    def __init__(
-        self,
-        clean: Array,
-        adversarial: Array,
-        cut: Callable[[], Cut | None],
-        ink: Callable[[], tuple[Any, Any]],
-        width: Callable[[], int] = lambda: 1,
-    ) -> None:
-        self._clean, self._adversarial, self._cut, self._ink = clean, adversarial, cut, ink
-        self._width = width
-        self.shape, self.ndim, self.size = clean.shape, clean.ndim, clean.size
-        self.dtype = np.result_type(clean, adversarial)
-
-    def __getitem__(self, key: Any) -> Array:
-        """Return the slice; only its clean part is copied twice."""
-        key = key if isinstance(key, tuple) else (key,)
-        if Ellipsis in key:
-            at = key.index(Ellipsis)
-            fill = (slice(None),) * (self.ndim - len(key) + 1)
-            key = (*key[:at], *fill, *key[at + 1 :])
-        key = (*key, *(slice(None),) * (self.ndim - len(key)))
-        joined = np.array(self._adversarial[key], dtype=self.dtype)
-        cut = self._cut()
-        if cut is None or not isinstance(key[cut[0]], slice):
-            return joined
-        axis, index, below, down = cut
-        # The axis's place in the slice, and which of its pixels the slice holds.
-        place = sum(isinstance(k, slice) for k in key[:axis])
-        pixels = np.arange(self.shape[axis])[key[axis]]
-        part = pixels < index if below else pixels >= index
-        view, source = np.moveaxis(joined, place, 0), np.moveaxis(self._clean[key], place, 0)
-        view[part] = source[part]
-        width = self._width()
-        first = min(index, self.shape[axis] - width)
-        line = np.flatnonzero((pixels >= first) & (pixels < first + width))
-        if isinstance(key[down], slice):
-            # The place in the slice of the axis that runs down the screen.
-            self._draw(view, line, sum(isinstance(k, slice) for k in key[:down]) - (axis < down))
-        else:
-            view[line] = self._ink()[0]
-        return joined
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.asarray(self[()], dtype=dtype)
-
-    def _draw(self, view: Array, line: Array, down: int) -> None:
-        """Draw the line into some planes of an array, in dashes along their axis `down`."""
-        bright, dark = self._ink()
-        view = np.moveaxis(view, down + 1, 1)
-        dashes = (np.arange(view.shape[1]) // DASH) % 2 == 0
-        for index in line:
-            view[index][dashes] = bright
-            view[index][~dashes] = dark
+# What the parts of label maps on both sides of the line are called in the list of layers.
+PARTS = ("swipe (clean)", "swipe (adversarial)")
+BAND = "swipe (class)"
 
 
 class Swipe(Mode):
-    """One layer above the pair, joined slice by slice: for any axes shown, and in colour too."""
+    """One layer above the pair, joined slice by slice; predictions are cut at the same line.
+
+    Label maps are cut as the image is. napari cuts contours, boxes and their texts itself.
+    """
 
     name = SWIPE
 
-    def __init__(self, pair: Pair, controller: Controller, share: float = 0.5) -> None:
-        super().__init__(pair)
+    def __init__(
+        self, pair: Pair, predictions: Predictions, controller: Controller, share: float = 0.5
+    ) -> None:
+        super().__init__(pair, predictions)
         self.share = share
         example = pair.run.example
         arrays = (example.clean.array, example.adversarial.array)
@@ -110,18 +49,80 @@ class Swipe(Mode):
         pair.alone(self.loan)
         self._wide = self._line()
         self.layer = self.own_layer(controller, SWIPE, (halves, keywords, "image"))
-        caption(self.loan, pair.viewer, "left: clean, right: adversarial")
+        # Layers that napari cuts, each with whether it is seen left of the line, and its planes
+        # from before.
+        self._clipped: list[tuple[Layer, bool, list[Any]]] = []
+        for side, left in ((predictions.clean, True), (predictions.adversarial, False)):
+            for layer in side:
+                self._part(controller, layer, left)
+        self.name_sides()
         pair.viewer.scene.camera.events.zoom.connect(self._zoomed)
+        self._turns = (pair.viewer.dims.events.order, pair.viewer.scene.camera.events.orientation)
+        for event in self._turns:
+            # Last: by then the view has been turned head up.
+            event.connect(self._clip, position="last")
+        self._clip()
 
     def leave(self) -> None:
         self.pair.viewer.scene.camera.events.zoom.disconnect(self._zoomed)
+        for event in self._turns:
+            event.disconnect(self._clip)
+        for layer, _, before in self._clipped:
+            layer.experimental_clipping_planes = before
+        self._clipped = []
         super().leave()
+
+    def hold_clean(self, loan: Loan) -> None:
+        super().hold_clean(loan)
+        # As a whole, not only left of the line.
+        for layer, left, before in self._clipped:
+            if left:
+                layer.experimental_clipping_planes = before
+
+    def release(self) -> None:
+        self._clip()
 
     def set_share(self, share: float) -> None:
         """Move the line to a share of the image's width on the screen, from its left edge."""
         self.share = min(1.0, max(0.0, share))
-        if self.layer in self.pair.viewer.layers:
-            self.layer.refresh(extent=False, thumbnail=False)
+        for layer in self.layers:
+            if layer in self.pair.viewer.layers and isinstance(layer, Image | Labels):
+                layer.refresh(extent=False, thumbnail=False)
+        self._clip()
+
+    def _part(self, controller: Controller, layer: Layer, left: bool) -> None:
+        """Cut one layer of a prediction."""
+        grade = layer.metadata.get(KEY)
+        if isinstance(layer, Labels):
+            none = np.broadcast_to(np.zeros((), layer.data.dtype), layer.data.shape)
+            one, other = (layer.data, none) if left else (none, layer.data)
+            halves = Halves(one, other, self._cut, lambda: (0, 0), self._line)
+            names = ("colormap", "opacity", "blending", "metadata")
+            look = {name: getattr(layer, name) for name in names}
+            part = self.own_layer(controller, PARTS[not left], (halves, look, "labels"), layer)
+            part.contour, part.editable = layer.contour, False
+            self.loan.set(layer, "visible", False)
+        elif isinstance(grade, Grade) and not left:
+            # Where the clean image's class stands, so that the line cuts both.
+            text = str(layer.text.values[0]) if len(layer.text.values) else ""
+            made = band(text, grade, self.pair.run.example.clean.grid, above=True)
+            own = self.own_layer(controller, BAND, made, layer)
+            self.loan.set(layer, "visible", False)
+            self._clipped.append((own, left, []))
+        else:
+            self._clipped.append((layer, left, list(layer.experimental_clipping_planes)))
+
+    def _clip(self, event: Any = None) -> None:
+        """Let napari cut at the line what it can cut."""
+        line = self.world()
+        if line is None:
+            return
+        mirrored = str(self.pair.viewer.scene.camera.orientation2d[1]) == "left"
+        for layer, left, before in self._clipped:
+            # In the world, as napari takes planes: the axis that runs across the screen comes last.
+            normal = 1.0 if left == mirrored else -1.0
+            plane = {"position": (0.0, 0.0, line), "normal": (0.0, 0.0, normal), "enabled": True}
+            layer.experimental_clipping_planes = [*before, plane]
 
     def _line(self) -> int:
         """Return how many columns the line needs to be visible, however small the image is."""

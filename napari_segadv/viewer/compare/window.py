@@ -1,6 +1,7 @@
 """One window for all images of the comparison: its level and width, and the presets that fit."""
 
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakValueDictionary
 
 from napari.components import ViewerModel
 from napari.experimental import link_layers, unlink_layers
@@ -27,9 +28,22 @@ class Window:
 
     changed = Signal()
 
+    _known: ClassVar["WeakValueDictionary[int, Window]"] = WeakValueDictionary()
+
+    @classmethod
+    def of(cls, viewer: ViewerModel, controller: Controller) -> "Window":
+        """Return the one window of a viewer. Each who asks for it has to `close` it in the end."""
+        window = cls._known.get(id(viewer))
+        if window is None:
+            window = cls._known[id(viewer)] = cls(viewer, controller)
+        window._users += 1
+        return window
+
     def __init__(self, viewer: ViewerModel, controller: Controller) -> None:
         self._viewer, self._controller = viewer, controller
+        self._users = 0
         self._linked: list[Image] = []
+        self._others: tuple[Image, ...] = ()
         self.image: Any = None
         self.units = ""
         self.presets: tuple[WindowPreset, ...] = ()
@@ -37,12 +51,22 @@ class Window:
         self._events = (events.inserted, events.removed, viewer.layers.selection.events.active)
         for event in self._events:
             event.connect(self.refresh)
+        # Last: by then napari and its layer list have finished removing the layer.
+        viewer.layers.events.removed.connect(self._again, position="last")
+        controller.runs.chosen.connect(self._again)
         self.refresh()
+        self.link()
 
     def close(self) -> None:
-        """Unlink the images without changing them, and stop listening."""
+        """Unlink the images without changing them, and stop listening, once nobody needs it."""
+        self._users -= 1
+        if self._users > 0:
+            return
+        self._known.pop(id(self._viewer), None)
         for event in self._events:
             event.disconnect(self.refresh)
+        self._viewer.layers.events.removed.disconnect(self._again)
+        self._controller.runs.chosen.disconnect(self._again, missing_ok=True)
         self.unlink()
         self._watch(None)
 
@@ -63,6 +87,7 @@ class Window:
     def link(self, *others: Image) -> None:
         """Make the shown run's images, and others, share one window from now on."""
         self.unlink()
+        self._others = others
         try:
             pair = pair_of(self._viewer, self._controller)
         except SegadvError:
@@ -74,6 +99,10 @@ class Window:
                 setattr(layer, name, getattr(pair.clean, name))
         self._linked = [pair.clean, pair.adversarial, *others]
         link_layers(self._linked, LINKED)
+
+    def _again(self, *_: Any) -> None:
+        self.refresh()
+        self.link(*(layer for layer in self._others if layer in self._viewer.layers))
 
     def unlink(self) -> None:
         """Let each image have its own window again."""

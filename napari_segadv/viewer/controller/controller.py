@@ -9,7 +9,6 @@ from typing import Any, ClassVar, TypeVar
 
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
-from napari.utils.notifications import show_error
 from psygnal import Signal
 
 from ...errors import SegadvError
@@ -19,6 +18,7 @@ from ..layers.gl_context import keep_current
 from ..layers.names import LayerTuple
 from ..layers.task_view import view_of
 from ..layers.upright import keep_upright
+from ..notices import complain
 from .jobs import Jobs
 from .runner import Poll, Runner
 from .runs import Run, Runs
@@ -123,8 +123,8 @@ class Controller:
         if key not in cls._known:
             cls._known[key] = cls(viewer)
             # Here, not in a panel: errors are shown once, whichever panels are open.
-            cls._known[key].jobs.failed.connect(show_error)
-            cls._known[key].visibility.failed.connect(show_error)
+            cls._known[key].jobs.failed.connect(complain)
+            cls._known[key].visibility.failed.connect(complain)
             # napari's private attribute: there is no public way to a canvas.
             keep_current(viewer, lambda: viewer.window._qt_viewer)
             controller = weakref.ref(cls._known[key])

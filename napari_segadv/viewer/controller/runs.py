@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 from psygnal import Signal
 
+from ...common.screen import one_line
 from ...results.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ class Runs:
         self.judged.emit(run)
 
     def _unused(self, name: str, but: Run | None = None) -> str:
+        # From the name of a folder, from a session, or typed.
+        name = one_line(name)
         taken = {run.name for run in self._runs if run is not but}
         stem, number = name, 1
         words = name.rsplit(" ", 1)

@@ -34,16 +34,22 @@ NAPARI_KEYS = {
     "Ctrl-Shift-Z": "redo painting",
 }
 MOUSE = {
-    "wheel": "zoom",
-    "Ctrl+wheel": "go through the slices",
+    "wheel": "go through the slices, downwards to the feet, the back or the left; zoom where there "
+    "are none",
+    "Ctrl+wheel": "zoom at the pointer",
     "drag": "move the image, or paint where a labels layer is in paint mode",
+    "right drag": "window: to the right wider, up a higher level; where a labels layer is in paint "
+    "mode, it fills what is encircled",
+    "click": "move the crosshair, while the orthogonal views are open",
+    "double-click": "make this view the large one, while the orthogonal views are open",
     "drag a panel's title": "move the panel; drop it on another to show both as tabs",
 }
 HELP = (
     "Rest the pointer on a button or a field to read what it does, with units. The keys of the "
     "reading test work in its own window. Those of the other panels work while the panel is open "
-    "and the image has the focus: click on the image once. Set what panels start with under File, "
-    "Preferences, Adversarial attacks on segmentation."
+    "and the image has the focus: click on the image once. Set what panels start with, and whether "
+    "the wheel goes through slices or zooms, under File, Preferences, Adversarial attacks on "
+    "segmentation."
 )
 
 Listed = dict[str, dict[str, str]]

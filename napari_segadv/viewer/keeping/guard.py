@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, QObject, Qt, QThreadPool
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtCore import QEvent, QObject, QThreadPool
 
 from ..controller.controller import Controller
+from ..notices import complain
 from ..runs.kept import Kept
 from ..runs.sessions import Sessions
-from ..widgets.dialogs import pick_new_folder
+from ..widgets.dialogs import Question, pick_new_folder
 from .offer import Offer
 from .recovery import Recovery
 from .unsaved import Unsaved
@@ -35,11 +34,11 @@ class Guard(QObject):
         self._sessions = Sessions(controller)
         self.recovery = Recovery(controller, self.unsaved)
         self._closing = self._then_close = False
-        self._sessions.failed.connect(show_error)
+        self._sessions.failed.connect(complain)
         controller.session_saved.connect(self._saved)
         window.installEventFilter(self)
 
-    def offer(self) -> QMessageBox | None:
+    def offer(self) -> Question | None:
         """Offer what an earlier start has left behind, if nobody has been asked yet."""
         return Offer.once(self.parent(), self._sessions, self.recovery)
 
@@ -69,15 +68,11 @@ class Guard(QObject):
         lost = self.unsaved.sentence()
         if not lost:
             return True
-        box = QMessageBox(self.parent())
-        box.setIcon(QMessageBox.Warning)
-        box.setWindowTitle("Unsaved work")
-        box.setTextFormat(Qt.PlainText)
-        box.setText(f"Not saved: {lost}.")
-        save = box.addButton("Save session …", QMessageBox.AcceptRole)
-        discard = box.addButton("Close without saving", QMessageBox.DestructiveRole)
+        box = Question(Question.Warning, self.parent(), "Unsaved work", f"Not saved: {lost}.")
+        save = box.addButton("Save session …", Question.AcceptRole)
+        discard = box.addButton("Close without saving", Question.DestructiveRole)
         box.setDefaultButton(save)
-        box.addButton(QMessageBox.Cancel)
+        box.addButton(Question.Cancel)
         box.exec()
         if box.clickedButton() is save:
             self._save_and_close()
@@ -102,7 +97,7 @@ def guard(viewer: ViewerModel) -> Guard | None:
     window = getattr(getattr(viewer, "window", None), "_qt_window", None)
     if window is None:
         return None
-    found = window.findChild(Guard)
+    found: Guard | None = window.findChild(Guard)
     if found is None:
         found = Guard(viewer, window)
         found.offer()

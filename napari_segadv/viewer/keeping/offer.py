@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
 from ..runs.sessions import Sessions
+from ..widgets.dialogs import Question
 from .recovery import Left, Recovery, left_behind
 
 
@@ -25,16 +26,13 @@ class Offer:
 def ask(window: Any, sessions: Sessions, recovery: Recovery, found: list[Left]) -> QMessageBox:
     """Show the question whether to open the newest of some copies."""
     newest = found[0]
-    box = QMessageBox(window)
-    box.setAttribute(Qt.WA_DeleteOnClose)
-    box.setIcon(QMessageBox.Question)
-    box.setWindowTitle("Unsaved work was found")
-    box.setTextFormat(Qt.PlainText)
     older = f" Older ones: {len(found) - 1}." if len(found) > 1 else ""
-    box.setText(f"napari ended without saving. A copy was kept on {newest.when}.{older}")
-    opened = box.addButton("Open the copy", QMessageBox.AcceptRole)
-    deleted = box.addButton("Delete it", QMessageBox.DestructiveRole)
-    box.addButton("Later", QMessageBox.RejectRole)
+    text = f"napari ended without saving. A copy was kept on {newest.when}.{older}"
+    box = Question(QMessageBox.Question, window, "Unsaved work was found", text)
+    box.setAttribute(Qt.WA_DeleteOnClose)
+    opened = box.addButton("Open the copy", Question.AcceptRole)
+    deleted = box.addButton("Delete it", Question.DestructiveRole)
+    box.addButton("Later", Question.RejectRole)
     box.setDefaultButton(opened)
 
     def ended(well: bool) -> None:

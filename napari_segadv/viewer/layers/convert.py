@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
+from ...common.hashing import sha256_of_array
 from ...common.palette import colour
+from ...common.screen import markup, untagged
 from ...data.presentation import Presentation
 from ...data.scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from ...errors import SegadvError
-from .names import KEY, LayerTuple
+from .names import KEY, MADE, LayerTuple
 from .places import (
     grid_from,
     grid_now,
@@ -27,12 +28,14 @@ from .places import (
 
 # The largest class number that a file can hold.
 MOST_LABEL = np.iinfo(np.uint16).max
+# Letters of a name that a legend keeps in one line.
+TOGETHER = 24
 
 
 def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
     """Return a scan as layer data for napari's `add_layer` and for readers."""
     keywords: dict[str, Any] = {
-        "name": name or scan.name,
+        "name": untagged(name or scan.name),
         "metadata": {KEY: scan},
         "rgb": scan.colour,
         **placement(scan.grid),
@@ -50,7 +53,7 @@ def colormap_of(shown: Presentation) -> str | Colormap:
     low, high = shown.limits
     places = (np.array(shown.intensities) - low) / (high - low)
     greys = np.repeat(np.array(shown.brightness)[:, None], 3, axis=1)
-    return Colormap(greys, controls=places, name=shown.source)
+    return Colormap(greys, controls=places, name=untagged(shown.source))
 
 
 def class_keywords(classes: tuple[str, ...], labels: Array | None = None) -> dict[str, Any]:
@@ -68,15 +71,18 @@ def class_keywords(classes: tuple[str, ...], labels: Array | None = None) -> dic
     colours |= {n: (*colour(n), 1.0) for n in sorted(numbers)}
     keywords: dict[str, Any] = {"colormap": DirectLabelColormap(color_dict=colours)}
     if classes:
-        keywords["features"] = {"index": list(range(len(classes))), "class": list(classes)}
+        # napari writes them into its status bar, which guesses whether a text is HTML.
+        names = [untagged(name) for name in classes]
+        keywords["features"] = {"index": list(range(len(classes))), "class": names}
     return keywords
 
 
 def mask_tuple(mask: Mask, name: str) -> LayerTuple:
     """Return a mask as layer data. The array is copied, since napari paints into the original."""
+    made = {MADE: (mask.made, sha256_of_array(mask.array))} if mask.made else {}
     keywords = {
-        "name": name,
-        "metadata": {KEY: mask.grid},
+        "name": untagged(name),
+        "metadata": {KEY: mask.grid, **made},
         **class_keywords(mask.classes, None if mask.classes else mask.array),
         **placement(mask.grid),
     }
@@ -173,7 +179,7 @@ def mask_of(layer: Labels, beside: Image, grid: Grid, role: str = "label map") -
     check_labels(data, f"layer {layer.name}")
     data = data.astype(np.uint8 if data.max(initial=0) < 256 else np.uint16)
     if data.shape == grid.shape and same_place(layer, beside):
-        return Mask(data, grid)
+        return Mask(data, grid, made=_made(layer, data))
     from ...io import to_grid
 
     if data.ndim not in (2, 3):
@@ -189,6 +195,12 @@ def mask_of(layer: Labels, beside: Image, grid: Grid, role: str = "label map") -
         raise SegadvError(
             f"This {role} belongs to another image. Choose another {role} or image."
         ) from None
+
+
+def _made(layer: Labels, data: Array) -> tuple[Mapping[str, Any], ...]:
+    """Return the target shapes that made a layer's labels; none if they were painted on since."""
+    steps, sha256 = layer.metadata.get(MADE, ((), ""))
+    return tuple(steps) if sha256 and sha256_of_array(data) == sha256 else ()
 
 
 def check_labels(array: Array, name: str) -> None:
@@ -222,7 +234,9 @@ def legend(classes: Mapping[int, str]) -> str:
     parts = []
     for number, name in classes.items():
         red, green, blue = (round(255 * c) for c in colour(number))
-        # Keep names of two words in one line.
-        whole = escape(name).replace(" ", "&nbsp;")
+        whole = markup(name)
+        if len(whole) <= TOGETHER:
+            # Names of two words stay in one line.
+            whole = whole.replace(" ", "&nbsp;")
         parts.append(f'<span style="color:rgb({red},{green},{blue})">&#9632;</span>&nbsp;{whole}')
     return " &nbsp; ".join(parts)

@@ -4,9 +4,13 @@ from typing import Any
 
 # The key in a layer's metadata for the Scan, Grid or prediction that it shows.
 KEY = "segadv"
+# The key for the target shapes that made the labels, and the hash of those labels.
+MADE = "segadv made"
 # What layers are to the image that they belong to: their roles.
 ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
 CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"
+# A hatch over what the target takes away from the prediction's structures.
+ERASED = "erased"
 # The layers of a running attack, and what they become when it has ended.
 PREVIEW, PREVIEW_SEEN = "preview", "preview (prediction)"
 BECOMES = {PREVIEW: ADVERSARIAL, PREVIEW_SEEN: AFTER}
@@ -19,6 +23,7 @@ HEIGHTS = {
     AFTER: 5,
     PREVIEW_SEEN: 5,
     TARGET: 6,
+    ERASED: 7,
 }
 BETWEEN = 3
 # Opacity of predictions, so that the image shows through.

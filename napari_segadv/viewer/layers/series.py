@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from qtpy.QtWidgets import QApplication, QInputDialog
+from qtpy.QtWidgets import QApplication
 
+from ...common.screen import one_line
 from ...io.dicom.choice import choices
 from ...io.dicom.files import is_dicom_file
 from ...io.place import SEPARATOR
+from ..widgets.dialogs import pick_one
 
 
 def one_series(path: Path) -> str | None:
@@ -20,13 +22,6 @@ def one_series(path: Path) -> str | None:
     offered = choices(path)
     if not offered:
         return str(path)
-    titles = [f"{n}. {one.description}" for n, one in enumerate(offered, start=1)]
-    picked, accepted = QInputDialog.getItem(
-        QApplication.activeWindow(),
-        "DICOM images",
-        f"{path.name} holds several images. Open:",
-        titles,
-        0,
-        False,
-    )
-    return f"{path}{SEPARATOR}{offered[titles.index(picked)].which}" if accepted else None
+    question = f"{one_line(path.name)} holds several images. Open:"
+    picked = pick_one("DICOM images", question, [one.description for one in offered])
+    return None if picked is None else f"{path}{SEPARATOR}{offered[picked].which}"

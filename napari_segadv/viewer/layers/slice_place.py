@@ -11,7 +11,7 @@ from .places import matrix_of
 
 @dataclass(frozen=True)
 class SlicePlace:
-    """The world axis that runs through the slices of an array's first axis.
+    """The world axis that runs through the slices along one axis of an array, usually its first.
 
     Attributes:
         axis: of the viewer's dims.
@@ -26,15 +26,16 @@ class SlicePlace:
     count: int
 
     @classmethod
-    def of(cls, layer: Any, dims: Any) -> "SlicePlace":
-        """Return the place of a 3-D layer's slices."""
+    def of(cls, layer: Any, dims: Any, along: int = 0) -> "SlicePlace":
+        """Return the place of a 3-D layer's slices along an axis of its array."""
         matrix = matrix_of(layer)
-        axis = int(np.abs(matrix[:-1, 0]).argmax())
+        axis = int(np.abs(matrix[:-1, along]).argmax())
         # If slices cross the axis at an angle, the middle of the slice counts.
-        middle = (np.asarray(layer.data.shape[1:3]) - 1) / 2
-        first = float(matrix[axis, 1:-1] @ middle + matrix[axis, -1])
-        count = int(layer.data.shape[0])
-        return cls(axis + dims.ndim - layer.ndim, first, float(matrix[axis, 0]), count)
+        middle = (np.asarray(layer.data.shape[:3]) - 1) / 2
+        middle[along] = 0
+        first = float(matrix[axis, :-1] @ middle + matrix[axis, -1])
+        count = int(layer.data.shape[along])
+        return cls(axis + dims.ndim - layer.ndim, first, float(matrix[axis, along]), count)
 
     def seen(self, dims: Any) -> bool:
         """Return whether the viewer shows one of the slices, not 3-D or a plane across them."""

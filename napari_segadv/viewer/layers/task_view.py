@@ -67,7 +67,7 @@ class TaskView(ABC):
 
     @abstractmethod
     def legend(self, classes: Sequence[str]) -> str:
-        """Return class names and their colours as rich text."""
+        """Return class names and their colours as rich text; "" where they are listed elsewhere."""
 
 
 def _view_in(module: ModuleType) -> list[tuple[str, TaskView]]:

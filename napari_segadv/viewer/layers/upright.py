@@ -10,7 +10,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 
-from ...data.scan import Grid, Scan
+from ...data.scan import Array, Grid, Scan
 from .names import KEY
 
 # Where a grid's patient axes (to the head, to the back, to the left) go on the screen, if they run
@@ -41,10 +41,11 @@ def keep_upright(viewer: ViewerModel, chosen: Callable[[], Image | None] = lambd
 
 def turn(viewer: ViewerModel, image: Image | None = None) -> None:
     """Turn the view for an image, else for the lowest volume of a patient, if there is one."""
-    grid = grid_in(viewer, image)
+    grid = grid_in(viewer) if image is None else grid_of(image)
     if grid is None and image is None:
         return
     if grid is None or viewer.dims.ndisplay == 3:
+        # A film beside a volume: nothing of the volume's turn is left.
         viewer.scene.camera.orientation2d = USUAL
         return
     viewer.scene.camera.orientation2d = orientation(
@@ -52,15 +53,27 @@ def turn(viewer: ViewerModel, image: Image | None = None) -> None:
     )
 
 
-def grid_in(viewer: ViewerModel, image: Image | None = None) -> Grid | None:
-    """Return the grid of an image, else of the lowest volume in a viewer, if it is a patient's."""
-    for layer in viewer.layers if image is None else (image,):
-        scan = layer.metadata.get(KEY)
-        shown = isinstance(layer, Image) and isinstance(scan, Scan)
-        if shown and scan.grid.physical and scan.grid.ndim == 3:
-            grid: Grid = scan.grid
-            return grid
+def grid_in(viewer: ViewerModel) -> Grid | None:
+    """Return the grid of the lowest volume of a patient in a viewer, if there is one."""
+    found = (grid_of(layer) for layer in viewer.layers if isinstance(layer, Image))
+    return next((grid for grid in found if grid is not None), None)
+
+
+def grid_of(image: Image) -> Grid | None:
+    """Return the grid of an image if it is a volume of a patient."""
+    scan = image.metadata.get(KEY)
+    if isinstance(scan, Scan) and scan.grid.physical and scan.grid.ndim == 3:
+        grid: Grid = scan.grid
+        return grid
     return None
+
+
+def world_axes(grid: Grid) -> Array:
+    """Return the patient's directions of napari's axes: column i is that of axis i, in (z, y, x).
+
+    A volume shown by its affine lies along the patient's axes, a turned one along its own.
+    """
+    return grid.direction if grid.turned else np.eye(3)
 
 
 def orientation(grid: Grid, displayed: list[int]) -> tuple[str, str]:
@@ -70,8 +83,7 @@ def orientation(grid: Grid, displayed: list[int]) -> tuple[str, str]:
         grid: of a volume.
         displayed: the axis down and the one across, counted from the last (-1).
     """
-    # A volume shown by its affine lies along the patient's axes, a turned one along its own.
-    axes = grid.direction if grid.turned else np.eye(3)
+    axes = world_axes(grid)
     found = []
     for axis, ways, usual in zip(displayed[-2:], (VERTICAL, HORIZONTAL), USUAL, strict=True):
         along = axes[:, axis] if axis >= -3 else np.zeros(3)

@@ -1,7 +1,9 @@
 """Covers for the other windows, so that nothing in them shows while a reading test runs."""
 
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
+
+from ..widgets.plain import Plain
 
 
 class Cover(QWidget):
@@ -9,7 +11,7 @@ class Cover(QWidget):
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
-        line = QLabel("A reading test is running in its own window.")
+        line = Plain("A reading test is running in its own window.")
         line.setAlignment(Qt.AlignCenter)
         QVBoxLayout(self).addWidget(line)
         # In the colour of the theme; without one, in that of the desktop.

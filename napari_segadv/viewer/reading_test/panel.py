@@ -4,13 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import napari
-from magicgui.widgets import CheckBox, ComboBox, SpinBox
-from napari.utils.notifications import show_info
+from magicgui.widgets import CheckBox, SpinBox
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QLabel,
     QListWidget,
-    QListWidgetItem,
     QPushButton,
 )
 
@@ -18,9 +15,12 @@ from ...errors import SegadvError
 from ...measures.reading_test import ALONE, PAIR, Reading, save
 from ..controller.runner import Poll
 from ..controller.runs import Run
+from ..notices import tell
+from ..widgets.choices import ComboBox
 from ..widgets.dialogs import pick_table
 from ..widgets.layout import group, set_tips, stack
 from ..widgets.panel import Panel
+from ..widgets.plain import Plain, entry
 from ..widgets.settings import settings
 from .canvas import Stimulus, stimulus
 from .window import KEYS, ReadingWindow
@@ -44,7 +44,7 @@ class ReadingPanel(Panel):
         self.seed: Any = SpinBox(value=settings().seed, min=0, max=2**31 - 1)
         self.at_change: Any = CheckBox(text="start in the slice that changed most")
         self.start_button, self.export_button = QPushButton("Start"), QPushButton("Export CSV …")
-        self.result = QLabel("no test yet")
+        self.result = Plain("no test yet", wrap=True)
         self._shown: list[Run] = []
         self._before: Reading | None = None
         self._lay_out()
@@ -53,7 +53,6 @@ class ReadingPanel(Panel):
         self._update()
 
     def _lay_out(self) -> None:
-        self.result.setWordWrap(True)
         self.result.setTextInteractionFlags(Qt.TextSelectableByMouse)
         chosen = group("Runs", [self.runs])
         how = group("Test", [("show", self.mode), ("seed", self.seed), self.at_change])
@@ -102,7 +101,7 @@ class ReadingPanel(Panel):
         self.runs.clear()
         self._shown = list(self.controller.runs)
         for run in self._shown:
-            item = QListWidgetItem(run.name, self.runs)
+            item = entry(run.name, self.runs)
             item.setFlags(Qt.ItemIsEnabled | Qt.ItemIsUserCheckable)
             item.setCheckState(Qt.Unchecked if run in unticked else Qt.Checked)
         self.runs.blockSignals(False)
@@ -178,4 +177,4 @@ class ReadingPanel(Panel):
         except SegadvError as error:
             self.failed(str(error))
             return
-        show_info(f"saved {trials} and {summary.name}")
+        tell(f"saved {trials} and {summary.name}")

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...data.scan import Array
 from ...data.window_presets import PRESETS, numbered
 from ...measures.reading_test import ALONE, ALTERED, ANSWERS, LEFT, PAIR, Reading
 from ..widgets.keys import Key
 from ..widgets.layout import set_tips
+from ..widgets.plain import Plain
 from .canvas import ReadingCanvas, Stimulus
 from .covers import Cover, cover_all, uncover
 
@@ -54,7 +55,7 @@ class ReadingWindow(QDialog):
         self._blank.setInterval(BLANK)
         self._blank.timeout.connect(self._ask)
         self.canvas = ReadingCanvas(theme)
-        self.progress, self.help = QLabel(), QLabel()
+        self.progress, self.help = Plain(), Plain()
         self.first, self.second = (QPushButton(text) for text in BUTTONS[reading.mode])
         self.stop = QPushButton("Stop the test")
         self.setWindowTitle("Reading test")
@@ -73,7 +74,7 @@ class ReadingWindow(QDialog):
         line = QHBoxLayout()
         line.addWidget(self.progress)
         line.addStretch()
-        line.addWidget(QLabel(QUESTIONS[self.reading.mode]))
+        line.addWidget(Plain(QUESTIONS[self.reading.mode]))
         line.addWidget(self.first)
         line.addWidget(self.second)
         line.addStretch()

@@ -1,17 +1,21 @@
 """The list of a session's runs: their names, which can be edited in place, and their results."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget
 
 from ...common.wording import counted
 from ...results.tables import facts, outcome
 from ..controller.runs import Run
+from ..widgets.plain import cell
 
 SHOWN = "\N{BLACK RIGHT-POINTING TRIANGLE}"
 MOST_TIPS, LEAST = 40, 300
+# Lines of a cell that are shown at most.
+LINES = 3
 
 
 class RunsList(QTableWidget):
@@ -108,10 +112,9 @@ class RunsList(QTableWidget):
             super().keyPressEvent(event)
 
     def _fill_row(self, row: int, run: Run, shown: bool) -> None:
-        tip = tip_of(run)
+        about = tip_of(run)
         for column, text in enumerate((SHOWN if shown else "", run.name, outcome(run.example))):
-            item = QTableWidgetItem(text)
-            item.setToolTip(tip)
+            item = cell(text, about, LINES)
             flags = Qt.ItemIsEnabled | Qt.ItemIsSelectable
             item.setFlags(flags | Qt.ItemIsEditable if column == 1 else flags)
             font = item.font()
@@ -119,7 +122,7 @@ class RunsList(QTableWidget):
             item.setFont(font)
             self.setItem(row, column, item)
 
-    def _typed(self, item: QTableWidgetItem) -> None:
+    def _typed(self, item: Any) -> None:
         if item.column() == 1 and item.row() < len(self.runs):
             self.renamed.emit(self.runs[item.row()], item.text().strip())
 

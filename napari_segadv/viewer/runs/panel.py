@@ -5,18 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import napari
-from napari.utils.notifications import show_info, show_warning
-from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from ...io.output import is_dicom
 from ...results.tables import compared
 from ..controller.runs import Run
+from ..notices import tell, warn
 from ..widgets.dialogs import ask_delete, pick_new_folder
 from ..widgets.docking import open_panel
 from ..widgets.keys import Key
 from ..widgets.layout import group, in_rows, set_tips, stack
 from ..widgets.panel import Panel
+from ..widgets.plain import Plain
 from .list import RunsList
+from .report_section import ReportSection
 from .session_section import SessionSection
 from .sessions import Sessions
 from .table import RunsTable
@@ -49,8 +51,9 @@ class RunsPanel(Panel):
         self.show_button, self.compare_button = QPushButton("Show"), QPushButton("Compare")
         self.rename_button, self.delete_button = QPushButton("Rename"), QPushButton("Delete")
         self.save_button = QPushButton("Save …")
-        self.save_label, self.save_as = QLabel("Save as"), QComboBox()
+        self.save_label, self.save_as = Plain("Save as"), QComboBox()
         self.save_as.addItems(list(SAVE_AS))
+        self.report = ReportSection(self.controller)
         self.files = SessionSection(self.sessions)
         self._lay_out()
         self._connect()
@@ -64,6 +67,7 @@ class RunsPanel(Panel):
         first = (self.show_button, self.compare_button, self.rename_button)
         column.addLayout(in_rows([first, (self.delete_button, self.save_button)]))
         column.addLayout(in_rows([(self.save_label, self.save_as)]))
+        column.addWidget(self.report)
         stack(self, [group("Runs of the session", [runs]), group("Files", [self.files])], [])
         self.layout().addWidget(self.status)
         set_tips(
@@ -93,6 +97,9 @@ class RunsPanel(Panel):
         self.rename_button.clicked.connect(lambda: self._with_one(self.list.rename))
         self.delete_button.clicked.connect(self.delete)
         self.save_button.clicked.connect(lambda: self._with_one(self._ask_run))
+        self.report.wanted.connect(lambda: self._with_one(self.report.ask))
+        self.report.said.connect(self._reported)
+        self.report.refused.connect(self.failed)
         self.files.refused.connect(self.failed)
         controller, runs = self.controller, self.controller.runs
         self.listen(
@@ -110,6 +117,7 @@ class RunsPanel(Panel):
         )
         self.bind(KEYS)
         self.at_leaving(self.sessions.drop)
+        self.at_leaving(self.report.drop)
 
     def show_next(self) -> None:
         """Show the run after the one that is shown."""
@@ -191,6 +199,7 @@ class RunsPanel(Panel):
         self.rename_button.setEnabled(chosen == 1)
         self.delete_button.setEnabled(chosen > 0)
         self.save_button.setEnabled(chosen == 1 and idle)
+        self.report.set_enabled(chosen == 1 and idle)
         dicom = chosen == 1 and is_dicom(self.list.chosen[0].example.clean)
         self.save_label.setVisible(dicom)
         self.save_as.setVisible(dicom)
@@ -210,14 +219,18 @@ class RunsPanel(Panel):
         self._last = ""
         super().attempt(action, *arguments)
 
+    def _reported(self, message: str) -> None:
+        self._last = message
+        self.say(message)
+
     def _said(self, message: str) -> None:
         # More jobs may follow, which show the run and load the victim.
         self._last = message
         self._fill()
         self.say(message)
-        show_info(message)
+        tell(message)
 
     def _warned(self, message: str) -> None:
         self._last = message
         self.say(message)
-        show_warning(message)
+        warn(message)

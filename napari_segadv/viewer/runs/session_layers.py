@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 
+from ...common.screen import untagged
 from ...common.wording import class_name
 from ...data.boxes import Boxes, swapped
 from ...data.scan import Grid, Mask, Scan
@@ -147,7 +148,7 @@ def boxes_of(layer: Shapes, image: Image, scan: Scan) -> Boxes:
 def boxes_tuple(boxes: Boxes, name: str) -> LayerTuple:
     """Return a layer of shapes that can be edited, and can be a target."""
     data, keywords, kind = outlines(boxes)
-    return data, {**keywords, "name": name}, kind
+    return data, {**keywords, "name": untagged(name)}, kind
 
 
 def _whole(value: Any) -> int | None:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
@@ -11,15 +10,18 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QPushButton,
     QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from ...common.atomic_files import write_text
+from ...common.screen import one_line
 from ...errors import SegadvError
 from ...results.tables import Rows, as_csv
+from ..notices import complain, tell
 from ..widgets.dialogs import pick_table
+from ..widgets.layout import set_tips
+from ..widgets.plain import cell, tip
 
 WIDTH, HEIGHT, ROW = 640, 560, 26
 
@@ -43,10 +45,14 @@ class RunsTable(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(self.table)
         column.addLayout(line)
-        self.table.setToolTip("Parameters in which the runs differ, and figures with units")
-        self.copy_button.setToolTip("Copies the table as comma-separated text")
-        self.save_button.setToolTip("Writes the table as a CSV file")
-        self.close_button.setToolTip("Closes this window (Escape)")
+        set_tips(
+            {
+                self.table: "Parameters in which the runs differ, and figures with units",
+                self.copy_button: "Copies the table as comma-separated text",
+                self.save_button: "Writes the table as a CSV file",
+                self.close_button: "Closes this window (Escape)",
+            }
+        )
         self.copy_button.clicked.connect(self.copy)
         self.save_button.clicked.connect(self._ask_where)
         self.close_button.clicked.connect(self.close)
@@ -62,29 +68,27 @@ class RunsTable(QDialog):
             # With a byte order mark: without it, spreadsheets do not read UTF-8.
             write_text(path, as_csv(self.rows), "utf-8-sig")
         except SegadvError as error:
-            show_error(str(error))
+            complain(error)
             return
-        show_info(f"table saved as {path}")
+        tell(f"table saved as {path}")
 
     def _fill(self) -> None:
         names, *rows = self.rows
         table = self.table
-        table.setHorizontalHeaderLabels(list(names[1:]))
-        table.setVerticalHeaderLabels([row[0] for row in rows])
+        table.setHorizontalHeaderLabels([one_line(name) for name in names[1:]])
+        table.setVerticalHeaderLabels([one_line(row[0]) for row in rows])
         table.setEditTriggers(QTableWidget.NoEditTriggers)
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.Stretch)
         header.setTextElideMode(Qt.ElideRight)
         header.setDefaultAlignment(Qt.AlignLeft | Qt.AlignVCenter)
         for x, name in enumerate(names[1:]):
-            table.horizontalHeaderItem(x).setToolTip(name)
+            tip(table.horizontalHeaderItem(x), name)
         table.verticalHeader().setDefaultSectionSize(ROW)
         table.setWordWrap(False)
         for y, row in enumerate(rows):
             for x, text in enumerate(row[1:]):
-                item = QTableWidgetItem(text)
-                item.setToolTip(text)
-                table.setItem(y, x, item)
+                table.setItem(y, x, cell(text))
 
     def _ask_where(self) -> None:
         path = pick_table(self, "Save the table", "runs")

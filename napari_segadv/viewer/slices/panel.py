@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 
 import napari
 from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QComboBox, QLabel, QPushButton
+from qtpy.QtWidgets import QComboBox, QPushButton
 
 from ...common.wording import share, with_units
 from ...results.by_slice import IOU, SliceFigures, slice_figures
@@ -18,6 +18,7 @@ from ..layers.slice_place import SlicePlace, place_of
 from ..widgets.keys import Key
 from ..widgets.layout import group, set_tips, stack
 from ..widgets.panel import Panel
+from ..widgets.plain import Plain
 from .plot import SlicePlot
 from .verdict_section import VerdictSection
 from .visibility_section import VisibilitySection
@@ -51,7 +52,7 @@ class SlicesPanel(Panel):
         self._run: Run | None = None
         self._known: WeakKeyDictionary[Run, SliceFigures] = WeakKeyDictionary()
         self.plot = SlicePlot()
-        self.figures_text = QLabel("")
+        self.figures_text = Plain(wrap=True)
         self.by = QComboBox()
         self.worst_button = QPushButton("Worst")
         self.previous_button, self.next_button = QPushButton("Previous"), QPushButton("Next")
@@ -63,7 +64,6 @@ class SlicesPanel(Panel):
         self._chosen(self.controller.runs.current)
 
     def _lay_out(self) -> None:
-        self.figures_text.setWordWrap(True)
         steps = [self.worst_button, self.previous_button, self.next_button]
         self.finding = group("Worst slices", [("by", self.by), steps])
         slices = group("Slices of the run", [self.plot, self.figures_text])

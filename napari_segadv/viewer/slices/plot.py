@@ -134,7 +134,7 @@ class SlicePlot(Canvas):
     def _style(self, axes: Any, name: str) -> None:
         text = self.colours["text"]
         axes.set_facecolor(self.colours["ground"])
-        axes.set_title(name, loc="left", fontsize=FONT, color=text, pad=2)
+        axes.set_title(name, loc="left", fontsize=FONT, color=text, pad=2, parse_math=False)
         axes.tick_params(colors=text, labelsize=FONT, labelbottom=False, length=2)
         axes.grid(axis="x", color=self.colours["grid"], lw=0.4)
         for side, spine in axes.spines.items():

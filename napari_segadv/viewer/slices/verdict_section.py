@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from napari.utils.notifications import show_info
 from qtpy.QtCore import QRect, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
@@ -12,6 +11,7 @@ from ...errors import SegadvError
 from ...results.by_slice import SliceFigures
 from ...results.verdicts import VERDICTS, Verdict, verdicts_to_csv
 from ..controller.runs import Run, Runs
+from ..notices import tell
 from ..widgets.dialogs import pick_table
 from ..widgets.layout import set_tips, side_by_side
 from ..widgets.tables import Table
@@ -132,7 +132,7 @@ class VerdictSection(QWidget):
         except SegadvError as error:
             self.refused.emit(str(error))
             return
-        show_info(f"verdicts saved as {path}")
+        tell(f"verdicts saved as {path}")
 
     @property
     def _verdict(self) -> Verdict:

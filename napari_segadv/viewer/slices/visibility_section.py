@@ -4,14 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.layers import Image
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from ...common.screen import one_line
 from ...common.wording import counted
 from ...measures.by_window import Seen, worst
 from ..controller.controller import Controller
 from ..controller.runs import Run
 from ..layers.names import ADVERSARIAL
 from ..widgets.layout import set_tips
+from ..widgets.plain import Plain
 from ..widgets.tables import Table
 
 LOOK, STOP, MEASURING = "Measure in every window", "Stop", "measuring …"
@@ -48,8 +50,7 @@ class VisibilitySection(QWidget):
         self._table: tuple[Seen, ...] = ()
         self.button = QPushButton(LOOK)
         self.table = Table(("window", "SSIM", "PSNR\n(dB)", "mean |noise|"), rows=7)
-        self.line = QLabel("")
-        self.line.setWordWrap(True)
+        self.line = Plain(wrap=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for widget in (self.button, self.table, self.line):
@@ -95,7 +96,7 @@ class VisibilitySection(QWidget):
         run = self._run
         doing = MEASURING if self._measuring else ""
         self._table = self._visibility.known(run)
-        units = "" if run is None else f"\n({run.example.clean.units})"
+        units = "" if run is None else f"\n({one_line(run.example.clean.units)})"
         self.table.horizontalHeaderItem(3).setText(f"mean |noise|{units}")
         self.table.fill([(seen.preset.name, *described(seen)) for seen in self._table])
         self.table.fit(len(self._table))

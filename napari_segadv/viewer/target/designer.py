@@ -20,6 +20,7 @@ from ..controller.controller import Controller
 from ..controller.jobs import Jobs
 from ..controller.runner import Poll, Runner
 from ..controller.shown_layers import unwrapped
+from ..layers.class_names import names_of
 from ..layers.convert import mask_of, mask_tuple, scan_of
 from ..layers.edits import Piece, grid_of, pieces, written
 from ..layers.names import TARGET
@@ -77,10 +78,8 @@ class Designer(Jobs):
     def classes(self) -> dict[int, str]:
         """The structures' names by number: the layer's, else the victim's."""
         layer, names = self.target, self._names()
-        if layer is not None and {"index", "class"} <= set(layer.features.columns):
-            rows = zip(layer.features["index"], layer.features["class"], strict=True)
-            return {int(n): str(name) for n, name in rows if n}
-        return {n: name for n, name in enumerate(names) if n}
+        known = {} if layer is None else names_of(layer)
+        return known or {n: name for n, name in enumerate(names) if n}
 
     def choose(self, layer: Labels | None) -> None:
         """Choose the layer to edit."""

@@ -1,12 +1,12 @@
 """The text on how far a target is from the prediction, as rich text."""
 
 from collections.abc import Mapping
-from html import escape
 
 import numpy as np
 from napari.layers import Labels
 
-from ...common.wording import class_name, share
+from ...common.screen import markup
+from ...common.wording import amount, class_name, share
 from ...measures.target_change import Change, TargetChange
 
 # Structures that are listed; the rest are counted.
@@ -24,9 +24,10 @@ def difference_text(
     if not found.pixels:
         return "the target is the prediction"
     size = f" ({figure(found, found.pixels)})" if found.grid.physical else ""
-    lines = [f"<b>{found.pixels:,} pixels changed</b>{size}"]
+    noun = "voxels" if found.grid.ndim == 3 else "pixels"
+    lines = [f"<b>{found.pixels:,} {noun} changed</b>{size}"]
     for change in found.structures[:LISTED]:
-        name = escape(classes.get(change.label, class_name(change.label)))
+        name = markup(classes.get(change.label, class_name(change.label)))
         square = f'<span style="color:{css(layer, change.label)}">&#9632;</span>'
         lines.append(f"{square} {name}: {change_text(found, change)}")
     more = len(found.structures) - LISTED
@@ -38,7 +39,7 @@ def difference_text(
 def change_text(found: TargetChange, change: Change) -> str:
     """Return the IoU and the sizes of a structure. One that was erased has no IoU."""
     before, after = (found.number(n) for n in (change.before, change.after))
-    sizes = f"{number(before)} → {number(after)} {found.units}"
+    sizes = f"{amount(before)} → {amount(after)} {found.units}"
     if not change.after:
         return f"IoU \N{EN DASH}, 100 % gone, {sizes}"
     return f"IoU {share(change.iou)}, {sizes}"
@@ -46,12 +47,7 @@ def change_text(found: TargetChange, change: Change) -> str:
 
 def figure(found: TargetChange, pixels: int) -> str:
     """Return pixels as a number with its unit."""
-    return f"{number(found.number(pixels))} {found.units}"
-
-
-def number(value: float) -> str:
-    """Return a number with at least three digits, grouped by thousands."""
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+    return f"{amount(found.number(pixels))} {found.units}"
 
 
 def css(layer: Labels, label: int) -> str:

@@ -1,6 +1,6 @@
 """Lets the mouse move a structure of the target, in the plane that is shown."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,8 @@ from psygnal import Signal
 
 from ...data.scan import Array
 from ...errors import SegadvError
+from ...targets.components import NAME as COMPONENT
+from ...targets.components import Part
 from .designer import NO_TARGET, Designer
 
 
@@ -24,6 +26,8 @@ class DragToShift:
 
     Attributes:
         to: what replaces the pixels that the structure gives up, as for the shape "shift".
+        part: returns the part of a class that was picked, which moves alone; None: all of it.
+        moved: is told by how many pixels a structure is being shifted.
     """
 
     switched = Signal(bool)
@@ -32,6 +36,8 @@ class DragToShift:
     def __init__(self, designer: Designer) -> None:
         self.designer = designer
         self.to: int | None = 0
+        self.part: Callable[[int], Part | None] = lambda label: None
+        self.moved: Callable[[tuple[int, ...]], None] = lambda moves: None
         self._layer: Labels | None = None
         self._moving: Preview | None = None
         designer.target_changed.connect(self.stop)
@@ -98,7 +104,8 @@ class DragToShift:
             layer.selected_label = under
         label = layer.selected_label
         axes = [axis - len(event.position) for axis in event.dims_displayed]
-        preview = self._moving = Preview(layer, label, start, axes)
+        part = self.part(label)
+        preview = self._moving = Preview(layer, label, start, axes, part)
         # If another layer is chosen meanwhile, that gets the mouse, and this drag never ends.
         self.designer.controller.layers.selection.events.active.connect(self._put_back)
         layer.events.data.connect(self._put_back)
@@ -116,7 +123,10 @@ class DragToShift:
         try:
             if not any(moves):
                 raise SegadvError("the structure was not moved; drag it to its new place")
-            self.designer.apply("shift", {"label": label, "shift": moves, "to": self.to})
+            alone = {} if part is None else {COMPONENT: part.point}
+            settings = {"label": label, "shift": moves, "to": self.to, **alone}
+            self.designer.apply("shift", settings)
+            self.moved(moves)
         except SegadvError as error:
             layer.refresh(extent=False)
             self.said.emit(str(error))
@@ -131,7 +141,9 @@ def steps_between(layer: Labels, start: Array, event: Any) -> tuple[int, ...]:
 class Preview:
     """The structure at the mouse, drawn into the slice in view without entering the history."""
 
-    def __init__(self, layer: Labels, label: int, place: Array, axes: list[int]) -> None:
+    def __init__(
+        self, layer: Labels, label: int, place: Array, axes: list[int], part: Part | None
+    ) -> None:
         """Copy the labels of the slice in view.
 
         Args:
@@ -139,6 +151,7 @@ class Preview:
             label: the structure.
             place: a point of the slice in pixels.
             axes: the slice's axes, counted from the last (-1).
+            part: the part of the structure that moves; None: all of it.
         """
         self.layer, self._data = layer, layer.data
         self._label = label
@@ -149,7 +162,15 @@ class Preview:
             for axis in range(layer.ndim)
         )
         self._before = layer.data[self._key].copy()
-        self._pixels = np.nonzero(self._before == label)
+        moving = self._before == label
+        if part is not None:
+            # Its box is near enough while the mouse moves.
+            inside = np.zeros_like(moving)
+            inside[
+                tuple(part.box[axis] for axis in range(layer.ndim) if axis - layer.ndim in axes)
+            ] = 1
+            moving &= inside
+        self._pixels = np.nonzero(moving)
         self._empty = self._before.copy()
         self._empty[self._pixels] = 0
 

@@ -3,20 +3,25 @@
 from typing import Any
 
 import napari
-from magicgui.widgets import CheckBox, ComboBox
+from magicgui.widgets import CheckBox
 from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QPushButton
+from qtpy.QtWidgets import QPushButton
 
 from ...common.wording import class_name
 from ...errors import SegadvError
 from ...measures.target_change import TargetChange
+from ..controller.erased import Erased
 from ..layers.names import TARGET
+from ..widgets.choices import ComboBox
 from ..widgets.class_chooser import ClassChooser
+from ..widgets.hatch_box import HatchBox
 from ..widgets.image_choice import ImageChoice
 from ..widgets.keys import Key
 from ..widgets.layout import group, refresh, set_tips, stack
 from ..widgets.panel import Panel
+from ..widgets.part_picker import PartPicker
+from ..widgets.plain import Rich
 from .designer import EMPTY, NO_TARGET, PREDICTION, Designer
 from .difference_text import difference_text
 from .dragging import DragToShift
@@ -45,12 +50,16 @@ class TargetPanel(Panel):
         self.target: Any = ComboBox(choices=self._targets, nullable=True)
         self.target.null_string = NONE_YET
         self.structure = ClassChooser()
+        self.part = PartPicker(
+            self.viewer, lambda: self.designer.target, NO_TARGET, lambda: self.designer.classes
+        )
+        self.hatch = HatchBox(Erased.of(self.viewer))
         self.change = ShapeSection()
         self.start_button, self.brush_button = QPushButton("New target"), QPushButton("Brush")
         self.undo_button, self.redo_button = QPushButton("Undo"), QPushButton("Redo")
         self.apply_button, self.drag_button = QPushButton("Apply"), QPushButton("Drag to shift")
         self.solid: Any = CheckBox(text="3-D brush")
-        self.distance = QLabel()
+        self.distance = Rich()
         self._rest = QTimer(self, singleShot=True, interval=REST)
         self._lay_out()
         self._connect()
@@ -62,15 +71,15 @@ class TargetPanel(Panel):
 
     def _lay_out(self) -> None:
         self.drag_button.setCheckable(True)
-        self.distance.setWordWrap(True)
         source = [("image", self.images), ("based on", self.start), self.start_button]
         edit = [
             ("target", self.target),
             ("structure", self.structure),
             [self.brush_button, self.solid],
             [self.undo_button, self.redo_button],
+            self.hatch,
         ]
-        change = [self.change, [self.apply_button, self.drag_button]]
+        change = [self.part, self.change, [self.apply_button, self.drag_button]]
         groups = [group("Image and basis", source), group("Paint", edit), group("Change", change)]
         stack(self, groups, [self.distance, self.status])
         set_tips(
@@ -102,12 +111,17 @@ class TargetPanel(Panel):
         self.drag_button.clicked.connect(self.toggle_drag)
         self.target.changed.connect(designer.choose)
         self.structure.changed.connect(self._chosen)
+        self.structure.changed.connect(self.part.follow)
+        self.part.picked.connect(lambda part: setattr(self.structure, "value", part.label))
+        self.part.begun.connect(self.drag.stop)
+        self.drag.part, self.drag.moved = self.part.part_of, self.part.move
         self.change.rebuilt.connect(self._offer_classes)
         self.change.left_behind.changed.connect(lambda to: setattr(self.drag, "to", to))
         self.solid.changed.connect(self._brush)
         self._rest.timeout.connect(designer.watch.measure)
         self.at_leaving(designer.close)
         self.at_leaving(self.drag.stop)
+        self.at_leaving(self.part.end)
         self.bind(KEYS)
         self.listen(
             {
@@ -120,6 +134,7 @@ class TargetPanel(Panel):
                 designer.failed: self.failed,
                 designer.watch.touched: self._touched,
                 designer.watch.measured: self._measured,
+                self.hatch.erased.switched: self.hatch.show_switched,
                 self.drag.switched: self._dragging,
                 self.drag.said: self.say,
                 self.controller.victims.victim_changed: self._offer_classes,
@@ -158,6 +173,9 @@ class TargetPanel(Panel):
 
     def _target_changed(self, layer: Labels | None) -> None:
         """Show the layer that is edited in all controls."""
+        self.part.clear()
+        if layer is not None:
+            self.hatch.erased.follow(layer)
         if self.target.value is not layer and layer in self.target.choices:
             self.target.value = layer
         self._offer_classes()
@@ -205,7 +223,8 @@ class TargetPanel(Panel):
             if self.structure.value is None:
                 raise SegadvError(NO_TARGET)
             settings = {"label": self.structure.value, **self.change.settings()}
-            self.designer.apply(self.change.shape, settings)
+            self.designer.apply(self.change.shape, {**settings, **self.part.settings()})
+            self.part.move(settings.get("shift", ()))
 
         self.attempt(change)
 
@@ -227,4 +246,5 @@ class TargetPanel(Panel):
         self._rest.start()
 
     def _measured(self, found: TargetChange | None) -> None:
+        self.part.renew()
         self.distance.setText(difference_text(found, self.designer.classes, self.designer.target))

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QButtonGroup,
     QFormLayout,
     QGridLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -17,13 +16,16 @@ from qtpy.QtWidgets import (
 
 from ...common.parameters import parameters
 from ...targets import available, for_volumes_only
+from ...targets.components import NAME as COMPONENT
 from ..widgets.class_chooser import LEFT_BEHIND, ClassChooser
 from ..widgets.forms import ParameterForm
+from ..widgets.plain import Plain, tip
 from ..widgets.shape_names import REPLACE, shape_title, title_fields
 
 # The order of the buttons; shapes that are not listed here come last.
 ORDER = ("heart", "ellipse", "resize", "grow", "shrink", "shift", "erase", "swap", "fill")
 COLUMNS = 3
+LEFT_BEHIND_TIP = "What the pixels that the structure gives up become"
 
 
 class ShapeSection(QWidget):
@@ -37,7 +39,7 @@ class ShapeSection(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.left_behind = ClassChooser(LEFT_BEHIND)
-        self.left_behind.setToolTip("What the pixels that the structure gives up become")
+        tip(self.left_behind, LEFT_BEHIND_TIP)
         self.buttons = {name: QPushButton(shape_title(name)) for name in in_order(available())}
         self.form: ParameterForm | None = None
         self._ndim = 3
@@ -45,11 +47,11 @@ class ShapeSection(QWidget):
         grid, rows, self._place = QGridLayout(), QFormLayout(), QVBoxLayout()
         for place, (name, button) in enumerate(self.buttons.items()):
             button.setCheckable(True)
-            button.setToolTip(str(available()[name].__doc__).partition("\n")[0])
+            tip(button, str(available()[name].__doc__).partition("\n")[0])
             self._group.addButton(button)
             grid.addWidget(button, *divmod(place, COLUMNS))
-        self._label = QLabel(REPLACE)
-        self._label.setToolTip(self.left_behind.toolTip())
+        self._label = Plain(REPLACE)
+        tip(self._label, LEFT_BEHIND_TIP)
         rows.addRow(self._label, self.left_behind)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -109,7 +111,7 @@ class ShapeSection(QWidget):
         swaps = any(p.name == "to" and not p.optional for p in declared)
         editors = {"to": ClassChooser()} if swaps else {}
         self.form = ParameterForm(
-            declared, leave_out=["label", *(["to"] if gives_up else [])], editors=editors
+            declared, leave_out=["label", COMPONENT, *(["to"] if gives_up else [])], editors=editors
         )
         title_fields(self.form, self.shape)
         self._place.addWidget(self.form)

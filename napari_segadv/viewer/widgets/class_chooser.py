@@ -9,7 +9,9 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QComboBox
 
 from ...common.palette import colour
+from ...common.screen import one_line
 from ...common.wording import class_name
+from .choices import narrow
 
 SWATCH = 14
 # What can replace the pixels that a structure gives up, besides a class.
@@ -30,6 +32,7 @@ class ClassChooser(QComboBox):
             first: choices by value that come before the classes, without a swatch.
         """
         super().__init__()
+        narrow(self)
         self._first = dict(first or {})
         self._colour: Colour = colour
         self.offer({})
@@ -47,7 +50,7 @@ class ClassChooser(QComboBox):
         self.blockSignals(True)
         self.clear()
         for value, name in self._first.items():
-            self.addItem(name, value)
+            self.addItem(one_line(name), value)
         for number, name in classes.items():
             self._add(number, name)
         self.setCurrentIndex(0 if empty else max(0, self._index(chosen)))
@@ -73,7 +76,7 @@ class ClassChooser(QComboBox):
         return next((i for i in range(self.count()) if self.itemData(i) == value), -1)
 
     def _add(self, number: int, name: str) -> None:
-        self.addItem(swatch(self._colour(number)), name, number)
+        self.addItem(swatch(self._colour(number)), one_line(name), number)
 
 
 def swatch(rgb: Any) -> QIcon:

@@ -3,13 +3,21 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QLabel, QMessageBox, QWidget
 
+from ...common.screen import MESSAGE, breakable, one_line, some_lines
 from ...errors import NeedsTrust
 from .settings import settings
 
+# Most characters of an entry that is described, not only named.
+LONG = 160
+# Letters of a word that stays whole, as a hash does: somebody may copy it.
+WORD = 80
 CSV, TABLES = ".csv", "Tables (*.csv)"
+HTML, PAGES = ".html", "Web pages (*.html)"
 PATTERNS = "Networks (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.json)"
 
 
@@ -44,19 +52,29 @@ def pick_new_folder(parent: QWidget, title: str, name: str) -> str:
 
 def pick_table(parent: QWidget, title: str, name: str) -> Path | None:
     """Ask for the CSV file to write a table to; return None if the user cancels."""
-    suggested = str(_suggested(f"{name}{CSV}"))
-    chosen, _ = QFileDialog.getSaveFileName(parent, title, suggested, TABLES)
+    return _pick_new(parent, title, name, CSV, TABLES)
+
+
+def pick_page(parent: QWidget, title: str, name: str) -> Path | None:
+    """Ask for the web page to write; return None if the user cancels."""
+    return _pick_new(parent, title, name, HTML, PAGES)
+
+
+def _pick_new(parent: QWidget, title: str, name: str, end: str, kinds: str) -> Path | None:
+    """Ask for a file to write, with an ending unless the user gives it another."""
+    suggested = str(_suggested(f"{name}{end}"))
+    chosen, _ = QFileDialog.getSaveFileName(parent, title, suggested, kinds)
     if not chosen:
         return None
     path = Path(chosen)
-    ending = path.with_name(f"{path.name}{CSV}")
+    ending = path.with_name(f"{path.name}{end}")
     # The dialog has not asked whether to overwrite a file with the ending added.
     return path if path.suffix or ending.exists() else ending
 
 
 def _suggested(name: str) -> Path:
     """Return a path in the results folder, with "_" for what file names can't contain."""
-    return settings().folder / re.sub(r'[\\/:*?"<>|]+', "_", name)
+    return settings().folder / re.sub(r'[\\/:*?"<>|]+', "_", one_line(name))
 
 
 def pick_saved(parent: QWidget, title: str) -> str:
@@ -67,30 +85,64 @@ def pick_saved(parent: QWidget, title: str) -> str:
 def ask_delete(parent: QWidget, names: Sequence[str], lost: str) -> bool:
     """Ask whether to delete runs although something is lost with them. "No" is the default."""
     what = names[0] if len(names) == 1 else f"{len(names)} runs"
-    answer = QMessageBox.question(
-        parent,
-        "Delete?",
-        f"Delete {what}? {lost}",
-        QMessageBox.Yes | QMessageBox.No,
-        QMessageBox.No,
-    )
-    return int(answer) == int(QMessageBox.Yes)
+    return asked(QMessageBox.Question, parent, "Delete?", f"Delete {what}? {lost}")
 
 
 def ask_trust(parent: QWidget, question: NeedsTrust) -> bool:
     """Ask whether a file's code may run; show what would run, and its hash. "No" is the default."""
-    box = QMessageBox(parent)
-    box.setWindowTitle("Run code from this file?")
-    box.setIcon(QMessageBox.Warning)
-    box.setText(
-        f"Loading {Path(question.path).name} runs code from the file. Code from a source that you "
-        "do not know can do anything that you can do on this computer."
+    # First what it is and what happens, then what is foreign and may be long.
+    runs = some_lines("\n".join(one_line(run, MESSAGE) for run in question.runs))
+    return asked(
+        QMessageBox.Warning,
+        parent,
+        "Run code from this file?",
+        f"Loading {one_line(Path(question.path).name)} runs code from the file. Code from a source "
+        "that you do not know can do anything that you can do on this computer.",
+        f"{one_line(question.path, MESSAGE)}\n\nsha256 {question.sha256}\n\n"
+        f"This would run:\n{runs}\n\nRun it now, and whenever exactly this file is loaded?",
     )
-    runs = "\n".join(question.runs)
-    box.setInformativeText(
-        f"{question.path}\n\nsha256 {question.sha256}\n\nThis would run:\n{runs}\n\n"
-        "Run it now, and whenever exactly this file is loaded?"
-    )
+
+
+class Question(QMessageBox):
+    """A question in plain text; its callers add what can be answered."""
+
+    def __init__(
+        self, icon: Any, parent: QWidget | None, title: str, text: str, more: str = ""
+    ) -> None:
+        """Put the question.
+
+        Args:
+            icon: `Question.Warning` or another of QMessageBox.
+            parent: the window that it belongs to.
+            title: of its window.
+            text: one line.
+            more: lines below it.
+        """
+        super().__init__(parent)
+        self.setIcon(icon)
+        self.setWindowTitle(title)
+        self.setText(breakable(one_line(text, MESSAGE), WORD))
+        self.setInformativeText(breakable(some_lines(more), WORD))
+        self.setTextFormat(Qt.PlainText)
+
+
+def asked(icon: Any, parent: QWidget | None, title: str, text: str, more: str = "") -> bool:
+    """Ask yes or no, as `Question` does; "No" is the default."""
+    box = Question(icon, parent, title, text, more)
     box.setStandardButtons(QMessageBox.Yes | QMessageBox.No)
     box.setDefaultButton(QMessageBox.No)
     return int(box.exec()) == int(QMessageBox.Yes)
+
+
+def pick_one(title: str, question: str, offered: Sequence[str]) -> int | None:
+    """Ask which of several is meant; return its place, or None if the user cancels."""
+    dialog = QInputDialog(QApplication.activeWindow())
+    dialog.setWindowTitle(title)
+    dialog.setLabelText(breakable(one_line(question, MESSAGE), WORD))
+    for label in dialog.findChildren(QLabel):
+        label.setTextFormat(Qt.PlainText)
+    # The numbers keep them apart, whatever they are called.
+    titles = [f"{number}. {one_line(name, LONG)}" for number, name in enumerate(offered, start=1)]
+    dialog.setComboBoxItems(titles)
+    accepted = bool(dialog.exec())
+    return titles.index(dialog.textValue()) if accepted else None

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, FileEdit, FloatSpinBox, LineEdit, SpinBox, Widget
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from magicgui.widgets import CheckBox, FileEdit, FloatSpinBox, LineEdit, SpinBox, Widget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from ...common.parameters import IMAGE_UNITS, Parameter
+from .choices import ComboBox
+from .plain import Plain, tip
 
 LARGEST = 1_000_000
 # What parameters are called, if not by their names.
@@ -74,14 +76,14 @@ class ParameterForm(QWidget):
         """Write the tooltips in an image's units."""
         for parameter in self._parameters:
             for widget in self._tipped[parameter.name]:
-                widget.setToolTip(tooltip(parameter, units))
+                tip(widget, tooltip(parameter, units))
             label, _ = self._tipped[parameter.name]
             label.setText(title(parameter, units))
 
     def tip(self, name: str, text: str) -> None:
         """Set the tooltip of a parameter, if the form has it."""
         for widget in self._tipped.get(name, ()):
-            widget.setToolTip(text)
+            tip(widget, text)
 
     def _rows(self, parameters: Sequence[Parameter]) -> QWidget:
         rows = QWidget()
@@ -90,7 +92,7 @@ class ParameterForm(QWidget):
         for parameter in parameters:
             editor = self.editors.setdefault(parameter.name, editor_for(parameter))
             native = editor if isinstance(editor, QWidget) else editor.native
-            label = QLabel(title(parameter))
+            label = Plain(title(parameter))
             self._tipped[parameter.name] = (label, native)
             form.addRow(label, native)
         return rows

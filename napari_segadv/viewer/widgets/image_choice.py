@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from magicgui.widgets import ComboBox
 from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
@@ -11,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 from ...errors import SegadvError
 from ...samples import bundles
 from ..controller.controller import Controller
+from .choices import ComboBox
 from .dialogs import pick_image, pick_series
 from .layout import set_tips
 

@@ -1,7 +1,6 @@
 """Layout of a panel: titled groups in a column that scrolls, the rest below it."""
 
 from collections.abc import Mapping, Sequence
-from textwrap import fill
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt
@@ -18,10 +17,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .choices import narrow
 from .docking import Tabs
+from .plain import Plain, tip
 
-# Letters in a line of a tooltip.
-TIP_WIDTH = 70
 PANEL_WIDTH = 356
 # Pixels around and between the rows of a group: a panel should fit a window of 800 pixels.
 MARGINS, SPACING = (8, 6, 8, 6), 5
@@ -42,7 +41,7 @@ def group(title: str, rows: Sequence[Row]) -> QGroupBox:
     form.setSpacing(SPACING)
     for row in rows:
         if isinstance(row, tuple):
-            form.addRow(row[0], native(row[1]))
+            form.addRow(Plain(row[0]), native(row[1]))
         elif isinstance(row, list):
             form.addRow(side_by_side(row))
         else:
@@ -90,9 +89,7 @@ def stack(panel: QWidget, groups: Sequence[QWidget], below: Sequence[Any]) -> No
     scroll.setWidget(inside)
     scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
     for combo in inside.findChildren(QComboBox):
-        # A long file name must not make the panel wider than the screen.
-        combo.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
-        combo.setMinimumContentsLength(6)
+        narrow(combo)
     inside.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
     outer = QVBoxLayout(panel)
     outer.setContentsMargins(4, 4, 4, 4)
@@ -117,9 +114,9 @@ def show_row(widget: Any, shown: bool) -> None:
 
 
 def set_tips(tips: Mapping[Any, str]) -> None:
-    """Set tooltips by widget; Qt would show a long one as one line across the screen."""
+    """Set tooltips by widget."""
     for widget, text in tips.items():
-        native(widget).setToolTip(fill(text, TIP_WIDTH))
+        tip(native(widget), text)
 
 
 def refresh(box: Any) -> None:

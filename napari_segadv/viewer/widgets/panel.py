@@ -5,20 +5,23 @@ from contextlib import ExitStack
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.utils.notifications import show_error, show_info
 from psygnal import SignalInstance
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QWidget
 
+from ...common.screen import MESSAGE, one_line
 from ...errors import NeedsTrust, SegadvError
 from ..controller.controller import Controller
 from ..controller.shown_layers import unwrapped
 from ..keeping.guard import guard
 from ..layers.camera import untouched
+from ..notices import complain, tell
+from ..views.tools import ViewTools
 from .dialogs import ask_trust
 from .keys import Key, bind
 from .opening import adopt_all, adopt_soon, prefer_our_reader
+from .plain import Plain
 
 # Milliseconds until napari has placed a new dock.
 DOCKED = 50
@@ -26,14 +29,11 @@ DOCKED = 50
 HIGHEST = 2**24 - 1
 
 
-class Status(QLabel):
+class Status(Plain):
     """A line of plain text that takes no room while it says nothing."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setTextFormat(Qt.PlainText)
-        self.setWordWrap(True)
-        self.setText("")
+        super().__init__(wrap=True, lines=2, most=MESSAGE)
 
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
         super().setText(text)
@@ -63,6 +63,7 @@ class Panel(QWidget):
         leaving = self._leaving = ExitStack()
         self.destroyed.connect(lambda: leaving.close())
         guard(self.viewer)
+        leaving.callback(ViewTools.hold(self.viewer, self.controller))
         prefer_our_reader()
         adopt_all(self.viewer.layers)
         self.listen({self.viewer.layers.events.inserted: self._opened})
@@ -121,12 +122,12 @@ class Panel(QWidget):
     def failed(self, message: str) -> None:
         """Show one line on what could not be done, also as napari's notification."""
         self.say(message)
-        show_error(message)
+        complain(message)
 
     def say_busy(self, title: str, idle: str = "") -> None:
         """Show the running job; once it ends, show `idle` unless another message is shown."""
         if title:
-            self.say(f"{title} …")
+            self.say(f"{one_line(title)} …")
         elif self.status.text().endswith(" …"):
             self.say(idle)
 
@@ -142,4 +143,4 @@ class Panel(QWidget):
     def refused(self, message: str) -> None:
         """Show that the user did not agree to run code."""
         self.say(message)
-        show_info(message)
+        tell(message)

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from ..controller.controller import Controller
 from ..controller.pace import in_words
 from ..controller.runner import Snapshot
 from .layout import set_tips
+from .plain import Plain
 
 MEASURING = "measuring the result"
 IDLE, CANCELLED = "nothing is running", "cancelled; nothing was changed"
@@ -59,12 +60,9 @@ class ProgressStrip(QWidget):
         super().__init__()
         self._jobs, self._controller, self._ended = controller.jobs, controller, ended
         self._idle, self._quiet = IDLE, False
-        self.text, self.waiting = QLabel(), QLabel()
+        self.text, self.waiting = Plain(wrap=True), Plain(wrap=True)
         self.bar, self.cancel_button = QProgressBar(), QPushButton("Cancel")
         self.forget_button = QPushButton("Remove")
-        for label in (self.text, self.waiting):
-            label.setTextFormat(Qt.PlainText)
-            label.setWordWrap(True)
         self.text.setAlignment(Qt.AlignLeft | Qt.AlignBottom)
         line = QHBoxLayout()
         line.addWidget(self.bar, stretch=1)

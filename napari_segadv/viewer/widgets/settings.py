@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 PLUGIN, GROUP = "napari-segadv", "defaults"
+# What the mouse wheel does: it goes through slices, or it zooms, as in napari.
+SLICES, ZOOM = "slices", "zoom"
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Settings:
         blink_rate: images a second in a blink comparison.
         results: folder for results, "" for the home folder.
         expert: whether the attack panel shows all its settings.
+        wheel: SLICES or ZOOM.
     """
 
     device: str = "auto"
@@ -27,6 +30,7 @@ class Settings:
     blink_rate: float = 2.0
     results: str = ""
     expert: bool = False
+    wheel: str = SLICES
 
     @property
     def folder(self) -> Path:

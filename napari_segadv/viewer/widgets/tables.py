@@ -5,7 +5,9 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QShowEvent
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget
+
+from .plain import cell
 
 ROW = 24
 
@@ -43,8 +45,7 @@ class Table(QTableWidget):
         self.setRowCount(len(rows))
         for y, row in enumerate(rows):
             for x, text in enumerate(row):
-                item = QTableWidgetItem(text)
-                item.setToolTip(text)
+                item = cell(text)
                 if x == 1 and y < len(colours):
                     item.setForeground(QColor(colours[y]))
                 self.setItem(y, x, item)

@@ -117,7 +117,8 @@ def test_the_check_marks_of_steps_and_budget(window, ready, qtbot):
 
 def test_the_check_mark_of_the_preview(window, ready, qtbot):
     came = []
-    window.layers.events.inserted.connect(lambda event: came.append(event.value.name))
+    title = ready.controller.title
+    window.layers.events.inserted.connect(lambda event: came.append(title(event.value)))
     tick(qtbot, ready.attack_section.preview)
     run(qtbot, ready)
     assert PREVIEW not in came

@@ -16,7 +16,7 @@ from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 
 def layers(viewer):
-    return {layer.name: layer for layer in viewer.layers}
+    return dict(zip(titles(viewer), viewer.layers, strict=True))
 
 
 def test_from_image_to_adversarial_image(window, ready, qtbot):
@@ -127,7 +127,9 @@ def test_cancel_takes_effect_within_a_step(window, ready, qtbot, monkeypatch):
     monkeypatch.setattr(crafting, "craft_steps", counted)
     long_run(panel, qtbot)
     assert panel.progress.maximum() == 50_000
-    assert not panel.run_button.isEnabled()
+    # The next run may be started; it waits.
+    assert panel.run_button.text() == "Run next"
+    assert panel.run_button.isEnabled()
     before = titles(window)
     click(qtbot, panel.cancel_button)
     so_far = len(made)
@@ -136,6 +138,7 @@ def test_cancel_takes_effect_within_a_step(window, ready, qtbot, monkeypatch):
     assert 0 < len(made) <= so_far + 1
     assert "cancelled" in panel.status.text()
     assert titles(window) == before
+    assert panel.run_button.text() == "Run"
     assert panel.run_button.isEnabled()
 
 

@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 from clicks import click, close_dock, idle
+from controls import tip_of
 from helpers import volume_victim
 from napari.layers import Labels
-from roles import role, titles
+from roles import role, shown_as, titles
 
 from napari_segadv import attacks
 from napari_segadv.attacks.presets import presets_of
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.attack.options_section import PRESETS
 from napari_segadv.viewer.attack.slice_range import ALL, IN_VIEW, SOME
+from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import (
     ADVERSARIAL,
@@ -71,7 +73,7 @@ def test_presets_set_form_and_budget(untargeted, qtbot):
     click(qtbot, section.presets["paper"])
     values = section.values()
     assert (values["step"], values["loss"], values["goal"]) == ("sign", "soft-iou", None)
-    assert "Bortsova" in section.presets["paper"].toolTip()
+    assert "Bortsova" in tip_of(section.presets["paper"])
     click(qtbot, section.presets["usual"])
     assert section.values()["goal"] == 0.99
     section.method.value = "asma"
@@ -133,7 +135,16 @@ def went_on(qtbot, controller, times=5):
 
 
 def preview_of(window):
-    return {layer.name: layer for layer in window.layers if layer.name in (PREVIEW, PREVIEW_SEEN)}
+    controller = Controller.of(window)
+    found = {name: controller.shown(name) for name in (PREVIEW, PREVIEW_SEEN)}
+    return {name: layer for name, layer in found.items() if layer is not None}
+
+
+def roles_of(window, happened):
+    """What the layers that come or go from now on are to the chosen image."""
+    heard, title = [], Controller.of(window).title
+    happened.connect(lambda event: heard.append(title(event.value)))
+    return heard
 
 
 @pytest.mark.parametrize("kind", ["untargeted", "deep"])
@@ -148,8 +159,7 @@ def test_the_preview_shows_what_is_tried_and_goes_away(request, window, qtbot, k
     section.form.editors["goal"].value = None
     section.budget.epsilon.value = 30
     mine.mode = "paint"
-    added = []
-    window.layers.events.inserted.connect(lambda event: added.append(event.value.name))
+    added = roles_of(window, window.layers.events.inserted)
     click(qtbot, panel.run_button)
     qtbot.waitUntil(lambda: len(preview_of(window)) == 2)
     shown, clean = preview_of(window), panel.image.value.data
@@ -194,7 +204,7 @@ def test_a_preview_that_is_removed_or_renamed_is_no_trouble(window, untargeted, 
     section.form.editors["goal"].value = None
     click(qtbot, untargeted.run_button)
     qtbot.waitUntil(lambda: len(preview_of(window)) == 2)
-    window.layers.remove(PREVIEW)
+    window.layers.remove(role(window, PREVIEW))
     role(window, PREVIEW_SEEN).name = "kept"
     qtbot.waitUntil(lambda: len(preview_of(window)) == 2)
     window.layers.remove("xray")
@@ -219,28 +229,28 @@ def test_what_surrounds_a_structure_may_take_its_place(window, ready, qtbot):
 def test_the_preview_becomes_the_result(request, window, qtbot, kind):
     panel = request.getfixturevalue(kind)
     panel.target.value = UNTARGETED
-    came, went = [], []
-    window.layers.events.inserted.connect(lambda event: came.append(event.value.name))
-    window.layers.events.removed.connect(lambda event: went.append(event.value.name))
+    events = window.layers.events
+    came, went = roles_of(window, events.inserted), roles_of(window, events.removed)
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
     assert came == [PREVIEW, PREVIEW_SEEN, NOISE, CLEAN]
     assert went == []
     names = titles(window)
     assert names == [panel.image.value.name, ADVERSARIAL, NOISE, CLEAN, AFTER]
-    example, layers = panel.controller.example, window.layers
+    example = panel.controller.example
     for name, array in (
         (ADVERSARIAL, example.adversarial.array),
         (AFTER, example.prediction_adversarial.array),
     ):
-        np.testing.assert_array_equal(layers[name].data, array)
-        assert layers[name].visible
-        assert panel.controller.made(layers[name])
+        layer = role(window, name)
+        np.testing.assert_array_equal(layer.data, array)
+        assert layer.visible
+        assert panel.controller.made(layer)
         np.testing.assert_allclose(
-            layers[name].data_to_world((0,) * layers[name].ndim),
-            panel.image.value.data_to_world((0,) * layers[name].ndim),
+            layer.data_to_world((0,) * layer.ndim),
+            panel.image.value.data_to_world((0,) * layer.ndim),
         )
-    assert layers[AFTER].opacity == SEE_THROUGH
+    assert role(window, AFTER).opacity == SEE_THROUGH
     # An earlier result keeps its layers, and the preview goes.
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
@@ -264,5 +274,5 @@ def test_the_panel_may_be_closed_while_a_preview_runs(window, untargeted, qtbot,
         controller.jobs.cancel()
     idle(qtbot, controller)
     assert not preview_of(window)
-    results = {ADVERSARIAL, NOISE, CLEAN, AFTER} & {layer.name for layer in window.layers}
+    results = shown_as(window, ADVERSARIAL, NOISE, CLEAN, AFTER)
     assert len(results) == (0 if cancelled else 4)

@@ -9,7 +9,7 @@ from roles import role
 
 from napari_segadv.viewer.attack.slice_range import ALL, IN_VIEW, SOME
 from napari_segadv.viewer.layers.convert import image_tuple
-from napari_segadv.viewer.layers.names import PREVIEW, PREVIEW_SEEN
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, PREVIEW, PREVIEW_SEEN
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 AXIAL, CORONAL = (0, 1, 2), (1, 0, 2)
@@ -80,7 +80,7 @@ def test_the_whole_volume_is_attacked_however_it_is_seen(window, volume, qtbot, 
 
 def seen(window):
     """Whether each of the preview's layers is seen."""
-    return [window.layers[name].visible for name in (PREVIEW, PREVIEW_SEEN)]
+    return [role(window, name).visible for name in (PREVIEW, PREVIEW_SEEN)]
 
 
 @pytest.mark.parametrize(
@@ -118,5 +118,5 @@ def test_a_result_is_seen_though_its_preview_was_hidden(window, volume, qtbot, h
     qtbot.waitUntil(lambda: seen(window) == [False, False])
     held.set()
     idle(qtbot, volume.controller)
-    for name in ("adversarial", "prediction (adversarial)"):
-        assert window.layers[name].visible
+    for name in (ADVERSARIAL, AFTER):
+        assert role(window, name).visible

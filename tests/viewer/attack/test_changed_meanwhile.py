@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from clicks import click, idle
 from helpers import volume_victim
+from roles import role, shown_as
 
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.results.provenance import hash_of
@@ -91,8 +92,8 @@ def a_painted_region(window):
 
 
 def no_preview(window):
-    window.layers.remove(PREVIEW)
-    window.layers.remove(PREVIEW_SEEN)
+    window.layers.remove(role(window, PREVIEW))
+    window.layers.remove(role(window, PREVIEW_SEEN))
 
 
 def nothing(window):
@@ -134,7 +135,7 @@ def finishes(window, panel, qtbot, held, change):
     assert record["inputs"]["target"]["sha256"] == hash_of(wanted)
     assert record["inputs"]["region"]["sha256"] == hash_of(where)
     assert panel.run_button.isEnabled()
-    assert not {PREVIEW, PREVIEW_SEEN} & {layer.name for layer in window.layers}
+    assert not shown_as(window, PREVIEW, PREVIEW_SEEN)
 
 
 def test_a_cancelled_run_leaves_what_the_user_has_changed(window, ready, qtbot):
@@ -145,7 +146,8 @@ def test_a_cancelled_run_leaves_what_the_user_has_changed(window, ready, qtbot):
             # All in one run, and each is looked at by the preview.
             with qtbot.waitSignal(ready.controller.jobs.progressed):
                 change(window)
-        left = [layer for layer in window.layers if layer.name not in (PREVIEW, PREVIEW_SEEN)]
+        preview = shown_as(window, PREVIEW, PREVIEW_SEEN)
+        left = [layer for layer in window.layers if layer not in preview]
         click(qtbot, ready.cancel_button)
         idle(qtbot, ready.controller)
         assert ready.status.text() == "cancelled; nothing was changed"

@@ -7,6 +7,7 @@ from controls import pick
 from helpers import disc_image, finish
 from magicgui.backends._qtpy import widgets
 from magicgui.types import FileDialogMode
+from roles import role, titles
 
 from napari_segadv.attacks.fields.recipe import Recipe
 from napari_segadv.data.scan import Scan
@@ -47,13 +48,12 @@ def run(window, panel, qtbot, method):
     assert last.example is example
     assert example.record["method"] == method
     assert example.record["steps"] <= 1
-    names = {layer.name for layer in window.layers}
-    assert names - {"xray", "wanted"} == RESULTS | set(example.fields)
-    layers = window.layers
-    np.testing.assert_array_equal(layers[ADVERSARIAL].data, example.adversarial.array)
-    np.testing.assert_array_equal(layers[AFTER].data, example.prediction_adversarial.array)
-    changed = example.adversarial.array.astype(int) - layers["xray"].data
-    np.testing.assert_array_equal(layers[NOISE].data, changed)
+    names = titles(window)
+    assert sorted(names) == sorted({"xray", "wanted"} | RESULTS | set(example.fields))
+    np.testing.assert_array_equal(role(window, ADVERSARIAL).data, example.adversarial.array)
+    np.testing.assert_array_equal(role(window, AFTER).data, example.prediction_adversarial.array)
+    changed = example.adversarial.array.astype(int) - panel.image.value.data
+    np.testing.assert_array_equal(role(window, NOISE).data, changed)
     return example
 
 
@@ -69,9 +69,9 @@ def test_one_step_of_every_method(window, ready, qtbot):
 
 def test_the_fields_of_a_deformation_go_with_it(window, ready, qtbot):
     assert set(run(window, ready, qtbot, "deform").fields) == FIELDS
-    assert {layer.name for layer in window.layers} >= FIELDS
+    assert set(titles(window)) >= FIELDS
     run(window, ready, qtbot, "pgd")
-    assert not {layer.name for layer in window.layers} & FIELDS
+    assert not set(titles(window)) & FIELDS
 
 
 def test_a_learned_synthesis_draws_from_the_folder_that_is_chosen(

@@ -26,21 +26,17 @@ def attacking(qtbot, panel):
     qtbot.waitUntil(lambda: panel.controller.jobs.busy == "attacking")
 
 
-def names(window):
-    return titles(window)
-
-
-def test_the_preview_lies_right_below_the_target(window, long, qtbot):
+def test_the_preview_lies_right_above_its_image_below_all_that_is_painted(window, long, qtbot):
     window.add_labels(np.zeros((48, 64), int), name="below")
     mine = window.add_labels(np.zeros((48, 64), np.uint8), name="wanted")
     mine.data[10:30, 10:30] = 1
     window.add_labels(np.zeros((48, 64), int), name="above")
     long.target.value = mine
     attacking(qtbot, long)
-    assert names(window) == ["xray", "below", PREVIEW, PREVIEW_SEEN, "wanted", "above"]
+    assert titles(window) == ["xray", PREVIEW, PREVIEW_SEEN, "below", "wanted", "above"]
     click(qtbot, long.cancel_button)
     idle(qtbot, long.controller)
-    assert names(window) == ["xray", "below", "wanted", "above"]
+    assert titles(window) == ["xray", "below", "wanted", "above"]
 
 
 def test_what_is_painted_on_the_target_is_seen_over_the_preview(window, long, qtbot):
@@ -50,7 +46,7 @@ def test_what_is_painted_on_the_target_is_seen_over_the_preview(window, long, qt
     target = role(window, TARGET)
     target.contour, target.opacity = 0, 1.0
     attacking(qtbot, long)
-    assert names(window)[-3:] == [PREVIEW, PREVIEW_SEEN, TARGET]
+    assert titles(window)[-3:] == [PREVIEW, PREVIEW_SEEN, TARGET]
     for label in (1, 2):
         target.data_setitem(tuple(np.mgrid[:48, :64].reshape(2, -1)), label)
         picture = window.screenshot(canvas_only=True, flash=False)
@@ -65,7 +61,7 @@ def test_a_target_below_the_image_does_not_hide_the_preview(window, long, qtbot)
     window.layers.move(window.layers.index(mine), 0)
     long.target.value = mine
     attacking(qtbot, long)
-    assert names(window) == ["wanted", "xray", PREVIEW, PREVIEW_SEEN]
+    assert titles(window) == ["wanted", "xray", PREVIEW, PREVIEW_SEEN]
     click(qtbot, long.cancel_button)
     idle(qtbot, long.controller)
 
@@ -93,7 +89,7 @@ def when_prepared(window, qtbot, panel, moment, act):
         done = []
 
         def inserted(event):
-            if event.value.name == PREVIEW and not done:
+            if panel.controller.shown(PREVIEW) is event.value and not done:
                 done.append(QTimer.singleShot(0, act))
 
         window.layers.events.inserted.connect(inserted)
@@ -110,7 +106,7 @@ def test_an_image_removed_while_its_preview_is_prepared_is_not_attacked(
     drained(qtbot)
     assert begun == []
     assert not long.controller.jobs.busy
-    assert names(window) == []
+    assert titles(window) == []
     assert long.run_button.isEnabled()
 
 

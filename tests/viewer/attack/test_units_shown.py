@@ -1,6 +1,6 @@
 """Tooltips of the attack's parameters: in the units of the image that is chosen."""
 
-from controls import pick
+from controls import pick, tip_of
 from qtpy.QtWidgets import QFormLayout
 
 from napari_segadv.common.parameters import IMAGE_UNITS, parameters
@@ -22,7 +22,7 @@ def check_units(section, units):
             continue
         editor = section.form.editors[parameter.name]
         native = getattr(editor, "native", editor)
-        tips = [native.toolTip(), label_of(native).toolTip()]
+        tips = [" ".join(tip_of(one).split()) for one in (native, label_of(native))]
         if parameter.param.unit == IMAGE_UNITS:
             found.append(parameter.name)
             assert all(tip.startswith(f"{parameter.param.doc} [{units}]") for tip in tips)

@@ -30,7 +30,8 @@ def test_every_built_in_victim_is_loaded_by_going_down_the_list(panel, qtbot):
     for name in names[1:]:
         qtbot.keyClick(box, Qt.Key_Down)
         assert controller.jobs.busy == f"loading {name}"
-        assert not box.isEnabled()
+        # Another one can be chosen meanwhile.
+        assert box.isEnabled()
         idle(qtbot, controller)
         assert controller.victims.source == box.currentText() == name
         assert controller.victims.victim.trust == "built-in"
@@ -41,6 +42,21 @@ def test_every_built_in_victim_is_loaded_by_going_down_the_list(panel, qtbot):
     qtbot.keyClick(box, Qt.Key_Down)
     assert not controller.jobs.busy
     assert controller.victims.source == names[-1]
+
+
+def test_another_built_in_victim_is_chosen_while_one_is_loaded(panel, qtbot):
+    section, controller = panel.victim_section, panel.controller
+    names, loaded = [f"demo:{name}" for name in bundles()], []
+    controller.victims.victim_changed.connect(lambda victim: loaded.append(victim.name))
+    for name in names[1:3]:
+        qtbot.keyClick(section.victim.native, Qt.Key_Down)
+        assert section.victim.native.currentText() == name
+    assert controller.jobs.busy == f"loading {names[1]}"
+    assert controller.jobs.waiting == [f"loading {names[2]}"]
+    idle(qtbot, controller)
+    assert controller.victims.source == section.victim.native.currentText() == names[2]
+    # Nobody hears of the one that is not wanted any more.
+    assert len(loaded) == 1
 
 
 def test_a_file_and_a_bundle_are_opened_by_their_buttons(

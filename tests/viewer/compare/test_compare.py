@@ -2,15 +2,16 @@
 
 import numpy as np
 import pytest
-from compared import again, same, shown, state
+from compared import again, border_length, drawn_length, same, shown, state
 from napari.components import ViewerModel
 from napari.layers import Image
-from roles import has, role, titles
+from roles import has, role, shown_as, titles
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.compare.comparison import MODES, Comparison
-from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS, HIDDEN, ROLES
+from napari_segadv.viewer.compare.contours import AS_SHOWN, CONTOURS, FILLED, HIDDEN, ROLES
 from napari_segadv.viewer.compare.loan import Loan
+from napari_segadv.viewer.compare.predictions import OF_CLEAN, OF_TARGET
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple
 from napari_segadv.viewer.layers.example import example_tuples
@@ -119,7 +120,10 @@ def test_side_by_side_has_two_tiles(flat):
         return grid.position(viewer.layers.index(layer), viewer.layers)
 
     assert tile(viewer.layers["image"]) == tile(controller.shown(CLEAN)) == (0, 0)
-    for layer in (controller.shown(ADVERSARIAL), controller.shown(AFTER), target):
+    # The target is seen as the contour of what the run was made for.
+    assert not target.visible
+    own = controller.shown(OF_TARGET.lines)
+    for layer in (controller.shown(ADVERSARIAL), controller.shown(AFTER), own):
         assert tile(layer) == (0, 1)
     assert not controller.shown(NOISE).visible
     comparison.compare("")
@@ -134,7 +138,9 @@ def test_side_by_side_with_too_few_layers_to_fill_a_tile(flat):
     comparison.compare("side by side")
     grid = viewer.canvas.grid
     assert grid.actual_shape(viewer.layers) == (1, 2)
-    place = grid.position(viewer.layers.index(target), viewer.layers)
+    assert not target.visible
+    own = controller.shown(OF_TARGET.lines)
+    place = grid.position(viewer.layers.index(own), viewer.layers)
     assert place == grid.position(viewer.layers.index(viewer.layers["image"]), viewer.layers)
 
 
@@ -156,20 +162,20 @@ def test_contours_and_back(flat):
     viewer, controller, comparison = shown(flat)
     before = state(viewer)
     comparison.show(CONTOURS)
-    target = role(viewer, "target of the run")
-    np.testing.assert_array_equal(target.data, flat.target.array)
-    assert not target.editable
-    layers = (controller.shown(CLEAN), controller.shown(AFTER), target)
-    for each, layer in zip(ROLES, layers, strict=True):
+    maps = (flat.prediction_clean, flat.prediction_adversarial, flat.target)
+    for each, mask in zip(ROLES, maps, strict=True):
+        layer = controller.shown(each.lines)
         assert layer.visible
-        assert layer.contour == each.width
-        np.testing.assert_allclose(layer.get_color(1)[:3], each.colour, atol=1e-6)
-        np.testing.assert_allclose(layer.get_color(2)[:3], each.colour, atol=1e-6)
-    comparison.show(HIDDEN)
-    assert not has(viewer, "target of the run")
+        assert controller.made(layer)
+        np.testing.assert_allclose(layer.edge_color[:, :3], [each.colour] * len(layer.data))
+        assert drawn_length(layer) == pytest.approx(border_length(mask.array))
     assert not controller.shown(CLEAN).visible
     assert not controller.shown(AFTER).visible
-    comparison.show(AS_THEY_ARE)
+    comparison.show(HIDDEN)
+    assert not any(has(viewer, each.lines) for each in ROLES)
+    assert not controller.shown(CLEAN).visible
+    assert not controller.shown(AFTER).visible
+    comparison.show(AS_SHOWN)
     same(before, state(viewer))
 
 
@@ -185,23 +191,27 @@ def test_a_prediction_made_before_the_run_is_not_covered_by_its_image(flat):
     assert order == sorted(order)
     comparison = Comparison(viewer, controller)
     comparison.show("contours")
-    assert controller.shown(CLEAN).visible
+    own = viewer.layers.index(controller.shown(OF_CLEAN.lines))
+    assert own > viewer.layers.index(controller.shown(ADVERSARIAL))
 
 
-def test_contours_use_the_targets_own_layer_where_it_is_the_runs(flat):
+def test_the_contour_is_that_of_the_runs_target_whatever_the_target_layer_holds(flat):
     viewer, controller, comparison = shown(flat)
     image = viewer.layers["image"]
     target = controller.show_beside(image, TARGET, mask_tuple(flat.target, TARGET))
-    comparison.show(CONTOURS)
-    assert target.contour == 1
-    assert not has(viewer, "target of the run")
-    # The next target is another one: what the run was made for is shown.
+    # The next target is another one, and the user has painted a third.
     target.data = np.zeros_like(target.data)
-    comparison.show(CONTOURS)
-    assert not target.visible
-    assert has(viewer, "target of the run")
-    comparison.show(AS_THEY_ARE)
+    viewer.add_labels(np.eye(*target.data.shape, dtype=int), name="target [1]")
+    for look, mode in ((CONTOURS, ""), (FILLED, ""), (AS_SHOWN, "blink"), (AS_SHOWN, "swipe")):
+        comparison.show(look)
+        comparison.compare(mode)
+        assert not target.visible
+        own = controller.shown(OF_TARGET.lines)
+        assert drawn_length(own) == pytest.approx(border_length(flat.target.array))
+        comparison.compare("")
+    comparison.show(AS_SHOWN)
     assert target.visible
+    assert OF_TARGET.lines not in viewer.layers
 
 
 def test_layers_removed_and_runs_forgotten(flat):
@@ -210,13 +220,14 @@ def test_layers_removed_and_runs_forgotten(flat):
             viewer, controller, comparison = shown(flat)
             comparison.show(CONTOURS)
             comparison.compare(mode)
-            viewer.layers.remove(viewer.layers[name])
+            image = viewer.layers["image"]
+            viewer.layers.remove(image if name == "image" else role(viewer, name))
             assert comparison.name == ""
             assert not viewer.canvas.grid.enabled
-            assert not {"swipe", "difference"} & {x.name for x in viewer.layers}
+            assert not shown_as(viewer, "swipe", "difference")
             with pytest.raises(SegadvError, match="removed or renamed"):
                 comparison.compare(mode)
-            comparison.show(AS_THEY_ARE)
+            comparison.show(AS_SHOWN)
         viewer, controller, comparison = shown(flat)
         comparison.compare(mode)
         viewer.layers.clear()

@@ -7,7 +7,7 @@ from compare_window import canvas, press, show
 from compared import again, same, state
 from controls import notices
 from qtpy.QtCore import Qt
-from roles import role
+from roles import role, shown_as
 
 from napari_segadv.viewer.compare.comparison import MODES
 from napari_segadv.viewer.layers.names import ADVERSARIAL
@@ -69,7 +69,7 @@ def goes_on(window, compare, qtbot, mode, change):
     assert compare.comparison.name == ""
     assert not window.canvas.grid.enabled
     assert not compare.timer.isActive()
-    assert not {"swipe", "difference"} & {layer.name for layer in window.layers}
+    assert not shown_as(window, "swipe", "difference")
     assert role(window, ADVERSARIAL).opacity == 1.0
 
 
@@ -84,8 +84,8 @@ def removed(window, compare, qtbot, mode):
     click(qtbot, compare.modes[mode])
     assert compare.comparison.name == mode
     with notices() as told:
-        window.layers.remove(ADVERSARIAL)
-    line = f"{mode}: adversarial was removed"
+        window.layers.remove(role(window, ADVERSARIAL))
+    line = f"{mode}: image / adversarial was removed"
     assert told == [("warning", line)]
     assert compare.status.text() == line
     assert not any(button.isChecked() for button in compare.modes.values())
@@ -106,7 +106,7 @@ def moved(window, compare, qtbot, mode):
     before, layers = state(window), window.layers
     click(qtbot, compare.modes[mode])
     layers.move(layers.index("image"), len(layers))
-    layers.move(layers.index(ADVERSARIAL), 0)
+    layers.move(layers.index(role(window, ADVERSARIAL)), 0)
     use(window, compare, qtbot)
     assert compare.comparison.name == mode
     compare.window_section.width_box.setValue(500)

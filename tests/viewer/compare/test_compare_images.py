@@ -8,7 +8,7 @@ from roles import has, role
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.compare.comparison import Comparison
-from napari_segadv.viewer.compare.swipe import Halves
+from napari_segadv.viewer.compare.halves import Halves
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import ADVERSARIAL, NOISE

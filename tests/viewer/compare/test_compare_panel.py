@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from clicks import click, close_dock, drained, steady
 from compare_window import canvas, drag, on_canvas, press, show
+from controls import pick
 from qtpy.QtCore import Qt
-from roles import has, role, titles
+from roles import has, role, shown_as, titles
 
-from napari_segadv.viewer.compare.contours import AS_THEY_ARE, CONTOURS
+from napari_segadv.viewer.compare.contours import AS_SHOWN, CONTOURS, FILLED, ROLES
 from napari_segadv.viewer.compare.panel import KEYS
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.names import AFTER, CLEAN
+from napari_segadv.viewer.layers.names import AFTER, CLEAN, SEE_THROUGH
 
 
 def test_blink_at_a_rate_and_while_a_key_is_held(window, compare, qtbot, flat):
@@ -41,7 +42,7 @@ def test_each_mode_on_its_button_and_key(window, compare, qtbot, flat):
     image, adversarial = show(window, flat)
     before = titles(window)
     keys = {"side by side": Qt.Key_S, "swipe": Qt.Key_W, "difference": Qt.Key_X}
-    for active in (image, role(window, "prediction (adversarial)")):
+    for active in (image, role(window, AFTER)):
         window.layers.selection.active = active
         for name, key in keys.items():
             click(qtbot, compare.modes[name])
@@ -63,9 +64,8 @@ def test_each_mode_on_its_button_and_key(window, compare, qtbot, flat):
 def test_side_by_side_shows_both_pictures(window, compare, qtbot, flat):
     show(window, flat)
     press(qtbot, window, Qt.Key_S, Qt.ShiftModifier)
-    for layer in window.layers:
-        if layer.name in (CLEAN, AFTER):
-            layer.visible = False
+    for layer in shown_as(window, CLEAN, AFTER):
+        layer.visible = False
     steady(qtbot, window)
     picture = window.screenshot(canvas_only=True, flash=False)[..., 0].astype(int)
     middle = picture.shape[1] // 2
@@ -192,21 +192,30 @@ def test_gain_and_what_it_means(window, compare, qtbot, deep):
 def test_contours_on_the_list_and_on_a_key(window, compare, qtbot, flat):
     show(window, flat)
     after, colours = role(window, AFTER), role(window, AFTER).colormap
+    lines = {each.lines for each in ROLES}
     assert not compare.legend.isVisible()
     press(qtbot, window, Qt.Key_C, Qt.ShiftModifier)
     assert compare.look.currentText() == CONTOURS
-    assert after.contour == 2
-    assert role(window, CLEAN).visible
+    assert all(role(window, line).visible for line in lines)
+    assert not after.visible
     assert compare.legend.isVisible()
     assert "target: thin" in compare.legend.text()
     press(qtbot, window, Qt.Key_C, Qt.ShiftModifier)
-    assert compare.look.currentText() == AS_THEY_ARE
+    assert compare.look.currentText() == AS_SHOWN
+    assert not lines & {layer.name for layer in window.layers}
+    assert after.visible
     assert after.contour == 0
     assert after.colormap is colours
+    after.contour, after.opacity = 3, 0.9
+    pick(qtbot, compare.look, FILLED)
+    assert (after.contour, after.opacity) == (0, SEE_THROUGH)
+    assert not role(window, CLEAN).visible
     compare.look.setFocus()
     qtbot.keyClicks(compare.look, "hidden")
     assert compare.look.currentText() == "hidden"
     assert not after.visible
+    pick(qtbot, compare.look, AS_SHOWN)
+    assert (after.visible, after.contour, after.opacity) == (True, 3, 0.9)
 
 
 def test_without_a_run_and_after_it_was_removed(window, compare, qtbot, flat):

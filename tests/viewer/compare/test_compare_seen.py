@@ -7,7 +7,7 @@ import pytest
 from clicks import click, drained
 from compare_window import on_canvas, press, show
 from qtpy.QtCore import Qt
-from roles import role, titles
+from roles import role, shown_as, titles
 
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN
@@ -28,9 +28,8 @@ def at(picture, window, place):
 
 
 def hide_predictions(window):
-    for layer in window.layers:
-        if layer.name in (CLEAN, AFTER):
-            layer.visible = False
+    for layer in shown_as(window, CLEAN, AFTER):
+        layer.visible = False
 
 
 def test_a_picture_of_two_dimensions_side_by_side_while_a_volume_is_open(

@@ -10,7 +10,7 @@ from compared import colour_example
 from roles import role
 
 from napari_segadv.data.scan import Storage
-from napari_segadv.viewer.compare.swipe import DASH, LINE_COLOUR
+from napari_segadv.viewer.compare.halves import DASH, LINE_COLOUR
 
 ORDERS = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
 

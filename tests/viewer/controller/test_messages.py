@@ -9,6 +9,7 @@ from panels import PANELS
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 from reopened import docked, saved
+from roles import role
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller.controller import Controller
@@ -59,8 +60,8 @@ def test_a_comparison_that_has_to_end_is_a_warning(window, told, qtbot, flat):
     (compare,) = added(window, "Compare")
     show(window, flat)
     click(qtbot, compare.modes["blink"])
-    window.layers.remove(ADVERSARIAL)
-    assert told == [("warning", "blink: adversarial was removed")]
+    window.layers.remove(role(window, ADVERSARIAL))
+    assert told == [("warning", "blink: image / adversarial was removed")]
     assert compare.status.text() == told[0][1]
 
 

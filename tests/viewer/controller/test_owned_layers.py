@@ -16,11 +16,8 @@ from napari_segadv.data.scan import Grid
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple, mask_of, scan_of
+from napari_segadv.viewer.layers.names import NOISE, TARGET
 from napari_segadv.viewer.layers.task_view import CHOOSE, UNTARGETED
-
-
-def named(viewer, name):
-    return role(viewer, name)
 
 
 def make_target(panel, qtbot):
@@ -33,7 +30,7 @@ def make_target(panel, qtbot):
 def test_a_renamed_target_stays_the_target_and_the_users_own(window, ready, qtbot):
     panel = ready
     make_target(panel, qtbot)
-    mine = named(window, "target")
+    mine = role(window, TARGET)
     mine.name = "my lesion"
     mine.data[:5, :5] = 1
     window.add_labels(np.zeros_like(mine.data), name="another")
@@ -41,13 +38,13 @@ def test_a_renamed_target_stays_the_target_and_the_users_own(window, ready, qtbo
     make_target(panel, qtbot)
     assert mine in window.layers
     assert mine.data[:5, :5].all()
-    assert named(window, "target") is not mine
+    assert role(window, TARGET) is not mine
 
 
 def test_a_target_that_is_gone_is_not_taken_for_untargeted(window, ready, qtbot):
     panel = ready
     make_target(panel, qtbot)
-    window.layers.remove(named(window, "target"))
+    window.layers.remove(role(window, TARGET))
     assert panel.target.value == CHOOSE
     assert not panel.run_button.isEnabled()
     assert panel.missing.text() == "choose a target: Make target, or paint one"
@@ -65,7 +62,7 @@ def test_predictions_are_not_offered_as_targets(window, ready, qtbot):
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
     offered = [choice for choice in panel.target.choices if isinstance(choice, Labels)]
-    assert [layer.name for layer in offered] == ["target"]
+    assert offered == [role(window, TARGET)]
     assert [layer.name for layer in panel.image.choices if isinstance(layer, Image)] == ["xray"]
 
 
@@ -116,7 +113,7 @@ def test_the_noise_is_saved_with_the_images_geometry(window, panel, qtbot, ct, t
     panel.attack_section.form.editors["steps"].value = 1
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
-    named(window, "noise").save(str(tmp_path / "n.nii.gz"), plugin="napari-segadv")
+    role(window, NOISE).save(str(tmp_path / "n.nii.gz"), plugin="napari-segadv")
     assert io.read(tmp_path / "n.nii.gz").grid.same_as(ct.grid)
 
 

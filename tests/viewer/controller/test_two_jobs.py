@@ -66,18 +66,19 @@ def test_nobody_hears_that_all_is_idle_before_the_result_is_shown(window, contro
 def test_nor_with_a_preview(ready, qtbot):
     ready.target.value = UNTARGETED
     ready.attack_section.form.editors["steps"].value = 2
-    heard, enabled = [], []
+    heard, offered = [], []
 
     def listen(title):
         heard.append(title)
-        enabled.append(ready.run_button.isEnabled())
+        offered.append((ready.run_button.text(), ready.run_button.isEnabled()))
 
     ready.controller.jobs.busy_changed.connect(listen)
     click(qtbot, ready.run_button)
     idle(qtbot, ready.controller)
     begun = heard.index("attacking")
     assert heard[begun:] == ["attacking", SHOWING, ""]
-    assert enabled[begun:] == [False, False, True]
+    # The next run can be started at any time; it waits for this one.
+    assert offered[begun:] == [("Run next", True), ("Run next", True), ("Run", True)]
 
 
 def test_nor_while_an_earlier_run_is_shown(window, controller, qtbot):

@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from helpers import disc_image
 from napari.components import ViewerModel
-from now import TurnRunner
+from now import TurnRunner, controlled
 from roles import role, titles
 
-from napari_segadv.errors import SegadvError
-from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.controller.qt_runner import QtRunner
 from napari_segadv.viewer.controller.runner import NICE
 from napari_segadv.viewer.layers.convert import scan_of
@@ -33,7 +31,7 @@ def viewer():
 
 @pytest.fixture
 def controller(viewer, runner, band_victim):
-    controller = Controller(viewer, runner)
+    controller = controlled(viewer, runner)
     controller.victims.victim = band_victim
     return controller
 
@@ -45,16 +43,12 @@ def begin(viewer, controller):
     return heard
 
 
-def names(viewer):
-    return titles(viewer)
-
-
 def test_one_layer_a_turn_and_the_end_is_told_once_all_are_there(viewer, controller, runner):
     heard = begin(viewer, controller)
     shown = ["xray"]
     for name in (ADVERSARIAL, NOISE, CLEAN, AFTER):
         shown.append(name)
-        assert names(viewer) == shown
+        assert titles(viewer) == shown
         assert controller.jobs.busy == "showing the result"
         assert not controller.jobs.can_cancel
         assert not heard
@@ -72,17 +66,24 @@ def finish(runner):
 
 def test_nothing_else_begins_meanwhile(viewer, controller, runner):
     begin(viewer, controller)
-    with pytest.raises(SegadvError, match="still showing the result"):
-        controller.victims.predict(viewer.layers["xray"])
-    finish(runner)
+    predicted = []
+    controller.victims.predicted.connect(lambda prediction, layer: predicted.append(layer))
     controller.victims.predict(viewer.layers["xray"])
+    runner.turn()
+    assert controller.jobs.busy == "showing the result"
+    assert controller.jobs.waiting == ["predicting"]
+    assert not predicted
+    finish(runner)
+    assert predicted == [viewer.layers["xray"]]
+    assert not controller.jobs.busy
+    assert not controller.jobs.waiting
 
 
 def test_an_image_that_goes_takes_no_more_layers(viewer, controller, runner):
     heard = begin(viewer, controller)
     viewer.layers.remove(viewer.layers["xray"])
     runner.turn()
-    assert names(viewer) == [ADVERSARIAL]
+    assert titles(viewer) == [f"xray / {ADVERSARIAL}"]
     assert not controller.jobs.busy
     assert len(heard) == len(controller.runs) == 1
 
@@ -117,9 +118,9 @@ def test_an_earlier_run_is_shown_in_turns_too(viewer, controller, runner):
     (run,) = controller.runs
     viewer.layers.clear()
     controller.show_run(run)
-    assert names(viewer) == ["xray", ADVERSARIAL]
+    assert titles(viewer) == ["xray", ADVERSARIAL]
     finish(runner)
-    assert names(viewer) == ["xray", ADVERSARIAL, NOISE, CLEAN, AFTER]
+    assert titles(viewer) == ["xray", ADVERSARIAL, NOISE, CLEAN, AFTER]
     assert controller.runs.current is run
 
 
@@ -141,7 +142,7 @@ def test_a_second_run_fills_the_layers_of_the_first_and_leaves_what_was_set(
     assert list(viewer.layers) == first
     example = controller.example
     assert len(controller.runs) == 2
-    adversarial, noise, after = (viewer.layers[n] for n in (ADVERSARIAL, NOISE, AFTER))
+    adversarial, noise, after = (role(viewer, n) for n in (ADVERSARIAL, NOISE, AFTER))
     np.testing.assert_array_equal(adversarial.data, example.adversarial.array)
     assert scan_of(adversarial) is example.adversarial
     assert adversarial.visible

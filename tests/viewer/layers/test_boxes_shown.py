@@ -5,7 +5,7 @@ import pytest
 from clicks import click, idle
 from napari.layers import Layer, Shapes
 from reopened import docked, opened, saved
-from roles import titles
+from roles import role, titles
 
 from napari_segadv.common.palette import colour
 from napari_segadv.data.boxes import Boxes
@@ -13,6 +13,7 @@ from napari_segadv.data.scan import Grid
 from napari_segadv.errors import SegadvError
 from napari_segadv.results.session.folder import open_session
 from napari_segadv.samples import DEMO_SEED, phantom
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE
 from napari_segadv.viewer.layers.task_view import CHOOSE, UNTARGETED
 from napari_segadv.viewer.layers.tasks.detection import VIEW, boxes_in, erasure, outlines, rectangle
 
@@ -30,12 +31,8 @@ def ready(window, panel, qtbot):
     return panel
 
 
-def layers(viewer):
-    return {layer.name: layer for layer in viewer.layers}
-
-
 def test_boxes_are_shown_where_they_are(window, ready, qtbot):
-    clean = layers(window)["prediction (clean)"]
+    clean = role(window, CLEAN)
     assert isinstance(clean, Shapes)
     _, truth = phantom("endoscopy", DEMO_SEED)
     assert len(clean.data) == truth.count
@@ -61,14 +58,14 @@ def test_a_class_is_erased(window, ready, qtbot):
     panel.attack_section.budget.epsilon.value = 4
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
-    found = layers(window)
-    before, after = found["prediction (clean)"], found["prediction (adversarial)"]
+    before, after = role(window, CLEAN), role(window, AFTER)
     assert "bubbles" in set(before.features["class"])
     assert "bubbles" not in set(after.features["class"])
     assert not before.visible
     assert after.visible
-    names = titles(window)
-    assert names[-2:] == ["prediction (clean)", "prediction (adversarial)"]
+    # Above their image, below what the user draws.
+    image = panel.image.value.name
+    assert titles(window) == [image, ADVERSARIAL, NOISE, CLEAN, AFTER, "other"]
     assert "removed" in panel.status.text()
 
 
@@ -86,7 +83,7 @@ def test_a_session_keeps_what_is_to_be_erased(window, ready, qtbot, folder, make
 
 def test_an_edited_copy_is_a_target(window, ready, qtbot):
     panel = ready
-    clean = layers(window)["prediction (clean)"]
+    clean = role(window, CLEAN)
     data, keywords, kind = clean.as_layer_data_tuple()
     copy = Layer.create(data, {**keywords, "name": "wanted"}, kind)
     window.add_layer(copy)
@@ -104,7 +101,7 @@ def test_an_edited_copy_is_a_target(window, ready, qtbot):
     panel.attack_section.form.editors["steps"].value = 60
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
-    after = layers(window)["prediction (adversarial)"]
+    after = role(window, AFTER)
     assert list(after.features["class"]) == ["saturation"]
     assert "goal reached" in panel.status.text()
     assert list(copy.features["class"]) == ["saturation"]

@@ -59,10 +59,10 @@ def test_the_fields_lie_on_the_image(dims, scan2d, ct, band_victim):
 
 def test_fields_of_an_earlier_attack_are_taken_away_but_not_the_users():
     viewer = ViewerModel()
-    results = ShownLayers(viewer)
+    results, image = ShownLayers(viewer), viewer.add_image(np.ones((4, 4)))
     for name in ("displacement", "intensity"):
-        results.show(name, (np.zeros((4, 4)), {}, "image"))
+        results.show(image, name, (np.zeros((4, 4)), {}, "image"))
     kept = results.get("intensity")
     kept.name = "mine"
     results.remove("displacement", "intensity", "never shown")
-    assert list(viewer.layers) == [kept]
+    assert list(viewer.layers) == [image, kept]

@@ -8,17 +8,16 @@ import pytest
 from helpers import volume_victim
 from napari.components import ViewerModel
 from napari.layers import Labels, Vectors
-from now import NowRunner
+from now import NowRunner, controlled
 from qtpy.QtCore import Qt
-from roles import role
+from roles import role, titles
 from turned import SAGITTAL, TURN
 
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.attack.preview import Preview
 from napari_segadv.viewer.compare.comparison import Comparison
-from napari_segadv.viewer.compare.contours import CONTOURS, OWN_TARGET
-from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.compare.contours import CONTOURS
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import (
     ADVERSARIAL,
@@ -52,7 +51,7 @@ def volume(grid):
 def shown(request):
     """A volume in a viewer without a window, its layer, and a controller that does all at once."""
     viewer, scan = ViewerModel(), volume(GRIDS[request.param])
-    controller = Controller(viewer, NowRunner())
+    controller = controlled(viewer, NowRunner())
     controller.victims.victim = volume_victim(2)
     controller.jobs.failed.connect(pytest.fail)
     data, keywords, _ = image_tuple(scan, "ct")
@@ -69,13 +68,13 @@ def attacked(viewer, image, controller, method, **settings):
     return target
 
 
-def check(layer, image, scan, folder):
+def check(layer, image, scan, folder, name):
     """A layer lies on its image, pixel for pixel, and its file has the image's grid."""
     assert same_place(layer, image), layer.name
     assert layer.data.shape == SHAPE
     assert layer.units == image.units
     data, attributes, kind = layer.as_layer_data_tuple()
-    path = folder / f"{layer.name}.nii.gz"
+    path = folder / f"{name}.nii.gz"
     if isinstance(layer, Labels):
         save_labels(path, data, attributes)
         back = io.read_mask(path)
@@ -89,10 +88,10 @@ def check(layer, image, scan, folder):
 def test_target_predictions_noise_and_image_lie_on_the_volume(shown, tmp_path):
     viewer, image, controller, scan = shown
     attacked(viewer, image, controller, "pgd", epsilon=20.0)
-    names = {layer.name for layer in viewer.layers}
-    assert names == {"ct", ADVERSARIAL, NOISE, CLEAN, AFTER, TARGET}
-    for layer in viewer.layers:
-        check(layer, image, scan, tmp_path)
+    names = titles(viewer)
+    assert sorted(names) == sorted(["ct", ADVERSARIAL, NOISE, CLEAN, AFTER, TARGET])
+    for layer, name in zip(viewer.layers, names, strict=True):
+        check(layer, image, scan, tmp_path, name)
     back = io.read(tmp_path / "adversarial.nii.gz")
     np.testing.assert_array_equal(back.array, controller.example.adversarial.array)
     assert back.storage.dtype == "int16"
@@ -118,23 +117,34 @@ def test_arrows_and_shading_of_a_deformation_lie_on_the_volume(shown, tmp_path):
     assert (starts <= np.array(SHAPE) - 1).all()
     assert same_place(shading, image)
     np.testing.assert_array_equal(shading.data, controller.example.fields["intensity"])
-    for layer in (viewer.layers[name] for name in (ADVERSARIAL, NOISE, CLEAN, AFTER, TARGET)):
-        check(layer, image, scan, tmp_path)
+    for name in (ADVERSARIAL, NOISE, CLEAN, AFTER, TARGET):
+        check(role(viewer, name), image, scan, tmp_path, name)
 
 
 def test_what_comparing_adds_lies_on_the_volume(shown, tmp_path):
     viewer, image, controller, scan = shown
     attacked(viewer, image, controller, "pgd", epsilon=20.0)
-    viewer.layers.remove(TARGET)
+    viewer.layers.remove(role(viewer, TARGET))
     comparison = Comparison(viewer, controller)
     for mode in ("swipe", "difference"):
         comparison.compare(mode)
-        check(viewer.layers[mode], image, scan, tmp_path)
+        check(role(viewer, mode), image, scan, tmp_path, mode)
     difference = io.read(tmp_path / "difference.nii.gz").array
     np.testing.assert_array_equal(difference, controller.example.noise)
     comparison.show(CONTOURS)
-    check(role(viewer, OWN_TARGET), image, scan, tmp_path)
-    np.testing.assert_array_equal(role(viewer, OWN_TARGET).data, controller.example.target.array)
+    target = controller.example.target.array
+    middle = target.shape[0] // 2
+    viewer.dims.set_point(0, image.data_to_world((middle, 0, 0))[0])
+    lines = role(viewer, "contour (target)")
+    ends = np.concatenate([lines.data[:, 0], lines.data.sum(axis=1)])
+    assert set(ends[:, 0]) == {viewer.dims.point[0]}
+    # The contour encloses exactly the target's pixels, but for the width of its line.
+    rows, columns = np.nonzero(target[middle])
+    edges = product(*((n.min() - 0.5, n.max() + 0.5) for n in (rows, columns)))
+    corners = np.array([image.data_to_world((middle, *edge)) for edge in edges])
+    for limit in (np.min, np.max):
+        found, there = limit(ends[:, 1:], axis=0), limit(corners[:, 1:], axis=0)
+        np.testing.assert_allclose(found, there, atol=lines.edge_width)
     comparison.close()
 
 
@@ -144,7 +154,7 @@ def test_the_preview_lies_on_the_volume(shown):
 
     def look():
         for name in (PREVIEW, PREVIEW_SEEN):
-            layer = viewer.layers[name]
+            layer = role(viewer, name)
             assert same_place(layer, image)
             assert layer.data.shape == SHAPE
             assert layer.units == image.units

@@ -8,6 +8,7 @@ from helpers import disc_image
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
+from napari_segadv.viewer.layers.upright import keep_upright, turn
 
 # Which axis of the array is looked along.
 AXIAL, CORONAL, SAGITTAL = (0, 1, 2), (1, 0, 2), (2, 0, 1)
@@ -142,3 +143,27 @@ def test_beside_a_photograph_the_volume_counts(window):
     show(window, volume("sagittal, to the front"))
     window.dims.order = AXIAL
     assert window.scene.camera.orientation2d == ("down", "left")
+
+
+def test_the_image_that_is_chosen_says_how_the_view_is_turned(window):
+    """Of a film and two volumes it is the chosen one; the lowest volume counts if none is."""
+    chosen = []
+    keep_upright(window, lambda: chosen[-1] if chosen else None)
+    film = window.add_image(disc_image(), name="film")
+    volumes = []
+    for how in ("ordinary", "sagittal, to the front"):
+        data, keywords, _ = image_tuple(volume(how), how)
+        volumes.append(window.add_image(data, **keywords))
+    camera = window.scene.camera
+    for image, expected in (
+        (volumes[1], ("down", "left")),
+        (film, ("down", "right")),
+        (volumes[0], ("down", "right")),
+        (volumes[1], ("down", "left")),
+    ):
+        chosen.append(image)
+        turn(window, image)
+        assert camera.orientation2d == expected
+        # What is opened meanwhile changes nothing.
+        window.layers.remove(window.add_image(disc_image(), name="another"))
+        assert camera.orientation2d == expected

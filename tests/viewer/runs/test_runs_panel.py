@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 from clicks import click, drained, idle
+from controls import tip_of
 from helpers import PATIENCE
 from listing import adversarial, choose, marked, middle, names
 from qtpy.QtCore import Qt
@@ -26,11 +27,11 @@ def asked(monkeypatch):
 
     found = Asked()
 
-    def question(parent, title, text, *more):
-        found.append(text)
+    def execute(box):
+        found.append(box.text())
         return found.answer
 
-    monkeypatch.setattr(QMessageBox, "question", question)
+    monkeypatch.setattr(QMessageBox, "exec", execute)
     return found
 
 
@@ -39,12 +40,12 @@ def test_what_the_list_says(listed, examples):
     assert marked(listed) == [2]
     text = listed.list.item(0, 2).text()
     assert text.startswith("pgd, budget 4 grey levels\nstopped at ")
-    tip = listed.list.item(0, 2).toolTip()
+    tip = tip_of(listed.list.item(0, 2))
     for part in ("steps: 2", "seed: 0", "largest change (grey level): 4", "SSIM: ", "not saved"):
         assert part in tip
     run = next(iter(listed.controller.runs))
     listed.controller.runs.judge(run, 0, Verdict("obvious"))
-    assert "1 slice judged" in listed.list.item(0, 1).toolTip()
+    assert "1 slice judged" in tip_of(listed.list.item(0, 1))
 
 
 def test_runs_are_shown_by_button_double_click_enter_and_keys(window, listed, qtbot, examples):
@@ -156,21 +157,25 @@ def test_one_run_is_compared_in_the_panel(window, listed, qtbot, examples):
     np.testing.assert_array_equal(adversarial(listed), examples[0].adversarial.array)
 
 
-def test_nothing_is_started_while_a_job_runs(listed, qtbot, asked):
+def test_a_run_that_is_chosen_while_a_job_runs_is_shown_after_it(listed, qtbot, asked):
     choose(qtbot, listed, 0)
     go_on = threading.Event()
     listed.controller.jobs.start("waiting", lambda poll: go_on.wait(PATIENCE), lambda value: None)
     assert not listed.show_button.isEnabled()
     assert not listed.files.save_button.isEnabled()
     qtbot.keyClick(listed.list, Qt.Key_Return)
-    assert "still waiting" in listed.status.text()
+    assert listed.controller.jobs.waiting == ["showing pgd 1"]
+    assert listed.controller.runs.current.name == "pgd 3"
     choose(qtbot, listed, 1, 2)
     click(qtbot, listed.delete_button)
     assert names(listed) == ["pgd 1", "pgd 3"]
     assert "pgd 3, which is shown" in listed.status.text()
     go_on.set()
     idle(qtbot, listed.controller)
+    assert listed.controller.runs.current.name == "pgd 1"
+    choose(qtbot, listed, 1)
     assert listed.show_button.isEnabled()
+    assert listed.files.save_button.isEnabled()
 
 
 def test_layers_that_are_gone_or_renamed_come_back(window, listed, qtbot, examples):

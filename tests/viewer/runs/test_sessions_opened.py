@@ -146,7 +146,7 @@ def test_what_is_open_stays(window, simple, qtbot):
     assert mine in window.layers
     assert window.layers["kept"] in before
     assert target in window.layers
-    assert target.name == "target (earlier)"
+    assert target.name == "x-ray / target"
     assert (target.data[0] == 7).all()
     assert (controller.shown(TARGET).data == 1).all()
     assert titles(window).count("x-ray") == 1

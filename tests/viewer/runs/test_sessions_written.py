@@ -16,14 +16,14 @@ from napari_segadv.results.verdicts import Verdict
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import ADVERSARIAL, TARGET
-from napari_segadv.viewer.runs import sessions
+from napari_segadv.viewer.runs import kept
 
 
 @pytest.fixture(params=["gathered", "written"])
 def slow(request, monkeypatch):
     """A session that waits: an event that says it has begun, and one that lets it go on."""
     begun, go_on = threading.Event(), threading.Event()
-    module, name = {"gathered": (sessions, "scan_of"), "written": (session, "save_session")}[
+    module, name = {"gathered": (kept, "scan_of"), "written": (session, "save_session")}[
         request.param
     ]
     do = getattr(module, name)
@@ -67,7 +67,7 @@ def test_what_is_painted_and_drawn_meanwhile_is_not_of_the_session(window, qtbot
     go_on.set()
     idle(qtbot, panel.controller)
     found = open_session(folder)
-    assert [one.name for one in found.labels] == ["mine", TARGET]
+    assert [one.name for one in found.labels] == ["mine", f"xray / {TARGET}"]
     for one in found.labels:
         np.testing.assert_array_equal(one.mask.array, disc_labels())
     assert found.target == 1

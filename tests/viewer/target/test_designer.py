@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 from helpers import disc_image, disc_labels
 from napari.components import ViewerModel
-from now import NowRunner
+from now import NowRunner, controlled
 
 from napari_segadv import targets
 from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.layers import edits
 from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple
 from napari_segadv.viewer.layers.names import CLEAN
-from napari_segadv.viewer.target import edits
 from napari_segadv.viewer.target.designer import EMPTY, PREDICTION, Designer
 from napari_segadv.viewer.target.dragging import DragToShift
 
@@ -22,12 +21,9 @@ from napari_segadv.viewer.target.dragging import DragToShift
 @pytest.fixture
 def viewer(band_victim):
     viewer = ViewerModel()
-    controller = Controller(viewer, NowRunner())
-    Controller._known[id(viewer)] = controller
-    controller.victims.victim = band_victim
+    controlled(viewer, NowRunner()).victims.victim = band_victim
     viewer.add_image(disc_image(), name="xray")
-    yield viewer
-    Controller._known.pop(id(viewer), None)
+    return viewer
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from napari_segadv.viewer.attack.budget import TIP, BudgetEditor
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.runs.list import RunsList
 from napari_segadv.viewer.widgets.forms import OptionalNumber
+from napari_segadv.viewer.widgets.plain import tip_text
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -96,7 +97,7 @@ def test_every_control_of_every_panel_has_a_tooltip(docked, qtbot):
     assert LEAST.keys() == docked.keys()
     for title, panel in docked.items():
         check(panel, LEAST[title])
-    assert docked["Adversarial attack"].attack_section.budget.toolTip() == TIP
+    assert docked["Adversarial attack"].attack_section.budget.toolTip() == tip_text(TIP)
     check_forms(docked, qtbot)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from napari.layers import Image, Layer
 
 from ....common.palette import colour
+from ....common.screen import untagged
 from ....data.grade import Grade
 from ....data.scan import Grid, Scan
 from ..convert import legend
@@ -80,7 +81,7 @@ def band(text: str, grade: Grade, grid: Grid, above: bool) -> LayerTuple:
         "face_color": [[0.0, 0.0, 0.0, 0.65]],
         "edge_width": 0,
         "opacity": 1.0,
-        "features": {"text": [text] * len(data)},
+        "features": {"text": [untagged(text)] * len(data)},
         "text": {"string": "{text}", "size": FONT, "color": [*colour(grade.label + 1)]},
         "metadata": {KEY: grade},
     }

@@ -10,6 +10,7 @@ import pandas as pd
 from napari.layers import Image, Layer, Shapes
 
 from ....common.palette import colour
+from ....common.screen import untagged
 from ....data.boxes import Boxes
 from ....data.scan import Array, Scan
 from ....errors import SegadvError
@@ -87,8 +88,9 @@ class DetectionView(TaskView):
 
 def outlines(boxes: Boxes, **more: Any) -> LayerTuple:
     """Return a shapes layer of boxes in the pixels of their image, with class and score beside."""
-    names = [boxes.class_name(int(label)) for label in boxes.labels]
-    known = list(boxes.classes[1:]) or sorted(set(names)) or ["box"]
+    names = [untagged(boxes.class_name(int(label))) for label in boxes.labels]
+    listed = [untagged(name) for name in boxes.classes[1:]]
+    known = list(dict.fromkeys(listed)) or sorted(set(names)) or ["box"]
     scores = [f"{score:.2f}" for score in boxes.scores.tolist()] or [""] * boxes.count
     features = pd.DataFrame(
         {
@@ -141,6 +143,9 @@ def boxes_in(layer: Shapes, beside: Image) -> list[dict[str, Any]]:
         )
     matrix = np.linalg.inv(matrix_of(beside)) @ matrix_of(layer)
     names = list(layer.features[CLASS]) if CLASS in layer.features else [None] * len(layer.data)
+    boxes = layer.metadata.get(KEY)
+    # What the shown names stand for.
+    meant = {untagged(name): name for name in boxes.classes} if isinstance(boxes, Boxes) else {}
     found = []
     for number, (shape, name) in enumerate(zip(layer.data, names, strict=True), start=1):
         if not isinstance(name, str):
@@ -150,7 +155,7 @@ def boxes_in(layer: Shapes, beside: Image) -> list[dict[str, Any]]:
             )
         points = np.asarray(shape) @ matrix[:-1, :-1].T + matrix[:-1, -1] + 0.5
         low, high = points.min(0)[::-1], points.max(0)[::-1]
-        found.append({"class": name, "box": [*low.tolist(), *high.tolist()]})
+        found.append({"class": meant.get(name, name), "box": [*low.tolist(), *high.tolist()]})
     return found
 
 
@@ -160,7 +165,7 @@ def recolour(event: Any) -> None:
     known = layer.metadata.get(KEY)
     if not isinstance(known, Boxes) or CLASS not in layer.features:
         return
-    numbers = {name: number for number, name in enumerate(known.classes) if number}
+    numbers = {untagged(name): number for number, name in enumerate(known.classes) if number}
     shades = [
         (*colour(numbers[name]), 1.0) if name in numbers else PLAIN
         for name in layer.features[CLASS]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from napari.layers import Image, Labels, Layer
 
 from ....data.scan import Mask, Scan
-from ..convert import class_keywords, legend, mask_of, mask_tuple
+from ..convert import class_keywords, mask_of, mask_tuple
 from ..names import AFTER, CLEAN, KEY, SEE_THROUGH, LayerTuple
 from ..task_view import TaskView
 
@@ -44,7 +44,8 @@ class SegmentationView(TaskView):
         return mask_of(chosen, beside, scan.grid, "target")
 
     def legend(self, classes: Sequence[str]) -> str:
-        return legend({n: name for n, name in enumerate(classes) if n})
+        # The panel lists the structures of masks with their sizes.
+        return ""
 
 
 VIEW = SegmentationView()

@@ -1,0 +1,53 @@
+"""segadv report: write the report of one run, an HTML file that opens offline."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..arguments import example
+from ..terminal import follow, say
+
+# Position among the commands in the help.
+PLACE = 6
+# What the report is called if nobody says it: the folder's name with this.
+ENDING = "-report.html"
+
+
+def add(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command(epilog=example("segadv report result -o report.html"))(report)
+
+
+def report(
+    result: Annotated[Path, typer.Argument(help="Folder of a result, or its result.json.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=f"The web page; RESULT{ENDING} beside the folder by default.",
+        ),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="The image that was attacked, if it has moved.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a report that is there.")
+    ] = False,
+) -> None:
+    """Write the report of one run: what was asked, what came out, and how to make it again."""
+    from ...results.report import report_steps
+
+    path = beside(result) if out is None else out
+    written = follow(report_steps(result, path, image=image, overwrite=overwrite), "measuring")
+    say(str(written))
+
+
+def beside(result: Path) -> Path:
+    """Return the path of a report that is not named: beside the result's folder."""
+    # Not inside: a folder with other files than a result's is never overwritten.
+    folder = result.absolute() if result.is_dir() else result.absolute().parent
+    return folder.with_name(f"{folder.name}{ENDING}")

@@ -1,0 +1,355 @@
+"""Repeat a saved result: make the same image again from its record, and compare the two."""
+
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import io
+from ..attacks import Attack, Progress, get
+from ..common.device import pick_device
+from ..common.hashing import sha256_of_all
+from ..common.json_data import Entry
+from ..common.parameters import parameters
+from ..common.wording import counted, percent, with_units
+from ..data.scan import Array, Scan
+from ..errors import SegadvError
+from ..io.output import CHOICES, output_for
+from ..results.example import Example
+from ..results.files import ADVERSARIAL
+from ..results.loading import adversarial_in
+from ..results.provenance import describe_image, hash_of
+from ..results.sources import Saved
+from ..victims import load_victim
+from ..victims.victim import Victim
+from .craft import craft_steps
+from .record import describe_machine
+
+ROLES = ("target", "truth", "region", "care")
+# More threads than any processor has.
+MOST_THREADS = 1024
+# What the image's description may differ in, and how it is called.
+KINDS = {"shape": "shape", "spacing": "spacing", "units": "units", "dtype": "storage type"}
+
+
+@dataclass(frozen=True, eq=False)
+class Repeated:
+    """A result that was made again.
+
+    Attributes:
+        example: the new one.
+        same: whether its image is the saved one, bit for bit.
+        pixels: how many values differ; None if the saved image was not there to be compared.
+        largest: their largest difference, in the image's units; None as for `pixels`.
+        differences: what is not as it was then, a few words each.
+    """
+
+    example: Example
+    same: bool
+    pixels: int | None
+    largest: float | None
+    differences: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What came out, in one line or two for people."""
+        found = "; ".join(self.differences)
+        if self.same:
+            head = "the same image, bit for bit"
+            return (head, f"although {found}") if found else (head,)
+        if self.pixels is None or self.largest is None:
+            head = "another image; by how much can't be said, since the saved one is not here"
+        else:
+            units = self.example.clean.units
+            head = (
+                f"another image: {counted(self.pixels, 'value')} of "
+                f"{self.example.clean.array.size} differ, by at most "
+                f"{with_units(format(self.largest, 'g'), units)}"
+            )
+        why = f"what differs: {found}" if found else "everything that is recorded is as it was then"
+        return head, why
+
+
+def repeat(result: str | Path, **options: Any) -> Repeated:
+    """Make the image of a saved result again, and say whether it is the same.
+
+    Args:
+        result: the folder of the result, or its `result.json`.
+        options: keyword arguments of `repeat_steps`.
+
+    Raises:
+        SegadvError: if the record does not suffice, or the parts do not fit each other.
+
+    Examples:
+        >>> import napari_segadv as sa
+        >>> from napari_segadv.samples import phantom
+        >>> victim = sa.load_victim("demo:chest-xray")
+        >>> attack = sa.attacks.FGSM(epsilon=2.0)
+        >>> folder = sa.craft(phantom("chest-xray", seed=20001)[0], victim, attack).save("out")
+        >>> sa.repeat(folder).lines
+        ('the same image, bit for bit',)
+    """
+    run = repeat_steps(result, **options)
+    while True:
+        try:
+            next(run)
+        except StopIteration as stop:
+            repeated: Repeated = stop.value
+            return repeated
+
+
+def repeat_steps(
+    result: str | Path,
+    *,
+    image: Scan | str | Path | None = None,
+    victim: Victim | str | Path | None = None,
+    surrogates: Sequence[Victim | str | Path] = (),
+    inputs: Mapping[str, Any] | None = None,
+    present: str | None = None,
+    device: str | None = None,
+    load: Callable[[str], Victim] = load_victim,
+    poll: Callable[[], None] | None = None,
+) -> Generator[Progress, None, Repeated]:
+    """Run `repeat` step by step: yield Progress after each step and return what came out.
+
+    Args:
+        result: the folder of the result, or its `result.json`.
+        image, victim, surrogates: what has moved since, or was not in a file; by default, what the
+            record names.
+        inputs: the same for "target", "truth", "region" and "care".
+        present: how the image is presented to the victim; None: as recorded.
+        device: where to compute; None: where it was computed.
+        load: loads a network; it asks for consent as `load_victim` does.
+        poll: as for `craft_steps`.
+
+    Raises:
+        SegadvError: if the record does not suffice, or the parts do not fit each other.
+    """
+    saved = Saved.at(result)
+    entry = saved.entry
+    attack = _attack(saved)
+    place = saved.image() if image is None else image
+    scan = place if isinstance(place, Scan) else io.read(place)
+    loaded = _loaded(saved.victim() if victim is None else victim, load)
+    substitutes = surrogates or saved.surrogates()
+    others = [_loaded(one, load) for one in substitutes]
+    given = {role: (inputs or {}).get(role) for role in ROLES}
+    given = {r: saved.given(r, scan) if one is None else one for r, one in given.items()}
+    if (given["target"] is None) != (saved.goal == "untargeted"):
+        raise entry.wrong(f'"goal" is {saved.goal}, but the target says otherwise')
+    where = _device(saved, device)
+    differences = [
+        *_differences_of_image(saved, scan),
+        *_differences_of_networks(saved, loaded, others),
+        *filter(None, (saved.difference(role, one) for role, one in given.items())),
+    ]
+    options: dict[str, Any] = {
+        **given,
+        "slices": _slices(entry),
+        "surrogate": others,
+        "present": _present(entry, present),
+        **_output(saved, scan),
+        "device": where,
+        "seed": entry.whole("seed"),
+        "poll": poll,
+    }
+    with _threads(entry):
+        differences += _differences_of_machine(entry, where)
+        example = yield from craft_steps(scan, loaded, attack, **options)
+    return _compared(saved, example, differences)
+
+
+def _attack(saved: Saved) -> Attack:
+    """Return the attack with its recorded parameters.
+
+    Raises:
+        SegadvError: if this version does not have it, or has no such parameters.
+    """
+    entry = saved.entry
+    kind = get(entry.text("method"))
+    recorded = dict(entry.entry("parameters").values)
+    known = {one.name: one for one in parameters(kind)}
+    unknown = next((name for name in recorded if name not in known), None)
+    missing = next((name for name in known if name not in recorded), None)
+    if unknown or missing:
+        raise entry.wrong(
+            f"{kind.name} has other parameters in this version ({unknown or missing}), so it can't "
+            "be repeated"
+        )
+    listed: dict[str, Any] = {
+        n: tuple(v) if isinstance(v, list) else v for n, v in recorded.items()
+    }
+    if kind.loads and listed[kind.loads]:
+        listed[kind.loads] = saved.found(str(listed[kind.loads]), kind.loads)
+    return kind(**listed)
+
+
+def _loaded(source: Victim | str | Path, load: Callable[[str], Victim]) -> Victim:
+    return source if isinstance(source, Victim) else load(str(source))
+
+
+def _slices(entry: Entry) -> tuple[int, int] | None:
+    if "slices" not in entry.values:
+        return None
+    first, last = entry.numbers("slices", 2)
+    return int(first), int(last)
+
+
+def _present(entry: Entry, given: str | None) -> str:
+    """Return how the image is presented; results of earlier versions say it only if it was not.
+
+    Raises:
+        SegadvError: if the record does not say it.
+    """
+    if given is not None:
+        return given
+    if "present" in entry.values:
+        return entry.text("present")
+    if "presentation" in entry.values or "surrogates" in entry.values:
+        raise SegadvError(
+            f"{entry.where}: is of an earlier version, which did not record how the image was to "
+            "be presented to the model; say it with --present"
+        )
+    return "none"
+
+
+def _output(saved: Saved, scan: Scan) -> dict[str, Any]:
+    """Return how the image is saved, as `craft_steps` takes it.
+
+    Results of earlier versions say only what came of that: then the choice that leads to the same.
+    """
+    values = saved.entry.values
+    if "save_as" in values:
+        entry = saved.entry
+        return {"save_as": entry.text("save_as"), "deidentify": entry.flag("deidentify")}
+    if "output" not in values:
+        return {}
+    output = saved.entry.entry("output")
+    ending, hidden = output.text("ending"), output.flag("deidentified")
+    for choice in CHOICES:
+        try:
+            if output_for(scan, choice, hidden).ending == ending:
+                return {"save_as": choice, "deidentify": hidden}
+        except SegadvError:
+            continue
+    return {}
+
+
+def _device(saved: Saved, given: str | None) -> str:
+    """Return where to compute: where it was computed, if that is there."""
+    if given is not None:
+        return pick_device(given)
+    values = saved.entry.values
+    recorded = saved.entry.text("device") if "device" in values else "auto"
+    try:
+        return pick_device(recorded.partition(":")[0])
+    except SegadvError:
+        return pick_device("auto")
+
+
+@contextmanager
+def _threads(entry: Entry) -> Iterator[None]:
+    """Compute with as many threads as then: sums depend on their number, and attacks on sums."""
+    before = torch.get_num_threads()
+    count = entry.whole("threads") if "threads" in entry.values else before
+    if 1 <= count <= MOST_THREADS:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _differences_of_image(saved: Saved, scan: Scan) -> Iterator[str]:
+    recorded, now = saved.entry.entry("image").values, describe_image(scan)
+    # The hash is that of the pixels if the image had no file.
+    alike = recorded.get("sha256") in (now["sha256"], hash_of(scan.array))
+    if not alike:
+        yield "the image is another one, or its file has changed (sha256)"
+    for name, words in KINDS.items():
+        if recorded.get(name) != now[name]:
+            yield f"the image's {words} is {now[name]} instead of {recorded.get(name)}"
+
+
+def _differences_of_networks(
+    saved: Saved, victim: Victim, surrogates: Sequence[Victim]
+) -> Iterator[str]:
+    values = saved.entry.values
+    if values["victim"].get("sha256") != victim.sha256:
+        yield "the victim is another one, or its file has changed (sha256)"
+    listed = saved.entry.entries("surrogates") if "surrogates" in values else []
+    known = [one.values.get("sha256") for one in listed]
+    if known != [one.sha256 for one in surrogates]:
+        yield "the surrogates are others, or their files have changed (sha256)"
+
+
+def _differences_of_machine(entry: Entry, device: str) -> Iterator[str]:
+    """Compare what computes now with what computed then; what was not recorded is left out."""
+    now, values = describe_machine(device), entry.values
+    for name in ("device", "processor", "threads"):
+        recorded = values.get(name)
+        if recorded is not None and str(recorded) != str(now[name]):
+            yield f"{name} {now[name]} instead of {recorded}"
+    versions = values.get("versions")
+    for name, recorded in (versions if isinstance(versions, dict) else {}).items():
+        if recorded != now["versions"].get(name):
+            yield f"{name} {now['versions'].get(name, 'missing')} instead of {recorded}"
+
+
+def _compared(saved: Saved, example: Example, differences: Sequence[str]) -> Repeated:
+    """Compare the new image with the saved one or, if only the record is there, with its hash."""
+    found = [*differences, *_differences_of_figures(saved.entry, example)]
+    stored = _stored(saved, example.clean)
+    if stored is None:
+        same = _same_file(saved, example)
+        return Repeated(example, same, 0 if same else None, 0.0 if same else None, tuple(found))
+    made = example.adversarial.array
+    if stored.shape != made.shape:
+        raise SegadvError(
+            f"{saved.folder}: its adversarial image has shape {stored.shape}, but the one that was "
+            f"made again has {made.shape}; repeat it with the image that was attacked"
+        )
+    off = stored != made
+    gap = np.abs(stored.astype(np.float64) - made.astype(np.float64))
+    return Repeated(example, not off.any(), int(off.sum()), float(gap.max()), tuple(found))
+
+
+def _stored(saved: Saved, clean: Scan) -> Array | None:
+    """Return the saved adversarial image; None if it does not lie beside the record."""
+    try:
+        place = adversarial_in(saved.folder, clean)
+    except SegadvError:
+        return None
+    return io.read(place).array
+
+
+def _same_file(saved: Saved, example: Example) -> bool:
+    """Return whether the new image's file has the recorded hash.
+
+    Raises:
+        SegadvError: if a file of its kind differs each time that it is written.
+    """
+    output = example.output
+    if output is None or output.dicom:
+        raise SegadvError(
+            f"{saved.folder}: the adversarial image is not here to compare with; put the folder "
+            f"{ADVERSARIAL} back"
+        )
+    with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
+        path, _ = output.write(example.adversarial, example.clean, Path(folder) / ADVERSARIAL)
+        made = sha256_of_all(io.files_of(path))
+    return made == saved.entry.entry("adversarial").text("sha256")
+
+
+def _differences_of_figures(entry: Entry, example: Example) -> Iterator[str]:
+    """Compare what the victim makes of the image; the words are those of the screen."""
+    recorded = entry.entry("measures").values
+    for name, words in (("moved", "changed as asked"), ("kept", "left intact")):
+        then, now = recorded.get(name), example.measures.get(name)
+        if isinstance(then, (int, float)) and isinstance(now, (int, float)) and then != now:
+            yield f"{words} {percent(now)} instead of {percent(then)}"

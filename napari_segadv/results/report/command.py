@@ -1,0 +1,96 @@
+"""The commands that make a run's image again."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from ..example import Example
+from .privacy import from_dicom, shown_name
+
+TARGET = "TARGET"
+
+
+def repeat_command() -> str:
+    """Return the command that repeats a saved run, in its folder."""
+    return "segadv repeat result.json"
+
+
+def attack_command(example: Example) -> str:
+    """Return the command that makes the same image from its inputs; capitals stand for files."""
+    record, clean = example.record, example.clean
+    image = "IMAGE" if clean.path is None else shown_name(clean.path, clean, "IMAGE")
+    words = ["segadv", "attack", image, "--victim", _network(record["victim"], "MODEL")]
+    words += ["--target", _target(record)] if _targeted(record) else ["--untargeted"]
+    for role, given in record.get("inputs", {}).items():
+        if given is not None and role != "target":
+            shown = given if isinstance(given, str) else role.upper()
+            words += [f"--{role}", str(shown)]
+    words += ["--method", str(record["method"])]
+    for name, value in record["parameters"].items():
+        words += ["--set", f"{name}={_value(value)}"]
+    if "slices" in record:
+        first, last = record["slices"]
+        words += ["--slices", f"{first}:{last}"]
+    for one in record.get("surrogates", ()):
+        words += ["--surrogate", _network(one, "SURROGATE")]
+    for option in ("present", "save_as"):
+        if option in record:
+            words += [f"--{option.replace('_', '-')}", str(record[option])]
+    if record.get("deidentify"):
+        words += ["--deidentify"]
+    words += ["--device", str(record.get("device", "auto")).partition(":")[0]]
+    words += ["--seed", str(record["seed"]), "--out", "DIR"]
+    return shlex.join(words)
+
+
+def _targeted(record: Mapping[str, Any]) -> bool:
+    return bool(record["goal"] == "targeted")
+
+
+def _target(record: Mapping[str, Any]) -> str:
+    """Return the number of the target's class, which needs no file, or else a word."""
+    written = record.get("target")
+    return str(written.get("label", TARGET)) if isinstance(written, Mapping) else TARGET
+
+
+def _network(entry: Any, word: str) -> str:
+    """Return a built-in network by its name, and any other by a word."""
+    path = str(entry.get("path") or "")
+    return path if entry.get("trust") == "built-in" else word
+
+
+def _value(value: Any) -> str:
+    """Return a parameter as `--set` takes it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def files_to_give(example: Example) -> str:
+    """Say what the capitals of the command stand for, in one sentence."""
+    record = example.record
+    private = example.clean.path is None or from_dicom(example.clean)
+    networks = [("MODEL", record["victim"])]
+    networks += [("SURROGATE", one) for one in record.get("surrogates", ())]
+    roles = [
+        (role.upper(), given)
+        for role, given in record.get("inputs", {}).items()
+        if role != "target"
+    ]
+    words = [
+        *(["IMAGE"] if private else []),
+        *(word for word, one in networks if one.get("trust") != "built-in"),
+        *([TARGET] if _targeted(record) and _target(record) == TARGET else []),
+        *(word for word, given in roles if given is not None and not isinstance(given, str)),
+    ]
+    found = list(dict.fromkeys(words))
+    if not found:
+        return "DIR is a new folder."
+    listed = " and ".join([", ".join(found[:-1]), found[-1]]) if len(found) > 1 else found[0]
+    verb = "stand for the files" if len(found) > 1 else "stands for the file"
+    kept = "; the target lies in the folder of the saved run" if TARGET in found else ""
+    return f"{listed} {verb} with the hashes below{kept}. DIR is a new folder."

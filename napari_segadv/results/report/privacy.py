@@ -1,0 +1,72 @@
+"""What a report must not say: whose image it is."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...data.scan import Scan
+from ...io.output import is_dicom
+from ...io.place import split
+
+# Facts that only DICOM headers give; an image that was saved in another format keeps some of them.
+OF_DICOM = ("series", "photometric", "modality")
+# Names that are shorter are not looked for in sentences: they would be found in other words.
+SHORTEST = 3
+
+
+def from_dicom(scan: Scan) -> bool:
+    """Return whether a scan came from DICOM files, whose names and folders may name the patient."""
+    return is_dicom(scan) or any(name in scan.meta for name in OF_DICOM)
+
+
+def file_name(scan: Scan) -> str:
+    """Return the name of a scan's file without its folders; "" if it could name the patient."""
+    return "" if scan.path is None or from_dicom(scan) else scan.path.name
+
+
+def shown_name(path: Any, scan: Scan, word: str) -> str:
+    """Return what is shown of the path of a file that was used with a scan.
+
+    Args:
+        path: from the record; None: there is none.
+        scan: the image.
+        word: shown if the name could be that of the patient.
+    """
+    return word if path is None or from_dicom(scan) else Path(str(path)).name
+
+
+def without_places(text: str, scan: Scan, record: Mapping[str, Any]) -> str:
+    """Return a sentence without folders, and for DICOM images without names of files.
+
+    Args:
+        text: a note, which may begin with the path of a file.
+        scan: the image.
+        record: what `result.json` holds.
+    """
+    private = from_dicom(scan)
+    for path, word in sorted(_places(scan, record), key=lambda pair: -len(pair[0])):
+        shown = word if private else Path(path).name
+        text = text.replace(path, shown)
+        name = Path(path).name
+        if private and len(name) >= SHORTEST:
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", word, text)
+    return text
+
+
+def _places(scan: Scan, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield every path that a note may name, with the word for what it is."""
+    image = "the image"
+    for name in (scan.path, scan.meta.get("place"), *scan.meta.get("files", ())):
+        if name is not None:
+            yield str(name), image
+            yield str(split(str(name))[0]), image
+    for name in scan.meta.get("source_files", ()):
+        yield str(name), image
+    recorded = record.get("image")
+    if isinstance(recorded, Mapping) and recorded.get("path"):
+        yield str(split(str(recorded["path"]))[0]), image
+    inputs = record.get("inputs")
+    for role, given in (inputs if isinstance(inputs, Mapping) else {}).items():
+        if isinstance(given, Mapping) and given.get("path"):
+            yield str(given["path"]), f"the {role}"

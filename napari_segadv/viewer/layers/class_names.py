@@ -1,0 +1,11 @@
+"""The names of the classes of a labels layer, whoever made it."""
+
+from napari.layers import Labels
+
+
+def names_of(layer: Labels) -> dict[int, str]:
+    """Return the names of a layer's classes by number, without the background; empty if unknown."""
+    if not {"index", "class"} <= set(layer.features.columns):
+        return {}
+    rows = zip(layer.features["index"], layer.features["class"], strict=True)
+    return {int(n): str(name) for n, name in rows if n}
