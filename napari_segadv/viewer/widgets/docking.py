@@ -5,15 +5,20 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
 
-from .panel import Panel
 from .settings import PLUGIN
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-class Host(Panel):
-    """A panel that shows other panels; there is at most one in a window."""
+class Host(QWidget):
+    """What shows other panels in itself; there is at most one in a window.
+
+    Attributes:
+        left: whether its dock was closed.
+    """
+
+    left: bool = False
 
     def open(self, title: str) -> QWidget:
         """Go to the panel of this title in the manifest; return it."""

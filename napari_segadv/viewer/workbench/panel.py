@@ -15,6 +15,7 @@ from ..slices import panel as slices
 from ..target import panel as target
 from ..widgets.docking import Host, Tabs, dock_of
 from ..widgets.layout import PANEL_WIDTH
+from ..widgets.panel import Panel
 from ..widgets.progress import ProgressStrip
 from .room import Room
 
@@ -31,7 +32,7 @@ TABS: tuple[tuple[str, str, type[QWidget]], ...] = (
 )
 
 
-class Workbench(Host):
+class Workbench(Panel, Host):
     """The tabs. Each holds a panel, which is made when the tab is first opened.
 
     A panel that is docked on its own when the workbench is opened, or later, moves into its tab.
