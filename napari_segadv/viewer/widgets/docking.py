@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from .settings import PLUGIN
 
@@ -93,7 +93,7 @@ class Tabs(QObject):
         dock.setWindowTitle(title)
         # napari's own title bar, which does not follow the title.
         label = getattr(dock.titleBarWidget(), "title", None)
-        if isinstance(label, QLabel):
+        if hasattr(label, "setText"):
             label.setText(title)
         window = dock.parent()
         if dock.isFloating() or not isinstance(window, QMainWindow):
