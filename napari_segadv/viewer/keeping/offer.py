@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMessageBox
 
 from ..runs.sessions import Sessions
 from ..widgets.dialogs import Question
@@ -16,19 +15,19 @@ class Offer:
     asked: ClassVar[bool] = False
 
     @classmethod
-    def once(cls, window: Any, sessions: Sessions, recovery: Recovery) -> QMessageBox | None:
+    def once(cls, window: Any, sessions: Sessions, recovery: Recovery) -> Question | None:
         """Ask if there is a copy and nobody has been asked yet; return the question."""
         found = [] if cls.asked else left_behind()
         cls.asked = True
         return ask(window, sessions, recovery, found) if found else None
 
 
-def ask(window: Any, sessions: Sessions, recovery: Recovery, found: list[Left]) -> QMessageBox:
+def ask(window: Any, sessions: Sessions, recovery: Recovery, found: list[Left]) -> Question:
     """Show the question whether to open the newest of some copies."""
     newest = found[0]
     older = f" Older ones: {len(found) - 1}." if len(found) > 1 else ""
     text = f"napari ended without saving. A copy was kept on {newest.when}.{older}"
-    box = Question(QMessageBox.Question, window, "Unsaved work was found", text)
+    box = Question(Question.Question, window, "Unsaved work was found", text)
     box.setAttribute(Qt.WA_DeleteOnClose)
     opened = box.addButton("Open the copy", Question.AcceptRole)
     deleted = box.addButton("Delete it", Question.DestructiveRole)

@@ -1,2 +1,5 @@
-"""Reading a volume in three planes at once, and what every panel has at hand for it: the wheel,
-the window by a right drag, presets, directions of the patient, values under the pointer."""
+"""Reading a volume in three planes at once, and what every panel has at hand for it.
+
+That is the wheel, the window by a right drag, presets, the patient's directions, and the values
+under the pointer.
+"""

@@ -1,9 +1,9 @@
 """Where panels are docked: in the workbench if it is open, else as tabs of one place."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from .settings import PLUGIN
 
@@ -11,26 +11,23 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-class Host(QWidget):
-    """What shows other panels in itself; there is at most one in a window.
+# Tells the workbench from all other widgets of a window.
+HOST = "segadv workbench"
 
-    Attributes:
-        left: whether its dock was closed.
-    """
 
-    left: bool = False
+class Host(Protocol):
+    """A panel that shows other panels; there is at most one in a window. Qt knows it as HOST."""
+
+    left: bool
 
     def open(self, title: str) -> QWidget:
         """Go to the panel of this title in the manifest; return it."""
-        raise NotImplementedError
 
     def takes(self, panel: QWidget) -> bool:
         """Return whether it has a place for a panel."""
-        raise NotImplementedError
 
     def take(self, panel: QWidget) -> None:
         """Show a panel that was docked on its own in its place here, and go to it."""
-        raise NotImplementedError
 
 
 def open_panel(viewer: "Viewer", title: str) -> QWidget:
@@ -47,13 +44,14 @@ def open_panel(viewer: "Viewer", title: str) -> QWidget:
 
 def host_in(main: QWidget) -> Host | None:
     """Return the workbench that is docked in a main window."""
-    return next((host for host in main.findChildren(Host) if not host.left), None)
+    hosts: list[Host] = main.findChildren(QWidget, HOST)
+    return next((host for host in hosts if not host.left), None)
 
 
 def hosted(panel: QWidget) -> bool:
     """Return whether a panel is shown in the workbench, not in a dock of its own."""
     around = panel.parentWidget()
-    while around is not None and not isinstance(around, Host):
+    while around is not None and around.objectName() != HOST:
         around = around.parentWidget()
     return around is not None
 
@@ -95,7 +93,7 @@ class Tabs(QObject):
         dock.setWindowTitle(title)
         # napari's own title bar, which does not follow the title.
         label = getattr(dock.titleBarWidget(), "title", None)
-        if isinstance(label, QLabel):
+        if hasattr(label, "setText"):
             label.setText(title)
         window = dock.parent()
         if dock.isFloating() or not isinstance(window, QMainWindow):

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Layer
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from ...errors import SegadvError
 from ...samples import bundles
 from ..controller.controller import Controller
+from ..hooks import read
 from .choices import ComboBox
 from .dialogs import pick_image, pick_series
 from .layout import set_tips
@@ -69,9 +70,13 @@ class ImageChoice(QWidget):
         return menu
 
     def open(self, path: str) -> None:
-        """Open an image with our reader; "" does nothing."""
+        """Open an image with our reader, whichever napari would ask for; "" does nothing."""
         if path:
-            self._try(lambda: self._viewer.open(path, plugin=PLUGIN))
+            self._try(lambda: self._read(path))
+
+    def _read(self, path: str) -> None:
+        for data, keywords, kind in read(path):
+            self._viewer.layers.append(Layer.create(data, keywords, kind))
 
     def _open_sample(self, name: str) -> None:
         self._try(lambda: self._viewer.open_sample(PLUGIN, name))

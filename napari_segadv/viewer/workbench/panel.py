@@ -13,7 +13,7 @@ from ..reading_test import panel as reading
 from ..runs import panel as runs
 from ..slices import panel as slices
 from ..target import panel as target
-from ..widgets.docking import Host, Tabs, dock_of
+from ..widgets.docking import HOST, Tabs, dock_of
 from ..widgets.layout import PANEL_WIDTH
 from ..widgets.panel import Panel
 from ..widgets.progress import ProgressStrip
@@ -32,7 +32,7 @@ TABS: tuple[tuple[str, str, type[QWidget]], ...] = (
 )
 
 
-class Workbench(Panel, Host):
+class Workbench(Panel):
     """The tabs. Each holds a panel, which is made when the tab is first opened.
 
     A panel that is docked on its own when the workbench is opened, or later, moves into its tab.
@@ -44,6 +44,7 @@ class Workbench(Panel, Host):
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__(napari_viewer)
+        self.setObjectName(HOST)
         self.tabs = QTabWidget()
         self.strip = ProgressStrip(self.controller, outcome_text)
         self._panels: dict[int, QWidget] = {}

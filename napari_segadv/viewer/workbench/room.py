@@ -82,7 +82,11 @@ class Room(QObject):
         if not self._narrow or dock is None or main is None:
             return
         self._narrow = False
-        beside = main.tabifiedDockWidgets(dock)
+        try:
+            beside = main.tabifiedDockWidgets(dock)
+        except RuntimeError:
+            # The window has been deleted with all its docks.
+            return
         mine = [d for d in beside if d.objectName() in NAPARI_S]
         mine.sort(key=lambda d: NAPARI_S.index(d.objectName()))
         for place, other in enumerate(mine):

@@ -134,6 +134,8 @@ def test_slices_are_chosen_and_typed(window, ready, qtbot, ct):
     data, keywords, _ = image_tuple(ct, "ct")
     window.add_image(data, **keywords)
     pick(qtbot, ready.image, "ct")
+    # Each image has a target of its own.
+    pick(qtbot, ready.target, UNTARGETED)
     pick(qtbot, section.slices.which, SOME)
     type_in(qtbot, section.slices.first, "7")
     type_in(qtbot, section.slices.last, "9")

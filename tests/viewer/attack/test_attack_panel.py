@@ -183,8 +183,10 @@ def test_layers_removed_and_renamed_in_mid_run(window, ready, qtbot):
     click(qtbot, panel.run_button)
     window.layers.clear()
     idle(qtbot, panel.controller)
+    # Nothing is left on which the run could be shown; it is in the history.
     assert list(window.layers) == []
-    assert panel.controller.example is not None
+    assert panel.controller.runs.current is None
+    assert len(panel.controller.runs) == 2
 
 
 def test_everything_that_can_be_missing_is_one_line(window, ready, qtbot):

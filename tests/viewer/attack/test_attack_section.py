@@ -229,11 +229,13 @@ def test_what_surrounds_a_structure_may_take_its_place(window, ready, qtbot):
 def test_the_preview_becomes_the_result(request, window, qtbot, kind):
     panel = request.getfixturevalue(kind)
     panel.target.value = UNTARGETED
-    events = window.layers.events
-    came, went = roles_of(window, events.inserted), roles_of(window, events.removed)
+    events, came, went = window.layers.events, [], []
+    roles = roles_of(window, events.inserted)
+    events.inserted.connect(lambda event: came.append(event.value))
+    events.removed.connect(lambda event: went.append(event.value))
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
-    assert came == [PREVIEW, PREVIEW_SEEN, NOISE, CLEAN]
+    assert roles == [PREVIEW, PREVIEW_SEEN, NOISE, CLEAN]
     assert went == []
     names = titles(window)
     assert names == [panel.image.value.name, ADVERSARIAL, NOISE, CLEAN, AFTER]
@@ -254,7 +256,7 @@ def test_the_preview_becomes_the_result(request, window, qtbot, kind):
     # An earlier result keeps its layers, and the preview goes.
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
-    assert came[4:] == [PREVIEW, PREVIEW_SEEN]
+    assert roles[4:] == [PREVIEW, PREVIEW_SEEN]
     assert went == came[4:]
     assert titles(window) == names
 
