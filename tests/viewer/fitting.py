@@ -12,8 +12,10 @@ from qtpy.QtWidgets import (
     QScrollArea,
     QStyle,
     QStyleOptionComboBox,
+    QStyleOptionToolButton,
     QTabBar,
     QTableWidget,
+    QToolButton,
     QWidget,
 )
 
@@ -42,6 +44,15 @@ def text_in(widget):
     return "", 0
 
 
+def text_room(button):
+    """Pixels across for the text of a tool button, without the arrow of its menu."""
+    option = QStyleOptionToolButton()
+    button.initStyleOption(option)
+    style = button.style()
+    field = style.subControlRect(QStyle.CC_ToolButton, option, QStyle.SC_ToolButton, button)
+    return field.width()
+
+
 def cut_labels(root):
     """Texts of labels and buttons that have less room than they need."""
     found = []
@@ -54,6 +65,9 @@ def cut_labels(root):
             else:
                 short = needed > height + CLOSE
             if short:
+                found.append(widget.text())
+        elif isinstance(widget, QToolButton) and widget.text():
+            if widget.fontMetrics().horizontalAdvance(widget.text()) > text_room(widget) + CLOSE:
                 found.append(widget.text())
         elif isinstance(widget, QAbstractButton) and widget.text():
             if widget.sizeHint().width() > widget.width() + CLOSE:

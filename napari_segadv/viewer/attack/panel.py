@@ -169,6 +169,9 @@ class AttackPanel(Panel):
         self.attack_section.region.refresh()
         self.target_section.set_layers(self._labels())
         self._image_changed()
+        if self.controller.victims.attacks:
+            # The panel was opened before the image: the model that was loaded may not fit it.
+            self.victim_section.suggest(self._fitting())
 
     def _image_changed(self) -> None:
         self.target_section.part.clear()

@@ -32,6 +32,7 @@ class VictimSection(QWidget):
 
     def __init__(self, controller: Controller, structures: Structures) -> None:
         super().__init__()
+        self._touched = False
         self.controller, self.structures = controller, structures
         self.victim: Any = ComboBox(choices=[f"{DEMO}{name}" for name in bundles()])
         self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Bundle…")
@@ -64,6 +65,7 @@ class VictimSection(QWidget):
             }
         )
         self.victim.changed.connect(self.choose)
+        self.victim.native.activated.connect(self._touch)
         self.present.changed.connect(controller.victims.show_as)
         self.file_button.clicked.connect(lambda: self.open(pick_file(self)))
         self.folder_button.clicked.connect(lambda: self.open(pick_folder(self)))
@@ -79,7 +81,7 @@ class VictimSection(QWidget):
 
     def suggest(self, name: str | None) -> None:
         """Load a built-in victim, or the one that the user has chosen meanwhile."""
-        untouched = self.victim.value == self.victim.choices[0]
+        untouched = self.victim.value == self.victim.choices[0] and not self._touched
         if name is not None and untouched:
             self.victim.value = f"{DEMO}{name}"
         self.choose(self.victim.value)
@@ -108,9 +110,14 @@ class VictimSection(QWidget):
         tip(self.about, "\n\n".join(cut))
         self.about.setVisible(bool(self.about.text()))
 
+    def _touch(self) -> None:
+        """Note that the user has chosen a victim: from now on, none is suggested."""
+        self._touched = True
+
     def open(self, path: str) -> None:
         """Load a victim from a file or folder; "" does nothing."""
         if path:
+            self._touch()
             self.opened.emit(path)
 
     def show_loaded(self) -> None:

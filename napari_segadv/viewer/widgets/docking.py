@@ -93,7 +93,7 @@ class Tabs(QObject):
         dock.setWindowTitle(title)
         # napari's own title bar, which does not follow the title.
         label = getattr(dock.titleBarWidget(), "title", None)
-        if hasattr(label, "setText"):
+        if label is not None and hasattr(label, "setText"):
             label.setText(title)
         window = dock.parent()
         if dock.isFloating() or not isinstance(window, QMainWindow):

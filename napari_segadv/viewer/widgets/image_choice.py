@@ -16,6 +16,8 @@ from .dialogs import pick_image, pick_series
 from .layout import set_tips
 
 PLUGIN = "napari-segadv"
+# Pixels across the arrow of a button with a menu.
+ARROW = 20
 OPEN, OTHER = "Open an image …", "Open …"
 
 
@@ -44,6 +46,8 @@ class ImageChoice(QWidget):
         self.button = QToolButton()
         self.button.setPopupMode(QToolButton.MenuButtonPopup)
         self.button.setMenu(self._menu())
+        # napari's style has no room for the arrow beside the text.
+        self.button.setStyleSheet(f"QToolButton {{ padding: 3px {ARROW}px 3px 6px; }}")
         self.button.clicked.connect(lambda: self.open(pick_image(self)))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

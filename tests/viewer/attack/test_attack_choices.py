@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from clicks import click, idle
 from helpers import disc_image
+from qtpy.QtCore import Qt
 
 from napari_segadv.viewer.attack.region import CHOOSE, EVERYWHERE
 from napari_segadv.viewer.layers.convert import image_tuple
@@ -33,6 +34,31 @@ def test_beside_an_image_the_victim_that_was_trained_on_such_is_loaded(window, q
     assert panel.victim_section.victim.value == f"demo:{name}"
     assert panel.controller.victims.source == f"demo:{name}"
     assert panel.controller.victims.task == "segmentation"
+
+
+def test_so_is_it_for_an_image_that_is_opened_after_the_panel(window, qtbot):
+    panel = opened(window, qtbot)
+    assert panel.controller.victims.source == panel.victim_section.victim.choices[0]
+    window.add_image(np.dstack([disc_image()] * 3), rgb=True, name="colours")
+    idle(qtbot, panel.controller)
+    assert panel.controller.victims.source == panel.victim_section.victim.value == "demo:fundus"
+    # Once a model is chosen, it stays.
+    window.add_image(disc_image(), name="grey")
+    idle(qtbot, panel.controller)
+    assert panel.controller.victims.source == "demo:fundus"
+
+
+def test_a_model_that_was_chosen_by_hand_stays(window, qtbot):
+    panel = opened(window, qtbot)
+    qtbot.keyClick(panel.victim_section.victim.native, Qt.Key_Down)
+    idle(qtbot, panel.controller)
+    chosen = panel.controller.victims.source
+    qtbot.keyClick(panel.victim_section.victim.native, Qt.Key_Up)
+    idle(qtbot, panel.controller)
+    assert panel.controller.victims.source == panel.victim_section.victim.choices[0] != chosen
+    window.add_image(np.dstack([disc_image()] * 3), rgb=True, name="colours")
+    idle(qtbot, panel.controller)
+    assert panel.controller.victims.source == panel.victim_section.victim.choices[0]
 
 
 def test_a_panel_opened_again_keeps_the_victim_that_was_chosen(window, qtbot, weights_file):
