@@ -61,10 +61,10 @@ class AttackSection(QWidget):
 
     def _lay_out(self) -> None:
         QVBoxLayout(self.form_place).setContentsMargins(0, 0, 0, 0)
-        buttons = list(self.presets.values())
         presets = QWidget()
-        # Side by side, their titles would be wider than the panel.
-        grid = in_rows([buttons[:2], buttons[2:]])
+        # Side by side, four titles would be wider than the panel.
+        first = [self.presets[name] for name in ("usual", "subtle", "strong")]
+        grid = in_rows([first, [self.presets["paper"]]])
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(2)
         presets.setLayout(grid)
@@ -95,6 +95,7 @@ class AttackSection(QWidget):
         for widget in (self.method, self.region, self.form_place, self.device, self.seed):
             show_row(widget, on)
         show_row(self.preview, on)
+        self.presets["paper"].setVisible(on)
         self.set_slices(self.slices.last.max + 1)
 
     def set_slices(self, count: int) -> None:

@@ -22,7 +22,7 @@ from ..widgets.part_picker import PartPicker
 from ..widgets.plain import Plain
 from ..widgets.shape_names import shape_title, title_fields
 
-COPY, FREEHAND = "copy", "paint freehand"
+COPY, FREEHAND, SWAP = "copy", "paint freehand", "swap"
 FROM_PREDICTION = "the prediction"
 NO_LABELS = "there is no prediction yet; press Predict first"
 
@@ -45,6 +45,7 @@ class TargetSection(QWidget):
         """
         super().__init__()
         self._controller = controller
+        self._expert = True
         self.part = PartPicker(viewer, self._labels, NO_LABELS, self._names, image)
         self.hatch = HatchBox(Erased.of(viewer))
         self._structures = [("class 1", 1)]
@@ -83,7 +84,16 @@ class TargetSection(QWidget):
 
     def set_expert(self, on: bool) -> None:
         """Show or hide what only experts set; a basis that is not the prediction stays in view."""
+        self._expert = on
         show_row(self.start, on or self.start.value != FROM_PREDICTION)
+        self.hatch.setVisible(on)
+        self._show_given_up()
+
+    def _show_given_up(self) -> None:
+        """Offer to experts what replaces the pixels that a structure gives up."""
+        to = None if self.form is None else self.form.editors.get("to")
+        if to is not None and to.parentWidget() is not None and self.shape.value != SWAP:
+            show_row(to, self._expert)
 
     def set_classes(self, classes: tuple[str, ...]) -> None:
         """Offer a victim's structures."""
@@ -138,3 +148,4 @@ class TargetSection(QWidget):
             self.form = ParameterForm(declared, leave_out=["label", COMPONENT], editors={"to": to})
             title_fields(self.form, self.shape.value)
             self._place.addWidget(self.form)
+            self._show_given_up()

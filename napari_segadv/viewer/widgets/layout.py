@@ -23,7 +23,7 @@ from .plain import Plain, tip
 
 PANEL_WIDTH = 356
 # Pixels around and between the rows of a group: a panel should fit a window of 800 pixels.
-MARGINS, SPACING = (8, 6, 8, 6), 5
+MARGINS, SPACING = (8, 3, 8, 3), 4
 
 Row = tuple[str, Any] | Any
 
@@ -92,7 +92,8 @@ def stack(panel: QWidget, groups: Sequence[QWidget], below: Sequence[Any]) -> No
         narrow(combo)
     inside.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
     outer = QVBoxLayout(panel)
-    outer.setContentsMargins(4, 4, 4, 4)
+    outer.setContentsMargins(4, 2, 4, 2)
+    outer.setSpacing(SPACING)
     outer.addWidget(scroll, stretch=1)
     for row in below:
         if isinstance(row, list):

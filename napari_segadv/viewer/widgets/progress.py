@@ -110,8 +110,11 @@ class ProgressStrip(QWidget):
         self._rest()
 
     def _rest(self) -> None:
-        if not self._jobs.busy:
-            self.text.setText(IDLE if self._quiet else self._idle)
+        if self._jobs.busy:
+            return
+        self.text.setText(IDLE if self._quiet else self._idle)
+        # The bar says it then, so that the line takes no room.
+        self.text.setVisible(self.text.text() != IDLE)
 
     def _show(self, title: str) -> None:
         idle = not title
@@ -119,7 +122,8 @@ class ProgressStrip(QWidget):
         # Without a range, the bar moves to and fro.
         self.bar.setRange(0, 1 if idle else 0)
         self.bar.setValue(0)
-        self.bar.setTextVisible(not idle)
+        self.bar.setFormat(IDLE if idle else "%p%")
+        self.text.setVisible(not idle)
         if title:
             self._idle = IDLE
             self.text.setText(f"{title} …")

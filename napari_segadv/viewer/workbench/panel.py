@@ -14,7 +14,7 @@ from ..runs import panel as runs
 from ..slices import panel as slices
 from ..target import panel as target
 from ..widgets.docking import HOST, Tabs, dock_of
-from ..widgets.layout import PANEL_WIDTH
+from ..widgets.layout import PANEL_WIDTH, SPACING
 from ..widgets.panel import Panel
 from ..widgets.progress import ProgressStrip
 from .room import Room
@@ -71,7 +71,8 @@ class Workbench(Panel):
             self.tabs.setTabToolTip(number, escape(title) if not about else title)
         self.setMinimumWidth(PANEL_WIDTH)
         column = QVBoxLayout(self)
-        column.setContentsMargins(4, 4, 4, 4)
+        column.setContentsMargins(4, 2, 4, 2)
+        column.setSpacing(SPACING)
         column.addWidget(self.tabs, stretch=1)
         column.addWidget(self.strip)
 

@@ -65,9 +65,19 @@ def test_few_rows_until_an_expert_asks_for_all(window, qtbot):
     assert section.budget.isVisible()
     assert section.presets["usual"].isVisible()
     assert not section.slices.isVisible()
+    assert not section.presets["paper"].isVisible()
+    given_up = panel.target_section.form.editors["to"]
+    assert not given_up.isVisible()
+    assert not panel.target_section.hatch.isVisible()
     tick(qtbot, panel.expert)
     assert rows(panel) == {True}
+    assert given_up.isVisible()
     assert settings().expert
+    tick(qtbot, panel.expert)
+    # What takes a structure's place is a part of the change itself.
+    panel.target_section.shape.value = "swap"
+    qtbot.waitUntil(panel.target_section.form.editors["to"].isVisible)
+    tick(qtbot, panel.expert)
     tick(qtbot, panel.expert)
     assert rows(panel) == {False}
     assert not own().expert

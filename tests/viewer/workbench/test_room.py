@@ -91,9 +91,12 @@ def test_neither_are_the_settings_of_experts(window, bench, qtbot):
     assert share(window) >= SHARE
 
 
-def test_the_basic_form_of_an_attack_needs_no_scrolling(window, qtbot, flat):
-    show(window, flat)
+@pytest.mark.parametrize("sample", ["chest-xray", "abdomen-ct"])
+def test_the_basic_form_of_an_attack_needs_no_scrolling(window, qtbot, sample):
+    window.open_sample("napari-segadv", sample)
     bench = dock(window, qtbot)
+    qtbot.waitUntil(lambda: bench.controller.victims.source == f"demo:{sample}")
+    steady(qtbot, window)
     column = bench.open(TABS[0][1]).layout().itemAt(0).widget()
     assert column.verticalScrollBar().maximum() == 0
 
