@@ -92,7 +92,7 @@ class Tabs(QObject):
         title = dock.windowTitle().removesuffix(f" ({PLUGIN})")
         dock.setWindowTitle(title)
         # napari's own title bar, which does not follow the title.
-        label = getattr(dock.titleBarWidget(), "title", None)
+        label: Any = getattr(dock.titleBarWidget(), "title", None)
         if hasattr(label, "setText"):
             label.setText(title)
         window = dock.parent()

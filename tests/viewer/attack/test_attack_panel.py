@@ -47,6 +47,7 @@ def test_from_image_to_adversarial_image(window, ready, qtbot):
         "noise",
         "prediction (adversarial)",
         "target",
+        "erased",
     }
     noise = found["adversarial"].data.astype(int) - found["xray"].data
     assert 0 < np.abs(noise).max() <= 25
