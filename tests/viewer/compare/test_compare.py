@@ -54,6 +54,8 @@ def test_blink_changes_an_opacity_only(flat):
     viewer, controller, comparison = shown(flat)
     other = viewer.add_image(np.zeros((48, 64)), name="another image")
     controller.choose(viewer.layers["image"])
+    # Hidden with the choice; the user wants to see it all the same.
+    other.visible = True
     adversarial = controller.shown(ADVERSARIAL)
     sliced = []
     adversarial.events.set_data.connect(sliced.append)

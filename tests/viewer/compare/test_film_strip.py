@@ -88,7 +88,7 @@ def rows_of(film_, index):
     """The upper and the lower picture of a frame, in colours."""
     picture = film_.grab().toImage()
     place = film_.place(index)
-    high = (place.height() - TITLE - GAP) // 2
+    high = (place.height() - TITLE) // 2 - GAP
 
     def cut(top):
         return np.array(
