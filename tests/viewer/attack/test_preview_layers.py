@@ -45,10 +45,10 @@ def test_what_is_painted_on_the_target_is_seen_over_the_preview(window, long, qt
     idle(qtbot, long.controller)
     target = role(window, TARGET)
     target.contour, target.opacity = 0, 1.0
-    # The hatch of what is erased lies over all, here over nothing.
+    # The hatch of what is erased, here of nothing, lies between them.
     qtbot.waitUntil(lambda: has(window, ERASED))
     attacking(qtbot, long)
-    assert titles(window)[-4:] == [PREVIEW, PREVIEW_SEEN, TARGET, ERASED]
+    assert titles(window)[-4:] == [PREVIEW, PREVIEW_SEEN, ERASED, TARGET]
     for label in (1, 2):
         target.data_setitem(tuple(np.mgrid[:48, :64].reshape(2, -1)), label)
         picture = window.screenshot(canvas_only=True, flash=False)
