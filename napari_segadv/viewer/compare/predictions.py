@@ -60,6 +60,9 @@ class LinePool:
             elif of is not None and labels is not None:
                 look = (role.lines, labels, role.colour, width)
                 self._lines[role] = ContourLines(self._viewer, self._controller, of[1], *look)
+        # The thinner on top of the wider, whichever was made first.
+        for role in wanted:
+            layers.move(layers.index(self._lines[role].layer), len(layers))
         return {role: self._lines[role].layer for role in wanted}
 
     def _drop(self, lines: Sequence[ContourLines]) -> None:

@@ -44,9 +44,7 @@ def shown(qtbot, compare):
     return [frame.number for frame in strip.strip.film.frames]
 
 
-def test_the_worst_slice_comes_first_by_prediction_or_visibility(
-    window, compare, qtbot, uneven
-):
+def test_the_worst_slice_comes_first_by_prediction_or_visibility(window, compare, qtbot, uneven):
     show(window, uneven)
     assert compare.worst.isVisible()
     assert shown(qtbot, compare) == [3, 2, 4]
@@ -121,7 +119,7 @@ def test_clean_lies_above_adversarial_each_with_its_prediction(window, compare, 
     pick(qtbot, compare.look, HIDDEN)
     drained(qtbot)
     for picture in rows_of(compare.strip.strip.film, 0):
-        np.testing.assert_array_equal(picture[..., 0], picture[..., 1])
+        np.testing.assert_allclose(picture[..., 0], picture[..., 1], atol=1)
 
 
 def test_pictures_lie_as_in_the_viewer_and_in_its_window(window, compare, qtbot, uneven):
