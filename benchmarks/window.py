@@ -155,7 +155,7 @@ def main() -> None:
             section.preview.value = preview
             section.form.editors["steps"].value = 100_000
             panel.run_button.click()
-            began = gaps_while(lambda: panel.status.text().startswith("step "))
+            began = gaps_while(lambda: panel.strip.text.text().startswith("Step "))
             say(f"gaps, up to the first step, preview {'on' if preview else 'off'}", began)
             end = time.monotonic() + options.seconds
             say(
@@ -181,7 +181,7 @@ def main() -> None:
     section.slices.which.value = "whole volume"
     section.form.editors["steps"].value = 100_000
     panel.run_button.click()
-    until(lambda: panel.status.text().startswith("step "))
+    until(lambda: panel.strip.text.text().startswith("Step "))
     looked_at(viewer, compare, say, "an attack running")
     panel.cancel_button.click()
     until(lambda: not controller.jobs.busy)

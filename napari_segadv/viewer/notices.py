@@ -4,6 +4,8 @@ napari shows a notification in a label that guesses whether it is HTML, and prin
 console; a message may quote what a file holds. Needs no Qt.
 """
 
+from collections.abc import Callable
+
 from napari.utils import notifications
 
 from ..common.screen import MESSAGE, untagged
@@ -22,3 +24,16 @@ def warn(message: object) -> None:
 def complain(message: object) -> None:
     """Tell what could not be done, in one line."""
     notifications.show_error(untagged(message, MESSAGE))
+
+
+class Offer(notifications.Notification):
+    """A message with a button. napari would name its own manager as the source beside it."""
+
+    source = ""
+
+
+def offer(message: object, button: str, act: Callable[..., None]) -> None:
+    """Tell something with a button that does more."""
+    notifications.notification_manager.dispatch(
+        Offer(untagged(message, MESSAGE), "info", actions=[(button, act)])
+    )

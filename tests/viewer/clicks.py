@@ -14,7 +14,8 @@ SOON = 1
 def idle(qtbot, controller):
     """Waits until nothing is running, and no preview is left."""
     qtbot.waitUntil(lambda: not controller.jobs.busy)
-    qtbot.waitUntil(lambda: controller.shown(PREVIEW) is None)
+    images = lambda: [image for image in controller.images if controller.shown(PREVIEW, image)]
+    qtbot.waitUntil(lambda: not images())
 
 
 class Marker(QObject):

@@ -25,7 +25,7 @@ def again(controller, example, image):
     """A run, as the controller shows it."""
     run = controller.runs.add(example, image)
     list(controller._shown.show_example(image, example, example_tuples(example)))
-    controller.runs.current = run
+    controller._now_shown(image, run)
     return run
 
 

@@ -104,7 +104,7 @@ def colours(picture):
     return {
         "clean line": (green > 180) & (red < 110) & (blue < 140),
         "adversarial line": (red > 200) & (blue > 200) & (green < 110),
-        "target line": (red > 220) & (green > 190) & (blue < 90),
+        "target line": (red > 220) & (green > 150) & (blue < 90),
         "clean fill": (red > green + 30) & (abs(green - blue) < 15) & (red < 200),
         "adversarial fill": (blue > red + 30) & (blue > green + 10) & (green > red + 10),
     }

@@ -31,7 +31,7 @@ NAMES = {
     "show_warning": ((NOTICES,), "warn of notices.py"),
     "show_error": ((NOTICES,), "complain of notices.py"),
     "show_debug": ((), "tell of notices.py"),
-    "notification_manager": ((), "notices.py"),
+    "notification_manager": ((NOTICES,), "offer of notices.py"),
 }
 CALLS = {
     "setToolTip": ((PLAIN,), "tip of widgets/plain.py"),

@@ -11,7 +11,7 @@ from ...common.parameters import parameters
 from ..widgets.choices import ComboBox
 from ..widgets.forms import ParameterForm
 from ..widgets.layout import in_rows, set_tips, show_row
-from ..widgets.plain import tip
+from ..widgets.plain import Plain, tip
 from ..widgets.settings import settings
 from .budget import BudgetEditor
 from .region import RegionChooser
@@ -70,14 +70,14 @@ class AttackSection(QWidget):
         presets.setLayout(grid)
         rows = QFormLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
-        rows.addRow("preset", presets)
-        rows.addRow("budget", self.budget)
-        rows.addRow("slices", self.slices)
-        rows.addRow("method", self.method.native)
-        rows.addRow("region", self.region.native)
+        rows.addRow(Plain("preset"), presets)
+        rows.addRow(Plain("budget"), self.budget)
+        rows.addRow(Plain("slices"), self.slices)
+        rows.addRow(Plain("method"), self.method.native)
+        rows.addRow(Plain("region"), self.region.native)
         rows.addRow(self.form_place)
-        rows.addRow("device", self.device.native)
-        rows.addRow("seed", self.seed.native)
+        rows.addRow(Plain("device"), self.device.native)
+        rows.addRow(Plain("seed"), self.seed.native)
         rows.addRow(self.preview.native)
         set_tips(
             {

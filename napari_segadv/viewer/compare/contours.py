@@ -42,7 +42,7 @@ ROLES = (
         2.0,
         "medium",
     ),
-    Role(TARGET, "contour (target)", "target", (1.0, 0.9, 0.1), 1.0, 1.0, "thin"),
+    Role(TARGET, "contour (target)", "target", (1.0, 0.75, 0.0), 1.0, 1.0, "thin"),
 )
 AS_SHOWN, CONTOURS, FILLED, HIDDEN = "as shown", "contours", "filled", "hidden"
 LOOKS = (AS_SHOWN, CONTOURS, FILLED, HIDDEN)

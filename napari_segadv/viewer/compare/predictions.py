@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import DirectLabelColormap
 
+from ...data.boxes import Boxes
 from ...data.scan import Array, Mask
 from ..controller.controller import Controller
 from ..controller.runs import Run
 from ..layers.convert import mask_tuple
-from ..layers.names import AFTER, CLEAN, SEE_THROUGH, TARGET
+from ..layers.names import AFTER, CLEAN, KEY, SEE_THROUGH, TARGET
+from .box_edges import BoxEdges
 from .contours import AS_SHOWN, CONTOURS, FILLED, HIDDEN, ROLES, Role
 from .lines import ContourLines, still
 from .loan import Loan
@@ -60,6 +62,9 @@ class LinePool:
             elif of is not None and labels is not None:
                 look = (role.lines, labels, role.colour, width)
                 self._lines[role] = ContourLines(self._viewer, self._controller, of[1], *look)
+        # The thinner on top of the wider, whichever was made first.
+        for role in wanted:
+            layers.move(layers.index(self._lines[role].layer), len(layers))
         return {role: self._lines[role].layer for role in wanted}
 
     def _drop(self, lines: Sequence[ContourLines]) -> None:
@@ -112,6 +117,7 @@ class Predictions:
         self._viewer, self._controller = viewer, controller
         self._loan = Loan()
         self._own: Layer | None = None
+        self._edges: list[BoxEdges] = []
         self._opacities: dict[Layer, float] = {}
         self.clean: list[Layer] = []
         self.adversarial: list[Layer] = []
@@ -148,6 +154,9 @@ class Predictions:
         """Restore everything but the contours, which the pool holds; layers may be gone by now."""
         if self._own is not None and self._own in self._viewer.layers:
             self._viewer.layers.remove(self._own)
+        for edges in reversed(self._edges):
+            edges.leave()
+        self._edges = []
         self._loan.give_back()
 
     def _shown(
@@ -163,6 +172,9 @@ class Predictions:
             self._loan.set(layer, "visible", way != NONE and (way != LINE or layer in others))
         if way == NONE:
             return []
+        for layer in others:
+            if isinstance(layer, Shapes) and isinstance(layer.metadata.get(KEY), Boxes):
+                self._edges.append(BoxEdges(self._viewer, layer))
         if way == LINE:
             return [*([] if line is None else [line]), *others]
         if way == SOLID:

@@ -17,6 +17,7 @@ from ...data.grade import Grade
 from ...data.scan import Mask, Scan
 from ...errors import SegadvError
 from ...measures.by_window import Seen
+from ..layers.example import NOISE_COLOURS
 from ..layers.names import AFTER, CLEAN
 from ..layers.places import AXES
 from ..layers.plane import plane_in_view
@@ -77,7 +78,7 @@ def facts_of(comparison: Comparison) -> Facts:
         seen=seen_now(comparison),
         window=window_text(comparison),
         place=place_text(run.image, viewer.dims, example.clean.grid.shape),
-        legend=(*_contours(comparison), *_structures(comparison)),
+        legend=(*_signs(comparison), *_contours(comparison), *_structures(comparison)),
         figures=figures_text(example),
         pixel=1 / zoom if flat and zoom > 0 else None,
         unit="mm" if example.clean.grid.physical else "pixels",
@@ -162,6 +163,15 @@ def _is_seen(layer: Layer | None) -> bool:
     return layer is not None and bool(layer.visible) and float(layer.opacity) > 0
 
 
+def _signs(comparison: Comparison) -> list[tuple[Colour | None, str]]:
+    """Return what the colours of a difference mean."""
+    if comparison.held or not isinstance(comparison.mode, Difference):
+        return []
+    colours = NOISE_COLOURS.colors
+    ends = (colours[0], "darker"), (colours[-1], "brighter")
+    return [((float(c[0]), float(c[1]), float(c[2])), text) for c, text in ends]
+
+
 def _contours(comparison: Comparison) -> list[tuple[Colour | None, str]]:
     """Return the contours that are seen."""
     return [
@@ -194,8 +204,9 @@ def _structures(comparison: Comparison) -> list[tuple[Colour | None, str]]:
     found += [(colour(n), name) for n, name in coloured.items()]
     plain = _classes(lined, image, dims, example.clean)
     others = [name for n, name in plain.items() if n not in coloured]
-    found += [(None, f"in this slice: {', '.join(others)}")] if others else []
-    return found or [(None, "no structure in this slice")]
+    where = "in this slice" if example.clean.grid.ndim == 3 else "in the image"
+    found += [(None, f"{where}: {', '.join(others)}")] if others else []
+    return found or [(None, f"no structure {where}")]
 
 
 def _classes(maps: Sequence[Any], image: Any, dims: Any, scan: Scan) -> dict[int, str]:

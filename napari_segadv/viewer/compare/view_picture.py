@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qtpy.QtCore import QPoint, QRect, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPen
@@ -123,7 +123,7 @@ class _Strip:
     def _wrapped(self, words: Sequence[_Word]) -> list[list[_Word]]:
         lines: list[list[_Word]] = []
         free = 0
-        for word in words:
+        for word in (piece for whole in words for piece in self._broken(whole)):
             wide = sum(self._parts(word)) + 2 * self._edge
             if not lines or wide > free:
                 lines.append([])
@@ -131,6 +131,17 @@ class _Strip:
             lines[-1].append(word)
             free -= wide
         return lines
+
+    def _broken(self, word: _Word) -> list[_Word]:
+        """Return a word in pieces that fit into a line, broken at its spaces."""
+        pieces = [_Word(word.name, "", word.colour)]
+        for text in word.text.split(" "):
+            longer = replace(pieces[-1], text=f"{pieces[-1].text} {text}".strip())
+            if pieces[-1].text and sum(self._parts(longer)) + 2 * self._edge > self._width:
+                pieces.append(_Word("", text))
+            else:
+                pieces[-1] = longer
+        return pieces
 
     def draw(self, painter: QPainter) -> None:
         """Draw the strip at the painter's origin."""

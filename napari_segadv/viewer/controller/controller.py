@@ -128,7 +128,10 @@ class Controller:
             # napari's private attribute: there is no public way to a canvas.
             keep_current(viewer, lambda: viewer.window._qt_viewer)
             controller = weakref.ref(cls._known[key])
-            keep_upright(viewer, lambda: getattr(controller(), "image", None))
+            turned = keep_upright(viewer, lambda: getattr(controller(), "image", None))
+            # Weakly: it holds the viewer, which holds it.
+            turn = weakref.ref(turned)
+            cls._known[key].image_chosen.connect(lambda image: (turn() or str)())
             weakref.finalize(viewer, cls._known.pop, key, None)
         return cls._known[key]
 

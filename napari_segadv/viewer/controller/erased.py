@@ -132,6 +132,9 @@ class Erased:
         active = viewer.layers.selection.active
         layer = controller.show_beside(image, ERASED, hatch_tuple(target, clean))
         layer.visible = self._seen and viewer.dims.ndisplay == 2
+        # Right below the target, whose contours stay on top.
+        if viewer.layers.index(layer) > viewer.layers.index(target):
+            viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(target))
         viewer.layers.selection = {x for x in chosen if x in viewer.layers}
         viewer.layers.selection.active = active
 

@@ -16,7 +16,6 @@ from ..layers.camera import View, show_whole
 from ..layers.convert import shows
 from ..layers.names import BETWEEN, HEIGHTS, KEY, TARGET, layer_name
 from ..layers.places import same_place
-from ..layers.upright import turn
 from .runs import Run
 
 
@@ -42,6 +41,7 @@ class Group:
         self._aside: weakref.WeakKeyDictionary[Layer, bool] = weakref.WeakKeyDictionary()
         self.chosen = True
         self._was: Scan | None = None
+        self._former: weakref.ref[Image] | None = None
         self._view: View | None = None
         self._active: weakref.ref[Layer] | None = None
 
@@ -70,7 +70,12 @@ class Group:
         """Note that the image has left the viewer."""
         known = None if self.image is None else self.image.metadata.get(KEY)
         self._was = known if isinstance(known, Scan) else None
+        self._former = None if self.image is None else weakref.ref(self.image)
         self.image = None
+
+    def belongs_to(self, image: Image) -> bool:
+        """Return whether an image is or was this group's."""
+        return self.image is image or (self._former is not None and self._former() is image)
 
     def was_of(self, layer: Image) -> bool:
         """Return whether a layer shows the image that has left the viewer."""
@@ -216,6 +221,10 @@ class Groups:
         """Return the group that a layer belongs to, if any."""
         return next((group for group in self._groups if layer in group), None)
 
+    def at(self, image: Image) -> Group | None:
+        """Return the group of an image, also after the image was closed."""
+        return next((group for group in self._groups if group.belongs_to(image)), None)
+
     def choose(self, image: Image | None) -> None:
         """Show an image with its layers, where it was left, and hide those of other images."""
         viewer = self._viewer()
@@ -231,7 +240,6 @@ class Groups:
         for each in self._groups:
             if each is not group:
                 each.set_aside(viewer)
-        turn(viewer, self.image)
         if group is not None:
             group.bring_back(viewer)
         self.chosen.emit(self.image)

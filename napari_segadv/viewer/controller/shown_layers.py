@@ -71,7 +71,7 @@ class ShownLayers:
             role: one of `layers.names`, or a panel's own.
             image: None: the chosen one.
         """
-        group = self.groups.current if image is None else self.groups.find(image)
+        group = self.groups.current if image is None else self.groups.at(image)
         layer = None if group is None else group.get(role)
         return layer if layer in self.layers else None
 

@@ -57,7 +57,7 @@ def repainted(layer: Labels, made: LayerTuple) -> Iterator[None]:
         made: labels of the same shape and type, with the colours and names of their classes.
     """
     data, keywords, _ = made
-    for name in ("colormap", "features"):
+    for name in ("colormap", "features", "metadata"):
         if name in keywords:
             setattr(layer, name, keywords[name])
     yield from written(layer, _differences(data, layer.data))

@@ -22,8 +22,8 @@ HEIGHTS = {
     CLEAN: 4,
     AFTER: 5,
     PREVIEW_SEEN: 5,
-    TARGET: 6,
-    ERASED: 7,
+    ERASED: 6,
+    TARGET: 7,
 }
 BETWEEN = 3
 # Opacity of predictions, so that the image shows through.

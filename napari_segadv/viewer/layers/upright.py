@@ -21,36 +21,37 @@ USUAL = ("down", "right")
 OPPOSITE = {"up": "down", "down": "up", "right": "left", "left": "right"}
 
 
-def keep_upright(viewer: ViewerModel, chosen: Callable[[], Image | None] = lambda: None) -> None:
+def keep_upright(
+    viewer: ViewerModel, chosen: Callable[[], Image | None] = lambda: None
+) -> Callable[..., None]:
     """Turn the view whenever the displayed axes or the image change.
 
     Args:
         viewer: the viewer.
         chosen: returns the image that decides; None: the lowest volume of a patient.
+
+    Returns:
+        What turns the view, to be called when another image is chosen. The viewer keeps it.
     """
+    ours: list[Any] = []
 
     def turned(event: Any = None) -> None:
-        turn(viewer, chosen())
+        image, camera = chosen(), viewer.scene.camera
+        grid = grid_in(viewer) if image is None else grid_of(image)
+        if grid is not None and viewer.dims.ndisplay == 2:
+            axes = [axis - viewer.dims.ndim for axis in viewer.dims.displayed]
+            camera.orientation2d = orientation(grid, axes)
+            ours[:] = [camera.orientation2d]
+        elif ours and camera.orientation2d == ours.pop():
+            # Nothing of the turn of a volume is left, unless the user has turned it since.
+            camera.orientation2d = USUAL
 
     viewer.dims.events.order.connect(turned)
     viewer.dims.events.ndisplay.connect(turned)
     for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
         event.connect(turned)
     turned()
-
-
-def turn(viewer: ViewerModel, image: Image | None = None) -> None:
-    """Turn the view for an image, else for the lowest volume of a patient, if there is one."""
-    grid = grid_in(viewer) if image is None else grid_of(image)
-    if grid is None and image is None:
-        return
-    if grid is None or viewer.dims.ndisplay == 3:
-        # A film beside a volume: nothing of the volume's turn is left.
-        viewer.scene.camera.orientation2d = USUAL
-        return
-    viewer.scene.camera.orientation2d = orientation(
-        grid, [axis - viewer.dims.ndim for axis in viewer.dims.displayed]
-    )
+    return turned
 
 
 def grid_in(viewer: ViewerModel) -> Grid | None:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
@@ -12,14 +11,9 @@ from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..controller.runner import Poll
 from ..controller.runs import Run
+from ..notices import offer
 from ..widgets.dialogs import pick_page
 from ..widgets.layout import set_tips
-
-
-class Offer(Notification):
-    """A message with a button. napari would name its own manager as the source beside it."""
-
-    source = ""
 
 
 class ReportSection(QWidget):
@@ -124,5 +118,4 @@ class ReportSection(QWidget):
             if not self._dropped:
                 self.open()
 
-        offer = Offer("The report is written.", "info", actions=[("Open", act)])
-        notification_manager.dispatch(offer)
+        offer("The report is written.", "Open", act)

@@ -92,8 +92,8 @@ class Tabs(QObject):
         title = dock.windowTitle().removesuffix(f" ({PLUGIN})")
         dock.setWindowTitle(title)
         # napari's own title bar, which does not follow the title.
-        label = getattr(dock.titleBarWidget(), "title", None)
-        if label is not None and hasattr(label, "setText"):
+        label: Any = getattr(dock.titleBarWidget(), "title", None)
+        if hasattr(label, "setText"):
             label.setText(title)
         window = dock.parent()
         if dock.isFloating() or not isinstance(window, QMainWindow):

@@ -13,6 +13,7 @@ from napari_segadv.results.provenance import hash_of
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import PREVIEW, PREVIEW_SEEN
 from napari_segadv.viewer.layers.places import placed_like
+from napari_segadv.viewer.layers.task_view import view_of
 
 SHAPE = (4, 16, 20)
 
@@ -105,6 +106,9 @@ CHANGES = {
     "the image": (other_numbers, another_type, fewer_pixels, more_slices, another_scale),
     "the view": (a_series, three_dimensions, nothing),
 }
+# What has to be done after them before another run: a series has no target of its own.
+NO_TARGET = view_of("segmentation").missing
+MISSING = {no_target: NO_TARGET, a_series: NO_TARGET, nothing: "open an image first"}
 
 
 @pytest.mark.parametrize("what", CHANGES)
@@ -123,7 +127,8 @@ def finishes(window, panel, qtbot, held, change):
     assert "largest change 20 HU" in panel.status.text()
     *_, run = panel.controller.runs
     example, record = run.example, run.example.record
-    assert panel.controller.example is example
+    # It is shown on its image, so not while another one is chosen, or none is left.
+    assert panel.controller.example is (None if change in (a_series, nothing) else example)
     np.testing.assert_array_equal(example.clean.array, array)
     np.testing.assert_array_equal(example.target.array, wanted)
     assert example.noise[where != 0].any()
@@ -134,13 +139,14 @@ def finishes(window, panel, qtbot, held, change):
     assert record["image"]["spacing"] == [3.0, 1.5, 1.25]
     assert record["inputs"]["target"]["sha256"] == hash_of(wanted)
     assert record["inputs"]["region"]["sha256"] == hash_of(where)
-    assert panel.run_button.isEnabled()
+    assert panel.missing.text() == MISSING.get(change, "")
+    assert panel.run_button.isEnabled() == (change not in MISSING)
     assert not shown_as(window, PREVIEW, PREVIEW_SEEN)
 
 
 def test_a_cancelled_run_leaves_what_the_user_has_changed(window, ready, qtbot):
     changes = [change for change in chain(*CHANGES.values()) if change is not nothing]
-    for several in (changes, [nothing]):
+    for several, missing in ((changes, NO_TARGET), ([nothing], MISSING[nothing])):
         begin(window, ready, qtbot, steps=100_000)
         for change in several:
             # All in one run, and each is looked at by the preview.
@@ -153,4 +159,5 @@ def test_a_cancelled_run_leaves_what_the_user_has_changed(window, ready, qtbot):
         assert ready.status.text() == "cancelled; nothing was changed"
         assert list(window.layers) == left
         assert len(ready.controller.runs) == 0
-        assert ready.run_button.isEnabled()
+        assert ready.run_button.text() == "Run"
+        assert ready.missing.text() == missing

@@ -44,8 +44,8 @@ def test_a_target_that_erases(window, ready, qtbot):
     qtbot.waitUntil(lambda: seen(ready))
     clean, drawn_at = ready.controller.shown(CLEAN), hatch(ready)._slice.image.view[..., 3] > 0
     assert (clean.data[drawn_at] == 2).all()
-    # Above the target, which stays the layer that is painted on, and no image to be attacked.
-    assert window.layers.index(hatch(ready)) > window.layers.index(target)
+    # Right below the target, which stays the layer that is painted on, and no image to be attacked.
+    assert window.layers.index(hatch(ready)) == window.layers.index(target) - 1
     assert window.layers.selection.active is target
     assert hatch(ready) not in ready.image.choices
     assert ready.image.value is window.layers["xray"]

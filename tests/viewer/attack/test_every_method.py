@@ -12,7 +12,7 @@ from roles import role, titles
 from napari_segadv.attacks.fields.recipe import Recipe
 from napari_segadv.data.scan import Scan
 from napari_segadv.training.generator.train import train
-from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, ERASED, NOISE
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 RESULTS = {ADVERSARIAL, NOISE, CLEAN, AFTER}
@@ -48,8 +48,10 @@ def run(window, panel, qtbot, method):
     assert last.example is example
     assert example.record["method"] == method
     assert example.record["steps"] <= 1
-    names = titles(window)
-    assert sorted(names) == sorted({"xray", "wanted"} | RESULTS | set(example.fields))
+    # What the target erases is hatched soon after.
+    hatched = set() if panel.target.value == UNTARGETED else {ERASED}
+    names = sorted({"xray", "wanted"} | RESULTS | set(example.fields) | hatched)
+    qtbot.waitUntil(lambda: sorted(titles(window)) == names)
     np.testing.assert_array_equal(role(window, ADVERSARIAL).data, example.adversarial.array)
     np.testing.assert_array_equal(role(window, AFTER).data, example.prediction_adversarial.array)
     changed = example.adversarial.array.astype(int) - panel.image.value.data

@@ -44,7 +44,7 @@ def ready(window, panel, qtbot, grader):
 
 
 def layers(viewer):
-    return {layer.name: layer for layer in viewer.layers}
+    return dict(zip(titles(viewer), viewer.layers, strict=True))
 
 
 def said(layer):

@@ -220,7 +220,8 @@ def test_closing_the_panel_ends_it(window, ready, qtbot):
     click(qtbot, ready.target_section.part.button)
     assert len(window.mouse_drag_callbacks) == len(before) + 1
     close_dock(qtbot, ready)
-    assert window.mouse_drag_callbacks == before
+    # Nor is the right button ours any more, since it was the last panel.
+    assert set(window.mouse_drag_callbacks) < set(before)
     assert window.cursor.style == "standard"
 
 

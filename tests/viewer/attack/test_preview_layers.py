@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from clicks import click, drained, idle
 from qtpy.QtCore import QTimer
-from roles import role, titles
+from roles import has, role, titles
 from superqt.utils import WorkerBase
 
 from napari_segadv import crafting
-from napari_segadv.viewer.layers.names import PREVIEW, PREVIEW_SEEN, TARGET
+from napari_segadv.viewer.layers.names import ERASED, PREVIEW, PREVIEW_SEEN, TARGET
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 
@@ -45,8 +45,10 @@ def test_what_is_painted_on_the_target_is_seen_over_the_preview(window, long, qt
     idle(qtbot, long.controller)
     target = role(window, TARGET)
     target.contour, target.opacity = 0, 1.0
+    # The hatch of what is erased, here of nothing, lies between them.
+    qtbot.waitUntil(lambda: has(window, ERASED))
     attacking(qtbot, long)
-    assert titles(window)[-3:] == [PREVIEW, PREVIEW_SEEN, TARGET]
+    assert titles(window)[-4:] == [PREVIEW, PREVIEW_SEEN, ERASED, TARGET]
     for label in (1, 2):
         target.data_setitem(tuple(np.mgrid[:48, :64].reshape(2, -1)), label)
         picture = window.screenshot(canvas_only=True, flash=False)
@@ -107,7 +109,8 @@ def test_an_image_removed_while_its_preview_is_prepared_is_not_attacked(
     assert begun == []
     assert not long.controller.jobs.busy
     assert titles(window) == []
-    assert long.run_button.isEnabled()
+    assert long.run_button.text() == "Run"
+    assert long.missing.text() == "open an image first"
 
 
 @pytest.mark.parametrize("moment", ["copied", "shown"])

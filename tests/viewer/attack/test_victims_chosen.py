@@ -35,8 +35,11 @@ def test_every_built_in_victim_is_loaded_by_going_down_the_list(panel, qtbot):
         idle(qtbot, controller)
         assert controller.victims.source == box.currentText() == name
         assert controller.victims.victim.trust == "built-in"
-        about = section.about.text().replace("&nbsp;", " ")
-        assert all(one in about for one in controller.victims.victim.classes[1:])
+        # Structures are listed, what other tasks know is named in a line.
+        named = section.about.text().replace("&nbsp;", " ")
+        named += "".join(row.name for row in section.legend.rows)
+        assert all(one in named for one in controller.victims.victim.classes[1:])
+        assert section.legend.isVisible() == (controller.victims.task == "segmentation")
         assert panel.status.text() == ""
         assert box.isEnabled()
     qtbot.keyClick(box, Qt.Key_Down)

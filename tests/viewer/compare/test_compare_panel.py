@@ -202,7 +202,7 @@ def test_contours_on_the_list_and_on_a_key(window, compare, qtbot, flat):
     assert "target: thin" in compare.legend.text()
     press(qtbot, window, Qt.Key_C, Qt.ShiftModifier)
     assert compare.look.currentText() == AS_SHOWN
-    assert not lines & {layer.name for layer in window.layers}
+    assert not shown_as(window, *lines)
     assert after.visible
     assert after.contour == 0
     assert after.colormap is colours

@@ -39,6 +39,9 @@ def test_a_picture_of_two_dimensions_side_by_side_while_a_volume_is_open(
     volume = window.add_image(data, **keywords)
     image, adversarial = show(window, flat)
     assert window.dims.ndim == 3
+    # Hidden because it is not the chosen image; the user wants to see both.
+    assert not volume.visible
+    volume.visible = True
     before = titles(window)
     press(qtbot, window, Qt.Key_S, Qt.ShiftModifier)
     assert compare.comparison.name == "side by side"

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from clicks import click
 from compare_window import on_canvas, press, show
-from pictured import AFTER_BLOCK, CLEAN_BLOCK, TARGET_BLOCK, body, colours, film, seen
+from pictured import AFTER_BLOCK, CLEAN_BLOCK, TARGET_BLOCK, body, boxed, colours, film, seen
 from qtpy.QtCore import Qt
 
+from napari_segadv.viewer.compare.box_edges import WIDTH
 from napari_segadv.viewer.compare.contours import ROLES
+from napari_segadv.viewer.layers.names import AFTER, CLEAN
 
 BLOCKS = dict(zip(ROLES, (CLEAN_BLOCK, AFTER_BLOCK, TARGET_BLOCK), strict=True))
 COLOURS = dict(zip(ROLES, ("clean line", "adversarial line", "target line"), strict=True))
@@ -83,3 +86,25 @@ def test_a_change_of_the_zoom_or_the_slice_leaves_the_place_in_view(window, comp
     press(qtbot, window, Qt.Key_C, Qt.ShiftModifier)
     assert window.dims.point == before
     assert window.dims.range == ranges
+
+
+@pytest.mark.parametrize("zoom", [0.25, 1.0, 8.0])
+def test_boxes_too_and_they_get_their_own_edges_back(window, compare, qtbot, flat, zoom):
+    show(window, boxed(flat))
+    layers = [window.layers[name] for name in (CLEAN, AFTER)]
+    before = [list(layer.edge_width) for layer in layers]
+    click(qtbot, compare.modes["blink"])
+    compare.timer.stop()
+    compare.comparison.flip()
+    rows, columns = CLEAN_BLOCK
+    corner = np.array([rows.stop - 0.5, columns.start - 0.5])
+    window.scene.camera.zoom = zoom
+    window.scene.camera.center = (0, *corner)
+    red, green, blue = np.moveaxis(seen(window, qtbot), -1, 0)
+    there = (red > 170) & (green < 110) & (blue < 110)
+    x, y = (round(n) for n in on_canvas(window, corner))
+    far = max(6, min(30, round(15 * zoom)))
+    for line in (there[y - far, x - 4 : x + 5], there[y - 4 : y + 5, x + far]):
+        assert runs(line) == [WIDTH]
+    click(qtbot, compare.modes["blink"])
+    assert [list(layer.edge_width) for layer in layers] == before

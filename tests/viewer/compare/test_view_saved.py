@@ -157,6 +157,7 @@ def test_which_image_is_seen_is_said_in_every_mode(window, compare, qtbot, flat)
         click(qtbot, compare.modes[mode])
         assert said().startswith(text)
     click(qtbot, compare.modes["difference"])
+    assert legend_of(compare)[:2] == ["darker", "brighter"]
     assert said().startswith("adversarial minus clean, strongest colour at ±")
     assert said().endswith("grey levels")
 
@@ -174,7 +175,7 @@ def test_the_legend_names_what_is_seen(window, compare, qtbot, flat):
             "clean prediction (contour)",
             "adversarial prediction (contour)",
             "target (contour)",
-            "in this slice: liver, spleen",
+            "in the image: liver, spleen",
         ],
         FILLED: ["target (contour)", "spleen"],
         HIDDEN: [],
@@ -194,7 +195,7 @@ def test_the_legend_names_what_is_seen(window, compare, qtbot, flat):
 
 
 def test_a_slice_without_a_structure(window, compare, qtbot, deep, saving):
-    show(window, body(deep))
+    image, _ = show(window, body(deep))
     press(qtbot, window, Qt.Key_2)
     window.dims.set_current_step(0, 3)
     pick(qtbot, compare.look, CONTOURS)
@@ -208,7 +209,7 @@ def test_a_slice_without_a_structure(window, compare, qtbot, deep, saving):
     window.dims.set_current_step(0, 0)
     assert legend_of(compare)[-1] == "no structure in this slice"
     window.dims.order = (1, 0, 2)
-    window.dims.set_current_step(1, 10)
+    window.dims.set_point(1, image.data_to_world((0, 10, 0))[1])
     assert facts_of(compare.comparison).place == "row 10 (0 to 19)"
     saved(qtbot, compare, saving)
     window.dims.ndisplay = 3
@@ -264,6 +265,8 @@ def test_a_narrow_canvas_cuts_nothing_off(window, compare, qtbot, flat):
     """Every word lies within the picture, however narrow; the strip grows."""
     show(window, film(flat))
     facts = facts_of(compare.comparison)
+    many = ", ".join(f"structure {n}" for n in range(40))
+    facts = replace(facts, legend=((None, many), ((1.0, 0.0, 0.0), many)))
     heights = []
     for width in (900, 420):
         black = QImage(width, 300, QImage.Format_RGB32)

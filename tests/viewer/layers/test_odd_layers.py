@@ -105,5 +105,7 @@ def test_class_names_are_text_in_the_legend(window, panel, qtbot, band_victim):
     names = ("background", "<b> heart & lung", "a < b > c &amp; d")
     panel.controller.victims.victim = replace(band_victim, classes=names)
     panel.controller.victims.victim_changed.emit(panel.controller.victims.victim)
-    for name in names[1:]:
-        assert name in plain(panel.victim_section.about.text())
+    table = panel.victim_section.legend.table
+    assert [table.item(n, 1).text() for n in range(table.rowCount())] == list(names[1:])
+    for number, name in enumerate(names[1:]):
+        assert name in plain(table.item(number, 1).toolTip())

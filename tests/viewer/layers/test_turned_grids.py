@@ -136,7 +136,7 @@ def test_what_comparing_adds_lies_on_the_volume(shown, tmp_path):
     middle = target.shape[0] // 2
     viewer.dims.set_point(0, image.data_to_world((middle, 0, 0))[0])
     lines = role(viewer, "contour (target)")
-    ends = np.concatenate([lines.data[:, 0], lines.data.sum(axis=1)])
+    ends = np.concatenate([lines.data[:, 0], lines.data.sum(axis=1)]) * lines.scale
     assert set(ends[:, 0]) == {viewer.dims.point[0]}
     # The contour encloses exactly the target's pixels, but for the width of its line.
     rows, columns = np.nonzero(target[middle])
@@ -144,7 +144,7 @@ def test_what_comparing_adds_lies_on_the_volume(shown, tmp_path):
     corners = np.array([image.data_to_world((middle, *edge)) for edge in edges])
     for limit in (np.min, np.max):
         found, there = limit(ends[:, 1:], axis=0), limit(corners[:, 1:], axis=0)
-        np.testing.assert_allclose(found, there, atol=lines.edge_width)
+        np.testing.assert_allclose(found, there, atol=lines.edge_width * lines.scale[-1])
     comparison.close()
 
 

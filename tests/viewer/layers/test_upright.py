@@ -8,7 +8,7 @@ from helpers import disc_image
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
-from napari_segadv.viewer.layers.upright import keep_upright, turn
+from napari_segadv.viewer.layers.upright import keep_upright
 
 # Which axis of the array is looked along.
 AXIAL, CORONAL, SAGITTAL = (0, 1, 2), (1, 0, 2), (2, 0, 1)
@@ -148,7 +148,7 @@ def test_beside_a_photograph_the_volume_counts(window):
 def test_the_image_that_is_chosen_says_how_the_view_is_turned(window):
     """Of a film and two volumes it is the chosen one; the lowest volume counts if none is."""
     chosen = []
-    keep_upright(window, lambda: chosen[-1] if chosen else None)
+    turned = keep_upright(window, lambda: chosen[-1] if chosen else None)
     film = window.add_image(disc_image(), name="film")
     volumes = []
     for how in ("ordinary", "sagittal, to the front"):
@@ -162,7 +162,7 @@ def test_the_image_that_is_chosen_says_how_the_view_is_turned(window):
         (volumes[1], ("down", "left")),
     ):
         chosen.append(image)
-        turn(window, image)
+        turned()
         assert camera.orientation2d == expected
         # What is opened meanwhile changes nothing.
         window.layers.remove(window.add_image(disc_image(), name="another"))
