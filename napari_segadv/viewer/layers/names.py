@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ...common.screen import untagged
+
 # The key in a layer's metadata for the Scan, Grid or prediction that it shows.
 KEY = "segadv"
 # The key for the target shapes that made the labels, and the hash of those labels.
@@ -40,4 +42,4 @@ def layer_name(image: str, role: str) -> str:
         >>> layer_name("thorax", TARGET)
         'thorax / target'
     """
-    return f"{image} / {role}"
+    return f"{untagged(image)} / {role}"

@@ -140,7 +140,9 @@ def test_what_comparing_adds_lies_on_the_volume(shown, tmp_path):
     assert set(ends[:, 0]) == {viewer.dims.point[0]}
     # The contour encloses exactly the target's pixels, but for the width of its line.
     rows, columns = np.nonzero(target[middle])
-    edges = product(*((n.min() - 0.5, n.max() + 0.5) for n in (rows, columns)))
+    # It ends at the centres of the outermost pixels, or it would widen the range of the sliders.
+    limits = zip((rows, columns), target.shape[1:], strict=True)
+    edges = product(*((max(0, n.min() - 0.5), min(m - 1, n.max() + 0.5)) for n, m in limits))
     corners = np.array([image.data_to_world((middle, *edge)) for edge in edges])
     for limit in (np.min, np.max):
         found, there = limit(ends[:, 1:], axis=0), limit(corners[:, 1:], axis=0)
