@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from napari.layers import Image, Layer
 
@@ -33,9 +32,7 @@ class TargetChoice:
         """
         self._controller, self._layers = controller, layers
         self._classes: tuple[str, ...] = ()
-        # What was last chosen for each image.
-        self._by_image: WeakKeyDictionary[Image, Any] = WeakKeyDictionary()
-        self._entering = False
+        self._entering, self._entered = False, False
         self.box: Any = ComboBox(choices=self._offered, value=CHOOSE)
         self.box.changed.connect(self._keep)
 
@@ -60,21 +57,23 @@ class TargetChoice:
     def remember(self, image: Image | None, choice: Any) -> None:
         """Keep a choice for an image that is not the chosen one."""
         if image is not None:
-            self._by_image[image] = choice
+            self._controller.targets[image] = choice
 
     def enter(self, image: Image | None) -> None:
         """Offer the layers of another image, and choose what was chosen for it before."""
-        before = CHOOSE if image is None else self._by_image.get(image, CHOOSE)
+        known = {} if image is None else self._controller.targets
+        before = known.get(image, CHOOSE)
         self._entering = True
         try:
             self.refresh()
+            found = next((x for x in self.box.choices if same(x, before)), CHOOSE)
+            self.box.value = found
         finally:
             self._entering = False
-        found = next((x for x in self.box.choices if same(x, before)), CHOOSE)
-        if same(self.box.value, found):
-            self._keep(found)
-        else:
-            self.box.value = found
+        # A panel that is opened later knows less than the controller.
+        if image in known or self._entered:
+            self._controller.choice = self._plain(found)
+        self._entered = True
 
     def offer(self, classes: tuple[str, ...]) -> None:
         """Offer the choices for the victim's task and its classes."""
@@ -111,5 +110,5 @@ class TargetChoice:
         if self._entering:
             return
         if self._controller.image is not None:
-            self._by_image[self._controller.image] = choice
+            self._controller.targets[self._controller.image] = choice
         self._controller.choice = self._plain(choice)

@@ -44,6 +44,7 @@ class Controller:
         runs: the history.
         visibility: how visible each run's change is in every window.
         choice: the chosen target if it is not a layer, as a session stores it; None: none.
+        targets: what was last chosen as the target of each image.
         targeted: whether the last attack that was started has a target.
     """
 
@@ -62,6 +63,7 @@ class Controller:
         self.runs = Runs()
         self.visibility = Visibility(self.runs, runner)
         self.choice: int | str | None = None
+        self.targets: weakref.WeakKeyDictionary[Image, Any] = weakref.WeakKeyDictionary()
         self.targeted = True
         groups = self._shown.groups
         groups.leaving.connect(self._leave)

@@ -69,6 +69,8 @@ class Group:
     def close(self) -> None:
         """Note that the image has left the viewer."""
         known = None if self.image is None else self.image.metadata.get(KEY)
+        if known is None and self.run is not None:
+            known = self.run.example.clean
         self._was = known if isinstance(known, Scan) else None
         self._former = None if self.image is None else weakref.ref(self.image)
         self.image = None
@@ -203,10 +205,10 @@ class Groups:
         group = self.find(layer)
         if group is None:
             group = next((g for g in self._groups if g.was_of(layer)), None)
-        if group is not None and group.image is None:
-            # The same image, opened again: what was left of it is its own.
-            group.image = layer
-            layer.events.name.connect(self._renamed)
+            if group is not None:
+                # The same image, opened again: what was left of it is its own.
+                group.image = layer
+                layer.events.name.connect(self._renamed)
         if group is None:
             group = Group(layer)
             group.chosen = False
