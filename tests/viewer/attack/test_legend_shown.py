@@ -156,12 +156,13 @@ def test_other_classes_are_all_shown(window, ready, qtbot, band_victim):
     np.testing.assert_array_equal(opacities(clean) > 0, clean.data > 0)
 
 
-def test_contours_of_compare_leave_no_colours_behind(window, ready, qtbot):
-    """An eye is pressed while Compare has lent the layers colours of its own."""
+def test_colours_of_compare_leave_nothing_behind(window, ready, qtbot):
+    """An eye is pressed while Compare has lent the layers colours of its own, as it does in 3-D."""
     predicted(qtbot, ready)
     attacked(qtbot, ready)
     _, compare = window.window.add_plugin_dock_widget("napari-segadv", "Compare")
     clean, legend = ready.controller.shown(CLEAN), ready.victim_section.legend
+    window.dims.ndisplay = 3
     compare.toggle_contours()
     assert np.allclose(clean.get_color(1)[:3], clean.get_color(2)[:3])
     ready.structures.toggle(1)

@@ -194,8 +194,9 @@ def test_a_new_prediction_is_looked_at_again(window, ready, qtbot):
 
 
 def test_what_is_said_without_a_prediction_and_in_3_d(window, ready, qtbot):
-    part = ready.target_section.part
+    part, chosen = ready.target_section.part, ready.image.value
     window.add_image(np.zeros((4, 48, 64), np.uint8) + image())
+    ready.controller.choose(chosen)
     window.dims.ndisplay = 3
     click(qtbot, part.button)
     press(qtbot, window, (24, 14))

@@ -8,7 +8,7 @@ from roles import has, role, titles
 from superqt.utils import WorkerBase
 
 from napari_segadv import crafting
-from napari_segadv.viewer.layers.names import ERASED, PREVIEW, PREVIEW_SEEN, TARGET
+from napari_segadv.viewer.layers.names import CLEAN, ERASED, PREVIEW, PREVIEW_SEEN, TARGET
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 
@@ -48,7 +48,7 @@ def test_what_is_painted_on_the_target_is_seen_over_the_preview(window, long, qt
     # The hatch of what is erased, here of nothing, lies between them.
     qtbot.waitUntil(lambda: has(window, ERASED))
     attacking(qtbot, long)
-    assert titles(window)[-4:] == [PREVIEW, PREVIEW_SEEN, ERASED, TARGET]
+    assert titles(window) == ["xray", PREVIEW, CLEAN, PREVIEW_SEEN, ERASED, TARGET]
     for label in (1, 2):
         target.data_setitem(tuple(np.mgrid[:48, :64].reshape(2, -1)), label)
         picture = window.screenshot(canvas_only=True, flash=False)

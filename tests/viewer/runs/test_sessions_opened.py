@@ -135,10 +135,10 @@ def simple(window, qtbot, folder, scan2d, band_victim):
 
 def test_what_is_open_stays(window, simple, qtbot):
     panel, controller = simple, simple.controller
-    target = controller.shown(TARGET)
+    image, target = controller.image, controller.shown(TARGET)
     target.data[0] = 7
     mine = window.add_image(np.random.default_rng(0).random((9, 9)), name="mine")
-    controller.shown(ADVERSARIAL).name = "kept"
+    controller.shown(ADVERSARIAL, image).name = "kept"
     before = [layer for layer in window.layers if isinstance(layer, Image | Labels)]
     opened(qtbot, panel)
     assert [run.name for run in controller.runs] == ["pgd 1", "pgd 2"]
