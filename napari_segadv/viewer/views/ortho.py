@@ -281,6 +281,9 @@ class OrthoViews:
             return
         planes, point = planes_of(grid_of(image)), self.crosshair.point
         for model, glass in self._canvases():
+            if model.dims.ndim != len(point):
+                # Layers are being taken away: other views follow in a moment.
+                return
             hidden = model.dims.ndisplay != 2 or model.canvas.grid.enabled
             down, across = model.dims.order[-2:]
             cross = Cross(
