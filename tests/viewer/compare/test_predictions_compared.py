@@ -137,6 +137,8 @@ def test_a_target_that_is_hidden_stays_hidden_and_so_do_predictions(window, show
         if "target" in layer.name:
             layer.visible = False
     click(qtbot, shown.modes["blink"])
+    # However long the pictures below take.
+    shown.timer.stop()
     assert found(seen(window, qtbot)) == {"adversarial fill"}
     click(qtbot, shown.modes["blink"])
     for layer in window.layers:
