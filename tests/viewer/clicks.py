@@ -18,6 +18,18 @@ def idle(qtbot, controller):
     qtbot.waitUntil(lambda: not images())
 
 
+def loaded(qtbot, panel, victim):
+    """The attack panel with a victim as if the user had chosen it, which comes from no file.
+
+    First the one is loaded that the panel suggests for an image.
+    """
+    idle(qtbot, panel.controller)
+    panel.victim_section._touch()
+    panel.controller.victims.victim = victim
+    panel.controller.victims.victim_changed.emit(victim)
+    return panel
+
+
 class Marker(QObject):
     """An event sent to it comes back as a signal."""
 

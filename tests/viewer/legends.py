@@ -6,13 +6,6 @@ from qtpy.QtCore import Qt
 from napari_segadv.viewer.widgets.legend import EYES, NAMES
 
 
-def loaded(panel, victim):
-    """The panel with a victim that was not loaded from a file."""
-    panel.controller.victims.victim = victim
-    panel.controller.victims.victim_changed.emit(victim)
-    return panel
-
-
 def measured(qtbot, panel):
     """Waits until the structures of what is shown are measured."""
     idle(qtbot, panel.controller)

@@ -42,6 +42,7 @@ class VictimSection(QWidget):
             value=controller.victims.present,
         )
         self.legend = Legend()
+        self.legend.hide()
         self._seen = ""
         self.about = Rich()
         form = QFormLayout(self)

@@ -294,6 +294,9 @@ class OrthoViews:
             # Layers are just coming or going.
             return
         for model, glass in self._canvases():
+            if model.dims.ndim != len(point):
+                # Layers are being taken away: other views follow in a moment.
+                return
             hidden = model.dims.ndisplay != 2 or model.canvas.grid.enabled
             down, across = model.dims.order[-2:]
             cross = Cross(

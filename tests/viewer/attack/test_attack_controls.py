@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from clicks import click, idle
+from clicks import click, idle, loaded
 from controls import notices, pick, tick, type_in
 from helpers import disc_labels, volume_victim
 from roles import titles
@@ -128,9 +128,8 @@ def test_the_check_mark_of_the_preview(window, ready, qtbot):
 
 
 def test_slices_are_chosen_and_typed(window, ready, qtbot, ct):
-    controller, section = ready.controller, ready.attack_section
-    controller.victims.victim = volume_victim(2)
-    controller.victims.victim_changed.emit(controller.victims.victim)
+    section = ready.attack_section
+    loaded(qtbot, ready, volume_victim(2))
     data, keywords, _ = image_tuple(ct, "ct")
     window.add_image(data, **keywords)
     pick(qtbot, ready.image, "ct")

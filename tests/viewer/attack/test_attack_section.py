@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clicks import click, close_dock, idle
+from clicks import click, close_dock, idle, loaded
 from controls import tip_of
 from helpers import volume_victim
 from napari.layers import Labels
@@ -44,8 +44,7 @@ def deep(window, panel, qtbot):
     grid = Grid(array.shape, (3.0, 1.5, 1.25), (-40.0, 30.0, 20.0), np.diag([-1.0, 1.0, -1.0]))
     data, keywords, _ = image_tuple(Scan(array, grid, "HU", Storage("int16")), "ct")
     layer = window.add_image(data, **keywords)
-    panel.controller.victims.victim = volume_victim(2)
-    panel.controller.victims.victim_changed.emit(panel.controller.victims.victim)
+    loaded(qtbot, panel, volume_victim(2))
     panel.image.value = layer
     panel.target.value = UNTARGETED
     section = panel.attack_section

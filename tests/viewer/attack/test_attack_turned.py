@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, idle, loaded
 from helpers import volume_victim
 from napari.layers import Image
 from roles import role
@@ -17,11 +17,10 @@ REFUSED = "no slice is in view; go back to the slices, or choose a range"
 
 
 @pytest.fixture
-def volume(window, panel, ct):
+def volume(window, panel, qtbot, ct):
     """A flipped CT with a victim that goes slice by slice."""
     data, keywords, _ = image_tuple(ct, "ct")
-    panel.controller.victims.victim = volume_victim(2)
-    panel.controller.victims.victim_changed.emit(panel.controller.victims.victim)
+    loaded(qtbot, panel, volume_victim(2))
     panel.image.value = window.add_image(data, **keywords)
     panel.target.value = UNTARGETED
     section = panel.attack_section

@@ -4,7 +4,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, idle, loaded
 from helpers import volume_victim
 from roles import role, shown_as
 
@@ -19,10 +19,9 @@ SHAPE = (4, 16, 20)
 
 
 @pytest.fixture
-def ready(window, panel):
+def ready(window, panel, qtbot):
     """The panel with a victim that goes slice by slice."""
-    panel.controller.victims.victim = volume_victim(2)
-    panel.controller.victims.victim_changed.emit(panel.controller.victims.victim)
+    loaded(qtbot, panel, volume_victim(2))
     return panel
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from clicks import click, drawn, idle, steady
+from clicks import click, drawn, idle, loaded, steady
 from compare_window import canvas, on_canvas
 from controls import tick
 from helpers import disc_image, volume_victim
-from legends import loaded, predicted
+from legends import predicted
 from qtpy.QtCore import QPoint, Qt
 
 from napari_segadv.viewer.layers.convert import image_tuple
@@ -17,7 +17,7 @@ from napari_segadv.viewer.layers.slice_place import SlicePlace
 @pytest.fixture
 def ready(window, panel, qtbot, band_victim):
     window.add_image(disc_image(), name="xray")
-    loaded(panel, band_victim)
+    loaded(qtbot, panel, band_victim)
     return panel
 
 
@@ -127,7 +127,7 @@ def test_labels_of_ones_own_erase_all_that_they_leave_out(window, ready, qtbot):
 def test_each_slice_of_a_volume_and_none_in_3_d(window, panel, qtbot, ct):
     data, keywords, _ = image_tuple(ct, "ct")
     image = window.add_image(data, **keywords)
-    loaded(panel, volume_victim(2))
+    loaded(qtbot, panel, volume_victim(2))
     panel.controller.victims.predict(image)
     idle(qtbot, panel.controller)
     made(qtbot, panel)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, idle, loaded
 from controls import pick
 from helpers import disc_image, finish
 from magicgui.backends._qtpy import widgets
@@ -20,11 +20,10 @@ FIELDS = {"displacement", "intensity"}
 
 
 @pytest.fixture
-def ready(window, panel, band_victim):
+def ready(window, panel, qtbot, band_victim):
     """A photograph, a victim, and a target in which a structure is gone."""
     image = window.add_image(disc_image(), name="xray")
-    panel.controller.victims.victim = band_victim
-    panel.controller.victims.victim_changed.emit(band_victim)
+    loaded(qtbot, panel, band_victim)
     wanted = band_victim.predict(Scan.from_array(image.data)).array.copy()
     wanted[:, 40:] = 0
     panel.target.value = window.add_labels(wanted, name="wanted")

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, idle, loaded
 from helpers import disc_image, volume_victim
-from legends import listed, loaded, measured, predicted, press_eye, press_name, press_twice
+from legends import listed, measured, predicted, press_eye, press_name, press_twice
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_segadv.common.palette import colour
@@ -22,7 +22,7 @@ NAMES = ("background", "dim", "bright")
 @pytest.fixture
 def ready(window, panel, qtbot, band_victim):
     window.add_image(disc_image(), name="xray")
-    return loaded(panel, band_victim)
+    return loaded(qtbot, panel, band_victim)
 
 
 def attacked(qtbot, panel, shape="erase"):
@@ -67,7 +67,7 @@ def test_before_and_after_a_run(window, ready, qtbot):
     assert pixels(after, 2) < pixels(before, 2)
     # Of a prediction by another victim, what came out of the run is not the after.
     other = Victim(ready.controller.victims.victim.network, name="other", dims=2, classes=NAMES)
-    loaded(ready, other)
+    loaded(qtbot, ready, other)
     predicted(qtbot, ready)
     assert "→" not in "".join(size for _, size in listed(ready))
 
@@ -146,7 +146,7 @@ def test_hidden_through_new_predictions_and_other_colours(window, ready, qtbot):
 def test_other_classes_are_all_shown(window, ready, qtbot, band_victim):
     predicted(qtbot, ready)
     press_eye(qtbot, ready.victim_section.legend, "dim")
-    loaded(ready, replace(band_victim, classes=("background", "one", "two")))
+    loaded(qtbot, ready, replace(band_victim, classes=("background", "one", "two")))
     predicted(qtbot, ready)
     assert [(row.name, row.hidden) for row in ready.victim_section.legend.rows] == [
         ("one", False),
@@ -180,7 +180,7 @@ def volume(window, panel, ct, qtbot):
     """A flipped CT, and a victim that goes slice by slice."""
     data, keywords, _ = image_tuple(ct, "ct")
     window.add_image(data, **keywords)
-    return loaded(panel, replace(volume_victim(2), classes=("background", "fat", "organ")))
+    return loaded(qtbot, panel, replace(volume_victim(2), classes=("background", "fat", "organ")))
 
 
 def test_a_click_on_a_name_goes_to_the_largest_slice(window, volume, qtbot):

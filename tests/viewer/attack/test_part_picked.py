@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from clicks import click, close_dock, drag, idle
+from clicks import click, close_dock, drag, idle, loaded
 from compare_window import canvas, on_canvas
-from legends import loaded, predicted, press_eye
+from legends import predicted, press_eye
 from qtpy.QtCore import QPoint, Qt
 
 from napari_segadv.viewer.attack.target_section import NO_LABELS
@@ -28,7 +28,7 @@ def image():
 @pytest.fixture
 def ready(window, panel, qtbot, band_victim):
     window.add_image(image(), name="xray")
-    loaded(panel, band_victim)
+    loaded(qtbot, panel, band_victim)
     predicted(qtbot, panel)
     window.reset_view()
     return panel

@@ -6,7 +6,7 @@ import dicom_sources as made
 import numpy as np
 import pydicom
 import pytest
-from clicks import click, drained, idle
+from clicks import click, drained, idle, loaded
 from helpers import disc_image
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from roles import role
@@ -94,11 +94,9 @@ def test_the_screen_shows_what_pydicom_renders(window, qtbot, tmp_path, photomet
 
 
 @pytest.fixture
-def loaded(panel, band_victim):
+def seeing(panel, qtbot, band_victim):
     """The panel with a victim of bytes."""
-    panel.controller.victims.victim = band_victim
-    panel.controller.victims.victim_changed.emit(band_victim)
-    return panel
+    return loaded(qtbot, panel, band_victim)
 
 
 def predicted(window, panel, qtbot):
@@ -107,35 +105,35 @@ def predicted(window, panel, qtbot):
     return np.array(role(window, "prediction (clean)").data)
 
 
-def test_the_panel_says_what_the_model_sees_and_lets_choose(window, loaded, qtbot):
-    about, present = loaded.victim_section.about, loaded.victim_section.present
-    loaded.image.value = window.add_image(disc_image(), name="bytes")
-    as_bytes = predicted(window, loaded, qtbot)
+def test_the_panel_says_what_the_model_sees_and_lets_choose(window, seeing, qtbot):
+    about, present = seeing.victim_section.about, seeing.victim_section.present
+    seeing.image.value = window.add_image(disc_image(), name="bytes")
+    as_bytes = predicted(window, seeing, qtbot)
     assert "sees" not in about.text()
 
     scan = film()
-    loaded.image.value = layer = added(window, scan)
-    assert loaded.controller.victims.window(layer) == scan.presentation.limits
-    assert (predicted(window, loaded, qtbot) == as_bytes).mean() > 0.99
+    seeing.image.value = layer = added(window, scan)
+    assert seeing.controller.victims.window(layer) == scan.presentation.limits
+    assert (predicted(window, seeing, qtbot) == as_bytes).mean() > 0.99
     assert HEADER in about.text()
 
     present.value = "none"
-    assert (predicted(window, loaded, qtbot) == as_bytes).mean() < 0.99
+    assert (predicted(window, seeing, qtbot) == as_bytes).mean() < 0.99
     assert "sees" not in about.text()
 
     present.value = "screen"
     layer.contrast_limits = scan.presentation.limits
-    assert (predicted(window, loaded, qtbot) == as_bytes).mean() > 0.99
+    assert (predicted(window, seeing, qtbot) == as_bytes).mean() > 0.99
     assert "chosen window" in about.text()
 
 
-def test_a_run_keeps_the_films_own_values(window, loaded, qtbot):
+def test_a_run_keeps_the_films_own_values(window, seeing, qtbot):
     scan = film(12, inverted=True)
-    loaded.image.value = layer = added(window, scan)
-    idle(qtbot, loaded.controller)
-    loaded.controller.attack(layer, "pgd", {"steps": 2}, None)
-    idle(qtbot, loaded.controller)
-    example = loaded.controller.runs.current.example
+    seeing.image.value = layer = added(window, scan)
+    idle(qtbot, seeing.controller)
+    seeing.controller.attack(layer, "pgd", {"steps": 2}, None)
+    idle(qtbot, seeing.controller)
+    example = seeing.controller.runs.current.example
     assert example.record["presentation"]["source"] == HEADER
     assert example.record["presentation"]["inverted"]
     assert example.adversarial.storage == scan.storage
@@ -144,35 +142,35 @@ def test_a_run_keeps_the_films_own_values(window, loaded, qtbot):
     assert tuple(shown.contrast_limits) == tuple(layer.contrast_limits)
 
 
-def test_the_note_belongs_to_the_image_model_and_choice(window, loaded, qtbot):
-    about, present = loaded.victim_section.about, loaded.victim_section.present
+def test_the_note_belongs_to_the_image_model_and_choice(window, seeing, qtbot):
+    about, present = seeing.victim_section.about, seeing.victim_section.present
     plain = window.add_image(disc_image(), name="bytes")
-    loaded.image.value = layer = added(window, film())
-    predicted(window, loaded, qtbot)
+    seeing.image.value = layer = added(window, film())
+    predicted(window, seeing, qtbot)
     assert HEADER in about.text()
-    loaded.image.value = plain
+    seeing.image.value = plain
     assert HEADER not in about.text()
-    loaded.image.value = layer
+    seeing.image.value = layer
     assert HEADER in about.text()
     present.value = "none"
     assert HEADER not in about.text()
 
 
-def test_the_budget_follows_the_window_on_the_screen(window, loaded, qtbot):
-    loaded.image.value = layer = added(window, film())
-    loaded.victim_section.present.value = "screen"
-    share = loaded.attack_section.budget.share
+def test_the_budget_follows_the_window_on_the_screen(window, seeing, qtbot):
+    seeing.image.value = layer = added(window, film())
+    seeing.victim_section.present.value = "screen"
+    share = seeing.attack_section.budget.share
     layer.contrast_limits = (500, 1500)
     before = share.text()
     layer.contrast_limits = (500, 3500)
     assert share.text() != before
-    assert loaded.controller.victims.window(layer) == (500, 3500)
+    assert seeing.controller.victims.window(layer) == (500, 3500)
 
 
 @pytest.mark.parametrize("choice", ["header", "percentiles", "screen", "auto"])
-def test_an_inverted_film_is_never_seen_as_a_negative(window, loaded, qtbot, choice):
-    loaded.image.value = window.add_image(disc_image(), name="bytes")
-    as_bytes = predicted(window, loaded, qtbot)
-    loaded.image.value = added(window, film(12, inverted=True))
-    loaded.victim_section.present.value = choice
-    assert (predicted(window, loaded, qtbot) == as_bytes).mean() > 0.9
+def test_an_inverted_film_is_never_seen_as_a_negative(window, seeing, qtbot, choice):
+    seeing.image.value = window.add_image(disc_image(), name="bytes")
+    as_bytes = predicted(window, seeing, qtbot)
+    seeing.image.value = added(window, film(12, inverted=True))
+    seeing.victim_section.present.value = choice
+    assert (predicted(window, seeing, qtbot) == as_bytes).mean() > 0.9

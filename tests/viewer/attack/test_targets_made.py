@@ -3,7 +3,7 @@ with them."""
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, idle, loaded
 from controls import pick, tick, type_in
 from helpers import disc_image, disc_labels
 from qtpy.QtCore import Qt
@@ -29,8 +29,7 @@ def cup():
 def ready(window, panel, qtbot, band_victim):
     """A photograph, a victim of three classes, and the user's own labels to start from."""
     window.add_image(disc_image(), name="xray")
-    panel.controller.victims.victim = band_victim
-    panel.controller.victims.victim_changed.emit(band_victim)
+    loaded(qtbot, panel, band_victim)
     window.add_labels(cup(), name="mine")
     pick(qtbot, panel.target_section.start, "mine")
     return panel

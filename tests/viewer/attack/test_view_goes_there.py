@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, idle, loaded
 from helpers import disc_image, volume_victim
-from legends import loaded, predicted
+from legends import predicted
 from turned import SAGITTAL
 
 from napari_segadv.data.scan import Grid, Scan, Storage
@@ -33,7 +33,7 @@ def body(direction):
 def volume(request, window, panel, qtbot):
     data, keywords, _ = image_tuple(body(DIRECTIONS[request.param]), "ct")
     window.add_image(data, **keywords)
-    return loaded(panel, replace(volume_victim(2), classes=("background", "fat", "organ")))
+    return loaded(qtbot, panel, replace(volume_victim(2), classes=("background", "fat", "organ")))
 
 
 def place(window, panel):
@@ -106,7 +106,7 @@ def test_in_3_d_nothing_turns_back(window, volume, qtbot):
 @pytest.fixture
 def film(window, panel, qtbot, band_victim):
     window.add_image(disc_image((240, 320)), name="film")
-    return loaded(panel, band_victim)
+    return loaded(qtbot, panel, band_victim)
 
 
 def test_a_film_stays_in_view(window, film, qtbot):

@@ -6,7 +6,7 @@ import weakref
 
 import numpy as np
 import pytest
-from clicks import click, drained, idle
+from clicks import click, drained, idle, loaded
 from helpers import disc_image
 from listing import choose
 from napari._vispy.layers.base import VispyBaseLayer
@@ -72,8 +72,7 @@ def docked(window, qtbot, band_victim):
         found[title] = window.window.add_plugin_dock_widget("napari-segadv", title)[1]
         idle(qtbot, Controller.of(window))
     attack = found["Adversarial attack"]
-    attack.controller.victims.victim = band_victim
-    attack.controller.victims.victim_changed.emit(band_victim)
+    loaded(qtbot, attack, band_victim)
     attack.target.value = UNTARGETED
     attack.attack_section.form.editors["steps"].value = 2
     return found

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, idle, loaded
 from helpers import disc_image, disc_labels
 from qtpy.QtGui import QTextDocument
 from roles import has, role
@@ -103,8 +103,7 @@ def plain(rich):
 
 def test_class_names_are_text_in_the_legend(window, panel, qtbot, band_victim):
     names = ("background", "<b> heart & lung", "a < b > c &amp; d")
-    panel.controller.victims.victim = replace(band_victim, classes=names)
-    panel.controller.victims.victim_changed.emit(panel.controller.victims.victim)
+    loaded(qtbot, panel, replace(band_victim, classes=names))
     table = panel.victim_section.legend.table
     assert [table.item(n, 1).text() for n in range(table.rowCount())] == list(names[1:])
     for number, name in enumerate(names[1:]):
