@@ -127,10 +127,12 @@ class OrthoViews:
         """Show the two planes that the viewer itself does not show."""
         if not self.shown or self.crosshair is None:
             return
-        image = self._chosen()
-        if image is None or image.ndim != 3:
+        image = self._volume()
+        if image is None:
+            other = self._chosen()
+            flat = other is not None and other.ndim == 2
             for pane in self.panes:
-                pane.glass.show_texts(note=single(image) if image is not None else NO_IMAGE)
+                pane.glass.show_texts(note=single(other) if flat else NO_IMAGE)
             self._glass.show_texts(cross=None)
             return
         planes = planes_of(grid_of(image))
@@ -146,8 +148,8 @@ class OrthoViews:
 
     def go_to(self, position: Any) -> None:
         """Move the crosshair to the middle of the voxel at a place of the world."""
-        image = self._chosen()
-        if image is None or image.ndim != 3 or self.crosshair is None:
+        image = self._volume()
+        if image is None or self.crosshair is None:
             return
         index = np.rint(image.world_to_data(position))
         index = np.clip(index, 0, np.array(image.data.shape[:3]) - 1)
@@ -158,6 +160,13 @@ class OrthoViews:
     def _qt_viewer(self) -> Any:
         # napari's private attribute: there is no public way to a canvas.
         return self._viewer.window._qt_viewer
+
+    def _volume(self) -> Image | None:
+        """Return the volume that is read; None for a single image, and while it is going."""
+        image = self._chosen()
+        if image is None or image.ndim != 3 or image not in self._viewer.layers:
+            return None
+        return image if self._viewer.dims.ndim >= 3 else None
 
     def _focus(self) -> None:
         self._qt_viewer.canvas.native.setFocus()
@@ -245,7 +254,8 @@ class OrthoViews:
 
     def _smooth(self, layer: Layer) -> None:
         """Show an image between its pixels, as reading rooms do; labels stay as they are."""
-        if isinstance(layer, Image) and str(layer.interpolation2d) == "nearest":
+        grey = isinstance(layer, Image) and not layer.rgb
+        if grey and str(layer.interpolation2d) == "nearest":
             self._loan.set(layer, "interpolation2d", "linear")
 
     def _inserted(self, event: Any) -> None:
@@ -276,10 +286,13 @@ class OrthoViews:
 
     def _moved(self, *_: Any) -> None:
         """Draw the crosshair, and keep it in sight in the further views."""
-        image = self._chosen()
-        if self.crosshair is None or image is None or image.ndim != 3:
+        image = self._volume()
+        if self.crosshair is None or image is None:
             return
         planes, point = planes_of(grid_of(image)), self.crosshair.point
+        if any(model.dims.ndim != len(point) for model, _ in self._canvases()):
+            # Layers are just coming or going.
+            return
         for model, glass in self._canvases():
             if model.dims.ndim != len(point):
                 # Layers are being taken away: other views follow in a moment.
@@ -303,9 +316,9 @@ class OrthoViews:
             self._viewer.fit_to_view()
 
 
-def single(image: Image) -> str:
+def single(image: Image | None) -> str:
     """Return why there are no further planes of a single image."""
-    return f"{image.name} is a single image: there are no other planes to show"
+    return f"{image} is a single image: there are no other planes to show"
 
 
 def colour_of(planes: tuple[Plane, ...], axis: int) -> str:

@@ -13,7 +13,7 @@ from ..layers.gl_context import keep_current
 from ..layers.upright import USUAL, grid_of, orientation
 from .glass import Glass
 from .planes import Plane
-from .twins import Twin
+from .twins import Twin, twin_in
 
 # Milliseconds until layers that have gone from the viewer are removed from its further views.
 SWEEP = 300
@@ -73,8 +73,9 @@ class Pane(QtViewer):
         """Show a layer of the viewer too. One of a single image has nothing to show here."""
         if layer.ndim < 3 or layer in self._twins:
             return
-        twin = self._twins[layer] = Twin(self._viewer, layer)
+        twin = self._twins[layer] = twin_in(self._viewer, layer)
         self.model.layers.append(twin.layer)
+        twin.shown_in(self.model)
         self.sort()
 
     def remove(self, layer: Layer) -> None:

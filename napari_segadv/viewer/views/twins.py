@@ -5,10 +5,13 @@ holds its own slice of the same array. It follows the original's look, and paint
 painting on both: one array and one list of what can be undone, the original's.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Vectors
+
+from ..compare.lines import OUTLINED, Lines, Outlined
 
 # What twins take over from their originals, by the names of napari's events.
 FOLLOWED = (
@@ -21,6 +24,8 @@ OF_LABELS = (
     *("brush_size", "n_edit_dimensions", "contiguous", "mode"),
 )
 OF_VECTORS = ("edge_width", "length", "edge_color", "vector_style")
+# What contours follow: their data, place and width are those of their own view.
+OF_LINES = ("visible", "opacity", "blending", "edge_color")
 # What is set with the mouse on a twin: the brush's size, and the class that was picked.
 RETURNED = ("brush_size", "selected_label")
 
@@ -81,17 +86,30 @@ class Twin:
     """
 
     def __init__(self, viewer: ViewerModel, original: Layer) -> None:
+        """Make the twin.
+
+        Args:
+            viewer: of the original.
+            original: the layer.
+        """
         self._dims = viewer.dims
         self.original, self.layer = original, twin_of(original)
         self._busy = False
+        self._links: list[tuple[Any, Callable[..., Any]]] = []
+        self._follow_look()
+        for event, slot in self._links:
+            event.connect(slot)
+        self._seen = self._state()
+
+    def _follow_look(self) -> None:
+        """List what is followed."""
+        original, events, own = self.original, self.original.events, self.layer.events
         names = [*FOLLOWED]
-        for kind, more in ((Image, OF_IMAGES), (Labels, OF_LABELS)):
+        for kind, more in ((Image, OF_IMAGES), (Labels, OF_LABELS), (Vectors, OF_VECTORS)):
             names += more if isinstance(original, kind) else ()
-        if original._type_string == "vectors":
-            names += OF_VECTORS
-        events, own = original.events, self.layer.events
-        self._links = [(events[name], self._follow) for name in names if name in events]
+        self._links += [(events[name], self._follow) for name in names if name in events]
         self._links += [(events.data, self._data_set), (events.set_data, self._drawn)]
+        self._links.append((original.experimental_clipping_planes.events, self._clipped))
         if isinstance(original, Labels):
             self._links += [(events.labels_update, self._painted), (events.paint, self._painted)]
             self._links += [(own.labels_update, self._painted_here)]
@@ -99,9 +117,9 @@ class Twin:
             # Not part of a layer's state.
             for name in OF_LABELS[1:]:
                 self._copy(name)
-        for event, slot in self._links:
-            event.connect(slot)
-        self._seen = self._state()
+
+    def shown_in(self, model: ViewerModel) -> None:
+        """Do what needs the view that the twin has been added to."""
 
     def close(self) -> None:
         """Stop following. The twin itself stays as it is."""
@@ -157,6 +175,44 @@ class Twin:
             self.original.refresh(thumbnail=False, extent=False)
         finally:
             self._busy = False
+
+    def _clipped(self, *_: Any) -> None:
+        planes = self.original.experimental_clipping_planes
+        self.layer.experimental_clipping_planes = [plane.model_dump() for plane in planes]
+
+
+class LinesTwin(Twin):
+    """Contours in a further view, which draws those of its own plane."""
+
+    def __init__(self, viewer: ViewerModel, original: Layer, of: Outlined) -> None:
+        super().__init__(viewer, original)
+        self._of = of
+        self._lines: Lines | None = None
+
+    def _follow_look(self) -> None:
+        events = self.original.events
+        self._links += [(events[name], self._follow) for name in OF_LINES]
+        # It changes with the width in pixels of the screen, which both share.
+        self._links.append((events.edge_width, self._widened))
+        self._links.append((self.original.experimental_clipping_planes.events, self._clipped))
+
+    def shown_in(self, model: ViewerModel) -> None:
+        self._lines = Lines(model, self.layer, self._of)
+
+    def close(self) -> None:
+        super().close()
+        if self._lines is not None:
+            self._lines.close()
+
+    def _widened(self, event: Any = None) -> None:
+        if self._lines is not None:
+            self._lines.draw()
+
+
+def twin_in(viewer: ViewerModel, layer: Layer) -> Twin:
+    """Return the twin of a viewer's layer, of the kind that it needs."""
+    of = layer.metadata.get(OUTLINED)
+    return LinesTwin(viewer, layer, of) if isinstance(of, Outlined) else Twin(viewer, layer)
 
 
 def _same(one: Any, other: Any) -> bool:

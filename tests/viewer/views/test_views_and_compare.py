@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from clicks import click, drained, steady
 from compare_window import show as show_run
+from napari.layers import Vectors
 from three_planes import opened, picture, settled
 
 from napari_segadv.viewer.compare.comparison import MODES
+from napari_segadv.viewer.compare.predictions import OF_AFTER
 from napari_segadv.viewer.views.tools import ViewTools
 
 
@@ -37,13 +39,35 @@ def test_each_way_to_compare_shows_in_the_further_views_and_leaves_them(
         assert list(pane.model.layers) == order
 
 
-def test_contours_are_drawn_in_all_views(window, compare, qtbot, deep):
-    show_run(window, deep)
+def test_contours_are_those_of_each_views_own_plane(window, compare, qtbot, deep):
+    image, _ = show_run(window, deep)
     bench = ViewTools.of(window)
     panes = opened(window, qtbot, bench).values()
+    # Where the structure is in all three planes.
+    bench.views.go_to(image.data_to_world((3, 10, 14)))
     compare.toggle_contours()
-    drained(qtbot)
+    settled(window, qtbot, bench)
+    lines = [layer for layer in window.layers if isinstance(layer, Vectors)]
+    assert lines
+    colour = np.array(OF_AFTER.colour) * 255
     for pane in panes:
-        widths = {layer.contour for layer in pane.model.layers if hasattr(layer, "contour")}
-        assert widths == {2, 3}
-        assert all(np.shares_memory(t.layer.data, t.original.data) for t in pane._twins.values())
+        along = pane.model.dims.order[0]
+        for layer in lines:
+            twin = pane.twin(layer)
+            assert len(twin.data)
+            # All of them lie in the plane that is seen.
+            through = twin.data[:, 0, along] * twin.scale[along]
+            assert np.allclose(through, pane.model.dims.point[along])
+        shot = pane.screenshot(flash=False)[..., :3].astype(int)
+        assert (np.abs(shot - colour).max(axis=-1) < 40).sum() > 30
+    # As wide as on the large view, and as wide once the other planes are zoomed.
+    pane = next(iter(panes))
+    before = pane.twin(lines[0]).edge_width
+    pane.model.scene.camera.zoom *= 2
+    assert pane.twin(lines[0]).edge_width == pytest.approx(before / 2)
+    here = pane.twin(lines[0]).data
+    bench.views.go_to(image.data_to_world((3, 11, 13)))
+    assert not np.array_equal(pane.twin(lines[0]).data, here)
+    compare.toggle_contours()
+    for pane in panes:
+        qtbot.waitUntil(lambda pane=pane: len(pane.model.layers) == len(window.layers))

@@ -21,8 +21,7 @@ def state(window, layers):
     events += [camera.center, camera.zoom, camera.orientation, window.cursor.events.position]
     for layer in layers:
         events += [layer.events[name] for name in layer.events]
-    return (
-        [len(event.callbacks) for event in events],
+    return [len(event.callbacks) for event in events], (
         list(window.mouse_drag_callbacks),
         list(window.mouse_wheel_callbacks),
         list(window.mouse_double_click_callbacks),
@@ -54,10 +53,13 @@ def test_closing_leaves_nothing_behind(window, qtbot, how):
         gone = [weakref.ref(x) for pane in panes for x in (pane, pane.model, pane.glass)]
         gone += [weakref.ref(pane.twin(layer)) for pane in panes for layer in layers]
         del panes
-        assert state(window, layers) != before
+        assert sum(state(window, layers)[0]) > sum(before[0]) + 50
         click(qtbot, bench.bar.orthogonal)
         steady(qtbot, window)
-        assert state(window, layers) == before
+        heard, look = state(window, layers)
+        # napari itself may hear less of layers that are not active.
+        assert all(now <= then for now, then in zip(heard, before[0], strict=True))
+        assert look == before[1]
         gc.collect()
         assert [ref() for ref in gone] == [None] * len(gone)
         assert len(QtViewer._instances) == canvases
