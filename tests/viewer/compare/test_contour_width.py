@@ -91,7 +91,7 @@ def test_a_change_of_the_zoom_or_the_slice_leaves_the_place_in_view(window, comp
 @pytest.mark.parametrize("zoom", [0.25, 1.0, 8.0])
 def test_boxes_too_and_they_get_their_own_edges_back(window, compare, qtbot, flat, zoom):
     show(window, boxed(flat))
-    layers = [window.layers[name] for name in (CLEAN, AFTER)]
+    layers = [compare.controller.shown(name) for name in (CLEAN, AFTER)]
     before = [list(layer.edge_width) for layer in layers]
     click(qtbot, compare.modes["blink"])
     compare.timer.stop()

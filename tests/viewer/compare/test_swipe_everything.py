@@ -27,7 +27,8 @@ def line_of(window, compare):
 @pytest.mark.parametrize("kind", [boxed, graded])
 def test_boxes_and_texts_end_at_the_line(window, compare, qtbot, flat, kind):
     show(window, kind(flat))
-    before = [len(window.layers[name].experimental_clipping_planes) for name in (CLEAN, AFTER)]
+    layers = [compare.controller.shown(name) for name in (CLEAN, AFTER)]
+    before = [len(layer.experimental_clipping_planes) for layer in layers]
     window.fit_to_view()
     click(qtbot, compare.modes["swipe"])
     for share in (0.5, 0.45, 0.55):
@@ -52,7 +53,7 @@ def test_boxes_and_texts_end_at_the_line(window, compare, qtbot, flat, kind):
     assert len(after[0]) == 0
     assert len(clean[0]) > 0.5 * whole
     click(qtbot, compare.modes["swipe"])
-    planes = [len(window.layers[name].experimental_clipping_planes) for name in (CLEAN, AFTER)]
+    planes = [len(layer.experimental_clipping_planes) for layer in layers]
     assert planes == before == [0, 0]
 
 
