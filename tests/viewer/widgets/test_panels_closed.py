@@ -26,6 +26,13 @@ def docked(window, qtbot, title):
     return panel
 
 
+def once_open(window, qtbot, title):
+    """With its first panel a window gets what stays with it: the guard, the hatch."""
+    close_dock(qtbot, docked(window, qtbot, title))
+    idle(qtbot, Controller.of(window))
+    drained(qtbot)
+
+
 @pytest.mark.parametrize("title", PANELS)
 def test_a_closed_panel_leaves_nothing_behind(window, qtbot, flat, title):
     controller = Controller.of(window)
@@ -33,6 +40,7 @@ def test_a_closed_panel_leaves_nothing_behind(window, qtbot, flat, title):
     idle(qtbot, controller)
     show(window, flat)
     idle(qtbot, controller)
+    once_open(window, qtbot, title)
     before = heard(window)
     panel = weakref.ref(docked(window, qtbot, title))
     close_dock(qtbot, panel())
@@ -48,6 +56,7 @@ def test_a_closed_panel_leaves_nothing_behind(window, qtbot, flat, title):
 
 def test_closing_compare_in_mid_comparison_puts_everything_back(window, qtbot, flat):
     show(window, flat)
+    once_open(window, qtbot, "Compare")
     before, names = heard(window), titles(window)
     compare = docked(window, qtbot, "Compare")
     press(qtbot, window, Qt.Key_C, Qt.ShiftModifier)

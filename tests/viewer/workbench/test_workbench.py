@@ -134,6 +134,10 @@ def test_closed_it_leaves_nothing_behind(window, qtbot, flat):
     idle(qtbot, controller)
     show(window, flat)
     idle(qtbot, controller)
+    # With its first panel a window gets what stays with it: the guard of unsaved work, the hatch.
+    close_dock(qtbot, docked(window, qtbot))
+    idle(qtbot, controller)
+    drained(qtbot)
     before = heard(window)
     bench = docked(window, qtbot)
     panels = [weakref.ref(go(qtbot, bench, short)) for short, _, _ in TABS]
