@@ -32,7 +32,7 @@ class VictimSection(QWidget):
 
     def __init__(self, controller: Controller, structures: Structures) -> None:
         super().__init__()
-        self._touched = False
+        self._touched = controller.victims.victim is not None
         self.controller, self.structures = controller, structures
         self.victim: Any = ComboBox(choices=[f"{DEMO}{name}" for name in bundles()])
         self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Bundle…")
@@ -81,9 +81,10 @@ class VictimSection(QWidget):
             self.opened.emit(source)
 
     def suggest(self, name: str | None) -> None:
-        """Load a built-in victim, or the one that the user has chosen meanwhile."""
-        untouched = self.victim.value == self.victim.choices[0] and not self._touched
-        if name is not None and untouched:
+        """Load a built-in victim, unless the user has chosen one."""
+        if self._touched:
+            return
+        if name is not None and self.victim.value == self.victim.choices[0]:
             self.victim.value = f"{DEMO}{name}"
         self.choose(self.victim.value)
 

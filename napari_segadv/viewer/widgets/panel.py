@@ -33,7 +33,7 @@ class Status(Plain):
     """A line of plain text that takes no room while it says nothing."""
 
     def __init__(self) -> None:
-        super().__init__(wrap=True, lines=2, most=MESSAGE)
+        super().__init__(wrap=True, lines=1, most=MESSAGE)
 
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
         super().setText(text)
