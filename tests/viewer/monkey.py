@@ -249,7 +249,7 @@ class Monkey:
             if problem:
                 return problem
         run = self.controller.runs.current
-        if run is not None and run.image is not chosen:
+        if run is not None and chosen is not None and run.image is not chosen:
             return f"the run {run.name} is shown, but not its image"
         return ""
 

@@ -289,8 +289,7 @@ class Groups:
         if group is self.current and left:
             self.choose(left[-1])
         elif group is self.current:
-            # What is left of the last image stays in view.
-            self.leaving.emit()
+            # What is left of the last image stays in view, and so do its run's figures.
             self.current = None
             self.chosen.emit(None)
 

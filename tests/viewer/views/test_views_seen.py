@@ -21,6 +21,7 @@ from three_planes import (
     show,
 )
 
+from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.views.glass import LETTER_INK
 
 
@@ -125,6 +126,8 @@ def test_what_is_changed_on_a_layer_is_seen_in_every_view(window, qtbot):
     # New layers come too, in the viewer's order, and those that go are gone.
     bright = window.add_image(np.full(image.data.shape, 900.0), name="bright", affine=image.affine)
     bright.contrast_limits = (0, 900)
+    # Another image: opened, it is the chosen one, which hides the patient.
+    image.visible = True
     settled(window, qtbot, bench)
     assert (picture(window, coronal) > 250).mean() > 0.3
     window.layers.move(1, 0)
@@ -159,7 +162,7 @@ def test_two_dimensional_images_have_nothing_more_to_show(window, qtbot):
         assert "open an image first" in told[-1][1]
         window.add_image(disc_image(), name="film <b>")
         bench.bar.orthogonal.click()
-    assert told[-1][1] == "film <b> is a single image: there are no other planes to show"
+    assert told[-1][1] == "film ‹b> is a single image: there are no other planes to show"
     assert not bench.views.shown
     assert not bench.bar.orthogonal.isChecked()
 
@@ -169,12 +172,11 @@ def test_a_film_that_is_chosen_while_the_views_are_open_is_said_to_be_single(win
     volume = show(window, patient())
     panes = opened(window, qtbot, bench)
     film = window.add_image(disc_image(), name="film")
-    window.layers.selection.active = film
     for pane in panes.values():
         assert pane.glass.note.startswith("film is a single image")
         assert pane.twin(film) is None
     assert bench.glass.letters == ("", "", "", "")
-    window.layers.selection.active = volume
+    Controller.of(window).choose(volume)
     assert [pane.glass.note for pane in panes.values()] == ["", ""]
 
 
