@@ -236,7 +236,8 @@ class Controller:
             SegadvError: if the run is shown while a job is running, which may use the layers.
         """
         image = run.image
-        if image is None or self._shown.groups.of(image).run is not run:
+        group = None if image is None else self._shown.groups.at(image)
+        if group is None or group.run is not run:
             self.runs.remove(run)
             return
         if self.jobs.busy:

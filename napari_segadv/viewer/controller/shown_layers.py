@@ -211,9 +211,9 @@ class ShownLayers:
 
     def remove_example(self, image: Image | None) -> None:
         """Remove the layers of the example that is shown on an image."""
-        group = None if image is None else self.groups.find(image)
+        group = None if image is None else self.groups.at(image)
         if group is not None:
-            self.remove(*group.by_runs, image=group.image)
+            self.remove(*group.by_runs, image=image)
             group.by_runs.clear()
             group.run = None
 
