@@ -28,12 +28,12 @@ _FOLDERS = {
     ),
     ("viewer", "viewer.controller"): "jobs latest qt_runner runner runs victim_jobs",
     ("viewer", "viewer.layers"): (
-        "fields places refill saving series slice_place task_view tasks upright"
+        "camera edits fields places refill saving series slice_place task_view tasks upright"
     ),
     ("viewer", "viewer.runs"): "session_opening session_section session_victim sessions",
     ("viewer", "viewer.slices"): "verdict_section visibility_section",
-    ("viewer", "viewer.target"): "designer dragging edits shape_section",
-    ("viewer", "viewer.widgets"): "camera class_chooser dialogs forms keys settings tables",
+    ("viewer", "viewer.target"): "designer dragging shape_section",
+    ("viewer", "viewer.widgets"): "class_chooser dialogs forms keys settings tables",
 }
 # Modules that have another name now.
 _RENAMED = {
