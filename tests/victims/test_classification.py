@@ -188,7 +188,7 @@ def test_what_does_not_fit_is_said(victim, band_victim, tmp_path):
     refused("care mask: marks pixels", target=1, care=mask)
     refused("its task segmentation", attacked=replace(victim, network=Segments()), target=1)
     refused("does classification; use", attack=sa.attacks.get("dag")(), target=1)
-    other = "does segmentation, but the victim does classification"
+    other = "does segmentation, but the model does classification"
     refused(other, surrogate=band_victim, target=1)
     (tmp_path / "t.json").write_text('{"grade": 3}')
     refused('names no class; write {"label": 3}', target=tmp_path / "t.json")
