@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication, QScrollArea, QWidget
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.names import TARGET
 
-PLUGIN, WORKBENCH, ATTACK = "napari-segadv", "Adversarial attacks", "Adversarial attack"
+PLUGIN, WORKBENCH, ATTACK = "napari-segadv", "Workbench", "Adversarial attack"
 SIZE = (1280, 800)
 LONGEST = 900.0
 

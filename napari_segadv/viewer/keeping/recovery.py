@@ -22,6 +22,7 @@ from ..controller.latest import Latest
 from ..controller.runner import Poll
 from ..runs.kept import Kept
 from ..runs.session_victim import source_of
+from ..widgets.settings import settings
 from .unsaved import Unsaved
 
 # Milliseconds of rest before a copy is written, and between two looks at what was painted.
@@ -71,10 +72,13 @@ class Recovery:
         self._rest.start()
 
     def write(self) -> None:
-        """Write a copy off the main thread if anything is unsaved; else delete the one before."""
+        """Write a copy off the main thread if anything is unsaved; else delete the one before.
+
+        If the user has switched the copy off in napari's Preferences, none is written.
+        """
         if self._dropped or self._controller.closed:
             return
-        if not self._unsaved.sentence():
+        if not settings().recovery or not self._unsaved.sentence():
             shutil.rmtree(self._folder, ignore_errors=True)
             return
         kept = Kept.of(self._controller, source_of(self._controller))

@@ -23,6 +23,7 @@ class Settings:
         results: folder for results, "" for the home folder.
         expert: whether the attack panel shows all its settings.
         wheel: SLICES or ZOOM.
+        recovery: whether a copy of unsaved work is kept, in case napari is killed.
     """
 
     device: str = "auto"
@@ -31,6 +32,7 @@ class Settings:
     results: str = ""
     expert: bool = False
     wheel: str = SLICES
+    recovery: bool = True
 
     @property
     def folder(self) -> Path:

@@ -1,4 +1,4 @@
-"""The dock widget "Adversarial attacks": all panels as tabs of one dock, and what runs below."""
+"""The dock widget "Workbench": all panels as tabs of one dock, and what runs below."""
 
 from html import escape
 
@@ -19,7 +19,7 @@ from ..widgets.panel import Panel
 from ..widgets.progress import ProgressStrip
 from .room import Room
 
-TITLE = "Adversarial attacks"
+TITLE = "Workbench"
 # In the order of work: the title of each tab, of its panel as a dock, and the panel.
 TABS: tuple[tuple[str, str, type[QWidget]], ...] = (
     ("Attack", attack.TITLE, attack.AttackPanel),

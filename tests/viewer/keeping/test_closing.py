@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from clicks import click, idle
 from modal import answered
+from preferences import own
 from roles import role
 
 from napari_segadv.viewer.controller.controller import Controller
@@ -176,3 +177,11 @@ def test_a_session_may_be_opened_before_the_attack_panel(
     opened.drop()
     attacked(panel, qtbot)
     assert len(list(controller.runs)) == 2
+
+
+def test_who_has_switched_the_copy_off_leaves_none_on_the_disk(window, ready, qtbot, copy, kept):
+    watching, found = copy
+    own().recovery = False
+    watching.recovery.write()
+    assert not found.exists()
+    assert watching.unsaved.sentence() == "1 run"
