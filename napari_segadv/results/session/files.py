@@ -69,8 +69,10 @@ def read_image(entry: Entry, root: Path) -> SessionImage:
     return SessionImage(entry.text("name"), scan, (low, high))
 
 
-def read_labels(entry: Entry, root: Path, images: list[SessionImage]) -> SessionLabels:
-    """Read a label map from its entry in the session's file."""
+def read_labels(
+    entry: Entry, root: Path, images: list[SessionImage], target: bool
+) -> SessionLabels:
+    """Read a label map from its entry in the session's file; `target` if that does not say."""
     path = kept_inside(root / entry.text("file"), root)
     array = io.read_mask(path).array
     image = entry.index("image", len(images))
@@ -78,7 +80,8 @@ def read_labels(entry: Entry, root: Path, images: list[SessionImage]) -> Session
     if image is not None and grid.shape != images[image].scan.grid.shape:
         raise entry.wrong(f"its shape is not that of image {image}")
     mask = Mask(typed(array, entry), grid, entry.texts("classes"))
-    return SessionLabels(entry.text("name"), mask, image)
+    target = entry.flag("target") if "target" in entry.values else target
+    return SessionLabels(entry.text("name"), mask, image, target)
 
 
 def read_boxes(entry: Entry, images: list[SessionImage]) -> SessionBoxes:

@@ -86,9 +86,10 @@ def _read(root: Path, poll: Poll) -> Session:
     for one in listed["images"]:
         images.append(read_image(one, root))
         poll()
-    labels = []
-    for one in listed["labels"]:
-        labels.append(read_labels(one, root, images))
+    labels, target = [], entry.index("target", len(listed["labels"]))
+    for number, one in enumerate(listed["labels"]):
+        # Earlier versions knew one target alone.
+        labels.append(read_labels(one, root, images, number == target))
         poll()
     runs = []
     for one in listed["runs"]:
@@ -103,13 +104,14 @@ def _read(root: Path, poll: Poll) -> Session:
         tuple(images),
         tuple(labels),
         tuple(runs),
-        entry.index("target", len(labels)),
+        target,
         entry.index("shown", len(runs)),
         victim,
         boxes=tuple(read_boxes(one, images) for one in drawn),
         choice=_choice(entry),
         # Earlier versions did not save it.
         present=entry.text("present") if "present" in entry.values else "auto",
+        chosen=entry.index("chosen", len(images)),
     )
 
 
@@ -135,6 +137,7 @@ def _write(session: Session, folder: Path, poll: Poll) -> None:
         "shown": session.shown,
         "choice": session.choice,
         "present": session.present,
+        "chosen": None if session.chosen is None else numbers[session.chosen],
         "victim": None if session.victim is None else session.victim.data,
     }
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
@@ -207,6 +210,7 @@ def _write_labels(
                 "name": painted.name,
                 "file": _relative(file, folder),
                 "image": None if painted.image is None else numbers[painted.image],
+                "target": painted.target,
                 "dtype": str(painted.mask.array.dtype),
                 "classes": list(painted.mask.classes),
                 "grid": grid_data(painted.mask.grid),

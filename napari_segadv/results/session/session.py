@@ -66,11 +66,19 @@ class SessionImage:
 
 @dataclass(frozen=True, eq=False)
 class SessionLabels:
-    """A painted label map; `image` is the number of the image that it lies on, if any."""
+    """A painted label map.
+
+    Attributes:
+        name: its name.
+        mask: the labels.
+        image: number of the image that it belongs to; None: none.
+        target: whether it is the target of that image.
+    """
 
     name: str
     mask: Mask
     image: int | None = None
+    target: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,13 +117,14 @@ class Session:
         images: the open images; those of runs are saved without being listed here.
         labels: the painted label maps.
         runs: the runs, in order.
-        target: number of the labels that are the target; None: none.
+        target: number of the labels that are the target of the chosen image; None: none.
         shown: number of the run that is shown; None: none.
         victim: where it came from; None: none was loaded.
         boxes: the drawn boxes.
         choice: a target that is neither labels nor boxes: the number of a class, "none" or "none:2"
             for boxes to erase, "untargeted"; None: none.
         present: how images are presented to the victim, as the viewer's list has it.
+        chosen: number of the image that was worked on; None: none, or unknown.
     """
 
     images: tuple[SessionImage, ...] = ()
@@ -127,3 +136,4 @@ class Session:
     boxes: tuple[SessionBoxes, ...] = ()
     choice: int | str | None = None
     present: str = "auto"
+    chosen: int | None = None

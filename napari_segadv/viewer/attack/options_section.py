@@ -114,7 +114,9 @@ class AttackSection(QWidget):
         self.attacks, chosen = attacks, self.method.value
         fit = {name: attack.title for name, attack in attacks.items() if task in attack.tasks}
         self.method.choices = [(title, name) for name, title in fit.items()]
-        self.method.value = next((n for n in (chosen, "pgd") if n in fit), next(iter(fit), None))
+        # None are known yet if a session's model comes before them.
+        if fit:
+            self.method.value = next((n for n in (chosen, "pgd") if n in fit), next(iter(fit)))
         self.rebuild()
 
     def rebuild(self) -> None:

@@ -50,9 +50,9 @@ class Unsaved:
 
     def saved(self, kept: Kept) -> None:
         """Note that a session is on the disk; what was painted meanwhile is not in it."""
-        for layer, copy in zip(kept.layers, kept.own, strict=True):
-            if isinstance(copy, Labels):
-                self._known[layer] = fingerprint(copy)
+        for layer, own in zip(kept.layers, kept.own, strict=True):
+            if isinstance(own.layer, Labels):
+                self._known[layer] = fingerprint(own.layer)
 
     def forget(self) -> None:
         """Take everything for unsaved."""

@@ -13,7 +13,7 @@ from ..controller.runner import Poll
 from ..controller.runs import Run
 from ..layers.convert import copied, scan_of
 from ..layers.names import TARGET
-from .session_layers import drawn_boxes, painted_labels, window_of_layer
+from .session_layers import Own, drawn_boxes, painted_labels, window_of_layer
 
 if TYPE_CHECKING:
     from ...results.session.session import VictimSource
@@ -28,8 +28,8 @@ class Kept:
         runs: each with its name, example and verdicts at that moment.
         shown: number of the run that is shown.
         layers: the user's own in the viewer.
-        own: the same, copied where they can be painted on.
-        goal: the copy of the target.
+        own: the same, copied where they can be painted on, each with its image.
+        image: the chosen image.
         victim: where it came from.
         choice, present: as the controller has them.
     """
@@ -37,8 +37,8 @@ class Kept:
     runs: "tuple[tuple[Run, str, Any, dict[int, Verdict]], ...]"
     shown: int | None
     layers: tuple[Layer, ...]
-    own: tuple[Layer, ...]
-    goal: Layer | None
+    own: tuple[Own, ...]
+    image: Image | None
     victim: "VictimSource | None"
     choice: int | str | None
     present: str
@@ -46,16 +46,15 @@ class Kept:
     @classmethod
     def of(cls, controller: Controller, victim: "VictimSource | None") -> "Kept":
         """Take what a controller's viewer holds now; call it on the main thread."""
-        target, current = controller.shown(TARGET), controller.runs.current
+        current = controller.runs.current
         runs = tuple((run, run.name, run.example, dict(run.verdicts)) for run in controller.runs)
         layers = tuple(layer for layer in controller.layers if not controller.made(layer))
-        own = tuple(copied(layer) for layer in layers)
         return cls(
             runs,
             next((n for n, (run, *_) in enumerate(runs) if run is current), None),
             layers,
-            own,
-            own[layers.index(target)] if target in layers else None,
+            tuple(_own(controller, layer) for layer in layers),
+            controller.image,
             victim,
             controller.choice,
             controller.victims.present,
@@ -72,23 +71,26 @@ class Kept:
 
         notes: list[str] = []
         images: list[tuple[Image, Scan]] = []
-        for layer in self.own:
+        for layer in self.layers:
             if isinstance(layer, Image):
                 try:
                     images.append((layer, scan_of(layer)))
                 except SegadvError as error:
                     notes.append(str(error))
-        labels, which = painted_labels(self.own, images, self.goal, notes)
+        labels = painted_labels(self.own, images, notes)
+        chosen = next((n for n, (layer, _) in enumerate(images) if layer is self.image), None)
+        targets = (n for n, one in enumerate(labels) if one.target and one.image == chosen)
         session = Session(
             tuple(SessionImage(x.name, scan, window_of_layer(x)) for x, scan in images),
             labels,
             tuple(SessionRun(name, example, judged) for _, name, example, judged in self.runs),
-            which,
+            next(targets, None),
             self.shown,
             self.victim,
             boxes=drawn_boxes(self.own, images, notes),
             choice=self.choice,
             present=self.present,
+            chosen=chosen,
         )
         return save_session(session, folder, poll), tuple(notes)
 
@@ -96,3 +98,9 @@ class Kept:
         """Note which runs are saved, unless they were judged anew meanwhile."""
         for run, _, _, verdicts in self.runs:
             run.saved = run.verdicts == verdicts
+
+
+def _own(controller: Controller, layer: Layer) -> Own:
+    image = controller.image_of(layer)
+    target = image is not None and controller.shown(TARGET, image) is layer
+    return Own(copied(layer), image, target)

@@ -1,6 +1,7 @@
 """Labels and boxes that a user has painted or drawn, as a session saves and shows them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,42 +24,57 @@ if TYPE_CHECKING:
 MOST_NAMES = 4096
 
 
+@dataclass(frozen=True, eq=False)
+class Own:
+    """One of the user's own layers.
+
+    Attributes:
+        layer: copied if it can be painted on.
+        image: the image that it belongs to; None: none.
+        target: whether it is that image's target.
+    """
+
+    layer: Layer
+    image: Image | None
+    target: bool
+
+
 def painted_labels(
-    layers: Sequence[Layer],
-    images: Sequence[tuple[Image, Scan]],
-    target: Layer | None,
-    notes: list[str],
-) -> "tuple[tuple[SessionLabels, ...], int | None]":
-    """Return the labels among a user's layers, and the number of the target.
+    layers: Sequence[Own], images: Sequence[tuple[Image, Scan]], notes: list[str]
+) -> "tuple[SessionLabels, ...]":
+    """Return the labels among a user's layers.
 
     Args:
         layers: the user's own.
         images: those that are saved with them.
-        target: the layer that is the target.
         notes: gets one line for each layer that can't be saved.
     """
     from ...results.session.session import SessionLabels
 
-    found, number = [], None
-    for layer in layers:
+    found = []
+    for own in layers:
+        layer = own.layer
         if not isinstance(layer, Labels):
             continue
         try:
-            place = place_of(layer, images)
+            place = place_of(layer, own.image, images)
             grid = own_grid(layer) if place is None else images[place][1].grid
-            found.append(SessionLabels(layer.name, mask_in(layer, grid), place))
+            target = own.target and place is not None
+            found.append(SessionLabels(layer.name, mask_in(layer, grid), place, target))
         except SegadvError as error:
             notes.append(str(error))
-            continue
-        if layer is target:
-            number = len(found) - 1
-    return tuple(found), number
+    return tuple(found)
 
 
-def place_of(layer: Labels, images: Sequence[tuple[Image, Scan]]) -> int | None:
-    """Return the number of the image that labels lie on, pixel for pixel; None if on none."""
-    for number, (image, scan) in enumerate(images):
-        if layer.data.shape == scan.grid.shape and same_place(layer, image):
+def place_of(
+    layer: Labels, image: Image | None, images: Sequence[tuple[Image, Scan]]
+) -> int | None:
+    """Return the number of the image that labels belong to and lie on; None if on none.
+
+    Another image of the same size at the same place, which may be another patient's, is not asked.
+    """
+    for number, (each, scan) in enumerate(images):
+        if each is image and layer.data.shape == scan.grid.shape and same_place(layer, each):
             return number
     return None
 
@@ -100,30 +116,28 @@ def window_of_layer(layer: Image) -> tuple[float, float] | None:
 
 
 def drawn_boxes(
-    layers: Sequence[Layer], images: Sequence[tuple[Image, Scan]], notes: list[str]
+    layers: Sequence[Own], images: Sequence[tuple[Image, Scan]], notes: list[str]
 ) -> "tuple[SessionBoxes, ...]":
     """Return the boxes among a user's layers: shapes that have classes.
 
     Args:
-        layers: the user's own, bottom to top.
+        layers: the user's own.
         images: those that are saved with them.
         notes: gets one line for each layer that can't be saved.
     """
     from ...results.session.session import SessionBoxes
 
     found = []
-    for place, layer in enumerate(layers):
+    for own in layers:
+        layer = own.layer
         if not isinstance(layer, Shapes) or CLASS not in layer.features:
             continue
-        below = layers[:place]
-        fitting = [n for n, (image, _) in enumerate(images) if image.ndim == layer.ndim]
-        # Boxes belong to the nearest image below them.
-        fitting.sort(key=lambda n: below.index(images[n][0]) if images[n][0] in below else -1)
+        place = next((n for n, (image, _) in enumerate(images) if image is own.image), None)
         try:
-            if not fitting:
+            if place is None:
                 raise SegadvError(f"layer {layer.name}: lies on no image that is saved")
-            image, scan = images[fitting[-1]]
-            found.append(SessionBoxes(layer.name, boxes_of(layer, image, scan), fitting[-1]))
+            image, scan = images[place]
+            found.append(SessionBoxes(layer.name, boxes_of(layer, image, scan), place))
         except SegadvError as error:
             notes.append(str(error))
     return tuple(found)

@@ -108,7 +108,10 @@ class SessionOpening:
             if self._over:
                 return
             beside = None if one.image is None else shown[one.image]
-            self._place(tuple_, beside, number == session.target)
+            target = number < len(session.labels) and session.labels[number].target
+            self._place(tuple_, beside, target)
+            if number == session.target and beside is not None:
+                self._target = self._controller.shown(TARGET, beside)
             yield
 
     def _runs(self, session: "Session", shown: list[Any]) -> None:
@@ -128,6 +131,8 @@ class SessionOpening:
         self._controller.choice_opened.emit(session.choice)
         counts = f"{counted(len(runs), 'run')}, {counted(len(shown), 'image')}"
         self._report(f"session opened: {counts}")
+        if session.chosen is not None:
+            self._controller.choose(shown[session.chosen])
         if session.shown is None:
             self._victim.load(session.victim)
         else:
@@ -139,7 +144,6 @@ class SessionOpening:
         data, keywords, kind = layer_tuple
         if beside is not None and target:
             self._controller.victims.show_target(beside, layer_tuple)
-            self._target = self._controller.shown(TARGET, beside)
         else:
             place = {} if beside is None else placed_like(beside)
             self.added((data, {**keywords, **place}, kind), beside)

@@ -7,6 +7,7 @@ import pytest
 from clicks import click, idle
 from modal import answered
 from preferences import own
+from qtpy.QtCore import Qt
 from roles import role
 
 from napari_segadv.viewer.controller.controller import Controller
@@ -37,7 +38,11 @@ def press(qtbot, words):
 
 
 def closes(window):
-    """Closes the window as its cross does; returns whether it is gone."""
+    """Closes the window as its cross does; returns whether it is gone.
+
+    Qt keeps it, for napari's fixture closes each viewer once more.
+    """
+    window.window._qt_window.setAttribute(Qt.WA_DeleteOnClose, False)
     return window.window._qt_window.close()
 
 

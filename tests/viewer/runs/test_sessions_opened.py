@@ -18,7 +18,7 @@ from napari_segadv.data.boxes import Boxes
 from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.results.verdicts import Verdict
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple
+from napari_segadv.viewer.layers.convert import image_tuple, mask_tuple, scan_of
 from napari_segadv.viewer.layers.names import ADVERSARIAL, TARGET
 from napari_segadv.viewer.layers.places import placed_like
 from napari_segadv.viewer.layers.tasks.detection import boxes_in, outlines
@@ -122,7 +122,7 @@ def simple(window, qtbot, folder, scan2d, band_victim):
     """A saved session of one run of a plain array."""
     panel, controller = docked(window), Controller.of(window)
     layer = window.add_image(scan2d.array, name="x-ray")
-    example = sa.craft(scan2d, band_victim, sa.attacks.PGD(epsilon=6.0, steps=1))
+    example = sa.craft(scan_of(layer), band_victim, sa.attacks.PGD(epsilon=6.0, steps=1))
     run = controller.runs.add(example, layer)
     controller.show_run(run)
     idle(qtbot, controller)
@@ -176,6 +176,36 @@ def test_drawn_boxes_come_back_where_they_were(window, qtbot, folder, make_napar
     assert set(back.features["class"]) == {"blur", "bubbles"}
     np.testing.assert_allclose(back.edge_color, layer.edge_color)
     assert not Controller.of(other).made(back)
+
+
+def test_two_films_of_one_size_keep_their_own_targets_and_labels(
+    window, qtbot, folder, make_napari_viewer
+):
+    """Nothing but the group tells whose labels they are: size and place are the same."""
+    panel, controller = docked(window), Controller.of(window)
+    films = {name: window.add_image(disc_image(seed=n), name=name) for n, name in enumerate("ab")}
+    for number, (name, film) in enumerate(films.items(), 1):
+        controller.choose(film)
+        mask = Mask(np.full((48, 64), number, np.uint8), Grid.pixels((48, 64)))
+        controller.victims.show_target(film, mask_tuple(mask, TARGET))
+        window.add_labels(np.full((48, 64), 10 * number), name=f"lungs of {name}")
+    controller.choose(films["a"])
+    window.layers.move(window.layers.index(films["a"]), len(window.layers))
+    saved(qtbot, panel, folder)
+    fresh = make_napari_viewer(show=True)
+    controller2 = opened(qtbot, docked(fresh))
+    assert controller2.image is fresh.layers["a"]
+    for number, name in enumerate(films, 1):
+        film = fresh.layers[name]
+        controller2.choose(film)
+        assert (controller2.shown(TARGET).data == number).all()
+        assert controller2.shown(TARGET).name == f"{name} / target"
+        own = fresh.layers[f"lungs of {name}"]
+        assert controller2.image_of(own) is film
+        assert (own.data == 10 * number).all()
+        assert [x.name for x in fresh.layers if x.visible and x.name.startswith("lungs")] == [
+            own.name
+        ]
 
 
 def test_a_layer_that_no_file_can_hold_is_named(window, simple, qtbot, folder):
