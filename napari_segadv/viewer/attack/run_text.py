@@ -19,12 +19,20 @@ def result_text(example: "Example", seen: Sequence[Seen] = ()) -> str:
     """
     found = "; ".join(text for text in (_found(example), _visible(example, seen)) if text)
     _, change = example.summary
-    return outcome_text(example) + (f": {found}" if found else "") + f"\n{change}"
+    return outcome_text(example) + _where(example) + (f": {found}" if found else "") + f"\n{change}"
 
 
 def outcome_text(example: "Example") -> str:
     """Say in a few words how a run has ended."""
     return f"{example.ending} after {counted(example.record['steps'], 'step')}"
+
+
+def _where(example: "Example") -> str:
+    """Say of which slices the figures are; nothing if they are of the whole image."""
+    if "slices" not in example.record:
+        return ""
+    first, last = example.record["slices"]
+    return f", slice {first}" if first == last else f", slices {first} to {last}"
 
 
 def _visible(example: "Example", seen: Sequence[Seen]) -> str:

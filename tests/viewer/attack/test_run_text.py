@@ -84,3 +84,12 @@ def test_what_waits_is_listed_in_short():
     assert waiting_text([]) == ""
     assert waiting_text(["a", "b"]) == "then: a, b"
     assert waiting_text(["a", "b", "c", "d", "e"]) == "then: a, b, c, 2 more"
+
+
+@pytest.mark.parametrize(
+    ("slices", "words"), [([5, 9], ", slices 5 to 9: "), ([5, 5], ", slice 5: ")]
+)
+def test_figures_of_some_slices_say_so(deep, slices, words):
+    example = ended(deep, False, steps=2, moved=0.42, ssim=0.9)
+    example = replace(example, record={**example.record, "slices": slices})
+    assert f" after 2 steps{words}SSIM" in result_text(example)
