@@ -43,8 +43,8 @@ def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepare
         watch: called with the images and logits of each pass of the attack.
 
     Raises:
-        SegadvError: if the request does not suit the victim, or an untargeted attack has no
-            structure to move away from.
+        SegadvError: if the request does not suit the victim, an untargeted attack has no structure
+            to move away from, or a target asks for nothing where it counts.
     """
     folder = getattr(attack, attack.loads) if attack.loads else None
     problem = problem_of(setup, load_generator(folder) if folder else None)
@@ -53,6 +53,8 @@ def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepare
             f"{setup.request.scan.name}: {setup.victim.name} finds no structure in it, so there is "
             "nothing to move away from; give a truth or a target"
         )
+    if problem.targeted and not problem.asks:
+        _refuse_nothing(setup)
     model, storage = problem.model, setup.request.scan.storage
     if watch is not None:
         model = Watched(model, watch)
@@ -106,6 +108,18 @@ def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
             region = region & marked(inside).unsqueeze(1)
         return replace(problem, region=region)
     return problem
+
+
+def _refuse_nothing(setup: Setup) -> None:
+    request = setup.request
+    where = "in these slices" if request.slices is not None else ""
+    if request.care is not None:
+        where = "where the care mask counts" + (f" {where}" if where else "")
+    remedy = "choose others, or another target" if where else "choose another target"
+    raise SegadvError(
+        f"{request.scan.name}: {setup.victim.name} predicts the target already"
+        f"{f' {where}' if where else ''}, so there is nothing to change; {remedy}"
+    )
 
 
 def _refuse_pixels(setup: Setup) -> None:
