@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from ..attacks import Attack, Problem
-from ..attacks.problem import FieldGenerator
+from ..attacks.problem import FieldGenerator, Model
 from ..attacks.regions import named_region
 from ..data.scan import Mask
 from ..errors import SegadvError
 from ..io.quantise import effective_epsilon
 from ..training.generator import load_generator
 from ..victims.prediction import Prediction
-from ..victims.wrappers import Rounded, Watch, Watched
+from ..victims.wrappers import Checked, Rounded, Watch, Watched
 from .binding import Setup
 
 
@@ -26,12 +26,14 @@ class Prepared:
         attack: the attack, its budget rounded down to whole steps of the file.
         epsilon: the budget before rounding, in the scan's units.
         notes: what the user should know about masks, budget and file.
+        checked: the model, which knows whether its gradients were finite.
     """
 
     problem: Problem
     attack: Attack
     epsilon: float
     notes: tuple[str, ...]
+    checked: Checked
 
 
 def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepared:
@@ -55,14 +57,15 @@ def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepare
         )
     if problem.targeted and not problem.asks:
         _refuse_nothing(setup)
-    model, storage = problem.model, setup.request.scan.storage
+    checked, storage = Checked(problem.model, setup.attacked.name), setup.request.scan.storage
+    model: Model = checked
     if watch is not None:
         model = Watched(model, watch)
     if storage.integer:
         model = Rounded(model, problem.clean, storage.quantum)
     problem = replace(problem, model=model)
     attack, epsilon, notes = _whole_steps(setup, attack, problem)
-    return Prepared(problem, attack, epsilon, (*setup.request.notes, *notes))
+    return Prepared(problem, attack, epsilon, (*setup.request.notes, *notes), checked)
 
 
 def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
