@@ -1,6 +1,7 @@
 """BoundVictim: a victim on the grid of one Scan, as an attack sees it."""
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -51,7 +52,7 @@ class BoundVictim(ABC):
         self.passes = Passes()
         self.recall: Recall | None = None
         self.image = as_tensor(scan, device)
-        self.by_slice = victim.dims == 2 and scan.grid.ndim == 3
+        self.by_slice = victim.dims == 2 and scan.grid.ndim == 3 and not victim.volumewise
         image, affine = self._present(self.image)[0], ras_affine(scan)
         if self.by_slice:
             image, affine = image[:, image.shape[1] // 2], slice_affine(scan)
@@ -66,8 +67,17 @@ class BoundVictim(ABC):
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """A note on how the image is presented to the victim; none if it is seen as it is."""
-        return () if self.presented is None else (self.presented.describe(self.scan.units),)
+        """Notes on how the image is presented to the victim, if it is, and on the victim."""
+        presented = self.presented
+        shown = () if presented is None else (presented.describe(self.scan.units),)
+        return (*shown, *self.victim.notes)
+
+    @cached_property
+    def deployed(self) -> "BoundVictim":
+        """The victim as its own program runs it, on the same scan; itself if that is the same."""
+        if self.victim.deployed is None:
+            return self
+        return type(self)(self.victim.deployed, self.scan, self.device, self.presented)
 
     def check(self, victim: Pipeline, scan: Scan) -> None:  # noqa: B027 - most have no such rule
         """Raise SegadvError if the victim or the scan breaks a rule of the task."""
@@ -97,11 +107,15 @@ class BoundVictim(ABC):
     def predict(self, images: Tensor | None = None) -> Any:
         """Predict the first of the images (N, C, *S); by default the scan.
 
+        This is the mask that the victim's own program would write, see `Pipeline.deployed`.
+
         Raises:
             SegadvError: if the victim predicts NaN or infinity, or not the classes that it names.
         """
+        deployed = self.deployed
+        deployed.passes = self.passes
         with torch.no_grad():
-            return self.prediction(self.image if images is None else images)
+            return deployed.prediction(self.image if images is None else images)
 
     def prepared(self, images: Tensor) -> Tensor:
         """Preprocess images (N, C, *S) that have the network's number of dimensions."""

@@ -1,0 +1,185 @@
+"""Resampling as nnU-Net does it, differentiable: a matrix for each axis, then a clamp.
+
+The matrices are read off the functions that nnU-Net calls (scikit-image, SciPy, torch), by giving
+them unit vectors.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from skimage.transform import resize
+from torch import Tensor
+
+from ...errors import SegadvError
+from .axes import along
+
+# Ratio of the coarsest to the finest axis above which nnU-Net resamples the coarsest on its own.
+ANISOTROPY = 3.0
+SPLINE, TORCH, NOTHING = (
+    "resample_data_or_seg_to_shape",
+    "resample_torch_fornnunet",
+    "no_resampling_hack",
+)
+# What the arguments of each may be; nnU-Net's own ones that don't change the result are left out.
+ARGUMENTS = {
+    SPLINE: ("order", "order_z", "force_separate_z", "separate_z_anisotropy_threshold"),
+    TORCH: ("force_separate_z", "separate_z_anisotropy_threshold", "mode", "aniso_axis_mode"),
+    NOTHING: (),
+}
+WITHOUT_EFFECT = ("num_threads", "device", "memefficient_seg_resampling")
+Matrix = Callable[[int, int], Tensor]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Matrices along some axes, and the axes over whose values the result is clamped (none: no).
+
+    Both count the axes of S from 0.
+    """
+
+    matrices: Mapping[int, Tensor]
+    clamped: tuple[int, ...] = ()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Resample (N, C, *S)."""
+        over = [2 + axis for axis in self.clamped]
+        # scikit-image cuts off what a cubic spline overshoots, for each image that it is given.
+        ends = (x.amin(over, True), x.amax(over, True)) if over else None
+        for axis, matrix in self.matrices.items():
+            x = along(x, 2 + axis, matrix.to(x))
+        if ends is not None:
+            x = torch.maximum(torch.minimum(x, ends[1]), ends[0])
+        return x
+
+
+@dataclass(frozen=True)
+class Resampler:
+    """One of nnU-Net's functions for resampling, with its arguments.
+
+    Attributes:
+        kind: the function's name.
+        order, order_z: of the spline; along an axis resampled on its own.
+        separate_z: whether the coarsest axis is resampled on its own; None: if it is much coarser.
+        threshold: how much coarser.
+        mode, mode_z: of torch's function, in the plane, and along an axis on its own.
+    """
+
+    kind: str = SPLINE
+    order: int = 3
+    order_z: int = 0
+    separate_z: bool | None = False
+    threshold: float = ANISOTROPY
+    mode: Literal["linear", "nearest", "nearest-exact"] = "linear"
+    mode_z: Literal["linear", "nearest", "nearest-exact"] = "nearest-exact"
+
+    @property
+    def in_double(self) -> bool:
+        """Whether nnU-Net's function computes in float64 and gives back the type it is given."""
+        return self.kind == SPLINE
+
+    @classmethod
+    def planned(cls, name: str, arguments: Mapping[str, Any]) -> "Resampler":
+        """Read a function's name and arguments from an nnU-Net plan.
+
+        Raises:
+            SegadvError: if it is not one of nnU-Net's own, or is called as nnU-Net does not.
+        """
+        if name not in ARGUMENTS:
+            raise SegadvError(
+                f"resampling function {name} is not one of nnU-Net's own, so it can't be "
+                f"reproduced; these are: {', '.join(ARGUMENTS)}"
+            )
+        given = {k: v for k, v in arguments.items() if k not in WITHOUT_EFFECT}
+        if given.pop("is_seg", False):
+            raise SegadvError(f"resampling function {name} is given an image as a label map")
+        unknown = [key for key in given if key not in ARGUMENTS[name]]
+        if unknown:
+            raise SegadvError(f"resampling function {name} has no argument {unknown[0]}")
+        # Without the argument, the spline keeps the axes together and torch's function decides.
+        separate = given.get("force_separate_z", None if name == TORCH else False)
+        modes = given.get("mode", "linear"), given.get("aniso_axis_mode", "nearest-exact")
+        for mode in modes:
+            if mode not in ("linear", "nearest", "nearest-exact"):
+                raise SegadvError(f"resampling function {name}: mode {mode} is not known")
+        return cls(
+            name,
+            int(given.get("order", 3)),
+            int(given.get("order_z", 0)),
+            None if separate is None else bool(separate),
+            float(given.get("separate_z_anisotropy_threshold", ANISOTROPY)),
+            *modes,
+        )
+
+    def stages(
+        self,
+        size: Sequence[int],
+        new_size: Sequence[int],
+        spacing: Sequence[float],
+        new_spacing: Sequence[float],
+    ) -> tuple[Stage, ...]:
+        """Resample three axes from one size to another; no stage if nothing changes.
+
+        Args:
+            size, new_size: before and after.
+            spacing, new_spacing: in mm, from which it decides whether an axis goes on its own.
+        """
+        changed = [axis for axis in range(3) if size[axis] != new_size[axis]]
+        if self.kind == NOTHING or not changed:
+            return ()
+
+        def matrices(axes: Sequence[int], of: Matrix) -> dict[int, Tensor]:
+            return {i: of(size[i], new_size[i]) for i in axes if i in changed}
+
+        alone = self.alone(spacing, new_spacing)
+        plane = [axis for axis in range(3) if axis != alone]
+        if self.kind == TORCH:
+            # nnU-Net passes its `mode` on only if an axis goes on its own.
+            mode = "linear" if alone is None else self.mode
+            first = Stage(matrices(plane, lambda m, n: interpolated(m, n, mode)))
+            of_axis: Matrix = lambda m, n: interpolated(m, n, self.mode_z)  # noqa: E731
+        else:
+            cubic = matrices(plane, lambda m, n: spline(m, n, self.order))
+            first = Stage(cubic, tuple(plane) if cubic and self.order > 1 else ())
+            of_axis = lambda m, n: points(m, n, self.order_z)  # noqa: E731
+        if alone is None:
+            return (first,)
+        return (first, Stage(matrices([alone], of_axis)))
+
+    def alone(self, spacing: Sequence[float], new_spacing: Sequence[float]) -> int | None:
+        """Return the axis that is resampled on its own, if one is."""
+        uneven = [s for s in (spacing, new_spacing) if max(s) / min(s) > self.threshold]
+        if self.separate_z is None and not uneven:
+            return None
+        if self.separate_z is False:
+            return None
+        deciding = spacing if self.separate_z else uneven[0]
+        coarsest = [axis for axis in range(3) if max(deciding) / deciding[axis] == 1]
+        return coarsest[0] if len(coarsest) == 1 else None
+
+
+def spline(size: int, new_size: int, order: int) -> Tensor:
+    """Return the weights (new_size, size) of scikit-image's `resize`."""
+    units = np.eye(size)
+    rows = resize(
+        units, (new_size, size), order=order, mode="edge", anti_aliasing=False, clip=False
+    )
+    return torch.from_numpy(np.ascontiguousarray(rows))
+
+
+def points(size: int, new_size: int, order: int) -> Tensor:
+    """Return the weights (new_size, size) of SciPy's `map_coordinates`, as nnU-Net calls it."""
+    at = float(size) / new_size * (np.arange(new_size) + 0.5) - 0.5
+    where = np.stack(np.meshgrid(at, np.arange(float(size)), indexing="ij"))
+    rows = ndimage.map_coordinates(np.eye(size), where, order=order, mode="nearest")
+    return torch.from_numpy(rows)
+
+
+def interpolated(size: int, new_size: int, mode: str) -> Tensor:
+    """Return the weights (new_size, size) of torch's `interpolate`."""
+    units = torch.eye(size)[None]
+    return F.interpolate(units, new_size, mode=mode, antialias=False)[0].T.contiguous()
