@@ -112,12 +112,12 @@ def network_of(plan: dict, outputs: int, seed: int = 0) -> torch.nn.Module:
     """The network of a plan with random weights, so large that it decides."""
     from napari_segadv.victims.loading.nnunet_network import build_planned
 
-    (configuration,) = plan["configurations"].values()
+    configuration = next(iter(plan["configurations"].values()))
     torch.manual_seed(seed)
     channels = len(configuration["normalization_schemes"])
     network = build_planned(configuration["architecture"], channels, outputs)
     for parameter in network.decoder.seg_layers.parameters():
-        torch.nn.init.normal_(parameter, std=2.0 if parameter.ndim > 1 else 0.0)
+        torch.nn.init.normal_(parameter, std=1.0 if parameter.ndim > 1 else 0.0)
     return network
 
 
@@ -133,7 +133,7 @@ def save_folder(
 ) -> Path:
     """Write a trainer folder as nnU-Net leaves it after training; return its path."""
     plan, labels = plan or plans(), labels or LABELS
-    (name,) = plan["configurations"]
+    name = next(iter(plan["configurations"]))
     root = folder / plan["dataset_name"] / f"{trainer}__nnUNetPlans__{name}"
     root.mkdir(parents=True)
     dataset = {

@@ -90,6 +90,7 @@ class Plan:
                     f"{self.root}: its {key} is {where[key]}, which is not one of nnU-Net's own, "
                     f"so it can't be reproduced; these are: {', '.join(known)}"
                 )
+        assert self.normalisations  # refuses those that it doesn't know
 
     @property
     def title(self) -> str:

@@ -77,7 +77,8 @@ class AsVolume(Planned):
             affine[:-1, :-1] /= spacing_of(space)
         if len(space.shape) == 3:
             return BoundTransform(lambda x: x, lambda z: z), image, Space(space.shape, affine)
-        deep = np.eye(4)
+        deep = np.zeros((4, 4))
+        deep[3, 3] = 1
         deep[2, 0] = THICKNESS * max(spacing_of(Space(space.shape, affine)))
         deep[:2, 1:] = affine[:2]
         step = BoundTransform(lambda x: x.unsqueeze(2), lambda z: z.squeeze(2))
@@ -244,7 +245,7 @@ class Resample(Planned):
     Attributes:
         spacing: in mm; a 2-D network has two and keeps the spacing between slices.
         image, logits: how each is resampled.
-        exact: whether it computes in float64, and rounds logits to float16, as nnU-Net does.
+        exact: whether to call what nnU-Net calls, on logits in half precision, without a gradient.
     """
 
     spacing: tuple[float, ...]
@@ -267,14 +268,15 @@ class Resample(Planned):
             )
         there = self.image.stages(space.shape, shape, old, new)
         back = self.logits.stages(shape, space.shape, new, old)
-        exactly = self.exact and self.image.in_double
-        exactly_back = self.exact and self.logits.in_double
 
         def forward(x: Tensor) -> Tensor:
-            return _in_double(there, x, "float32") if exactly else _through(there, x)
+            return self.image.itself(x, shape, old, new) if self.exact else _through(there, x)
 
         def backward(z: Tensor) -> Tensor:
-            return _in_double(back, z, "float16") if exactly_back else _through(back, z)
+            if not self.exact:
+                return _through(back, z)
+            # Sums that were in half precision stay so: nnU-Net rounds the result once more.
+            return self.logits.itself(z.half(), space.shape, new, old).float()
 
         after = forward(image[None])[0]
         step = BoundTransform(forward, backward)
@@ -285,20 +287,6 @@ def _through(stages: Sequence[Stage], x: Tensor) -> Tensor:
     for stage in stages:
         x = stage(x)
     return x
-
-
-def _in_double(stages: Sequence[Stage], x: Tensor, rounded: str) -> Tensor:
-    """Resample in float64, one channel after the other to save memory, and round the result.
-
-    numpy rounds, since torch rounds float64 to float32 on the way to float16. No gradient passes.
-    """
-    if not stages:
-        return x
-    out = []
-    for part in x.detach().split(1, dim=1):
-        exact = _through(stages, part.double()).cpu().numpy()
-        out.append(torch.from_numpy(exact.astype(rounded)).to(x))
-    return torch.cat(out, dim=1)
 
 
 def _scaled(space: Space, shape: Sequence[int]) -> Affine:

@@ -1,7 +1,7 @@
-"""Resampling as nnU-Net does it, differentiable: a matrix for each axis, then a clamp.
+"""Resampling as nnU-Net does it: differentiable, or by the very functions that nnU-Net calls.
 
-The matrices are read off the functions that nnU-Net calls (scikit-image, SciPy, torch), by giving
-them unit vectors.
+A differentiable resampling is a matrix for each axis, then a clamp. The matrices are read off those
+functions (of scikit-image, SciPy and torch), by giving them unit vectors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
@@ -32,6 +33,7 @@ ARGUMENTS = {
     NOTHING: (),
 }
 WITHOUT_EFFECT = ("num_threads", "device", "memefficient_seg_resampling")
+Array = npt.NDArray[Any]
 Matrix = Callable[[int, int], Tensor]
 
 
@@ -76,11 +78,6 @@ class Resampler:
     threshold: float = ANISOTROPY
     mode: Literal["linear", "nearest", "nearest-exact"] = "linear"
     mode_z: Literal["linear", "nearest", "nearest-exact"] = "nearest-exact"
-
-    @property
-    def in_double(self) -> bool:
-        """Whether nnU-Net's function computes in float64 and gives back the type it is given."""
-        return self.kind == SPLINE
 
     @classmethod
     def planned(cls, name: str, arguments: Mapping[str, Any]) -> "Resampler":
@@ -149,6 +146,62 @@ class Resampler:
         if alone is None:
             return (first,)
         return (first, Stage(matrices([alone], of_axis)))
+
+    def itself(
+        self,
+        x: Tensor,
+        new_size: Sequence[int],
+        spacing: Sequence[float],
+        new_spacing: Sequence[float],
+    ) -> Tensor:
+        """Resample (N, C, *S) by the functions that nnU-Net calls; without a gradient.
+
+        Equal to the stages but for rounding, and to nnU-Net bit for bit.
+        """
+        size = x.shape[2:]
+        if self.kind == NOTHING or list(size) == list(new_size):
+            return x
+        alone = self.alone(spacing, new_spacing)
+        if self.kind == TORCH:
+            return self._by_torch(x.detach().float(), new_size, alone)
+        out = np.empty((*x.shape[:2], *new_size), x.new_empty(0).cpu().numpy().dtype)
+        for place in np.ndindex(*x.shape[:2]):
+            # One channel after the other, to save memory.
+            out[place] = self._by_scipy(x[place].detach().cpu().numpy(), new_size, alone)
+        return torch.from_numpy(out).to(x.device)
+
+    def _by_scipy(self, array: Array, new_size: Sequence[int], alone: int | None) -> Array:
+        array = array.astype(np.float64)
+        if alone is None:
+            return self._resized(array, new_size)
+        plane = [n for axis, n in enumerate(new_size) if axis != alone]
+        parts = [self._resized(part, plane) for part in np.moveaxis(array, alone, 0)]
+        array = np.stack(parts, axis=alone)
+        if array.shape[alone] == new_size[alone]:
+            return array
+        scales = [m / n for m, n in zip(array.shape, new_size, strict=True)]
+        index = np.mgrid[tuple(slice(n) for n in new_size)]
+        at = np.array([s * (i + 0.5) - 0.5 for s, i in zip(scales, index, strict=True)])
+        found: Array = ndimage.map_coordinates(array, at, order=self.order_z, mode="nearest")
+        return found
+
+    def _resized(self, array: Array, size: Sequence[int]) -> Array:
+        found: Array = resize(array, tuple(size), self.order, mode="edge", anti_aliasing=False)
+        return found
+
+    def _by_torch(self, x: Tensor, new_size: Sequence[int], alone: int | None) -> Tensor:
+        if alone is None:
+            return F.interpolate(x, tuple(new_size), mode="trilinear")
+        plane = [n for axis, n in enumerate(new_size) if axis != alone]
+        modes = ["bilinear" if self.mode == "linear" else self.mode]
+        modes.append("trilinear" if self.mode_z == "linear" else self.mode_z)
+        flat = x.movedim(2 + alone, 2).flatten(1, 2)
+        if list(flat.shape[2:]) != plane:
+            flat = F.interpolate(flat, plane, mode=modes[0])
+        x = flat.unflatten(1, (x.shape[1], -1)).movedim(2, 2 + alone)
+        if x.shape[2 + alone] == new_size[alone]:
+            return x
+        return F.interpolate(x, tuple(new_size), mode=modes[1])
 
     def alone(self, spacing: Sequence[float], new_spacing: Sequence[float]) -> int | None:
         """Return the axis that is resampled on its own, if one is."""

@@ -149,7 +149,7 @@ def describe(plan: Plan, networks: Sequence[nn.Module], mirrored: Sequence[int])
     step = FAST_STEP if outer and FAST_PARTS.search(plan.title) else STEP
     windows = SlidingWindows(
         plan.patch if dims == 3 else (1, *plan.patch),
-        overlap=(1 - step,),
+        overlap=(1 - step,) * 3 if dims == 3 else (0.0, 1 - step, 1 - step),
         mode="nnunet",
         spread=True,
     )
