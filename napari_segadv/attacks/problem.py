@@ -98,17 +98,28 @@ class Problem:
 
     @cached_property
     def keeping(self) -> Tensor:
-        """Pixels (N, *S) of structures that must keep their class; none if untargeted."""
+        """Pixels (N, *S) that must keep their class, background too; none if untargeted."""
         if not self.targeted:
             return torch.zeros_like(self.moving)
-        still = (self.labels == self.reference) & (self.reference != 0)
+        still = self.labels == self.reference
         return still if self.care is None else still & (self.care > 0)
 
     @cached_property
-    def wanted(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """`moving` and `keeping`, each with the number of its pixels (N,)."""
-        moving, keeping = self.moving, self.keeping
-        return (moving, moving.flatten(1).sum(1)), (keeping, keeping.flatten(1).sum(1))
+    def structures(self) -> Tensor:
+        """Number (N,) of pixels on a structure in `labels` or `reference`: the scale of `kept`."""
+        on = (self.labels != 0) | (self.reference != 0)
+        return (on if self.care is None else on & (self.care > 0)).flatten(1).sum(1)
+
+    @cached_property
+    def movers(self) -> Tensor:
+        """Number (N,) of pixels in `moving`."""
+        return self.moving.flatten(1).sum(1)
+
+    @cached_property
+    def asks(self) -> bool:
+        """False if a target asks for nothing: where it counts, it is what the victim predicts."""
+        asked = self.labels != self.reference
+        return bool((asked if self.care is None else asked & (self.care > 0)).any())
 
     @cached_property
     def erases(self) -> bool:

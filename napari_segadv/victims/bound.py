@@ -1,5 +1,6 @@
 """BoundVictim: a victim on the grid of one Scan, as an attack sees it."""
 
+import weakref
 from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,7 @@ from torch import Tensor
 from ..common.wording import class_name
 from ..data.scan import Scan
 from ..errors import SegadvError
+from .heads import leaves
 from .pipeline import Pipeline
 from .prediction import Prediction
 from .preprocessing.chain import Space, bind
@@ -17,6 +19,11 @@ from .preprocessing.presenting import Presented, window_seen
 from .recall import Recall
 from .scan_tensors import as_tensor, ras_affine, slice_affine
 from .windows import Passes
+
+# The share of their range by which two answers of a network may differ: GPUs add in any order.
+UNSTEADY = 1e-3
+# Networks that have given the same answer twice.
+_STEADY: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
 class BoundVictim(ABC):
@@ -46,6 +53,7 @@ class BoundVictim(ABC):
         presented: Presented | None = None,
     ) -> None:
         _check_fit(victim, scan)
+        victim.check_mode()
         self.check(victim, scan)
         self.victim, self.scan, self.device = victim, scan, device
         self.presented = presented
@@ -64,6 +72,11 @@ class BoundVictim(ABC):
         except SegadvError as error:
             raise SegadvError(f"{victim.name}: {error}") from None
         self.window = window_seen(scan, victim, presented)
+
+    @property
+    def name(self) -> str:
+        """The victim's name."""
+        return self.victim.name
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -130,7 +143,10 @@ class BoundVictim(ABC):
     def output(self, x: Tensor) -> Any:
         """Return the network's output for preprocessed images; turn an error into one line."""
         try:
-            return self.victim.network(x.contiguous())
+            x = x.contiguous()
+            y = self.victim.run(x)
+            self._check_repeats(x, y)
+            return y
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
@@ -139,6 +155,27 @@ class BoundVictim(ABC):
                 f"{self.victim.name}: the network refuses an input of {tuple(x.shape)} ({reason}); "
                 "check its channels, dimensions and roi_size"
             ) from error
+
+    def _check_repeats(self, x: Tensor, y: Any) -> None:
+        """Ask a network that is new twice: what answers differently has no gradient to follow.
+
+        Raises:
+            SegadvError: if it does.
+        """
+        network = self.victim.network
+        if network in _STEADY:
+            return
+        with torch.no_grad():
+            # A copy: a network may change its input.
+            again = self.victim.run(x.detach().clone())
+            off = max((_departure(a, b) for a, b in zip(leaves(y), leaves(again), strict=True)))
+        if off > UNSTEADY:
+            raise SegadvError(
+                f"{self.victim.name}: answers differently when it sees the same image twice (by "
+                f"{off:.1%} of its range), so its gradient leads nowhere; call network.eval(), or "
+                "use the network without its random step"
+            )
+        _STEADY.add(network)
 
     def checked(self, logits: Tensor) -> Tensor:
         """Return the logits if they are finite and there is one for each class.
@@ -164,6 +201,15 @@ class BoundVictim(ABC):
         return self.victim.classes or tuple(
             self.default_name(label) for label in range(logits.shape[1])
         )
+
+
+def _departure(one: Tensor, other: Tensor) -> float:
+    """Return the largest difference as a share of the range; NaN counts as no difference."""
+    one = one.detach()
+    if not one.numel() or not one.is_floating_point():
+        return 0.0
+    span = float(one.amax() - one.amin())
+    return float((one - other).abs().amax()) / span if span > 0 else 0.0
 
 
 def _check_fit(victim: Pipeline, scan: Scan) -> None:

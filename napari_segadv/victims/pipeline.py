@@ -6,13 +6,19 @@ from typing import Any, Self
 
 import torch
 from torch import nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from ..data.scan import HU_BELOW
+from ..errors import SegadvError
 from .heads import Head
 from .preprocessing.chain import Step
 from .windows import SlidingWindows
 
 BYTES = (0.0, 255.0)
+# Layers that do something else in training mode.
+TRAINED = (_BatchNorm, _DropoutNd)
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +26,7 @@ class Pipeline:
     """Everything between an image and class logits.
 
     Attributes:
-        network: in evaluation mode if it has one; its parameters are frozen.
+        network: in evaluation mode if it has one. It stays as it is: see `run`.
         name: for messages and records.
         dims: 2 or 3; a 2-D network sees a volume slice by slice.
         channels: of the image before preprocessing (1 grey, 3 RGB).
@@ -50,10 +56,33 @@ class Pipeline:
     deployed: "Pipeline | None" = None
     notes: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        if isinstance(self.network, nn.Module):
-            for parameter in self.network.parameters():
-                parameter.requires_grad_(False)
+    def run(self, images: torch.Tensor) -> Any:
+        """Return the network's output; no gradient of its weights is kept or computed.
+
+        The weights themselves are not touched: the network may be the caller's own.
+        """
+        network = self.network
+        if not isinstance(network, nn.Module) or isinstance(network, torch.jit.ScriptModule):
+            return network(images)
+        weights = dict(network.named_parameters())
+        if not any(weight.requires_grad for weight in weights.values()):
+            return network(images)
+        return functional_call(network, {k: w.detach() for k, w in weights.items()}, (images,))
+
+    def check_mode(self) -> None:
+        """Refuse a network whose prediction changes from call to call, or changes the network.
+
+        Raises:
+            SegadvError: if it has a layer in training mode.
+        """
+        if not isinstance(self.network, nn.Module):
+            return
+        for name, module in self.network.named_modules():
+            if module.training and isinstance(module, TRAINED):
+                raise SegadvError(
+                    f"{self.name}: its network is in training mode ({type(module).__name__}"
+                    f"{f' {name}' if name else ''}); call network.eval() first"
+                )
 
     def to(self, device: str | torch.device) -> Self:
         """Return a copy with its network on a device."""

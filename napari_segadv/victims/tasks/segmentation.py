@@ -14,7 +14,6 @@ from ...errors import SegadvError
 from ...io.registry import check_label_map
 from ...measures.labels import overlaps
 from ..bound import BoundVictim
-from ..heads import tensor_of
 from ..pipeline import Pipeline
 from ..preprocessing.chain import DATA_DEPENDENT
 from ..task import Task
@@ -76,7 +75,7 @@ class BoundSegmentation(BoundVictim):
 
     def _network(self, x: Tensor) -> Tensor:
         """Return the network's output, which must have the pixels of its input."""
-        y = tensor_of(self.output(x))
+        y = self.victim.head.chosen(self.output(x))
         if y.shape[2:] != x.shape[2:]:
             remedy = "only networks that keep the size are supported"
             if y.shape[2:].numel() == 1:
