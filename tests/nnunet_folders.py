@@ -128,6 +128,7 @@ def save_folder(
     order: list | None = None,
     channels=("CT",),
     folds: int = 1,
+    seed: int = 5,
     mirrored: tuple | None = (0, 1, 2),
     trainer: str = "nnUNetTrainer",
 ) -> Path:
@@ -148,7 +149,7 @@ def save_folder(
     (root / "dataset.json").write_text(json.dumps(dataset))
     outputs = len(order) if order is not None else len([k for k in labels if k != "ignore"])
     for fold in range(folds):
-        network = network_of(plan, outputs, seed=fold)
+        network = network_of(plan, outputs, seed=seed + fold)
         optimiser = torch.optim.SGD(network.parameters(), 0.01, momentum=0.99, nesterov=True)
         (root / f"fold_{fold}").mkdir()
         checkpoint = {

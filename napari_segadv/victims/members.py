@@ -16,8 +16,11 @@ class Mean(nn.Module):
         self.networks = nn.ModuleList(networks)
 
     def forward(self, x: Tensor) -> Tensor:
-        outputs = [network(x) for network in self.networks]
-        return outputs[0] if len(outputs) == 1 else torch.stack(outputs).mean(0)
+        first, *others = self.networks
+        total: Tensor = first(x)
+        for network in others:
+            total = total + network(x)
+        return total / len(self.networks) if others else total
 
 
 class Deployed(nn.Module):

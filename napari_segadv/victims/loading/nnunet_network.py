@@ -31,7 +31,8 @@ LAYERS = frozenset(
 def build_planned(architecture: Mapping[str, Any], inputs: int, outputs: int) -> nn.Module:
     """Build a network from the `architecture` of a plan, in evaluation mode.
 
-    Only classes that nnU-Net's own plans name are looked up, so that no other code runs.
+    Only classes that nnU-Net's own plans name are looked up, so that no other code runs. On torch's
+    device "meta" it takes no memory, whatever sizes the plan names, until weights are loaded.
 
     Raises:
         SegadvError: if it names another class, or the class refuses its arguments.
@@ -162,7 +163,7 @@ def _culprit(error: Exception) -> str:
 
 
 def fill(network: nn.Module, weights: Any, path: Path) -> nn.Module:
-    """Load a checkpoint's weights into a network.
+    """Load a checkpoint's weights into a network, which may be on the device "meta".
 
     Raises:
         SegadvError: if they don't fit, or hold NaN or infinity.
@@ -170,6 +171,7 @@ def fill(network: nn.Module, weights: Any, path: Path) -> nn.Module:
     if not isinstance(weights, Mapping) or not all(isinstance(v, Tensor) for v in weights.values()):
         raise SegadvError(f"{path}: its network_weights are not weights")
     held = {str(key).removeprefix("module."): value for key, value in weights.items()}
+    held = {k: v.float() if v.is_floating_point() else v for k, v in held.items()}
     expected = network.state_dict()
     odd = sorted(held.keys() ^ expected.keys())
     odd += [key for key in expected if key in held and held[key].shape != expected[key].shape]
@@ -178,7 +180,8 @@ def fill(network: nn.Module, weights: Any, path: Path) -> nn.Module:
             f"{path}: its weights don't fit the network of plans.json ({len(odd)} differ, such as "
             f"{odd[0]}); is the plan that of another model?"
         )
-    network.load_state_dict(held)
+    network.load_state_dict(held, assign=True)
+    network.requires_grad_(False)
     for key, value in network.state_dict().items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise SegadvError(f"{path}: {key} holds NaN or infinite weights; use another file")

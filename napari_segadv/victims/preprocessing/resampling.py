@@ -193,15 +193,15 @@ class Resampler:
         if alone is None:
             return F.interpolate(x, tuple(new_size), mode="trilinear")
         plane = [n for axis, n in enumerate(new_size) if axis != alone]
-        modes = ["bilinear" if self.mode == "linear" else self.mode]
-        modes.append("trilinear" if self.mode_z == "linear" else self.mode_z)
+        in_plane = "bilinear" if self.mode == "linear" else self.mode
+        along_it = "trilinear" if self.mode_z == "linear" else self.mode_z
         flat = x.movedim(2 + alone, 2).flatten(1, 2)
         if list(flat.shape[2:]) != plane:
-            flat = F.interpolate(flat, plane, mode=modes[0])
+            flat = F.interpolate(flat, plane, mode=in_plane)
         x = flat.unflatten(1, (x.shape[1], -1)).movedim(2, 2 + alone)
         if x.shape[2 + alone] == new_size[alone]:
             return x
-        return F.interpolate(x, tuple(new_size), mode=modes[1])
+        return F.interpolate(x, tuple(new_size), mode=along_it)
 
     def alone(self, spacing: Sequence[float], new_spacing: Sequence[float]) -> int | None:
         """Return the axis that is resampled on its own, if one is."""

@@ -8,7 +8,7 @@ from scipy.ndimage import zoom
 from torch import Tensor
 
 from ...errors import SegadvError
-from .axes import along
+from .axes import CERTAIN, along
 from .chain import BoundTransform, Space
 from .nnunet import Planned, spacing_of
 
@@ -47,7 +47,7 @@ class Zoom(Planned):
 
         def backward(z: Tensor) -> Tensor:
             for axis, places in enumerate(back):
-                z = z.index_select(2 + axis, places.to(z.device))
+                z = _taken(z, 2 + axis, places.to(z.device))
             return z
 
         affine = space.affine.copy()
@@ -62,5 +62,21 @@ def _weights(size: int, factor: float) -> Tensor:
 
 
 def _nearest(size: int, new_size: int) -> Tensor:
-    """Return the pixel that SciPy's `zoom` of order 0 takes for each of the new ones."""
-    return torch.from_numpy(zoom(np.arange(size), new_size / size, order=0).astype(np.int64))
+    """Return the pixel that SciPy's `zoom` of order 0 takes for each of the new ones, or -1.
+
+    For some sizes it takes the last pixel's place to lie outside, by a rounding error, and puts 0.
+    """
+    numbers = zoom(np.arange(1, size + 1), new_size / size, order=0)
+    return torch.from_numpy(numbers.astype(np.int64) - 1)
+
+
+def _taken(z: Tensor, axis: int, places: Tensor) -> Tensor:
+    """Take logits at places along an axis; at -1 they are those of certain background."""
+    taken = z.index_select(axis, places.clamp_min(0))
+    if bool((places >= 0).all()):
+        return taken
+    outside = torch.zeros_like(z[:1, :, :1, :1, :1])
+    outside[:, 0] = CERTAIN
+    shape = [1] * z.ndim
+    shape[axis] = -1
+    return torch.where((places < 0).view(shape), outside, taken)

@@ -54,7 +54,7 @@ CASES = {
     "many windows": ({"patch": (8, 8, 8)}, {"mirrored": None}, FINE),
     "regions": ({}, {"labels": REGIONS, "order": [1, 2, 3]}, FINE),
     "regions out of order": ({}, {"labels": REGIONS, "order": [2, 3, 1]}, FINE),
-    "one region": ({}, {"labels": {"background": 0, "all": [1, 2]}, "order": [1]}, FINE),
+    "one region": ({}, {"labels": {"background": 0, "all": [1, 2]}, "order": [1], "seed": 1}, FINE),
     "an ignored label": ({}, {"labels": {**LABELS, "ignore": 3}}, FINE),
 }
 each = pytest.mark.parametrize("case", CASES)
@@ -82,8 +82,8 @@ def test_it_predicts_what_nnunet_predicts(case, tmp_path):
     labels, shares = Itself(root).predicted(scan.array[None], scan.grid.spacing)
     bound = load_victim(root).on(scan)
     assert (bound.predict().array == labels).mean() >= 0.999
-    if case not in ("one region", "as it is"):
-        assert len(np.unique(labels)) > 1  # else there would be nothing to compare
+    counts = np.bincount(labels[2:, :, :-3].ravel())
+    assert counts.max() < 0.97 * counts.sum()  # else there is nothing to compare
     with torch.no_grad():
         logits = bound.deployed.logits(bound.image)
     if "order" not in CASES[case][1]:
@@ -402,7 +402,7 @@ REFUSED = {
     ),
     "an incomplete plan": (
         lambda root: (root / "plans.json").write_text('{"configurations": {"3d_fullres": {}}}'),
-        "can't be read as a nnU-Net|can't be reproduced|describes no network",
+        "can't be read as a trainer folder of nnU-Net v2 .KeyError",
     ),
 }
 

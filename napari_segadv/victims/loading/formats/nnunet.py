@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from ....common.hashing import sha256_of_all
@@ -27,7 +28,11 @@ FINAL = "checkpoint_final.pth"
 FILES = ("plans.json", "dataset.json")
 # Share of a patch by which nnU-Net moves its window at most.
 STEP = 0.5
-TOTALSEGMENTATOR = re.compile("TotalSeg", re.IGNORECASE)
+# TotalSegmentator's models, by their names or by where it keeps them, but for those that it gives
+# images as they are: for older lung vessels, bleedings, hip implants, effusions, liver vessels and
+# heart chambers.
+TOTALSEGMENTATOR = re.compile(r"TotalSeg|\.totalsegmentator/", re.IGNORECASE)
+NOT_RESAMPLED = re.compile(r"Dataset(258|150|260|315|008|301)_")
 # TotalSegmentator moves the window of its models of 1.5 mm, the parts of the task "total", by more.
 FAST_PARTS, FAST_STEP = re.compile(r"Dataset29[1-5]_"), 0.8
 
@@ -131,7 +136,8 @@ class Trained:
         architecture = plan.configuration.get("architecture")
         if not isinstance(architecture, Mapping):
             architecture = old_architecture(plan.configuration)
-        network = build_planned(architecture, len(plan.channels), plan.labels.outputs)
+        with torch.device("meta"):
+            network = build_planned(architecture, len(plan.channels), plan.labels.outputs)
         return fill(network, self.weights, self.path)
 
 
@@ -197,8 +203,8 @@ def _steps(plan: Plan, outer: Sequence[Step], exact: bool) -> tuple[Step, ...]:
 
 def _around(plan: Plan) -> tuple[Step, ...]:
     """Return the steps that TotalSegmentator runs before its models; of others, none."""
-    named = f"{plan.title} {plan.root.parent.name}"
-    if len(plan.patch) != 3 or not TOTALSEGMENTATOR.search(named):
+    named = f"{plan.title} {plan.root.absolute().parent.as_posix()}"
+    if len(plan.patch) != 3 or not TOTALSEGMENTATOR.search(named) or NOT_RESAMPLED.search(named):
         return ()
     # It resamples to the spacing of the plan itself, so that nnU-Net has nothing left to resample.
     spacing = [0.0] * 3
@@ -228,4 +234,4 @@ def _notes(
     return tuple(notes)
 
 
-FORMAT = VictimFormat("nnU-Net v2 trainer folder", claims, load)
+FORMAT = VictimFormat("trainer folder of nnU-Net v2", claims, load)
