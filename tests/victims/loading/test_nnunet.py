@@ -29,7 +29,7 @@ SLABS = {"patch": (4, 16, 16), "spacing": (6.0, 1.5, 1.5)}
 FLAT = {"name": "2d", "patch": (16, 24), "spacing": (1.5, 1.5)}
 CASES = {
     "plain": ({}, {}, FINE),
-    "residual encoder": ({"network": RESENC}, {}, FINE),
+    "residual encoder": ({"network": RESENC}, {"seed": 0}, FINE),
     "low resolution": ({"name": "3d_lowres", "spacing": (4.0, 2.5, 2.5)}, {}, FINE),
     "without mirroring": ({}, {"mirrored": None}, FINE),
     "by torch": ({"resampling": TORCH}, {}, FINE),
