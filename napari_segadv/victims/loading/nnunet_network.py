@@ -1,6 +1,7 @@
 """The networks of nnU-Net's trainer folders, built from the plans as data."""
 
 import importlib
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -155,11 +156,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _culprit(error: Exception) -> str:
-    """Return the part of torch's message that names what it does not load."""
-    text = one_line(error)
-    found = [part for part in str(error).split() if "." in part and part[0].isalpha()]
-    named = [part for part in found if not part.startswith(("torch.", "https"))]
-    return named[0].strip(".,'`") if named else text
+    """Return what torch names as not allowed, or its message."""
+    found = re.search(r"GLOBAL ([\w.]+)", str(error))
+    return found[1] if found else one_line(error)
 
 
 def fill(network: nn.Module, weights: Any, path: Path) -> nn.Module:

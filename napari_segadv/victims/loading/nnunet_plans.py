@@ -1,5 +1,6 @@
 """What an nnU-Net v2 trainer folder says of its model: plans.json and dataset.json, as data."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,7 +91,14 @@ class Plan:
                     f"{self.root}: its {key} is {where[key]}, which is not one of nnU-Net's own, "
                     f"so it can't be reproduced; these are: {', '.join(known)}"
                 )
-        assert self.normalisations  # refuses those that it doesn't know
+        if not self.normalisations:
+            raise SegadvError(f"{self.root}: its plan names no channel")
+        sizes = {len(self.patch), len(self.spacing)}
+        if sizes not in ({2}, {3}) or not all(0 < s < math.inf for s in self.spacing):
+            raise SegadvError(
+                f"{self.root}: {self.name} has a patch of {self.patch} and a spacing of "
+                f"{self.spacing}; both need two or three sizes above 0"
+            )
 
     @property
     def title(self) -> str:

@@ -32,6 +32,7 @@ ARGUMENTS = {
     TORCH: ("force_separate_z", "separate_z_anisotropy_threshold", "mode", "aniso_axis_mode"),
     NOTHING: (),
 }
+ORDERS = range(6)
 WITHOUT_EFFECT = ("num_threads", "device", "memefficient_seg_resampling")
 Array = npt.NDArray[Any]
 Matrix = Callable[[int, int], Tensor]
@@ -99,6 +100,9 @@ class Resampler:
             raise SegadvError(f"resampling function {name} has no argument {unknown[0]}")
         # Without the argument, the spline keeps the axes together and torch's function decides.
         separate = given.get("force_separate_z", None if name == TORCH else False)
+        for key in ("order", "order_z"):
+            if given.get(key, 0) not in ORDERS:
+                raise SegadvError(f"resampling function {name}: {key} must be from 0 to 5")
         modes = given.get("mode", "linear"), given.get("aniso_axis_mode", "nearest-exact")
         for mode in modes:
             if mode not in ("linear", "nearest", "nearest-exact"):

@@ -35,7 +35,7 @@ class VictimSection(QWidget):
         self._touched = controller.victims.victim is not None
         self.controller, self.structures = controller, structures
         self.victim: Any = ComboBox(choices=[f"{DEMO}{name}" for name in bundles()])
-        self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Bundle…")
+        self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Folder…")
         self.predict_button = QPushButton("Predict")
         self.present: Any = ComboBox(
             choices=[(words, choice) for choice, words in PRESENT.items()],

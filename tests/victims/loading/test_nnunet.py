@@ -380,7 +380,7 @@ REFUSED = {
     ),
     "a mirrored axis too many": (
         lambda root: change_checkpoint(root, inference_allowed_mirroring_axes=(3,)),
-        "mirrors axis 3 of a 3-D network",
+        "mirrors axes .3,. of a 3-D network",
     ),
     "NaN weights": (
         lambda root: change_checkpoint(root, network_weights=nan_weights(root)),
@@ -395,6 +395,14 @@ REFUSED = {
     "a channel too many": (
         lambda root: change(root, "dataset", channel_names={"0": "CT", "1": "PET"}),
         "plans.json normalises 1 channels, but dataset.json names 2",
+    ),
+    "no spacing": (
+        lambda root: change(root, "configuration", spacing=[1.5, 0, 1.5]),
+        "both need two or three sizes above 0",
+    ),
+    "a spline of order 9": (
+        lambda root: change(root, "configuration", resampling_fn_data_kwargs={"order": 9}),
+        "order must be from 0 to 5",
     ),
     "no plan": (
         lambda root: (root / "plans.json").write_text("[]"),

@@ -148,8 +148,8 @@ def describe(plan: Plan, networks: Sequence[nn.Module], mirrored: Sequence[int])
     mirrored, with sums in half precision.
     """
     dims = len(plan.patch)
-    if any(axis >= dims for axis in mirrored):
-        raise SegadvError(f"{plan.root}: mirrors axis {max(mirrored)} of a {dims}-D network")
+    if len(set(mirrored)) < len(mirrored) or not set(mirrored) <= set(range(dims)):
+        raise SegadvError(f"{plan.root}: mirrors axes {tuple(mirrored)} of a {dims}-D network")
     labels, outer = plan.labels, _around(plan)
     attacked, judged = Mean(networks), Deployed(networks, mirrored)
     step = FAST_STEP if outer and FAST_PARTS.search(plan.title) else STEP
