@@ -68,6 +68,9 @@ class Outputs:
     @property
     def hits(self) -> Tensor:
         """(N, *S) bool: pixels at the target, or off the truth if untargeted."""
+        if self.problem.decide is not None:
+            at = self.problem.decide(self.logits.detach()) == self.problem.labels
+            return at if self.problem.targeted else ~at
         margins = self.margins.detach()
         return margins < 0 if self.problem.targeted else margins > 0
 

@@ -1,6 +1,6 @@
 """What an attack is given, what it reports while it runs, and what it returns: tensors only."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -65,6 +65,8 @@ class Problem:
         region: (N, 1, *S) or (N, C, *S) bool, where the perturbation may be; None: everywhere.
         care: weights (N, *S) of the pixels that count; None: all count equally.
         trained: the loaded generator; the parameter that `Attack.loads` names is its folder.
+        decide: turns logits (N, K, *S) into the classes (N, *S) that the victim predicts; None: the
+            likeliest ones.
     """
 
     model: Model
@@ -78,6 +80,7 @@ class Problem:
     region: Tensor | None = None
     care: Tensor | None = None
     trained: FieldGenerator | None = None
+    decide: Callable[[Tensor], Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.clean)

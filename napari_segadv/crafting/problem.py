@@ -104,6 +104,7 @@ def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
         region=None if mask is None else marked(mask).unsqueeze(1),
         care=None if request.counted is None else marked(request.counted),
         trained=trained,
+        decide=setup.decide,
     )
     if isinstance(request.region, str):
         region, inside = named_region(request.region, problem), request.within(None)

@@ -14,6 +14,7 @@ from ..errors import SegadvError
 from .heads import leaves
 from .pipeline import Pipeline
 from .prediction import Prediction
+from .preprocessing.axes import Affine
 from .preprocessing.chain import Space, bind
 from .preprocessing.presenting import Presented, window_seen
 from .recall import Recall
@@ -61,17 +62,25 @@ class BoundVictim(ABC):
         self.recall: Recall | None = None
         self.image = as_tensor(scan, device)
         self.by_slice = victim.dims == 2 and scan.grid.ndim == 3 and not victim.volumewise
-        image, affine = self._present(self.image)[0], ras_affine(scan)
-        if self.by_slice:
-            image, affine = image[:, image.shape[1] // 2], slice_affine(scan)
-        if not victim.array_order:
-            image = image.permute(0, *range(image.ndim - 1, 0, -1))
-            affine = affine[:, [*range(len(affine) - 2, -1, -1), -1]]
+        image, affine = self._framed()
         try:
             self.chain = bind(victim.steps, image.cpu(), Space(tuple(image.shape[1:]), affine))
         except SegadvError as error:
             raise SegadvError(f"{victim.name}: {error}") from None
         self.window = window_seen(scan, victim, presented)
+
+    def _framed(self) -> tuple[Tensor, Affine]:
+        """Return the scan (C, *S) as the victim's program reads it, with its affine to RAS.
+
+        For a network that sees slices, it is the middle one.
+        """
+        image, affine = self._present(self.image)[0], ras_affine(self.scan)
+        if self.by_slice:
+            image, affine = image[:, image.shape[1] // 2], slice_affine(self.scan)
+        if not self.victim.array_order:
+            image = image.permute(0, *range(image.ndim - 1, 0, -1))
+            affine = affine[:, [*range(len(affine) - 2, -1, -1), -1]]
+        return image, affine
 
     @property
     def name(self) -> str:
@@ -80,10 +89,10 @@ class BoundVictim(ABC):
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """Notes on how the image is presented to the victim, if it is, and on the victim."""
+        """What a user should know: notes of the victim, and how the image is presented to it."""
         presented = self.presented
         shown = () if presented is None else (presented.describe(self.scan.units),)
-        return (*shown, *self.victim.notes)
+        return (*self.victim.notes, *shown)
 
     @cached_property
     def deployed(self) -> "BoundVictim":
@@ -102,6 +111,10 @@ class BoundVictim(ABC):
     @abstractmethod
     def prediction(self, images: Tensor) -> Prediction:
         """Predict the first of the images (N, C, *S); called without a gradient."""
+
+    def decide(self, logits: Tensor) -> Tensor:
+        """Return the classes (N, *S') that `prediction` would find in logits (N, K, *S')."""
+        return logits.argmax(1)
 
     def default_name(self, label: int) -> str:
         """Return the name of a class that the victim does not name."""

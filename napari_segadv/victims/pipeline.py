@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import nn
@@ -12,13 +12,22 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from ..data.scan import HU_BELOW
 from ..errors import SegadvError
+from .decision import Decision
 from .heads import Head
+from .preprocessing.axes import Affine
 from .preprocessing.chain import Step
 from .windows import SlidingWindows
 
 BYTES = (0.0, 255.0)
 # Layers that do something else in training mode.
 TRAINED = (_BatchNorm, _DropoutNd)
+
+
+class OwnPipeline(Protocol):
+    """A victim's pipeline as its own program runs it, from an image to its mask."""
+
+    def __call__(self, network: Any, image: torch.Tensor, affine: Affine) -> torch.Tensor | None:
+        """Predict an image (C, *S) in the network's axis order; None if there is no such mask."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +45,13 @@ class Pipeline:
             MONAI reads files.
         windows: the sliding window; None: the network sees the whole image at once.
         head: turns the network's output into class logits.
+        decision: how class logits become the mask that its own program would write.
+        notes: what a user should know about it, one line each.
+        own: its own pipeline from image to mask, if there is another one to compare with.
         volumewise: True if a 2-D network's steps see a volume whole, and only its windows are
             slices or patches of one; the network then takes volumes of one slice.
         deployed: the same victim as its own program runs it, which gives every prediction; None:
             this one. The gradient always comes from this one.
-        notes: what people should know of this victim, such as how it differs from `deployed`.
     """
 
     network: nn.Module | Callable[[torch.Tensor], Any]
@@ -52,9 +63,11 @@ class Pipeline:
     array_order: bool = False
     windows: SlidingWindows | None = None
     head: Head = field(default_factory=Head)
+    decision: Decision = field(default_factory=Decision)
+    notes: tuple[str, ...] = ()
+    own: OwnPipeline | None = None
     volumewise: bool = False
     deployed: "Pipeline | None" = None
-    notes: tuple[str, ...] = ()
 
     def run(self, images: torch.Tensor) -> Any:
         """Return the network's output; no gradient of its weights is kept or computed.

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .preprocessing.axes import CERTAIN
+from .preprocessing.axes import CERTAIN, Back
 from .preprocessing.chain import BoundTransform, Space
 
 
@@ -60,7 +60,7 @@ class Regions:
     def arguments(self) -> Mapping[str, Any]:
         return {"order": list(self.order)}
 
-    def _paint(self, z: Tensor) -> Tensor:
+    def _paint(self, z: Tensor, way: Back) -> Tensor:
         # A head puts the background before a single region.
         return painted(z[:, -len(self.order) :], self.order)
 

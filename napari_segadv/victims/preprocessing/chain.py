@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import SegadvError
-from .axes import PAD_MODES, Affine, AxesMap, between
+from .axes import BACK, PAD_MODES, Affine, AxesMap, Back, between
 from .intensity import INTENSITY
 
 SPATIAL = frozenset(
@@ -48,9 +48,12 @@ WITHOUT_EFFECT = frozenset(
         "CopyItems",
     }
 )
+KNOWN = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT
 DATA_DEPENDENT = frozenset({"CropForeground", "CropToNonzero"})
 # MONAI computes some steps in float64; a ten-thousandth of the image's range is no difference.
 TOLERANCE = 1e-4
+# Two such digits hold the number of any pixel.
+DIGIT = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,10 @@ class Space:
 
 @dataclass(frozen=True)
 class BoundTransform:
-    """A step on a given grid: images forward, logits back."""
+    """A step on a given grid: images forward, values back in the way that is asked for."""
 
     forward: Callable[[Tensor], Tensor]
-    backward: Callable[[Tensor], Tensor]
+    backward: Callable[[Tensor, Back], Tensor]
 
 
 class Step(Protocol):
@@ -143,9 +146,11 @@ class Transform:
         """
         from monai.data import MetaTensor
 
-        theirs = _monai(self, MetaTensor(image.clone(), affine=torch.from_numpy(space.affine)))
+        transform, theirs = _monai(
+            self, MetaTensor(image.clone(), affine=torch.from_numpy(space.affine))
+        )
         after = Space(tuple(theirs.shape[1:]), _square(theirs.affine, len(space.shape)))
-        one = _bind_step(self, space, after)
+        one = _bind_step(self, space, after, Undo(transform, list(theirs.applied_operations)))
         ours = one.forward(image.unsqueeze(0))[0]
         _compare(self, ours, theirs.as_tensor())
         return one, ours, after
@@ -167,10 +172,18 @@ class BoundChain:
             x = step.forward(x)
         return x
 
-    def backward(self, z: Tensor) -> Tensor:
+    def backward(self, z: Tensor, way: Back = BACK) -> Tensor:
         for step in reversed(self.steps):
-            z = step.backward(z)
+            z = step.backward(z, way)
         return z
+
+
+@dataclass(frozen=True)
+class Undo:
+    """MONAI's transform, and what it noted of its work: enough to map values back."""
+
+    transform: Any
+    operations: list[Any]
 
 
 def bind(steps: Sequence[Step], image: Tensor, space: Space) -> BoundChain:
@@ -194,10 +207,10 @@ def bind(steps: Sequence[Step], image: Tensor, space: Space) -> BoundChain:
     return BoundChain(tuple(bound), space)
 
 
-def _bind_step(step: Transform, before: Space, after: Space) -> BoundTransform:
+def _bind_step(step: Transform, before: Space, after: Space, undo: Undo) -> BoundTransform:
     if step.name in INTENSITY:
         function, arguments = INTENSITY[step.name], dict(step.arguments)
-        return BoundTransform(lambda x: function(x, **arguments), lambda z: z)
+        return BoundTransform(lambda x: function(x, **arguments), lambda z, way: z)
     axes = between(before.affine, before.shape, after.affine, after.shape)
     if axes is None:
         raise SegadvError(
@@ -206,7 +219,11 @@ def _bind_step(step: Transform, before: Space, after: Space) -> BoundTransform:
         )
     value = step.arguments.get("value", step.arguments.get("constant_values", 0.0))
     if step.name == "Resize":
-        axes = replace(axes, matrices=_resize_matrices(axes, step.arguments))
+        axes = replace(
+            axes,
+            matrices=_resize_matrices(axes, step.arguments),
+            inverses=_resize_inverses(axes, step.arguments),
+        )
     elif "Pad" in step.name:
         mode = str(step.arguments.get("mode", "constant"))
         if mode not in PAD_MODES:
@@ -215,13 +232,50 @@ def _bind_step(step: Transform, before: Space, after: Space) -> BoundTransform:
                 + ", ".join(PAD_MODES)
             )
         axes = replace(axes, pad_mode=PAD_MODES[mode], pad_value=value)
+    if step.name == "Spacing" and any(not axis.whole and axis.ties for axis in axes.axes):
+        return BoundTransform(axes.forward, _Ties(before, after, undo, axes))
     return BoundTransform(axes.forward, axes.backward)
+
+
+class _Ties:
+    """The way back through a resampling in which pixels lie half-way between two of the network's.
+
+    Which of the two MONAI takes depends on how it rounds, so its choice is read off MONAI itself.
+    """
+
+    def __init__(self, before: Space, after: Space, undo: Undo, axes: AxesMap) -> None:
+        self._before, self._after, self._undo, self._axes = before, after, undo, axes
+        self._places: Tensor | None = None
+
+    def __call__(self, z: Tensor, way: Back) -> Tensor:
+        if not way.nearest:
+            return self._axes.backward(z, way)
+        if self._places is None:
+            self._places = self._read()
+        found: Tensor = z.flatten(2)[:, :, self._places.to(z.device)]
+        unflat: Tensor = found.unflatten(2, self._before.shape)
+        return unflat
+
+    def _read(self) -> Tensor:
+        """Return the number of the network's pixel that MONAI takes for each of the image's."""
+        from monai.data import MetaTensor
+        from monai.transforms.utils import convert_applied_interp_mode
+
+        numbers = torch.arange(math.prod(self._after.shape)).reshape(1, *self._after.shape)
+        # MONAI returns float32, which holds whole numbers up to 2^24 alone.
+        parts = torch.cat([numbers // DIGIT, numbers % DIGIT]).double()
+        image = MetaTensor(parts, affine=torch.from_numpy(self._after.affine))
+        image.applied_operations = convert_applied_interp_mode(
+            self._undo.operations, "nearest", None
+        )
+        high, low = self._undo.transform.inverse(image).as_tensor().round().long()
+        places: Tensor = (DIGIT * high + low).flatten()
+        return places
 
 
 def _resize_matrices(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[int, Tensor]:
     """Return torch's interpolation along each axis as a matrix: what it makes of unit vectors."""
-    mode = str(arguments.get("mode", "area"))
-    mode = "bilinear" if mode in ("linear", "trilinear") else mode
+    mode = _torch_mode(arguments)
     corners = arguments.get("align_corners")
     matrices = {}
     for i, axis in enumerate(axes.axes):
@@ -234,6 +288,26 @@ def _resize_matrices(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[int, T
         rows = F.interpolate(units[None, None], size=size, mode=mode, align_corners=corners)
         matrices[i] = rows[0, 0].T.contiguous()
     return matrices
+
+
+def _resize_inverses(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[tuple[int, bool], Tensor]:
+    """Return torch's interpolation back along each axis; MONAI keeps the mode of the way there."""
+    found = {}
+    for i, axis in enumerate(axes.axes):
+        if not axis.whole:
+            for nearest in (False, True):
+                mode = "nearest" if nearest else _torch_mode(arguments)
+                corners = None if nearest else arguments.get("align_corners")
+                units = torch.eye(axis.size_out)
+                size = (axis.size_out, axis.size_in)
+                rows = F.interpolate(units[None, None], size=size, mode=mode, align_corners=corners)
+                found[i, nearest] = rows[0, 0].T.contiguous()
+    return found
+
+
+def _torch_mode(arguments: Mapping[str, Any]) -> str:
+    mode = str(arguments.get("mode", "area"))
+    return "bilinear" if mode in ("linear", "trilinear") else mode
 
 
 def _smoothed(units: Tensor, factor: float, arguments: Mapping[str, Any]) -> Tensor:
@@ -249,15 +323,16 @@ def _smoothed(units: Tensor, factor: float, arguments: Mapping[str, Any]) -> Ten
     return blurred.squeeze(1)
 
 
-def _monai(step: Transform, image: Any) -> Any:
-    """Run MONAI's own transform."""
+def _monai(step: Transform, image: Any) -> tuple[Any, Any]:
+    """Run MONAI's own transform; return it, and what it makes of the image."""
     import monai.transforms
 
     try:
         with warnings.catch_warnings():
             # MONAI warns of defaults that will change; its result is compared anyway.
             warnings.simplefilter("ignore", FutureWarning)
-            return getattr(monai.transforms, step.name)(**step.arguments)(image)
+            transform = getattr(monai.transforms, step.name)(**step.arguments)
+            return transform, transform(image)
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise SegadvError(
@@ -287,10 +362,9 @@ def _square(affine: Any, ndim: int) -> Affine:
     return np.asarray(to_affine_nd(ndim, np.asarray(affine, dtype=np.float64)))
 
 
-def _plain_name(target: str) -> str:
+def plain_name(target: str, known: Collection[str]) -> str:
     """Return the array transform's name for any of MONAI's spellings of the dictionary form."""
     name = target.rsplit(".", 1)[-1]
-    known = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT
     for ending in ("", "d", "D", "Dict"):
         if name.endswith(ending) and name.removesuffix(ending) in known:
             return name.removesuffix(ending)
@@ -311,7 +385,7 @@ def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tupl
     for config in configs:
         if config.get("_disabled_"):
             continue
-        plain = _plain_name(str(config["_target_"]))
+        plain = plain_name(str(config["_target_"]), KNOWN)
         arguments = {k: v for k, v in config.items() if not k.startswith("_")}
         keys = arguments.pop("keys", key)
         keys = [keys] if isinstance(keys, str) else list(keys)

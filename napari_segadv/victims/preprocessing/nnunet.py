@@ -16,7 +16,7 @@ from scipy.ndimage import binary_fill_holes
 from torch import Tensor
 
 from ...errors import SegadvError
-from .axes import CERTAIN, Affine
+from .axes import Affine, Back
 from .chain import BoundTransform, Space
 from .resampling import NOTHING, Resampler, Stage
 
@@ -55,6 +55,10 @@ class Planned:
         return False
 
 
+def _same(z: Tensor, way: Back) -> Tensor:
+    return z
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
         return {name: _plain(inner) for name, inner in vars(value).items()}
@@ -76,12 +80,12 @@ class AsVolume(Planned):
         if self.in_pixels:
             affine[:-1, :-1] /= spacing_of(space)
         if len(space.shape) == 3:
-            return BoundTransform(lambda x: x, lambda z: z), image, Space(space.shape, affine)
+            return BoundTransform(lambda x: x, _same), image, Space(space.shape, affine)
         deep = np.zeros((4, 4))
         deep[3, 3] = 1
         deep[2, 0] = THICKNESS * max(spacing_of(Space(space.shape, affine)))
         deep[:2, 1:] = affine[:2]
-        step = BoundTransform(lambda x: x.unsqueeze(2), lambda z: z.squeeze(2))
+        step = BoundTransform(lambda x: x.unsqueeze(2), lambda z, way: z.squeeze(2))
         return step, image.unsqueeze(1), Space((1, *space.shape), deep)
 
 
@@ -98,7 +102,7 @@ class Transpose(Planned):
     def bound(self, image: Tensor, space: Space) -> tuple[BoundTransform, Tensor, Space]:
         forward = (0, 1, *(2 + i for i in self.order))
         back = (0, 1, *(2 + int(i) for i in np.argsort(self.order)))
-        step = BoundTransform(lambda x: x.permute(forward), lambda z: z.permute(back))
+        step = BoundTransform(lambda x: x.permute(forward), lambda z, way: z.permute(back))
         affine = space.affine[:, [*self.order, -1]]
         shape = tuple(space.shape[i] for i in self.order)
         return step, image.permute(0, *(1 + i for i in self.order)), Space(shape, affine)
@@ -120,12 +124,14 @@ class CropToNonzero(Planned):
         ends = list(zip([s.start for s in box], [s.stop for s in box], space.shape, strict=True))
         pads = [p for start, stop, n in reversed(ends) for p in (start, n - stop)]
 
-        def backward(z: Tensor) -> Tensor:
+        def backward(z: Tensor, way: Back) -> Tensor:
             if not any(pads):
                 return z
             if self.regions:
-                return F.pad(z, pads, value=-CERTAIN)
-            return torch.cat([F.pad(z[:, :1], pads, value=CERTAIN), F.pad(z[:, 1:], pads)], dim=1)
+                return F.pad(z, pads, value=-way.certain)
+            return torch.cat(
+                [F.pad(z[:, :1], pads, value=way.certain), F.pad(z[:, 1:], pads)], dim=1
+            )
 
         affine = space.affine.copy()
         affine[:, -1] += affine[:, :-1] @ [s.start for s in box]
@@ -235,7 +241,7 @@ class Normalise(Planned):
             parts = zip(self.channels, x.split(1, dim=1), strict=True)
             return torch.cat([channel(part, mask) for channel, part in parts], dim=1)
 
-        return BoundTransform(forward, lambda z: z), forward(image[None])[0], space
+        return BoundTransform(forward, _same), forward(image[None])[0], space
 
 
 @dataclass(frozen=True)
@@ -272,7 +278,7 @@ class Resample(Planned):
         def forward(x: Tensor) -> Tensor:
             return self.image.itself(x, shape, old, new) if self.exact else _through(there, x)
 
-        def backward(z: Tensor) -> Tensor:
+        def backward(z: Tensor, way: Back) -> Tensor:
             if not self.exact:
                 return _through(back, z)
             # Sums that were in half precision stay so: nnU-Net rounds the result once more.

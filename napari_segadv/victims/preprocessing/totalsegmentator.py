@@ -8,7 +8,7 @@ from scipy.ndimage import zoom
 from torch import Tensor
 
 from ...errors import SegadvError
-from .axes import CERTAIN, along
+from .axes import Back, along
 from .chain import BoundTransform, Space
 from .nnunet import Planned, spacing_of
 
@@ -45,9 +45,9 @@ class Zoom(Planned):
                 fine = fine if unchanged else along(fine, 2 + axis, weights.to(x.device))
             return (fine + (fine.trunc() - fine).detach()).to(x.dtype)
 
-        def backward(z: Tensor) -> Tensor:
+        def backward(z: Tensor, way: Back) -> Tensor:
             for axis, places in enumerate(back):
-                z = _taken(z, 2 + axis, places.to(z.device))
+                z = _taken(z, 2 + axis, places.to(z.device), way.certain)
             return z
 
         affine = space.affine.copy()
@@ -70,13 +70,13 @@ def _nearest(size: int, new_size: int) -> Tensor:
     return torch.from_numpy(numbers.astype(np.int64) - 1)
 
 
-def _taken(z: Tensor, axis: int, places: Tensor) -> Tensor:
+def _taken(z: Tensor, axis: int, places: Tensor, certain: float) -> Tensor:
     """Take logits at places along an axis; at -1 they are those of certain background."""
     taken = z.index_select(axis, places.clamp_min(0))
     if bool((places >= 0).all()):
         return taken
     outside = torch.zeros_like(z[:1, :, :1, :1, :1])
-    outside[:, 0] = CERTAIN
+    outside[:, 0] = certain
     shape = [1] * z.ndim
     shape[axis] = -1
     return torch.where((places < 0).view(shape), outside, taken)

@@ -9,6 +9,7 @@ from torch import nn
 
 from ....common.hashing import sha256_of
 from ....errors import SegadvError
+from ...decision import Decision, inverts, read_decision
 from ...preprocessing.chain import Transform, from_monai
 from ...tasks import task_in
 from ...victim import Victim
@@ -16,6 +17,7 @@ from ...windows import SlidingWindows
 from .. import consent
 from ..bundle_config import BundleConfig, arguments_of, find, read_config
 from ..network import build, load_weights
+from ..own_pipeline import OwnPipeline
 from ..registry import VictimFormat
 from .torchscript import open_script
 
@@ -110,6 +112,9 @@ def describe(config: BundleConfig, network: nn.Module, parts: Parts) -> Victim:
     classes = task.names(_classes(pred, config))
     outputs = arguments.get("out_channels", arguments.get("num_classes", len(classes) or 1))
     _refuse_multilabel(config, int(outputs))
+    after = _afterwards(config)
+    decision, notes = _decision(config)
+    windows = windows_of(parts.inferer, dims, config) if parts.inferer else None
     return Victim(
         network,
         name=str(config.metadata.get("name", config.root.name)),
@@ -117,9 +122,27 @@ def describe(config: BundleConfig, network: nn.Module, parts: Parts) -> Victim:
         channels=channels // (repeats[0] if repeats else 1),
         classes=classes,
         steps=steps,
-        windows=windows_of(parts.inferer, dims, config) if parts.inferer else None,
+        windows=windows,
         task=task,
+        decision=decision if task.name == "segmentation" else Decision(),
+        notes=notes if task.name == "segmentation" else (),
+        own=OwnPipeline(parts.transforms, after, windows) if inverts(after) else None,
     )
+
+
+def _decision(config: BundleConfig) -> tuple[Decision, tuple[str, ...]]:
+    """Read the postprocessing, as it is written: none of it is evaluated."""
+    try:
+        return read_decision(_afterwards(config))
+    except SegadvError as error:
+        raise SegadvError(f"{config.source}: {error}") from None
+
+
+def _afterwards(config: BundleConfig) -> list[Mapping[str, Any]]:
+    """Return the transforms of the postprocessing, as data."""
+    post = config.raw("postprocessing", {})
+    listed = post.get("transforms", []) if isinstance(post, Mapping) else []
+    return [step for step in listed if isinstance(step, Mapping)]
 
 
 def _steps(config: BundleConfig, parts: Parts) -> tuple[Transform, ...]:
