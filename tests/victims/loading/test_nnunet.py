@@ -2,17 +2,19 @@
 
 import json
 import pickle
-import shutil
 from collections import OrderedDict
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from nnunet_folders import LABELS, RESENC, TORCH, plans, save_folder
 from nnunet_itself import Itself, needs_networks
+from scipy.ndimage import zoom
 
-from napari_segadv import craft
+from napari_segadv import craft, io
 from napari_segadv.attacks import PGD
 from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
@@ -21,6 +23,7 @@ from napari_segadv.victims.preprocessing.chain import Space, bind
 
 needs_networks()
 
+TOTALSEGMENTATORS = "nnUNetTrainer_4000epochs_NoMirroring"
 REGIONS = {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "enhancing": 3}
 ZSCORE = {"schemes": ("ZScoreNormalization",)}
 # Each: the plan, the folder, and the spacing of the scan.
@@ -478,22 +481,34 @@ def test_without_its_networks_the_package_is_named(tmp_path, monkeypatch):
         load_victim(root)
 
 
-def test_a_totalsegmentator_task(tmp_path):
-    """Its outer resampling is part of the model: the label map is that of its order of steps."""
+@pytest.mark.parametrize("turned", ["as it lies", "flipped", "sagittal"])
+def test_a_totalsegmentator_task(turned, tmp_path):
+    """From file to file as TotalSegmentator does it: to RAS, resampled, nnU-Net, and back."""
     plan = plans(spacing=(3.0, 3.0, 3.0), dataset="Dataset297_TotalSegmentator_total_3mm_1559subj")
-    trainer = "nnUNetTrainer_4000epochs_NoMirroring"
-    root = save_folder(tmp_path, plan, mirrored=None, trainer=trainer)
-    scan = ct()
+    root = save_folder(tmp_path, plan, mirrored=None, trainer=TOTALSEGMENTATORS)
     victim = load_victim(root)
-    assert victim.name.startswith("Dataset297_TotalSegmentator")
     assert any("rough crop" in note for note in victim.notes)
-    ours = victim.predict(scan).array
+    scan = ct()
+    if turned == "flipped":
+        array, direction = scan.array[:, ::-1, ::-1].copy(), np.eye(3)
+    elif turned == "sagittal":
+        array, direction = scan.array.transpose(2, 0, 1).copy(), np.eye(3)[:, [2, 0, 1]]
+    else:
+        array, direction = scan.array, scan.grid.direction
+    spacing = FINE if turned != "sagittal" else (FINE[2], *FINE[:2])
+    grid = Grid(array.shape, spacing, (5.0, -7.0, 11.0), direction)
+    io.save(Scan(array, grid, "HU", Storage("int16")), tmp_path / "in.nii.gz")
 
-    from scipy.ndimage import zoom
-
-    outer = zoom(scan.array.astype(float), np.array(FINE) / 3.0, order=3).astype(np.int32)
+    image = nib.load(tmp_path / "in.nii.gz")
+    upright = nib.as_closest_canonical(image)
+    data, spacing = upright.get_fdata(), np.array(upright.header.get_zooms())
+    outer = zoom(data, spacing / 3.0, order=3).astype(np.int32)
     change_checkpoint(root, trainer_name="nnUNetTrainer")  # others are looked for in all files
-    labels, _ = Itself(root).predicted(outer[None], (3.0, 3.0, 3.0))
-    theirs = zoom(labels, np.array(scan.array.shape) / labels.shape, order=0)
-    assert (ours == theirs).mean() >= 0.999
-    shutil.rmtree(root)
+    labels, _ = Itself(root).predicted(outer.T[None], (3.0, 3.0, 3.0))
+    back = zoom(labels.T, np.array(data.shape) / outer.shape, order=0).astype(np.uint8)
+    way = ornt_transform(axcodes2ornt("RAS"), io_orientation(image.affine))
+    theirs = nib.Nifti1Image(back, upright.affine).as_reoriented(way).get_fdata().T
+
+    ours = victim.predict(io.read(tmp_path / "in.nii.gz"))
+    assert len(np.unique(theirs)) > 1
+    assert (ours.array == theirs).mean() >= 0.999
