@@ -16,7 +16,7 @@ from ...errors import SegadvError
 from .network import one_line
 
 PACKAGE = "dynamic_network_architectures"
-NETWORKS = ("PlainConvUNet", "ResidualEncoderUNet", "ResidualUNet")
+NETWORKS = ("PlainConvUNet", "ResidualEncoderUNet")
 # numpy's types of the single numbers in a trainer's log.
 NUMBERS = ("Float64", "Float32", "Float16", "Int64", "Int32", "UInt64", "Bool")
 BLOCKS = ("BasicBlockD", "BottleneckD")

@@ -226,6 +226,8 @@ def _notes(
         f"predictions are those of nnU-Net's own program ({', '.join(ways)}); the gradient comes "
         f"from the same model {unlike}in single precision"
     ]
+    if len(plan.channels) > 1:
+        notes.append(f"the model sees {len(plan.channels)} channels: {', '.join(plan.channels)}")
     if outer:
         notes.append(
             "TotalSegmentator's resampling is part of the model; its rough crop, its splitting of "
