@@ -183,6 +183,12 @@ class Resampler:
         array = np.stack(parts, axis=alone)
         if array.shape[alone] == new_size[alone]:
             return array
+        if self.order_z == 0:
+            at = _centres(array.shape[alone], new_size[alone])[None]
+            numbers = np.arange(array.shape[alone])
+            chosen = ndimage.map_coordinates(numbers, at, order=0, mode="nearest")
+            taken: Array = array.take(chosen, axis=alone)
+            return taken
         scales = [m / n for m, n in zip(array.shape, new_size, strict=True)]
         index = np.mgrid[tuple(slice(n) for n in new_size)]
         at = np.array([s * (i + 0.5) - 0.5 for s, i in zip(scales, index, strict=True)])
@@ -228,9 +234,15 @@ def spline(size: int, new_size: int, order: int) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(rows))
 
 
+def _centres(size: int, new_size: int) -> Array:
+    """Return where the new pixels' centres lie on an axis, in its old pixels."""
+    centres: Array = float(size) / new_size * (np.arange(new_size) + 0.5) - 0.5
+    return centres
+
+
 def points(size: int, new_size: int, order: int) -> Tensor:
     """Return the weights (new_size, size) of SciPy's `map_coordinates`, as nnU-Net calls it."""
-    at = float(size) / new_size * (np.arange(new_size) + 0.5) - 0.5
+    at = _centres(size, new_size)
     where = np.stack(np.meshgrid(at, np.arange(float(size)), indexing="ij"))
     rows = ndimage.map_coordinates(np.eye(size), where, order=order, mode="nearest")
     return torch.from_numpy(rows)
