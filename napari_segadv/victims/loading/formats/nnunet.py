@@ -19,7 +19,7 @@ from ...preprocessing.nnunet import AsVolume, CropToNonzero, Normalise, Resample
 from ...preprocessing.totalsegmentator import Zoom
 from ...regions import Regions
 from ...victim import Victim
-from ...windows import SlidingWindows
+from ...windows import NnunetWindows
 from ..nnunet_network import build_planned, fill, old_architecture, read_checkpoint
 from ..nnunet_plans import PICTURES, REORIENTED, Plan, check_trainer
 from ..registry import VictimFormat
@@ -154,11 +154,9 @@ def describe(plan: Plan, networks: Sequence[nn.Module], mirrored: Sequence[int])
     attacked = Mean(_of_volumes(networks, dims))
     judged = Stacked(_of_volumes([Mirrored(network, mirrored) for network in networks], dims))
     step = FAST_STEP if outer and FAST_PARTS.search(plan.title) else STEP
-    windows = SlidingWindows(
+    windows = NnunetWindows(
         plan.patch if dims == 3 else (1, *plan.patch),
         overlap=(1 - step,) * 3 if dims == 3 else (0.0, 1 - step, 1 - step),
-        mode="nnunet",
-        spread=True,
     )
     victim = Victim(
         attacked,
