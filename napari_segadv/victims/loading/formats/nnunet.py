@@ -47,9 +47,12 @@ def _is_trainer(path: Path) -> bool:
 
 def _trainers(path: Path) -> list[Path]:
     """Return the trainer folders that a path is or holds."""
-    if not path.is_dir():
-        return []
-    return [path] if _is_trainer(path) else [p for p in sorted(path.iterdir()) if _is_trainer(p)]
+    try:
+        if _is_trainer(path):
+            return [path]
+        return [p for p in sorted(path.iterdir()) if _is_trainer(p)] if path.is_dir() else []
+    except OSError:
+        return []  # a folder that may not be read
 
 
 def _fold_of(path: Path) -> Path | None:
