@@ -2,6 +2,7 @@
 
 import weakref
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -60,7 +61,7 @@ class BoundVictim(ABC):
         self.passes = Passes()
         self.recall: Recall | None = None
         self.image = as_tensor(scan, device)
-        self.by_slice = victim.dims == 2 and scan.grid.ndim == 3
+        self.by_slice = victim.dims == 2 and scan.grid.ndim == 3 and not victim.volumewise
         image, affine = self._framed()
         try:
             self.chain = bind(victim.steps, image.cpu(), Space(tuple(image.shape[1:]), affine))
@@ -92,6 +93,13 @@ class BoundVictim(ABC):
         presented = self.presented
         shown = () if presented is None else (presented.describe(self.scan.units),)
         return (*self.victim.notes, *shown)
+
+    @cached_property
+    def deployed(self) -> "BoundVictim":
+        """The victim as its own program runs it, on the same scan; itself if that is the same."""
+        if self.victim.deployed is None:
+            return self
+        return type(self)(self.victim.deployed, self.scan, self.device, self.presented)
 
     def check(self, victim: Pipeline, scan: Scan) -> None:  # noqa: B027 - most have no such rule
         """Raise SegadvError if the victim or the scan breaks a rule of the task."""
@@ -125,11 +133,15 @@ class BoundVictim(ABC):
     def predict(self, images: Tensor | None = None) -> Any:
         """Predict the first of the images (N, C, *S); by default the scan.
 
+        This is the mask that the victim's own program would write, see `Pipeline.deployed`.
+
         Raises:
             SegadvError: if the victim predicts NaN or infinity, or not the classes that it names.
         """
+        deployed = self.deployed
+        deployed.passes = self.passes
         with torch.no_grad():
-            return self.prediction(self.image if images is None else images)
+            return deployed.prediction(self.image if images is None else images)
 
     def prepared(self, images: Tensor) -> Tensor:
         """Preprocess images (N, C, *S) that have the network's number of dimensions."""

@@ -15,7 +15,7 @@ from ..errors import SegadvError
 from .decision import Decision
 from .heads import Head
 from .preprocessing.axes import Affine
-from .preprocessing.chain import Transform
+from .preprocessing.chain import Step
 from .windows import SlidingWindows
 
 BYTES = (0.0, 255.0)
@@ -40,7 +40,7 @@ class Pipeline:
         dims: 2 or 3; a 2-D network sees a volume slice by slice.
         channels: of the image before preprocessing (1 grey, 3 RGB).
         classes: names, for segmentation background first; empty until known.
-        steps: the transforms of the preprocessing, in order.
+        steps: of the preprocessing, in order; MONAI's are `chain.Transform`.
         array_order: True if the network's axes are (z, y, x) or (y, x), False if (x, y, z) as
             MONAI reads files.
         windows: the sliding window; None: the network sees the whole image at once.
@@ -48,6 +48,10 @@ class Pipeline:
         decision: how class logits become the mask that its own program would write.
         notes: what a user should know about it, one line each.
         own: its own pipeline from image to mask, if there is another one to compare with.
+        volumewise: True if a 2-D network's steps see a volume whole, and only its windows are
+            slices or patches of one; the network then takes volumes of one slice.
+        deployed: the same victim as its own program runs it, which gives every prediction; None:
+            this one. The gradient always comes from this one.
     """
 
     network: nn.Module | Callable[[torch.Tensor], Any]
@@ -55,13 +59,15 @@ class Pipeline:
     dims: int
     channels: int = 1
     classes: tuple[str, ...] = ()
-    steps: tuple[Transform, ...] = ()
+    steps: tuple[Step, ...] = ()
     array_order: bool = False
     windows: SlidingWindows | None = None
     head: Head = field(default_factory=Head)
     decision: Decision = field(default_factory=Decision)
     notes: tuple[str, ...] = ()
     own: OwnPipeline | None = None
+    volumewise: bool = False
+    deployed: "Pipeline | None" = None
 
     def run(self, images: torch.Tensor) -> Any:
         """Return the network's output; no gradient of its weights is kept or computed.
@@ -93,9 +99,10 @@ class Pipeline:
 
     def to(self, device: str | torch.device) -> Self:
         """Return a copy with its network on a device."""
-        if isinstance(self.network, nn.Module):
-            return replace(self, network=self.network.to(device))
-        return self
+        if not isinstance(self.network, nn.Module):
+            return self
+        deployed = None if self.deployed is None else self.deployed.to(device)
+        return replace(self, network=self.network.to(device), deployed=deployed)
 
     @property
     def window(self) -> tuple[float, float] | None:

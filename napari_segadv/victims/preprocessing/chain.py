@@ -1,10 +1,10 @@
-"""A victim's preprocessing as a differentiable chain, checked step by step against MONAI's own."""
+"""A victim's preprocessing as a differentiable chain; MONAI's steps are checked against MONAI."""
 
 import math
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ WITHOUT_EFFECT = frozenset(
     }
 )
 KNOWN = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT
-DATA_DEPENDENT = frozenset({"CropForeground"})
+DATA_DEPENDENT = frozenset({"CropForeground", "CropToNonzero"})
 # MONAI computes some steps in float64; a ten-thousandth of the image's range is no difference.
 TOLERANCE = 1e-4
 # Two such digits hold the number of any pixel.
@@ -62,6 +62,44 @@ class Space:
 
     shape: tuple[int, ...]
     affine: Affine
+
+
+@dataclass(frozen=True)
+class BoundTransform:
+    """A step on a given grid: images forward, values back in the way that is asked for."""
+
+    forward: Callable[[Tensor], Tensor]
+    backward: Callable[[Tensor, Back], Tensor]
+
+
+class Step(Protocol):
+    """One step of a victim's preprocessing; `Transform` is one of MONAI's.
+
+    Attributes:
+        name: for messages and records.
+        arguments: for records.
+        window: the intensity window that it lets through; None if it names none.
+        rescales: whether it changes the units of the intensities.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def arguments(self) -> Mapping[str, Any]: ...
+    @property
+    def window(self) -> tuple[float, float] | None: ...
+    @property
+    def rescales(self) -> bool: ...
+
+    def bound(self, image: Tensor, space: Space) -> tuple[BoundTransform, Tensor, Space]:
+        """Fix the step's geometry on the grid of an image (C, *S).
+
+        Returns:
+            The step on this grid, and the image and its grid after the step.
+
+        Raises:
+            SegadvError: if the step can't be reproduced on this image.
+        """
 
 
 @dataclass(frozen=True)
@@ -98,17 +136,24 @@ class Transform:
         """Whether this step changes the units of the intensities."""
         return self.name.startswith("ScaleIntensity") or self.name == "NormalizeIntensity"
 
+    def bound(self, image: Tensor, space: Space) -> tuple[BoundTransform, Tensor, Space]:
+        """Fix the geometry on the grid of an image (C, *S).
 
-# Its earlier name.
-Step = Transform
+        MONAI itself runs once: this shows where it puts the pixels, and that ours does the same.
 
+        Raises:
+            SegadvError: if MONAI refuses the image, or our result differs from MONAI's.
+        """
+        from monai.data import MetaTensor
 
-@dataclass(frozen=True)
-class BoundTransform:
-    """A step on a given grid: images forward, logits back."""
-
-    forward: Callable[[Tensor], Tensor]
-    backward: Callable[[Tensor, Back], Tensor]
+        transform, theirs = _monai(
+            self, MetaTensor(image.clone(), affine=torch.from_numpy(space.affine))
+        )
+        after = Space(tuple(theirs.shape[1:]), _square(theirs.affine, len(space.shape)))
+        one = _bind_step(self, space, after, Undo(transform, list(theirs.applied_operations)))
+        ours = one.forward(image.unsqueeze(0))[0]
+        _compare(self, ours, theirs.as_tensor())
+        return one, ours, after
 
 
 @dataclass(frozen=True)
@@ -141,11 +186,10 @@ class Undo:
     operations: list[Any]
 
 
-def bind(steps: Sequence[Transform], image: Tensor, space: Space) -> BoundChain:
+def bind(steps: Sequence[Step], image: Tensor, space: Space) -> BoundChain:
     """Fix a chain's geometry on the grid of an image.
 
-    Crops that depend on the content are those of this image. MONAI itself runs each step once: this
-    shows where the step puts the pixels, and that ours does the same.
+    Crops that depend on the content are those of this image.
 
     Args:
         steps: the chain.
@@ -153,22 +197,13 @@ def bind(steps: Sequence[Transform], image: Tensor, space: Space) -> BoundChain:
         space: the image's grid.
 
     Raises:
-        SegadvError: if MONAI refuses the image, or the result of a step differs from MONAI's.
+        SegadvError: if a step can't be reproduced on this image.
     """
-    from monai.data import MetaTensor
-
     bound = []
     image = image.detach()
     for step in steps:
-        transform, theirs = _monai(
-            step, MetaTensor(image.clone(), affine=torch.from_numpy(space.affine))
-        )
-        after = Space(tuple(theirs.shape[1:]), _square(theirs.affine, len(space.shape)))
-        one = _bind_step(step, space, after, Undo(transform, list(theirs.applied_operations)))
-        ours = one.forward(image.unsqueeze(0))[0]
-        _compare(step, ours, theirs.as_tensor())
+        one, image, space = step.bound(image, space)
         bound.append(one)
-        image, space = ours, after
     return BoundChain(tuple(bound), space)
 
 

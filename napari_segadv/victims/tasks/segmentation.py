@@ -29,7 +29,7 @@ class BoundSegmentation(BoundVictim):
     """A class for every pixel of the scan's grid: S' = S. Class 0 is the background."""
 
     def check(self, victim: Pipeline, scan: Scan) -> None:
-        if victim.dims == 2 and scan.grid.ndim == 3:
+        if victim.dims == 2 and scan.grid.ndim == 3 and not victim.volumewise:
             cut = [step.name for step in victim.steps if step.name in DATA_DEPENDENT]
             if cut:
                 raise SegadvError(
