@@ -343,7 +343,7 @@ class AttackPanel(Panel):
 
     def _say_result(self, example: Any, run: Run | None) -> None:
         seen = self.controller.visibility.known(run)
-        lines = result_text(example, seen).replace("\n", ". ")
+        lines = result_text(example, seen).replace("\n", "; ")
         self.say(f"{self._elsewhere(example)}{lines}")
         self._said = self.status.text()
 
