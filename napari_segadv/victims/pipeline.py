@@ -9,7 +9,7 @@ from torch import nn
 
 from ..data.scan import HU_BELOW
 from .heads import Head
-from .preprocessing.chain import Transform
+from .preprocessing.chain import Step
 from .windows import SlidingWindows
 
 BYTES = (0.0, 255.0)
@@ -37,7 +37,7 @@ class Pipeline:
     dims: int
     channels: int = 1
     classes: tuple[str, ...] = ()
-    steps: tuple[Transform, ...] = ()
+    steps: tuple[Step, ...] = ()
     array_order: bool = False
     windows: SlidingWindows | None = None
     head: Head = field(default_factory=Head)

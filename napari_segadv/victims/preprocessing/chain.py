@@ -48,6 +48,11 @@ WITHOUT_EFFECT = frozenset(
         "CopyItems",
     }
 )
+# Joins copies of the image that other steps have made, such as three windows of a CT.
+CONCATENATES = "ConcatItems"
+# Those among them whose arguments say nothing of the pixels either.
+COPIES = "CopyItems"
+UNSEEN = WITHOUT_EFFECT - {COPIES}
 DATA_DEPENDENT = frozenset({"CropForeground"})
 # MONAI computes some steps in float64; a ten-thousandth of the image's range is no difference.
 TOLERANCE = 1e-4
@@ -70,12 +75,8 @@ class Transform:
 
     def __post_init__(self) -> None:
         if self.name not in INTENSITY and self.name not in SPATIAL:
-            known = ", ".join(sorted([*INTENSITY, *SPATIAL]))
-            raise SegadvError(
-                f"preprocessing step {self.name} is not known, so it has no gradient here; use "
-                f"only these: {known}"
-            )
-
+            check_step(self.name)
+            raise SegadvError(f"preprocessing step {self.name} changes nothing; leave it out")
         if self.window is not None and not -math.inf < self.window[0] < self.window[1] < math.inf:
             low, high = self.window
             raise SegadvError(
@@ -94,10 +95,6 @@ class Transform:
     def rescales(self) -> bool:
         """Whether this step changes the units of the intensities."""
         return self.name.startswith("ScaleIntensity") or self.name == "NormalizeIntensity"
-
-
-# Its earlier name.
-Step = Transform
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,7 @@ class BoundChain:
         return z
 
 
-def bind(steps: Sequence[Transform], image: Tensor, space: Space) -> BoundChain:
+def bind(steps: "Sequence[Step]", image: Tensor, space: Space) -> BoundChain:
     """Fix a chain's geometry on the grid of an image.
 
     Crops that depend on the content are those of this image. MONAI itself runs each step once: this
@@ -149,6 +146,10 @@ def bind(steps: Sequence[Transform], image: Tensor, space: Space) -> BoundChain:
     bound = []
     image = image.detach()
     for step in steps:
+        if isinstance(step, Concatenated):
+            one, image, space = step.bound(image, space)
+            bound.append(one)
+            continue
         theirs = _monai(step, MetaTensor(image.clone(), affine=torch.from_numpy(space.affine)))
         after = Space(tuple(theirs.shape[1:]), _square(theirs.affine, len(space.shape)))
         one = _bind_step(step, space, after)
@@ -252,17 +253,105 @@ def _square(affine: Any, ndim: int) -> Affine:
     return np.asarray(to_affine_nd(ndim, np.asarray(affine, dtype=np.float64)))
 
 
-def _plain_name(target: str) -> str:
+def check_step(name: str) -> None:
+    """Refuse a step of a preprocessing that is not known, by its plain name.
+
+    Raises:
+        SegadvError: if it is not.
+    """
+    if name not in INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT | {CONCATENATES}:
+        known = ", ".join(sorted([*INTENSITY, *SPATIAL, CONCATENATES]))
+        raise SegadvError(
+            f"preprocessing step {name} is not known, so it has no gradient here; use "
+            f"only these: {known}"
+        )
+
+
+def plain_name(target: str) -> str:
     """Return the array transform's name for any of MONAI's spellings of the dictionary form."""
     name = target.rsplit(".", 1)[-1]
-    known = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT
+    known = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT | {CONCATENATES}
     for ending in ("", "d", "D", "Dict"):
         if name.endswith(ending) and name.removesuffix(ending) in known:
             return name.removesuffix(ending)
     return name
 
 
-def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tuple[Transform, ...]:
+@dataclass(frozen=True)
+class Concatenated:
+    """Copies of an image, each with steps of its own, joined along the channels.
+
+    Attributes:
+        branches: the steps of each copy.
+    """
+
+    branches: tuple[tuple[Transform, ...], ...]
+
+    @property
+    def name(self) -> str:
+        return CONCATENATES
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The steps of each copy, for records."""
+        return {
+            f"copy {number}": [{"step": one.name, "arguments": one.arguments} for one in branch]
+            for number, branch in enumerate(self.branches)
+        }
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """The intensity window that at least one copy lets through; None if one names none."""
+        first = [next((one for one in branch if one.rescales), None) for branch in self.branches]
+        found = [None if one is None else one.window for one in first]
+        known = [window for window in found if window is not None]
+        if len(known) < len(found):
+            return None
+        return min(low for low, _ in known), max(high for _, high in known)
+
+    @property
+    def rescales(self) -> bool:
+        return any(one.rescales for branch in self.branches for one in branch)
+
+    def bound(self, image: Tensor, space: Space) -> tuple[BoundTransform, Tensor, Space]:
+        """Fix the geometry on the grid of an image (C, *S); all copies must have the same.
+
+        Raises:
+            SegadvError: if they have not, or a step of one differs from MONAI's.
+        """
+        chains = [bind(branch, image, space) for branch in self.branches]
+        after = chains[0].space
+        if any(
+            chain.space.shape != after.shape or not np.allclose(chain.space.affine, after.affine)
+            for chain in chains
+        ):
+            raise SegadvError(
+                f"preprocessing step {CONCATENATES} joins images of different grids; resample them "
+                "to one"
+            )
+
+        def forward(x: Tensor) -> Tensor:
+            return torch.cat([chain.forward(x) for chain in chains], dim=1)
+
+        return BoundTransform(forward, chains[0].backward), forward(image[None])[0], after
+
+
+# One step of a victim's preprocessing.
+Step = Transform | Concatenated
+
+
+def channels_made(steps: Sequence[Step]) -> int:
+    """Return how many channels steps make of one."""
+    made = 1
+    for step in steps:
+        if isinstance(step, Concatenated):
+            made *= sum(channels_made(branch) for branch in step.branches)
+        elif step.name == "RepeatChannel":
+            made *= int(step.arguments["repeats"])
+    return made
+
+
+def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tuple[Step, ...]:
     """Return the steps in the `transforms` list of a bundle's preprocessing.
 
     Args:
@@ -272,23 +361,76 @@ def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tupl
     Raises:
         SegadvError: if a transform is not known.
     """
-    steps = []
+    # The steps of the image, and of each copy of it, by key.
+    steps: dict[str, list[Step]] = {key: []}
     for config in configs:
         if config.get("_disabled_"):
             continue
-        plain = _plain_name(str(config["_target_"]))
+        plain = plain_name(str(config["_target_"]))
+        check_step(plain)
+        if plain in UNSEEN:
+            continue
         arguments = {k: v for k, v in config.items() if not k.startswith("_")}
         keys = arguments.pop("keys", key)
         keys = [keys] if isinstance(keys, str) else list(keys)
-        if plain in WITHOUT_EFFECT or key not in keys:
-            continue
-        place = keys.index(key)
-        for dropped in ("allow_missing_keys", "source_key", "lazy", "meta_keys",
-                        "meta_key_postfix", "start_coord_key", "end_coord_key"):  # fmt: skip
-            arguments.pop(dropped, None)
-        for name in ("mode", "padding_mode", "align_corners", "dtype"):
-            if isinstance(arguments.get(name), list):
-                arguments[name] = arguments[name][place]
-        arguments.pop("dtype", None)
-        steps.append(Transform(plain, arguments))
-    return tuple(steps)
+        if plain == COPIES:
+            _copy(steps, keys, arguments)
+        elif plain == CONCATENATES:
+            _concatenate(steps, keys, arguments)
+        else:
+            for place, one in enumerate(keys):
+                if one in steps:
+                    steps[one].append(Transform(plain, _of_key(arguments, place)))
+    return tuple(steps[key])
+
+
+def _of_key(arguments: Mapping[str, Any], place: int) -> dict[str, Any]:
+    """Return the arguments of a transform for one of its keys, without those that only name."""
+    left_out = ("allow_missing_keys", "source_key", "lazy", "meta_keys", "meta_key_postfix",
+                "start_coord_key", "end_coord_key", "dtype")  # fmt: skip
+    found = {name: value for name, value in arguments.items() if name not in left_out}
+    for name in ("mode", "padding_mode", "align_corners"):
+        if isinstance(found.get(name), list):
+            found[name] = found[name][place]
+    return found
+
+
+def _copy(steps: dict[str, list[Step]], keys: Sequence[str], arguments: Mapping[str, Any]) -> None:
+    """CopyItems: the copies have gone through the steps so far."""
+    names = arguments.get("names", ())
+    names = [names] if isinstance(names, str) else list(names or ())
+    for number, name in enumerate(names):
+        one = keys[number % len(keys)]
+        if one in steps:
+            steps[str(name)] = list(steps[one])
+
+
+def _concatenate(
+    steps: dict[str, list[Step]], keys: Sequence[str], arguments: Mapping[str, Any]
+) -> None:
+    """ConcatItems: joins copies of the image; what they have in common stays in front."""
+    foreign = [one for one in keys if one not in steps]
+    if not any(one in steps for one in keys):
+        return
+    if foreign:
+        raise SegadvError(
+            f"preprocessing step {CONCATENATES} joins the image with {foreign[0]}, which is no "
+            "copy of it; only one image is supported"
+        )
+    if arguments.get("dim", 0) != 0:
+        raise SegadvError(f"preprocessing step {CONCATENATES} joins another axis than the channels")
+    branches = [steps[one] for one in keys]
+    shared = 0
+    while all(len(one) > shared for one in branches) and all(
+        one[shared] is branches[0][shared] for one in branches
+    ):
+        shared += 1
+    rest = tuple(_transforms(one[shared:]) for one in branches)
+    joined: list[Step] = [*branches[0][:shared], Concatenated(rest)]
+    steps[str(arguments.get("name", keys[0]))] = joined
+
+
+def _transforms(steps: Sequence[Step]) -> tuple[Transform, ...]:
+    if not all(isinstance(one, Transform) for one in steps):
+        raise SegadvError(f"preprocessing step {CONCATENATES} stands inside another; use one")
+    return tuple(one for one in steps if isinstance(one, Transform))

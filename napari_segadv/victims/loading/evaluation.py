@@ -1,0 +1,446 @@
+"""Works out a bundle's configuration: first what that would run, then, once agreed to, its values.
+
+Both go the same way through the configuration, so what runs is what was listed. MONAI's own parser
+is not asked: it evaluates every import of a file and builds whatever a reference leads to.
+"""
+
+import ast
+import functools
+import importlib
+import io
+import pydoc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...errors import SegadvError
+from ..preprocessing.chain import UNSEEN, plain_name
+from . import consent
+from .bundle_config import (
+    MACRO,
+    MOST_NODES,
+    REFERENCE,
+    BundleConfig,
+    Place,
+    arguments_of,
+    place_of,
+)
+from .expressions import Component, NotPlain, Plain
+from .network import build, cause, network_class, read_tensors
+
+# How a component may be made: called, or handed on with its arguments.
+MODES = ("default", "callable")
+# Names that every expression may use, as with MONAI.
+KNOWN = {"monai": "monai", "torch": "torch", "np": "numpy", "numpy": "numpy"}
+# Modules that plain expressions name; a file may import something else under their names.
+NAMED = {**KNOWN, "os": "os", "math": "math"}
+
+
+class Code(str):
+    """Text of an expression that has not been evaluated, or a component that is not built."""
+
+
+class _Disabled:
+    """What a component with `"_disabled_": true` is worth."""
+
+
+class Evaluation:
+    """Goes through a configuration.
+
+    Args:
+        config: the configuration.
+        agreed: what may run, as an earlier pass listed it; None: list it, and run nothing.
+
+    Attributes:
+        runs: what would run, or has run, in the order of the configuration.
+    """
+
+    def __init__(self, config: BundleConfig, agreed: Sequence[str] | None = None) -> None:
+        self.runs: dict[str, None] = {}
+        self._config = config
+        self._agreed = None if agreed is None else frozenset(agreed)
+        self._imports = dict(_imports_in(config.content))
+        self._taken = frozenset(
+            name for name, (_, _, origin) in self._imports.items() if NAMED.get(name) != origin
+        )
+        self._known: dict[tuple[Place, bool], tuple[Any, int]] = {}
+        self._open: set[tuple[Place, bool]] = set()
+        self._nodes = 0
+        # What expressions have given: one is evaluated once, though it is asked for twice.
+        self._given: dict[str, Any] = {}
+
+    def network(self) -> Any:
+        """Return the network, built; or a `Code` in its place while nothing may run."""
+        return self._value(self._config.network_place, True)
+
+    def part(self, key: str) -> Any:
+        """Return a part with its components as data; {} if there is no such part."""
+        return self._value((key,), False) if self._config.has(key) else {}
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the network's arguments as data."""
+        found = self._value(self._config.network_place, False)
+        return arguments_of(found) if isinstance(found, Component) else {}
+
+    def target(self) -> Any:
+        """Return the network's `_target_`; None if it has none."""
+        found = self._value(self._config.network_place, False)
+        return found.get("_target_") if isinstance(found, Component) else None
+
+    def transforms(self) -> list[Any]:
+        """Return the transforms of the preprocessing as data."""
+        return transforms_in(self.part("preprocessing"))
+
+    def inferer(self) -> Mapping[str, Any]:
+        found = self.part("inferer")
+        return found if isinstance(found, Mapping) else {"_target_": found}
+
+    def _value(self, place: Place, built: bool, named: str = "") -> Any:
+        """Return the value at a place.
+
+        Args:
+            place: the place.
+            built: whether components are built, not left as data.
+            named: how the configuration refers to it.
+        """
+        key = (place, built)
+        if key in self._known:
+            value, size = self._known[key]
+            self._count(size)
+            return value
+        if key in self._open:
+            raise SegadvError(f"{self._config.source}: {'::'.join(place)} refers to itself")
+        self._open.add(key)
+        before = self._nodes
+        value = self._of(self._config.at(place, named), place, built)
+        self._known[key] = value, self._nodes - before
+        self._open.discard(key)
+        return value
+
+    def _count(self, size: int) -> None:
+        self._nodes += size
+        if self._nodes > MOST_NODES:
+            raise SegadvError(
+                f"{self._config.source}: its references stand for more than {MOST_NODES} values; "
+                "write them out"
+            )
+
+    def _of(self, raw: Any, place: Place, built: bool) -> Any:
+        self._count(1)
+        if isinstance(raw, Mapping):
+            if "_target_" in raw:
+                return self._component(raw, place, built)
+            found = {key: self._value((*place, str(key)), built) for key in raw}
+            return {key: one for key, one in found.items() if not isinstance(one, _Disabled)}
+        if isinstance(raw, list):
+            listed = [self._value((*place, str(n)), built) for n in range(len(raw))]
+            return [one for one in listed if not isinstance(one, _Disabled)]
+        if not isinstance(raw, str):
+            return raw
+        if raw.startswith("$"):
+            return self._expression(raw, place, built)
+        if raw.startswith("%"):
+            return self._macro(raw, place, built)
+        reference = REFERENCE.fullmatch(raw)
+        if reference:
+            return self._value(place_of(reference, place), built, raw)
+        return raw
+
+    def _macro(self, raw: str, place: Place, built: bool) -> Any:
+        """Return a copy of another part of the file."""
+        found = MACRO.fullmatch(raw)
+        if found is None:
+            raise SegadvError(
+                f"{self._config.source}: {'::'.join(place)} takes {raw[1:80]} from another file; "
+                "write it out here"
+            )
+        copied = self._config.at(place_of(found, place), raw)
+        if isinstance(copied, str) and copied.startswith("%"):
+            raise SegadvError(f"{self._config.source}: {raw} leads to another macro; write it out")
+        return self._of(copied, place_of(found, place), built)
+
+    def _expression(self, raw: str, place: Place, built: bool) -> Any:
+        size = self._nodes
+        line = f"{'::'.join(place)}: {raw}"
+        try:
+            if _import_in(raw) is not None:
+                return self._run(line, raw, lambda: _imported(raw))
+            tree, references = self._read(raw, place)
+            try:
+                return self._plain(tree, references, built)
+            except NotPlain:
+                pass
+            return self._run(line, raw, lambda: self._evaluated(tree, references, place), tree,
+                             references)  # fmt: skip
+        finally:
+            # What an expression refers to is no part of its value.
+            self._nodes = size + 1
+
+    def _read(self, raw: str, place: Place) -> tuple[ast.Expression, dict[str, tuple[Place, str]]]:
+        """Parse an expression; return it with names in place of its references, and those."""
+        references: dict[str, tuple[Place, str]] = {}
+
+        def named(found: Any) -> str:
+            name = f"_reference_{len(references)}"
+            references[name] = place_of(found, place), found.group()
+            return f" {name} "
+
+        text = REFERENCE.sub(named, raw[1:]).strip()
+        try:
+            return ast.parse(text, mode="eval"), references
+        except (SyntaxError, ValueError, MemoryError) as error:
+            reason = error.msg if isinstance(error, SyntaxError) else error
+            raise SegadvError(
+                f"{self._config.source}: {'::'.join(place)} is no expression ({reason}); correct it"
+            ) from None
+
+    def _plain(
+        self, tree: ast.Expression, references: Mapping[str, tuple[Place, str]], built: bool
+    ) -> Any:
+        def names(name: str) -> Any:
+            if name not in references:
+                raise NotPlain
+            value = self._value(references[name][0], False, references[name][1])
+            if isinstance(value, Component) or holds_code(value):
+                raise NotPlain
+            return value
+
+        value = Plain(names, self._tensors, self._taken).value(tree.body)
+        if holds_code(value) or (built and _holds_components(value)):
+            raise NotPlain
+        return value
+
+    def _tensors(self, path: str) -> Any:
+        """Read a file of the bundle as weights, for `$torch.load(...)`."""
+        root = str(self._config.root.absolute())
+        relative = path.removeprefix(f"{root}/").removeprefix("./")
+        if self._config.contents.hash_of(relative) is None:
+            raise NotPlain
+        try:
+            return read_tensors(io.BytesIO(self._config.contents.read(relative)))
+        except SegadvError:
+            raise
+        except Exception:  # noqa: BLE001 - a file that is more than data makes torch raise anything
+            raise NotPlain from None
+
+    def _run(
+        self,
+        line: str,
+        raw: str,
+        action: Any,
+        tree: ast.Expression | None = None,
+        references: Mapping[str, tuple[Place, str]] | None = None,
+    ) -> Any:
+        """List what an expression runs, or run it."""
+        self._note(line)
+        for _, text, origin in self._used(tree):
+            self._note(f"{origin}: {text}")
+        if self._agreed is not None:
+            if line not in self._given:
+                with self._explained():
+                    self._given[line] = action()
+            return self._given[line]
+        for place, named in (references or {}).values():
+            self._value(place, True, named)
+        return Code(raw)
+
+    def _note(self, line: str) -> None:
+        """List what would run; or make sure that it was listed, and that somebody agreed."""
+        if self._agreed is not None and line not in self._agreed:
+            raise SegadvError(
+                f"{self._config.source}: would run what nobody has agreed to ({line[:160]}); "
+                "load it again"
+            )
+        self.runs[line] = None
+
+    def _used(self, tree: ast.Expression | None) -> Iterator[tuple[str, str, str]]:
+        """Yield the name, text and place of the imports that an expression uses."""
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree else ()
+        for name in sorted(names):
+            if name in self._imports:
+                text, place, _ = self._imports[name]
+                yield name, text, "::".join(place)
+
+    def _evaluated(
+        self, tree: ast.Expression, references: Mapping[str, tuple[Place, str]], place: Place
+    ) -> Any:
+        scope = {name: importlib.import_module(module) for name, module in KNOWN.items()}
+        for name, text, _ in self._used(tree):
+            scope[name] = _imported(text, name)
+        values = {
+            name: self._value(target, True, named) for name, (target, named) in references.items()
+        }
+        return eval(compile(tree, f"<{'::'.join(place)}>", "eval"), {**scope, **values})
+
+    def _component(self, raw: Mapping[Any, Any], place: Place, built: bool) -> Any:
+        def inner(key: str, default: Any = None) -> Any:
+            return self._value((*place, key), built) if key in raw else default
+
+        target = inner("_target_")
+        if not built:
+            data = Component({"_target_": target})
+            if not (isinstance(target, str) and plain_name(target) in UNSEEN):
+                listed = {k: self._value((*place, str(k)), False) for k in arguments_of(raw)}
+                data = Component(data | listed)
+            if _is_true(inner("_disabled_")):
+                data["_disabled_"] = True
+            return data
+        inner("_requires_")
+        if _is_true(inner("_disabled_")):
+            return _Disabled()
+        mode = inner("_mode_", MODES[0])
+        if mode not in MODES:
+            raise SegadvError(
+                f"{self._config.source}: {'::'.join(place)} has the mode {mode}, which stops the "
+                "program; remove it"
+            )
+        arguments = {k: self._value((*place, str(k)), True) for k in arguments_of(raw)}
+        harmless = isinstance(target, str) and consent.harmless(target)
+        if not isinstance(target, Code):
+            self._note_component(str(target), arguments, place, harmless)
+        if self._agreed is None:
+            return Code(f"{'::'.join(place)}: {target}")
+        if harmless and mode == MODES[0]:
+            return build(target, arguments, self._config.source)
+        with self._explained():
+            found = _located(target) if isinstance(target, str) else target
+            made = functools.partial(found, **arguments)
+            return made if mode != MODES[0] else made()
+
+    def _note_component(
+        self, target: str, arguments: Mapping[str, Any], place: Place, harmless: bool
+    ) -> None:
+        where = "::".join(place)
+        if not harmless:
+            self._note(f"{where}: _target_ {target}")
+            if self._agreed is None:
+                for key, value in arguments.items():
+                    if not holds_code(value):
+                        self._note(f"{where}::{key}: {value!r}")
+        elif self._agreed is None:
+            for text in consent.fetches(target, arguments):
+                self._note(f"{where}: {text}")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what somebody else's code raises into one line with the innermost cause."""
+        try:
+            yield
+        except SegadvError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is somebody else's code that runs here
+            raise SegadvError(
+                f"{self._config.source}: its code failed ({cause(error)}); check the bundle's "
+                "requirements"
+            ) from None
+
+
+def transforms_in(part: Any) -> list[Any]:
+    """Return the transforms in a part that composes them, as data."""
+    listed = part.get("transforms", []) if isinstance(part, Mapping) else part
+    if not isinstance(listed, list):
+        return [listed] if listed else []
+    return listed
+
+
+def check_class(target: Any, source: Path) -> None:
+    """Refuse a network whose class is none of MONAI's, if it names one of them by its name alone.
+
+    Raises:
+        SegadvError: if there is no such class.
+    """
+    if not isinstance(target, str) or isinstance(target, Code):
+        return
+    if consent.harmless(target) or (consent.is_short(target) and not _modules_with(target)):
+        network_class(target, source)
+
+
+def _modules_with(name: str) -> list[str]:
+    """Return the modules of MONAI that have something of a name."""
+    from monai.bundle import ComponentLocator
+
+    found = ComponentLocator().get_component_module_name(name)
+    return [found] if isinstance(found, str) else list(found or ())
+
+
+def _located(target: str) -> Any:
+    """Return what a target names, by its path or, among MONAI's own, by its name alone."""
+    modules = _modules_with(target) if consent.is_short(target) else []
+    target = f"{modules[0]}.{target}" if modules else target
+    component = pydoc.locate(target)
+    if component is None:
+        raise ModuleNotFoundError(f"there is no {target}")
+    return component
+
+
+def _is_true(value: Any) -> bool:
+    if isinstance(value, Code):
+        return False
+    return value.lower().strip() == "true" if isinstance(value, str) else bool(value)
+
+
+def holds_code(value: Any) -> bool:
+    """Return whether something in a value has not been evaluated."""
+    if isinstance(value, Mapping):
+        return any(map(holds_code, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(holds_code, value))
+    return isinstance(value, Code)
+
+
+def _holds_components(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return isinstance(value, Component) or any(map(_holds_components, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_holds_components, value))
+
+
+def _import_in(raw: str) -> ast.Import | ast.ImportFrom | None:
+    """Return the import statement that an expression consists of; None if it is something else."""
+    if "import" not in raw:
+        return None
+    try:
+        body = ast.parse(raw[1:].strip()).body
+    except (SyntaxError, ValueError, MemoryError):
+        return None
+    first = body[0] if body else None
+    return first if isinstance(first, (ast.Import, ast.ImportFrom)) else None
+
+
+def _imports_in(value: Any, place: Place = ()) -> Iterator[tuple[str, tuple[str, Place, str]]]:
+    """Yield the names that imports anywhere in a file bind: their text, place and origin."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _imports_in(one, (*place, str(key)))
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _imports_in(one, (*place, str(number)))
+    elif isinstance(value, str) and value.startswith("$"):
+        statement = _import_in(value)
+        for alias in statement.names if statement is not None else ():
+            name = alias.asname or alias.name.partition(".")[0]
+            origin = alias.name if alias.asname else name
+            if isinstance(statement, ast.ImportFrom):
+                origin = f"{statement.module}.{alias.name}"
+            yield name, (value, place, origin)
+
+
+def _imported(raw: str, name: str = "") -> Any:
+    """Run an import statement; return what it binds to a name, by default to its first one."""
+    statement = _import_in(raw)
+    assert statement is not None
+    for alias in statement.names:
+        bound = alias.asname or alias.name.partition(".")[0]
+        if name in ("", bound):
+            if isinstance(statement, ast.ImportFrom):
+                return _from_module(statement.module or "", alias.name)
+            module = importlib.import_module(alias.name)
+            return module if alias.asname else importlib.import_module(bound)
+    raise ImportError(f"{raw[1:]} binds no {name}")
+
+
+def _from_module(module: str, name: str) -> Any:
+    found = importlib.import_module(module)
+    if not hasattr(found, name):
+        return importlib.import_module(f"{module}.{name}")
+    return getattr(found, name)
