@@ -297,9 +297,11 @@ class Evaluation:
             )
         arguments = {k: self._value((*place, str(k)), True) for k in arguments_of(raw)}
         harmless = isinstance(target, str) and consent.harmless(target)
-        if not isinstance(target, Code):
-            self._note_component(str(target), arguments, place, harmless)
+        if not harmless:
+            self._note_component(target, raw["_target_"], arguments, "::".join(place))
         if self._agreed is None:
+            for text in consent.fetches(target, arguments) if harmless else ():
+                self._note(f"{'::'.join(place)}: {text}")
             return Code(f"{'::'.join(place)}: {target}")
         if harmless and mode == MODES[0]:
             return build(target, arguments, self._config.source)
@@ -309,18 +311,24 @@ class Evaluation:
             return made if mode != MODES[0] else made()
 
     def _note_component(
-        self, target: str, arguments: Mapping[str, Any], place: Place, harmless: bool
+        self, target: Any, written: Any, arguments: Mapping[str, Any], where: str
     ) -> None:
-        where = "::".join(place)
-        if not harmless:
-            self._note(f"{where}: _target_ {target}")
-            if self._agreed is None:
-                for key, value in arguments.items():
-                    if not holds_code(value):
-                        self._note(f"{where}::{key}: {value!r}")
-        elif self._agreed is None:
-            for text in consent.fetches(target, arguments):
-                self._note(f"{where}: {text}")
+        """List a component that is built, with all of its arguments; or make sure that it was.
+
+        Args:
+            target: what is called.
+            written: the same as the configuration has it: the expression, if it is one.
+            arguments: given to it.
+            where: its place.
+        """
+        line, by_expression = (f"{where}: _target_ {one}" for one in (target, written))
+        if self._agreed is not None:
+            self._note(line if line in self._agreed else by_expression)
+            return
+        self._note(by_expression if isinstance(target, Code) else line)
+        for key, value in arguments.items():
+            for place, leaf in _literals(value, f"{where}::{key}"):
+                self._note(f"{place}: {leaf!r}")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -387,6 +395,18 @@ def holds_code(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(map(holds_code, value))
     return isinstance(value, Code)
+
+
+def _literals(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Yield the parts of a value that hold no code, each with its place."""
+    if not holds_code(value):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _literals(one, f"{place}::{key}")
+    elif isinstance(value, (list, tuple)):
+        for number, one in enumerate(value):
+            yield from _literals(one, f"{place}::{number}")
 
 
 def _holds_components(value: Any) -> bool:

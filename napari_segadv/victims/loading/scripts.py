@@ -20,6 +20,9 @@ from ...common.hashing import HashedFolder
 from .contents import Contents
 
 ENDING = ".py"
+# Folders of installed packages, and packages whose names no bundle's module takes in any case.
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+RESERVED = frozenset({"monai", "napari", "napari_segadv", "numpy", "torch", "torchvision"})
 _one_at_a_time = RLock()
 
 
@@ -135,7 +138,7 @@ def _holds_modules(folder: HashedFolder, seen: set[int]) -> bool:
 
 def _installed(name: str) -> bool:
     """Return whether a name is one of Python's own modules, or of a package that is in use."""
-    if name in sys.stdlib_module_names:
+    if name in sys.stdlib_module_names or name in RESERVED:
         return True
     file = getattr(sys.modules.get(name), "__file__", None)
-    return isinstance(file, str) and "site-packages" in Path(file).parts
+    return isinstance(file, str) and not INSTALLED.isdisjoint(Path(file).parts)

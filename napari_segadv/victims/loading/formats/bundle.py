@@ -48,6 +48,8 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     network = None if script else listing.network()
     parts = Parts.of(listing, config)
     # What is wrong is said before anybody is asked, as far as nothing has to run for that.
+    if not script:
+        check_class(listing.target(), config.source)
     _check(config, parts, listing)
     content = contents.read(weights)
     tensors = {} if script else read_weights(path / weights, content)
@@ -129,7 +131,6 @@ def find_weights(contents: Contents) -> str:
 
 def _check(config: BundleConfig, parts: Parts, listing: Evaluation) -> None:
     """Refuse what can't be a victim, as far as that is known while nothing has run."""
-    check_class(listing.target(), config.source)
     unknown = (parts.arguments, parts.transforms, parts.inferer, listing.target())
     if not holds_code(unknown):
         describe(config, parts)
