@@ -127,7 +127,7 @@ def fetches(target: str, arguments: Mapping[str, Any]) -> Iterator[str]:
     declared = inspect.signature(found).parameters.values() if found is not None else ()
     default = {p.name: p.default for p in declared if "pretrained" in p.name and p.default is True}
     for key, value in {**default, **arguments}.items():
-        if value and ("pretrained" in key or key in _FETCHING):
+        if ("pretrained" in key or key in _FETCHING) and value:
             yield f"{key}: {value!r} (fetches weights)"
 
 

@@ -41,12 +41,14 @@ class Hostile:
         make: called as make(folder, trace); returns the path to load. The code makes the trace.
         shown: what the question has to list, word for word; {trace} and {code} are filled in.
         agree: whether the test agrees; what would fetch something it does not.
+        runs: whether the trace is left after a yes; nobody runs it if MONAI or torch refuse.
     """
 
     ends: str
     make: Callable[[Path, Path], Path]
     shown: tuple[str, ...] = ()
     agree: bool = True
+    runs: bool = True
 
 
 def touching(trace: Path) -> str:
@@ -256,6 +258,7 @@ IN_CONFIGURATIONS = {
         ASKED,
         network({"dropout": {**TOUCH, "_mode_": "callable"}}),
         ("_target_ os.system", "touch {trace}"),
+        runs=False,
     ),
     "debug": Hostile(LOADS, network({"_debug_": True})),
     "macro": Hostile(ASKED, network({"dropout": "%x"}, x=CODE), (CODE,)),
@@ -341,6 +344,7 @@ IN_CONFIGURATIONS = {
             },
         ),
         ("x: _target_ ConfigWorkflow", "x::logging_file: '{root}/evil.conf'"),
+        runs=False,
     ),
     "nested in a network's argument": Hostile(
         ASKED, network({"kernel_size": {"a": [TOUCH]}}), ("_target_ os.system", "touch {trace}")
@@ -379,6 +383,7 @@ IN_CONFIGURATIONS = {
         ASKED,
         network({"dropout": "$len(().__class__.__base__.__subclasses__()) * 0"}),
         ("$len(().__class__.__base__.__subclasses__()) * 0",),
+        runs=False,
     ),
     "weights with a pickle module": Hostile(
         ASKED,
@@ -480,30 +485,35 @@ IN_FILES = {
     "a pickle": Hostile(REFUSED, file("net.pt", pickled)),
     "a pickle as checkpoint": Hostile(REFUSED, file("net.ckpt", pickled)),
     "a pickle as safetensors": Hostile(REFUSED, file("net.safetensors", pickled)),
-    "a pickle as TorchScript": Hostile(ASKED, file("net.ts", pickled), SCRIPT),
+    "a pickle as TorchScript": Hostile(ASKED, file("net.ts", pickled), SCRIPT, runs=False),
     "a pickle as a program": Hostile(
-        ASKED, file("net.pt2", pickled), ("a torch.export program (loading unpickles)",)
+        ASKED, file("net.pt2", pickled), ("a torch.export program (loading unpickles)",), runs=False
     ),
     "a zip": Hostile(REFUSED, file("net.pth", saved)),
     "a zip as safetensors": Hostile(REFUSED, file("net.safetensors", saved)),
     "pickles one after the other": Hostile(REFUSED, file("net.pt", legacy)),
     "a tar": Hostile(REFUSED, file("net.pt", tarred)),
     "a tar as checkpoint": Hostile(REFUSED, file("net.ckpt", tarred)),
-    "a zip that looks like TorchScript": Hostile(ASKED, file("net.pt", disguised), SCRIPT),
-    "TorchScript as weights": Hostile(ASKED, file("net.pth", script), SCRIPT),
-    "TorchScript as safetensors": Hostile(ASKED, file("net.safetensors", script), SCRIPT),
+    "a zip that looks like TorchScript": Hostile(
+        ASKED, file("net.pt", disguised), SCRIPT, runs=False
+    ),
+    "TorchScript as weights": Hostile(ASKED, file("net.pth", script), SCRIPT, runs=False),
+    "TorchScript as safetensors": Hostile(
+        ASKED, file("net.safetensors", script), SCRIPT, runs=False
+    ),
     "a program as weights": Hostile(REFUSED, file("net.pt", exported)),
     "TorchScript as a program": Hostile(
-        ASKED, file("net.pt2", script), ("a torch.export program (loading unpickles)",)
+        ASKED, file("net.pt2", script), ("a torch.export program (loading unpickles)",), runs=False
     ),
     "weights of a bundle": Hostile(REFUSED, in_bundle("model.pt", saved)),
     "weights of a bundle as a pickle": Hostile(REFUSED, in_bundle("model.pt", pickled)),
     "TorchScript as weights of a bundle": Hostile(REFUSED, in_bundle("model.pt", script)),
-    "TorchScript of a bundle": Hostile(ASKED, in_bundle("model.ts", script), SCRIPT),
+    "TorchScript of a bundle": Hostile(ASKED, in_bundle("model.ts", script), SCRIPT, runs=False),
     "a class in a description": Hostile(
         ASKED,
         weights(network="os.system", arguments={"command": "touch {trace}"}),
         ("_target_ os.system", "command: 'touch {trace}'"),
+        runs=False,
     ),
     "code in a description": Hostile(
         REFUSED, weights(network="UNet", arguments={**ARGUMENTS, "dropout": CODE})

@@ -35,6 +35,7 @@ def test_nothing_runs_unasked_and_only_what_was_listed_runs_after_a_yes(name, tm
     assert str(question).isascii() == str(path).isascii()
     if hostile.agree:
         assert not isinstance(loaded(path, question.sha256), NeedsTrust), "asked twice"
+        assert trace.exists() == hostile.runs
         assert not {"planted", "scripts"} & (set(sys.modules) - before)
 
 
