@@ -93,19 +93,20 @@ def recorded_before(sha256: str, path: Path | None) -> bool:
     if path is None:
         return False
     if path.is_dir():
-        return sha256 == _earlier(path, {})
+        return sha256 == earlier_hash(path)
     pair = (path, path.with_suffix(".json"))
     return all(file.is_file() for file in pair) and sha256 == sha256_of_all(pair)
 
 
-def _earlier(folder: Path, known: dict[Path, str]) -> str:
+def earlier_hash(folder: Path, known: dict[Path, str] | None = None) -> str:
     """Hash a folder as earlier versions did, to recognise what they recorded.
 
     Args:
         folder: the folder.
         known: hashes of the folders met so far, filled in here; "" for a folder that is still
-            being hashed.
+            being hashed. None: none so far.
     """
+    known = {} if known is None else known
     known[folder.resolve()] = ""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
@@ -115,7 +116,7 @@ def _earlier(folder: Path, known: dict[Path, str]) -> str:
         elif path.is_dir() and path.is_symlink():
             real = path.resolve()
             if real not in known:
-                known[real] = _earlier(real, known)
+                known[real] = earlier_hash(real, known)
             digest.update(relative + f"/\0{known[real]}\n".encode())
     known[folder.resolve()] = digest.hexdigest()
     return digest.hexdigest()

@@ -75,8 +75,9 @@ class Evaluation:
         return self._value(self._config.network_place, True)
 
     def part(self, key: str) -> Any:
-        """Return a part with its components as data; {} if there is no such part."""
-        return self._value((key,), False) if self._config.has(key) else {}
+        """Return a part with its components as data; {} if there is none, or it is disabled."""
+        found = self._value((key,), False) if self._config.has(key) else {}
+        return {} if isinstance(found, _Disabled) else found
 
     def arguments(self) -> dict[str, Any]:
         """Return the network's arguments as data."""
@@ -278,17 +279,15 @@ class Evaluation:
             return self._value((*place, key), built) if key in raw else default
 
         target = inner("_target_")
-        if not built:
-            data = Component({"_target_": target})
-            if not (isinstance(target, str) and plain_name(target) in UNSEEN):
-                listed = {k: self._value((*place, str(k)), False) for k in arguments_of(raw)}
-                data = Component(data | listed)
-            if _is_true(inner("_disabled_")):
-                data["_disabled_"] = True
-            return data
-        inner("_requires_")
+        if built:
+            inner("_requires_")
         if _is_true(inner("_disabled_")):
             return _Disabled()
+        if not built:
+            unseen = isinstance(target, str) and plain_name(target) in UNSEEN
+            names = () if unseen else arguments_of(raw)
+            listed = {name: self._value((*place, str(name)), False) for name in names}
+            return Component({"_target_": target, **listed})
         mode = inner("_mode_", MODES[0])
         if mode not in MODES:
             raise SegadvError(

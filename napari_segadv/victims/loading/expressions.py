@@ -160,7 +160,7 @@ class Plain:
                 return self._constant(self._dotted(node))
             case ast.List() | ast.Tuple():
                 made = [self._of(one) for one in node.elts]
-                return made if isinstance(node, ast.List) else tuple(made)
+                return self._limited(made if isinstance(node, ast.List) else tuple(made))
             case ast.Dict():
                 return {
                     self._simple(self._of_key(key)): self._of(value)

@@ -51,13 +51,15 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     if not script:
         check_class(listing.target(), config.source)
     _check(config, parts, listing)
-    content = contents.read(weights)
-    tensors = {} if script else read_weights(path / weights, content)
+    tensors = {} if script else read_weights(path / weights, contents.read(weights))
     runs = (*listing.runs, *((SCRIPT,) if script else ()))
     consent.require(path, contents.sha256, runs, trusted_hash)
     scripts, agreed = Scripts(contents), Evaluation(config, tuple(listing.runs))
     with scripts.present() if runs else offline():
-        network = open_script(path / weights, content) if script else agreed.network()
+        if script:
+            network = open_script(path / weights, contents.read(weights))
+        else:
+            network = agreed.network()
         parts = Parts.of(agreed, config)
     if not isinstance(network, nn.Module):
         raise SegadvError(
