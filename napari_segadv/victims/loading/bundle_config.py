@@ -68,9 +68,10 @@ class BundleConfig:
         value: Any = self.content
         for key in place:
             if isinstance(value, Mapping):
-                found = {str(known): one for known, one in value.items()}
-                if key in found:
-                    value = found[key]
+                # Keys of YAML may be numbers.
+                known = key if key in value else next((k for k in value if str(k) == key), key)
+                if known in value:
+                    value = value[known]
                     continue
             elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
                 value = value[int(key)]

@@ -9,7 +9,7 @@ import functools
 import importlib
 import io
 import pydoc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,9 @@ MODES = ("default", "callable")
 KNOWN = {"monai": "monai", "torch": "torch", "np": "numpy", "numpy": "numpy"}
 # Modules that plain expressions name; a file may import something else under their names.
 NAMED = {**KNOWN, "os": "os", "math": "math"}
+
+# Stands for what is written at a place and has not been looked up.
+LOOK_UP: Any = object()
 
 
 class Code(str):
@@ -97,13 +100,14 @@ class Evaluation:
         found = self.part("inferer")
         return found if isinstance(found, Mapping) else {"_target_": found}
 
-    def _value(self, place: Place, built: bool, named: str = "") -> Any:
+    def _value(self, place: Place, built: bool, named: str = "", raw: Any = LOOK_UP) -> Any:
         """Return the value at a place.
 
         Args:
             place: the place.
             built: whether components are built, not left as data.
             named: how the configuration refers to it.
+            raw: what is written there, if that is known.
         """
         key = (place, built)
         if key in self._known:
@@ -114,7 +118,8 @@ class Evaluation:
             raise SegadvError(f"{self._config.source}: {'::'.join(place)} refers to itself")
         self._open.add(key)
         before = self._nodes
-        value = self._of(self._config.at(place, named), place, built)
+        raw = self._config.at(place, named) if raw is LOOK_UP else raw
+        value = self._of(raw, place, built)
         self._known[key] = value, self._nodes - before
         self._open.discard(key)
         return value
@@ -132,11 +137,11 @@ class Evaluation:
         if isinstance(raw, Mapping):
             if "_target_" in raw:
                 return self._component(raw, place, built)
-            found = {key: self._value((*place, str(key)), built) for key in raw}
-            return {key: one for key, one in found.items() if not isinstance(one, _Disabled)}
+            found = self._entries(raw.items(), place, built)
+            return {key: one for key, one in found if not isinstance(one, _Disabled)}
         if isinstance(raw, list):
-            listed = [self._value((*place, str(n)), built) for n in range(len(raw))]
-            return [one for one in listed if not isinstance(one, _Disabled)]
+            found = self._entries(enumerate(raw), place, built)
+            return [one for _, one in found if not isinstance(one, _Disabled)]
         if not isinstance(raw, str):
             return raw
         if raw.startswith("$"):
@@ -147,6 +152,13 @@ class Evaluation:
         if reference:
             return self._value(place_of(reference, place), built, raw)
         return raw
+
+    def _entries(
+        self, entries: Iterable[tuple[Any, Any]], place: Place, built: bool
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield the values of entries with their keys."""
+        for key, one in entries:
+            yield key, self._value((*place, str(key)), built, raw=one)
 
     def _macro(self, raw: str, place: Place, built: bool) -> Any:
         """Return a copy of another part of the file."""
@@ -276,7 +288,7 @@ class Evaluation:
 
     def _component(self, raw: Mapping[Any, Any], place: Place, built: bool) -> Any:
         def inner(key: str, default: Any = None) -> Any:
-            return self._value((*place, key), built) if key in raw else default
+            return self._value((*place, key), built, raw=raw[key]) if key in raw else default
 
         target = inner("_target_")
         if built:
@@ -285,16 +297,17 @@ class Evaluation:
             return _Disabled()
         if not built:
             unseen = isinstance(target, str) and plain_name(target) in UNSEEN
-            names = () if unseen else arguments_of(raw)
-            listed = {name: self._value((*place, str(name)), False) for name in names}
-            return Component({"_target_": target, **listed})
+            given = {} if unseen else arguments_of(raw)
+            data = Component({"_target_": target})
+            data.update(self._entries(given.items(), place, False))
+            return data
         mode = inner("_mode_", MODES[0])
         if mode not in MODES:
             raise SegadvError(
                 f"{self._config.source}: {'::'.join(place)} has the mode {mode}, which stops the "
                 "program; remove it"
             )
-        arguments = {k: self._value((*place, str(k)), True) for k in arguments_of(raw)}
+        arguments = dict(self._entries(arguments_of(raw).items(), place, True))
         harmless = isinstance(target, str) and consent.harmless(target)
         if not harmless:
             self._note_component(target, raw["_target_"], arguments, "::".join(place))

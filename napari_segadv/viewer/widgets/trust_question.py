@@ -55,7 +55,8 @@ class TrustQuestion(QDialog):
 
     def _list_of(self, question: NeedsTrust) -> QPlainTextEdit:
         lines = [f"{number}. {as_code(run)}" for number, run in enumerate(question.runs, start=1)]
-        listed = QPlainTextEdit("\n".join(lines))
+        # No piece holds an empty line, so none can look like several.
+        listed = QPlainTextEdit("\n\n".join(lines))
         listed.setReadOnly(True)
         # Tab goes to the buttons.
         listed.setTabChangesFocus(True)

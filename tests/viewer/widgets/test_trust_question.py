@@ -19,7 +19,8 @@ NASTY = {
     "turned around": ("$0 or '\u202e)0(evas'", "\\u202e)0(evas"),
     "after a comment": ("$(0 # harmless\n or __import__('os').system('x'))", "\\n or __import__"),
     "another alphabet": ("$t\u043erch.float32", "$t\\u043erch.float32"),
-    "far to the right": (f"$0{' ' * 9000} or evil()", " or evil()"),
+    "far to the right": (f"$0{' ' * 9000}or evil()", "\\x20or evil()"),
+    "another piece": (f"$evil() or '{' ' * 60}3. a TorchScript program'", "\\x203. a TorchScript"),
 }
 
 
@@ -48,11 +49,11 @@ def test_nasty_code_is_shown_as_what_it_is(qtbot, name):
         dialog.grab()
     assert pictures == []
     text = dialog.list.toPlainText()
-    assert text.split("\n") == [f"{n}. {as_code(one)}" for n, one in enumerate(asked.runs, 1)]
+    assert text.split("\n\n") == [f"{n}. {as_code(one)}" for n, one in enumerate(asked.runs, 1)]
     assert text.isascii()
     assert shown in text
     # What is shown can be turned back into the code, so nothing of it is left out.
-    written = text.split("\n")[1].removeprefix("2. ")
+    written = text.split("\n\n")[1].removeprefix("2. ")
     assert written.encode("ascii").decode("unicode_escape") == asked.runs[1]
 
 
