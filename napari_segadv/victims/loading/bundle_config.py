@@ -5,7 +5,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -80,6 +80,17 @@ class BundleConfig:
                 f"{self.source}: refers to {named or '::'.join(place)}, which is not defined"
             )
         return value
+
+    def inside(self, path: str) -> str | None:
+        """Return the file of the bundle that a path means, by its path in the bundle; or None.
+
+        Published bundles name files as they lay on the authors' computer. So the file of the same
+        name in `models` counts, if the path ends in such a folder and there is one.
+        """
+        root = f"{self.root.absolute()}/"
+        relative = PurePosixPath(path.removeprefix(root)).as_posix()
+        tail = f"models/{relative.rpartition('models/')[2]}"
+        return next((f for f in (relative, tail) if self.contents.hash_of(f) is not None), None)
 
     def has(self, key: str) -> bool:
         """Return whether there is a part of a name."""

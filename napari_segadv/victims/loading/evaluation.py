@@ -100,6 +100,14 @@ class Evaluation:
         found = self.part("inferer")
         return found if isinstance(found, Mapping) else {"_target_": found}
 
+    def checkpoint(self) -> str | None:
+        """Return the file of weights that the bundle loads, by its path in the bundle; or None."""
+        for place in _checkpoints_in(self._config.content):
+            path = self._value(place, False)
+            if isinstance(path, str) and not isinstance(path, Code):
+                return self._config.inside(path)
+        return None
+
     def _value(self, place: Place, built: bool, named: str = "", raw: Any = LOOK_UP) -> Any:
         """Return the value at a place.
 
@@ -226,9 +234,8 @@ class Evaluation:
 
     def _tensors(self, path: str) -> Any:
         """Read a file of the bundle as weights, for `$torch.load(...)`."""
-        root = str(self._config.root.absolute())
-        relative = path.removeprefix(f"{root}/").removeprefix("./")
-        if self._config.contents.hash_of(relative) is None:
+        relative = self._config.inside(path)
+        if relative is None:
             raise NotPlain
         try:
             return read_tensors(io.BytesIO(self._config.contents.read(relative)))
@@ -437,6 +444,19 @@ def _import_in(raw: str) -> ast.Import | ast.ImportFrom | None:
         return None
     first = body[0] if body else None
     return first if isinstance(first, (ast.Import, ast.ImportFrom)) else None
+
+
+def _checkpoints_in(value: Any, place: Place = ()) -> Iterator[Place]:
+    """Yield the places that name the file of a network's weights."""
+    if isinstance(value, Mapping):
+        loads = str(value.get("_target_", "")).endswith("CheckpointLoader")
+        if loads and "model" in value.get("load_dict", ("model",)) and "load_path" in value:
+            yield (*place, "load_path")
+        for key, one in value.items():
+            yield from _checkpoints_in(one, (*place, str(key)))
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _checkpoints_in(one, (*place, str(number)))
 
 
 def _imports_in(value: Any, place: Place = ()) -> Iterator[tuple[str, tuple[str, Place, str]]]:

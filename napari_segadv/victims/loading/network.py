@@ -16,6 +16,8 @@ from .offline import ReachesOut
 # Keys under which training frameworks keep the weights, and prefixes they put before names.
 NESTED = ("state_dict", "model_state_dict", "model", "network", "net")
 PREFIXES = ("module.", "model.", "network.", "net.", "_orig_mod.")
+# Arguments that MONAI's networks once took and that made no difference to their weights.
+DROPPED = {"SwinUNETR": ("img_size",)}
 
 
 def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
@@ -25,6 +27,9 @@ def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
         SegadvError: if there is no such class, or it refuses the arguments.
     """
     cls = network_class(target, path)
+    gone = [name for name in DROPPED.get(cls.__name__, ()) if name in arguments]
+    gone = [name for name in gone if name not in inspect.signature(cls).parameters]
+    arguments = {name: value for name, value in arguments.items() if name not in gone}
     try:
         return cls(**arguments).eval()
     except ReachesOut as error:

@@ -12,6 +12,7 @@ from zoo import (
     NAMES,
     PLAIN,
     SLICES,
+    SWIN,
     UNET,
     after,
     metadata,
@@ -41,6 +42,7 @@ VOLUMES = {
     "slices": (SLICES, 1, None),
     "joined": (JOINED, 3, None),
     "searched": (DINTS, 1, architecture),
+    "swin": (SWIN, 1, None),
 }
 
 
@@ -117,7 +119,12 @@ def test_every_axis_can_be_that_of_the_slices(axis, tmp_path):
 
 @pytest.mark.parametrize(
     ("form", "task"),
-    [("classification", "Detection of tumours"), ("classes", "Segmentation"), ("", "Grading")],
+    [
+        ("classification", "Detection of tumours"),
+        ("classes", "Segmentation"),
+        ("labels", "Breast density classification"),
+        ("", "Grading"),
+    ],
 )
 def test_the_format_of_the_output_decides_the_task(form, task, tmp_path):
     meta = metadata(2, 3, {"0": "in body", "1": "out of body"}, format=form)
@@ -163,6 +170,40 @@ def test_a_sigmoid_of_which_the_largest_counts_is_no_overlap(tmp_path):
     lost = plane(tmp_path / "other", metadata(2, 3, NAMES))
     with pytest.raises(SegadvError, match="overlapping structures"):
         load_victim(lost)
+
+
+@pytest.mark.parametrize("loads", ["handlers", "checkpointloader"])
+def test_the_weights_are_those_that_the_configuration_loads(loads, tmp_path):
+    path = "$@bundle_root + '/models/' + @modelname"
+    loader = {"_target_": "CheckpointLoader", "load_path": path, "load_dict": {"model": "@network"}}
+    more = {
+        "highres": False,
+        "modelname": "$'model.pt' if @highres else 'model_lowres.pt'",
+        "handlers": [{"_target_": "StatsHandler"}],
+        loads: [loader] if loads == "handlers" else loader,
+    }
+    root = plane(tmp_path, metadata(2, 3, NAMES), postprocessing=after(), **more)
+    high = torch.load(root / "models" / "model.pt")
+    low = {key: value * 0.5 for key, value in high.items()}
+    torch.save(low, root / "models" / "model_lowres.pt")
+    found = load_victim(root).network.state_dict()
+    assert all(torch.equal(found[key], low[key]) for key in found)
+    (root / "models" / "model_lowres.pt").unlink()
+    found = load_victim(root).network.state_dict()
+    assert all(torch.equal(found[key], high[key]) for key in found)
+
+
+def test_an_argument_that_monai_no_longer_takes(tmp_path):
+    root = save_zoo(tmp_path, SWIN, metadata(3, 1, NAMES))
+    config = root / "configs" / "inference.json"
+    content = json.loads(config.read_text())
+    content["network_def"]["img_size"] = 96
+    config.write_text(json.dumps(content))
+    assert load_victim(root).trust == "data"
+    content["network_def"]["image_size"] = 96
+    config.write_text(json.dumps(content))
+    with pytest.raises(SegadvError, match="refuses its arguments .*image_size"):
+        load_victim(root)
 
 
 def test_two_images_are_not_taken_for_copies_of_one(tmp_path):

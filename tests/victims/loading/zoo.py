@@ -129,7 +129,7 @@ JOINED = {
 }
 # A searched network: its architecture lies in a file of its own.
 DINTS = {
-    "arch_ckpt_path": "$@bundle_root + '/models/search_code_18590.pt'",
+    "arch_ckpt_path": "/workspace/models/pancreas/models/search_code_18590.pt",
     "arch_ckpt": "$torch.load(@arch_ckpt_path, map_location=torch.device('cuda'))",
     "dints_space": {
         "_target_": "TopologyInstance",
@@ -177,6 +177,15 @@ GRADES = {
 }
 
 
+# A network whose image has a size of its own, as an older MONAI wanted it.
+SWIN = {
+    **PLAIN,
+    "network_def": {"_target_": "SwinUNETR", "spatial_dims": 3, "in_channels": 1}
+    | {"out_channels": 3, "feature_size": 12, "use_checkpoint": False},
+    "inferer": {"_target_": "SlidingWindowInferer", "roi_size": [64, 64, 64], "overlap": 0.25},
+}
+
+
 def save_zoo(folder: Path, config: dict, meta: dict, arch: dict | None = None) -> Path:
     """Write a bundle with seeded weights; `arch` is the file of a searched architecture."""
     root = folder / "Zoo"
@@ -199,6 +208,7 @@ def parser_of(root: Path) -> Any:
     parser = ConfigParser()
     config = json.loads((root / "configs" / "inference.json").read_text())
     text = json.dumps(config).replace("torch.device('cuda')", "torch.device('cpu')")
+    text = text.replace("/workspace/models/pancreas", str(root))
     # Arrays in it, which a newer torch refuses to read by default.
     text = text.replace("map_location=", "weights_only=False, map_location=")
     parser.read_config(json.loads(text))

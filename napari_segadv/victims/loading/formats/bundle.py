@@ -27,7 +27,7 @@ from .torchscript import SCRIPT, open_script
 WHOLE_IMAGE = ("SimpleInferer",)
 WINDOWS = ("SlidingWindowInferer", "SlidingWindowInfererAdapt", "SliceInferer")
 # Formats of an output that name a task by another word than ours.
-FORMATS = {"classes": "classification", "labels": "segmentation"}
+FORMATS = {"classes": "classification"}
 
 
 def claims(path: Path) -> bool:
@@ -41,7 +41,7 @@ def claims(path: Path) -> bool:
 def load(path: Path, trusted_hash: str | None) -> Victim:
     contents = Contents.of(path)
     config = read_config(contents)
-    weights = find_weights(contents)
+    weights = find_weights(config)
     script = weights.endswith(".ts")
     listing = Evaluation(config)
     # The network first: the question lists what runs in this order.
@@ -112,15 +112,20 @@ class Parts:
         return axis if isinstance(axis, int) and 0 <= axis <= 2 else 0
 
 
-def find_weights(contents: Contents) -> str:
+def find_weights(config: BundleConfig) -> str:
     """Find the file with a bundle's weights; return its path in the bundle.
+
+    That is the one that its configuration loads, or else one with a usual name, or the only one.
 
     Raises:
         SegadvError: if there is none, or several without a usual name.
     """
-    for name in ("model.safetensors", "model.pt", "model.ts"):
-        if contents.hash_of(f"models/{name}") is not None:
-            return f"models/{name}"
+    contents = config.contents
+    named = Evaluation(config).checkpoint()
+    usual = [f"models/{name}" for name in ("model.safetensors", "model.pt", "model.ts")]
+    for file in (named, *usual):
+        if file is not None and contents.hash_of(file) is not None:
+            return file
     folder = contents.folder.folders.get("models")
     found = sorted(name for name in folder.files if name.endswith(".pt")) if folder else []
     if len(found) == 1:
