@@ -9,6 +9,7 @@ import functools
 import importlib
 import io
 import pydoc
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -352,14 +353,15 @@ class Evaluation:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """Turn what somebody else's code raises into one line with the innermost cause."""
+        outer = sys.exception()
         try:
             yield
         except SegadvError:
             raise
         except Exception as error:  # noqa: BLE001 - it is somebody else's code that runs here
+            source, reason = self._config.source, cause(error, outer)
             raise SegadvError(
-                f"{self._config.source}: its code failed ({cause(error)}); check the bundle's "
-                "requirements"
+                f"{source}: its code failed ({reason}); check the bundle's requirements"
             ) from None
 
 

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import io
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +31,7 @@ def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
     gone = [name for name in DROPPED.get(cls.__name__, ()) if name in arguments]
     gone = [name for name in gone if name not in inspect.signature(cls).parameters]
     arguments = {name: value for name, value in arguments.items() if name not in gone}
+    outer = sys.exception()
     try:
         return cls(**arguments).eval()
     except ReachesOut as error:
@@ -43,7 +45,7 @@ def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
         ) from None
     except Exception as error:  # noqa: BLE001 - a constructor raises about its arguments
         raise SegadvError(
-            f"{path}: network {target} refuses its arguments ({cause(error)}); correct them"
+            f"{path}: network {target} refuses its arguments ({cause(error, outer)}); correct them"
         ) from None
 
 
@@ -182,15 +184,20 @@ def frozen(network: nn.Module) -> nn.Module:
     return network
 
 
-def cause(error: BaseException) -> str:
-    """Return the innermost cause of an exception, with its kind: those around it say less."""
-    seen = {id(error)}
-    while True:
+def cause(error: BaseException, outer: BaseException | None = None) -> str:
+    """Return the innermost cause of an exception, with its kind: those around it say less.
+
+    Args:
+        error: the exception.
+        outer: one that was being handled when it was raised, which is no cause of it.
+    """
+    seen = {id(outer), id(None)}
+    while id(error) not in seen:
+        seen.add(id(error))
         inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        if inner is None or id(inner) in seen:
-            return f"{type(error).__name__}: {one_line(error)}"
-        seen.add(id(inner))
-        error = inner
+        if inner is not None and id(inner) not in seen:
+            error = inner
+    return f"{type(error).__name__}: {one_line(error)}"
 
 
 def one_line(error: BaseException) -> str:

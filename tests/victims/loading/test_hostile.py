@@ -225,6 +225,12 @@ def test_the_innermost_cause_is_shown(tmp_path):
     )
     with pytest.raises(SegadvError, match=r"its code failed \(ZeroDivisionError: division"):
         agreed(root)
+    # As the command line does it: the question is still being handled then.
+    try:
+        load_victim(root)
+    except NeedsTrust as asked:
+        with pytest.raises(SegadvError, match=r"its code failed \(ZeroDivisionError: division"):
+            load_victim(root, asked.sha256)
 
 
 def test_nothing_is_fetched_while_data_is_loaded(tmp_path, monkeypatch):

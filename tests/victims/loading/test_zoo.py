@@ -42,7 +42,6 @@ VOLUMES = {
     "slices": (SLICES, 1, None),
     "joined": (JOINED, 3, None),
     "searched": (DINTS, 1, architecture),
-    "swin": (SWIN, 1, None),
 }
 
 
