@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 Image = Annotated[Path, typer.Argument(help="Image file, or folder of a DICOM series.")]
 VictimName = Annotated[
     str,
-    typer.Option("--victim", help="demo:NAME, the folder of a MONAI bundle, or a network file."),
+    typer.Option(
+        "--victim",
+        help="demo:NAME, the folder of a MONAI bundle or an nnU-Net model, or a network file.",
+    ),
 ]
 Trust = Annotated[
     list[str] | None,

@@ -35,6 +35,12 @@ class Setup:
     attacked: BoundVictim | Ensemble
     known: torch.Tensor
 
+    @property
+    def decide(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """How the attacked victim's logits become classes; None: the likeliest ones."""
+        tidies = self.attacked is self.judge and self.victim.decision.tidies
+        return self.judge.decide if tidies else None
+
     def predict(self, scan: Scan) -> Prediction:
         """Predict another scan on the same grid; the judge's passes do not count this one."""
         bound = self.victim.on(scan, self.judge.device, self.judge.presented)

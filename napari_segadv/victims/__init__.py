@@ -19,7 +19,8 @@ def load_victim(source: str | Path, trust: str | None = None) -> Victim:
     """Load a victim.
 
     Args:
-        source: `demo:NAME`, the folder of a MONAI bundle, or a network file.
+        source: `demo:NAME`, the folder of a MONAI bundle or an nnU-Net model, or a network
+            file.
         trust: sha256 of the files whose code you agree to run, as `NeedsTrust.sha256` gives it.
             A hash, not a tier: the tier of a victim is `Victim.trust`.
 

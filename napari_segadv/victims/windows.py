@@ -16,10 +16,13 @@ from torch import Tensor
 
 from ..common.tensors import applied
 from ..errors import SegadvError
+from .half_sums import half_sums
 from .pieces import Index, Pieces, length, touching
 from .recall import Recall
+from .window_places import importance, regular, spread
 
 LARGEST_PATCH = 4096
+MODES = ("gaussian", "constant", "nnunet")
 # A size that stands for that of the image.
 WHOLE_AXIS = -1
 Network = Callable[[Tensor], Tensor]
@@ -27,7 +30,14 @@ Network = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class SlidingWindows:
-    """How a network slides over a volume; fields are named as in MONAI's SlidingWindowInferer."""
+    """How a network slides over a volume; fields are named as in MONAI's SlidingWindowInferer.
+
+    Attributes beyond MONAI's:
+        mode: also "nnunet", nnU-Net's Gaussian, rounded as nnU-Net rounds it.
+        spread: whether windows are spread evenly, as nnU-Net places them.
+        half: whether sums are in half precision, as nnU-Net's; such windows have no gradient.
+        members: how many networks' outputs are in one another's channels; averaged if `half`.
+    """
 
     roi_size: tuple[int, ...]
     sw_batch_size: int = 1
@@ -36,6 +46,9 @@ class SlidingWindows:
     sigma_scale: float = 0.125
     padding_mode: str = "constant"
     cval: float = 0.0
+    spread: bool = False
+    half: bool = False
+    members: int = 1
 
     def __post_init__(self) -> None:
         if not all(n == WHOLE_AXIS or 0 < n <= LARGEST_PATCH for n in self.roi_size):
@@ -45,8 +58,8 @@ class SlidingWindows:
             )
         if not all(0 <= share < 1 for share in self.overlap):
             raise SegadvError(f"overlap {self.overlap}: use shares of at least 0 and below 1")
-        if self.mode not in ("gaussian", "constant"):
-            raise SegadvError(f"sliding window mode {self.mode}: use gaussian or constant")
+        if self.mode not in MODES:
+            raise SegadvError(f"sliding window mode {self.mode}: use {', '.join(MODES)}")
 
 
 # Its earlier name.
@@ -184,6 +197,8 @@ def sliding(
 ) -> Tensor:
     """Compute the result of MONAI's sliding_window_inference, differentiable in constant memory.
 
+    With `spread` and mode "nnunet", it is nnU-Net's result.
+
     A single patch that covers the image keeps its graph, which saves one forward pass.
 
     Args:
@@ -193,7 +208,6 @@ def sliding(
         passes: counts the work.
         recall: skips patches that have not changed; None: all patches run.
     """
-    from monai.data.utils import dense_patch_slices
     from monai.utils import fall_back_tuple
 
     size = tuple(x.shape[2:])
@@ -205,35 +219,42 @@ def sliding(
         constant = spec.padding_mode == "constant"
         x = F.pad(x, flat, mode=spec.padding_mode, value=spec.cval if constant else None)
     padded = tuple(x.shape[2:])
-    if padded == roi:
+    if padded == roi and not spec.half:
         out = one_pass(x, network, passes)
     else:
         overlap = spec.overlap * len(roi) if len(spec.overlap) == 1 else spec.overlap
-        step = [
-            r if r == n else max(int(r * (1 - o)), 1)
-            for r, n, o in zip(roi, padded, overlap, strict=True)
-        ]
-        places = dense_patch_slices(padded, roi, step)
-        out = two_pass(x, network, _patches(x, places, roi, spec), passes, recall)
+        places = (spread if spec.spread else regular)(padded, roi, overlap)
+        out = _over(x, network, places, roi, spec, passes, recall)
     inside = [slice(before, before + n) for (before, _), n in zip(pads, size, strict=True)]
     return out[:, :, *inside] if any(missing) else out
 
 
-def _patches(
-    x: Tensor, places: Sequence[Index], roi: tuple[int, ...], spec: SlidingWindows
-) -> Pieces:
-    from monai.data.utils import compute_importance_map
+def _over(
+    x: Tensor,
+    network: Network,
+    places: Sequence[Index],
+    roi: tuple[int, ...],
+    spec: SlidingWindows,
+    passes: Passes,
+    recall: Recall | None,
+) -> Tensor:
+    weight = importance(spec.mode, roi, spec.sigma_scale, x)
+    if spec.half:
 
-    weight = compute_importance_map(
-        roi, mode=spec.mode, sigma_scale=spec.sigma_scale, device=x.device, dtype=x.dtype
-    )[None, None]
+        def done(share: float) -> None:
+            passes.forward += share
+            passes.on_piece()
+
+        return half_sums(x, network, places, weight, spec.members, done)
+    weight = weight.to(x.dtype)
     total = x.new_zeros(1, 1, *x.shape[2:])
     for place in places:
         total[:, :, *place] += weight
     indices = [
         (slice(item, item + 1), slice(None), *place) for item in range(len(x)) for place in places
     ]
-    return Pieces(_chunked(indices, spec.sw_batch_size), weight, total.reciprocal_())
+    pieces = Pieces(_chunked(indices, spec.sw_batch_size), weight, total.reciprocal_())
+    return two_pass(x, network, pieces, passes, recall)
 
 
 def _chunked(indices: Sequence[Index], size: int) -> tuple[tuple[Index, ...], ...]:

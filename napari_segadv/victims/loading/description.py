@@ -27,7 +27,8 @@ from typing import Any
 from ...common.json_data import bytes_of_json, parse_json
 from ...errors import SegadvError
 from ..heads import Head
-from ..preprocessing.chain import Step, Transform, from_monai
+from ..preprocessing.chain import Step, Transform
+from ..preprocessing.reading import from_monai
 from ..tasks import DEFAULT, task_of
 from ..windows import SlidingWindows
 

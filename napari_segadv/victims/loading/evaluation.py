@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SegadvError
+from ..preprocessing.chain import KNOWN as STEPS
 from ..preprocessing.chain import UNSEEN, plain_name
 from . import consent
 from .bundle_config import (
@@ -304,7 +305,7 @@ class Evaluation:
         if _is_true(inner("_disabled_")):
             return _Disabled()
         if not built:
-            unseen = isinstance(target, str) and plain_name(target) in UNSEEN
+            unseen = isinstance(target, str) and plain_name(target, STEPS) in UNSEEN
             given = {} if unseen else arguments_of(raw)
             data = Component({"_target_": target})
             data.update(self._entries(given.items(), place, False))

@@ -20,7 +20,6 @@ from ...data.scan import Array, Grid, Mask, Scan
 from ...errors import SegadvError
 from ...measures.labels import TARGET_FIGURES
 from ..bound import BoundVictim
-from ..heads import tensor_of
 from ..pipeline import Pipeline
 from ..task import Task, number_in
 from ..windows import one_pass
@@ -59,7 +58,7 @@ class BoundClassification(BoundVictim):
 
     def logits(self, images: Tensor) -> Tensor:
         def network(x: Tensor) -> Tensor:
-            y = tensor_of(self.output(x))
+            y = self.victim.head.chosen(self.output(x))
             if len(y) != len(x) or y.shape[2:].numel() != 1:
                 raise SegadvError(
                     f"{self.victim.name}: the network returns {tuple(y.shape)} for {len(x)} "

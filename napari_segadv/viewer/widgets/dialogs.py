@@ -39,8 +39,8 @@ def pick_series(parent: QWidget) -> str:
 
 
 def pick_folder(parent: QWidget) -> str:
-    """Ask for a bundle's folder; return "" if the user cancels."""
-    return str(QFileDialog.getExistingDirectory(parent, "Open a MONAI bundle"))
+    """Ask for a model's folder; return "" if the user cancels."""
+    return str(QFileDialog.getExistingDirectory(parent, "Open a MONAI bundle or an nnU-Net model"))
 
 
 def pick_new_folder(parent: QWidget, title: str, name: str) -> str:

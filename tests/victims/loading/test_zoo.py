@@ -63,7 +63,7 @@ def test_a_volume_gets_the_mask_and_the_logits_that_monai_gives_it(name, tmp_pat
     assert (found == expected)[structure].mean() >= 0.999
     bound = victim.on(scan, present="none")
     with torch.no_grad():
-        ours = bound._sliding(bound.prepared(bound.image))[0]
+        ours = bound._slid(None)(bound.prepared(bound.image))[0]
     assert ours.shape == logits.shape
     span = float(logits.max() - logits.min())
     assert float((ours - logits).abs().max()) <= 1e-4 * span

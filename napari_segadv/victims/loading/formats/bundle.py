@@ -8,7 +8,9 @@ from typing import Any
 from torch import nn
 
 from ....errors import SegadvError
-from ...preprocessing.chain import Step, channels_made, check_step, from_monai, plain_name
+from ...decision import Decision, inverts, read_decision
+from ...preprocessing.chain import KNOWN, Step, check_step, plain_name
+from ...preprocessing.reading import channels_made, from_monai
 from ...slices import OnSlices
 from ...task import Task
 from ...tasks import DEFAULT, task_in, task_named
@@ -20,6 +22,7 @@ from ..contents import Contents
 from ..evaluation import Code, Evaluation, check_class, holds_code, transforms_in
 from ..network import fit_weights, read_weights
 from ..offline import offline
+from ..own_pipeline import OwnPipeline
 from ..registry import VictimFormat
 from ..scripts import Scripts
 from .torchscript import SCRIPT, open_script
@@ -146,7 +149,7 @@ def _check(config: BundleConfig, parts: Parts, listing: Evaluation) -> None:
     _steps(config, replace(parts, transforms=plain))
     for one in parts.transforms:
         if isinstance(one, Mapping) and not isinstance(one.get("_target_"), Code):
-            check_step(plain_name(str(one.get("_target_"))))
+            check_step(plain_name(str(one.get("_target_")), KNOWN))
     if parts.inferer and not isinstance(parts.inferer.get("_target_"), Code):
         _check_inferer(parts, config)
 
@@ -165,6 +168,7 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     image: Mapping[str, Any] = next(iter(data.get("inputs", {}).values()), {})
     pred: Mapping[str, Any] = next(iter(data.get("outputs", {}).values()), {})
     arguments = parts.arguments
+    key = _image_key(config)
     steps = _steps(config, parts)
     channels = int(arguments.get("in_channels", image.get("num_channels", 1)))
     dims = 3 if parts.slices is not None else _dims(parts, image, config)
@@ -172,19 +176,40 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     outputs = arguments.get("out_channels", arguments.get("num_classes"))
     classes = task.names(_classes(pred, config, outputs))
     _refuse_overlapping(config, parts, task, int(outputs or len(classes) or 1))
+    windows = windows_of(parts, dims, config) if parts.inferer else None
+    after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
+    decision, notes = _decision(config, after) if task.name == DEFAULT else (Decision(), ())
     return {
         "name": str(config.metadata.get("name", config.root.name)),
         "dims": dims,
         "channels": channels // (channels_made(steps) or 1),
         "classes": classes,
         "steps": steps,
-        "windows": windows_of(parts, dims, config) if parts.inferer else None,
+        "windows": windows,
         "task": task,
+        "decision": decision,
+        "notes": notes,
+        "own": OwnPipeline(parts.transforms, after, windows, key) if inverts(after) else None,
     }
 
 
+def _decision(
+    config: BundleConfig, after: Sequence[Mapping[str, Any]]
+) -> tuple[Decision, tuple[str, ...]]:
+    """Read the postprocessing, as it is written: none of it is evaluated."""
+    try:
+        return read_decision(after)
+    except SegadvError as error:
+        raise SegadvError(f"{config.source}: {error}") from None
+
+
+def _image_key(config: BundleConfig) -> str:
+    """Return the key under which the transforms have the image."""
+    inputs = config.metadata.get("network_data_format", {}).get("inputs", {})
+    return next(iter(inputs), "image")
+
+
 def _steps(config: BundleConfig, parts: Parts) -> tuple[Step, ...]:
-    key = next(iter(config.metadata.get("network_data_format", {}).get("inputs", {})), "image")
     odd = next((one for one in parts.transforms if not isinstance(one, Mapping)), None)
     if odd is not None:
         what = odd if isinstance(odd, str) else type(odd).__name__
@@ -193,7 +218,7 @@ def _steps(config: BundleConfig, parts: Parts) -> tuple[Step, ...]:
             "_target_; write it out"
         )
     try:
-        return from_monai(parts.transforms, key)
+        return from_monai(parts.transforms, _image_key(config))
     except SegadvError as error:
         raise SegadvError(f"{config.source}: {error}") from None
     except (KeyError, TypeError) as error:
