@@ -45,7 +45,7 @@ def test_care_leaves_pixels_out(maps):
 def test_moved_and_kept_by_hand():
     clean, target = np.array([0, 1, 1, 2, 2, 2]), np.array([0, 1, 0, 2, 2, 1])
     prediction = np.array([2, 1, 0, 2, 0, 2])
-    # Of the four pixels that had to stay, two changed, one of them background. Five have structures.
+    # Two of the four pixels that had to stay changed, one of them background; five are structures.
     assert moved_and_kept(prediction, target, clean) == (0.5, pytest.approx(1 - 2 / 5))
     assert moved_and_kept(clean, clean, clean) == (1.0, 1.0)
     care = np.array([1, 1, 1, 1, 0, 0])
