@@ -20,6 +20,8 @@ from ..windows import SlidingWindows
 FIRST = frozenset(INTENSITY) | SPATIAL | {COPIES, CONCATENATES}
 LAST = TIDYING | {"Activations", "AsDiscrete", "Invert"}
 IMAGE, PRED = "image", "pred"
+# Fields of a sliding window that MONAI's inferer has, beside the overlap.
+OF_WINDOWS = ("roi_size", "sw_batch_size", "mode", "sigma_scale", "padding_mode", "cval")
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class OwnPipeline:
             with warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")
                 data = before({IMAGE: MetaTensor(image.clone(), affine=torch.from_numpy(affine))})
-                windows = None if self.windows is None else vars(self.windows) | self._overlap()
-                inferer = SimpleInferer() if windows is None else SlidingWindowInferer(**windows)
+                windows = self._windows()
+                inferer = SlidingWindowInferer(**windows) if windows else SimpleInferer()
                 batch = list_data_collate([data])
                 batch[PRED] = inferer(batch[IMAGE], network)
                 after = [self._step(c, PRED, before) for c in self._kept(self.after, LAST)]
@@ -78,9 +80,13 @@ class OwnPipeline:
             return None
         return mask[0].round().long()
 
-    def _overlap(self) -> dict[str, Any]:
-        overlap = () if self.windows is None else self.windows.overlap
-        return {"overlap": overlap[0] if len(overlap) == 1 else overlap}
+    def _windows(self) -> dict[str, Any]:
+        """Return the sliding window as arguments of MONAI's inferer; {} if there is none."""
+        if self.windows is None:
+            return {}
+        overlap = self.windows.overlap
+        found = {name: getattr(self.windows, name) for name in OF_WINDOWS}
+        return found | {"overlap": overlap[0] if len(overlap) == 1 else overlap}
 
     def _kept(
         self, configs: Sequence[Mapping[str, Any]], known: frozenset[str]

@@ -92,7 +92,7 @@ PLAIN = {
     ),
     "inferer": {"_target_": "SlidingWindowInferer", "roi_size": [32, 32, 16]}
     | {"sw_batch_size": 4, "overlap": "$1 / 2", "mode": "gaussian"},
-    "postprocessing": after(),
+    "postprocessing": after({"_target_": "Activationsd", "keys": "pred", "softmax": True}),
 }
 # A 2-D network on the slices of a volume whose steps see all of it, as for the heart's short axis.
 SLICES = {
