@@ -8,11 +8,9 @@ import ast
 import functools
 import importlib
 import io
-import pydoc
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from ...errors import SegadvError
@@ -29,7 +27,8 @@ from .bundle_config import (
     place_of,
 )
 from .expressions import Component, NotPlain, Plain
-from .network import build, cause, network_class, read_tensors
+from .names import import_in, imported, imports_in, located
+from .network import build, cause, read_tensors
 
 # How a component may be made: called, or handed on with its arguments.
 MODES = ("default", "callable")
@@ -65,7 +64,7 @@ class Evaluation:
         self.runs: dict[str, None] = {}
         self._config = config
         self._agreed = None if agreed is None else frozenset(agreed)
-        self._imports = dict(_imports_in(config.content))
+        self._imports = dict(imports_in(config.content))
         self._taken = frozenset(
             name for name, (_, _, origin) in self._imports.items() if NAMED.get(name) != origin
         )
@@ -187,8 +186,8 @@ class Evaluation:
         size = self._nodes
         line = f"{'::'.join(place)}: {raw}"
         try:
-            if _import_in(raw) is not None:
-                return self._run(line, raw, lambda: _imported(raw))
+            if import_in(raw) is not None:
+                return self._run(line, raw, lambda: imported(raw))
             tree, references = self._read(raw, place)
             try:
                 return self._plain(tree, references, built)
@@ -289,7 +288,7 @@ class Evaluation:
     ) -> Any:
         scope = {name: importlib.import_module(module) for name, module in KNOWN.items()}
         for name, text, _ in self._used(tree):
-            scope[name] = _imported(text, name)
+            scope[name] = imported(text, name)
         values = {
             name: self._value(target, True, named) for name, (target, named) in references.items()
         }
@@ -327,7 +326,7 @@ class Evaluation:
         if harmless and mode == MODES[0]:
             return build(target, arguments, self._config.source)
         with self._explained():
-            found = _located(target) if isinstance(target, str) else target
+            found = located(target) if isinstance(target, str) else target
             made = functools.partial(found, **arguments)
             return made if mode != MODES[0] else made()
 
@@ -374,36 +373,6 @@ def transforms_in(part: Any) -> list[Any]:
     return listed
 
 
-def check_class(target: Any, source: Path) -> None:
-    """Refuse a network whose class is none of MONAI's, if it names one of them by its name alone.
-
-    Raises:
-        SegadvError: if there is no such class.
-    """
-    if not isinstance(target, str) or isinstance(target, Code):
-        return
-    if consent.harmless(target) or (consent.is_short(target) and not _modules_with(target)):
-        network_class(target, source)
-
-
-def _modules_with(name: str) -> list[str]:
-    """Return the modules of MONAI that have something of a name."""
-    from monai.bundle import ComponentLocator
-
-    found = ComponentLocator().get_component_module_name(name)
-    return [found] if isinstance(found, str) else list(found or ())
-
-
-def _located(target: str) -> Any:
-    """Return what a target names, by its path or, among MONAI's own, by its name alone."""
-    modules = _modules_with(target) if consent.is_short(target) else []
-    target = f"{modules[0]}.{target}" if modules else target
-    component = pydoc.locate(target)
-    if component is None:
-        raise ModuleNotFoundError(f"there is no {target}")
-    return component
-
-
 def _is_true(value: Any) -> bool:
     if isinstance(value, Code):
         return False
@@ -437,18 +406,6 @@ def _holds_components(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and any(map(_holds_components, value))
 
 
-def _import_in(raw: str) -> ast.Import | ast.ImportFrom | None:
-    """Return the import statement that an expression consists of; None if it is something else."""
-    if "import" not in raw:
-        return None
-    try:
-        body = ast.parse(raw[1:].strip()).body
-    except (SyntaxError, ValueError, MemoryError):
-        return None
-    first = body[0] if body else None
-    return first if isinstance(first, (ast.Import, ast.ImportFrom)) else None
-
-
 def _checkpoints_in(value: Any, place: Place = ()) -> Iterator[Place]:
     """Yield the places that name the file of a network's weights."""
     if isinstance(value, Mapping):
@@ -460,42 +417,3 @@ def _checkpoints_in(value: Any, place: Place = ()) -> Iterator[Place]:
     elif isinstance(value, list):
         for number, one in enumerate(value):
             yield from _checkpoints_in(one, (*place, str(number)))
-
-
-def _imports_in(value: Any, place: Place = ()) -> Iterator[tuple[str, tuple[str, Place, str]]]:
-    """Yield the names that imports anywhere in a file bind: their text, place and origin."""
-    if isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from _imports_in(one, (*place, str(key)))
-    elif isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from _imports_in(one, (*place, str(number)))
-    elif isinstance(value, str) and value.startswith("$"):
-        statement = _import_in(value)
-        for alias in statement.names if statement is not None else ():
-            name = alias.asname or alias.name.partition(".")[0]
-            origin = alias.name if alias.asname else name
-            if isinstance(statement, ast.ImportFrom):
-                origin = f"{statement.module}.{alias.name}"
-            yield name, (value, place, origin)
-
-
-def _imported(raw: str, name: str = "") -> Any:
-    """Run an import statement; return what it binds to a name, by default to its first one."""
-    statement = _import_in(raw)
-    assert statement is not None
-    for alias in statement.names:
-        bound = alias.asname or alias.name.partition(".")[0]
-        if name in ("", bound):
-            if isinstance(statement, ast.ImportFrom):
-                return _from_module(statement.module or "", alias.name)
-            module = importlib.import_module(alias.name)
-            return module if alias.asname else importlib.import_module(bound)
-    raise ImportError(f"{raw[1:]} binds no {name}")
-
-
-def _from_module(module: str, name: str) -> Any:
-    found = importlib.import_module(module)
-    if not hasattr(found, name):
-        return importlib.import_module(f"{module}.{name}")
-    return getattr(found, name)

@@ -19,7 +19,8 @@ from ...windows import SlidingWindows
 from .. import consent
 from ..bundle_config import BundleConfig, find, read_config
 from ..contents import Contents
-from ..evaluation import Code, Evaluation, check_class, holds_code, transforms_in
+from ..evaluation import Code, Evaluation, holds_code, transforms_in
+from ..names import check_class
 from ..network import fit_weights, read_weights
 from ..offline import offline
 from ..own_pipeline import OwnPipeline
