@@ -136,6 +136,7 @@ def test_the_format_of_the_output_decides_the_task(form, task, tmp_path):
     grade = victim.predict(scan, present="none")
     assert grade.label == int(shares.argmax())
     assert grade.classes == ("in body", "out of body")
+    assert grade.probabilities == pytest.approx(shares.tolist(), abs=1e-5)
     with torch.no_grad():
         ours = victim.on(scan, present="none")(victim.on(scan, present="none").image)[0, :, 0]
     assert torch.allclose(ours, logits, atol=1e-4 * float(logits.abs().max()))

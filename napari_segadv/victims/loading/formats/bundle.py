@@ -107,6 +107,14 @@ class Parts:
     def inferer_name(self) -> str:
         return str(self.inferer.get("_target_", "")).rsplit(".", 1)[-1]
 
+    def afterwards(self, name: str, argument: str) -> bool:
+        """Return whether a step after the network has an argument that is true."""
+        return any(
+            name in str(step.get("_target_")) and step.get(argument) is True
+            for step in self.postprocessing
+            if isinstance(step, Mapping)
+        )
+
     @property
     def slices(self) -> int | None:
         """The axis along which a 2-D network sees slices of a volume; None if it does not."""
@@ -176,7 +184,8 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     task = _task(pred, config)
     outputs = arguments.get("out_channels", arguments.get("num_classes"))
     classes = task.names(_classes(pred, config, outputs))
-    _refuse_overlapping(config, parts, task, int(outputs or len(classes) or 1))
+    several = int(outputs or len(classes) or 1) > 1
+    _refuse_overlapping(config, parts, task, several)
     windows = windows_of(parts, dims, config) if parts.inferer else None
     after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
     decision, notes = _decision(config, after) if task.name == DEFAULT else (Decision(), ())
@@ -190,6 +199,9 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         "task": task,
         "decision": decision,
         "notes": notes,
+        "independent": task.name != DEFAULT
+        and several
+        and parts.afterwards("Activations", "sigmoid"),
         "own": OwnPipeline(parts.transforms, after, windows, key) if inverts(after) else None,
     }
 
@@ -277,18 +289,13 @@ def _names(named: Any, key: str, config: BundleConfig) -> tuple[str, ...]:
     return tuple(str(named[number]) for number in sorted(named, key=lambda n: int(str(n))))
 
 
-def _refuse_overlapping(config: BundleConfig, parts: Parts, task: Task[Any], channels: int) -> None:
+def _refuse_overlapping(config: BundleConfig, parts: Parts, task: Task[Any], several: bool) -> None:
     """Refuse a sigmoid for each of several structures, unless the largest of them is taken."""
-    steps = [one for one in parts.postprocessing if isinstance(one, Mapping)]
-    sigmoid = any(
-        "Activation" in str(one.get("_target_")) and one.get("sigmoid") is True for one in steps
-    )
-    largest = any(
-        "AsDiscrete" in str(one.get("_target_")) and one.get("argmax") is True for one in steps
-    )
-    if task.name == DEFAULT and sigmoid and not largest and channels > 1:
+    if task.name == DEFAULT and several and parts.afterwards("Activations", "sigmoid"):
+        if parts.afterwards("AsDiscrete", "argmax"):
+            return
         raise SegadvError(
-            f"{config.root}: predicts {channels} overlapping structures (sigmoid for each); only "
+            f"{config.root}: predicts several overlapping structures (sigmoid for each); only "
             "models with one class for each pixel or image are supported"
         )
 
