@@ -202,6 +202,11 @@ class Evaluation:
     def _read(self, raw: str, place: Place) -> tuple[ast.Expression, dict[str, tuple[Place, str]]]:
         """Parse an expression; return it with names in place of its references, and those."""
         references: dict[str, tuple[Place, str]] = {}
+        if len(raw) > consent.LONGEST_PIECE:
+            raise SegadvError(
+                f"{self._config.source}: {'::'.join(place)} is an expression of {len(raw)} letters, "
+                "more than a question can show; write it shorter"
+            )
 
         def named(found: Any) -> str:
             name = f"_reference_{len(references)}"
@@ -211,8 +216,8 @@ class Evaluation:
         text = REFERENCE.sub(named, raw[1:]).strip()
         try:
             return ast.parse(text, mode="eval"), references
-        except (SyntaxError, ValueError, MemoryError) as error:
-            reason = error.msg if isinstance(error, SyntaxError) else error
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            reason = error.msg if isinstance(error, SyntaxError) else type(error).__name__
             raise SegadvError(
                 f"{self._config.source}: {'::'.join(place)} is no expression ({reason}); correct it"
             ) from None
@@ -409,8 +414,12 @@ def _holds_components(value: Any) -> bool:
 def _checkpoints_in(value: Any, place: Place = ()) -> Iterator[Place]:
     """Yield the places that name the file of a network's weights."""
     if isinstance(value, Mapping):
-        loads = str(value.get("_target_", "")).endswith("CheckpointLoader")
-        if loads and "model" in value.get("load_dict", ("model",)) and "load_path" in value:
+        loaded = value.get("load_dict")
+        if (
+            str(value.get("_target_", "")).endswith("CheckpointLoader")
+            and "load_path" in value
+            and (not isinstance(loaded, Mapping) or "model" in loaded)
+        ):
             yield (*place, "load_path")
         for key, one in value.items():
             yield from _checkpoints_in(one, (*place, str(key)))

@@ -44,11 +44,11 @@ def located(target: str) -> Any:
 
 def import_in(raw: str) -> ast.Import | ast.ImportFrom | None:
     """Return the import statement that an expression consists of; None if it is something else."""
-    if "import" not in raw:
+    if "import" not in raw or len(raw) > consent.LONGEST_PIECE:
         return None
     try:
         body = ast.parse(raw[1:].strip()).body
-    except (SyntaxError, ValueError, MemoryError):
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
     first = body[0] if body else None
     return first if isinstance(first, (ast.Import, ast.ImportFrom)) else None

@@ -119,11 +119,14 @@ LOST = {
     "$1 +": "x is no expression",
     "$": "x is no expression",
     "$a = 1": "x is no expression",
+    f"${'-' * 15000}1": "x is no expression",
+    f"${'[' * 900}{']' * 900}": "x is no expression",
+    f"$'{'x' * 30000}'": "more than a question can show",
     "%other.json::a": "takes other.json::a from another file",
 }
 
 
-@pytest.mark.parametrize("written", LOST)
+@pytest.mark.parametrize("written", LOST, ids=lambda text: text[:20])
 def test_what_leads_nowhere_is_one_line(written, tmp_path):
     config = config_of(tmp_path, {"x": written})
     with pytest.raises(SegadvError, match=LOST[written]) as caught:
