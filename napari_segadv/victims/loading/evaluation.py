@@ -204,8 +204,8 @@ class Evaluation:
         references: dict[str, tuple[Place, str]] = {}
         if len(raw) > consent.LONGEST_PIECE:
             raise SegadvError(
-                f"{self._config.source}: {'::'.join(place)} is an expression of {len(raw)} letters, "
-                "more than a question can show; write it shorter"
+                f"{self._config.source}: {'::'.join(place)} is an expression of {len(raw)} "
+                "letters, more than a question can show; write it shorter"
             )
 
         def named(found: Any) -> str:
