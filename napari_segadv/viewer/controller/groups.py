@@ -153,7 +153,9 @@ class Group:
             active = self.image
         if self.image is not None and (self._view is None or not self._view.restore(viewer)):
             show_whole(viewer, self.image)
-        viewer.layers.selection.active = active
+        # Of a hidden layer, napari has no slice in 3-D, and fails to say what is under the pointer.
+        seen = active is None or active.visible or viewer.dims.ndisplay == 2
+        viewer.layers.selection.active = active if seen else None
 
 
 class Groups:
