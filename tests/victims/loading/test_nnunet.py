@@ -3,6 +3,7 @@
 import json
 import pickle
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -19,6 +20,7 @@ from napari_segadv.attacks import PGD
 from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims import load_victim
+from napari_segadv.victims.members import Mean
 from napari_segadv.victims.preprocessing.chain import Space, bind
 
 needs_networks()
@@ -102,6 +104,25 @@ def test_it_prepares_images_as_nnunet_does(case, tmp_path):
         ours = one.prepared(bound.image)[0].numpy()
         assert ours.shape == theirs.shape
         assert np.abs(ours - theirs).max() <= 1e-5 * max(1.0, np.ptp(theirs))
+
+
+@pytest.mark.parametrize("case", ["two folds", "slices"])
+def test_the_mirrored_passes_can_be_attacked_too(case, tmp_path):
+    root, scan = folder_of(case, tmp_path)
+    victim = load_victim(root)
+    plain, whole = (
+        victim.on(scan),
+        replace(victim, network=Mean(victim.deployed.network.networks)).on(scan),
+    )
+    with torch.no_grad():
+        far, near = (
+            (bound(bound.image).argmax(1)[0].numpy() == plain.predict().array).mean()
+            for bound in (plain, whole)
+        )
+    assert far < 0.99 < near
+    x = whole.image.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(whole(x).square().sum(), x)
+    assert gradient.abs().sum() > 0
 
 
 def test_single_precision_differs_in_few_voxels(tmp_path):

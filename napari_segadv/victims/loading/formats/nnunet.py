@@ -12,7 +12,7 @@ from torch import nn
 from ....common.hashing import sha256_of_all
 from ....errors import SegadvError
 from ...heads import Head
-from ...members import Deployed, Mean, OfSlices
+from ...members import Mean, Mirrored, OfSlices, Stacked
 from ...pipeline import Pipeline
 from ...preprocessing.chain import Step, Transform
 from ...preprocessing.nnunet import AsVolume, CropToNonzero, Normalise, Resample, Transpose
@@ -151,7 +151,8 @@ def describe(plan: Plan, networks: Sequence[nn.Module], mirrored: Sequence[int])
     if len(set(mirrored)) < len(mirrored) or not set(mirrored) <= set(range(dims)):
         raise SegadvError(f"{plan.root}: mirrors axes {tuple(mirrored)} of a {dims}-D network")
     labels, outer = plan.labels, _around(plan)
-    attacked, judged = Mean(networks), Deployed(networks, mirrored)
+    attacked = Mean(_of_volumes(networks, dims))
+    judged = Stacked(_of_volumes([Mirrored(network, mirrored) for network in networks], dims))
     step = FAST_STEP if outer and FAST_PARTS.search(plan.title) else STEP
     windows = SlidingWindows(
         plan.patch if dims == 3 else (1, *plan.patch),
@@ -160,7 +161,7 @@ def describe(plan: Plan, networks: Sequence[nn.Module], mirrored: Sequence[int])
         spread=True,
     )
     victim = Victim(
-        attacked if dims == 3 else OfSlices(attacked),
+        attacked,
         name=f"{plan.title} {plan.name}",
         dims=dims,
         channels=len(plan.channels),
@@ -174,11 +175,15 @@ def describe(plan: Plan, networks: Sequence[nn.Module], mirrored: Sequence[int])
     )
     deployed = Pipeline(
         **{name: getattr(victim, name) for name in COMMON},
-        network=judged if dims == 3 else OfSlices(judged),
+        network=judged,
         steps=_steps(plan, outer, exact=True),
         windows=replace(windows, half=True, members=len(networks)),
     )
     return replace(victim, deployed=deployed, notes=_notes(plan, networks, mirrored, outer))
+
+
+def _of_volumes(networks: Sequence[nn.Module], dims: int) -> list[nn.Module]:
+    return [network if dims == 3 else OfSlices(network) for network in networks]
 
 
 COMMON = ("name", "dims", "channels", "classes", "array_order", "head", "volumewise")
