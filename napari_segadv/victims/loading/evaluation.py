@@ -29,6 +29,7 @@ from .bundle_config import (
 from .expressions import Component, NotPlain, Plain
 from .names import import_in, imported, imports_in, located
 from .network import build, cause, read_tensors
+from .values import Code, holds_code, holds_components, is_true, literals, transforms_in
 
 # How a component may be made: called, or handed on with its arguments.
 MODES = ("default", "callable")
@@ -39,10 +40,6 @@ NAMED = {**KNOWN, "os": "os", "math": "math"}
 
 # Stands for what is written at a place and has not been looked up.
 LOOK_UP: Any = object()
-
-
-class Code(str):
-    """Text of an expression that has not been evaluated, or a component that is not built."""
 
 
 class _Disabled:
@@ -234,7 +231,7 @@ class Evaluation:
             return value
 
         value = Plain(names, self._tensors, self._taken).value(tree.body)
-        if holds_code(value) or (built and _holds_components(value)):
+        if holds_code(value) or (built and holds_components(value)):
             raise NotPlain
         return value
 
@@ -306,7 +303,7 @@ class Evaluation:
         target = inner("_target_")
         if built:
             inner("_requires_")
-        if _is_true(inner("_disabled_")):
+        if is_true(inner("_disabled_")):
             return _Disabled()
         if not built:
             unseen = isinstance(target, str) and plain_name(target, STEPS) in UNSEEN
@@ -352,7 +349,7 @@ class Evaluation:
             return
         self._note(by_expression if isinstance(target, Code) else line)
         for key, value in arguments.items():
-            for place, leaf in _literals(value, f"{where}::{key}"):
+            for place, leaf in literals(value, f"{where}::{key}"):
                 self._note(f"{place}: {leaf!r}")
 
     @contextmanager
@@ -368,47 +365,6 @@ class Evaluation:
             raise SegadvError(
                 f"{source}: its code failed ({reason}); check the bundle's requirements"
             ) from None
-
-
-def transforms_in(part: Any) -> list[Any]:
-    """Return the transforms in a part that composes them, as data."""
-    listed = part.get("transforms", []) if isinstance(part, Mapping) else part
-    if not isinstance(listed, list):
-        return [listed] if listed else []
-    return listed
-
-
-def _is_true(value: Any) -> bool:
-    if isinstance(value, Code):
-        return False
-    return value.lower().strip() == "true" if isinstance(value, str) else bool(value)
-
-
-def holds_code(value: Any) -> bool:
-    """Return whether something in a value has not been evaluated."""
-    if isinstance(value, Mapping):
-        return any(map(holds_code, value.values()))
-    if isinstance(value, (list, tuple)):
-        return any(map(holds_code, value))
-    return isinstance(value, Code)
-
-
-def _literals(value: Any, place: str) -> Iterator[tuple[str, Any]]:
-    """Yield the parts of a value that hold no code, each with its place."""
-    if not holds_code(value):
-        yield place, value
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from _literals(one, f"{place}::{key}")
-    elif isinstance(value, (list, tuple)):
-        for number, one in enumerate(value):
-            yield from _literals(one, f"{place}::{number}")
-
-
-def _holds_components(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return isinstance(value, Component) or any(map(_holds_components, value.values()))
-    return isinstance(value, (list, tuple)) and any(map(_holds_components, value))
 
 
 def _checkpoints_in(value: Any, place: Place = ()) -> Iterator[Place]:

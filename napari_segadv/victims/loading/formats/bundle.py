@@ -19,13 +19,14 @@ from ...windows import SlidingWindows
 from .. import consent
 from ..bundle_config import BundleConfig, find, read_config
 from ..contents import Contents
-from ..evaluation import Code, Evaluation, holds_code, transforms_in
+from ..evaluation import Evaluation
 from ..names import check_class
 from ..network import fit_weights, read_weights
 from ..offline import offline
 from ..own_pipeline import OwnPipeline
 from ..registry import VictimFormat
 from ..scripts import Scripts
+from ..values import Code, holds_code, transforms_in
 from .torchscript import SCRIPT, open_script
 
 WHOLE_IMAGE = ("SimpleInferer",)
