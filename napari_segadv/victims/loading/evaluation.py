@@ -28,7 +28,7 @@ from .bundle_config import (
 )
 from .expressions import Component, NotPlain, Plain
 from .names import import_in, imported, imports_in, located
-from .network import build, cause, read_tensors
+from .network import build, cause, network_class, read_tensors
 from .values import Code, holds_code, holds_components, is_true, literals, transforms_in
 
 # How a component may be made: called, or handed on with its arguments.
@@ -190,8 +190,9 @@ class Evaluation:
                 return self._plain(tree, references, built)
             except NotPlain:
                 pass
-            return self._run(line, raw, lambda: self._evaluated(tree, references, place), tree,
-                             references)  # fmt: skip
+            return self._run(
+                line, raw, lambda: self._evaluated(tree, references, place), tree, references
+            )
         finally:
             # What an expression refers to is no part of its value.
             self._nodes = size + 1
@@ -328,7 +329,10 @@ class Evaluation:
         if harmless and mode == MODES[0]:
             return build(target, arguments, self._config.source)
         with self._explained():
-            found = located(target) if isinstance(target, str) else target
+            if harmless:
+                found: Any = network_class(target, self._config.source)
+            else:
+                found = located(target) if isinstance(target, str) else target
             made = functools.partial(found, **arguments)
             return made if mode != MODES[0] else made()
 

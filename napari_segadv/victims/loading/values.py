@@ -19,6 +19,7 @@ def transforms_in(part: Any) -> list[Any]:
 
 
 def is_true(value: Any) -> bool:
+    """Return whether a value, or its text, says yes; what has not been evaluated does not."""
     if isinstance(value, Code):
         return False
     return value.lower().strip() == "true" if isinstance(value, str) else bool(value)
@@ -46,6 +47,7 @@ def literals(value: Any, place: str) -> Iterator[tuple[str, Any]]:
 
 
 def holds_components(value: Any) -> bool:
+    """Return whether a value is a component that is left as data, or holds one."""
     if isinstance(value, Mapping):
         return isinstance(value, Component) or any(map(holds_components, value.values()))
     return isinstance(value, (list, tuple)) and any(map(holds_components, value))
