@@ -91,7 +91,10 @@ def ask_delete(parent: QWidget, names: Sequence[str], lost: str) -> bool:
 
 def ask_trust(parent: QWidget, question: NeedsTrust) -> bool:
     """Ask whether a file's code may run; show what would run, and its hash. "No" is the default."""
-    return bool(TrustQuestion(parent, question).exec())
+    from ...victims.loading.consent import remembered
+
+    again = question.path in remembered().values()
+    return bool(TrustQuestion(parent, question, again).exec())
 
 
 class Question(QMessageBox):

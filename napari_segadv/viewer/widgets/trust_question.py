@@ -17,6 +17,10 @@ INTRODUCTION = (
     "Loading {name} runs code from the file. Code from a source that you do not know can do "
     "anything that you can do on this computer."
 )
+AGAIN = (
+    "You have agreed to this path before. Its contents have changed since then, or an earlier "
+    "version has hashed them in another way."
+)
 QUESTION = "Run it now, and whenever exactly this file is loaded?"
 
 
@@ -27,7 +31,14 @@ class TrustQuestion(QDialog):
     character can hide another, turn the line around or look like a letter that it is not.
     """
 
-    def __init__(self, parent: QWidget | None, question: NeedsTrust) -> None:
+    def __init__(self, parent: QWidget | None, question: NeedsTrust, again: bool = False) -> None:
+        """Put the question.
+
+        Args:
+            parent: the window that it belongs to.
+            question: the file, and what would run.
+            again: whether the user has agreed to other contents of the same path.
+        """
         super().__init__(parent)
         self.setWindowTitle("Run code from this file?")
         name = one_line(Path(question.path).name)
@@ -46,6 +57,8 @@ class TrustQuestion(QDialog):
         column = QVBoxLayout(self)
         for widget in (self.introduction, self.path, self.sha256):
             column.addWidget(widget)
+        if again:
+            column.addWidget(Plain(AGAIN, wrap=True))
         column.addWidget(Plain(f"This would run ({pieces}):"))
         column.addWidget(self.list, stretch=1)
         column.addWidget(Plain(QUESTION, wrap=True))

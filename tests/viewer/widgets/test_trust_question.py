@@ -1,5 +1,7 @@
 """The question about code in a real window: all of it, as it would run, with buttons in reach."""
 
+from pathlib import Path
+
 import pytest
 from foreign import HOSTILE, asked_for, looked_at
 from modal import answered
@@ -8,9 +10,11 @@ from qtpy.QtWidgets import QDialogButtonBox
 
 from napari_segadv.common.screen import as_code
 from napari_segadv.errors import NeedsTrust, SegadvError
+from napari_segadv.victims.loading.consent import remember, remembered, require
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.widgets.dialogs import ask_trust
-from napari_segadv.viewer.widgets.trust_question import TrustQuestion
+from napari_segadv.viewer.widgets.plain import Plain
+from napari_segadv.viewer.widgets.trust_question import AGAIN, TrustQuestion
 
 SHA256 = "a" * 64
 # Five expressions that try to be read as something else, and a piece of what the list must show.
@@ -99,11 +103,23 @@ def test_no_is_the_default(qtbot, key):
         assert not ask_trust(None, question("one"))
 
 
+@pytest.mark.parametrize("before", ["/models/net", "/models/other"])
+def test_who_has_agreed_before_is_told_why_it_is_asked_again(qtbot, before):
+    remember("b" * 64, Path(before))
+    said = []
+
+    def refuse(dialog):
+        said.extend(label.text() for label in dialog.findChildren(Plain))
+        dialog.reject()
+
+    with answered(qtbot, TrustQuestion, refuse):
+        ask_trust(None, question("one"))
+    assert (AGAIN in said) == (before == "/models/net")
+
+
 def test_an_agreement_is_remembered_once_it_is_loaded(window, qtbot, tmp_path):
     from clicks import idle
     from helpers import describe, save_torchscript, small_network
-
-    from napari_segadv.victims.loading.consent import remembered
 
     victims = Controller.of(window).victims
     path = save_torchscript(small_network(), tmp_path)
@@ -127,8 +143,6 @@ def test_an_agreement_is_remembered_once_it_is_loaded(window, qtbot, tmp_path):
 
 
 def test_more_than_a_question_can_show_is_refused(tmp_path):
-    from napari_segadv.victims.loading.consent import require
-
     for runs in (["x" * 30_000], ["x"] * 1000):
         with pytest.raises(SegadvError, match="more code than a question can show") as caught:
             require(tmp_path, SHA256, runs, SHA256)
