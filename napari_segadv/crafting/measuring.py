@@ -64,6 +64,7 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
         notes=(
             *scan.notes,
             *setup.judge.seen,
+            *setup.notes,
             *prepared.notes,
             *prepared.checked.notes,
             *output.notes,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..common.wording import class_name
+from ..common.wording import class_name, percent
 from ..data.scan import Scan
 from ..errors import SegadvError
 from .heads import leaves
@@ -23,6 +23,8 @@ from .windows import Passes
 
 # The share of their range by which two answers of a network may differ: GPUs add in any order.
 UNSTEADY = 1e-3
+# The share of the structures' pixels from which a victim counts as reproduced.
+REPRODUCED = 0.999
 # Networks that have given the same answer twice.
 _STEADY: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
@@ -115,6 +117,31 @@ class BoundVictim(ABC):
     def decide(self, logits: Tensor) -> Tensor:
         """Return the classes (N, *S') that `prediction` would find in logits (N, K, *S')."""
         return logits.argmax(1)
+
+    def agreement(self, prediction: Any) -> float | None:
+        """Return the share in which the scan's prediction is that of the victim's own program.
+
+        None: there is no such program to compare with.
+        """
+        return None
+
+    def agreement_notes(self, prediction: Any) -> tuple[str, ...]:
+        """Say how well the victim's own program is reproduced on this scan."""
+        try:
+            share = self.agreement(prediction)
+        except SegadvError as error:
+            return (f"not compared with the model's own pipeline: {error}",)
+        if share is None:
+            return ()
+        if share >= REPRODUCED:
+            return (
+                f"on this image, {percent(share)} of the structures' pixels are predicted as by "
+                "the model's own pipeline",
+            )
+        return (
+            f"only {percent(share)} of the structures' pixels are predicted as by the model's own "
+            "pipeline: figures are of ours, and its own program may write another mask",
+        )
 
     def default_name(self, label: int) -> str:
         """Return the name of a class that the victim does not name."""

@@ -129,7 +129,8 @@ def detect(output: Tensor) -> Activation:
             that may overlap, which are no classes of a softmax.
     """
     low, high = float(output.amin()), float(output.amax())
-    if low < 0 or high > 1:
+    # NaN is neither, and is refused where the prediction is made.
+    if not (low >= 0 and high <= 1):
         return "none"
     if output.shape[1] == 1:
         return "sigmoid"

@@ -30,14 +30,7 @@ Network = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class SlidingWindows:
-    """How a network slides over a volume; fields are named as in MONAI's SlidingWindowInferer.
-
-    Attributes beyond MONAI's:
-        mode: also "nnunet", nnU-Net's Gaussian, rounded as nnU-Net rounds it.
-        spread: whether windows are spread evenly, as nnU-Net places them.
-        half: whether sums are in half precision, as nnU-Net's; such windows have no gradient.
-        members: how many networks' outputs are in one another's channels; averaged if `half`.
-    """
+    """How a network slides over a volume; fields are named as in MONAI's SlidingWindowInferer."""
 
     roi_size: tuple[int, ...]
     sw_batch_size: int = 1
@@ -46,9 +39,6 @@ class SlidingWindows:
     sigma_scale: float = 0.125
     padding_mode: str = "constant"
     cval: float = 0.0
-    spread: bool = False
-    half: bool = False
-    members: int = 1
 
     def __post_init__(self) -> None:
         if not all(n == WHOLE_AXIS or 0 < n <= LARGEST_PATCH for n in self.roi_size):
@@ -60,6 +50,20 @@ class SlidingWindows:
             raise SegadvError(f"overlap {self.overlap}: use shares of at least 0 and below 1")
         if self.mode not in MODES:
             raise SegadvError(f"sliding window mode {self.mode}: use {', '.join(MODES)}")
+
+
+@dataclass(frozen=True)
+class NnunetWindows(SlidingWindows):
+    """How nnU-Net slides a network over a volume: evenly spread, with a Gaussian of its own.
+
+    Attributes:
+        half: whether sums are in half precision; such windows have no gradient.
+        members: how many networks' outputs are in one another's channels; averaged if `half`.
+    """
+
+    mode: str = "nnunet"
+    half: bool = False
+    members: int = 1
 
 
 # Its earlier name.
@@ -197,7 +201,7 @@ def sliding(
 ) -> Tensor:
     """Compute the result of MONAI's sliding_window_inference, differentiable in constant memory.
 
-    With `spread` and mode "nnunet", it is nnU-Net's result.
+    With `NnunetWindows` it is nnU-Net's result.
 
     A single patch that covers the image keeps its graph, which saves one forward pass.
 
@@ -219,11 +223,12 @@ def sliding(
         constant = spec.padding_mode == "constant"
         x = F.pad(x, flat, mode=spec.padding_mode, value=spec.cval if constant else None)
     padded = tuple(x.shape[2:])
-    if padded == roi and not spec.half:
+    nnunets = spec if isinstance(spec, NnunetWindows) else None
+    if padded == roi and not (nnunets and nnunets.half):
         out = one_pass(x, network, passes)
     else:
         overlap = spec.overlap * len(roi) if len(spec.overlap) == 1 else spec.overlap
-        places = (spread if spec.spread else regular)(padded, roi, overlap)
+        places = (spread if nnunets else regular)(padded, roi, overlap)
         out = _over(x, network, places, roi, spec, passes, recall)
     inside = [slice(before, before + n) for (before, _), n in zip(pads, size, strict=True)]
     return out[:, :, *inside] if any(missing) else out
@@ -239,7 +244,7 @@ def _over(
     recall: Recall | None,
 ) -> Tensor:
     weight = importance(spec.mode, roi, spec.sigma_scale, x)
-    if spec.half:
+    if isinstance(spec, NnunetWindows) and spec.half:
 
         def done(share: float) -> None:
             passes.forward += share

@@ -12,7 +12,7 @@ from napari_segadv.errors import Cancelled
 from napari_segadv.victims.members import Mean, Mirrored, OfSlices, Stacked
 from napari_segadv.victims.pipeline import Pipeline
 from napari_segadv.victims.victim import Victim
-from napari_segadv.victims.windows import SlidingWindows
+from napari_segadv.victims.windows import NnunetWindows
 
 KINDS = {"dims": 2, "classes": ("background", "bright"), "array_order": True}
 
@@ -74,7 +74,7 @@ def test_a_network_of_slices_whose_steps_see_the_volume():
     torch.manual_seed(0)
     flat = torch.nn.Conv2d(1, 2, 3, padding=1)
     volume = Scan.from_array(np.stack([disc_image(seed=n) for n in range(3)]))
-    windows = SlidingWindows((1, 16, 16), overlap=(0.0, 0.5, 0.5), mode="nnunet", spread=True)
+    windows = NnunetWindows((1, 16, 16), overlap=(0.0, 0.5, 0.5))
     kinds = {**KINDS, "windows": windows, "volumewise": True}
     bound = Victim(OfSlices(flat), "slices", **kinds).on(volume, present="none")
     assert not bound.by_slice

@@ -7,9 +7,7 @@ from monai.data.utils import dense_patch_slices
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims.window_places import importance, regular, spread
-from napari_segadv.victims.windows import Passes, SlidingWindows, sliding
-
-HALF = SlidingWindows((8, 8), overlap=(0.5,), mode="nnunet", spread=True, half=True)
+from napari_segadv.victims.windows import NnunetWindows, Passes, SlidingWindows, sliding
 
 
 @pytest.mark.parametrize(
@@ -70,7 +68,7 @@ def test_sums_are_rounded_to_half_after_each_window(members):
     def network(x):
         return torch.cat([x + member for member in range(members)], dim=1)
 
-    spec = SlidingWindows(**{**vars(HALF), "members": members})
+    spec = NnunetWindows((8, 8), overlap=(0.5,), half=True, members=members)
     x = torch.from_numpy(image)[None, None]
     ours = sliding(x, network, spec, passes)
     assert (ours[0, 0].numpy() == by_hand(image, members)).all()

@@ -111,7 +111,7 @@ class Monkey:
         self.click(self.attack.cancel_button)
 
     def do_paint(self):
-        layer = self.pick(x for x in self.viewer.layers if isinstance(x, Labels))
+        layer = self.pick(x for x in self.viewer.layers if isinstance(x, Labels) and x.visible)
         if layer is not None and not self.controller.made(layer):
             layer.paint([self.random.randrange(n) for n in layer.data.shape], 1)
 

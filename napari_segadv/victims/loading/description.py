@@ -14,7 +14,8 @@
   "preprocessing": [...],               MONAI transforms, in place of the four above
   "roi_size": [64, 96, 96], "overlap": 0.25, "mode": "gaussian",
   "axes": "zyx",                        or "xyz", as MONAI's loaders order them
-  "activation": "none"                  or "softmax", "sigmoid"; detected if omitted
+  "activation": "none",                 or "softmax", "sigmoid"; detected if omitted
+  "output": 1                           which of several outputs counts, by place or name
 }
 """
 
@@ -43,6 +44,7 @@ KEYS = frozenset(
         "dims",
         "axes",
         "activation",
+        "output",
         "window",
         "scale",
         "orientation",
@@ -120,8 +122,15 @@ def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
         "steps": _steps(description, dims),
         "array_order": axes in ("zyx", "yx"),
         "windows": _sliding_windows(description, dims),
-        "head": Head(description.get("activation")),
+        "head": Head(description.get("activation"), _output(description)),
     }
+
+
+def _output(description: Mapping[str, Any]) -> int | str | None:
+    output = description.get("output")
+    if output is None or isinstance(output, str) or type(output) is int:
+        return output
+    raise ValueError('"output" must be a number from 0, or a name')
 
 
 def _steps(description: Mapping[str, Any], dims: int) -> tuple[Step, ...]:

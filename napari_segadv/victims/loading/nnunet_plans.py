@@ -41,6 +41,8 @@ EPOCHS = re.compile(r"_\d+epochs?(?=$|_NoMirroring$)")
 AS_STORED = ("SimpleITKIO", "NibabelIO", "Tiff3DIO", "NaturalImage2DIO")
 REORIENTED = ("SimpleITKIOWithReorient", "NibabelIOWithReorient")
 PICTURES = "NaturalImage2DIO"
+# A map of regions is made of one byte, as nnU-Net writes it.
+MOST_LABELS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,13 +210,12 @@ class Labels:
                 "labels; give one for each"
             )
         if not all(0 < label < MOST_LABELS for label in order):
-            raise SegadvError(f"{path}: regions_class_order must hold labels from 1")
+            raise SegadvError(
+                f"{path}: regions_class_order must hold labels from 1 to {MOST_LABELS - 1}"
+            )
         known = dict(zip(order, regions, strict=True))
         names = [known.get(label, f"label {label}") for label in range(1, max(order) + 1)]
         return cls(("background", *names), tuple(order))
-
-
-MOST_LABELS = 1 << 16
 
 
 def check_trainer(name: str, root: Path) -> None:

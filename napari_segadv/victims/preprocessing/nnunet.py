@@ -4,6 +4,7 @@ They follow nnU-Net v2's order and its arithmetic; `tests/victims/loading/test_n
 them with nnU-Net itself. Crop and mask are those of the image that the victim is bound to.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Any, Literal
@@ -23,6 +24,8 @@ from .resampling import NOTHING, Resampler, Stage
 # nnU-Net's least deviation to divide by, and how thick it takes a single image for.
 LEAST = 1e-8
 THICKNESS = 999.0
+# A channel of more does not fit into the memory of any machine that runs this.
+MOST_PIXELS = 1 << 31
 
 Scheme = Literal["ct", "zscore", "none", "rescale", "rgb"]
 # By nnU-Net's names.
@@ -267,11 +270,7 @@ class Resample(Planned):
         old = spacing_of(space)
         new = self.spacing if len(self.spacing) == 3 else (old[0], *self.spacing)
         shape = tuple(round(i / j * k) for i, j, k in zip(old, new, space.shape, strict=True))
-        if not all(shape):
-            raise SegadvError(
-                f"preprocessing step Resample: at a spacing of {_mm(new)} mm nothing is left of "
-                f"{space.shape} pixels at {_mm(old)} mm; use a larger image"
-            )
+        check_size(self.name, space, shape, new)
         there = self.image.stages(space.shape, shape, old, new)
         back = self.logits.stages(shape, space.shape, new, old)
 
@@ -307,6 +306,16 @@ def _scaled(space: Space, shape: Sequence[int]) -> Affine:
 def spacing_of(space: Space) -> tuple[float, ...]:
     """Return the distances between neighbouring pixels in mm."""
     return tuple(float(np.linalg.norm(column)) for column in space.affine[:-1, :-1].T)
+
+
+def check_size(step: str, space: Space, shape: Sequence[int], spacing: Sequence[float]) -> None:
+    """Raise SegadvError if a resampling leaves nothing of an image, or makes too much of it."""
+    if not 0 < math.prod(shape) <= MOST_PIXELS:
+        at = _mm(spacing_of(space))
+        raise SegadvError(
+            f"preprocessing step {step}: the image's {space.shape} pixels at {at} mm would be "
+            f"{tuple(shape)} at the model's {_mm(spacing)} mm; use another image or model"
+        )
 
 
 def _mm(spacing: Sequence[float]) -> str:

@@ -7,10 +7,9 @@ import torch
 from scipy.ndimage import zoom
 from torch import Tensor
 
-from ...errors import SegadvError
 from .axes import Back, along
 from .chain import BoundTransform, Space
-from .nnunet import Planned, spacing_of
+from .nnunet import Planned, check_size, spacing_of
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,7 @@ class Zoom(Planned):
     def bound(self, image: Tensor, space: Space) -> tuple[BoundTransform, Tensor, Space]:
         factors = [old / new for old, new in zip(spacing_of(space), self.spacing, strict=True)]
         shape = [round(n * factor) for n, factor in zip(space.shape, factors, strict=True)]
-        if not all(shape):
-            raise SegadvError(
-                f"preprocessing step Zoom: nothing is left of {space.shape} pixels; use a larger "
-                "image"
-            )
+        check_size(self.name, space, shape, self.spacing)
         unchanged = all(factor == 1 for factor in factors)
         there = [_weights(n, factor) for n, factor in zip(space.shape, factors, strict=True)]
         back = [_nearest(n, m) for n, m in zip(shape, space.shape, strict=True)]

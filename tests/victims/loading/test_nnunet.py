@@ -457,6 +457,13 @@ def test_what_is_refused_is_named_in_one_line(name, tmp_path):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("spacing", [1e-6, 1e6])
+def test_a_spacing_that_fits_no_image(spacing, tmp_path):
+    root = save_folder(tmp_path, plans(spacing=(spacing,) * 3), mirrored=None)
+    with pytest.raises(SegadvError, match="step Resample: the image's .* would be"):
+        load_victim(root).on(ct())
+
+
 def test_folds_of_two_trainings_are_refused(tmp_path):
     root = save_folder(tmp_path, plans(), folds=2)
     change_checkpoint(root, trainer_name="nnUNetTrainerNoMirroring")

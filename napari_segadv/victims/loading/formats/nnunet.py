@@ -19,7 +19,7 @@ from ...preprocessing.nnunet import AsVolume, CropToNonzero, Normalise, Resample
 from ...preprocessing.totalsegmentator import Zoom
 from ...regions import Regions
 from ...victim import Victim
-from ...windows import SlidingWindows
+from ...windows import NnunetWindows
 from ..nnunet_network import build_planned, fill, old_architecture, read_checkpoint
 from ..nnunet_plans import PICTURES, REORIENTED, Plan, check_trainer
 from ..registry import VictimFormat
@@ -47,9 +47,12 @@ def _is_trainer(path: Path) -> bool:
 
 def _trainers(path: Path) -> list[Path]:
     """Return the trainer folders that a path is or holds."""
-    if not path.is_dir():
-        return []
-    return [path] if _is_trainer(path) else [p for p in sorted(path.iterdir()) if _is_trainer(p)]
+    try:
+        if _is_trainer(path):
+            return [path]
+        return [p for p in sorted(path.iterdir()) if _is_trainer(p)] if path.is_dir() else []
+    except OSError:
+        return []  # a folder that may not be read
 
 
 def _fold_of(path: Path) -> Path | None:
@@ -154,11 +157,9 @@ def describe(plan: Plan, networks: Sequence[nn.Module], mirrored: Sequence[int])
     attacked = Mean(_of_volumes(networks, dims))
     judged = Stacked(_of_volumes([Mirrored(network, mirrored) for network in networks], dims))
     step = FAST_STEP if outer and FAST_PARTS.search(plan.title) else STEP
-    windows = SlidingWindows(
+    windows = NnunetWindows(
         plan.patch if dims == 3 else (1, *plan.patch),
         overlap=(1 - step,) * 3 if dims == 3 else (0.0, 1 - step, 1 - step),
-        mode="nnunet",
-        spread=True,
     )
     victim = Victim(
         attacked,
