@@ -36,9 +36,9 @@ class Setup:
     known: torch.Tensor
 
     def predict(self, scan: Scan) -> Prediction:
-        """Predict another scan on the same grid; the judge's passes do not count this one."""
+        """Predict another scan on the same grid; it counts among the judge's passes."""
         bound = self.victim.on(scan, self.judge.device, self.judge.presented)
-        bound.recall, bound.passes.on_piece = self.judge.recall, self.judge.passes.on_piece
+        bound.recall, bound.passes = self.judge.recall, self.judge.passes
         prediction: Prediction = bound.predict()
         return prediction
 

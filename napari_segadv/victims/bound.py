@@ -1,7 +1,8 @@
 """BoundVictim: a victim on the grid of one Scan, as an attack sees it."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -24,6 +25,9 @@ class BoundVictim(ABC):
     Differentiable with respect to the images; see `attacks.problem.Model`. Each task has a
     subclass, which defines the cells S' and the meaning of the logits: see `Task.bind`.
 
+    Class attributes of a subclass:
+        differentiable: False if its logits have no gradient, since they come from a mask.
+
     Attributes:
         victim: the network with its preprocessing.
         scan: the image that gives the grid.
@@ -36,6 +40,8 @@ class BoundVictim(ABC):
         presented: its first step, if the scan's intensities are not those it expects; None: none.
         window: intensity window (low, high) that the victim sees, in the scan's units.
     """
+
+    differentiable: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -68,6 +74,11 @@ class BoundVictim(ABC):
     def seen(self) -> tuple[str, ...]:
         """A note on how the image is presented to the victim; none if it is seen as it is."""
         return () if self.presented is None else (self.presented.describe(self.scan.units),)
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What `result.json` says of the victim besides its description."""
+        return {}
 
     def check(self, victim: Pipeline, scan: Scan) -> None:  # noqa: B027 - most have no such rule
         """Raise SegadvError if the victim or the scan breaks a rule of the task."""
