@@ -37,6 +37,7 @@ PLACES = re.compile(r"\{(input|output|input_folder|output_folder)\}")
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Most characters that are shown of what a program says.
 SAID = 200
+PREFIX = "segadv-program-"
 BY_HAND = "run it by hand to see why"
 
 
@@ -120,13 +121,18 @@ class Program:
                 f"{self.source.name} again and look at the question"
             )
         try:
-            with tempfile.TemporaryDirectory(prefix="segadv-program-") as place:
-                return self._predict(scans, Path(place).resolve(), poll)
+            # A folder that can't be removed, as of files that belong to root, must hide no error.
+            with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as place:
+                found = self._predict(scans, Path(place).resolve(), poll)
         except OSError as error:
+            reason = error.strerror or error
+            self._fail(f"temporary files can't be written ({reason})", "make room for them")
+        if Path(place).exists():
             self._fail(
-                f"the files for the program can't be written ({error.strerror or error})",
-                "make room for temporary files",
+                f"{place}, in which it ran, can't be removed",
+                "remove it, and let the program write files that belong to you",
             )
+        return found
 
     def _predict(
         self, scans: Sequence[Scan], folder: Path, poll: Callable[[], None]

@@ -17,7 +17,6 @@ import numpy as np
 THRESHOLDS = (95, 155)
 # Numpy's types by their codes in NIfTI.
 TYPES = {2: "u1", 4: "<i2", 8: "<i4", 16: "<f4", 64: "<f8", 512: "<u2"}
-HEAD = 348
 
 
 def read(path):
@@ -55,6 +54,8 @@ def write(path, mask, head):
 
 
 def segmented(values):
+    """Return the classes of grey values, or of the means of colours."""
+    values = values.mean(-1) if values.shape[-1] == 3 else values
     return np.digitize(values, THRESHOLDS)
 
 

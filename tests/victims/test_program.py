@@ -1,14 +1,17 @@
 """A program as victim: it runs as described and agreed to, and what goes wrong is one line."""
 
 import os
+import re
+import shutil
 import sys
 import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers import PATIENCE, disc_image
+from helpers import PATIENCE, disc_image, mask_on
 from programs import CLASSES, described, gone, question_of, trusted
 
 import napari_segadv as sa
@@ -175,6 +178,20 @@ def test_other_files_are_not_taken_for_programs(tmp_path):
         load_victim(f"command:{tmp_path / 'none.yaml'}")
 
 
+def test_the_descriptions_in_the_docs_are_valid(tmp_path, monkeypatch):
+    text = (Path(__file__).parents[2] / "docs" / "victims.md").read_text(encoding="utf-8")
+    found = [b for b in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "command:" in b]
+    assert len(found) == 3
+    for name in ("nnUNetv2_predict", "TotalSegmentator", "docker"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for number, block in enumerate(found):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(block)
+        assert question_of(path).runs[1].startswith(f"argument 0: {tmp_path}")
+
+
 # Predicting.
 
 
@@ -236,6 +253,23 @@ def test_an_image_of_other_intensities_is_shown_as_bytes(tmp_path):
     deep = Scan.from_array(disc_image().astype(np.uint16) * 16)
     bound = trusted(described(tmp_path)).on(deep, present="0:4080")
     np.testing.assert_array_equal(bound.predict().array, np.digitize(disc_image(), THRESHOLDS))
+
+
+def test_a_photograph_in_colour(tmp_path):
+    array = np.stack([disc_image(), disc_image(seed=1), disc_image(seed=2)], axis=-1)
+    victim = trusted(described(tmp_path, channels=3))
+    found = victim.predict(Scan.from_array(array, colour=True)).array
+    np.testing.assert_array_equal(found, np.digitize(array.mean(-1), THRESHOLDS))
+
+
+def test_a_folder_that_can_not_be_removed_is_told(tmp_path, scan2d, scratch, monkeypatch):
+    victim = trusted(described(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", lambda place, *given, **more: None)
+        with pytest.raises(SegadvError, match=r"segadv-program-\S+, in which it ran, can't be"):
+            victim.predict(scan2d)
+    for left in scratch.iterdir():
+        shutil.rmtree(left)
 
 
 def test_names_with_spaces_and_quotes(tmp_path, scan2d):
@@ -421,6 +455,19 @@ def test_one_that_may_clean_up_does(tmp_path, scan2d, note):
 
 
 # Attacking.
+
+
+def test_what_else_needs_a_gradient_is_refused(tmp_path, scan2d):
+    from napari_segadv.attacks.universal import Universal
+    from napari_segadv.crafting.universal import universal_steps
+    from napari_segadv.training.generator.pieces import pieces
+
+    victim = trusted(described(tmp_path, "fail"))
+    truth = mask_on(scan2d, expected(scan2d))
+    with pytest.raises(SegadvError, match="no gradient"):
+        next(universal_steps([scan2d], victim, Universal(), truths=[truth]))
+    with pytest.raises(SegadvError, match="no gradient"):
+        next(pieces([scan2d], victim, None, "cpu"))
 
 
 def shrunk(mask):

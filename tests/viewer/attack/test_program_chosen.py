@@ -1,0 +1,92 @@
+"""A program as victim in the attack panel: opened after consent, asked, searched, cancelled."""
+
+import numpy as np
+import pytest
+from clicks import click, idle
+from helpers import disc_image
+from modal import answered
+from programs import described, gone, question_of
+from qtpy.QtWidgets import QMessageBox
+from roles import titles
+
+from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, TARGET
+
+THRESHOLDS = (95, 155)
+
+
+@pytest.fixture
+def asked(window, panel, qtbot):
+    """A function that opens a program in the panel, beside an image, and agrees to it."""
+    window.add_image(disc_image(), name="xray")
+    idle(qtbot, panel.controller)
+
+    def open_(path):
+        said = []
+
+        def agree(box):
+            said.append(box.informativeText().replace("\u200b", ""))
+            box.button(QMessageBox.Yes).click()
+
+        with answered(qtbot, QMessageBox, agree):
+            panel.victim_section.open(str(path))
+        qtbot.waitUntil(lambda: panel.controller.victims.source == str(path))
+        idle(qtbot, panel.controller)
+        return said[0]
+
+    return open_
+
+
+def test_it_is_opened_after_consent_and_predicts(window, panel, qtbot, tmp_path, asked):
+    path = described(tmp_path)
+    expected = question_of(path)
+    said = asked(path)
+    assert expected.sha256 in said
+    for line in expected.runs:
+        assert line in said
+    click(qtbot, panel.victim_section.predict_button)
+    idle(qtbot, panel.controller)
+    clean = dict(zip(titles(window), window.layers, strict=True))[CLEAN]
+    np.testing.assert_array_equal(clean.data, np.digitize(disc_image(), THRESHOLDS))
+
+
+def test_only_attacks_without_a_gradient_are_offered(window, panel, qtbot, tmp_path, asked):
+    section = panel.attack_section
+    assert section.method.value == "pgd"
+    asked(described(tmp_path))
+    assert set(section.method.choices) == {"square", "synthesis"}
+    assert section.method.value == "square"
+    panel.target_section.structure.value = 2
+    panel.target_section.shape.value = "resize"
+    click(qtbot, panel.target_section.button)
+    idle(qtbot, panel.controller)
+    section.budget.epsilon.value = 80
+    section.form.editors["steps"].value = 5
+    click(qtbot, panel.run_button)
+    idle(qtbot, panel.controller)
+    assert {ADVERSARIAL, AFTER, TARGET} <= set(titles(window))
+    record = panel.controller.example.record
+    assert (record["method"], record["steps"]) == ("square", 5)
+    assert record["parameters"]["loss"] == "soft-iou"
+    # A network comes back with all methods.
+    panel.victim_section.open("demo:chest-xray")
+    qtbot.waitUntil(lambda: panel.controller.victims.source == "demo:chest-xray")
+    idle(qtbot, panel.controller)
+    assert {"square", "pgd"} <= set(section.method.choices)
+
+
+def test_cancel_stops_the_program(panel, qtbot, tmp_path, asked, monkeypatch):
+    note = tmp_path / "note"
+    monkeypatch.setenv("PROGRAM_NOTE", str(note))
+    asked(described(tmp_path, "hang"))
+    click(qtbot, panel.victim_section.predict_button)
+    qtbot.waitUntil(lambda: note.exists() and "\n" in note.read_text())
+    click(qtbot, panel.cancel_button)
+    idle(qtbot, panel.controller)
+    assert gone(note.read_text())
+
+
+def test_what_goes_wrong_is_said(panel, qtbot, tmp_path, asked):
+    asked(described(tmp_path, "fail"))
+    click(qtbot, panel.victim_section.predict_button)
+    idle(qtbot, panel.controller)
+    assert "no weights in /models" in panel.status.text().replace("\u200b", "")
