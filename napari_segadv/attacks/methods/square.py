@@ -37,6 +37,8 @@ class Square(Attack):
 
     A model that gives masks alone has no margins: each pixel is right or wrong. Its score is then
     the mean IoU of its mask with the labels, over the structures, unless another loss is chosen.
+    Towards a target by the IoU the search starts at the image: stripes would first spoil the
+    structures that are right already, and a mask says too little to mend them all.
     """
 
     name: ClassVar[str] = "square"
@@ -55,6 +57,14 @@ class Square(Attack):
         Literal["automatic", "margin", "cross-entropy", "soft-iou"],
         Param("Objective to minimise; automatic: margin, or the IoU of a model that gives masks"),
     ] = "automatic"
+    start: Annotated[
+        Literal["automatic", "stripes", "image"],
+        Param(
+            "Where the search starts; automatic: at stripes, or towards a target by soft-iou at "
+            "the image",
+            advanced=True,
+        ),
+    ] = "automatic"
     p_init: Annotated[
         float,
         Param("Share of the pixels in the first squares", low=1e-6, high=1.0, advanced=True),
@@ -67,11 +77,18 @@ class Square(Attack):
     def run(self, problem: Problem, seed: int = 0) -> Attacking:
         ball = self.ball(problem)
         generator = torch.Generator().manual_seed(seed)
+        at_image = self.start == "image" or (
+            self.start == "automatic" and self.loss == "soft-iou" and problem.targeted
+        )
+
+        def start(restart: int) -> Tensor:
+            return torch.zeros_like(problem.clean) if at_image else stripes(ball, generator)
+
         plan = Plan(
             steps=self.steps,
             loss=LOSSES["margin" if self.loss == "automatic" else self.loss],
             rule=lambda: Search(ball, self.steps, self.p_init, generator),
-            start=lambda _: stripes(ball, generator),
+            start=start,
             apply=lambda noise: problem.clean + noise,
             restrict=ball.restrict,
             goal=self.goal,
