@@ -182,6 +182,14 @@ def test_from_masks_it_raises_the_iou_with_the_target_from_the_image_on():
     assert max(scores) > scores[0]
 
 
+def test_from_masks_inside_a_region_it_starts_at_stripes():
+    region = torch.zeros(1, 1, 12, 14, dtype=torch.bool)
+    region[..., 3:9, 4:10] = True
+    problem = masks_of(problem_of(region=region))
+    path = path_of(square(steps=1).for_masks(), problem)
+    assert not torch.equal(path[0][region], problem.clean[region])
+
+
 def test_from_masks_without_a_target_it_starts_at_stripes():
     problem = masks_of(problem_of(targeted=False))
     path = path_of(square(steps=1).for_masks(), problem)

@@ -79,20 +79,21 @@ def attack(path, *more):
 
 def test_a_search_by_queries(folder):
     command = attack(described(folder), "--method", "square", "--set", "epsilon=80")
+    command += ["--region", "bounding-box"]
     status, out, err = segadv(folder, *command, "--set", "steps=30", "--out", "result")
     assert (status, err) == (0, "")
     assert "target IoU" in out
     record = json.loads((folder / "result" / "result.json").read_text())
-    assert (record["steps"], record["passes"]) == (30, {"forward": 30, "backward": 0})
-    # The clean image, where the search starts too, each query, and the result before and after
-    # saving.
-    assert record["victim"]["calls"] == 33
+    assert (record["steps"], record["passes"]) == (30, {"forward": 31, "backward": 0})
+    # The clean image, each query, and the result before and after saving.
+    assert record["victim"]["calls"] == 34
     assert record["victim"]["command"][2:] == ["{input}", "{output}"]
     image = io.read(folder / "result" / "adversarial.png").array
     found = io.read_mask(folder / "result" / "prediction_adversarial.nii.gz").array
     np.testing.assert_array_equal(found, np.digitize(image, THRESHOLDS))
     losses = [point["loss"] for point in record["curve"]]
     assert min(losses) < losses[0], "no query was better than the start"
+    assert record["measures"]["moved"] > 0.3
     again = ["repeat", "result", "--trust", record["victim"]["sha256"]]
     status, out, err = segadv(folder, *again)
     assert (status, err) == (0, "")

@@ -485,14 +485,14 @@ def test_a_search_by_its_masks(tmp_path, scan2d):
         victim,
         sa.attacks.get("square")(epsilon=80.0, steps=12),
         target=shrunk(clean),
+        region="bounding-box",
         device="cpu",
     )
     record = example.record
     assert record["parameters"]["loss"] == "soft-iou"
-    assert record["passes"] == {"forward": 12, "backward": 0}
-    # The clean image, where the search starts too, each query, and the result before and after
-    # saving.
-    assert record["victim"]["calls"] == 15
+    assert record["passes"] == {"forward": 13, "backward": 0}
+    # The clean image, each query, and the result before and after saving.
+    assert record["victim"]["calls"] == 16
     assert record["victim"]["command"][1] == str(tmp_path / "program.py")
     found = np.digitize(example.adversarial.array, THRESHOLDS)
     np.testing.assert_array_equal(example.prediction_adversarial.array, found)

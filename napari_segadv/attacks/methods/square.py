@@ -37,8 +37,8 @@ class Square(Attack):
 
     A model that gives masks alone has no margins: each pixel is right or wrong. Its score is then
     the mean IoU of its mask with the labels, over the structures, unless another loss is chosen.
-    Towards a target by the IoU the search starts at the image: stripes would first spoil the
-    structures that are right already, and a mask says too little to mend them all.
+    Towards a target by the IoU, without a region, the search starts at the image: stripes would
+    first spoil the structures that are right already, and a mask says too little to mend them all.
     """
 
     name: ClassVar[str] = "square"
@@ -60,8 +60,8 @@ class Square(Attack):
     start: Annotated[
         Literal["automatic", "stripes", "image"],
         Param(
-            "Where the search starts; automatic: at stripes, or towards a target by soft-iou at "
-            "the image",
+            "Where the search starts; automatic: at stripes, or towards a target by soft-iou, "
+            "without a region, at the image",
             advanced=True,
         ),
     ] = "automatic"
@@ -78,7 +78,10 @@ class Square(Attack):
         ball = self.ball(problem)
         generator = torch.Generator().manual_seed(seed)
         at_image = self.start == "image" or (
-            self.start == "automatic" and self.loss == "soft-iou" and problem.targeted
+            self.start == "automatic"
+            and self.loss == "soft-iou"
+            and problem.targeted
+            and problem.region is None
         )
 
         def start(restart: int) -> Tensor:
