@@ -110,9 +110,9 @@ BAD = [
     ({"command": ["./program.yaml", "{input}", "{output}"]}, "is not there or can't be executed"),
     ({"command": [sys.executable, "{output}"]}, "must hold {input} or {input_folder}"),
     ({"command": [sys.executable, "{input}", "{out}"]}, "must hold {output} or {output_folder}"),
-    ({"command": [sys.executable, "{input}", "{output}", "x" * 4000]}, "at most 3000 characters"),
-    ({"command": [sys.executable, "{input}", "{output}", "a\x1b[2Jb"]}, "control characters"),
-    ({"command": [sys.executable, "{input}", "{output}", "a\u202eb"]}, "control characters"),
+    ({"command": [sys.executable, "{input}", "{output}", "x" * 4000]}, "shown whole"),
+    ({"command": [sys.executable, "{input}", "{output}", "a\x1b[2Jb"]}, "shown whole"),
+    ({"command": [sys.executable, "{input}", "{output}", "a\u202eb"]}, "shown whole"),
     (
         {"command": [sys.executable, "{input_folder}", "{output_folder}"]},
         '"input" must hold {name}',
@@ -181,8 +181,8 @@ def test_other_files_are_not_taken_for_programs(tmp_path):
 def test_the_descriptions_in_the_docs_are_valid(tmp_path, monkeypatch):
     text = (Path(__file__).parents[2] / "docs" / "victims.md").read_text(encoding="utf-8")
     found = [b for b in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "command:" in b]
-    assert len(found) == 3
-    for name in ("nnUNetv2_predict", "TotalSegmentator", "docker"):
+    assert len(found) == 4
+    for name in ("segment", "nnUNetv2_predict", "TotalSegmentator", "docker"):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))

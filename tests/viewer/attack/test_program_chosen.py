@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QMessageBox
 from roles import titles
 
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, TARGET
+from napari_segadv.viewer.runs.session_victim import source_of
 
 THRESHOLDS = (95, 155)
 
@@ -47,6 +48,18 @@ def test_it_is_opened_after_consent_and_predicts(window, panel, qtbot, tmp_path,
     idle(qtbot, panel.controller)
     clean = dict(zip(titles(window), window.layers, strict=True))[CLEAN]
     np.testing.assert_array_equal(clean.data, np.digitize(disc_image(), THRESHOLDS))
+
+
+def test_a_session_keeps_its_description(panel, qtbot, tmp_path, asked):
+    path = described(tmp_path)
+    asked(path)
+    # Agreed to before, so that it is opened as it is named.
+    panel.controller.victims.load_victim(f"command:{path}")
+    idle(qtbot, panel.controller)
+    assert panel.controller.victims.source == f"command:{path}"
+    kept = source_of(panel.controller)
+    assert (kept.source, kept.sha256) == (str(path), panel.controller.victims.victim.sha256)
+    assert not kept.missing
 
 
 def test_only_attacks_without_a_gradient_are_offered(window, panel, qtbot, tmp_path, asked):

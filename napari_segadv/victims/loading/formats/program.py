@@ -29,7 +29,7 @@ from typing import Any
 import yaml
 
 from ....common.json_data import Entry
-from ....common.wording import printable
+from ....common.screen import MESSAGE, one_line, some_lines
 from ....data.labels import MOST_LABEL
 from ....errors import SegadvError
 from ....io.registry import formats
@@ -37,7 +37,6 @@ from ...program import PLACES, Agreed, Program, ProgramVictim, no_network
 from ...tasks import task_of
 from ...victim import Victim
 from .. import consent
-from ..network import one_line
 from ..registry import VictimFormat
 
 SUFFIXES = (".yaml", ".yml")
@@ -49,9 +48,8 @@ COMMAND = re.compile(r"""^["']?command["']?\s*:""", re.MULTILINE)
 HERE = "{here}"
 # Stands for each number that "labels" does not list.
 OTHERS = "*"
-# Bytes of a description; seconds that a program may take; characters of a command and its
-# environment: a question shows all of it.
-MOST_BYTES, MOST_SECONDS, MOST_TEXT = 1 << 20, 1e6, 3000
+# Bytes of a description, and seconds that a program may take.
+MOST_BYTES, MOST_SECONDS = 1 << 20, 1e6
 
 
 def claims(path: Path) -> bool:
@@ -66,47 +64,36 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     entry = description(content, path)
     arguments, files = command(entry, path)
     environment = variables(entry)
-    runs = (
-        "a program, each time that it predicts",
-        *(f"argument {n}: {argument}" for n, argument in enumerate(arguments)),
-        *(f"environment: {name}={value}" for name, value in environment.items()),
-    )
-    if sum(map(len, runs)) > MOST_TEXT or any(run != printable(run) for run in runs):
-        raise entry.wrong(
-            f'"command" and "environment" must be text of at most {MOST_TEXT} characters, without '
-            "control characters"
-        )
-    name = entry.text("name") if "name" in entry.values else path.stem
-    names, numbers, others = labels(entry)
+    runs = question(arguments, environment, entry)
+    name = (entry.text("name") if "name" in entry.values else "") or path.stem
+    classes, numbers, others = labels(entry)
     try:
         agreed = Agreed(files)
     except OSError as error:
         raise entry.wrong(f"{error.filename} can't be read ({error.strerror or error})") from None
     sha256 = _hash(content, arguments, environment, agreed)
     program = Program(
-        path,
-        name,
-        arguments,
-        file_name(entry, "input", written=True),
-        file_name(entry, "output", written=False),
-        names,
-        agreed,
-        numbers,
-        others,
-        _seconds(entry),
-        environment,
+        source=path,
+        name=name,
+        arguments=arguments,
+        input=file_name(entry, "input", written=True),
+        output=file_name(entry, "output", written=False),
+        classes=classes,
+        agreed=agreed,
+        numbers=numbers,
+        others=others,
+        seconds=_seconds(entry),
+        environment=environment,
     )
-    if program.takes_folders:
-        for key in ("input", "output"):
-            if "{name}" not in getattr(program, key):
-                raise entry.wrong(f'"{key}" must hold {{name}}, which tells the images apart')
-    dims = _one_of(entry, "dims", (2, 3))
+    for key in ("input", "output") if program.takes_folders else ():
+        if "{name}" not in getattr(program, key):
+            raise entry.wrong(f'"{key}" must hold {{name}}, which tells the images apart')
     victim = ProgramVictim(
         no_network,
         name,
-        dims,
+        _one_of(entry, "dims", (2, 3)),
         channels=_one_of(entry, "channels", (1, 3), 1),
-        classes=names,
+        classes=classes,
         array_order=True,
         task=task_of("segmentation"),
         path=path,
@@ -117,6 +104,28 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     )
     consent.require(path, sha256, runs, trusted_hash)
     return victim
+
+
+def question(
+    arguments: Sequence[str], environment: Mapping[str, str], entry: Entry
+) -> tuple[str, ...]:
+    """Return what is asked before the program may run: all that it is called with, line by line.
+
+    Raises:
+        SegadvError: if a screen could not show it word for word.
+    """
+    runs = (
+        "a program, each time that it predicts",
+        *(f"argument {n}: {argument}" for n, argument in enumerate(arguments)),
+        *(f"environment: {name}={value}" for name, value in environment.items()),
+    )
+    whole = "\n".join(runs)
+    if some_lines(whole) != whole or any(one_line(run, MESSAGE) != run for run in runs):
+        raise entry.wrong(
+            '"command" and "environment" can\'t be shown whole in a question; shorten them, and '
+            "remove control characters and double spaces"
+        )
+    return runs
 
 
 def read(path: Path) -> bytes:
@@ -144,13 +153,12 @@ def description(content: bytes, path: Path) -> Entry:
     try:
         found = yaml.safe_load(content)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SegadvError(
-            f"{path}: is not valid YAML ({one_line(error)}); correct it, see docs/victims.md"
-        ) from None
+        reason = one_line(error, MESSAGE)
+        raise SegadvError(f"{path}: is not valid YAML ({reason}); correct the file") from None
     entry = Entry(found, str(path), "see docs/victims.md")
     unknown = next((str(key) for key in entry.values if key not in KEYS), None)
     if unknown is not None:
-        raise entry.wrong(f"unknown key {one_line(ValueError(unknown))}; use {', '.join(KEYS)}")
+        raise entry.wrong(f"unknown key {one_line(unknown)}; use {', '.join(KEYS)}")
     return entry
 
 
@@ -171,7 +179,7 @@ def command(entry: Entry, path: Path) -> tuple[tuple[str, ...], list[Path]]:
     program = shutil.which(given[0] if given[0] == Path(given[0]).name else str(here / given[0]))
     if program is None:
         raise entry.wrong(
-            f"the program {one_line(ValueError(given[0]))} is not there or can't be executed; "
+            f"the program {one_line(given[0])} is not there or can't be executed; "
             "install it, or give its path"
         )
     arguments = [str(Path(program).absolute())]
@@ -201,7 +209,7 @@ def variables(entry: Entry) -> dict[str, str]:
     inner = entry.entry("environment")
     wrong = next((name for name in inner.values if not isinstance(name, str) or "=" in name), None)
     if wrong is not None:
-        raise inner.wrong(f"{wrong} is no name of a variable")
+        raise inner.wrong(f"{one_line(wrong)} is no name of a variable")
     return {name: inner.text(name) for name in inner.values}
 
 
@@ -253,7 +261,7 @@ def labels(entry: Entry) -> tuple[tuple[str, ...], dict[int, int] | None, int | 
     numbers, others = {}, None
     for number, name in named.items():
         if name not in names:
-            raise entry.wrong(f'"labels" names {one_line(ValueError(name))}, which is no class')
+            raise entry.wrong(f'"labels" names {one_line(name)}, which is no class')
         if number == OTHERS:
             others = names.index(name)
         elif isinstance(number, bool) or not isinstance(number, int):
