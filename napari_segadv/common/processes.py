@@ -5,7 +5,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,16 +131,24 @@ def _end(process: subprocess.Popen[bytes], by_itself: bool) -> None:
     try:
         if not by_itself:
             _signal(process, others, signal.SIGTERM)
-            until = time.monotonic() + GRACE
-            while time.monotonic() < until and not (_over(process) and not _running(others)):
-                time.sleep(PAUSE)
+            _wait_while(lambda: not _over(process) or _running(others))
     finally:
-        _signal(process, [*others, *_descendants(process.pid)], KILL)
+        others += _descendants(process.pid)
+        _signal(process, others, KILL)
         process.wait()
+        # The rest is not ours to wait for, and takes a moment to end.
+        _wait_while(lambda: _running(others) or _group_runs(process.pid))
 
 
 # Windows has no such signal: there both end a process at once.
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+
+
+def _wait_while(goes_on: Callable[[], bool]) -> None:
+    """Wait until something is over, at most GRACE seconds."""
+    until = time.monotonic() + GRACE
+    while goes_on() and time.monotonic() < until:
+        time.sleep(PAUSE)
 
 
 def _descendants(pid: int) -> list[Any]:
@@ -150,12 +158,31 @@ def _descendants(pid: int) -> list[Any]:
     return []
 
 
-def _running(processes: Sequence[Any]) -> bool:
+def _running(processes: Iterable[Any]) -> bool:
+    """Return whether one of some processes runs; what nobody waits for has ended all the same."""
     for process in processes:
         with suppress(psutil.Error):
             if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 return True
     return False
+
+
+def _group_runs(number: int) -> bool:
+    """Return whether a process of a group runs."""
+    if not hasattr(os, "killpg"):
+        return False
+    try:
+        os.killpg(number, 0)
+    except OSError:
+        # Usually the group is empty, and there is no need to look through all processes.
+        return False
+    return _running(process for process in psutil.process_iter() if _group(process) == number)
+
+
+def _group(process: Any) -> int:
+    with suppress(OSError):
+        return os.getpgid(process.pid)
+    return -1
 
 
 def _signal(process: subprocess.Popen[bytes], others: Sequence[Any], number: int) -> None:
