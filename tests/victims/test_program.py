@@ -20,6 +20,7 @@ import napari_segadv as sa
 from napari_segadv.common import processes
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.errors import Cancelled, NeedsTrust, SegadvError
+from napari_segadv.results.report.facts import model_facts
 from napari_segadv.victims import load_victim
 
 THRESHOLDS = (95, 155)
@@ -528,6 +529,9 @@ def test_a_search_by_its_masks(tmp_path, scan2d):
     assert record["victim"]["command"][1] == str(tmp_path / "program.py")
     found = np.digitize(example.adversarial.array, THRESHOLDS)
     np.testing.assert_array_equal(example.prediction_adversarial.array, found)
+    facts = dict(model_facts(example))
+    assert facts["program"] == "started 16 times; only its mask is known"
+    assert facts["preparation"].startswith("not known")
 
 
 @pytest.mark.parametrize("method", ["pgd", "fgsm", "segpgd", "asma"])
