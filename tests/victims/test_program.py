@@ -173,6 +173,22 @@ def test_what_is_no_description(tmp_path, content, says):
         load_victim(f"command:{path}")
 
 
+def test_merges_that_stand_for_billions(tmp_path):
+    lines = ["a0: &a0 {x: 1}"]
+    lines += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 12)]
+    (tmp_path / "tool.yaml").write_text("\n".join([*lines, "command: [x]"]))
+    with pytest.raises(SegadvError, match="aliases stand for"):
+        load_victim(tmp_path / "tool.yaml")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_a_pipe_and_a_folder_are_no_description(tmp_path):
+    os.mkfifo(tmp_path / "tool.yaml")
+    for path in (tmp_path / "tool.yaml", tmp_path):
+        with pytest.raises(SegadvError, match="is no file"):
+            load_victim(f"command:{path}")
+
+
 def test_other_files_are_not_taken_for_programs(tmp_path):
     (tmp_path / "other.yaml").write_text("network: UNet\n")
     with pytest.raises(SegadvError, match="not a model that can be loaded"):

@@ -37,6 +37,7 @@ from ...program import PLACES, Agreed, Program, ProgramVictim, no_network
 from ...tasks import task_of
 from ...victim import Victim
 from .. import consent
+from ..bundle_config import refuse_bomb
 from ..registry import VictimFormat
 
 SUFFIXES = (".yaml", ".yml")
@@ -134,6 +135,10 @@ def read(path: Path) -> bytes:
     Raises:
         SegadvError: if it can't be read, or holds far more than a description.
     """
+    # Refuses folders, and pipes, which would block for ever.
+    if not path.is_file():
+        raise SegadvError(f"{path}: is no file; name the YAML file of a program")
+    refuse_bomb(path)
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
