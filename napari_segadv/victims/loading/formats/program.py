@@ -138,7 +138,6 @@ def read(path: Path) -> bytes:
     # Refuses folders, and pipes, which would block for ever.
     if not path.is_file():
         raise SegadvError(f"{path}: is no file; name the YAML file of a program")
-    refuse_bomb(path)
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -146,6 +145,7 @@ def read(path: Path) -> bytes:
         raise SegadvError(f"{path}: can't be read ({error.strerror or error}); check it") from None
     if len(content) > MOST_BYTES:
         raise SegadvError(f"{path}: is larger than {MOST_BYTES >> 20} MB; is it the right file?")
+    refuse_bomb(path)
     return content
 
 
