@@ -117,6 +117,7 @@ class AttackSection(QWidget):
             task: of the model.
             gradient: whether the model has one.
         """
+        self.region.suit(gradient)
         self.attacks, chosen = attacks, self.method.value
         fit = {
             name: attack.title

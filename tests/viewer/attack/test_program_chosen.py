@@ -9,6 +9,7 @@ from programs import described, gone, question_of
 from qtpy.QtWidgets import QMessageBox
 from roles import titles
 
+from napari_segadv.viewer.attack.region import BOX, EVERYWHERE, MEASURED
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, TARGET
 from napari_segadv.viewer.runs.session_victim import source_of
 
@@ -68,6 +69,9 @@ def test_only_attacks_without_a_gradient_are_offered(window, panel, qtbot, tmp_p
     asked(described(tmp_path))
     assert set(section.method.choices) == {"square", "synthesis"}
     assert section.method.value == "square"
+    # Queries are saved in the box around the change; what is measured by a gradient is not there.
+    assert section.region.value == BOX
+    assert not set(MEASURED) & set(section.region.choices)
     panel.target_section.structure.value = 2
     panel.target_section.shape.value = "resize"
     click(qtbot, panel.target_section.button)
@@ -85,6 +89,8 @@ def test_only_attacks_without_a_gradient_are_offered(window, panel, qtbot, tmp_p
     qtbot.waitUntil(lambda: panel.controller.victims.source == "demo:chest-xray")
     idle(qtbot, panel.controller)
     assert {"square", "pgd"} <= set(section.method.choices)
+    assert section.region.value == EVERYWHERE
+    assert set(MEASURED) <= set(section.region.choices)
 
 
 def test_cancel_stops_the_program(panel, qtbot, tmp_path, asked, monkeypatch):
