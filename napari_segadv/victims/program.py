@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .. import io
+from ..common.atomic_files import beside
 from ..common.hashing import sha256_of, sha256_of_array
 from ..common.processes import Ended, run
 from ..common.screen import one_line
@@ -37,7 +38,7 @@ PLACES = re.compile(r"\{(input|output|input_folder|output_folder)\}")
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Most characters that are shown of what a program says.
 SAID = 200
-PREFIX = "segadv-program-"
+FOLDER = "program"
 BY_HAND = "run it by hand to see why"
 
 
@@ -120,16 +121,19 @@ class Program:
                 f"{self.name}: {changed} has changed since you agreed to run it; load "
                 f"{self.source.name} again and look at the question"
             )
+        found: list[Array] = []
         try:
-            # A folder that can't be removed, as of files that belong to root, must hide no error.
-            with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as place:
-                found = self._predict(scans, Path(place).resolve(), poll)
+            # What is left there of a process that was killed is removed, too: it shows a patient.
+            with beside(Path(tempfile.gettempdir()) / FOLDER) as place:
+                found = self._predict(scans, place.resolve(), poll)
         except OSError as error:
+            if isinstance(error.__context__, SegadvError):
+                raise error.__context__ from None
             reason = error.strerror or error
-            self._fail(f"temporary files can't be written ({reason})", "make room for them")
-        if Path(place).exists():
+            if not found:
+                self._fail(f"temporary files can't be written ({reason})", "make room for them")
             self._fail(
-                f"{place}, in which it ran, can't be removed",
+                f"the program has left {error.filename}, which can't be removed ({reason})",
                 "remove it, and let the program write files that belong to you",
             )
         return found

@@ -83,7 +83,7 @@ def moved(path, mask, head):
 
 
 def link(path, mask, head):
-    outside = path.parents[3] / f"outside{''.join(path.suffixes)}"
+    outside = path.parents[4] / f"outside{''.join(path.suffixes)}"
     write(outside, mask, head)
     path.symlink_to(outside)
 

@@ -1,6 +1,8 @@
 """A program as victim: it runs as described and agreed to, and what goes wrong is one line."""
 
+import json
 import os
+import platform
 import re
 import shutil
 import sys
@@ -307,13 +309,31 @@ def test_a_photograph_in_colour(tmp_path):
 
 
 def test_a_folder_that_can_not_be_removed_is_told(tmp_path, scan2d, scratch, monkeypatch):
-    victim = trusted(described(tmp_path))
-    with monkeypatch.context() as patched:
-        patched.setattr(shutil, "rmtree", lambda place, *given, **more: None)
-        with pytest.raises(SegadvError, match=r"segadv-program-\S+, in which it ran, can't be"):
-            victim.predict(scan2d)
-    for left in scratch.iterdir():
-        shutil.rmtree(left)
+    remove = shutil.rmtree
+
+    def refuse(place, *given, **more):
+        if Path(place).parent != scratch:
+            return remove(place, *given, **more)
+        raise PermissionError(13, "Permission denied", f"{place}/new/output/of-root")
+
+    for mode, says in (("", "left .*of-root, which can't be removed"), ("fail", "status 3")):
+        victim = trusted(described(tmp_path, mode))
+        with monkeypatch.context() as patched:
+            patched.setattr(shutil, "rmtree", refuse)
+            with pytest.raises(SegadvError, match=says):
+                victim.predict(scan2d)
+        for left in scratch.iterdir():
+            remove(left)
+
+
+def test_what_a_killed_process_has_left_is_removed(tmp_path, scan2d, scratch):
+    left = scratch / ".segadv-killed"
+    left.mkdir()
+    owner = {"pid": os.getpid(), "started": 0.0, "host": platform.node(), "place": "program"}
+    (left / "owner.json").write_text(json.dumps(owner))
+    (left / "image.png").write_bytes(b"of a patient")
+    trusted(described(tmp_path)).predict(scan2d)
+    assert not left.exists()
 
 
 def test_names_with_spaces_and_quotes(tmp_path, scan2d):
