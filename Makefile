@@ -8,7 +8,7 @@ XVFB := $(if $(filter Linux,$(shell uname)),xvfb-run -a -s "-screen 0 1600x1000x
 # A process that ends is not replaced: with loadfile, xdist would give the new one the same test.
 AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
-.PHONY: demo test check lint types docs screenshots peers clean
+.PHONY: demo test check lint types docs screenshots peers nnunet clean
 
 demo: $(VENV)/.demo
 	$(BIN)/segadv demo
@@ -42,8 +42,17 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 	sh scripts/venv.sh $(VENV) qt
 	touch $@
 
+# nnU-Net's own predictor, beside the virtual environment, for the tests that compare with it.
+nnunet: .nnunet/.done
+
+.nnunet/.done: scripts/nnunet.sh constraints.txt $(VENV)/.dev
+	sh scripts/nnunet.sh $(BIN)/python .nnunet
+	touch $@
+
+# nnU-Net's networks require timm and torchvision, which the ones that we open don't import.
 $(VENV)/.dev: pyproject.toml constraints.txt
 	sh scripts/venv.sh $(VENV) dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps dynamic-network-architectures
 	touch $@ $(VENV)/.demo
 
 # adv-lib requires torchvision and a plotting service that does not build; its attacks need neither.
@@ -53,4 +62,4 @@ $(VENV)/.peers: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-output .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .nnunet demo-output .mypy_cache .pytest_cache .ruff_cache

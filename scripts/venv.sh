@@ -18,3 +18,10 @@ if [ ! -x "$VENV/bin/python" ]; then
     fi
 fi
 "$VENV/bin/python" -m pip install --quiet --constraint constraints.txt --editable ".[$EXTRAS]"
+case ",$EXTRAS," in
+*,dev,*)
+    # nnU-Net's networks, for the tests: without timm and torchvision, which they don't import.
+    "$VENV/bin/python" -m pip install --quiet --constraint constraints.txt --no-deps \
+        dynamic-network-architectures
+    ;;
+esac

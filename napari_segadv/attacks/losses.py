@@ -68,6 +68,9 @@ class Outputs:
     @property
     def hits(self) -> Tensor:
         """(N, *S) bool: pixels at the target, or off the truth if untargeted."""
+        if self.problem.decide is not None:
+            at = self.problem.decide(self.logits.detach()) == self.problem.labels
+            return at if self.problem.targeted else ~at
         margins = self.margins.detach()
         return margins < 0 if self.problem.targeted else margins > 0
 
@@ -76,13 +79,15 @@ class Outputs:
         return (pixels * self.problem.weights).flatten(1).sum(1)
 
     def shares(self) -> tuple[Tensor, Tensor]:
-        """Return `moved` and `kept`, each (N,); 1 if there is nothing to move or to keep."""
-        hits = self.hits
-        found = []
-        for pixels, total in self.problem.wanted:
-            there = (hits & pixels).flatten(1).sum(1)
-            found.append(torch.where(total > 0, there / total.clamp_min(1), 1.0))
-        return found[0], found[1]
+        """Return `moved` and `kept`, each (N,); 1 if there is nothing to move or to keep.
+
+        They are those of `measures.labels.moved_and_kept`.
+        """
+        problem, hits = self.problem, self.hits
+        there = (hits & problem.moving).flatten(1).sum(1)
+        moved = torch.where(problem.movers > 0, there / problem.movers.clamp_min(1), 1.0)
+        lost = (~hits & problem.keeping).flatten(1).sum(1)
+        return moved, (1 - lost / problem.structures.clamp_min(1)).clamp_min(0)
 
 
 def signed(value: Tensor, outputs: Outputs) -> Tensor:

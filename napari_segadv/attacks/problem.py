@@ -1,6 +1,6 @@
 """What an attack is given, what it reports while it runs, and what it returns: tensors only."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -65,6 +65,8 @@ class Problem:
         region: (N, 1, *S) or (N, C, *S) bool, where the perturbation may be; None: everywhere.
         care: weights (N, *S) of the pixels that count; None: all count equally.
         trained: the loaded generator; the parameter that `Attack.loads` names is its folder.
+        decide: turns logits (N, K, *S) into the classes (N, *S) that the victim predicts; None: the
+            likeliest ones.
     """
 
     model: Model
@@ -78,6 +80,7 @@ class Problem:
     region: Tensor | None = None
     care: Tensor | None = None
     trained: FieldGenerator | None = None
+    decide: Callable[[Tensor], Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.clean)
@@ -98,17 +101,28 @@ class Problem:
 
     @cached_property
     def keeping(self) -> Tensor:
-        """Pixels (N, *S) of structures that must keep their class; none if untargeted."""
+        """Pixels (N, *S) that must keep their class, background too; none if untargeted."""
         if not self.targeted:
             return torch.zeros_like(self.moving)
-        still = (self.labels == self.reference) & (self.reference != 0)
+        still = self.labels == self.reference
         return still if self.care is None else still & (self.care > 0)
 
     @cached_property
-    def wanted(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """`moving` and `keeping`, each with the number of its pixels (N,)."""
-        moving, keeping = self.moving, self.keeping
-        return (moving, moving.flatten(1).sum(1)), (keeping, keeping.flatten(1).sum(1))
+    def structures(self) -> Tensor:
+        """Number (N,) of pixels on a structure in `labels` or `reference`: the scale of `kept`."""
+        on = (self.labels != 0) | (self.reference != 0)
+        return (on if self.care is None else on & (self.care > 0)).flatten(1).sum(1)
+
+    @cached_property
+    def movers(self) -> Tensor:
+        """Number (N,) of pixels in `moving`."""
+        return self.moving.flatten(1).sum(1)
+
+    @cached_property
+    def asks(self) -> bool:
+        """False if a target asks for nothing: where it counts, it is what the victim predicts."""
+        asked = self.labels != self.reference
+        return bool((asked if self.care is None else asked & (self.care > 0)).any())
 
     @cached_property
     def erases(self) -> bool:

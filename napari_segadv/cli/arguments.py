@@ -18,8 +18,8 @@ VictimName = Annotated[
     str,
     typer.Option(
         "--victim",
-        help="demo:NAME, the folder of a MONAI bundle, a network file, or command:FILE.yaml for a "
-        "program.",
+        help="demo:NAME, the folder of a MONAI bundle or an nnU-Net model, a network file, or "
+        "command:FILE.yaml for a program.",
     ),
 ]
 Trust = Annotated[

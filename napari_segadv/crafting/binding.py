@@ -26,6 +26,7 @@ class Setup:
         clean: the judge's prediction of the clean image.
         attacked: what the attack sees: the judge, or the surrogates in its place.
         known: the classes (1, *S') that `attacked` predicts on the clean image.
+        notes: how well the victim's own program is reproduced.
     """
 
     request: Request
@@ -34,6 +35,13 @@ class Setup:
     clean: Prediction
     attacked: BoundVictim | Ensemble
     known: torch.Tensor
+    notes: tuple[str, ...] = ()
+
+    @property
+    def decide(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """How the attacked victim's logits become classes; None: the likeliest ones."""
+        tidies = self.attacked is self.judge and self.victim.decision.tidies
+        return self.judge.decide if tidies else None
 
     def predict(self, scan: Scan) -> Prediction:
         """Predict another scan on the same grid; it counts among the judge's passes."""
@@ -66,10 +74,10 @@ def bind(
             victim does not know.
     """
     judge, clean = _predicted(victim, request, device, poll, present)
-    request = request.fitted(victim, clean)
+    request, notes = request.fitted(victim, clean), judge.agreement_notes(clean)
     if not surrogates:
         known = torch.from_numpy(clean.array).long()[None].to(judge.device)
-        return Setup(request, victim, judge, clean, judge, known)
+        return Setup(request, victim, judge, clean, judge, known, notes)
     models = []
     for surrogate in surrogates:
         model, prediction = _predicted(surrogate, request, device, poll, present)
@@ -78,7 +86,7 @@ def bind(
     together = models[0] if len(models) == 1 else Ensemble(models)
     with torch.no_grad():
         known = together(together.image).argmax(1)
-    return Setup(request, victim, judge, clean, together, known)
+    return Setup(request, victim, judge, clean, together, known, notes)
 
 
 def _predicted(

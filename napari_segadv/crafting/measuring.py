@@ -20,6 +20,7 @@ from .problem import Prepared
 
 def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) -> Example:
     """Round, save, read back, predict and measure; return the Example without its record."""
+    prepared.checked.check()
     request, judge, clean = setup.request, setup.judge, setup.clean
     scan, target = request.scan, request.target
     # Add the change to the scan's own numbers: float32 can't hold every value of a float64 image.
@@ -60,7 +61,14 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
         measures_before_saving=figures(exact, before_saving),
         record={},
         window=judge.window,
-        notes=(*scan.notes, *setup.judge.seen, *prepared.notes, *output.notes),
+        notes=(
+            *scan.notes,
+            *setup.judge.seen,
+            *setup.notes,
+            *prepared.notes,
+            *prepared.checked.notes,
+            *output.notes,
+        ),
         output=output,
         fields={name: field_array(field, scan) for name, field in outcome.fields.items()},
     )

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from ..attacks import Attack, Problem
-from ..attacks.problem import FieldGenerator
+from ..attacks.problem import FieldGenerator, Model
 from ..attacks.regions import named_region
 from ..data.scan import Mask
 from ..errors import SegadvError
 from ..io.quantise import effective_epsilon
 from ..training.generator import load_generator
 from ..victims.prediction import Prediction
-from ..victims.wrappers import Rounded, Watch, Watched
+from ..victims.wrappers import Checked, Rounded, Watch, Watched
 from .binding import Setup
 
 
@@ -26,12 +26,14 @@ class Prepared:
         attack: the attack, its budget rounded down to whole steps of the file.
         epsilon: the budget before rounding, in the scan's units.
         notes: what the user should know about masks, budget and file.
+        checked: the model, which knows whether its gradients were finite.
     """
 
     problem: Problem
     attack: Attack
     epsilon: float
     notes: tuple[str, ...]
+    checked: Checked
 
 
 def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepared:
@@ -43,8 +45,8 @@ def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepare
         watch: called with the images and logits of each pass of the attack.
 
     Raises:
-        SegadvError: if the request does not suit the victim, or an untargeted attack has no
-            structure to move away from.
+        SegadvError: if the request does not suit the victim, an untargeted attack has no structure
+            to move away from, or a target asks for nothing where it counts.
     """
     folder = getattr(attack, attack.loads) if attack.loads else None
     problem = problem_of(setup, load_generator(folder) if folder else None)
@@ -53,14 +55,17 @@ def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepare
             f"{setup.request.scan.name}: {setup.victim.name} finds no structure in it, so there is "
             "nothing to move away from; give a truth or a target"
         )
-    model, storage = problem.model, setup.request.scan.storage
+    if problem.targeted and not problem.asks:
+        _refuse_nothing(setup)
+    checked, storage = Checked(problem.model, setup.attacked.name), setup.request.scan.storage
+    model: Model = checked
     if watch is not None:
         model = Watched(model, watch)
     if storage.integer:
         model = Rounded(model, problem.clean, storage.quantum)
     problem = replace(problem, model=model)
     attack, epsilon, notes = _whole_steps(setup, attack, problem)
-    return Prepared(problem, attack, epsilon, (*setup.request.notes, *notes))
+    return Prepared(problem, attack, epsilon, (*setup.request.notes, *notes), checked)
 
 
 def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
@@ -99,6 +104,7 @@ def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
         region=None if mask is None else marked(mask).unsqueeze(1),
         care=None if request.counted is None else marked(request.counted),
         trained=trained,
+        decide=setup.decide,
     )
     if isinstance(request.region, str):
         region, inside = named_region(request.region, problem), request.within(None)
@@ -106,6 +112,18 @@ def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
             region = region & marked(inside).unsqueeze(1)
         return replace(problem, region=region)
     return problem
+
+
+def _refuse_nothing(setup: Setup) -> None:
+    request = setup.request
+    where = "in these slices" if request.slices is not None else ""
+    if request.care is not None:
+        where = "where the care mask counts" + (f" {where}" if where else "")
+    remedy = "choose others, or another target" if where else "choose another target"
+    raise SegadvError(
+        f"{request.scan.name}: {setup.victim.name} predicts the target already"
+        f"{f' {where}' if where else ''}, so there is nothing to change; {remedy}"
+    )
 
 
 def _refuse_pixels(setup: Setup) -> None:

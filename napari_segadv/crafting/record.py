@@ -10,6 +10,7 @@ from torch.backends import cpu
 from ..attacks import Attack, Outcome
 from ..attacks.base import DEFAULT_GOAL
 from ..common.parameters import values
+from ..measures.labels import FIGURES_VERSION
 from ..results.example import Example
 from ..results.provenance import (
     describe_budget,
@@ -88,6 +89,7 @@ def record_of(
     request, task, classes = setup.request, setup.victim.task, setup.clean.classes
     epsilon = None if attack.without_budget else prepared.epsilon
     record: dict[str, Any] = {
+        "figures_version": FIGURES_VERSION,
         "method": attack.name,
         **describe_settings(attack, seed, request.target is not None),
         **inputs,

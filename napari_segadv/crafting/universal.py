@@ -17,7 +17,7 @@ from ..common.device import pick_device
 from ..data.scan import Mask, Scan
 from ..errors import SegadvError
 from ..io.quantise import quantise
-from ..measures.labels import away, moved_and_kept
+from ..measures.labels import FIGURES_VERSION, away, moved_and_kept
 from ..results.provenance import describe_budget, describe_image, describe_victim
 from ..victims.scan_tensors import as_array
 from ..victims.victim import Victim
@@ -114,6 +114,7 @@ def universal_steps(
     ]
     window = setups[0].judge.window
     record = {
+        "figures_version": FIGURES_VERSION,
         "method": "universal",
         **describe_settings(attack, seed, target is not None),
         "victim": describe_victim(victim, victim.classes),

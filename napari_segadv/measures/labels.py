@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 from ..data.scan import Array, Mask
 
+# Of the figures' definitions, as results say it. 2: `kept` counts background too; results without
+# a version are of 1, where it was a share of the structures' pixels alone.
+FIGURES_VERSION = 2
 # Figures that every result has; None if one does not apply.
 TARGET_FIGURES = ("target_iou", "target_iou_per_class", "target_pixel_accuracy", "moved", "kept")
 
@@ -61,16 +64,20 @@ class Overlap:
 def moved_and_kept(
     prediction: Array, target: Array, clean: Array, care: Array | None = None
 ) -> tuple[float, float]:
-    """Return the share of pixels that moved to the target, and of structures that were kept.
+    """Return the share of pixels that moved to the target, and the share that was kept.
 
-    `moved`: of the pixels where target and clean prediction differ, the share at target.
-    `kept`: of the structures' other pixels, the share that stayed. Each is 1 if there are none.
+    `moved`: of the pixels where target and clean prediction differ, the share at target; 1 if there
+    are none.
+    `kept`: 1 - (pixels that had to stay and changed) / (pixels on a structure in target or clean
+    prediction), at least 0. Background that turned into a structure counts: of a volume that is
+    mostly background, a small share of it can outweigh the structures.
     """
     cared = np.ones(target.shape, bool) if care is None else care > 0
     off = (target != clean) & cared
-    still = (target == clean) & (clean != 0) & cared
     hit = prediction == target
-    return _share(hit, off), _share(hit, still)
+    lost = int((~hit & ~off & cared).sum())
+    structures = int((((target != 0) | (clean != 0)) & cared).sum())
+    return _share(hit, off), max(0.0, 1 - lost / max(1, structures))
 
 
 def away(prediction: Array, truth: Array, care: Array | None = None) -> float:

@@ -23,6 +23,10 @@ from .provenance import image_hash
 from .verdicts import Verdict, verdicts_from_json
 
 COPY = "restore it from a copy of the folder"
+EARLIER = (
+    "made by an earlier version: in the share left intact, background that turned into a structure "
+    "did not count"
+)
 # What `result.json` holds besides the record.
 ELSEWHERE = (
     "files",
@@ -107,12 +111,20 @@ def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> 
         measures_before_saving=result.entry("measures_before_saving").values,
         record=record,
         window=_window(result, scan),
-        notes=result.texts("notes"),
+        notes=_notes(result),
         fields=_fields(folder, scan),
         output=_output(result),
     )
     check_summary(example, path)
     return example
+
+
+def _notes(result: Entry) -> tuple[str, ...]:
+    """Return a result's notes; an earlier version's gets one on what it measured otherwise."""
+    notes = result.texts("notes")
+    if "figures_version" in result.values or result.entry("measures").values.get("kept") is None:
+        return notes
+    return tuple(dict.fromkeys((*notes, EARLIER)))
 
 
 def load_verdicts(folder: str | Path, example: Example) -> dict[int, Verdict]:

@@ -96,6 +96,7 @@ def describe_victim(victim: Victim, classes: tuple[str, ...]) -> dict[str, Any]:
         "preprocessing": [
             {"step": step.name, "arguments": plain(step.arguments)} for step in victim.steps
         ],
+        "decision": victim.decision.data,
         "patches": None
         if windows is None
         else {"size": list(windows.roi_size), "overlap": list(windows.overlap)},

@@ -1,22 +1,33 @@
 """BoundVictim: a victim on the grid of one Scan, as an attack sees it."""
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from ..common.wording import class_name
+from ..common.wording import class_name, percent
 from ..data.scan import Scan
 from ..errors import SegadvError
+from .heads import leaves
 from .pipeline import Pipeline
 from .prediction import Prediction
+from .preprocessing.axes import Affine
 from .preprocessing.chain import Space, bind
 from .preprocessing.presenting import Presented, window_seen
 from .recall import Recall
 from .scan_tensors import as_tensor, ras_affine, slice_affine
 from .windows import Passes
+
+# The share of their range by which two answers of a network may differ: GPUs add in any order.
+UNSTEADY = 1e-3
+# The share of the structures' pixels from which a victim counts as reproduced.
+REPRODUCED = 0.999
+# Networks that have given the same answer twice.
+_STEADY: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
 class BoundVictim(ABC):
@@ -51,29 +62,52 @@ class BoundVictim(ABC):
         presented: Presented | None = None,
     ) -> None:
         _check_fit(victim, scan)
+        victim.check_mode()
         self.check(victim, scan)
         self.victim, self.scan, self.device = victim, scan, device
         self.presented = presented
         self.passes = Passes()
         self.recall: Recall | None = None
         self.image = as_tensor(scan, device)
-        self.by_slice = victim.dims == 2 and scan.grid.ndim == 3
-        image, affine = self._present(self.image)[0], ras_affine(scan)
-        if self.by_slice:
-            image, affine = image[:, image.shape[1] // 2], slice_affine(scan)
-        if not victim.array_order:
-            image = image.permute(0, *range(image.ndim - 1, 0, -1))
-            affine = affine[:, [*range(len(affine) - 2, -1, -1), -1]]
+        self.by_slice = victim.dims == 2 and scan.grid.ndim == 3 and not victim.volumewise
+        image, affine = self._framed()
         try:
             self.chain = bind(victim.steps, image.cpu(), Space(tuple(image.shape[1:]), affine))
         except SegadvError as error:
             raise SegadvError(f"{victim.name}: {error}") from None
         self.window = window_seen(scan, victim, presented)
 
+    def _framed(self) -> tuple[Tensor, Affine]:
+        """Return the scan (C, *S) as the victim's program reads it, with its affine to RAS.
+
+        For a network that sees slices, it is the middle one.
+        """
+        image, affine = self._present(self.image)[0], ras_affine(self.scan)
+        if self.by_slice:
+            image, affine = image[:, image.shape[1] // 2], slice_affine(self.scan)
+        if not self.victim.array_order:
+            image = image.permute(0, *range(image.ndim - 1, 0, -1))
+            affine = affine[:, [*range(len(affine) - 2, -1, -1), -1]]
+        return image, affine
+
+    @property
+    def name(self) -> str:
+        """The victim's name."""
+        return self.victim.name
+
     @property
     def seen(self) -> tuple[str, ...]:
-        """A note on how the image is presented to the victim; none if it is seen as it is."""
-        return () if self.presented is None else (self.presented.describe(self.scan.units),)
+        """What a user should know: notes of the victim, and how the image is presented to it."""
+        presented = self.presented
+        shown = () if presented is None else (presented.describe(self.scan.units),)
+        return (*self.victim.notes, *shown)
+
+    @cached_property
+    def deployed(self) -> "BoundVictim":
+        """The victim as its own program runs it, on the same scan; itself if that is the same."""
+        if self.victim.deployed is None:
+            return self
+        return type(self)(self.victim.deployed, self.scan, self.device, self.presented)
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -90,6 +124,35 @@ class BoundVictim(ABC):
     @abstractmethod
     def prediction(self, images: Tensor) -> Prediction:
         """Predict the first of the images (N, C, *S); called without a gradient."""
+
+    def decide(self, logits: Tensor) -> Tensor:
+        """Return the classes (N, *S') that `prediction` would find in logits (N, K, *S')."""
+        return logits.argmax(1)
+
+    def agreement(self, prediction: Any) -> float | None:
+        """Return the share in which the scan's prediction is that of the victim's own program.
+
+        None: there is no such program to compare with.
+        """
+        return None
+
+    def agreement_notes(self, prediction: Any) -> tuple[str, ...]:
+        """Say how well the victim's own program is reproduced on this scan."""
+        try:
+            share = self.agreement(prediction)
+        except SegadvError as error:
+            return (f"not compared with the model's own pipeline: {error}",)
+        if share is None:
+            return ()
+        if share >= REPRODUCED:
+            return (
+                f"on this image, {percent(share)} of the structures' pixels are predicted as by "
+                "the model's own pipeline",
+            )
+        return (
+            f"only {percent(share)} of the structures' pixels are predicted as by the model's own "
+            "pipeline: figures are of ours, and its own program may write another mask",
+        )
 
     def default_name(self, label: int) -> str:
         """Return the name of a class that the victim does not name."""
@@ -108,11 +171,15 @@ class BoundVictim(ABC):
     def predict(self, images: Tensor | None = None) -> Any:
         """Predict the first of the images (N, C, *S); by default the scan.
 
+        This is the mask that the victim's own program would write, see `Pipeline.deployed`.
+
         Raises:
             SegadvError: if the victim predicts NaN or infinity, or not the classes that it names.
         """
+        deployed = self.deployed
+        deployed.passes = self.passes
         with torch.no_grad():
-            return self.prediction(self.image if images is None else images)
+            return deployed.prediction(self.image if images is None else images)
 
     def prepared(self, images: Tensor) -> Tensor:
         """Preprocess images (N, C, *S) that have the network's number of dimensions."""
@@ -127,7 +194,10 @@ class BoundVictim(ABC):
     def output(self, x: Tensor) -> Any:
         """Return the network's output for preprocessed images; turn an error into one line."""
         try:
-            return self.victim.network(x.contiguous())
+            x = x.contiguous()
+            y = self.victim.run(x)
+            self._check_repeats(x, y)
+            return y
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
@@ -136,6 +206,27 @@ class BoundVictim(ABC):
                 f"{self.victim.name}: the network refuses an input of {tuple(x.shape)} ({reason}); "
                 "check its channels, dimensions and roi_size"
             ) from error
+
+    def _check_repeats(self, x: Tensor, y: Any) -> None:
+        """Ask a network that is new twice: what answers differently has no gradient to follow.
+
+        Raises:
+            SegadvError: if it does.
+        """
+        network = self.victim.network
+        if network in _STEADY:
+            return
+        with torch.no_grad():
+            # A copy: a network may change its input.
+            again = self.victim.run(x.detach().clone())
+            off = max((_departure(a, b) for a, b in zip(leaves(y), leaves(again), strict=True)))
+        if off > UNSTEADY:
+            raise SegadvError(
+                f"{self.victim.name}: answers differently when it sees the same image twice (by "
+                f"{off:.1%} of its range), so its gradient leads nowhere; call network.eval(), or "
+                "use the network without its random step"
+            )
+        _STEADY.add(network)
 
     def checked(self, logits: Tensor) -> Tensor:
         """Return the logits if they are finite and there is one for each class.
@@ -161,6 +252,15 @@ class BoundVictim(ABC):
         return self.victim.classes or tuple(
             self.default_name(label) for label in range(logits.shape[1])
         )
+
+
+def _departure(one: Tensor, other: Tensor) -> float:
+    """Return the largest difference as a share of the range; NaN counts as no difference."""
+    one = one.detach()
+    if not one.numel() or not one.is_floating_point():
+        return 0.0
+    span = float(one.amax() - one.amin())
+    return float((one - other).abs().amax()) / span if span > 0 else 0.0
 
 
 def _check_fit(victim: Pipeline, scan: Scan) -> None:

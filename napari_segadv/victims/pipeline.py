@@ -2,17 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from ..data.scan import HU_BELOW
+from ..errors import SegadvError
+from .decision import Decision
 from .heads import Head
-from .preprocessing.chain import Transform
+from .preprocessing.axes import Affine
+from .preprocessing.chain import Step
 from .windows import SlidingWindows
 
 BYTES = (0.0, 255.0)
+# Layers that do something else in training mode.
+TRAINED = (_BatchNorm, _DropoutNd)
+
+
+class OwnPipeline(Protocol):
+    """A victim's pipeline as its own program runs it, from an image to its mask."""
+
+    def __call__(self, network: Any, image: torch.Tensor, affine: Affine) -> torch.Tensor | None:
+        """Predict an image (C, *S) in the network's axis order; None if there is no such mask."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,16 +35,25 @@ class Pipeline:
     """Everything between an image and class logits.
 
     Attributes:
-        network: in evaluation mode if it has one; its parameters are frozen.
+        network: in evaluation mode if it has one. It stays as it is: see `run`.
         name: for messages and records.
         dims: 2 or 3; a 2-D network sees a volume slice by slice.
         channels: of the image before preprocessing (1 grey, 3 RGB).
         classes: names, for segmentation background first; empty until known.
-        steps: the transforms of the preprocessing, in order.
+        steps: of the preprocessing, in order; MONAI's are `chain.Transform`.
         array_order: True if the network's axes are (z, y, x) or (y, x), False if (x, y, z) as
             MONAI reads files.
         windows: the sliding window; None: the network sees the whole image at once.
         head: turns the network's output into class logits.
+        decision: how class logits become the mask that its own program would write.
+        notes: what a user should know about it, one line each.
+        own: its own pipeline from image to mask, if there is another one to compare with.
+        volumewise: True if a 2-D network's steps see a volume whole, and only its windows are
+            slices or patches of one; the network then takes volumes of one slice.
+        deployed: the same victim as its own program runs it, which gives every prediction; None:
+            this one. The gradient always comes from this one.
+        independent: for a classification, True if each class has a probability of its own, by a
+            sigmoid, of which the largest counts.
     """
 
     network: nn.Module | Callable[[torch.Tensor], Any]
@@ -37,21 +61,51 @@ class Pipeline:
     dims: int
     channels: int = 1
     classes: tuple[str, ...] = ()
-    steps: tuple[Transform, ...] = ()
+    steps: tuple[Step, ...] = ()
     array_order: bool = False
     windows: SlidingWindows | None = None
     head: Head = field(default_factory=Head)
+    decision: Decision = field(default_factory=Decision)
+    notes: tuple[str, ...] = ()
+    own: OwnPipeline | None = None
+    volumewise: bool = False
+    deployed: "Pipeline | None" = None
+    independent: bool = False
 
-    def __post_init__(self) -> None:
-        if isinstance(self.network, nn.Module):
-            for parameter in self.network.parameters():
-                parameter.requires_grad_(False)
+    def run(self, images: torch.Tensor) -> Any:
+        """Return the network's output; no gradient of its weights is kept or computed.
+
+        The weights themselves are not touched: the network may be the caller's own.
+        """
+        network = self.network
+        if not isinstance(network, nn.Module) or isinstance(network, torch.jit.ScriptModule):
+            return network(images)
+        weights = dict(network.named_parameters())
+        if not any(weight.requires_grad for weight in weights.values()):
+            return network(images)
+        return functional_call(network, {k: w.detach() for k, w in weights.items()}, (images,))
+
+    def check_mode(self) -> None:
+        """Refuse a network whose prediction changes from call to call, or changes the network.
+
+        Raises:
+            SegadvError: if it has a layer in training mode.
+        """
+        if not isinstance(self.network, nn.Module):
+            return
+        for name, module in self.network.named_modules():
+            if module.training and isinstance(module, TRAINED):
+                raise SegadvError(
+                    f"{self.name}: its network is in training mode ({type(module).__name__}"
+                    f"{f' {name}' if name else ''}); call network.eval() first"
+                )
 
     def to(self, device: str | torch.device) -> Self:
         """Return a copy with its network on a device."""
-        if isinstance(self.network, nn.Module):
-            return replace(self, network=self.network.to(device))
-        return self
+        if not isinstance(self.network, nn.Module):
+            return self
+        deployed = None if self.deployed is None else self.deployed.to(device)
+        return replace(self, network=self.network.to(device), deployed=deployed)
 
     @property
     def window(self) -> tuple[float, float] | None:

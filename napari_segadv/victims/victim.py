@@ -53,7 +53,6 @@ class Victim(Pipeline):
     trust: str = "data"
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if isinstance(self.task, str):
             object.__setattr__(self, "task", task_of(self.task))
 

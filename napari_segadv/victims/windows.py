@@ -16,10 +16,15 @@ from torch import Tensor
 
 from ..common.tensors import applied
 from ..errors import SegadvError
+from .half_sums import half_sums
 from .pieces import Index, Pieces, length, touching
 from .recall import Recall
+from .window_places import importance, regular, spread
 
 LARGEST_PATCH = 4096
+MODES = ("gaussian", "constant", "nnunet")
+# A size that stands for that of the image.
+WHOLE_AXIS = -1
 Network = Callable[[Tensor], Tensor]
 
 
@@ -36,12 +41,29 @@ class SlidingWindows:
     cval: float = 0.0
 
     def __post_init__(self) -> None:
-        if not all(0 < n <= LARGEST_PATCH for n in self.roi_size):
-            raise SegadvError(f"roi_size {self.roi_size}: use sizes from 1 to {LARGEST_PATCH}")
+        if not all(n == WHOLE_AXIS or 0 < n <= LARGEST_PATCH for n in self.roi_size):
+            raise SegadvError(
+                f"roi_size {self.roi_size}: use sizes from 1 to {LARGEST_PATCH}, or "
+                f"{WHOLE_AXIS} for the whole axis"
+            )
         if not all(0 <= share < 1 for share in self.overlap):
             raise SegadvError(f"overlap {self.overlap}: use shares of at least 0 and below 1")
-        if self.mode not in ("gaussian", "constant"):
-            raise SegadvError(f"sliding window mode {self.mode}: use gaussian or constant")
+        if self.mode not in MODES:
+            raise SegadvError(f"sliding window mode {self.mode}: use {', '.join(MODES)}")
+
+
+@dataclass(frozen=True)
+class NnunetWindows(SlidingWindows):
+    """How nnU-Net slides a network over a volume: evenly spread, with a Gaussian of its own.
+
+    Attributes:
+        half: whether sums are in half precision; such windows have no gradient.
+        members: how many networks' outputs are in one another's channels; averaged if `half`.
+    """
+
+    mode: str = "nnunet"
+    half: bool = False
+    members: int = 1
 
 
 # Its earlier name.
@@ -186,6 +208,8 @@ def sliding(
 ) -> Tensor:
     """Compute the result of MONAI's sliding_window_inference, differentiable in constant memory.
 
+    With `NnunetWindows` it is nnU-Net's result.
+
     A single patch that covers the image keeps its graph, which saves one forward pass.
 
     Args:
@@ -195,7 +219,6 @@ def sliding(
         passes: counts the work.
         recall: skips patches that have not changed; None: all patches run.
     """
-    from monai.data.utils import dense_patch_slices
     from monai.utils import fall_back_tuple
 
     size = tuple(x.shape[2:])
@@ -207,35 +230,43 @@ def sliding(
         constant = spec.padding_mode == "constant"
         x = F.pad(x, flat, mode=spec.padding_mode, value=spec.cval if constant else None)
     padded = tuple(x.shape[2:])
-    if padded == roi:
+    nnunets = spec if isinstance(spec, NnunetWindows) else None
+    if padded == roi and not (nnunets and nnunets.half):
         out = one_pass(x, network, passes)
     else:
         overlap = spec.overlap * len(roi) if len(spec.overlap) == 1 else spec.overlap
-        step = [
-            r if r == n else max(int(r * (1 - o)), 1)
-            for r, n, o in zip(roi, padded, overlap, strict=True)
-        ]
-        places = dense_patch_slices(padded, roi, step)
-        out = two_pass(x, network, _patches(x, places, roi, spec), passes, recall)
+        places = (spread if nnunets else regular)(padded, roi, overlap)
+        out = _over(x, network, places, roi, spec, passes, recall)
     inside = [slice(before, before + n) for (before, _), n in zip(pads, size, strict=True)]
     return out[:, :, *inside] if any(missing) else out
 
 
-def _patches(
-    x: Tensor, places: Sequence[Index], roi: tuple[int, ...], spec: SlidingWindows
-) -> Pieces:
-    from monai.data.utils import compute_importance_map
+def _over(
+    x: Tensor,
+    network: Network,
+    places: Sequence[Index],
+    roi: tuple[int, ...],
+    spec: SlidingWindows,
+    passes: Passes,
+    recall: Recall | None,
+) -> Tensor:
+    weight = importance(spec.mode, roi, spec.sigma_scale, x)
+    if isinstance(spec, NnunetWindows) and spec.half:
 
-    weight = compute_importance_map(
-        roi, mode=spec.mode, sigma_scale=spec.sigma_scale, device=x.device, dtype=x.dtype
-    )[None, None]
+        def done(share: float) -> None:
+            passes.forward += share
+            passes.on_piece()
+
+        return half_sums(x, network, places, weight, spec.members, done)
+    weight = weight.to(x.dtype)
     total = x.new_zeros(1, 1, *x.shape[2:])
     for place in places:
         total[:, :, *place] += weight
     indices = [
         (slice(item, item + 1), slice(None), *place) for item in range(len(x)) for place in places
     ]
-    return Pieces(_chunked(indices, spec.sw_batch_size), weight, total.reciprocal_())
+    pieces = Pieces(_chunked(indices, spec.sw_batch_size), weight, total.reciprocal_())
+    return two_pass(x, network, pieces, passes, recall)
 
 
 def _chunked(indices: Sequence[Index], size: int) -> tuple[tuple[Index, ...], ...]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..attacks.problem import Model
 from ..common.tensors import applied
+from ..errors import SegadvError
 from .bound import BoundVictim
 from .windows import Passes
 
@@ -50,6 +51,75 @@ class Rounded:
         return self.model(applied(_Round, images, self.clean, self.quantum))
 
 
+class _Finite(torch.autograd.Function):
+    """Passes images on; takes a gradient that is not finite for 0, and counts it."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, checked: "Checked") -> Tensor:
+        ctx.checked = checked
+        return images.view_as(images)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return ctx.checked.finite(grads[0]), None
+
+
+class Checked:
+    """A model whose outputs and gradients are looked at while an attack uses it.
+
+    A gradient that is NaN or infinite is taken for 0 at that pixel: elsewhere it may be right.
+    """
+
+    def __init__(self, model: Model, name: str) -> None:
+        self.model, self.name = model, name
+        # On the device, so that a look costs no wait for it.
+        self._broken: Tensor | None = None
+        self._flat: Tensor | None = None
+        self._lost: Tensor | None = None
+
+    def __call__(self, images: Tensor, /) -> Tensor:
+        logits = self.model(applied(_Finite, images, self))
+        lost = ~torch.isfinite(logits.detach().sum())
+        self._lost = lost if self._lost is None else self._lost | lost
+        if images.device.type == "cpu":
+            self.check()
+        return logits
+
+    def finite(self, gradient: Tensor) -> Tensor:
+        """Return a gradient with 0 in place of NaN and infinity; note how much of it that is."""
+        share = (~torch.isfinite(gradient)).float().mean()
+        self._broken = share if self._broken is None else torch.maximum(self._broken, share)
+        gradient = torch.nan_to_num(gradient, 0.0, 0.0, 0.0)
+        if self._flat is None:
+            self._flat = ~gradient.any()
+        return gradient
+
+    def check(self) -> None:
+        """Raise SegadvError if the model has predicted NaN or infinity."""
+        if self._lost is not None and bool(self._lost):
+            raise SegadvError(
+                f"{self.name}: predicts NaN or infinity for a changed image; check its weights and "
+                "its preprocessing"
+            )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the gradients so far."""
+        found = []
+        broken = 0.0 if self._broken is None else float(self._broken)
+        if broken:
+            found.append(
+                f"the gradient of {self.name} was NaN or infinite at up to {broken:.2%} of the "
+                "pixels, where it was taken for 0"
+            )
+        if self._flat is not None and bool(self._flat):
+            found.append(
+                f"the gradient of {self.name} was 0 everywhere at the first step: its last step is "
+                "saturated or cuts values off, so attacks that follow the gradient stand still"
+            )
+        return tuple(found)
+
+
 class Watched:
     """A model that calls `watch` after each pass."""
 
@@ -81,6 +151,11 @@ class Ensemble:
         """Return the mean logits (N, K, *S') of images (N, C, *S)."""
         total = reduce(torch.add, (model(images) for model in self.models))
         return total / len(self.models)
+
+    @property
+    def name(self) -> str:
+        """The names of all models."""
+        return ", ".join(model.name for model in self.models)
 
     @property
     def passes(self) -> Passes:

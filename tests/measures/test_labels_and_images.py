@@ -45,9 +45,18 @@ def test_care_leaves_pixels_out(maps):
 def test_moved_and_kept_by_hand():
     clean, target = np.array([0, 1, 1, 2, 2, 2]), np.array([0, 1, 0, 2, 2, 1])
     prediction = np.array([2, 1, 0, 2, 0, 2])
-    assert moved_and_kept(prediction, target, clean) == (0.5, pytest.approx(2 / 3))
+    # Two of the four pixels that had to stay changed, one of them background; five are structures.
+    assert moved_and_kept(prediction, target, clean) == (0.5, pytest.approx(1 - 2 / 5))
     assert moved_and_kept(clean, clean, clean) == (1.0, 1.0)
+    care = np.array([1, 1, 1, 1, 0, 0])
+    assert moved_and_kept(prediction, target, clean, care) == (1.0, pytest.approx(1 - 1 / 3))
     assert away(prediction, clean) == 2 / 5
+
+
+def test_background_that_turns_into_a_structure_can_outweigh_all_structures():
+    clean, target = np.zeros(100, int), np.zeros(100, int)
+    target[:2] = 1
+    assert moved_and_kept(np.ones(100, int), target, clean) == (1.0, 0.0)
 
 
 def test_distances():

@@ -43,7 +43,9 @@ def given(tmp_path, scan, labels):
     """A different file for each role."""
     left = np.zeros_like(labels)
     left[:, :40] = 1
-    arrays = {"target": labels, "truth": labels[::-1], "region": left, "care": left[:, ::-1]}
+    care = np.ones_like(labels)
+    care[:, :1] = 0
+    arrays = {"target": labels, "truth": labels[::-1], "region": left, "care": care}
     files = {role: tmp_path / f"{role}.nii.gz" for role in ROLES}
     for role, path in files.items():
         io.save_mask(Mask(np.ascontiguousarray(arrays[role]), scan.grid), path)

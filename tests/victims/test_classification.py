@@ -132,11 +132,9 @@ def test_a_truth_that_the_victim_misses_is_got_away_from_already(victim):
     assert example.succeeded
 
 
-def test_a_target_that_is_the_clean_class_costs_nothing(victim):
-    example = sa.craft(image(), victim, sa.attacks.PGD(), target="middling")
-    assert (example.record["steps"], example.measures["linf"]) == (0, 0.0)
-    assert example.succeeded
-    assert " stayed middling " in example.summary[0]
+def test_a_target_that_is_the_clean_class_asks_for_nothing(victim):
+    with pytest.raises(SegadvError, match="grader predicts the target already"):
+        sa.craft(image(), victim, sa.attacks.PGD(), target="middling")
 
 
 def test_a_budget_that_is_too_small_is_a_result(victim):
@@ -294,8 +292,8 @@ def test_the_command_line(saved, monkeypatch, capsys):
     assert segadv(monkeypatch, *attack, "--target", other, "--out", "a") == 0
     result = json.loads((saved / "a" / "result.json").read_text())
     assert result["target"]["class"] == other
-    assert segadv(monkeypatch, *attack, "--target", "clean.json", "--out", "b") == 0
-    assert json.loads((saved / "b" / "result.json").read_text())["succeeded"]
+    assert segadv(monkeypatch, *attack, "--target", "clean.json", "--out", "b") == 2
+    assert "net predicts the target already" in capsys.readouterr().err
     assert segadv(monkeypatch, *attack, "--untargeted", "--truth", "1", "--out", "c") == 0
     assert json.loads((saved / "c" / "result.json").read_text())["goal"] == "untargeted"
     capsys.readouterr()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_segadv.errors import SegadvError
-from napari_segadv.victims.heads import Head, detect, tensor_of
+from napari_segadv.victims.heads import Head, detect
 
 
 @pytest.fixture
@@ -42,15 +42,47 @@ def test_detection(z):
     assert detect(z) == "none"
     assert detect(z.softmax(1)) == "softmax"
     assert detect(z[:, :1].sigmoid()) == "sigmoid"
-    # Three independent sigmoids are no softmax.
-    assert detect(z.sigmoid()) == "none"
+    assert detect(torch.zeros(1, 3, 2, 2)) == "none"
+    assert detect(torch.full((1, 3, 2, 2), torch.nan)) == "none"
 
 
-def test_structures(z):
-    assert tensor_of(z) is z
-    assert tensor_of({"aux": z + 1, "out": z}) is z
-    assert tensor_of({"segmentation": z}) is z
-    assert tensor_of([z, z + 1]) is z
-    assert tensor_of({"out": (z,)}) is z
+def test_structures_that_overlap_are_no_softmax(z):
+    """Three independent sigmoids."""
+    with pytest.raises(SegadvError, match="does not sum to 1"):
+        detect(z.sigmoid())
+    assert Head("none").logits(z.sigmoid()).shape == z.shape
+
+
+def test_the_only_output_counts(z):
+    small = z[..., :2]
+    for output in (
+        z,
+        {"aux": z + 1, "out": z},
+        {"segmentation": z},
+        [z],
+        (z, small),
+        {"out": (z,)},
+    ):
+        assert Head().chosen(output) is z
     with pytest.raises(SegadvError, match="must return a tensor"):
-        tensor_of(None)
+        Head().chosen(None)
+
+
+@pytest.mark.parametrize("kind", ["list", "dict"])
+def test_of_several_outputs_one_is_named(z, kind):
+    """A network with an auxiliary output first, as W-Nets have it, is not read at that."""
+    output = [z + 1, z] if kind == "list" else {"first": z + 1, "second": z}
+    names = "0, 1" if kind == "list" else '"first", "second"'
+    with pytest.raises(SegadvError, match=f"several outputs of .*: {names}; say which"):
+        Head().chosen(output)
+    assert Head(output=1 if kind == "list" else "second").chosen(output) is z
+    with pytest.raises(SegadvError, match=f"no output 7; set .* one of: {names}"):
+        Head(output=7).chosen(output)
+
+
+def test_a_gradient_reaches_what_is_nearly_certain():
+    """float32 holds a share of 1e-26; it must not be cut off long before."""
+    z = torch.tensor([60.0, 0.0]).view(1, 2, 1, 1).requires_grad_()
+    logits = Head("softmax").logits(z.softmax(1))
+    (gradient,) = torch.autograd.grad(logits[0, 1].sum() - logits[0, 0].sum(), z)
+    torch.testing.assert_close(gradient.flatten(), torch.tensor([-1.0, 1.0]))

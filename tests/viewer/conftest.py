@@ -35,6 +35,14 @@ class PatientBot(QtBot):
         return super().waitExposed(widget, timeout=timeout)
 
 
+def pytest_collection_modifyitems(items):
+    """The random driver comes first: in a process with thousands of tests behind it, it is slow.
+
+    After each removal of a layer, napari collects the garbage of the whole process.
+    """
+    items.sort(key=lambda item: "test_monkey.py" not in item.nodeid)
+
+
 @pytest.fixture
 def qtbot(qapp, request):
     """The bot of every window test; a dialog that stays open does not hold it up for good."""

@@ -10,9 +10,9 @@ import random
 from pathlib import Path
 
 import numpy as np
-from helpers import disc_image, save_small_victim
+from helpers import PATIENCE, disc_image, save_small_victim
 from napari.layers import Image, Labels
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QDeadlineTimer, QEvent, QEventLoop, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -28,6 +28,8 @@ PANELS = ("Adversarial attack", "Target designer", "Compare", "Slices", "Runs")
 ROLES = (ADVERSARIAL, NOISE, CLEAN, AFTER, TARGET)
 # The most layers and runs that are open at once: more slow the window down, and show nothing new.
 MOST_LAYERS, MOST_RUNS = 24, 4
+# Milliseconds after which a look is taken even if nothing has come.
+WAKES = 50
 
 
 def volume(seed=0):
@@ -111,7 +113,7 @@ class Monkey:
         self.click(self.attack.cancel_button)
 
     def do_paint(self):
-        layer = self.pick(x for x in self.viewer.layers if isinstance(x, Labels))
+        layer = self.pick(x for x in self.viewer.layers if isinstance(x, Labels) and x.visible)
         if layer is not None and not self.controller.made(layer):
             layer.paint([self.random.randrange(n) for n in layer.data.shape], 1)
 
@@ -217,18 +219,24 @@ class Monkey:
 
     def wait(self):
         """Let everything that runs end."""
-        for _ in range(4000):
-            QTest.qWait(5)
-            if not self.controller.jobs.busy:
-                return
-        raise AssertionError(f"still {self.controller.jobs.busy}")
+        patience, wakes = QDeadlineTimer(1000 * PATIENCE), QTimer(interval=WAKES)
+        wakes.start()
+        while self.turn() or self.controller.jobs.busy:
+            assert not patience.hasExpired(), f"still {self.controller.jobs.busy}"
+            QApplication.processEvents(QEventLoop.WaitForMoreEvents)
+        wakes.stop()
+
+    def turn(self):
+        """Let the window handle what has come, also what is to be deleted."""
+        QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.DeferredDelete.value)
 
     def step(self):
         """Do one action, and let the window handle its events."""
         name = self.random.choice(self.kinds)
         self.log.append(name.removeprefix("do_"))
         getattr(self, name)()
-        QApplication.processEvents()
+        self.turn()
 
     # What must hold.
 

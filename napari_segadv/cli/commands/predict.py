@@ -51,5 +51,5 @@ def predict(
     bound = loaded.on(scan, pick_device(device), present)
     prediction = bound.predict()
     task.save(prediction, made_folder(out))
-    tell((*scan.notes, *bound.seen))
+    tell((*scan.notes, *bound.seen, *bound.agreement_notes(prediction)))
     say(f"{out}: {task.listing(prediction)}")

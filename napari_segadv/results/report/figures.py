@@ -124,9 +124,14 @@ def _of_prediction(example: Example) -> tuple[Figure, ...]:
             "predicted before), the share that is now predicted as something else.",
         )
     intact = (
-        f"Of the structures' other {units}, the share that is predicted as before. 100 %: nothing "
-        "else was disturbed."
+        f"The {units} that had to stay and changed, background too, measured against those of the "
+        "structures. 100 %: nothing else was disturbed."
     )
+    if "figures_version" not in example.record:
+        intact = (
+            f"Of the structures' other {units}, the share that is predicted as before. Background "
+            "that turned into a structure does not count."
+        )
     listed = [
         Figure(words, percent(m[key]), what)
         for key, words, what in (("moved", name, meaning), ("kept", KEPT, intact))

@@ -63,6 +63,10 @@ def _load_as(form: VictimFormat, path: Path, trusted_hash: str | None) -> Victim
     try:
         victim = form.load(path, trusted_hash)
         network = victim.network
+        if isinstance(network, nn.Module):
+            # Nobody else has it: without gradients of the weights, a pass needs less memory.
+            for weight in network.parameters():
+                weight.requires_grad_(False)
         # Somebody's own code may inspect the modules of its network; MONAI's classes don't.
         if victim.trust == "data" and isinstance(network, nn.Module):
             return replace(victim, network=frozen(network))

@@ -18,6 +18,8 @@ Affine = npt.NDArray[np.float64]
 # Logit of certain background, for pixels that a crop removed.
 CERTAIN = 20.0
 
+# Ways along an axis: from the image to the network, and back in one of two ways.
+FORTH, LINEAR, NEAREST = "forth", "linear", "nearest"
 
 # Torch's name of a padding mode for numpy's or its own.
 PAD_MODES = {
@@ -26,6 +28,22 @@ PAD_MODES = {
     "replicate": "replicate",
     "reflect": "reflect",
 }
+
+
+@dataclass(frozen=True)
+class Back:
+    """How values are mapped back.
+
+    Attributes:
+        nearest: take the nearest pixel's value instead of interpolating.
+        certain: what the background gets where a crop removed pixels; elsewhere 0 is added.
+    """
+
+    nearest: bool = False
+    certain: float = CERTAIN
+
+
+BACK = Back()
 
 
 @dataclass(frozen=True)
@@ -71,6 +89,19 @@ class AxisMap:
         back = AxisMap(0, 1 / self.scale, -self.offset / self.scale, self.size_out, self.size_in)
         return back.matrix()
 
+    @property
+    def ties(self) -> bool:
+        """True if a pixel lies half-way between two of the output's, so that both are nearest."""
+        at = (np.arange(self.size_in) - self.offset) / self.scale
+        return bool((np.abs(at - np.floor(at) - 0.5) < 1e-5).any())
+
+    def nearest_inverse(self) -> Tensor:
+        """Return the weights (size_in, size_out) of the nearest pixel, clamped at the border."""
+        at = np.rint((np.arange(self.size_in) - self.offset) / self.scale).astype(int)
+        weights = np.zeros((self.size_in, self.size_out), np.float32)
+        weights[np.arange(self.size_in), np.clip(at, 0, self.size_out - 1)] = 1
+        return torch.from_numpy(weights)
+
 
 @dataclass(frozen=True)
 class AxesMap:
@@ -80,14 +111,16 @@ class AxesMap:
         axes: one map for each output axis; their sources are a permutation.
         pad_mode, pad_value: how to pad, as in torch.nn.functional.pad.
         matrices: weights that replace linear interpolation, by output axis.
-        cached: weights by output axis, direction, device and type.
+        inverses: the same for the way back, by output axis and by whether they are the nearest's.
+        cached: weights by output axis, way, device and type.
     """
 
     axes: tuple[AxisMap, ...]
     pad_mode: str = "constant"
     pad_value: float = 0.0
     matrices: dict[int, Tensor] = field(default_factory=dict)
-    cached: dict[tuple[int, bool, str, str], Tensor] = field(default_factory=dict, repr=False)
+    inverses: dict[tuple[int, bool], Tensor] = field(default_factory=dict)
+    cached: dict[tuple[int, str, str, str], Tensor] = field(default_factory=dict, repr=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map an image (N, C, *input) to (N, C, *output)."""
@@ -99,20 +132,20 @@ class AxesMap:
         x = self._pad(x, [axis.pads if axis.whole else (0, 0) for axis in self.axes])
         for i, axis in enumerate(self.axes):
             if not axis.whole:
-                x = along(x, 2 + i, self._weights(i, False, x))
+                x = along(x, 2 + i, self._weights(i, FORTH, x))
         return x
 
-    def backward(self, z: Tensor) -> Tensor:
+    def backward(self, z: Tensor, way: Back = BACK) -> Tensor:
         """Map logits (N, K, *output) back to (N, K, *input); pixels cut off are background."""
         for i, axis in enumerate(self.axes):
             if not axis.whole:
-                z = along(z, 2 + i, self._weights(i, True, z))
+                z = along(z, 2 + i, self._weights(i, NEAREST if way.nearest else LINEAR, z))
         pads = [axis.pads if axis.whole else (0, 0) for axis in self.axes]
         if any(before < 0 or after < 0 for before, after in pads):
-            # Logits are 0 where nothing was predicted; there the background gets CERTAIN.
+            # Values are 0 where nothing was predicted; there the background gets more.
             inside = self._unpad(torch.ones_like(z[:1, :1]), pads)
             z = self._unpad(z, pads)
-            z = torch.cat([z[:, :1] + CERTAIN * (1 - inside), z[:, 1:]], dim=1)
+            z = torch.cat([z[:, :1] + way.certain * (1 - inside), z[:, 1:]], dim=1)
         else:
             z = self._unpad(z, pads)
         flipped = [2 + i for i, axis in enumerate(self.axes) if axis.whole and axis.flips]
@@ -122,14 +155,20 @@ class AxesMap:
             z = z.permute(0, 1, *(2 + int(i) for i in np.argsort(order)))
         return z
 
-    def _weights(self, i: int, back: bool, like: Tensor) -> Tensor:
-        """Return an output axis's matrix, forward or back, made once for each device and type."""
-        key = (i, back, str(like.device), str(like.dtype))
+    def _weights(self, i: int, way: str, like: Tensor) -> Tensor:
+        """Return an output axis's matrix for a way, made once for each device and type."""
+        key = (i, way, str(like.device), str(like.dtype))
         if key not in self.cached:
-            axis = self.axes[i]
-            forward = self.matrices[i] if i in self.matrices else axis.matrix()
-            self.cached[key] = (axis.inverse_matrix() if back else forward).to(like)
+            self.cached[key] = self._matrix(i, way).to(like)
         return self.cached[key]
+
+    def _matrix(self, i: int, way: str) -> Tensor:
+        axis = self.axes[i]
+        if way == FORTH:
+            return self.matrices[i] if i in self.matrices else axis.matrix()
+        if (i, way == NEAREST) in self.inverses:
+            return self.inverses[i, way == NEAREST]
+        return axis.nearest_inverse() if way == NEAREST else axis.inverse_matrix()
 
     def _pad(self, x: Tensor, pads: Sequence[tuple[int, int]]) -> Tensor:
         if not any(any(pad) for pad in pads):

@@ -1,10 +1,10 @@
-"""A victim's preprocessing as a differentiable chain, checked step by step against MONAI's own."""
+"""A victim's preprocessing as a differentiable chain; MONAI's steps are checked against MONAI."""
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import SegadvError
-from .axes import PAD_MODES, Affine, AxesMap, between
+from .axes import BACK, PAD_MODES, Affine, AxesMap, Back, between
 from .intensity import INTENSITY
 
 SPATIAL = frozenset(
@@ -48,9 +48,16 @@ WITHOUT_EFFECT = frozenset(
         "CopyItems",
     }
 )
-DATA_DEPENDENT = frozenset({"CropForeground"})
+# Copies the image, and joins such copies as channels: see `reading`.
+COPIES, CONCATENATES = "CopyItems", "ConcatItems"
+KNOWN = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT | {CONCATENATES}
+# Steps whose arguments say nothing of the pixels either.
+UNSEEN = WITHOUT_EFFECT - {COPIES}
+DATA_DEPENDENT = frozenset({"CropForeground", "CropToNonzero"})
 # MONAI computes some steps in float64; a ten-thousandth of the image's range is no difference.
 TOLERANCE = 1e-4
+# Two such digits hold the number of any pixel.
+DIGIT = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,44 @@ class Space:
 
 
 @dataclass(frozen=True)
+class BoundTransform:
+    """A step on a given grid: images forward, values back in the way that is asked for."""
+
+    forward: Callable[[Tensor], Tensor]
+    backward: Callable[[Tensor, Back], Tensor]
+
+
+class Step(Protocol):
+    """One step of a victim's preprocessing; `Transform` is one of MONAI's.
+
+    Attributes:
+        name: for messages and records.
+        arguments: for records.
+        window: the intensity window that it lets through; None if it names none.
+        rescales: whether it changes the units of the intensities.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def arguments(self) -> Mapping[str, Any]: ...
+    @property
+    def window(self) -> tuple[float, float] | None: ...
+    @property
+    def rescales(self) -> bool: ...
+
+    def bound(self, image: Tensor, space: Space) -> tuple[BoundTransform, Tensor, Space]:
+        """Fix the step's geometry on the grid of an image (C, *S).
+
+        Returns:
+            The step on this grid, and the image and its grid after the step.
+
+        Raises:
+            SegadvError: if the step can't be reproduced on this image.
+        """
+
+
+@dataclass(frozen=True)
 class Transform:
     """One transform: its MONAI name (without the d of the dictionary form) and arguments."""
 
@@ -70,12 +115,8 @@ class Transform:
 
     def __post_init__(self) -> None:
         if self.name not in INTENSITY and self.name not in SPATIAL:
-            known = ", ".join(sorted([*INTENSITY, *SPATIAL]))
-            raise SegadvError(
-                f"preprocessing step {self.name} is not known, so it has no gradient here; use "
-                f"only these: {known}"
-            )
-
+            check_step(self.name)
+            raise SegadvError(f"preprocessing step {self.name} changes nothing; leave it out")
         if self.window is not None and not -math.inf < self.window[0] < self.window[1] < math.inf:
             low, high = self.window
             raise SegadvError(
@@ -95,17 +136,24 @@ class Transform:
         """Whether this step changes the units of the intensities."""
         return self.name.startswith("ScaleIntensity") or self.name == "NormalizeIntensity"
 
+    def bound(self, image: Tensor, space: Space) -> tuple[BoundTransform, Tensor, Space]:
+        """Fix the geometry on the grid of an image (C, *S).
 
-# Its earlier name.
-Step = Transform
+        MONAI itself runs once: this shows where it puts the pixels, and that ours does the same.
 
+        Raises:
+            SegadvError: if MONAI refuses the image, or our result differs from MONAI's.
+        """
+        from monai.data import MetaTensor
 
-@dataclass(frozen=True)
-class BoundTransform:
-    """A step on a given grid: images forward, logits back."""
-
-    forward: Callable[[Tensor], Tensor]
-    backward: Callable[[Tensor], Tensor]
+        transform, theirs = _monai(
+            self, MetaTensor(image.clone(), affine=torch.from_numpy(space.affine))
+        )
+        after = Space(tuple(theirs.shape[1:]), _square(theirs.affine, len(space.shape)))
+        one = _bind_step(self, space, after, Undo(transform, list(theirs.applied_operations)))
+        ours = one.forward(image.unsqueeze(0))[0]
+        _compare(self, ours, theirs.as_tensor())
+        return one, ours, after
 
 
 @dataclass(frozen=True)
@@ -124,17 +172,24 @@ class BoundChain:
             x = step.forward(x)
         return x
 
-    def backward(self, z: Tensor) -> Tensor:
+    def backward(self, z: Tensor, way: Back = BACK) -> Tensor:
         for step in reversed(self.steps):
-            z = step.backward(z)
+            z = step.backward(z, way)
         return z
 
 
-def bind(steps: Sequence[Transform], image: Tensor, space: Space) -> BoundChain:
+@dataclass(frozen=True)
+class Undo:
+    """MONAI's transform, and what it noted of its work: enough to map values back."""
+
+    transform: Any
+    operations: list[Any]
+
+
+def bind(steps: Sequence[Step], image: Tensor, space: Space) -> BoundChain:
     """Fix a chain's geometry on the grid of an image.
 
-    Crops that depend on the content are those of this image. MONAI itself runs each step once: this
-    shows where the step puts the pixels, and that ours does the same.
+    Crops that depend on the content are those of this image.
 
     Args:
         steps: the chain.
@@ -142,27 +197,20 @@ def bind(steps: Sequence[Transform], image: Tensor, space: Space) -> BoundChain:
         space: the image's grid.
 
     Raises:
-        SegadvError: if MONAI refuses the image, or the result of a step differs from MONAI's.
+        SegadvError: if a step can't be reproduced on this image.
     """
-    from monai.data import MetaTensor
-
     bound = []
     image = image.detach()
     for step in steps:
-        theirs = _monai(step, MetaTensor(image.clone(), affine=torch.from_numpy(space.affine)))
-        after = Space(tuple(theirs.shape[1:]), _square(theirs.affine, len(space.shape)))
-        one = _bind_step(step, space, after)
-        ours = one.forward(image.unsqueeze(0))[0]
-        _compare(step, ours, theirs.as_tensor())
+        one, image, space = step.bound(image, space)
         bound.append(one)
-        image, space = ours, after
     return BoundChain(tuple(bound), space)
 
 
-def _bind_step(step: Transform, before: Space, after: Space) -> BoundTransform:
+def _bind_step(step: Transform, before: Space, after: Space, undo: Undo) -> BoundTransform:
     if step.name in INTENSITY:
         function, arguments = INTENSITY[step.name], dict(step.arguments)
-        return BoundTransform(lambda x: function(x, **arguments), lambda z: z)
+        return BoundTransform(lambda x: function(x, **arguments), lambda z, way: z)
     axes = between(before.affine, before.shape, after.affine, after.shape)
     if axes is None:
         raise SegadvError(
@@ -171,7 +219,11 @@ def _bind_step(step: Transform, before: Space, after: Space) -> BoundTransform:
         )
     value = step.arguments.get("value", step.arguments.get("constant_values", 0.0))
     if step.name == "Resize":
-        axes = replace(axes, matrices=_resize_matrices(axes, step.arguments))
+        axes = replace(
+            axes,
+            matrices=_resize_matrices(axes, step.arguments),
+            inverses=_resize_inverses(axes, step.arguments),
+        )
     elif "Pad" in step.name:
         mode = str(step.arguments.get("mode", "constant"))
         if mode not in PAD_MODES:
@@ -180,13 +232,50 @@ def _bind_step(step: Transform, before: Space, after: Space) -> BoundTransform:
                 + ", ".join(PAD_MODES)
             )
         axes = replace(axes, pad_mode=PAD_MODES[mode], pad_value=value)
+    if step.name == "Spacing" and any(not axis.whole and axis.ties for axis in axes.axes):
+        return BoundTransform(axes.forward, _Ties(before, after, undo, axes))
     return BoundTransform(axes.forward, axes.backward)
+
+
+class _Ties:
+    """The way back through a resampling in which pixels lie half-way between two of the network's.
+
+    Which of the two MONAI takes depends on how it rounds, so its choice is read off MONAI itself.
+    """
+
+    def __init__(self, before: Space, after: Space, undo: Undo, axes: AxesMap) -> None:
+        self._before, self._after, self._undo, self._axes = before, after, undo, axes
+        self._places: Tensor | None = None
+
+    def __call__(self, z: Tensor, way: Back) -> Tensor:
+        if not way.nearest:
+            return self._axes.backward(z, way)
+        if self._places is None:
+            self._places = self._read()
+        found: Tensor = z.flatten(2)[:, :, self._places.to(z.device)]
+        unflat: Tensor = found.unflatten(2, self._before.shape)
+        return unflat
+
+    def _read(self) -> Tensor:
+        """Return the number of the network's pixel that MONAI takes for each of the image's."""
+        from monai.data import MetaTensor
+        from monai.transforms.utils import convert_applied_interp_mode
+
+        numbers = torch.arange(math.prod(self._after.shape)).reshape(1, *self._after.shape)
+        # MONAI returns float32, which holds whole numbers up to 2^24 alone.
+        parts = torch.cat([numbers // DIGIT, numbers % DIGIT]).double()
+        image = MetaTensor(parts, affine=torch.from_numpy(self._after.affine))
+        image.applied_operations = convert_applied_interp_mode(
+            self._undo.operations, "nearest", None
+        )
+        high, low = self._undo.transform.inverse(image).as_tensor().round().long()
+        places: Tensor = (DIGIT * high + low).flatten()
+        return places
 
 
 def _resize_matrices(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[int, Tensor]:
     """Return torch's interpolation along each axis as a matrix: what it makes of unit vectors."""
-    mode = str(arguments.get("mode", "area"))
-    mode = "bilinear" if mode in ("linear", "trilinear") else mode
+    mode = _torch_mode(arguments)
     corners = arguments.get("align_corners")
     matrices = {}
     for i, axis in enumerate(axes.axes):
@@ -199,6 +288,26 @@ def _resize_matrices(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[int, T
         rows = F.interpolate(units[None, None], size=size, mode=mode, align_corners=corners)
         matrices[i] = rows[0, 0].T.contiguous()
     return matrices
+
+
+def _resize_inverses(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[tuple[int, bool], Tensor]:
+    """Return torch's interpolation back along each axis; MONAI keeps the mode of the way there."""
+    found = {}
+    for i, axis in enumerate(axes.axes):
+        if not axis.whole:
+            for nearest in (False, True):
+                mode = "nearest" if nearest else _torch_mode(arguments)
+                corners = None if nearest else arguments.get("align_corners")
+                units = torch.eye(axis.size_out)
+                size = (axis.size_out, axis.size_in)
+                rows = F.interpolate(units[None, None], size=size, mode=mode, align_corners=corners)
+                found[i, nearest] = rows[0, 0].T.contiguous()
+    return found
+
+
+def _torch_mode(arguments: Mapping[str, Any]) -> str:
+    mode = str(arguments.get("mode", "area"))
+    return "bilinear" if mode in ("linear", "trilinear") else mode
 
 
 def _smoothed(units: Tensor, factor: float, arguments: Mapping[str, Any]) -> Tensor:
@@ -214,15 +323,16 @@ def _smoothed(units: Tensor, factor: float, arguments: Mapping[str, Any]) -> Ten
     return blurred.squeeze(1)
 
 
-def _monai(step: Transform, image: Any) -> Any:
-    """Run MONAI's own transform."""
+def _monai(step: Transform, image: Any) -> tuple[Any, Any]:
+    """Run MONAI's own transform; return it, and what it makes of the image."""
     import monai.transforms
 
     try:
         with warnings.catch_warnings():
             # MONAI warns of defaults that will change; its result is compared anyway.
             warnings.simplefilter("ignore", FutureWarning)
-            return getattr(monai.transforms, step.name)(**step.arguments)(image)
+            transform = getattr(monai.transforms, step.name)(**step.arguments)
+            return transform, transform(image)
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise SegadvError(
@@ -252,43 +362,24 @@ def _square(affine: Any, ndim: int) -> Affine:
     return np.asarray(to_affine_nd(ndim, np.asarray(affine, dtype=np.float64)))
 
 
-def _plain_name(target: str) -> str:
+def check_step(name: str) -> None:
+    """Refuse a step of a preprocessing that is not known, by its plain name.
+
+    Raises:
+        SegadvError: if it is not.
+    """
+    if name not in KNOWN:
+        known = ", ".join(sorted([*INTENSITY, *SPATIAL, CONCATENATES]))
+        raise SegadvError(
+            f"preprocessing step {name} is not known, so it has no gradient here; use "
+            f"only these: {known}"
+        )
+
+
+def plain_name(target: str, known: Collection[str]) -> str:
     """Return the array transform's name for any of MONAI's spellings of the dictionary form."""
     name = target.rsplit(".", 1)[-1]
-    known = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT
     for ending in ("", "d", "D", "Dict"):
         if name.endswith(ending) and name.removesuffix(ending) in known:
             return name.removesuffix(ending)
     return name
-
-
-def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tuple[Transform, ...]:
-    """Return the steps in the `transforms` list of a bundle's preprocessing.
-
-    Args:
-        configs: MONAI's `_target_` dictionaries, literals only.
-        key: the dictionary key of the image; transforms that act on other keys only are skipped.
-
-    Raises:
-        SegadvError: if a transform is not known.
-    """
-    steps = []
-    for config in configs:
-        if config.get("_disabled_"):
-            continue
-        plain = _plain_name(str(config["_target_"]))
-        arguments = {k: v for k, v in config.items() if not k.startswith("_")}
-        keys = arguments.pop("keys", key)
-        keys = [keys] if isinstance(keys, str) else list(keys)
-        if plain in WITHOUT_EFFECT or key not in keys:
-            continue
-        place = keys.index(key)
-        for dropped in ("allow_missing_keys", "source_key", "lazy", "meta_keys",
-                        "meta_key_postfix", "start_coord_key", "end_coord_key"):  # fmt: skip
-            arguments.pop(dropped, None)
-        for name in ("mode", "padding_mode", "align_corners", "dtype"):
-            if isinstance(arguments.get(name), list):
-                arguments[name] = arguments[name][place]
-        arguments.pop("dtype", None)
-        steps.append(Transform(plain, arguments))
-    return tuple(steps)

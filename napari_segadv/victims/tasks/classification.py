@@ -20,7 +20,6 @@ from ...data.scan import Array, Grid, Mask, Scan
 from ...errors import SegadvError
 from ...measures.labels import TARGET_FIGURES
 from ..bound import BoundVictim
-from ..heads import tensor_of
 from ..pipeline import Pipeline
 from ..task import Task, number_in
 from ..windows import one_pass
@@ -59,7 +58,7 @@ class BoundClassification(BoundVictim):
 
     def logits(self, images: Tensor) -> Tensor:
         def network(x: Tensor) -> Tensor:
-            y = tensor_of(self.output(x))
+            y = self.victim.head.chosen(self.output(x))
             if len(y) != len(x) or y.shape[2:].numel() != 1:
                 raise SegadvError(
                     f"{self.victim.name}: the network returns {tuple(y.shape)} for {len(x)} "
@@ -73,8 +72,8 @@ class BoundClassification(BoundVictim):
     def prediction(self, images: Tensor) -> Grade:
         logits = self.checked(self(images))
         scores = logits[0, :, 0].double()
-        label, shares = int(scores.argmax()), scores.softmax(0).tolist()
-        return Grade(label, self.class_names(logits), tuple(shares))
+        shares = scores.sigmoid() if self.victim.independent else scores.softmax(0)
+        return Grade(int(scores.argmax()), self.class_names(logits), tuple(shares.tolist()))
 
 
 class Classification(Task[Grade]):

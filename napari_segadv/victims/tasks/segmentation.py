@@ -14,9 +14,10 @@ from ...errors import SegadvError
 from ...io.registry import check_label_map
 from ...measures.labels import overlaps
 from ..bound import BoundVictim
-from ..heads import tensor_of
+from ..decision import Decision
 from ..pipeline import Pipeline
 from ..preprocessing.chain import DATA_DEPENDENT
+from ..recall import Recall
 from ..task import Task
 from ..windows import one_pass, slices, sliding
 
@@ -28,7 +29,7 @@ class BoundSegmentation(BoundVictim):
     """A class for every pixel of the scan's grid: S' = S. Class 0 is the background."""
 
     def check(self, victim: Pipeline, scan: Scan) -> None:
-        if victim.dims == 2 and scan.grid.ndim == 3:
+        if victim.dims == 2 and scan.grid.ndim == 3 and not victim.volumewise:
             cut = [step.name for step in victim.steps if step.name in DATA_DEPENDENT]
             if cut:
                 raise SegadvError(
@@ -40,43 +41,107 @@ class BoundSegmentation(BoundVictim):
         return super().default_name(label) if label else "background"
 
     def logits(self, images: Tensor) -> Tensor:
+        return self._through(images, lambda z: self.decision.back(self.chain, z), self.recall)
+
+    def prediction(self, images: Tensor) -> Mask:
+        logits = self.checked(self(images))
+        labels = logits.argmax(1)
+        if self.decision.before:
+            # Tidied up on the network's grid, which the logits above have left.
+            found = self._through(images, lambda z: self.decision.mapped_labels(self.chain, z))
+            labels = found[:, 0].long()
+        labels = self._tidied(labels)[0]
+        kind = np.uint8 if logits.shape[1] <= 256 else np.uint16
+        names = self.class_names(logits)
+        return Mask(labels.cpu().numpy().astype(kind), self.scan.grid, names)
+
+    def decide(self, logits: Tensor) -> Tensor:
+        """Return label maps (N, *S) of logits (N, K, *S), near to those of `prediction`."""
+        if not self.decision.tidies:
+            return logits.argmax(1)
+        return self._by_image(logits, self.decision.decided)
+
+    def agreement(self, prediction: Mask) -> float | None:
+        """Compare the scan's prediction with what the victim's own pipeline predicts.
+
+        Returns:
+            Of the pixels with a structure in either, the share with the same class; None if there
+            is no other pipeline to compare with.
+        """
+        own = self.victim.own
+        if own is None or self.by_slice:
+            return None
+        image, affine = self._framed()
+        mask = own(self.victim.network, image, affine)
+        if mask is None:
+            return None
+        if not self.victim.array_order:
+            mask = mask.permute(*range(mask.ndim - 1, -1, -1))
+        theirs = mask.cpu().numpy()
+        on = (theirs != 0) | (prediction.array != 0)
+        return float((theirs == prediction.array)[on].mean()) if on.any() else 1.0
+
+    @property
+    def decision(self) -> Decision:
+        return self.victim.decision
+
+    def _tidied(self, labels: Tensor) -> Tensor:
+        if not self.decision.after:
+            return labels
+        return self._by_image(labels, self.decision.tidied, channels=0)
+
+    def _by_image(
+        self, values: Tensor, function: Callable[[Tensor], Tensor], channels: int = 1
+    ) -> Tensor:
+        """Apply a function to what the victim sees as images: volumes, or the slices of one."""
         if not self.by_slice:
-            return self._whole(images, self._sliding)
+            return function(values)
+        n, depth = len(values), values.shape[1 + channels]
+        slices_first = values.movedim(1 + channels, 1).flatten(0, 1)
+        found: Tensor = function(slices_first).unflatten(0, (n, depth))
+        return found
+
+    def _through(
+        self, images: Tensor, back: Callable[[Tensor], Tensor], recall: Recall | None = None
+    ) -> Tensor:
+        """Preprocess images, predict class logits, and map them back by a function."""
+        if not self.by_slice:
+            return self._whole(images, self._slid(recall), back)
         n, _, depth = images.shape[:3]
         flat = images.transpose(1, 2).flatten(0, 1)
         if self.victim.windows is None:
 
             def network(x: Tensor) -> Tensor:
-                return self._whole(x, self._network)
+                return self._whole(x, self._network, back)
 
-            z = slices(flat, network, SLICES_AT_A_TIME, self.passes, self.recall)
+            z = slices(flat, network, SLICES_AT_A_TIME, self.passes, recall)
         else:
-            z = self._whole(flat, self._sliding)
+            z = self._whole(flat, self._slid(recall), back)
         stacked: Tensor = z.unflatten(0, (n, depth))
         return stacked.transpose(1, 2)
 
-    def prediction(self, images: Tensor) -> Mask:
-        logits = self.checked(self(images))
-        labels = logits[0].max(0).indices
-        kind = np.uint8 if logits.shape[1] <= 256 else np.uint16
-        names = self.class_names(logits)
-        return Mask(labels.cpu().numpy().astype(kind), self.scan.grid, names)
-
-    def _whole(self, images: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
+    def _whole(
+        self,
+        images: Tensor,
+        run: Callable[[Tensor], Tensor],
+        back: Callable[[Tensor], Tensor],
+    ) -> Tensor:
         """Preprocess, predict and map back images that have the network's number of dimensions."""
-        z = self.chain.backward(self.victim.head.logits(run(self.prepared(images))))
+        z = back(self.victim.head.logits(run(self.prepared(images))))
         if not self.victim.array_order:
             z = z.permute(0, 1, *range(z.ndim - 1, 1, -1))
         return z
 
-    def _sliding(self, x: Tensor) -> Tensor:
-        if self.victim.windows is None:
-            return one_pass(x, self._network, self.passes)
-        return sliding(x, self._network, self.victim.windows, self.passes, self.recall)
+    def _slid(self, recall: Recall | None) -> Callable[[Tensor], Tensor]:
+        """Return the network as it slides over what it sees."""
+        windows = self.victim.windows
+        if windows is None:
+            return lambda x: one_pass(x, self._network, self.passes)
+        return lambda x: sliding(x, self._network, windows, self.passes, recall)
 
     def _network(self, x: Tensor) -> Tensor:
         """Return the network's output, which must have the pixels of its input."""
-        y = tensor_of(self.output(x))
+        y = self.victim.head.chosen(self.output(x))
         if y.shape[2:] != x.shape[2:]:
             remedy = "only networks that keep the size are supported"
             if y.shape[2:].numel() == 1:

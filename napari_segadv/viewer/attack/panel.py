@@ -1,5 +1,6 @@
 """The dock widget "Adversarial attack": image, model, target, attack, run."""
 
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -46,8 +47,8 @@ class AttackPanel(Panel):
         self.images = ImageChoice(self.viewer, self.controller, self.failed)
         self.image = self.images.box
         self._windowed: Image | None = None
-        # The run whose result was said last, and how.
-        self._told: Run | None = None
+        # The run whose result was said last, which may be deleted meanwhile, and how.
+        self._told: Callable[[], Run | None] = lambda: None
         self._said = ""
         self.structures = Structures.of(self.viewer)
         self.victim_section = VictimSection(self.controller, self.structures)
@@ -334,23 +335,24 @@ class AttackPanel(Panel):
 
     def _finished(self, example: Any) -> None:
         self.victim_section.show_seen(self.image.value)
-        self._told = next((run for run in self.controller.runs if run.example is example), None)
-        if self._told is not None:
-            self.controller.visibility.measure(self._told)
-        self._said = self._result(example)
-        self.say(self._said)
+        run = next((run for run in self.controller.runs if run.example is example), None)
+        self._told = (lambda: None) if run is None else weakref.ref(run)
+        if run is not None:
+            self.controller.visibility.measure(run)
+        self._say_result(example, run)
         for note in example.notes:
             tell(note)
 
-    def _result(self, example: Any) -> str:
-        seen = self.controller.visibility.known(self._told)
-        return f"{self._elsewhere(example)}{result_text(example, seen)}"
+    def _say_result(self, example: Any, run: Run | None) -> None:
+        seen = self.controller.visibility.known(run)
+        lines = result_text(example, seen).replace("\n", "; ")
+        self.say(f"{self._elsewhere(example)}{lines}")
+        self._said = self.status.text()
 
     def _seen(self, run: Run) -> None:
         """Add to the result how visible the change is, once that is measured."""
-        if run is self._told and self.status.text() == self._said:
-            self._said = self._result(run.example)
-            self.say(self._said)
+        if run is self._told() and self.status.text() == self._said:
+            self._say_result(run.example, run)
 
     def _elsewhere(self, example: Any) -> str:
         """Return the name of an example's image, if another image is chosen by now."""

@@ -35,7 +35,7 @@ class VictimSection(QWidget):
         self._touched = controller.victims.victim is not None
         self.controller, self.structures = controller, structures
         self.victim: Any = ComboBox(choices=[f"{DEMO}{name}" for name in bundles()])
-        self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Bundle…")
+        self.file_button, self.folder_button = QPushButton("File…"), QPushButton("Folder…")
         self.predict_button = QPushButton("Predict")
         self.present: Any = ComboBox(
             choices=[(words, choice) for choice, words in PRESENT.items()],
@@ -58,7 +58,7 @@ class VictimSection(QWidget):
                 self.victim: "The model to attack: the victim",
                 self.file_button: "Opens a model file: safetensors or a state dict with a JSON "
                 "file beside it, TorchScript, .pt2; or a YAML file with the command of a program",
-                self.folder_button: "Opens the folder of a MONAI bundle",
+                self.folder_button: "Opens the folder of a MONAI bundle or an nnU-Net model",
                 self.predict_button: "Shows what the model predicts on the clean image",
                 self.present: "What the model gets of an image whose intensities are not those it "
                 "was trained on, as of an X-ray of 12 bits. The noise stays in the image's own "

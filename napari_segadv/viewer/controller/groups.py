@@ -142,8 +142,14 @@ class Group:
         self._aside[layer] = self._aside.get(layer, False) or layer.visible
         layer.visible = False
 
-    def bring_back(self, viewer: ViewerModel) -> None:
-        """Show again what was visible, where the user was looking."""
+    def bring_back(self, viewer: ViewerModel, sliced: bool) -> None:
+        """Show again what was visible, where the user was looking; select what was selected.
+
+        Args:
+            viewer: the viewer.
+            sliced: whether the viewer still slices. In 3-D, napari fails to say what is under the
+                pointer in a layer that it has not sliced, such as a hidden one.
+        """
         self.chosen = True
         for layer, visible in list(self._aside.items()):
             layer.visible = visible or layer.visible
@@ -153,7 +159,9 @@ class Group:
             active = self.image
         if self.image is not None and (self._view is None or not self._view.restore(viewer)):
             show_whole(viewer, self.image)
-        viewer.layers.selection.active = active
+        known = active is None or (sliced and active.visible)
+        if known or viewer.dims.ndisplay == 2:
+            viewer.layers.selection.active = active
 
 
 class Groups:
@@ -227,8 +235,13 @@ class Groups:
         """Return the group of an image, also after the image was closed."""
         return next((group for group in self._groups if group.belongs_to(image)), None)
 
-    def choose(self, image: Image | None) -> None:
-        """Show an image with its layers, where it was left, and hide those of other images."""
+    def choose(self, image: Image | None, sliced: bool = True) -> None:
+        """Show an image with its layers, where it was left, and hide those of other images.
+
+        Args:
+            image: None: no image.
+            sliced: whether the viewer still slices its layers.
+        """
         viewer = self._viewer()
         group = None if image is None or image not in self._layers() else self.of(image)
         if viewer is None or group is self.current:
@@ -243,7 +256,7 @@ class Groups:
             if each is not group:
                 each.set_aside(viewer)
         if group is not None:
-            group.bring_back(viewer)
+            group.bring_back(viewer, sliced)
         self.chosen.emit(self.image)
 
     def place(self, group: Group, role: str) -> int:
@@ -287,7 +300,8 @@ class Groups:
         group.close()
         self._groups = [g for g in self._groups if any(x in layers for x in g.heights())]
         if group is self.current and left:
-            self.choose(left[-1])
+            # Perhaps the viewer is being closed: it removes its layers, but slices none any more.
+            self.choose(left[-1], sliced=False)
         elif group is self.current:
             # What is left of the last image stays in view, and so do its run's figures.
             self.current = None

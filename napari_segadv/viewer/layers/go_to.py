@@ -45,6 +45,9 @@ def go_to(
     if found is None:
         return False
     dims, box = viewer.dims, found.box
+    if not (data[box] == label).any():
+        # It has been painted over since it was measured.
+        return False
     if data.ndim == 3 and dims.ndisplay == 2:
         along = _through(layer, dims)
         place = SlicePlace.of(layer, dims, along)

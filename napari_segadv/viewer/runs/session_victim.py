@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ...common.hashing import recorded_before
 from ...errors import SegadvError
 from ...samples import DEMO
 from ..controller.controller import Controller
@@ -78,7 +79,7 @@ class SessionVictim:
         expected, self._expected, self._missing = self._expected, None, None
         if expected is None or self._controller.victims.source != expected.source:
             return
-        if victim.sha256 != expected.sha256:
+        if victim.sha256 != expected.sha256 and not recorded_before(expected.sha256, victim.path):
             self._warn(
                 f"{expected.source}: has changed since the session was saved, so new runs may "
                 "differ; restore the earlier file to continue the saved runs"

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QLabel, QMes
 from ...common.screen import MESSAGE, breakable, one_line, some_lines
 from ...errors import NeedsTrust
 from .settings import settings
+from .trust_question import TrustQuestion
 
 # Most characters of an entry that is described, not only named.
 LONG = 160
@@ -41,8 +42,8 @@ def pick_series(parent: QWidget) -> str:
 
 
 def pick_folder(parent: QWidget) -> str:
-    """Ask for a bundle's folder; return "" if the user cancels."""
-    return str(QFileDialog.getExistingDirectory(parent, "Open a MONAI bundle"))
+    """Ask for a model's folder; return "" if the user cancels."""
+    return str(QFileDialog.getExistingDirectory(parent, "Open a MONAI bundle or an nnU-Net model"))
 
 
 def pick_new_folder(parent: QWidget, title: str, name: str) -> str:
@@ -93,17 +94,10 @@ def ask_delete(parent: QWidget, names: Sequence[str], lost: str) -> bool:
 
 def ask_trust(parent: QWidget, question: NeedsTrust) -> bool:
     """Ask whether a file's code may run; show what would run, and its hash. "No" is the default."""
-    # First what it is and what happens, then what is foreign and may be long.
-    runs = some_lines("\n".join(one_line(run, MESSAGE) for run in question.runs))
-    return asked(
-        QMessageBox.Warning,
-        parent,
-        "Run code from this file?",
-        f"Loading {one_line(Path(question.path).name)} runs code from the file. Code from a source "
-        "that you do not know can do anything that you can do on this computer.",
-        f"{one_line(question.path, MESSAGE)}\n\nsha256 {question.sha256}\n\n"
-        f"This would run:\n{runs}\n\nRun it now, and whenever exactly this file is loaded?",
-    )
+    from ...victims.loading.consent import remembered
+
+    again = question.path in remembered().values()
+    return bool(TrustQuestion(parent, question, again).exec())
 
 
 class Question(QMessageBox):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from napari.components import ViewerModel
@@ -61,7 +62,8 @@ class Panel(QWidget):
         self.left = False
         self._whole = untouched(self.viewer)
         leaving = self._leaving = ExitStack()
-        self.destroyed.connect(lambda: leaving.close())
+        # A partial is held by Qt; of a method, the object would not be.
+        self.destroyed.connect(partial(ExitStack.close, leaving))
         guard(self.viewer)
         leaving.callback(ViewTools.hold(self.viewer, self.controller))
         prefer_our_reader()

@@ -71,7 +71,7 @@ def test_few_rows_until_an_expert_asks_for_all(window, qtbot):
     assert not panel.target_section.hatch.isVisible()
     tick(qtbot, panel.expert)
     assert rows(panel) == {True}
-    assert given_up.isVisible()
+    qtbot.waitUntil(given_up.isVisible)
     assert settings().expert
     tick(qtbot, panel.expert)
     # What takes a structure's place is a part of the change itself.

@@ -27,10 +27,13 @@ def added(window, *titles):
     return [window.window.add_plugin_dock_widget("napari-segadv", title)[1] for title in titles]
 
 
-def test_a_run_without_an_image_is_an_error(panel, told, qtbot):
-    click(qtbot, panel.run_button)
-    assert told == [("error", "no image is chosen; open one first")]
-    assert panel.status.text() == told[0][1]
+def test_a_model_that_is_not_there_is_an_error(panel, told, qtbot):
+    panel.controller.victims.load_victim("gone.pt")
+    idle(qtbot, panel.controller)
+    (grave, message), *more = told
+    assert (grave, more) == ("error", [])
+    assert message.startswith("gone.pt: no such file or folder")
+    assert panel.status.text() == message
 
 
 def test_a_session_that_is_saved_is_told_and_one_that_is_refused(window, told, qtbot, folder, flat):

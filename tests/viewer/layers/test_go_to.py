@@ -100,6 +100,17 @@ def test_what_is_not_there():
     assert (viewer.dims.point, viewer.scene.camera.center, viewer.scene.camera.zoom) == before
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+def test_what_was_painted_over_since_it_was_measured(dims):
+    viewer, layer = shown("straight")
+    found = structures(body())[2]
+    layer.data = np.where(body() == 2, 0, body())
+    viewer.dims.ndisplay = dims
+    point, centre = viewer.dims.point, viewer.scene.camera.center
+    assert not go_to(viewer, layer, 2, found)
+    assert (viewer.dims.point, viewer.scene.camera.center) == (point, centre)
+
+
 def test_a_part_of_a_structure():
     labels = body()
     labels[0:3, 12:15, 12:18] = 1

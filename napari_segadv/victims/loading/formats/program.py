@@ -145,7 +145,7 @@ def read(path: Path) -> bytes:
         raise SegadvError(f"{path}: can't be read ({error.strerror or error}); check it") from None
     if len(content) > MOST_BYTES:
         raise SegadvError(f"{path}: is larger than {MOST_BYTES >> 20} MB; is it the right file?")
-    refuse_bomb(path)
+    refuse_bomb(content.decode("utf-8", "replace"), path)
     return content
 
 

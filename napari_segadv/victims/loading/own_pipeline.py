@@ -1,0 +1,163 @@
+"""A bundle's own pipeline, run by MONAI from beginning to end: what its program would write."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import SegadvError
+from ..decision import TIDYING
+from ..decision import WITHOUT_EFFECT as AFTERWARDS
+from ..preprocessing.axes import Affine
+from ..preprocessing.chain import CONCATENATES, COPIES, SPATIAL, WITHOUT_EFFECT, plain_name
+from ..preprocessing.intensity import INTENSITY
+from ..windows import SlidingWindows
+
+# Steps before the network that are MONAI's own, and steps after it.
+FIRST = frozenset(INTENSITY) | SPATIAL | {COPIES, CONCATENATES}
+LAST = TIDYING | {"Activations", "AsDiscrete", "Invert"}
+IMAGE, PRED = "image", "pred"
+# Fields of a sliding window that MONAI's inferer has, beside the overlap.
+OF_WINDOWS = ("roi_size", "sw_batch_size", "mode", "sigma_scale", "padding_mode", "cval")
+
+
+@dataclass(frozen=True)
+class OwnPipeline:
+    """Transforms and inferer of a bundle, literals only.
+
+    Attributes:
+        before, after: MONAI's `_target_` dictionaries of its preprocessing and postprocessing.
+        windows: its sliding window; None: it sees the whole image.
+        key: under which its transforms have the image.
+    """
+
+    before: Sequence[Mapping[str, Any]]
+    after: Sequence[Mapping[str, Any]]
+    windows: SlidingWindows | None
+    key: str = IMAGE
+
+    def __call__(self, network: nn.Module, image: Tensor, affine: Affine) -> Tensor | None:
+        """Predict an image (C, *S) in the network's axis order as MONAI does.
+
+        Args:
+            network: with its weights.
+            image: in the image's units.
+            affine: from index to RAS world.
+
+        Returns:
+            The label map (*S), or None if the pipeline does not end in one on the image's grid.
+
+        Raises:
+            SegadvError: if MONAI refuses a step.
+        """
+        from monai.data import MetaTensor, decollate_batch, list_data_collate
+        from monai.inferers import SimpleInferer, SlidingWindowInferer
+        from monai.transforms import Compose
+
+        before = Compose(list(self._first()))
+        try:
+            with warnings.catch_warnings(), torch.no_grad():
+                warnings.simplefilter("ignore")
+                data = before({IMAGE: MetaTensor(image.clone(), affine=torch.from_numpy(affine))})
+                windows = self._windows()
+                inferer = SlidingWindowInferer(**windows) if windows else SimpleInferer()
+                batch = list_data_collate([data])
+                batch[PRED] = inferer(batch[IMAGE], network)
+                after = [self._step(c, PRED, before) for c in self._kept(self.after, LAST)]
+                (found,) = [Compose(after)(one) for one in decollate_batch(batch)]
+        except (TypeError, ValueError, RuntimeError, IndexError, KeyError) as error:
+            # MONAI wraps what went wrong once for each step.
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            reason = " ".join(f"{type(cause).__name__}: {cause}".split())[:160]
+            raise SegadvError(f"MONAI's own pipeline fails on this image ({reason})") from None
+        mask = torch.as_tensor(found[PRED])
+        if len(mask) != 1 or mask.shape[1:] != image.shape[1:]:
+            return None
+        return mask[0].round().long()
+
+    def _windows(self) -> dict[str, Any]:
+        """Return the sliding window as arguments of MONAI's inferer; {} if there is none."""
+        if self.windows is None:
+            return {}
+        overlap = self.windows.overlap
+        found = {name: getattr(self.windows, name) for name in OF_WINDOWS}
+        return found | {"overlap": overlap[0] if len(overlap) == 1 else overlap}
+
+    def _kept(
+        self, configs: Sequence[Mapping[str, Any]], known: frozenset[str]
+    ) -> list[Mapping[str, Any]]:
+        ignored = WITHOUT_EFFECT | AFTERWARDS
+        kept: list[Mapping[str, Any]] = []
+        for config in configs:
+            name = plain_name(str(config.get("_target_", "")), known | ignored)
+            if name in known and not config.get("_disabled_"):
+                kept.append({**config, "_target_": name})
+        return kept
+
+    def _first(self) -> Iterator[Any]:
+        """Make the steps before the network that act on the image, or on a copy of it."""
+        import monai.transforms
+
+        names = {self.key: IMAGE}
+        for config in self._kept(self.before, FIRST):
+            name = str(config["_target_"])
+            arguments = {k: v for k, v in config.items() if not k.startswith("_")}
+            keys = arguments.get("keys", self.key)
+            keys = [keys] if isinstance(keys, str) else list(keys)
+            places = [place for place, key in enumerate(keys) if key in names]
+            if not places:
+                continue
+            for one in ONE_EACH & arguments.keys():
+                value = arguments[one]
+                if isinstance(value, list) and len(value) == len(keys):
+                    arguments[one] = [value[place] for place in places]
+            arguments["keys"] = [names[keys[place]] for place in places]
+            if name == COPIES:
+                copies = arguments.get("names", ())
+                names |= {copy: copy for copy in ([copies] if isinstance(copies, str) else copies)}
+            if name == CONCATENATES:
+                arguments["name"] = names.setdefault(str(arguments.get("name")), IMAGE)
+            if name == "CropForeground":
+                arguments["source_key"] = names.get(str(arguments.get("source_key")), IMAGE)
+            yield getattr(monai.transforms, f"{name}d")(**arguments)
+
+    def _step(self, config: Mapping[str, Any], key: str, before: Any = None) -> Any:
+        """Make a step of the dictionary form that acts on one key alone."""
+        import monai.transforms
+
+        name = str(config["_target_"])
+        arguments = {k: v for k, v in config.items() if not k.startswith("_")}
+        keys = arguments.get("keys", key)
+        place = list(keys).index(key) if not isinstance(keys, str) and key in keys else 0
+        for one in ONE_EACH & arguments.keys():
+            value = arguments[one]
+            if isinstance(value, list) and not isinstance(keys, str) and len(value) == len(keys):
+                arguments[one] = value[place]
+        arguments["keys"] = key
+        if name == "Invert":
+            arguments |= {"transform": before, "orig_keys": IMAGE}
+            arguments.pop("device", None)
+        return getattr(monai.transforms, f"{name}d")(**arguments)
+
+
+# Arguments of the dictionary form that may hold a value for each key.
+ONE_EACH = frozenset(
+    {
+        "mode",
+        "padding_mode",
+        "align_corners",
+        "dtype",
+        "argmax",
+        "threshold",
+        "to_onehot",
+        "softmax",
+        "sigmoid",
+        "nearest_interp",
+        "to_tensor",
+    }
+)
