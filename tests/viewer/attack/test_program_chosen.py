@@ -6,12 +6,13 @@ from clicks import click, idle
 from helpers import disc_image
 from modal import answered
 from programs import described, gone, question_of
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QDialogButtonBox
 from roles import titles
 
 from napari_segadv.viewer.attack.region import BOX, EVERYWHERE, MEASURED
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, TARGET
 from napari_segadv.viewer.runs.session_victim import source_of
+from napari_segadv.viewer.widgets.trust_question import TrustQuestion
 
 THRESHOLDS = (95, 155)
 
@@ -25,11 +26,11 @@ def asked(window, panel, qtbot):
     def open_(path):
         said = []
 
-        def agree(box):
-            said.append(box.informativeText().replace("\u200b", ""))
-            box.button(QMessageBox.Yes).click()
+        def agree(dialog):
+            said.append((dialog.sha256.text(), dialog.list.toPlainText().split("\n\n")))
+            dialog.buttons.button(QDialogButtonBox.Yes).click()
 
-        with answered(qtbot, QMessageBox, agree):
+        with answered(qtbot, TrustQuestion, agree):
             panel.victim_section.open(str(path))
         qtbot.waitUntil(lambda: panel.controller.victims.source == str(path))
         idle(qtbot, panel.controller)
@@ -41,10 +42,9 @@ def asked(window, panel, qtbot):
 def test_it_is_opened_after_consent_and_predicts(window, panel, qtbot, tmp_path, asked):
     path = described(tmp_path)
     expected = question_of(path)
-    said = asked(path)
-    assert expected.sha256 in said
-    for line in expected.runs:
-        assert line in said
+    sha256, listed = asked(path)
+    assert sha256 == f"sha256 {expected.sha256}"
+    assert listed == [f"{n}. {run}" for n, run in enumerate(expected.runs, start=1)]
     click(qtbot, panel.victim_section.predict_button)
     idle(qtbot, panel.controller)
     clean = dict(zip(titles(window), window.layers, strict=True))[CLEAN]
