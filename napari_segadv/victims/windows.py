@@ -72,10 +72,17 @@ WindowSpec = SlidingWindows
 
 @dataclass
 class Passes:
-    """Work done, in passes over the whole image; a piece counts as its share."""
+    """Work done, in passes over the whole image; a piece counts as its share.
+
+    Attributes:
+        forward, backward: the passes.
+        calls: how often a program was started for them; 0 for a network.
+        on_piece: called after each piece.
+    """
 
     forward: float = 0.0
     backward: float = 0.0
+    calls: int = 0
     on_piece: Callable[[], None] = field(default=lambda: None)
 
 

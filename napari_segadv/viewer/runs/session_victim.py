@@ -1,7 +1,6 @@
 """Loads an opened session's victim as if the user had chosen it, and says if it has changed."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...common.hashing import recorded_before
@@ -17,12 +16,13 @@ if TYPE_CHECKING:
 def source_of(controller: Controller) -> "VictimSource | None":
     """Return where a controller's victim came from."""
     from ...results.session.session import VictimSource
+    from ...victims.loading.registry import file_of
 
     victim, source = controller.victims.victim, controller.victims.source
     if victim is None:
         return None
     return VictimSource(
-        source if source.startswith(DEMO) else str(Path(source).absolute()),
+        source if source.startswith(DEMO) else str(file_of(source)[0].absolute()),
         victim.name,
         victim.sha256,
         victim.trust,

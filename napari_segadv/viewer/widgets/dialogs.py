@@ -19,12 +19,15 @@ LONG = 160
 WORD = 80
 CSV, TABLES = ".csv", "Tables (*.csv)"
 HTML, PAGES = ".html", "Web pages (*.html)"
-PATTERNS = "Networks (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.json)"
+PATTERNS = (
+    "Networks and programs (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.json "
+    "*.yaml *.yml)"
+)
 
 
 def pick_file(parent: QWidget) -> str:
-    """Ask for a network file; return "" if the user cancels."""
-    return str(QFileDialog.getOpenFileName(parent, "Open a network", "", PATTERNS)[0])
+    """Ask for a file of a network or a program; return "" if the user cancels."""
+    return str(QFileDialog.getOpenFileName(parent, "Open a model", "", PATTERNS)[0])
 
 
 def pick_image(parent: QWidget) -> str:
