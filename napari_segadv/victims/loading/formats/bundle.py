@@ -189,7 +189,7 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     _refuse_overlapping(config, parts, task, several)
     windows = windows_of(parts, dims, config) if parts.inferer else None
     after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
-    decision, notes = _decision(config, after) if task.name == DEFAULT else (Decision(), ())
+    decision, notes = read_decision(after) if task.name == DEFAULT else (Decision(), ())
     return {
         "name": str(config.metadata.get("name", config.root.name)),
         "dims": dims,
@@ -205,16 +205,6 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         and parts.afterwards("Activations", "sigmoid"),
         "own": OwnPipeline(parts.transforms, after, windows, key) if inverts(after) else None,
     }
-
-
-def _decision(
-    config: BundleConfig, after: Sequence[Mapping[str, Any]]
-) -> tuple[Decision, tuple[str, ...]]:
-    """Read the postprocessing, as it is written: none of it is evaluated."""
-    try:
-        return read_decision(after)
-    except SegadvError as error:
-        raise SegadvError(f"{config.source}: {error}") from None
 
 
 def _image_key(config: BundleConfig) -> str:
