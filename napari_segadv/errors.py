@@ -16,8 +16,10 @@ class NeedsTrust(SegadvError):
 
     def __init__(self, path: str, sha256: str, runs: tuple[str, ...]) -> None:
         self.path, self.sha256, self.runs = path, sha256, runs
+        # Whole, and each character that is not plain ASCII by its code.
+        listed = "; ".join(run.encode("unicode_escape").decode("ascii") for run in runs)
         super().__init__(
-            f"{path}: loading it runs code from the file ({'; '.join(runs)}); "
+            f"{path}: loading it runs code from the file ({listed}); "
             f"if you trust its source, give its hash: --trust {sha256}"
         )
 

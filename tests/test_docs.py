@@ -86,11 +86,13 @@ def test_pictures_are_shown_and_small():
 def test_every_picture_is_made_by_a_script(monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS))
     import formats_pictures
+    import questions
     import screenshots
 
     made = {picture[0] for picture in screenshots.pictures()} | set(formats_pictures.x_rays())
+    made |= {f"question-{name}" for name in questions.QUESTIONS}
     assert {path.stem for path in (DOCS / "images").glob("*.png")} <= made
-    for name in ("formats_pictures", "screenshots", "scenes", "session"):
+    for name in ("formats_pictures", "questions", "screenshots", "scenes", "session"):
         sys.modules.pop(name, None)
 
 

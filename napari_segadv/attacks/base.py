@@ -58,6 +58,7 @@ class Attack(ABC):
         source: the paper.
         tasks: any of "segmentation", "classification", "detection".
         targeted_only: True if the attack makes no sense without a target.
+        blind: True if it needs scores alone, no gradient.
         unbounded: True if the paper has no budget; an epsilon of None then means no limit.
         loads: name of the parameter that is the folder of a trained generator, "" for none;
             `Problem.trained` holds the loaded generator.
@@ -69,6 +70,7 @@ class Attack(ABC):
     source: ClassVar[str]
     tasks: ClassVar[tuple[str, ...]] = ("segmentation",)
     targeted_only: ClassVar[bool] = False
+    blind: ClassVar[bool] = False
     unbounded: ClassVar[bool] = False
     loads: ClassVar[str] = ""
     published: ClassVar[Mapping[str, Any]] = {}
@@ -109,6 +111,10 @@ class Attack(ABC):
         """Return the set that the perturbations of a problem must stay in."""
         radius = problem.clean.new_full((len(problem),), self.budget(problem))
         return Ball(problem, self.norm, radius)
+
+    def for_masks(self) -> "Attack":
+        """Return the attack as it suits a model that gives masks alone, whose scores are 0 or 1."""
+        return self
 
     def check_goal(self, problem: Problem) -> None:
         """Raise SegadvError if the attack needs a target and there is none."""

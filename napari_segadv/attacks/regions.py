@@ -13,6 +13,8 @@ from .problem import Problem
 
 # Number of sums with random signs; a pixel whose gradient is 0 in all of them has no influence.
 DRAWS = 3
+# The name of the region that is measured by a gradient.
+RECEPTIVE_FIELD = "receptive-field"
 
 
 def bounding_box(problem: Problem) -> Tensor:
@@ -70,7 +72,7 @@ def _check_dense(problem: Problem) -> None:
 
 REGIONS: dict[str, Callable[[Problem], Tensor]] = {
     "bounding-box": bounding_box,
-    "receptive-field": receptive_field,
+    RECEPTIVE_FIELD: receptive_field,
 }
 
 
@@ -86,7 +88,7 @@ def named_region(text: str, problem: Problem) -> Tensor:
         SegadvError: if there is no such region, or nothing has to change.
     """
     name, _, share = text.partition(":")
-    if name not in REGIONS or (share and name != "receptive-field"):
+    if name not in REGIONS or (share and name != RECEPTIVE_FIELD):
         known = ", ".join(REGIONS)
         raise SegadvError(f"region {text}: unknown; paint one or use one of {known}")
     measure = partial(receptive_field, share=_share(text, share)) if share else REGIONS[name]

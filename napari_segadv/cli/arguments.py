@@ -18,7 +18,8 @@ VictimName = Annotated[
     str,
     typer.Option(
         "--victim",
-        help="demo:NAME, the folder of a MONAI bundle or an nnU-Net model, or a network file.",
+        help="demo:NAME, the folder of a MONAI bundle or an nnU-Net model, a network file, or "
+        "command:FILE.yaml for a program.",
     ),
 ]
 Trust = Annotated[
@@ -118,11 +119,13 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]
     from ..results.files import refuse_existing
 
     refuse_existing(out, overwrite)
+    if not out.exists():
+        return
     there = os.path.realpath(out)
     inside = [
         path for path in _existing(inputs) if Path(os.path.realpath(path)).is_relative_to(there)
     ]
-    if inside and out.exists():
+    if inside:
         raise SegadvError(
             f"{inside[0]}: lies in {out}, which would be replaced; name another folder"
         )
@@ -131,8 +134,10 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]
 def _existing(inputs: Iterable[Path | str | None]) -> list[Path]:
     """Return the inputs that are files or folders: a target may name a class, a victim a demo."""
     from ..io.place import split
+    from ..victims.loading.registry import file_of
 
-    return [path for given in inputs if given and (path := split(given)[0]).exists()]
+    named = [split(file_of(given)[0])[0] for given in inputs if given]
+    return [path for path in named if path.exists()]
 
 
 def made_folder(out: Path) -> Path:

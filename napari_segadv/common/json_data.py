@@ -23,6 +23,15 @@ def read_json(path: Path) -> Any:
         SegadvError: if it can't be read, is not JSON, or holds NaN, infinity or too large a
             number.
     """
+    return parse_json(bytes_of_json(path), path)
+
+
+def bytes_of_json(path: Path) -> bytes:
+    """Read the bytes of a JSON file.
+
+    Raises:
+        SegadvError: if it can't be read, or is too large to be a valid one.
+    """
     limit = MOST_MEGABYTES << 20
     try:
         # Refuses folders, and pipes, which would block for ever.
@@ -38,6 +47,15 @@ def read_json(path: Path) -> Any:
         raise SegadvError(
             f"{path}: is larger than {MOST_MEGABYTES} MB, the limit for JSON files; check the file"
         )
+    return content
+
+
+def parse_json(content: bytes, path: Path) -> Any:
+    """Parse the bytes of a JSON file.
+
+    Raises:
+        SegadvError: if it is not JSON, or holds NaN, infinity or too large a number.
+    """
     try:
         text = content.decode("utf-8-sig")
         return json.loads(text, parse_constant=_refused, parse_float=_finite, parse_int=_whole)

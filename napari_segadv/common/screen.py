@@ -57,6 +57,20 @@ def some_lines(text: object, lines: int = LINES, most: int = PAGE) -> str:
     return _cut("\n".join(map(_visible, found)), most)
 
 
+def as_code(text: str) -> str:
+    """Return code in one line of ASCII that shows each character: all else by its code.
+
+    Nothing is left out, since somebody decides by it whether the code may run. A backslash is
+    doubled, as what it begins could be taken for such a code; of several spaces only the first is
+    one, as many could push what follows out of sight.
+
+    Examples:
+        >>> as_code("$0 #\\n or evil()"), as_code("t\u043erch"), as_code("a   b")
+        ('$0 #\\\\n or evil()', 't\\\\u043erch', 'a \\\\x20\\\\x20b')
+    """
+    return re.sub("(?<= ) ", r"\\x20", text.encode("unicode_escape").decode("ascii"))
+
+
 def untagged(text: object, most: int = NAME) -> str:
     """Return a text in one line that nobody takes for HTML: another sign begins what was a tag.
 

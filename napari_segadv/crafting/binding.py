@@ -44,9 +44,9 @@ class Setup:
         return self.judge.decide if tidies else None
 
     def predict(self, scan: Scan) -> Prediction:
-        """Predict another scan on the same grid; the judge's passes do not count this one."""
+        """Predict another scan on the same grid; it counts among the judge's passes."""
         bound = self.victim.on(scan, self.judge.device, self.judge.presented)
-        bound.recall, bound.passes.on_piece = self.judge.recall, self.judge.passes.on_piece
+        bound.recall, bound.passes = self.judge.recall, self.judge.passes
         prediction: Prediction = bound.predict()
         return prediction
 

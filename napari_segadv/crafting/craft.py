@@ -21,7 +21,7 @@ from .binding import bind
 from .measuring import measure
 from .problem import prepare
 from .record import describe_inputs, record_of
-from .request import Request, check_tasks
+from .request import Request, check_tasks, suited
 
 Crafting = Generator[Progress, None, Example]
 
@@ -123,6 +123,7 @@ def craft_steps(
     )
     surrogates = (surrogate,) if isinstance(surrogate, Victim) else tuple(surrogate or ())
     check_tasks(attack, victim, surrogates)
+    attack = suited(attack, request, victim, surrogates)
     chosen = pick_device(device)
     output = output_for(scan, save_as, deidentify)
 

@@ -94,7 +94,7 @@ def record_of(
         **describe_settings(attack, seed, request.target is not None),
         **inputs,
         **asked,
-        "victim": describe_victim(setup.victim, classes),
+        "victim": {**describe_victim(setup.victim, classes), **setup.judge.about},
         "budget": describe_budget(request.scan, example.window, attack.norm, epsilon),
         "passes": passes,
         "steps": outcome.steps,

@@ -13,7 +13,7 @@ import torch
 from .. import io
 from ..attacks import Attack, Progress, get
 from ..common.device import pick_device
-from ..common.hashing import sha256_of_all
+from ..common.hashing import recorded_before, sha256_of_all
 from ..common.json_data import Entry
 from ..common.parameters import parameters
 from ..common.wording import counted, percent, with_units
@@ -280,12 +280,17 @@ def _differences_of_networks(
     saved: Saved, victim: Victim, surrogates: Sequence[Victim]
 ) -> Iterator[str]:
     values = saved.entry.values
-    if values["victim"].get("sha256") != victim.sha256:
+    if not _same_contents(values["victim"].get("sha256"), victim):
         yield "the victim is another one, or its file has changed (sha256)"
     listed = saved.entry.entries("surrogates") if "surrogates" in values else []
     known = [one.values.get("sha256") for one in listed]
-    if known != [one.sha256 for one in surrogates]:
+    if len(known) != len(surrogates) or not all(map(_same_contents, known, surrogates)):
         yield "the surrogates are others, or their files have changed (sha256)"
+
+
+def _same_contents(recorded: Any, victim: Victim) -> bool:
+    """Return whether a recorded hash is that of a network's files, also as hashed before."""
+    return bool(recorded == victim.sha256 or recorded_before(str(recorded), victim.path))
 
 
 def _differences_of_machine(entry: Entry, device: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import io
 from ..attacks import Attack, available
-from ..attacks.regions import is_named
+from ..attacks.regions import RECEPTIVE_FIELD, is_named
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
 from ..victims.prediction import Prediction
@@ -161,3 +161,19 @@ def check_tasks(attack: Attack, victim: Victim, surrogates: Sequence[Victim]) ->
                 f"{surrogate.name}: does {surrogate.task.name}, but the model does {task}; use a "
                 "surrogate for the same task"
             )
+
+
+def suited(
+    attack: Attack, request: Request, victim: Victim, surrogates: Sequence[Victim]
+) -> Attack:
+    """Return an attack as it suits what it attacks, which may give masks alone.
+
+    Raises:
+        SegadvError: if the attack or the region needs a gradient, and there is none.
+    """
+    attacked = surrogates or (victim,)
+    measured = isinstance(request.region, str) and request.region.startswith(RECEPTIVE_FIELD)
+    if measured or not attack.blind:
+        for one in attacked:
+            one.require_gradient()
+    return attack if all(one.binding.differentiable for one in attacked) else attack.for_masks()

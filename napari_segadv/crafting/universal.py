@@ -96,6 +96,7 @@ def universal_steps(
     """
     if victim.task.name != "segmentation":
         raise SegadvError(f"{victim.name}: does {victim.task.name}; use a model that segments")
+    victim.require_gradient()
     if held_out >= len(scans):
         raise SegadvError(f"{len(scans)} images: too few to hold out {held_out}; give more")
     device = pick_device(device)

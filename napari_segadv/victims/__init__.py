@@ -19,8 +19,8 @@ def load_victim(source: str | Path, trust: str | None = None) -> Victim:
     """Load a victim.
 
     Args:
-        source: `demo:NAME`, the folder of a MONAI bundle or an nnU-Net model, or a network
-            file.
+        source: `demo:NAME`, the folder of a MONAI bundle or an nnU-Net model, a network file, or
+            `command:FILE.yaml` for a program.
         trust: sha256 of the files whose code you agree to run, as `NeedsTrust.sha256` gives it.
             A hash, not a tier: the tier of a victim is `Victim.trust`.
 
@@ -41,7 +41,7 @@ def load_victim(source: str | Path, trust: str | None = None) -> Victim:
     """
     text = str(source)
     if not text.startswith(DEMO):
-        return load_file(Path(text), trust)
+        return load_file(source, trust)
     name = text.removeprefix(DEMO)
     known = bundles()
     if name not in known:

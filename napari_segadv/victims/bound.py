@@ -2,8 +2,9 @@
 
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -35,6 +36,9 @@ class BoundVictim(ABC):
     Differentiable with respect to the images; see `attacks.problem.Model`. Each task has a
     subclass, which defines the cells S' and the meaning of the logits: see `Task.bind`.
 
+    Class attributes of a subclass:
+        differentiable: False if its logits have no gradient, since they come from a mask.
+
     Attributes:
         victim: the network with its preprocessing.
         scan: the image that gives the grid.
@@ -47,6 +51,8 @@ class BoundVictim(ABC):
         presented: its first step, if the scan's intensities are not those it expects; None: none.
         window: intensity window (low, high) that the victim sees, in the scan's units.
     """
+
+    differentiable: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -102,6 +108,11 @@ class BoundVictim(ABC):
         if self.victim.deployed is None:
             return self
         return type(self)(self.victim.deployed, self.scan, self.device, self.presented)
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What `result.json` says of the victim besides its description."""
+        return {}
 
     def check(self, victim: Pipeline, scan: Scan) -> None:  # noqa: B027 - most have no such rule
         """Raise SegadvError if the victim or the scan breaks a rule of the task."""

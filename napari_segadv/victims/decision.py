@@ -135,9 +135,6 @@ def read_decision(transforms: Sequence[Mapping[str, Any]]) -> tuple[Decision, tu
 
     Returns:
         The decision, and a note on each step that is not applied.
-
-    Raises:
-        SegadvError: if it maps a label map back by interpolation between class numbers.
     """
     now: Carried = "logits"
     carried: Carried | None = None
@@ -159,9 +156,9 @@ def read_decision(transforms: Sequence[Mapping[str, Any]]) -> tuple[Decision, tu
                 now = "labels"
         elif name == "Invert":
             if now == "labels" and _first(config.get("nearest_interp", True)) is False:
-                raise SegadvError(
-                    "its postprocessing interpolates between class numbers (Invertd with "
-                    "nearest_interp false after AsDiscreted); set nearest_interp to true"
+                notes.append(
+                    "its own program interpolates between class numbers on the way back, which "
+                    "makes classes that are not there; here the nearest pixel's class is taken"
                 )
             carried = now
         elif name in TIDYING:

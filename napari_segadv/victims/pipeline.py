@@ -52,6 +52,8 @@ class Pipeline:
             slices or patches of one; the network then takes volumes of one slice.
         deployed: the same victim as its own program runs it, which gives every prediction; None:
             this one. The gradient always comes from this one.
+        independent: for a classification, True if each class has a probability of its own, by a
+            sigmoid, of which the largest counts.
     """
 
     network: nn.Module | Callable[[torch.Tensor], Any]
@@ -68,6 +70,7 @@ class Pipeline:
     own: OwnPipeline | None = None
     volumewise: bool = False
     deployed: "Pipeline | None" = None
+    independent: bool = False
 
     def run(self, images: torch.Tensor) -> Any:
         """Return the network's output; no gradient of its weights is kept or computed.

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ..data.scan import Scan
+from ..errors import SegadvError
 from .bound import BoundVictim
 from .pipeline import Pipeline
 from .preprocessing.presenting import Presented
@@ -55,6 +56,19 @@ class Victim(Pipeline):
         if isinstance(self.task, str):
             object.__setattr__(self, "task", task_of(self.task))
 
+    @property
+    def binding(self) -> type[BoundVictim]:
+        """What puts it on the grid of a scan: for a network, what its task names."""
+        return self.task.bound
+
+    def require_gradient(self) -> None:
+        """Raise SegadvError if it has no gradient, so that only its predictions can be used."""
+        if not self.binding.differentiable:
+            raise SegadvError(
+                f"{self.name}: is a program, which has no gradient; craft on a network that stands "
+                "in for it (--surrogate), or use method square, without a receptive field"
+            )
+
     def on(
         self,
         scan: Scan,
@@ -74,7 +88,7 @@ class Victim(Pipeline):
             SegadvError: if the scan is not of the kind that the victim was made for.
         """
         presented = choose_presented(scan, self, present) if isinstance(present, str) else present
-        return self.task.bound(self.to(device), scan, torch.device(device), presented)
+        return self.binding(self.to(device), scan, torch.device(device), presented)
 
     def predict(
         self,

@@ -23,6 +23,8 @@ from .window_places import importance, regular, spread
 
 LARGEST_PATCH = 4096
 MODES = ("gaussian", "constant", "nnunet")
+# A size that stands for that of the image.
+WHOLE_AXIS = -1
 Network = Callable[[Tensor], Tensor]
 
 
@@ -39,8 +41,11 @@ class SlidingWindows:
     cval: float = 0.0
 
     def __post_init__(self) -> None:
-        if not all(0 < n <= LARGEST_PATCH for n in self.roi_size):
-            raise SegadvError(f"roi_size {self.roi_size}: use sizes from 1 to {LARGEST_PATCH}")
+        if not all(n == WHOLE_AXIS or 0 < n <= LARGEST_PATCH for n in self.roi_size):
+            raise SegadvError(
+                f"roi_size {self.roi_size}: use sizes from 1 to {LARGEST_PATCH}, or "
+                f"{WHOLE_AXIS} for the whole axis"
+            )
         if not all(0 <= share < 1 for share in self.overlap):
             raise SegadvError(f"overlap {self.overlap}: use shares of at least 0 and below 1")
         if self.mode not in MODES:
@@ -67,10 +72,17 @@ WindowSpec = SlidingWindows
 
 @dataclass
 class Passes:
-    """Work done, in passes over the whole image; a piece counts as its share."""
+    """Work done, in passes over the whole image; a piece counts as its share.
+
+    Attributes:
+        forward, backward: the passes.
+        calls: how often a program was started for them; 0 for a network.
+        on_piece: called after each piece.
+    """
 
     forward: float = 0.0
     backward: float = 0.0
+    calls: int = 0
     on_piece: Callable[[], None] = field(default=lambda: None)
 
 

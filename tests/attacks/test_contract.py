@@ -92,6 +92,15 @@ def test_a_seed_gives_the_same_bits(name, case):
 
 
 @every_case
+def test_one_that_is_blind_needs_no_gradient(name, case):
+    """It is what programs are attacked by, which give a mask and nothing else."""
+    problem = problem_of(**case)
+    model = problem.model
+    if attacks.get(name).blind:
+        run_or_skip(name, replace(problem, model=lambda images: model(images).detach()))
+
+
+@every_case
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_budget_bounds_and_region(name, case, norm):
     if norm not in declared(name)["norm"].choices:

@@ -1,5 +1,6 @@
 """Square against algorithms 1 and 2 of Andriushchenko 2020: every query, and what is kept."""
 
+from dataclasses import replace
 from itertools import pairwise, product
 
 import numpy as np
@@ -148,6 +149,63 @@ def test_it_takes_scores_alone_and_gets_on(loss, task):
     assert len(states) == 80
     losses = [loss for loss, _ in outcome.curve]
     assert min(losses) < losses[0]
+
+
+def masks_of(problem):
+    """The problem with a model that gives masks alone, as a program does: no gradient, no doubt."""
+    model = problem.model
+
+    def masks(images):
+        logits = model(images).detach()
+        return torch.zeros_like(logits).scatter_(1, logits.argmax(1, keepdim=True), 1000.0)
+
+    return replace(problem, model=masks)
+
+
+def iou(logits, problem):
+    """Mean over the structures, and the background if the target erases one of them."""
+    mask, labels, found = logits.argmax(1), problem.labels, []
+    for label in range(0 if problem.erases else 1, logits.shape[1]):
+        a, b = mask == label, labels == label
+        found.append(1.0 if not (a | b).any() else float((a & b).sum() / (a | b).sum()))
+    return np.mean(found)
+
+
+def test_from_masks_it_raises_the_iou_with_the_target_from_the_image_on():
+    problem = masks_of(problem_of())
+    path = path_of(square(steps=60, epsilon=60.0).for_masks(), problem)
+    torch.testing.assert_close(path[0], problem.clean)
+    outcome, _ = finish(square(steps=60, epsilon=60.0).for_masks(), problem)
+    scores = [iou(problem.model(x), problem) for x in path]
+    expected = [1 - score for score in scores]
+    assert [loss for loss, _ in outcome.curve] == pytest.approx(expected, abs=1e-4)
+    assert max(scores) > scores[0]
+
+
+def test_from_masks_inside_a_region_it_starts_at_stripes():
+    region = torch.zeros(1, 1, 12, 14, dtype=torch.bool)
+    region[..., 3:9, 4:10] = True
+    problem = masks_of(problem_of(region=region))
+    path = path_of(square(steps=1).for_masks(), problem)
+    assert not torch.equal(path[0][region], problem.clean[region])
+
+
+def test_from_masks_without_a_target_it_starts_at_stripes():
+    problem = masks_of(problem_of(targeted=False))
+    path = path_of(square(steps=1).for_masks(), problem)
+    assert not torch.equal(path[0], problem.clean)
+
+
+def test_a_loss_that_was_chosen_stays_for_masks():
+    assert square(loss="margin").for_masks() == square(loss="margin")
+    assert square().for_masks().loss == "soft-iou"
+
+
+@pytest.mark.parametrize("start", ["image", "stripes"])
+def test_the_start_can_be_chosen(start):
+    problem = problem_of()
+    path = path_of(square(steps=1, start=start), problem)
+    assert torch.equal(path[0], problem.clean) == (start == "image")
 
 
 def test_only_linf():

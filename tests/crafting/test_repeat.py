@@ -8,10 +8,19 @@ import numpy as np
 import pytest
 import torch
 from detectors import square_victim, squares
-from helpers import bands, disc_image, mask_on, save_torchscript, small_network, volume_victim
+from helpers import (
+    bands,
+    bundle,
+    disc_image,
+    mask_on,
+    save_torchscript,
+    small_network,
+    volume_victim,
+)
 
 import napari_segadv as sa
 from napari_segadv import io
+from napari_segadv.common.hashing import earlier_hash
 from napari_segadv.common.parameters import parameters
 from napari_segadv.crafting.repeat import repeat
 from napari_segadv.data.scan import Mask, Scan
@@ -255,6 +264,19 @@ def test_a_victim_that_has_changed_is_told(tmp_path, image, weights_file):
     torch.save(weights, weights_file)
     again = repeat(folder)
     assert "the victim is another one, or its file has changed" in again.lines[-1]
+
+
+def test_a_bundle_that_was_hashed_in_the_earlier_way_is_the_same(tmp_path, image):
+    root = bundle(small_network(), tmp_path)
+    folder = sa.craft(io.read(image), sa.load_victim(root), PGD).save(tmp_path / "out")
+
+    def earlier(record):
+        record["victim"]["sha256"] = earlier_hash(root)
+
+    changed_json(folder, earlier)
+    assert repeat(folder).lines == SAME
+    (root / "LICENSE").write_text("another file")
+    assert "the victim is another one, or its file has changed" in repeat(folder).lines[-1]
 
 
 def test_code_in_a_victim_runs_only_by_consent(tmp_path, image):

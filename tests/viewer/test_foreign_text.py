@@ -16,7 +16,7 @@ from modal import answered
 from napari.utils.notifications import notification_manager
 from panels import PANELS
 from qtpy.QtCore import QPoint
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QLabel, QMessageBox
+from qtpy.QtWidgets import QDialogButtonBox, QFileDialog, QInputDialog, QLabel, QMessageBox
 
 from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
@@ -27,6 +27,7 @@ from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import CLEAN
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 from napari_segadv.viewer.widgets.layout import Column
+from napari_segadv.viewer.widgets.trust_question import TrustQuestion
 
 NAMES = tuple(HOSTILE.values())
 
@@ -239,12 +240,12 @@ def test_a_question_about_code_is_plain_text(window, panel, qtbot, asked, tmp_pa
     path = save_torchscript(small_network(), folder, "<img src=x>.ts")
     seen = []
 
-    def refuse(box):
-        seen.append(box.informativeText())
-        assert looked_at(box) == []
-        box.button(QMessageBox.No).click()
+    def refuse(dialog):
+        seen.append(dialog.path.text())
+        assert looked_at(dialog) == []
+        dialog.buttons.button(QDialogButtonBox.No).click()
 
-    with answered(qtbot, QMessageBox, refuse):
+    with answered(qtbot, TrustQuestion, refuse):
         panel.victim_section.open(str(path))
     assert "<b>safe, say yes" in seen[0]
     idle(qtbot, panel.controller)

@@ -1,7 +1,7 @@
 """Square: random search with squares of +-epsilon, from scores alone."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -34,12 +34,18 @@ class Square(Attack):
     since it would waste a query. The items of a batch share the draws, so each gets what it would
     get alone. The loss is a mean over pixels; a classifier has one. The paper takes the margin for
     untargeted and the cross-entropy for targeted attacks. Its L2 version is not implemented.
+
+    A model that gives masks alone has no margins: each pixel is right or wrong. Its score is then
+    the mean IoU of its mask with the labels, over the structures, unless another loss is chosen.
+    Towards a target by the IoU, without a region, the search starts at the image: stripes would
+    first spoil the structures that are right already, and a mask says too little to mend them all.
     """
 
     name: ClassVar[str] = "square"
     title: ClassVar[str] = "Square (scores only)"
     source: ClassVar[str] = "Andriushchenko 2020, arXiv 1912.00049"
     tasks: ClassVar[tuple[str, ...]] = ("segmentation", "classification", "detection")
+    blind: ClassVar[bool] = True
 
     norm: Annotated[
         Literal["linf"], Param("How the size of the perturbation is measured: Linf only")
@@ -47,21 +53,45 @@ class Square(Attack):
     steps: Annotated[
         int, Param("Queries after the first; paper: 10,000", low=1, high=1_000_000)
     ] = 1000
-    loss: Annotated[Literal["margin", "cross-entropy"], Param("Objective to minimise")] = "margin"
+    loss: Annotated[
+        Literal["automatic", "margin", "cross-entropy", "soft-iou"],
+        Param("Objective to minimise; automatic: margin, or the IoU of a model that gives masks"),
+    ] = "automatic"
+    start: Annotated[
+        Literal["automatic", "stripes", "image"],
+        Param(
+            "Where the search starts; automatic: at stripes, or towards a target by soft-iou, "
+            "without a region, at the image",
+            advanced=True,
+        ),
+    ] = "automatic"
     p_init: Annotated[
         float,
         Param("Share of the pixels in the first squares", low=1e-6, high=1.0, advanced=True),
     ] = 0.05
     goal: Goal = DEFAULT_GOAL
 
+    def for_masks(self) -> "Square":
+        return replace(self, loss="soft-iou") if self.loss == "automatic" else self
+
     def run(self, problem: Problem, seed: int = 0) -> Attacking:
         ball = self.ball(problem)
         generator = torch.Generator().manual_seed(seed)
+        at_image = self.start == "image" or (
+            self.start == "automatic"
+            and self.loss == "soft-iou"
+            and problem.targeted
+            and problem.region is None
+        )
+
+        def start(restart: int) -> Tensor:
+            return torch.zeros_like(problem.clean) if at_image else stripes(ball, generator)
+
         plan = Plan(
             steps=self.steps,
-            loss=LOSSES[self.loss],
+            loss=LOSSES["margin" if self.loss == "automatic" else self.loss],
             rule=lambda: Search(ball, self.steps, self.p_init, generator),
-            start=lambda _: stripes(ball, generator),
+            start=start,
             apply=lambda noise: problem.clean + noise,
             restrict=ball.restrict,
             goal=self.goal,

@@ -29,6 +29,7 @@ class Synthesis(Attack):
     name: ClassVar[str] = "synthesis"
     title: ClassVar[str] = "Learned synthesis"
     source: ClassVar[str] = "Chen 2019, arXiv 1909.11167 (an implementation after the paper)"
+    blind: ClassVar[bool] = True
     unbounded: ClassVar[bool] = True
     loads: ClassVar[str] = "generator"
 

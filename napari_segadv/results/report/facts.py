@@ -106,8 +106,11 @@ def model_facts(example: Example) -> Facts:
         ("source", TRUST.get(str(victim.get("trust")), NOT_RECORDED)),
         ("how it sees an image", _seen_as(example)),
     ]
-    steps = victim.get("preprocessing")
-    if isinstance(steps, list):
+    steps, calls = victim.get("preprocessing"), victim.get("calls")
+    if isinstance(calls, int):
+        found.append(("program", f"started {counted(calls, 'time')}; only its mask is known"))
+        found.append(("preparation", "not known: the program prepares the image itself"))
+    elif isinstance(steps, list):
         found += [(f"step {n}", _step(one)) for n, one in enumerate(steps, start=1)]
         if not steps:
             found.append(("preparation", "none: it takes the image's numbers"))

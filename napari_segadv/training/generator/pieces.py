@@ -46,6 +46,7 @@ def pieces(
         raise SegadvError(
             f"{victim.name}: its task is {victim.task.name}; use a model that segments"
         )
+    victim.require_gradient()
     rng = np.random.default_rng(recipe.seed)
     for scan in scans:
         labels = victim.predict(scan, device).array

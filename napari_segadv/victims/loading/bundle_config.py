@@ -1,25 +1,31 @@
-"""A MONAI bundle's configuration, read as data; evaluated only after consent."""
+"""A MONAI bundle's configuration, read as data. Nothing in it runs here: see `evaluation`."""
 
-import copy
-import sys
+import json
+import re
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
 from ...errors import SegadvError
-from .consent import network_runs, runs_in
+from .contents import Contents
 from .network import one_line
 
 # Most values that references or aliases may stand for: far more than any bundle holds.
 MOST_NODES = 100_000
 ENDINGS = (".json", ".yaml", ".yml")
 NETWORK_KEYS = ("network_def", "network", "net", "model")
+# The place of a value: the keys that lead to it.
+Place = tuple[str, ...]
+# A reference, such as @low, @sizes::0 or, relative to its own place, @##low; older files write #.
+REFERENCE = re.compile(r"@((?:#|::)*)(\w+(?:(?:::|#)\w+)*)")
+MACRO = re.compile(r"%((?:#|::)*)(\w+(?:(?:::|#)\w+)*)")
+SEPARATOR = re.compile(r"::|#")
+# A network that is only moved to a device or set to a mode: what is moved is the network.
+MOVED = re.compile(r"\$\s*@(\w+(?:(?:::|#)\w+)*)\s*\.(?:to|eval|cuda|cpu)\([^()]*\)\s*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,190 +35,159 @@ class BundleConfig:
     Attributes:
         root: the bundle's folder.
         source: the configuration file.
-        parser: MONAI's ConfigParser, which has read the file but run nothing.
-        network_id: key of the network.
+        content: what the file holds.
+        network_place: where the network stands in it.
         metadata: contents of metadata.json, or {}.
+        contents: the bundle's files as they were hashed.
     """
 
     root: Path
     source: Path
-    parser: Any
-    network_id: str
+    content: Mapping[str, Any]
+    network_place: Place
     metadata: Mapping[str, Any]
-
-    def raw(self, key: str, default: Any = None) -> Any:
-        """Return a part with its references to other parts filled in; evaluate nothing."""
-        try:
-            return self._filled(self.parser.get(key, default), (), count(1))
-        except KeyError as error:
-            raise SegadvError(f"{self.source}: refers to {error}, which is not defined") from None
-
-    def _filled(self, value: Any, seen: tuple[str, ...], nodes: Iterator[int]) -> Any:
-        if next(nodes) > MOST_NODES:
-            raise SegadvError(
-                f"{self.source}: its references stand for more than {MOST_NODES} values; write "
-                "them out"
-            )
-        if isinstance(value, Mapping):
-            return {k: self._filled(v, seen, nodes) for k, v in value.items()}
-        if isinstance(value, list):
-            return [self._filled(v, seen, nodes) for v in value]
-        if isinstance(value, str) and value.startswith("@"):
-            key = value[1:].replace("#", "::")
-            if key in seen:
-                raise SegadvError(f"{self.source}: {value} refers to itself")
-            missing = object()
-            found = self.parser.get(key, missing)
-            if found is missing:
-                raise KeyError(value)
-            return self._filled(found, (*seen, key), nodes)
-        return value
+    contents: Contents
 
     @property
-    def network(self) -> dict[str, Any]:
-        """The network's `_target_` and arguments, as data."""
-        raw = self.raw(self.network_id)
-        return dict(raw) if isinstance(raw, Mapping) else {"_target_": str(raw)}
+    def network_id(self) -> str:
+        """The key of the network."""
+        return "::".join(self.network_place)
 
-    @property
-    def transforms(self) -> list[Mapping[str, Any]]:
-        """The transforms of the preprocessing, as data."""
-        raw = self.raw("preprocessing", {})
-        listed = raw.get("transforms", []) if isinstance(raw, Mapping) else raw
-        if not isinstance(listed, list) or not all(isinstance(t, Mapping) for t in listed):
-            return [{"_target_": str(listed)}] if listed else []
-        return listed
+    def at(self, place: Place, named: str = "") -> Any:
+        """Return what is written at a place.
 
-    @property
-    def inferer(self) -> Mapping[str, Any]:
-        raw = self.raw("inferer", {})
-        return raw if isinstance(raw, Mapping) else {"_target_": str(raw)}
+        Args:
+            place: the place.
+            named: how the configuration refers to it, for the message.
 
-    def runs(self) -> tuple[str, ...]:
-        """List what making a victim would run, beyond MONAI's own classes with literals."""
-        network = self.network
-        target = str(network.get("_target_", ""))
-        if target[:1] in ("$", "%"):
-            found = [f"{self.network_id}: {target}"]
-        else:
-            found = list(network_runs(target, arguments_of(network)))
-        # Entries beside the arguments run as well (`_requires_`, `_disabled_`).
-        found += runs_in({k: v for k, v in network.items() if k != "_target_"})
-        found += runs_in(self.raw("preprocessing", {}), "preprocessing: ")
-        found += runs_in(self.raw("inferer", {}), "inferer: ")
-        if found:
-            found += self._referred()
-            # MONAI evaluates every import statement of a file before it evaluates anything else.
-            everything = list(runs_in(self.parser.get()))
-            found += [f for f in everything if "import" in f.partition("$")[2]]
-        return tuple(dict.fromkeys(found))
-
-    def _referred(self) -> Iterator[str]:
-        """Yield what would run in parts that expressions refer to, directly or indirectly."""
-        keys = [self.network_id, "preprocessing", "inferer"]
-        missing = object()
-        for key in keys:
-            value = self.parser.get(key, missing)
-            if value is missing:
-                if key not in ("preprocessing", "inferer"):
-                    # A name that is resolved only when MONAI runs it may mean any part.
-                    yield from runs_in(self.parser.get())
+        Raises:
+            SegadvError: if there is nothing.
+        """
+        if place == ("bundle_root",):
+            return str(self.root.absolute())
+        value: Any = self.content
+        for key in place:
+            if isinstance(value, Mapping):
+                # Keys of YAML may be numbers.
+                known = key if key in value else next((k for k in value if str(k) == key), key)
+                if known in value:
+                    value = value[known]
+                    continue
+            elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+                value = value[int(key)]
                 continue
-            if key not in (self.network_id, "preprocessing", "inferer"):
-                yield from runs_in(value, f"{key}: ")
-            keys += [k for k in _references(value, self.parser) if k not in keys]
-
-    def evaluated_network(self) -> Any:
-        """Build the network as MONAI does, expressions and all. Only after consent."""
-        with self._importable():
-            return self._fresh_parser().get_parsed_content(self.network_id)
-
-    def _fresh_parser(self) -> Any:
-        """Return a parser with nothing resolved: a used one keeps what it resolved first."""
-        return type(self.parser)(copy.deepcopy(self.parser.get()))
-
-    def evaluated(self, key: str) -> Any:
-        """Evaluate a part's expressions; leave its components as data. Only after consent."""
-        with self._importable():
-            return self._plain(self._fresh_parser().get_parsed_content(key, instantiate=False))
-
-    def _plain(self, value: Any) -> Any:
-        if hasattr(value, "resolve_args"):
-            arguments = {k: self._plain(v) for k, v in value.resolve_args().items()}
-            return {"_target_": value.resolve_module_name(), **arguments}
-        if isinstance(value, Mapping):
-            return {k: self._plain(v) for k, v in value.items()}
-        if isinstance(value, list):
-            return [self._plain(v) for v in value]
+            raise SegadvError(
+                f"{self.source}: refers to {named or '::'.join(place)}, which is not defined"
+            )
         return value
 
-    @contextmanager
-    def _importable(self) -> Iterator[None]:
-        """Let a bundle import its own scripts, as MONAI's documentation asks users to arrange."""
-        sys.path.insert(0, str(self.root))
-        # Running the code must not change the files that were agreed to.
-        written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - it is somebody else's code that runs here
-            raise SegadvError(
-                f"{self.source}: its code failed ({one_line(error)}); check the bundle's "
-                "requirements"
-            ) from None
-        finally:
-            sys.dont_write_bytecode = written
-            sys.path.remove(str(self.root))
+    def inside(self, path: str) -> str | None:
+        """Return the file of the bundle that a path means, by its path in the bundle; or None.
+
+        Published bundles name files as they lay on the authors' computer. So the file of the same
+        name in `models` counts, if the path ends in such a folder and there is one.
+        """
+        root = f"{self.root.absolute()}/"
+        relative = PurePosixPath(path.removeprefix(root)).as_posix()
+        tail = f"models/{relative.rpartition('models/')[2]}"
+        return next((f for f in (relative, tail) if self.contents.hash_of(f) is not None), None)
+
+    def has(self, key: str) -> bool:
+        """Return whether there is a part of a name."""
+        return key in self.content
 
 
-def _references(value: Any, parser: Any) -> Iterator[str]:
-    """Yield the names of other parts that a part mentions, also in expressions."""
-    if isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _references(inner, parser)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _references(inner, parser)
-    elif isinstance(value, str):
-        yield from parser.ref_resolver.match_refs_pattern(value)
+def place_of(found: "re.Match[str]", place: Place) -> Place:
+    """Return the place that a reference or macro names.
+
+    Args:
+        found: the match: separators in front (one for the reference's own level, two for the one
+            above, ...), and keys with separators between.
+        place: where the reference stands.
+    """
+    up, keys = len(SEPARATOR.findall(found[1])), tuple(SEPARATOR.split(found[2]))
+    return (*place[: max(len(place) - up, 0)], *keys) if up else keys
 
 
-def read_config(root: Path) -> BundleConfig:
+def read_config(contents: Contents) -> BundleConfig:
     """Read a bundle's configuration. Nothing in it runs.
 
     Raises:
         SegadvError: if there is none, it can't be parsed, or it names no network.
     """
-    from monai.bundle import ConfigParser
-
-    source = find_config(root)
-    parser = ConfigParser()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        metadata = find(root / "configs", "metadata")
-        for file in (source, metadata):
-            if file is not None and file.suffix != ".json":
-                refuse_bomb(file)
-        read = source
-        try:
-            parser.read_config(str(source))
-            read = metadata or source
-            meta = ConfigParser.load_config_file(str(metadata)) if metadata else {}
-        except Exception as error:  # noqa: BLE001 - YAML, JSON and MONAI each raise their own
-            raise SegadvError(
-                f"{read}: can't be parsed ({one_line(error)}); correct the file"
-            ) from None
-    content = parser.get()
-    key = next((k for k in NETWORK_KEYS if isinstance(content, Mapping) and k in content), None)
+    root = contents.root
+    source = next((found for name in ("inference", "evaluate") if (found := _file(contents, name))),
+                  None)  # fmt: skip
+    if source is None:
+        raise SegadvError(f"{root}: no configs/inference.json (or .yaml); is this a MONAI bundle?")
+    content = _merged(_parsed(contents, source), root / source)
+    metadata = _file(contents, "metadata")
+    meta = _parsed(contents, metadata) if metadata else {}
+    key = next((k for k in NETWORK_KEYS if k in content), None)
     if key is None:
-        raise SegadvError(f'{source}: has no "network_def"; name the network there')
-    return BundleConfig(root, source, parser, key, meta if isinstance(meta, Mapping) else {})
+        raise SegadvError(f'{root / source}: has no "network_def"; name the network there')
+    place: Place = (key,)
+    moved = MOVED.fullmatch(content[key]) if isinstance(content[key], str) else None
+    if moved:
+        place = tuple(SEPARATOR.split(moved[1]))
+    meta = meta if isinstance(meta, Mapping) else {}
+    return BundleConfig(root, root / source, content, place, meta, contents)
 
 
-def refuse_bomb(path: Path) -> None:
+def _file(contents: Contents, name: str) -> str | None:
+    """Return the path of a configuration file in the bundle; None if there is none."""
+    files = [f"configs/{name}{ending}" for ending in ENDINGS]
+    return next((file for file in files if contents.hash_of(file) is not None), None)
+
+
+def _parsed(contents: Contents, file: str) -> Any:
+    """Parse a file of a bundle.
+
+    Raises:
+        SegadvError: if it is no JSON or YAML, or holds more than a loader should build.
+    """
+    from monai.utils.misc import CheckKeyDuplicatesYamlLoader, check_key_duplicates
+
+    path, content = contents.root / file, contents.read(file)
+    try:
+        text = content.decode("utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if file.endswith(".json"):
+                return json.loads(text, object_pairs_hook=check_key_duplicates)
+            refuse_bomb(text, path)
+            return yaml.load(text, CheckKeyDuplicatesYamlLoader)
+    except SegadvError:
+        raise
+    except Exception as error:  # noqa: BLE001 - YAML, JSON and MONAI each raise their own
+        raise SegadvError(
+            f"{path}: can't be parsed ({one_line(error)}); correct the file"
+        ) from None
+
+
+def _merged(content: Any, path: Path) -> dict[str, Any]:
+    """Return a configuration with its `a::b` and `+a` keys merged, as MONAI does."""
+    from monai.bundle import ConfigParser
+    from monai.bundle.utils import merge_kv
+
+    parser = ConfigParser(config={})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for key, value in content.items():
+                merge_kv(parser, key, value)
+    except Exception as error:  # noqa: BLE001 - a key may be of any kind
+        raise SegadvError(
+            f"{path}: can't be parsed ({one_line(error)}); correct the file"
+        ) from None
+    return dict(parser.get())
+
+
+def refuse_bomb(text: str, path: Path) -> None:
     """Refuse YAML whose aliases stand for far more than is written there.
 
     Raises:
-        SegadvError: if the file is such YAML.
+        SegadvError: if the text is such YAML.
     """
     sizes: dict[int, int] = {}
 
@@ -225,20 +200,11 @@ def refuse_bomb(path: Path) -> None:
         return sizes[id(node)]
 
     try:
-        held = size(yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader))
-    except (yaml.YAMLError, OSError, UnicodeDecodeError, RecursionError):
+        held = size(yaml.compose(text, yaml.SafeLoader))
+    except (yaml.YAMLError, RecursionError):
         return  # the parser will say what is wrong
     if held > MOST_NODES:
         raise SegadvError(f"{path}: its aliases stand for {held} values; write them out")
-
-
-def find_config(root: Path) -> Path:
-    """Find the configuration that says how the bundle predicts."""
-    for name in ("inference", "evaluate"):
-        found = find(root / "configs", name)
-        if found:
-            return found
-    raise SegadvError(f"{root}: no configs/inference.json (or .yaml); is this a MONAI bundle?")
 
 
 def find(folder: Path, name: str) -> Path | None:
@@ -247,4 +213,8 @@ def find(folder: Path, name: str) -> Path | None:
 
 def arguments_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a component's arguments: its entries without MONAI's own underscored ones."""
-    return {k: v for k, v in config.items() if not (k.startswith("_") and k.endswith("_"))}
+    return {
+        k: v
+        for k, v in config.items()
+        if not (isinstance(k, str) and k.startswith("_") and k.endswith("_"))
+    }

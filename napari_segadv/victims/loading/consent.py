@@ -1,10 +1,12 @@
 """What a victim's file would run on loading, and whether somebody has agreed to that.
 
 Data alone (safetensors, a state dict, the literals of a bundle) needs no agreement. Everything
-else needs one to the hash of the whole file or folder, which can be remembered.
+else needs one to the hash of the whole file or folder, which can be remembered. The question lists
+all that would run: what is not in a list of harmless classes, with its arguments.
 """
 
 import contextlib
+import importlib
 import inspect
 import json
 import re
@@ -15,12 +17,31 @@ from typing import Any
 import platformdirs
 
 from ...common.atomic_files import write_text
-from ...errors import NeedsTrust
+from ...errors import NeedsTrust, SegadvError
 
 _NETWORKS = "monai.networks.nets"
-_COMPUTE = ("monai.networks", "monai.transforms", "monai.inferers")
 # Classes of this package that a file may name as well: they take literals and run nothing.
 _OWN = ("napari_segadv.victims.detector.SmallRetinaNet",)
+# Networks of MONAI that look their parts up by name in other packages, or fetch them.
+_BY_NAME = frozenset(
+    {
+        "TorchVisionFCModel",
+        "MILModel",
+        "NetAdapter",
+        "Transchex",
+        "MultiModal",
+        "BertPreTrainedModel",
+        "BertAttention",
+        "BertMixedLayer",
+        "BertOutput",
+        "Pooler",
+        "CellSamWrapper",
+    }
+)
+# Arguments of networks that name weights to be fetched, beside those called pretrained.
+_FETCHING = ("weights", "checkpoint")
+# More than this is not shown in a question, so nobody can agree to it: pieces, letters of one.
+MOST_PIECES, LONGEST_PIECE = 500, 20_000
 
 
 def _store() -> Path:
@@ -59,62 +80,67 @@ def require(path: Path, sha256: str, runs: Sequence[str], trusted_hash: str | No
 
     Raises:
         NeedsTrust: otherwise.
+        SegadvError: if there is more than a question can show.
     """
+    if len(runs) > MOST_PIECES or any(len(run) > LONGEST_PIECE for run in runs):
+        raise SegadvError(
+            f"{path}: loading it would run more code than a question can show; use a simpler file"
+        )
     if runs and sha256 != (trusted_hash or "").lower() and sha256 not in remembered():
         raise NeedsTrust(str(path), sha256, tuple(runs))
 
 
-def runs_in(config: Any, place: str = "", seen: set[int] | None = None) -> Iterator[str]:
-    """Yield what evaluating part of a MONAI configuration would run, beyond MONAI's own classes.
+def harmless(target: str) -> bool:
+    """Return whether a target is a network that computes and looks nothing up by a name.
 
-    That is each `$` expression, each `%` macro, and each `_target_` outside MONAI.
+    That is a class of `monai.networks.nets`. Its arguments may still fetch weights: see `fetches`.
     """
-    seen = set() if seen is None else seen
-    if isinstance(config, (Mapping, list)):
-        # Aliases in YAML turn a few lines into a tree of billions of nodes.
-        if id(config) in seen:
-            return
-        seen.add(id(config))
-    if isinstance(config, Mapping):
-        target = config.get("_target_")
-        if isinstance(target, str) and not _is_monai(target):
-            yield f"{place}_target_ {target}"
-        for key, value in config.items():
-            if key != "_target_":
-                yield from runs_in(value, f"{place}{key}: ", seen)
-    elif isinstance(config, list):
-        for value in config:
-            yield from runs_in(value, place, seen)
-    elif isinstance(config, str) and config[:1] in ("$", "%"):
-        yield f"{place}{config}"
+    if target in _OWN:
+        return True
+    found = _network_class(target)
+    return found is not None and found.__name__ not in _BY_NAME
 
 
-def _is_monai(target: str) -> bool:
-    """Return whether a target is a class of MONAI that computes; functions can run other code."""
-    *module, name = target.split(".")
-    where = ".".join(module)
-    computes = not where or any(f"{where}.".startswith(f"{known}.") for known in _COMPUTE)
-    return computes and bool(re.fullmatch(r"[A-Z]\w*", name))
+def is_short(target: str) -> bool:
+    """Return whether a target is no more than the name of a class."""
+    return re.fullmatch(r"\w+", target) is not None
 
 
-def _fetching_defaults(target: str) -> dict[str, Any]:
-    """Return the default arguments with which a network of MONAI fetches weights."""
-    import monai.networks.nets
+def _network_class(target: str) -> type | None:
+    """Return the class of `monai.networks.nets` that a target names; None if it names another."""
+    from torch import nn
 
-    found = getattr(monai.networks.nets, target.rsplit(".", 1)[-1], None)
-    if not isinstance(found, type):
-        return {}
-    declared = inspect.signature(found).parameters.values()
-    return {p.name: p.default for p in declared if "pretrained" in p.name and p.default is True}
+    if not is_short(target) and not re.fullmatch(rf"{re.escape(_NETWORKS)}(\.\w+)+", target):
+        return None
+    where, _, name = target.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(where or _NETWORKS), name, None)
+    except ImportError:
+        return None
+    own = inspect.isclass(found) and issubclass(found, nn.Module)
+    return found if own and f"{found.__module__}.".startswith(f"{_NETWORKS}.") else None
+
+
+def fetches(target: str, arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the arguments, given or by default, with which a network of MONAI fetches weights."""
+    found = _network_class(target)
+    declared = inspect.signature(found).parameters.values() if found is not None else ()
+    default = {p.name: p.default for p in declared if "pretrained" in p.name and p.default is True}
+    for key, value in {**default, **arguments}.items():
+        if ("pretrained" in key or key in _FETCHING) and value:
+            yield f"{key}: {value!r} (fetches weights)"
 
 
 def network_runs(target: str, arguments: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what building a network would run: a class outside MONAI, or a download of weights."""
-    monai = re.fullmatch(rf"{re.escape(_NETWORKS)}(\.\w+)+", target)
-    if "." in target and not monai and target not in _OWN:
+    """Yield what building a network of literals would run: another class, a download of weights."""
+    if not harmless(target) and not _unknown(target):
         yield f"_target_ {target}"
-    given = {**_fetching_defaults(target), **arguments}
-    for key, value in given.items():
-        if value and ("pretrained" in key or key == "weights"):
-            yield f"{key}: {value} (fetches weights)"
-    yield from runs_in(dict(arguments))
+        yield from (f"{key}: {value!r}" for key, value in arguments.items())
+    yield from fetches(target, arguments)
+
+
+def _unknown(target: str) -> bool:
+    """Return whether a target is a name that MONAI's networks don't have, so that it can't run."""
+    import monai.networks.nets
+
+    return is_short(target) and not hasattr(monai.networks.nets, target)

@@ -19,15 +19,17 @@
 }
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...common.json_data import read_json
+from ...common.json_data import bytes_of_json, parse_json
 from ...errors import SegadvError
 from ..heads import Head
-from ..preprocessing.chain import Transform, from_monai
+from ..preprocessing.chain import Step, Transform
+from ..preprocessing.reading import from_monai
 from ..tasks import DEFAULT, task_of
 from ..windows import SlidingWindows
 
@@ -66,19 +68,25 @@ def read_description(path: Path) -> dict[str, Any]:
     Raises:
         SegadvError: if there is none, or it has an unknown key.
     """
+    return hashed_description(path)[0]
+
+
+def hashed_description(path: Path) -> tuple[dict[str, Any], str]:
+    """Read a description as `read_description` does; return it with the sha256 of its bytes."""
     source = beside(path)
     if not source.exists():
         raise SegadvError(
             f"{path}: needs a description beside it, {source.name}, with at least "
             '{"classes": [...], "dims": 2, "window": [low, high]}; see docs/victims.md'
         )
-    content = read_json(source)
+    read = bytes_of_json(source)
+    content = parse_json(read, source)
     if not isinstance(content, dict):
         raise SegadvError(f"{source}: holds no JSON object; it must start with a brace")
     unknown = sorted(content.keys() - KEYS)
     if unknown:
         raise SegadvError(f"{source}: unknown key {unknown[0]}; use only {', '.join(sorted(KEYS))}")
-    return content
+    return content, hashlib.sha256(read).hexdigest()
 
 
 def victim_fields(description: Mapping[str, Any], source: Path) -> dict[str, Any]:
@@ -125,10 +133,10 @@ def _output(description: Mapping[str, Any]) -> int | str | None:
     raise ValueError('"output" must be a number from 0, or a name')
 
 
-def _steps(description: Mapping[str, Any], dims: int) -> tuple[Transform, ...]:
+def _steps(description: Mapping[str, Any], dims: int) -> tuple[Step, ...]:
     if "preprocessing" in description:
         return from_monai(description["preprocessing"])
-    steps = []
+    steps: list[Step] = []
     if "orientation" in description:
         steps.append(Transform("Orientation", {"axcodes": str(description["orientation"])}))
     if "spacing" in description:

@@ -2,18 +2,23 @@
 
 import importlib
 import inspect
+import io
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor, nn
 
 from ...errors import SegadvError
+from .offline import ReachesOut
 
 # Keys under which training frameworks keep the weights, and prefixes they put before names.
 NESTED = ("state_dict", "model_state_dict", "model", "network", "net")
 PREFIXES = ("module.", "model.", "network.", "net.", "_orig_mod.")
+# Arguments that MONAI's networks once took and that made no difference to their weights.
+DROPPED = {"SwinUNETR": ("img_size",)}
 
 
 def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
@@ -23,15 +28,24 @@ def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
         SegadvError: if there is no such class, or it refuses the arguments.
     """
     cls = network_class(target, path)
+    gone = [name for name in DROPPED.get(cls.__name__, ()) if name in arguments]
+    gone = [name for name in gone if name not in inspect.signature(cls).parameters]
+    arguments = {name: value for name, value in arguments.items() if name not in gone}
+    outer = sys.exception()
     try:
         return cls(**arguments).eval()
+    except ReachesOut as error:
+        raise SegadvError(
+            f"{path}: network {target} can't be built from the file alone ({error}); set its "
+            "arguments so that it needs no such data"
+        ) from None
     except ImportError as error:
         raise SegadvError(
             f"{path}: network {target} needs a package ({one_line(error)}); install it"
         ) from None
     except Exception as error:  # noqa: BLE001 - a constructor raises about its arguments
         raise SegadvError(
-            f"{path}: network {target} refuses its arguments ({one_line(error)}); correct them"
+            f"{path}: network {target} refuses its arguments ({cause(error, outer)}); correct them"
         ) from None
 
 
@@ -52,13 +66,26 @@ def network_class(target: str, path: Path) -> type[nn.Module]:
     return found
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
+def load_weights(network: nn.Module, path: Path, content: bytes | None = None) -> None:
     """Load a state dict or safetensors file into a network; no code in the file runs.
+
+    Args:
+        network: the network.
+        path: of the file, for messages and its ending.
+        content: its bytes, if they have been read already.
 
     Raises:
         SegadvError: if the file is damaged, holds something else, or does not fit.
     """
-    weights = read_weights(path)
+    fit_weights(network, read_weights(path, content), path)
+
+
+def fit_weights(network: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    """Put tensors that were read from a file into a network.
+
+    Raises:
+        SegadvError: if they do not fit.
+    """
     expected = network.state_dict()
     for prefix in PREFIXES:
         if (
@@ -84,18 +111,20 @@ def load_weights(network: nn.Module, path: Path) -> None:
         raise SegadvError(f"{path}: {broken[0]} holds NaN or infinite weights; use another file")
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a state dict or safetensors file.
+def read_weights(path: Path, content: bytes | None = None) -> dict[str, Tensor]:
+    """Read the tensors of a state dict or safetensors file; the arguments are `load_weights`'s.
 
     Raises:
         SegadvError: if the file is damaged or holds something else.
     """
-    if not path.exists():
-        raise SegadvError(f"{path}: no such file; the network's weights are missing")
+    if content is None:
+        if not path.exists():
+            raise SegadvError(f"{path}: no such file; the network's weights are missing")
+        content = path.read_bytes()
     if path.suffix == ".safetensors":
-        return _read_safetensors(path)
+        return _read_safetensors(path, content)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        held = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - a damaged file makes torch raise almost anything
         if "weights only" in str(error).lower() or "weights_only" in str(error):
             raise SegadvError(
@@ -106,20 +135,36 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"{path}: damaged or incomplete ({one_line(error)}); copy the file again"
         ) from None
     for key in NESTED:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
+        if isinstance(held, Mapping) and isinstance(held.get(key), Mapping):
+            held = held[key]
+    if not isinstance(held, Mapping) or not all(isinstance(v, Tensor) for v in held.values()):
         raise SegadvError(f"{path}: holds no state dict; save network.state_dict() into it")
-    return dict(content)
+    return dict(held)
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(file: IO[bytes]) -> Any:
+    """Read a file that torch has saved: tensors and arrays in lists and dictionaries, as data."""
+    import numpy as np
+    from numpy._core import multiarray
+
+    parts: list[Any] = [np.ndarray, np.dtype]
+    parts += [
+        type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "u1", "i1", "i2", "i4", "i8", "?")
+    ]
+    for module in ("numpy._core.multiarray", "numpy.core.multiarray"):
+        parts.append((multiarray._reconstruct, f"{module}._reconstruct"))
+        parts.append((multiarray.scalar, f"{module}.scalar"))
+    with torch.serialization.safe_globals(parts):
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _read_safetensors(path: Path, content: bytes) -> dict[str, Tensor]:
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
+        return load(content)
+    except SafetensorError as error:
         raise SegadvError(
             f"{path}: damaged or incomplete ({one_line(error)}); copy the file again"
         ) from None
@@ -137,6 +182,22 @@ def frozen(network: nn.Module) -> nn.Module:
         else:
             frozen(module)
     return network
+
+
+def cause(error: BaseException, outer: BaseException | None = None) -> str:
+    """Return the innermost cause of an exception, with its kind: those around it say less.
+
+    Args:
+        error: the exception.
+        outer: one that was being handled when it was raised, which is no cause of it.
+    """
+    seen = {id(outer), id(None)}
+    while id(error) not in seen:
+        seen.add(id(error))
+        inner = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if inner is not None and id(inner) not in seen:
+            error = inner
+    return f"{type(error).__name__}: {one_line(error)}"
 
 
 def one_line(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """A bundle's own pipeline, run by MONAI from beginning to end: what its program would write."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,16 @@ from ...errors import SegadvError
 from ..decision import TIDYING
 from ..decision import WITHOUT_EFFECT as AFTERWARDS
 from ..preprocessing.axes import Affine
-from ..preprocessing.chain import SPATIAL, WITHOUT_EFFECT, plain_name
+from ..preprocessing.chain import CONCATENATES, COPIES, SPATIAL, WITHOUT_EFFECT, plain_name
 from ..preprocessing.intensity import INTENSITY
 from ..windows import SlidingWindows
 
 # Steps before the network that are MONAI's own, and steps after it.
-FIRST = frozenset(INTENSITY) | SPATIAL
+FIRST = frozenset(INTENSITY) | SPATIAL | {COPIES, CONCATENATES}
 LAST = TIDYING | {"Activations", "AsDiscrete", "Invert"}
 IMAGE, PRED = "image", "pred"
+# Fields of a sliding window that MONAI's inferer has, beside the overlap.
+OF_WINDOWS = ("roi_size", "sw_batch_size", "mode", "sigma_scale", "padding_mode", "cval")
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,13 @@ class OwnPipeline:
     Attributes:
         before, after: MONAI's `_target_` dictionaries of its preprocessing and postprocessing.
         windows: its sliding window; None: it sees the whole image.
+        key: under which its transforms have the image.
     """
 
     before: Sequence[Mapping[str, Any]]
     after: Sequence[Mapping[str, Any]]
     windows: SlidingWindows | None
+    key: str = IMAGE
 
     def __call__(self, network: nn.Module, image: Tensor, affine: Affine) -> Tensor | None:
         """Predict an image (C, *S) in the network's axis order as MONAI does.
@@ -53,13 +57,13 @@ class OwnPipeline:
         from monai.inferers import SimpleInferer, SlidingWindowInferer
         from monai.transforms import Compose
 
-        before = Compose([self._step(c, IMAGE) for c in self._kept(self.before, FIRST)])
+        before = Compose(list(self._first()))
         try:
             with warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")
                 data = before({IMAGE: MetaTensor(image.clone(), affine=torch.from_numpy(affine))})
-                windows = None if self.windows is None else vars(self.windows) | self._overlap()
-                inferer = SimpleInferer() if windows is None else SlidingWindowInferer(**windows)
+                windows = self._windows()
+                inferer = SlidingWindowInferer(**windows) if windows else SimpleInferer()
                 batch = list_data_collate([data])
                 batch[PRED] = inferer(batch[IMAGE], network)
                 after = [self._step(c, PRED, before) for c in self._kept(self.after, LAST)]
@@ -76,9 +80,13 @@ class OwnPipeline:
             return None
         return mask[0].round().long()
 
-    def _overlap(self) -> dict[str, Any]:
-        overlap = () if self.windows is None else self.windows.overlap
-        return {"overlap": overlap[0] if len(overlap) == 1 else overlap}
+    def _windows(self) -> dict[str, Any]:
+        """Return the sliding window as arguments of MONAI's inferer; {} if there is none."""
+        if self.windows is None:
+            return {}
+        overlap = self.windows.overlap
+        found = {name: getattr(self.windows, name) for name in OF_WINDOWS}
+        return found | {"overlap": overlap[0] if len(overlap) == 1 else overlap}
 
     def _kept(
         self, configs: Sequence[Mapping[str, Any]], known: frozenset[str]
@@ -90,6 +98,33 @@ class OwnPipeline:
             if name in known and not config.get("_disabled_"):
                 kept.append({**config, "_target_": name})
         return kept
+
+    def _first(self) -> Iterator[Any]:
+        """Make the steps before the network that act on the image, or on a copy of it."""
+        import monai.transforms
+
+        names = {self.key: IMAGE}
+        for config in self._kept(self.before, FIRST):
+            name = str(config["_target_"])
+            arguments = {k: v for k, v in config.items() if not k.startswith("_")}
+            keys = arguments.get("keys", self.key)
+            keys = [keys] if isinstance(keys, str) else list(keys)
+            places = [place for place, key in enumerate(keys) if key in names]
+            if not places:
+                continue
+            for one in ONE_EACH & arguments.keys():
+                value = arguments[one]
+                if isinstance(value, list) and len(value) == len(keys):
+                    arguments[one] = [value[place] for place in places]
+            arguments["keys"] = [names[keys[place]] for place in places]
+            if name == COPIES:
+                copies = arguments.get("names", ())
+                names |= {copy: copy for copy in ([copies] if isinstance(copies, str) else copies)}
+            if name == CONCATENATES:
+                arguments["name"] = names.setdefault(str(arguments.get("name")), IMAGE)
+            if name == "CropForeground":
+                arguments["source_key"] = names.get(str(arguments.get("source_key")), IMAGE)
+            yield getattr(monai.transforms, f"{name}d")(**arguments)
 
     def _step(self, config: Mapping[str, Any], key: str, before: Any = None) -> Any:
         """Make a step of the dictionary form that acts on one key alone."""
@@ -107,8 +142,6 @@ class OwnPipeline:
         if name == "Invert":
             arguments |= {"transform": before, "orig_keys": IMAGE}
             arguments.pop("device", None)
-        if name == "CropForeground":
-            arguments["source_key"] = IMAGE
         return getattr(monai.transforms, f"{name}d")(**arguments)
 
 

@@ -35,11 +35,13 @@ class VictimFormat:
         claims: called as claims(path); returns whether this format loads the path.
         load: called as load(path, trusted_hash), by position. The trusted hash is the sha256 that
             somebody agreed to, or None. Returns a Victim; raises NeedsTrust or SegadvError.
+        prefix: written before a path, it chooses this format without asking `claims`; "" for none.
     """
 
     name: str
     claims: Callable[[Path], bool]
     load: Callable[[Path, str | None], Victim]
+    prefix: str = ""
 
 
 def _format_in(module: ModuleType) -> list[tuple[str, VictimFormat]]:
@@ -81,21 +83,34 @@ def _load_as(form: VictimFormat, path: Path, trusted_hash: str | None) -> Victim
         ) from None
 
 
-def load_file(path: Path, trusted_hash: str | None = None) -> Victim:
+def file_of(source: str | Path) -> tuple[Path, VictimFormat | None]:
+    """Return the file that a victim's source names, and the format if a prefix chooses it.
+
+    A file whose name begins like a prefix is meant itself.
+    """
+    text = str(source)
+    for form in victim_formats():
+        if form.prefix and text.startswith(form.prefix) and not Path(text).exists():
+            return Path(text.removeprefix(form.prefix)), form
+    return Path(text), None
+
+
+def load_file(source: str | Path, trusted_hash: str | None = None) -> Victim:
     """Load a victim from a file or folder.
 
     Args:
-        path: the file or folder.
+        source: the file or folder, with a format's prefix if it has one.
         trusted_hash: sha256 of the files whose code somebody agreed to run.
 
     Raises:
         NeedsTrust: if loading would run code that nobody has agreed to.
         SegadvError: if the victim can't be loaded.
     """
+    path, chosen = file_of(source)
     if not path.exists():
         raise SegadvError(f"{path}: no such file or folder; give demo:NAME, a bundle or a network")
-    for form in victim_formats():
-        if form.claims(path):
+    for form in victim_formats() if chosen is None else (chosen,):
+        if chosen is not None or form.claims(path):
             return _load_as(form, path, trusted_hash)
     names = ", ".join(form.name for form in victim_formats())
     raise SegadvError(f"{path}: not a model that can be loaded; give one of these: {names}")

@@ -48,7 +48,11 @@ WITHOUT_EFFECT = frozenset(
         "CopyItems",
     }
 )
-KNOWN = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT
+# Copies the image, and joins such copies as channels: see `reading`.
+COPIES, CONCATENATES = "CopyItems", "ConcatItems"
+KNOWN = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT | {CONCATENATES}
+# Steps whose arguments say nothing of the pixels either.
+UNSEEN = WITHOUT_EFFECT - {COPIES}
 DATA_DEPENDENT = frozenset({"CropForeground", "CropToNonzero"})
 # MONAI computes some steps in float64; a ten-thousandth of the image's range is no difference.
 TOLERANCE = 1e-4
@@ -111,12 +115,8 @@ class Transform:
 
     def __post_init__(self) -> None:
         if self.name not in INTENSITY and self.name not in SPATIAL:
-            known = ", ".join(sorted([*INTENSITY, *SPATIAL]))
-            raise SegadvError(
-                f"preprocessing step {self.name} is not known, so it has no gradient here; use "
-                f"only these: {known}"
-            )
-
+            check_step(self.name)
+            raise SegadvError(f"preprocessing step {self.name} changes nothing; leave it out")
         if self.window is not None and not -math.inf < self.window[0] < self.window[1] < math.inf:
             low, high = self.window
             raise SegadvError(
@@ -362,6 +362,20 @@ def _square(affine: Any, ndim: int) -> Affine:
     return np.asarray(to_affine_nd(ndim, np.asarray(affine, dtype=np.float64)))
 
 
+def check_step(name: str) -> None:
+    """Refuse a step of a preprocessing that is not known, by its plain name.
+
+    Raises:
+        SegadvError: if it is not.
+    """
+    if name not in KNOWN:
+        known = ", ".join(sorted([*INTENSITY, *SPATIAL, CONCATENATES]))
+        raise SegadvError(
+            f"preprocessing step {name} is not known, so it has no gradient here; use "
+            f"only these: {known}"
+        )
+
+
 def plain_name(target: str, known: Collection[str]) -> str:
     """Return the array transform's name for any of MONAI's spellings of the dictionary form."""
     name = target.rsplit(".", 1)[-1]
@@ -369,35 +383,3 @@ def plain_name(target: str, known: Collection[str]) -> str:
         if name.endswith(ending) and name.removesuffix(ending) in known:
             return name.removesuffix(ending)
     return name
-
-
-def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tuple[Transform, ...]:
-    """Return the steps in the `transforms` list of a bundle's preprocessing.
-
-    Args:
-        configs: MONAI's `_target_` dictionaries, literals only.
-        key: the dictionary key of the image; transforms that act on other keys only are skipped.
-
-    Raises:
-        SegadvError: if a transform is not known.
-    """
-    steps = []
-    for config in configs:
-        if config.get("_disabled_"):
-            continue
-        plain = plain_name(str(config["_target_"]), KNOWN)
-        arguments = {k: v for k, v in config.items() if not k.startswith("_")}
-        keys = arguments.pop("keys", key)
-        keys = [keys] if isinstance(keys, str) else list(keys)
-        if plain in WITHOUT_EFFECT or key not in keys:
-            continue
-        place = keys.index(key)
-        for dropped in ("allow_missing_keys", "source_key", "lazy", "meta_keys",
-                        "meta_key_postfix", "start_coord_key", "end_coord_key"):  # fmt: skip
-            arguments.pop(dropped, None)
-        for name in ("mode", "padding_mode", "align_corners", "dtype"):
-            if isinstance(arguments.get(name), list):
-                arguments[name] = arguments[name][place]
-        arguments.pop("dtype", None)
-        steps.append(Transform(plain, arguments))
-    return tuple(steps)

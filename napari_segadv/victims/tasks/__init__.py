@@ -33,10 +33,15 @@ def task_of(name: str) -> Task[Any]:
 
 def task_in(text: str) -> Task[Any]:
     """Return the task that a text, such as a bundle's metadata, names first; or segmentation."""
+    return task_named(text) or task_of(DEFAULT)
+
+
+def task_named(text: str) -> Task[Any] | None:
+    """Return the task that a text names first; None if it names none."""
     found = [
         (place, task.name)
         for task in tasks().values()
         for word in task.words
         if (place := text.lower().find(word)) >= 0
     ]
-    return task_of(min(found)[1] if found else DEFAULT)
+    return task_of(min(found)[1]) if found else None

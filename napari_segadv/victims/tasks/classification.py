@@ -72,8 +72,8 @@ class BoundClassification(BoundVictim):
     def prediction(self, images: Tensor) -> Grade:
         logits = self.checked(self(images))
         scores = logits[0, :, 0].double()
-        label, shares = int(scores.argmax()), scores.softmax(0).tolist()
-        return Grade(label, self.class_names(logits), tuple(shares))
+        shares = scores.sigmoid() if self.victim.independent else scores.softmax(0)
+        return Grade(int(scores.argmax()), self.class_names(logits), tuple(shares.tolist()))
 
 
 class Classification(Task[Grade]):

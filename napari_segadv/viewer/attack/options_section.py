@@ -109,10 +109,21 @@ class AttackSection(QWidget):
         if self.form is not None:
             self.form.set_units(units)
 
-    def offer(self, attacks: dict[str, Any], task: str) -> None:
-        """Offer the attacks that fit a task; the chosen one stays if it fits."""
+    def offer(self, attacks: dict[str, Any], task: str, gradient: bool = True) -> None:
+        """Offer the attacks that fit a model; the chosen one stays if it fits.
+
+        Args:
+            attacks: by name.
+            task: of the model.
+            gradient: whether the model has one.
+        """
+        self.region.suit(gradient)
         self.attacks, chosen = attacks, self.method.value
-        fit = {name: attack.title for name, attack in attacks.items() if task in attack.tasks}
+        fit = {
+            name: attack.title
+            for name, attack in attacks.items()
+            if task in attack.tasks and (gradient or attack.blind)
+        }
         self.method.choices = [(title, name) for name, title in fit.items()]
         # None are known yet if a session's model comes before them.
         if fit:

@@ -230,7 +230,9 @@ class AttackPanel(Panel):
         choice = self.controller.choice
         self.victim_section.show_victim(self.image.value)
         self.target_section.setVisible(view_of(victim.task.name).paints)
-        self.attack_section.offer(self.controller.victims.attacks, victim.task.name)
+        self.attack_section.offer(
+            self.controller.victims.attacks, victim.task.name, victim.binding.differentiable
+        )
         self._offer_classes(victim.classes)
         self._choice.choose(choice)
         self._rescale()
@@ -343,7 +345,7 @@ class AttackPanel(Panel):
 
     def _say_result(self, example: Any, run: Run | None) -> None:
         seen = self.controller.visibility.known(run)
-        lines = result_text(example, seen).replace("\n", ". ")
+        lines = result_text(example, seen).replace("\n", "; ")
         self.say(f"{self._elsewhere(example)}{lines}")
         self._said = self.status.text()
 

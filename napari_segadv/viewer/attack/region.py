@@ -7,14 +7,19 @@ from napari.layers import Labels
 
 from ...errors import SegadvError
 from ..widgets.choices import ComboBox
+from ..widgets.layout import same
 from ..widgets.plain import tip
 
-EVERYWHERE, CHOOSE = "everywhere", "choose …"
-NAMED = {
-    "box around the change": "bounding-box",
+EVERYWHERE, CHOOSE, BOX = "everywhere", "choose …", "bounding-box"
+NAMED = {"box around the change": BOX}
+# Measured by the model's gradient.
+LOOKED_AT = {
     "what the model looks at": "receptive-field",
     "what the model looks at (99 %)": "receptive-field:0.99",
 }
+
+
+MEASURED = tuple(LOOKED_AT.values())
 
 
 class RegionChooser(ComboBox):
@@ -24,7 +29,7 @@ class RegionChooser(ComboBox):
 
     def __init__(self, layers: Callable[[], Sequence[Labels]]) -> None:
         self._layers = layers
-        self._gone = False
+        self._gone, self._gradient = False, True
         super().__init__(choices=self._offered, value=EVERYWHERE)
         tip(
             self.native,
@@ -36,7 +41,21 @@ class RegionChooser(ComboBox):
     def _offered(self, widget: Any = None) -> list[tuple[str, Any]]:
         painted = [(layer.name, layer) for layer in self._layers()]
         gone = [(CHOOSE, CHOOSE)] if self._gone else []
-        return [*gone, (EVERYWHERE, EVERYWHERE), *NAMED.items(), *painted]
+        looked_at = LOOKED_AT.items() if self._gradient else ()
+        return [*gone, (EVERYWHERE, EVERYWHERE), *NAMED.items(), *looked_at, *painted]
+
+    def suit(self, gradient: bool) -> None:
+        """Offer what suits a model with a gradient, or one without, such as a program.
+
+        A search without a gradient needs far fewer queries in the box around the change, so that
+        is proposed for it.
+        """
+        if gradient == self._gradient:
+            return
+        self._gradient, chosen = gradient, self.value
+        self.reset_choices()
+        proposed, before = (EVERYWHERE, (BOX,)) if gradient else (BOX, (EVERYWHERE, *MEASURED))
+        self.value = proposed if any(same(chosen, one) for one in before) else chosen
 
     def refresh(self) -> None:
         """Offer the current layers. If the chosen one is gone, the user has to choose again."""

@@ -57,7 +57,7 @@ class VictimSection(QWidget):
             {
                 self.victim: "The model to attack: the victim",
                 self.file_button: "Opens a model file: safetensors or a state dict with a JSON "
-                "file beside it, TorchScript, .pt2",
+                "file beside it, TorchScript, .pt2; or a YAML file with the command of a program",
                 self.folder_button: "Opens the folder of a MONAI bundle or an nnU-Net model",
                 self.predict_button: "Shows what the model predicts on the clean image",
                 self.present: "What the model gets of an image whose intensities are not those it "

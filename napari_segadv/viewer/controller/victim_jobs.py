@@ -118,10 +118,17 @@ class VictimJobs:
 
         self._jobs.start("loading torch and MONAI", work, done, can_cancel=False)
 
-    def load_victim(self, source: str, trust: str | None = None) -> None:
+    def load_victim(
+        self, source: str, trust: str | None = None, loaded: Callable[[], None] | None = None
+    ) -> None:
         """Load a victim; ends in `victim_changed`, `trust_asked` or `failed`.
 
         It takes the place of a victim that is still being loaded, whose end nobody hears of.
+
+        Args:
+            source: as `victims.load_victim` takes it.
+            trust: the hash of code that may run.
+            loaded: called once it is loaded.
         """
         asked = self._asked = object()
         self._coming = source
@@ -141,6 +148,8 @@ class VictimJobs:
             if victim is not None and asked is self._asked:
                 self.victim, self.source, self._coming = victim, source, ""
                 self._known.clear()
+                if loaded is not None:
+                    loaded()
                 self.victim_changed.emit(victim)
 
         self._jobs.start(f"loading {source}", work, done)
@@ -151,18 +160,20 @@ class VictimJobs:
         return first
 
     def consent(self, question: NeedsTrust) -> None:
-        """Remember that the user agrees to a file's code, and load the victim.
+        """Load a victim whose code the user has agreed to; remember that once it is loaded.
 
         Raises:
             SegadvError: if another job is running.
         """
         from ...victims.loading.consent import remember
 
-        self.load_victim(question.path, question.sha256)
-        try:
-            remember(question.sha256, Path(question.path))
-        except SegadvError as error:
-            self._jobs.failed.emit(f"{error}; you will be asked again")
+        def loaded() -> None:
+            try:
+                remember(question.sha256, Path(question.path))
+            except SegadvError as error:
+                self._jobs.failed.emit(f"{error}; you will be asked again")
+
+        self.load_victim(question.path, question.sha256, loaded)
 
     def predict(
         self, layer: Image, device: str = "auto", then: Callable[[Any], None] | None = None

@@ -1,9 +1,9 @@
 """Loads an opened session's victim as if the user had chosen it, and says if it has changed."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...common.hashing import recorded_before
 from ...errors import SegadvError
 from ...samples import DEMO
 from ..controller.controller import Controller
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 def source_of(controller: Controller) -> "VictimSource | None":
     """Return where a controller's victim came from."""
     from ...results.session.session import VictimSource
+    from ...victims.loading.registry import file_of
 
     victim, source = controller.victims.victim, controller.victims.source
     if victim is None:
         return None
     return VictimSource(
-        source if source.startswith(DEMO) else str(Path(source).absolute()),
+        source if source.startswith(DEMO) else str(file_of(source)[0].absolute()),
         victim.name,
         victim.sha256,
         victim.trust,
@@ -78,7 +79,7 @@ class SessionVictim:
         expected, self._expected, self._missing = self._expected, None, None
         if expected is None or self._controller.victims.source != expected.source:
             return
-        if victim.sha256 != expected.sha256:
+        if victim.sha256 != expected.sha256 and not recorded_before(expected.sha256, victim.path):
             self._warn(
                 f"{expected.source}: has changed since the session was saved, so new runs may "
                 "differ; restore the earlier file to continue the saved runs"

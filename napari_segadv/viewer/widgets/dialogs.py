@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QLabel, QMes
 from ...common.screen import MESSAGE, breakable, one_line, some_lines
 from ...errors import NeedsTrust
 from .settings import settings
+from .trust_question import TrustQuestion
 
 # Most characters of an entry that is described, not only named.
 LONG = 160
@@ -18,12 +19,15 @@ LONG = 160
 WORD = 80
 CSV, TABLES = ".csv", "Tables (*.csv)"
 HTML, PAGES = ".html", "Web pages (*.html)"
-PATTERNS = "Networks (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.json)"
+PATTERNS = (
+    "Networks and programs (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.json "
+    "*.yaml *.yml)"
+)
 
 
 def pick_file(parent: QWidget) -> str:
-    """Ask for a network file; return "" if the user cancels."""
-    return str(QFileDialog.getOpenFileName(parent, "Open a network", "", PATTERNS)[0])
+    """Ask for a file of a network or a program; return "" if the user cancels."""
+    return str(QFileDialog.getOpenFileName(parent, "Open a model", "", PATTERNS)[0])
 
 
 def pick_image(parent: QWidget) -> str:
@@ -90,17 +94,10 @@ def ask_delete(parent: QWidget, names: Sequence[str], lost: str) -> bool:
 
 def ask_trust(parent: QWidget, question: NeedsTrust) -> bool:
     """Ask whether a file's code may run; show what would run, and its hash. "No" is the default."""
-    # First what it is and what happens, then what is foreign and may be long.
-    runs = some_lines("\n".join(one_line(run, MESSAGE) for run in question.runs))
-    return asked(
-        QMessageBox.Warning,
-        parent,
-        "Run code from this file?",
-        f"Loading {one_line(Path(question.path).name)} runs code from the file. Code from a source "
-        "that you do not know can do anything that you can do on this computer.",
-        f"{one_line(question.path, MESSAGE)}\n\nsha256 {question.sha256}\n\n"
-        f"This would run:\n{runs}\n\nRun it now, and whenever exactly this file is loaded?",
-    )
+    from ...victims.loading.consent import remembered
+
+    again = question.path in remembered().values()
+    return bool(TrustQuestion(parent, question, again).exec())
 
 
 class Question(QMessageBox):

@@ -46,7 +46,7 @@ def listed(question, text) -> bool:
 
 @pytest.mark.parametrize(
     ("key", "nested"),
-    [("_requires_", False), ("_requires_", True), ("_disabled_", False), ("_desc_", False)],
+    [("_requires_", False), ("_requires_", True), ("_disabled_", False)],
 )
 def test_what_stands_beside_the_networks_arguments(network, tmp_path, trace, key, nested):
     expression = touching(trace)
@@ -55,28 +55,43 @@ def test_what_stands_beside_the_networks_arguments(network, tmp_path, trace, key
     question = asked(root, trace)
     assert listed(question, expression)
     load_victim(root, question.sha256)
-    assert trace.exists(), "the test shows nothing: MONAI does not run it"
+    assert trace.exists(), "the test shows nothing: it does not run"
 
 
-@pytest.mark.parametrize("key", ["_requires_", "_disabled_"])
-def test_what_stands_beside_a_transforms_arguments(network, tmp_path, trace, key):
+def test_what_stands_beside_a_transforms_arguments(network, tmp_path, trace):
     expression = touching(trace)
-    root = bundle(network, tmp_path, [{**RANGE, key: expression}])
+    root = bundle(network, tmp_path, [{**RANGE, "_disabled_": expression}])
     assert listed(asked(root, trace), expression)
 
 
-@pytest.mark.parametrize("key", ["_requires_", "_disabled_", "map_items"])
+@pytest.mark.parametrize("key", ["_disabled_", "map_items"])
 def test_what_stands_beside_the_list_of_transforms(network, tmp_path, trace, key):
     expression = touching(trace)
-    config = {
-        "network_def": {**NETWORK, "dropout": "$0.0"},
-        "preprocessing": {"_target_": "Compose", "transforms": [RANGE], key: expression},
-    }
-    root = save_bundle(network, tmp_path, config)
+    root = save_bundle(network, tmp_path, composed(key, expression))
     question = asked(root, trace)
     load_victim(root, question.sha256)
-    assert trace.exists(), "the test shows nothing: MONAI does not run it"
+    assert trace.exists(), "the test shows nothing: it does not run"
     assert listed(question, expression)
+
+
+def composed(key, expression) -> dict:
+    """A configuration with an expression beside the list of transforms."""
+    steps = {"_target_": "Compose", "transforms": [RANGE], key: expression}
+    return {"network_def": NETWORK, "preprocessing": steps}
+
+
+@pytest.mark.parametrize("where", ["network", "transform", "composed"])
+@pytest.mark.parametrize("key", ["_requires_", "_desc_"])
+def test_what_a_victim_is_not_made_from_is_never_evaluated(network, tmp_path, trace, key, where):
+    expression = touching(trace)
+    if where == "composed":
+        root = save_bundle(network, tmp_path, composed(key, expression))
+    elif where == "transform":
+        root = bundle(network, tmp_path, [{**RANGE, key: expression}])
+    else:
+        root = bundle(network, tmp_path, definition={**NETWORK, "_desc_": expression})
+    assert load_victim(root).trust == "data"
+    assert not trace.exists()
 
 
 def test_a_requirement_that_is_a_reference(network, tmp_path, trace):
@@ -95,8 +110,17 @@ REFERRED = {
     "as older files write it": ("$@helper#deep", {"helper": {"deep": "{code}"}}),
     "a whole with it inside": ("$len(@helper) * 0", {"helper": {"deep": ["{code}"]}}),
     "the second of two": ("$@low + @helper", {"helper": "{code}"}),
-    "in a circle": ("$@helper", {"helper": ["@helper", "{code}"]}),
 }
+
+
+def test_references_in_a_circle_are_refused_before_any_question(network, tmp_path, trace):
+    code = touching(trace)
+    definition = {**NETWORK, "dropout": "$@helper"}
+    root = bundle(network, tmp_path, definition=definition, helper=["@helper", code])
+    with pytest.raises(SegadvError, match="refers to itself") as caught:
+        load_victim(root)
+    assert not isinstance(caught.value, NeedsTrust)
+    assert not trace.exists()
 
 
 @pytest.mark.parametrize("where", ["preprocessing", "network", "inferer"])
@@ -150,16 +174,18 @@ def test_what_is_referred_to_runs_once_agreed_to(network, scan2d, tmp_path, trac
 @pytest.fixture
 def plant(trace):
     """Puts a module into a bundle; importing it leaves a trace."""
-    yield lambda root: (root / "planted.py").write_text(f"open({str(trace)!r}, 'w').close()\n")
-    sys.modules.pop("planted", None)
+    code = f"open({str(trace)!r}, 'w').close()\nx = 0.0\n"
+    return lambda root: (root / "planted.py").write_text(code)
 
 
-IMPORTS = (
-    "$import planted",
-    "$import\tplanted",
-    "$from planted import x",
-    "$from\tplanted import x",
-)
+# Statements, and expressions that use what they bind.
+IMPORTS = {
+    "$import planted": "$planted.x",
+    "$import\tplanted": "$planted.x",
+    "$import planted as p": "$p.x",
+    "$from planted import x": "$x",
+    "$from\tplanted import x": "$x",
+}
 
 
 @pytest.mark.parametrize("statement", IMPORTS, ids=ascii)
@@ -170,12 +196,25 @@ def test_imports_under_any_key(network, tmp_path, trace, plant, statement, where
         "notes": {"notes": statement},
         "deep": {"handlers": {"list": [{"_target_": "SimpleInferer", "x": [statement]}]}},
     }[where]
-    root = bundle(network, tmp_path, definition={**NETWORK, "dropout": "$0.0"}, **more)
+    definition = {**NETWORK, "dropout": IMPORTS[statement]}
+    root = bundle(network, tmp_path, definition=definition, **more)
     plant(root)
     question = asked(root, trace)
     assert listed(question, statement)
     load_victim(root, question.sha256)
-    assert trace.exists(), "the test shows nothing: MONAI does not run it"
+    assert trace.exists(), "the test shows nothing: it is not imported"
+    assert "planted" not in sys.modules
+
+
+def test_imports_that_nothing_uses_are_neither_listed_nor_run(network, tmp_path, trace, plant):
+    definition = {**NETWORK, "dropout": "$math.sin(0.0)"}
+    imports = ["$import math", "$import planted"]
+    root = bundle(network, tmp_path, definition=definition, imports=imports)
+    plant(root)
+    question = asked(root, trace)
+    assert question.runs == ("network_def::dropout: $math.sin(0.0)", "imports::0: $import math")
+    load_victim(root, question.sha256)
+    assert not trace.exists()
 
 
 def test_imports_alone_ask_nothing_since_nothing_runs(network, scan2d, tmp_path, trace, plant):
@@ -230,17 +269,18 @@ def test_an_expression_for_a_components_class(network, tmp_path, trace):
     root = bundle(network, tmp_path, steps)
     question = asked(root, trace)
     load_victim(root, question.sha256)
-    assert trace.exists(), "the test shows nothing: MONAI does not run it"
+    assert trace.exists(), "the test shows nothing: it does not run"
     assert listed(question, code)
 
 
 def test_an_import_for_a_components_class(network, tmp_path, trace, plant):
     evaluator = {"_target_": "$import planted"}
-    root = bundle(network, tmp_path, definition={**NETWORK, "dropout": "$0.0"}, evaluator=evaluator)
+    definition = {**NETWORK, "dropout": "$planted.x"}
+    root = bundle(network, tmp_path, definition=definition, evaluator=evaluator)
     plant(root)
     question = asked(root, trace)
     load_victim(root, question.sha256)
-    assert trace.exists(), "the test shows nothing: MONAI does not run it"
+    assert trace.exists(), "the test shows nothing: it is not imported"
     assert listed(question, "$import planted")
 
 

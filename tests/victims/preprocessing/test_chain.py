@@ -9,7 +9,8 @@ from helpers import SHARED
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.victims.preprocessing.chain import Space, Transform, bind, from_monai
+from napari_segadv.victims.preprocessing.chain import Space, Transform, bind
+from napari_segadv.victims.preprocessing.reading import from_monai
 from napari_segadv.victims.scan_tensors import ras_affine
 from napari_segadv.victims.victim import Victim
 

@@ -8,7 +8,7 @@ from helpers import ARGUMENTS, disc_image, save_torchscript
 from modal import answered
 from napari.layers import Labels
 from qtpy.QtCore import QThreadPool, QTimer
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QDialogButtonBox
 from roles import has, titles
 
 from napari_segadv import crafting
@@ -21,6 +21,7 @@ from napari_segadv.viewer.layers.names import (
     TARGET,
 )
 from napari_segadv.viewer.layers.task_view import UNTARGETED
+from napari_segadv.viewer.widgets.trust_question import TrustQuestion
 
 
 def layers(viewer):
@@ -216,18 +217,17 @@ def test_the_trust_question(window, panel, qtbot, tmp_path):
     path = save_torchscript(UNet(**ARGUMENTS).eval(), tmp_path)
     said = []
 
-    def refuse(box):
-        said.append(box.text() + box.informativeText())
-        box.button(QMessageBox.No).click()
+    def refuse(dialog):
+        said.append((dialog.path.text(), dialog.sha256.text(), dialog.list.toPlainText()))
+        dialog.buttons.button(QDialogButtonBox.No).click()
 
-    with answered(qtbot, QMessageBox, refuse):
+    with answered(qtbot, TrustQuestion, refuse):
         panel.victim_section.open(str(path))
     qtbot.waitUntil(lambda: "not loaded" in panel.status.text())
-    assert sha256_of(path) in said[0]
-    assert "TorchScript" in said[0]
-    assert str(path) in said[0]
+    assert said == [(str(path), f"sha256 {sha256_of(path)}", "1. a TorchScript program")]
     assert panel.controller.victims.source != str(path)
-    with answered(qtbot, QMessageBox, lambda box: box.button(QMessageBox.Yes).click()):
+    agree = lambda dialog: dialog.buttons.button(QDialogButtonBox.Yes).click()
+    with answered(qtbot, TrustQuestion, agree):
         panel.victim_section.open(str(path))
     qtbot.waitUntil(lambda: panel.controller.victims.source == str(path))
     # The answer is remembered: no question the next time.

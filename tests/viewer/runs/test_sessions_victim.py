@@ -3,24 +3,25 @@
 import pytest
 import torch
 from clicks import drained, idle
-from helpers import disc_image, save_torchscript, small_network
-from qtpy.QtWidgets import QMessageBox
+from helpers import bundle, disc_image, save_torchscript, small_network
+from qtpy.QtWidgets import QDialog
 from reopened import docked, opened, same_layers, same_runs, saved
 
-from napari_segadv.common.hashing import sha256_of
+from napari_segadv.common.hashing import earlier_hash, sha256_of
 from napari_segadv.results.session.folder import open_session
 from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.widgets.trust_question import TrustQuestion
 
 
 def with_victim(window, qtbot, folder, path, monkeypatch, answer):
     """A session whose victim is code that was agreed to; questions are answered from now on."""
     asked = []
 
-    def execute(box):
-        asked.append(box.text())
+    def execute(dialog):
+        asked.append(dialog.introduction.text())
         return answer
 
-    monkeypatch.setattr(QMessageBox, "exec", execute)
+    monkeypatch.setattr(TrustQuestion, "exec", execute)
     panel, controller = docked(window), Controller.of(window)
     layer = window.add_image(disc_image(), name="x-ray")
     controller.victims.load_victim(str(path), sha256_of(path))
@@ -31,7 +32,7 @@ def with_victim(window, qtbot, folder, path, monkeypatch, answer):
     return asked
 
 
-@pytest.mark.parametrize("answer", [QMessageBox.Yes, QMessageBox.No])
+@pytest.mark.parametrize("answer", [QDialog.Accepted, QDialog.Rejected])
 @pytest.mark.parametrize("attack_panel", [True, False])
 def test_code_in_a_victim_runs_after_consent_alone(
     window, qtbot, folder, tmp_path, monkeypatch, make_napari_viewer, answer, attack_panel
@@ -52,9 +53,30 @@ def test_code_in_a_victim_runs_after_consent_alone(
     assert len(asked) == 1
     assert "runs code" in asked[0]
     assert len(controller.runs) == 1
-    agreed = answer == QMessageBox.Yes
+    agreed = answer == QDialog.Accepted
     assert (controller.victims.source == str(path)) == agreed
     assert bool(loads) == agreed
+
+
+def test_a_bundle_that_was_hashed_in_the_earlier_way_is_the_same(
+    window, qtbot, folder, tmp_path, make_napari_viewer
+):
+    root = bundle(small_network(), tmp_path)
+    panel, controller = docked(window), Controller.of(window)
+    window.add_image(disc_image(), name="x-ray")
+    controller.victims.load_victim(str(root))
+    idle(qtbot, controller)
+    saved(qtbot, panel, folder)
+    said = [file for file in folder.rglob("*.json") if controller.victims.victim.sha256 in
+            file.read_text()]  # fmt: skip
+    for file in said:
+        text = file.read_text().replace(controller.victims.victim.sha256, earlier_hash(root))
+        file.write_text(text)
+    assert said
+    other = docked(make_napari_viewer(show=True))
+    again = opened(qtbot, other)
+    assert again.victims.victim is not None
+    assert "has changed" not in other.status.text()
 
 
 def test_a_victim_that_is_gone_or_another_one(

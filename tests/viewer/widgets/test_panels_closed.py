@@ -11,12 +11,13 @@ from helpers import disc_image, save_torchscript, small_network
 from listeners import heard
 from panels import PANELS
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QDialog
 from roles import role, titles
 
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.names import AFTER
 from napari_segadv.viewer.reading_test import panel as reading_panel
+from napari_segadv.viewer.widgets.trust_question import TrustQuestion
 
 
 def docked(window, qtbot, title):
@@ -80,7 +81,7 @@ def test_code_is_asked_about_once_however_often_the_panel_was_closed(
     window, ready, qtbot, tmp_path, monkeypatch
 ):
     asked = []
-    monkeypatch.setattr(QMessageBox, "exec", lambda box: asked.append(box) or QMessageBox.No)
+    monkeypatch.setattr(TrustQuestion, "exec", lambda box: asked.append(box) or QDialog.Rejected)
     close_dock(qtbot, ready)
     panel = docked(window, qtbot, "Adversarial attack")
     docked(window, qtbot, "Runs")

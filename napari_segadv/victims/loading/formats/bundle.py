@@ -7,21 +7,32 @@ from typing import Any
 
 from torch import nn
 
-from ....common.hashing import sha256_of
 from ....errors import SegadvError
 from ...decision import Decision, inverts, read_decision
-from ...preprocessing.chain import Transform, from_monai
-from ...tasks import task_in
+from ...preprocessing.chain import KNOWN, Step, check_step, plain_name
+from ...preprocessing.reading import channels_made, from_monai
+from ...slices import OnSlices
+from ...task import Task
+from ...tasks import DEFAULT, task_in, task_named
 from ...victim import Victim
 from ...windows import SlidingWindows
 from .. import consent
-from ..bundle_config import BundleConfig, arguments_of, find, read_config
-from ..network import build, load_weights
+from ..bundle_config import BundleConfig, find, read_config
+from ..contents import Contents
+from ..evaluation import Evaluation
+from ..names import check_class
+from ..network import fit_weights, read_weights
+from ..offline import offline
 from ..own_pipeline import OwnPipeline
 from ..registry import VictimFormat
-from .torchscript import open_script
+from ..scripts import Scripts
+from ..values import Code, holds_code, transforms_in
+from .torchscript import SCRIPT, open_script
 
 WHOLE_IMAGE = ("SimpleInferer",)
+WINDOWS = ("SlidingWindowInferer", "SlidingWindowInfererAdapt", "SliceInferer")
+# Formats of an output that name a task by another word than ours.
+FORMATS = {"classes": "classification"}
 
 
 def claims(path: Path) -> bool:
@@ -33,128 +44,198 @@ def claims(path: Path) -> bool:
 
 
 def load(path: Path, trusted_hash: str | None) -> Victim:
-    config = read_config(path)
-    weights = find_weights(path)
-    script = weights.suffix == ".ts"
-    runs = config.runs() + (("a TorchScript program",) if script else ())
-    sha256 = sha256_of(path)
-    consent.require(path, sha256, runs, trusted_hash)
-    if script:
-        network: nn.Module = open_script(weights)
-    elif runs:
-        network = config.evaluated_network().eval()
-        load_weights(network, weights)
-    else:
-        target = str(config.network.get("_target_", ""))
-        network = build(target, arguments_of(config.network), config.source)
-        load_weights(network, weights)
-    parts = Parts.evaluated(config) if config.runs() else Parts.read(config)
-    victim = describe(config, network, parts)
-    return replace(victim, path=path, sha256=sha256, trust="code" if runs else "data")
+    contents = Contents.of(path)
+    config = read_config(contents)
+    weights = find_weights(config)
+    script = weights.endswith(".ts")
+    listing = Evaluation(config)
+    # The network first: the question lists what runs in this order.
+    network = None if script else listing.network()
+    parts = Parts.of(listing, config)
+    # What is wrong is said before anybody is asked, as far as nothing has to run for that.
+    if not script:
+        check_class(listing.target(), config.source)
+    _check(config, parts, listing)
+    tensors = {} if script else read_weights(path / weights, contents.read(weights))
+    runs = (*listing.runs, *((SCRIPT,) if script else ()))
+    consent.require(path, contents.sha256, runs, trusted_hash)
+    scripts, agreed = Scripts(contents), Evaluation(config, tuple(listing.runs))
+    with scripts.present() if runs else offline():
+        if script:
+            network = open_script(path / weights, contents.read(weights))
+        else:
+            network = agreed.network()
+        parts = Parts.of(agreed, config)
+    if not isinstance(network, nn.Module):
+        raise SegadvError(
+            f"{config.source}: {config.network_id} is a {type(network).__name__}, not a network; "
+            "name a class there"
+        )
+    fields = describe(config, parts)
+    if not script:
+        fit_weights(network.eval(), tensors, path / weights)
+        scripts.beside(network)
+    if parts.slices is not None:
+        network = OnSlices(network, parts.slices)
+    trust = "code" if runs else "data"
+    return Victim(network, **fields, path=path, sha256=contents.sha256, trust=trust)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Literals of a configuration: the network's arguments, the transforms, the inferer."""
+    """The values of a configuration, with a `Code` in place of those that somebody must agree to.
+
+    Attributes:
+        arguments: of the network.
+        transforms: of the preprocessing.
+        inferer: its class and arguments.
+        postprocessing: transforms; expressions among them are never evaluated.
+    """
 
     arguments: Mapping[str, Any]
-    transforms: Sequence[Mapping[str, Any]]
+    transforms: Sequence[Any]
     inferer: Mapping[str, Any]
+    postprocessing: Sequence[Any]
 
     @classmethod
-    def read(cls, config: BundleConfig) -> "Parts":
-        """Take the literals as they are written."""
-        return cls(arguments_of(config.network), config.transforms, config.inferer)
+    def of(cls, evaluation: Evaluation, config: BundleConfig) -> "Parts":
+        arguments, transforms = evaluation.arguments(), evaluation.transforms()
+        inferer = evaluation.inferer()
+        after = transforms_in(Evaluation(config).part("postprocessing"))
+        return cls(arguments, transforms, inferer, after)
 
-    @classmethod
-    def evaluated(cls, config: BundleConfig) -> "Parts":
-        """Evaluate the expressions among them. Only after consent."""
-        network = config.evaluated(config.network_id)
-        arguments = arguments_of(network) if isinstance(network, Mapping) else {}
-        steps = config.evaluated("preprocessing") if config.transforms else {}
-        inferer = config.evaluated("inferer") if config.inferer else {}
-        return cls(arguments, list(steps.get("transforms", [])), inferer)
+    @property
+    def inferer_name(self) -> str:
+        return str(self.inferer.get("_target_", "")).rsplit(".", 1)[-1]
+
+    def afterwards(self, name: str, argument: str) -> bool:
+        """Return whether a step after the network has an argument that is true."""
+        return any(
+            name in str(step.get("_target_")) and step.get(argument) is True
+            for step in self.postprocessing
+            if isinstance(step, Mapping)
+        )
+
+    @property
+    def slices(self) -> int | None:
+        """The axis along which a 2-D network sees slices of a volume; None if it does not."""
+        if self.inferer_name != "SliceInferer":
+            return None
+        axis = self.inferer.get("spatial_dim", 0)
+        return axis if isinstance(axis, int) and 0 <= axis <= 2 else 0
 
 
-def find_weights(root: Path) -> Path:
-    """Find the file with a bundle's weights.
+def find_weights(config: BundleConfig) -> str:
+    """Find the file with a bundle's weights; return its path in the bundle.
+
+    That is the one that its configuration loads, or else one with a usual name, or the only one.
 
     Raises:
         SegadvError: if there is none, or several without a usual name.
     """
-    folder = root / "models"
-    for name in ("model.safetensors", "model.pt", "model.ts"):
-        if (folder / name).is_file():
-            return folder / name
-    found = sorted(p for p in folder.glob("*.pt")) if folder.is_dir() else []
+    contents = config.contents
+    named = Evaluation(config).checkpoint()
+    usual = [f"models/{name}" for name in ("model.safetensors", "model.pt", "model.ts")]
+    for file in (named, *usual):
+        if file is not None and contents.hash_of(file) is not None:
+            return file
+    folder = contents.folder.folders.get("models")
+    found = sorted(name for name in folder.files if name.endswith(".pt")) if folder else []
     if len(found) == 1:
-        return found[0]
-    raise SegadvError(f"{folder}: no model.pt or model.safetensors; download the bundle's weights")
+        return f"models/{found[0]}"
+    raise SegadvError(
+        f"{contents.root / 'models'}: no model.pt or model.safetensors; download the bundle's "
+        "weights"
+    )
 
 
-def describe(config: BundleConfig, network: nn.Module, parts: Parts) -> Victim:
-    """Make a Victim from a configuration.
+def _check(config: BundleConfig, parts: Parts, listing: Evaluation) -> None:
+    """Refuse what can't be a victim, as far as that is known while nothing has run."""
+    unknown = (parts.arguments, parts.transforms, parts.inferer, listing.target())
+    if not holds_code(unknown):
+        describe(config, parts)
+        return
+    plain = [one for one in parts.transforms if not holds_code(one)]
+    _steps(config, replace(parts, transforms=plain))
+    for one in parts.transforms:
+        if isinstance(one, Mapping) and not isinstance(one.get("_target_"), Code):
+            check_step(plain_name(str(one.get("_target_")), KNOWN))
+    if parts.inferer and not isinstance(parts.inferer.get("_target_"), Code):
+        _check_inferer(parts, config)
+
+
+def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
+    """Return the fields of a Victim that a configuration describes.
 
     Args:
         config: the configuration.
-        network: with its weights.
-        parts: its literals.
+        parts: its values.
+
+    Raises:
+        SegadvError: if it describes none that is supported.
     """
     data = config.metadata.get("network_data_format", {})
     image: Mapping[str, Any] = next(iter(data.get("inputs", {}).values()), {})
     pred: Mapping[str, Any] = next(iter(data.get("outputs", {}).values()), {})
     arguments = parts.arguments
+    key = _image_key(config)
     steps = _steps(config, parts)
     channels = int(arguments.get("in_channels", image.get("num_channels", 1)))
-    repeats = [int(s.arguments["repeats"]) for s in steps if s.name == "RepeatChannel"]
-    dims = _dims(parts, image, config)
-    task = task_in(f"{config.metadata.get('task', '')} {pred.get('format', '')}")
-    classes = task.names(_classes(pred, config))
-    outputs = arguments.get("out_channels", arguments.get("num_classes", len(classes) or 1))
-    _refuse_multilabel(config, int(outputs))
-    after = _afterwards(config)
-    decision, notes = _decision(config)
-    windows = windows_of(parts.inferer, dims, config) if parts.inferer else None
-    return Victim(
-        network,
-        name=str(config.metadata.get("name", config.root.name)),
-        dims=dims,
-        channels=channels // (repeats[0] if repeats else 1),
-        classes=classes,
-        steps=steps,
-        windows=windows,
-        task=task,
-        decision=decision if task.name == "segmentation" else Decision(),
-        notes=notes if task.name == "segmentation" else (),
-        own=OwnPipeline(parts.transforms, after, windows) if inverts(after) else None,
-    )
+    dims = 3 if parts.slices is not None else _dims(parts, image, config)
+    task = _task(pred, config)
+    outputs = arguments.get("out_channels", arguments.get("num_classes"))
+    classes = task.names(_classes(pred, config, outputs))
+    several = int(outputs or len(classes) or 1) > 1
+    _refuse_overlapping(config, parts, task, several)
+    windows = windows_of(parts, dims, config) if parts.inferer else None
+    after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
+    decision, notes = read_decision(after) if task.name == DEFAULT else (Decision(), ())
+    return {
+        "name": str(config.metadata.get("name", config.root.name)),
+        "dims": dims,
+        "channels": channels // (channels_made(steps) or 1),
+        "classes": classes,
+        "steps": steps,
+        "windows": windows,
+        "task": task,
+        "decision": decision,
+        "notes": notes,
+        "independent": task.name != DEFAULT
+        and several
+        and parts.afterwards("Activations", "sigmoid"),
+        "own": OwnPipeline(parts.transforms, after, windows, key) if inverts(after) else None,
+    }
 
 
-def _decision(config: BundleConfig) -> tuple[Decision, tuple[str, ...]]:
-    """Read the postprocessing, as it is written: none of it is evaluated."""
+def _image_key(config: BundleConfig) -> str:
+    """Return the key under which the transforms have the image."""
+    inputs = config.metadata.get("network_data_format", {}).get("inputs", {})
+    return next(iter(inputs), "image")
+
+
+def _steps(config: BundleConfig, parts: Parts) -> tuple[Step, ...]:
+    odd = next((one for one in parts.transforms if not isinstance(one, Mapping)), None)
+    if odd is not None:
+        what = odd if isinstance(odd, str) else type(odd).__name__
+        raise SegadvError(
+            f"{config.source}: a preprocessing step is {str(what)[:80]}, not a transform with a "
+            "_target_; write it out"
+        )
     try:
-        return read_decision(_afterwards(config))
-    except SegadvError as error:
-        raise SegadvError(f"{config.source}: {error}") from None
-
-
-def _afterwards(config: BundleConfig) -> list[Mapping[str, Any]]:
-    """Return the transforms of the postprocessing, as data."""
-    post = config.raw("postprocessing", {})
-    listed = post.get("transforms", []) if isinstance(post, Mapping) else []
-    return [step for step in listed if isinstance(step, Mapping)]
-
-
-def _steps(config: BundleConfig, parts: Parts) -> tuple[Transform, ...]:
-    key = next(iter(config.metadata.get("network_data_format", {}).get("inputs", {})), "image")
-    try:
-        return from_monai(parts.transforms, key)
+        return from_monai(parts.transforms, _image_key(config))
     except SegadvError as error:
         raise SegadvError(f"{config.source}: {error}") from None
     except (KeyError, TypeError) as error:
         raise SegadvError(
             f"{config.source}: a preprocessing step is incomplete or invalid ({error}); correct it"
         ) from None
+
+
+def _task(pred: Mapping[str, Any], config: BundleConfig) -> Task[Any]:
+    """Return the task: that of the output's format, or else the first that the metadata names."""
+    form = str(pred.get("format", ""))
+    named = FORMATS.get(form.lower(), form)
+    return task_named(named) or task_in(str(config.metadata.get("task", "")))
 
 
 def _dims(parts: Parts, image: Mapping[str, Any], config: BundleConfig) -> int:
@@ -171,51 +252,69 @@ def _dims(parts: Parts, image: Mapping[str, Any], config: BundleConfig) -> int:
     return int(dims)
 
 
-def _classes(pred: Mapping[str, Any], config: BundleConfig) -> tuple[str, ...]:
-    """Read the class names from channel_def {"0": "background", ...}."""
-    named = pred.get("channel_def", {})
+def _classes(pred: Mapping[str, Any], config: BundleConfig, outputs: Any) -> tuple[str, ...]:
+    """Read the class names from channel_def {"0": "background", ...}, or from label_def.
+
+    The latter names the values of a label map. It counts where the former is missing, or does not
+    name as many channels as there are.
+    """
+    channels = _names(pred.get("channel_def", {}), "channel_def", config)
+    labels = _names(
+        pred.get("label_def", config.metadata.get("label_def", {})), "label_def", config
+    )
+    return labels if labels and (not channels or len(channels) != outputs) else channels
+
+
+def _names(named: Any, key: str, config: BundleConfig) -> tuple[str, ...]:
     if not isinstance(named, Mapping):
         return ()
-    numbers = [str(key) for key in named]
+    if named and all(isinstance(n, int) and not isinstance(n, bool) for n in named.values()):
+        # Some list the numbers by name.
+        named = {number: name for name, number in named.items()}
+    numbers = [str(number) for number in named]
     if not all(number.isdecimal() for number in numbers):
         raise SegadvError(
-            f'{config.source}: "channel_def" of the output must name channels by number, not '
+            f'{config.source}: "{key}" of the output must name channels by number, not '
             f"{next(n for n in numbers if not n.isdecimal())}"
         )
-    return tuple(str(named[key]) for key in sorted(named, key=lambda k: int(str(k))))
+    return tuple(str(named[number]) for number in sorted(named, key=lambda n: int(str(n))))
 
 
-def _refuse_multilabel(config: BundleConfig, channels: int) -> None:
-    post = config.raw("postprocessing", {})
-    listed = post.get("transforms", []) if isinstance(post, Mapping) else []
-    sigmoid = any(
-        "Activation" in str(t.get("_target_")) and t.get("sigmoid") is True
-        for t in listed
-        if isinstance(t, Mapping)
-    )
-    if sigmoid and channels > 1:
+def _refuse_overlapping(config: BundleConfig, parts: Parts, task: Task[Any], several: bool) -> None:
+    """Refuse a sigmoid for each of several structures, unless the largest of them is taken."""
+    if task.name == DEFAULT and several and parts.afterwards("Activations", "sigmoid"):
+        if parts.afterwards("AsDiscrete", "argmax"):
+            return
         raise SegadvError(
-            f"{config.root}: predicts {channels} overlapping structures (sigmoid for each); only "
+            f"{config.root}: predicts several overlapping structures (sigmoid for each); only "
             "models with one class for each pixel or image are supported"
         )
 
 
-def windows_of(
-    inferer: Mapping[str, Any], dims: int, config: BundleConfig
-) -> SlidingWindows | None:
+def _check_inferer(parts: Parts, config: BundleConfig) -> None:
+    name = parts.inferer_name
+    if name not in (*WHOLE_IMAGE, *WINDOWS):
+        known = ", ".join((*WHOLE_IMAGE, *WINDOWS))
+        raise SegadvError(f"{config.source}: inferer {name} is not known; use one of {known}")
+
+
+def windows_of(parts: Parts, dims: int, config: BundleConfig) -> SlidingWindows | None:
     """Read the sliding window of an inferer's configuration; None for the whole image.
 
     Raises:
         SegadvError: if the inferer is of another kind, or invalid.
     """
-    name = str(inferer.get("_target_", "")).rsplit(".", 1)[-1]
-    if name in WHOLE_IMAGE:
+    inferer = parts.inferer
+    _check_inferer(parts, config)
+    if parts.inferer_name in WHOLE_IMAGE:
         return None
-    if not name.startswith("SlidingWindowInferer"):
-        raise SegadvError(f"{config.source}: inferer {name} is not known; use SlidingWindowInferer")
     try:
         roi = inferer["roi_size"]
-        roi = [roi] * dims if isinstance(roi, int) else list(roi)
+        roi = [roi] * (dims if parts.slices is None else 2) if isinstance(roi, int) else list(roi)
+        if parts.slices is not None:
+            if len(roi) != 2 or inferer.get("spatial_dim", 0) != parts.slices:
+                raise ValueError("a SliceInferer needs two sizes, and a spatial_dim from 0 to 2")
+            roi.insert(parts.slices, 1)
         if len(roi) != dims:
             raise ValueError(f"roi_size {roi} for a {dims}-D network")
         overlap = inferer.get("overlap", 0.25)

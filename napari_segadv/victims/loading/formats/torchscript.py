@@ -6,14 +6,17 @@ from pathlib import Path
 
 import torch
 
-from ....common.hashing import sha256_of
 from ....errors import SegadvError
 from ...victim import Victim
 from .. import consent
+from ..contents import read_hashed
 from ..description import beside, read_description, victim_fields
 from ..network import one_line
 from ..registry import VictimFormat
 from .weights import SUFFIXES, holds_code
+
+# What a question says of such an archive.
+SCRIPT = "a TorchScript program"
 
 
 def claims(path: Path) -> bool:
@@ -23,15 +26,20 @@ def claims(path: Path) -> bool:
 
 
 def load(path: Path, trusted_hash: str | None) -> Victim:
-    sha256 = sha256_of(path)
-    consent.require(path, sha256, ("a TorchScript program",), trusted_hash)
     fields = victim_fields(read_description(path), beside(path))
     fields["name"] = fields["name"] or path.stem
-    return Victim(open_script(path), **fields, path=path, sha256=sha256, trust="code")
+    content, sha256 = read_hashed(path)
+    consent.require(path, sha256, (SCRIPT,), trusted_hash)
+    network = open_script(path, content)
+    return Victim(network, **fields, path=path, sha256=sha256, trust="code")
 
 
-def open_script(path: Path) -> torch.nn.Module:
+def open_script(path: Path, content: bytes) -> torch.nn.Module:
     """Load the network of an archive, in evaluation mode.
+
+    Args:
+        path: of the archive, for messages.
+        content: its bytes.
 
     Raises:
         SegadvError: if the file is damaged.
@@ -39,7 +47,7 @@ def open_script(path: Path) -> torch.nn.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            module: torch.nn.Module = torch.jit.load(io.BytesIO(path.read_bytes()), "cpu")
+            module: torch.nn.Module = torch.jit.load(io.BytesIO(content), "cpu")
     except Exception as error:  # noqa: BLE001 - a damaged archive makes torch raise almost anything
         raise SegadvError(
             f"{path}: can't be loaded as TorchScript ({one_line(error)}); copy the file again"

@@ -1,14 +1,17 @@
 """Weights only, safetensors or a state dict, with the JSON that describes their network."""
 
+import contextlib
 import zipfile
 from pathlib import Path
 
-from ....common.hashing import sha256_of_all
+from ....common.hashing import sha256_of_files
 from ....errors import SegadvError
 from ...victim import Victim
 from .. import consent
-from ..description import beside, read_description, victim_fields
+from ..contents import read_hashed
+from ..description import beside, hashed_description, victim_fields
 from ..network import build, load_weights, read_weights
+from ..offline import offline
 from ..registry import VictimFormat
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt")
@@ -32,21 +35,24 @@ def holds_code(path: Path) -> bool:
 def load(path: Path, trusted_hash: str | None) -> Victim:
     if path.suffix == ".json":
         path = next(p for s in SUFFIXES if (p := path.with_suffix(s)).exists())
-    description, source = read_description(path), beside(path)
+    (description, described), source = hashed_description(path), beside(path)
+    content, weights = read_hashed(path)
+    # Reading them runs nothing, so what is wrong with them is said before any question.
+    read_weights(path, content)
     if "network" not in description:
-        read_weights(path)  # reports a damaged archive, the likelier cause
         raise SegadvError(
             f'{source}: weights need "network" (a class of monai.networks.nets) and "arguments"'
         )
     target, arguments = str(description["network"]), dict(description.get("arguments", {}))
-    runs = tuple(consent.network_runs(target, arguments))
-    # The description says what would run, so it is part of what is agreed to.
-    sha256 = sha256_of_all([path, source] if runs else [path])
-    consent.require(path, sha256, runs, trusted_hash)
     fields = victim_fields(description, source)
     fields["name"] = fields["name"] or path.stem
-    network = build(target, arguments, source)
-    load_weights(network, path)
+    runs = tuple(consent.network_runs(target, arguments))
+    # The description says what would run, so it is part of what is agreed to.
+    sha256 = sha256_of_files([weights, described]) if runs else weights
+    consent.require(path, sha256, runs, trusted_hash)
+    with contextlib.nullcontext() if runs else offline():
+        network = build(target, arguments, source)
+    load_weights(network, path, content)
     return Victim(network, **fields, path=path, sha256=sha256, trust="code" if runs else "data")
 
 

@@ -1,0 +1,388 @@
+"""Works out a bundle's configuration: first what that would run, then, once agreed to, its values.
+
+Both go the same way through the configuration, so what runs is what was listed. MONAI's own parser
+is not asked: it evaluates every import of a file and builds whatever a reference leads to.
+"""
+
+import ast
+import functools
+import importlib
+import io
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ...errors import SegadvError
+from ..preprocessing.chain import KNOWN as STEPS
+from ..preprocessing.chain import UNSEEN, plain_name
+from . import consent
+from .bundle_config import (
+    MACRO,
+    MOST_NODES,
+    REFERENCE,
+    BundleConfig,
+    Place,
+    arguments_of,
+    place_of,
+)
+from .expressions import Component, NotPlain, Plain
+from .names import import_in, imported, imports_in, located
+from .network import build, cause, network_class, read_tensors
+from .values import Code, holds_code, holds_components, is_true, literals, transforms_in
+
+# How a component may be made: called, or handed on with its arguments.
+MODES = ("default", "callable")
+# Names that every expression may use, as with MONAI.
+KNOWN = {"monai": "monai", "torch": "torch", "np": "numpy", "numpy": "numpy"}
+# Modules that plain expressions name; a file may import something else under their names.
+NAMED = {**KNOWN, "os": "os", "math": "math"}
+
+# Stands for what is written at a place and has not been looked up.
+LOOK_UP: Any = object()
+
+
+class _Disabled:
+    """What a component with `"_disabled_": true` is worth."""
+
+
+class Evaluation:
+    """Goes through a configuration.
+
+    Args:
+        config: the configuration.
+        agreed: what may run, as an earlier pass listed it; None: list it, and run nothing.
+
+    Attributes:
+        runs: what would run, or has run, in the order of the configuration.
+    """
+
+    def __init__(self, config: BundleConfig, agreed: Sequence[str] | None = None) -> None:
+        self.runs: dict[str, None] = {}
+        self._config = config
+        self._agreed = None if agreed is None else frozenset(agreed)
+        self._imports = dict(imports_in(config.content))
+        self._taken = frozenset(
+            name for name, (_, _, origin) in self._imports.items() if NAMED.get(name) != origin
+        )
+        self._known: dict[tuple[Place, bool], tuple[Any, int]] = {}
+        self._open: set[tuple[Place, bool]] = set()
+        self._nodes = 0
+        # What expressions have given: one is evaluated once, though it is asked for twice.
+        self._given: dict[str, Any] = {}
+
+    def network(self) -> Any:
+        """Return the network, built; or a `Code` in its place while nothing may run."""
+        return self._value(self._config.network_place, True)
+
+    def part(self, key: str) -> Any:
+        """Return a part with its components as data; {} if there is none, or it is disabled."""
+        found = self._value((key,), False) if self._config.has(key) else {}
+        return {} if isinstance(found, _Disabled) else found
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the network's arguments as data."""
+        found = self._value(self._config.network_place, False)
+        return arguments_of(found) if isinstance(found, Component) else {}
+
+    def target(self) -> Any:
+        """Return the network's `_target_`; None if it has none."""
+        found = self._value(self._config.network_place, False)
+        return found.get("_target_") if isinstance(found, Component) else None
+
+    def transforms(self) -> list[Any]:
+        """Return the transforms of the preprocessing as data."""
+        return transforms_in(self.part("preprocessing"))
+
+    def inferer(self) -> Mapping[str, Any]:
+        found = self.part("inferer")
+        return found if isinstance(found, Mapping) else {"_target_": found}
+
+    def checkpoint(self) -> str | None:
+        """Return the file of weights that the bundle loads, by its path in the bundle; or None."""
+        for place in _checkpoints_in(self._config.content):
+            path = self._value(place, False)
+            if isinstance(path, str) and not isinstance(path, Code):
+                return self._config.inside(path)
+        return None
+
+    def _value(self, place: Place, built: bool, named: str = "", raw: Any = LOOK_UP) -> Any:
+        """Return the value at a place.
+
+        Args:
+            place: the place.
+            built: whether components are built, not left as data.
+            named: how the configuration refers to it.
+            raw: what is written there, if that is known.
+        """
+        key = (place, built)
+        if key in self._known:
+            value, size = self._known[key]
+            self._count(size)
+            return value
+        if key in self._open:
+            raise SegadvError(f"{self._config.source}: {'::'.join(place)} refers to itself")
+        self._open.add(key)
+        before = self._nodes
+        raw = self._config.at(place, named) if raw is LOOK_UP else raw
+        value = self._of(raw, place, built)
+        self._known[key] = value, self._nodes - before
+        self._open.discard(key)
+        return value
+
+    def _count(self, size: int) -> None:
+        self._nodes += size
+        if self._nodes > MOST_NODES:
+            raise SegadvError(
+                f"{self._config.source}: its references stand for more than {MOST_NODES} values; "
+                "write them out"
+            )
+
+    def _of(self, raw: Any, place: Place, built: bool) -> Any:
+        self._count(1)
+        if isinstance(raw, Mapping):
+            if "_target_" in raw:
+                return self._component(raw, place, built)
+            found = self._entries(raw.items(), place, built)
+            return {key: one for key, one in found if not isinstance(one, _Disabled)}
+        if isinstance(raw, list):
+            found = self._entries(enumerate(raw), place, built)
+            return [one for _, one in found if not isinstance(one, _Disabled)]
+        if not isinstance(raw, str):
+            return raw
+        if raw.startswith("$"):
+            return self._expression(raw, place, built)
+        if raw.startswith("%"):
+            return self._macro(raw, place, built)
+        reference = REFERENCE.fullmatch(raw)
+        if reference:
+            return self._value(place_of(reference, place), built, raw)
+        return raw
+
+    def _entries(
+        self, entries: Iterable[tuple[Any, Any]], place: Place, built: bool
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield the values of entries with their keys."""
+        for key, one in entries:
+            yield key, self._value((*place, str(key)), built, raw=one)
+
+    def _macro(self, raw: str, place: Place, built: bool) -> Any:
+        """Return a copy of another part of the file."""
+        found = MACRO.fullmatch(raw)
+        if found is None:
+            raise SegadvError(
+                f"{self._config.source}: {'::'.join(place)} takes {raw[1:80]} from another file; "
+                "write it out here"
+            )
+        copied = self._config.at(place_of(found, place), raw)
+        if isinstance(copied, str) and copied.startswith("%"):
+            raise SegadvError(f"{self._config.source}: {raw} leads to another macro; write it out")
+        return self._of(copied, place_of(found, place), built)
+
+    def _expression(self, raw: str, place: Place, built: bool) -> Any:
+        size = self._nodes
+        line = f"{'::'.join(place)}: {raw}"
+        try:
+            if import_in(raw) is not None:
+                return self._run(line, raw, lambda: imported(raw))
+            tree, references = self._read(raw, place)
+            try:
+                return self._plain(tree, references, built)
+            except NotPlain:
+                pass
+            return self._run(
+                line, raw, lambda: self._evaluated(tree, references, place), tree, references
+            )
+        finally:
+            # What an expression refers to is no part of its value.
+            self._nodes = size + 1
+
+    def _read(self, raw: str, place: Place) -> tuple[ast.Expression, dict[str, tuple[Place, str]]]:
+        """Parse an expression; return it with names in place of its references, and those."""
+        references: dict[str, tuple[Place, str]] = {}
+        if len(raw) > consent.LONGEST_PIECE:
+            raise SegadvError(
+                f"{self._config.source}: {'::'.join(place)} is an expression of {len(raw)} "
+                "letters, more than a question can show; write it shorter"
+            )
+
+        def named(found: Any) -> str:
+            name = f"_reference_{len(references)}"
+            references[name] = place_of(found, place), found.group()
+            return f" {name} "
+
+        text = REFERENCE.sub(named, raw[1:]).strip()
+        try:
+            return ast.parse(text, mode="eval"), references
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            reason = error.msg if isinstance(error, SyntaxError) else type(error).__name__
+            raise SegadvError(
+                f"{self._config.source}: {'::'.join(place)} is no expression ({reason}); correct it"
+            ) from None
+
+    def _plain(
+        self, tree: ast.Expression, references: Mapping[str, tuple[Place, str]], built: bool
+    ) -> Any:
+        def names(name: str) -> Any:
+            if name not in references:
+                raise NotPlain
+            value = self._value(references[name][0], False, references[name][1])
+            if isinstance(value, Component) or holds_code(value):
+                raise NotPlain
+            return value
+
+        value = Plain(names, self._tensors, self._taken).value(tree.body)
+        if holds_code(value) or (built and holds_components(value)):
+            raise NotPlain
+        return value
+
+    def _tensors(self, path: str) -> Any:
+        """Read a file of the bundle as weights, for `$torch.load(...)`."""
+        relative = self._config.inside(path)
+        if relative is None:
+            raise NotPlain
+        try:
+            return read_tensors(io.BytesIO(self._config.contents.read(relative)))
+        except SegadvError:
+            raise
+        except Exception:  # noqa: BLE001 - a file that is more than data makes torch raise anything
+            raise NotPlain from None
+
+    def _run(
+        self,
+        line: str,
+        raw: str,
+        action: Any,
+        tree: ast.Expression | None = None,
+        references: Mapping[str, tuple[Place, str]] | None = None,
+    ) -> Any:
+        """List what an expression runs, or run it."""
+        self._note(line)
+        for _, text, origin in self._used(tree):
+            self._note(f"{origin}: {text}")
+        if self._agreed is not None:
+            if line not in self._given:
+                with self._explained():
+                    self._given[line] = action()
+            return self._given[line]
+        for place, named in (references or {}).values():
+            self._value(place, True, named)
+        return Code(raw)
+
+    def _note(self, line: str) -> None:
+        """List what would run; or make sure that it was listed, and that somebody agreed."""
+        if self._agreed is not None and line not in self._agreed:
+            raise SegadvError(
+                f"{self._config.source}: would run what nobody has agreed to ({line[:160]}); "
+                "load it again"
+            )
+        self.runs[line] = None
+
+    def _used(self, tree: ast.Expression | None) -> Iterator[tuple[str, str, str]]:
+        """Yield the name, text and place of the imports that an expression uses."""
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree else ()
+        for name in sorted(names):
+            if name in self._imports:
+                text, place, _ = self._imports[name]
+                yield name, text, "::".join(place)
+
+    def _evaluated(
+        self, tree: ast.Expression, references: Mapping[str, tuple[Place, str]], place: Place
+    ) -> Any:
+        scope = {name: importlib.import_module(module) for name, module in KNOWN.items()}
+        for name, text, _ in self._used(tree):
+            scope[name] = imported(text, name)
+        values = {
+            name: self._value(target, True, named) for name, (target, named) in references.items()
+        }
+        return eval(compile(tree, f"<{'::'.join(place)}>", "eval"), {**scope, **values})
+
+    def _component(self, raw: Mapping[Any, Any], place: Place, built: bool) -> Any:
+        def inner(key: str, default: Any = None) -> Any:
+            return self._value((*place, key), built, raw=raw[key]) if key in raw else default
+
+        target = inner("_target_")
+        if built:
+            inner("_requires_")
+        if is_true(inner("_disabled_")):
+            return _Disabled()
+        if not built:
+            unseen = isinstance(target, str) and plain_name(target, STEPS) in UNSEEN
+            given = {} if unseen else arguments_of(raw)
+            data = Component({"_target_": target})
+            data.update(self._entries(given.items(), place, False))
+            return data
+        mode = inner("_mode_", MODES[0])
+        if mode not in MODES:
+            raise SegadvError(
+                f"{self._config.source}: {'::'.join(place)} has the mode {mode}, which stops the "
+                "program; remove it"
+            )
+        arguments = dict(self._entries(arguments_of(raw).items(), place, True))
+        harmless = isinstance(target, str) and consent.harmless(target)
+        if not harmless:
+            self._note_component(target, raw["_target_"], arguments, "::".join(place))
+        if self._agreed is None:
+            for text in consent.fetches(target, arguments) if harmless else ():
+                self._note(f"{'::'.join(place)}: {text}")
+            return Code(f"{'::'.join(place)}: {target}")
+        if harmless and mode == MODES[0]:
+            return build(target, arguments, self._config.source)
+        with self._explained():
+            if harmless:
+                found: Any = network_class(target, self._config.source)
+            else:
+                found = located(target) if isinstance(target, str) else target
+            made = functools.partial(found, **arguments)
+            return made if mode != MODES[0] else made()
+
+    def _note_component(
+        self, target: Any, written: Any, arguments: Mapping[str, Any], where: str
+    ) -> None:
+        """List a component that is built, with all of its arguments; or make sure that it was.
+
+        Args:
+            target: what is called.
+            written: the same as the configuration has it: the expression, if it is one.
+            arguments: given to it.
+            where: its place.
+        """
+        line, by_expression = (f"{where}: _target_ {one}" for one in (target, written))
+        if self._agreed is not None:
+            self._note(line if line in self._agreed else by_expression)
+            return
+        self._note(by_expression if isinstance(target, Code) else line)
+        for key, value in arguments.items():
+            for place, leaf in literals(value, f"{where}::{key}"):
+                self._note(f"{place}: {leaf!r}")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what somebody else's code raises into one line with the innermost cause."""
+        outer = sys.exception()
+        try:
+            yield
+        except SegadvError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is somebody else's code that runs here
+            source, reason = self._config.source, cause(error, outer)
+            raise SegadvError(
+                f"{source}: its code failed ({reason}); check the bundle's requirements"
+            ) from None
+
+
+def _checkpoints_in(value: Any, place: Place = ()) -> Iterator[Place]:
+    """Yield the places that name the file of a network's weights."""
+    if isinstance(value, Mapping):
+        loaded = value.get("load_dict")
+        if (
+            str(value.get("_target_", "")).endswith("CheckpointLoader")
+            and "load_path" in value
+            and (not isinstance(loaded, Mapping) or "model" in loaded)
+        ):
+            yield (*place, "load_path")
+        for key, one in value.items():
+            yield from _checkpoints_in(one, (*place, str(key)))
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _checkpoints_in(one, (*place, str(number)))
