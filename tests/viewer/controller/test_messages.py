@@ -7,13 +7,14 @@ from controls import notices
 from helpers import save_torchscript, small_network
 from panels import PANELS
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QDialog, QFileDialog
 from reopened import docked, saved
 from roles import role
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.names import ADVERSARIAL
+from napari_segadv.viewer.widgets.trust_question import TrustQuestion
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_code_that_is_not_agreed_to_is_told_once(window, ready, told, qtbot, tmp
     added(window, "Runs", "Target designer")
     path = save_torchscript(small_network(), tmp_path)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(path), ""))
-    monkeypatch.setattr(QMessageBox, "exec", lambda box: QMessageBox.No)
+    monkeypatch.setattr(TrustQuestion, "exec", lambda box: QDialog.Rejected)
     click(qtbot, ready.victim_section.file_button)
     idle(qtbot, ready.controller)
     qtbot.waitUntil(lambda: bool(told))
