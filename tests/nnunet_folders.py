@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from napari_segadv.victims.loading.nnunet_network import read_checkpoint
+
 SPLINE, TORCH = "resample_data_or_seg_to_shape", "resample_torch_fornnunet"
 INTENSITIES = {
     "mean": 40.0,
@@ -169,3 +171,28 @@ def save_folder(
         }
         torch.save(checkpoint, root / f"fold_{fold}" / "checkpoint_final.pth")
     return root
+
+
+def change(root: Path, name: str, **more) -> None:
+    """Change entries of plans.json, its configuration or dataset.json."""
+    path = root / ("dataset.json" if name == "dataset" else "plans.json")
+    content = json.loads(path.read_text())
+    if name == "configuration":
+        content["configurations"]["3d_fullres"] |= more
+    else:
+        content |= more
+    path.write_text(json.dumps(content))
+
+
+def change_checkpoint(root: Path, **more) -> None:
+    """Change entries of the first fold's checkpoint."""
+    path = root / "fold_0" / "checkpoint_final.pth"
+    torch.save(read_checkpoint(path) | more, path)
+
+
+def change_layers(root: Path, **more) -> None:
+    """Change the network in plans.json."""
+    content = json.loads((root / "plans.json").read_text())
+    network = content["configurations"]["3d_fullres"]["architecture"]
+    network["arch_kwargs"] |= more.pop("arch_kwargs", {})
+    change(root, "configuration", architecture={**network, **more})

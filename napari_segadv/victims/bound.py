@@ -1,8 +1,10 @@
 """BoundVictim: a victim on the grid of one Scan, as an attack sees it."""
 
+import inspect
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -68,6 +70,7 @@ class BoundVictim(ABC):
         self.presented = presented
         self.passes = Passes()
         self.recall: Recall | None = None
+        self._steady = _is_steady(victim.network)
         self.image = as_tensor(scan, device)
         self.by_slice = victim.dims == 2 and scan.grid.ndim == 3 and not victim.volumewise
         image, affine = self._framed()
@@ -213,20 +216,22 @@ class BoundVictim(ABC):
         Raises:
             SegadvError: if it does.
         """
-        network = self.victim.network
-        if network in _STEADY:
+        if self._steady:
             return
         with torch.no_grad():
             # A copy: a network may change its input.
             again = self.victim.run(x.detach().clone())
-            off = max((_departure(a, b) for a, b in zip(leaves(y), leaves(again), strict=True)))
+            pairs = zip(leaves(y), leaves(again), strict=True)
+            off = max((_departure(one, other) for one, other in pairs), default=0.0)
         if off > UNSTEADY:
             raise SegadvError(
                 f"{self.victim.name}: answers differently when it sees the same image twice (by "
                 f"{off:.1%} of its range), so its gradient leads nowhere; call network.eval(), or "
                 "use the network without its random step"
             )
-        _STEADY.add(network)
+        self._steady = True
+        with suppress(TypeError):
+            _STEADY.add(_owner(self.victim.network))
 
     def checked(self, logits: Tensor) -> Tensor:
         """Return the logits if they are finite and there is one for each class.
@@ -252,6 +257,19 @@ class BoundVictim(ABC):
         return self.victim.classes or tuple(
             self.default_name(label) for label in range(logits.shape[1])
         )
+
+
+def _owner(network: Any) -> Any:
+    """Return the object of a method: a bound method is a new object each time."""
+    return network.__self__ if inspect.ismethod(network) else network
+
+
+def _is_steady(network: Any) -> bool:
+    """Return whether a network is known to give the same answer twice."""
+    # Some objects can't be remembered: they are asked twice on each scan.
+    with suppress(TypeError):
+        return _owner(network) in _STEADY
+    return False
 
 
 def _departure(one: Tensor, other: Tensor) -> float:

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..errors import SegadvError
 from .heads import SMALLEST
 from .preprocessing.axes import CERTAIN, Back
+from .preprocessing.chain import WITHOUT_EFFECT as BEFORE
 from .preprocessing.chain import BoundChain, plain_name
 
 Carried = Literal["logits", "probabilities", "labels"]
@@ -185,23 +186,7 @@ NO_MATTER = frozenset(
     {"keys", "allow_missing_keys", "meta_keys", "meta_key_postfix", "orig_keys", "transform"}
 )
 # Steps that leave the mask as it is.
-WITHOUT_EFFECT = frozenset(
-    {
-        "EnsureType",
-        "ToTensor",
-        "SaveImage",
-        "DeleteItems",
-        "SelectItems",
-        "CopyItems",
-        "CastToType",
-        "ToDevice",
-        "Identity",
-        "SaveClassification",
-        "EnsureChannelFirst",
-    }
-)
-
-
+WITHOUT_EFFECT = BEFORE | {"SaveImage", "SaveClassification"}
 KNOWN = WITHOUT_EFFECT | TIDYING | {"Activations", "AsDiscrete", "Invert"}
 
 

@@ -1,8 +1,9 @@
 """Networks made of networks: the mean of several, mirrored passes, slices of a volume."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import combinations
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -63,13 +64,26 @@ class Stacked(nn.Module):
             return torch.cat([network(x) for network in self.networks], dim=1)
 
 
-class OfSlices(nn.Module):
-    """A 2-D network that takes volumes of one slice (N, C, 1, H, W)."""
+class OnSlices(nn.Module):
+    """A 2-D network that takes volumes one slice thick, and gives volumes of the same kind.
 
-    def __init__(self, network: nn.Module) -> None:
+    Args:
+        network: a 2-D network.
+        axis: the spatial axis of the volume along which it is one slice thick.
+    """
+
+    def __init__(self, network: nn.Module, axis: int) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.axis = network, axis
+        self.train(network.training)
 
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.network(x.squeeze(2))
-        return y.unsqueeze(2)
+    def forward(self, x: Tensor) -> Any:
+        """Run the network on volumes (B, C, *S), of which one size is 1."""
+        return self._thick(self.network(x.squeeze(2 + self.axis)))
+
+    def _thick(self, output: Any) -> Any:
+        if isinstance(output, Tensor):
+            return output.unsqueeze(2 + self.axis)
+        if isinstance(output, Mapping):
+            return {key: self._thick(value) for key, value in output.items()}
+        return tuple(self._thick(value) for value in output)

@@ -9,7 +9,7 @@ from helpers import disc_image
 
 from napari_segadv.data.scan import Scan
 from napari_segadv.errors import Cancelled
-from napari_segadv.victims.members import Mean, Mirrored, OfSlices, Stacked
+from napari_segadv.victims.members import Mean, Mirrored, OnSlices, Stacked
 from napari_segadv.victims.pipeline import Pipeline
 from napari_segadv.victims.victim import Victim
 from napari_segadv.victims.windows import NnunetWindows
@@ -76,7 +76,7 @@ def test_a_network_of_slices_whose_steps_see_the_volume():
     volume = Scan.from_array(np.stack([disc_image(seed=n) for n in range(3)]))
     windows = NnunetWindows((1, 16, 16), overlap=(0.0, 0.5, 0.5))
     kinds = {**KINDS, "windows": windows, "volumewise": True}
-    bound = Victim(OfSlices(flat), "slices", **kinds).on(volume, present="none")
+    bound = Victim(OnSlices(flat, 0), "slices", **kinds).on(volume, present="none")
     assert not bound.by_slice
     whole = bound(bound.image)
     assert bound.passes.forward == pytest.approx(1)

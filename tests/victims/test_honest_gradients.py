@@ -126,3 +126,37 @@ def test_its_weights_take_no_part_in_the_gradient():
         logits = victim_of(network, classes=()).on(scan)(images)
         found.append(torch.autograd.grad(logits[:, 1].sum(), images)[0])
     assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("kind", ["function", "method", "module"])
+def test_a_network_is_asked_twice_once_in_its_life(kind):
+    calls = []
+
+    class Bright(nn.Module):
+        def forward(self, x):
+            calls.append(len(x))
+            return torch.cat([125 - x, x - 125], 1)
+
+    bright = Bright().eval()
+    network = {"function": lambda x: bright(x), "method": bright.forward, "module": bright}[kind]
+    victim = victim_of(network)
+    victim.predict(film())
+    assert len(calls) == 2
+    victim.predict(film())
+    assert len(calls) == 3
+
+
+def test_a_network_that_can_not_be_remembered_is_asked_twice_on_each_scan():
+    class Odd:
+        __slots__ = ()
+        __hash__ = None
+
+        def __call__(self, x):
+            return torch.cat([125 - x, x - 125], 1)
+
+    assert victim_of(Odd()).predict(film()).array.any()
+
+
+def test_a_network_that_returns_no_tensor_is_named():
+    with pytest.raises(SegadvError, match="the network returns a str; it must return a tensor"):
+        victim_of(lambda x: "nothing").predict(film())

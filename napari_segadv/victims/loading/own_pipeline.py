@@ -15,6 +15,7 @@ from ..preprocessing.axes import Affine
 from ..preprocessing.chain import CONCATENATES, COPIES, SPATIAL, WITHOUT_EFFECT, plain_name
 from ..preprocessing.intensity import INTENSITY
 from ..windows import SlidingWindows
+from .network import cause
 
 # Steps before the network that are MONAI's own, and steps after it.
 FIRST = frozenset(INTENSITY) | SPATIAL | {COPIES, CONCATENATES}
@@ -66,15 +67,12 @@ class OwnPipeline:
                 inferer = SlidingWindowInferer(**windows) if windows else SimpleInferer()
                 batch = list_data_collate([data])
                 batch[PRED] = inferer(batch[IMAGE], network)
-                after = [self._step(c, PRED, before) for c in self._kept(self.after, LAST)]
-                (found,) = [Compose(after)(one) for one in decollate_batch(batch)]
+                (one,) = decollate_batch(batch)
+                found = Compose(list(self._last(before)))(one)
         except (TypeError, ValueError, RuntimeError, IndexError, KeyError) as error:
-            # MONAI wraps what went wrong once for each step.
-            cause: BaseException = error
-            while cause.__cause__ is not None:
-                cause = cause.__cause__
-            reason = " ".join(f"{type(cause).__name__}: {cause}".split())[:160]
-            raise SegadvError(f"MONAI's own pipeline fails on this image ({reason})") from None
+            raise SegadvError(
+                f"MONAI's own pipeline fails on this image ({cause(error)})"
+            ) from None
         mask = torch.as_tensor(found[PRED])
         if len(mask) != 1 or mask.shape[1:] != image.shape[1:]:
             return None
@@ -105,18 +103,9 @@ class OwnPipeline:
 
         names = {self.key: IMAGE}
         for config in self._kept(self.before, FIRST):
-            name = str(config["_target_"])
-            arguments = {k: v for k, v in config.items() if not k.startswith("_")}
-            keys = arguments.get("keys", self.key)
-            keys = [keys] if isinstance(keys, str) else list(keys)
-            places = [place for place, key in enumerate(keys) if key in names]
-            if not places:
+            name, arguments = str(config["_target_"]), _arguments(config, self.key, names)
+            if not arguments["keys"]:
                 continue
-            for one in ONE_EACH & arguments.keys():
-                value = arguments[one]
-                if isinstance(value, list) and len(value) == len(keys):
-                    arguments[one] = [value[place] for place in places]
-            arguments["keys"] = [names[keys[place]] for place in places]
             if name == COPIES:
                 copies = arguments.get("names", ())
                 names |= {copy: copy for copy in ([copies] if isinstance(copies, str) else copies)}
@@ -126,23 +115,40 @@ class OwnPipeline:
                 arguments["source_key"] = names.get(str(arguments.get("source_key")), IMAGE)
             yield getattr(monai.transforms, f"{name}d")(**arguments)
 
-    def _step(self, config: Mapping[str, Any], key: str, before: Any = None) -> Any:
-        """Make a step of the dictionary form that acts on one key alone."""
+    def _last(self, before: Any) -> Iterator[Any]:
+        """Make the steps after the network; `before` are those that an inversion undoes."""
         import monai.transforms
 
-        name = str(config["_target_"])
-        arguments = {k: v for k, v in config.items() if not k.startswith("_")}
-        keys = arguments.get("keys", key)
-        place = list(keys).index(key) if not isinstance(keys, str) and key in keys else 0
-        for one in ONE_EACH & arguments.keys():
-            value = arguments[one]
-            if isinstance(value, list) and not isinstance(keys, str) and len(value) == len(keys):
-                arguments[one] = value[place]
-        arguments["keys"] = key
-        if name == "Invert":
-            arguments |= {"transform": before, "orig_keys": IMAGE}
-            arguments.pop("device", None)
-        return getattr(monai.transforms, f"{name}d")(**arguments)
+        for config in self._kept(self.after, LAST):
+            name, keys = str(config["_target_"]), _keys(config, PRED)
+            arguments = _arguments(config, PRED, {PRED if PRED in keys else keys[0]: PRED})
+            if name == "Invert":
+                arguments |= {"transform": before, "orig_keys": IMAGE}
+                arguments.pop("device", None)
+            yield getattr(monai.transforms, f"{name}d")(**arguments)
+
+
+def _keys(config: Mapping[str, Any], default: str) -> list[str]:
+    keys = config.get("keys", default)
+    return [keys] if isinstance(keys, str) else list(keys)
+
+
+def _arguments(config: Mapping[str, Any], default: str, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return a step's arguments for some of its keys alone.
+
+    Args:
+        config: the step.
+        default: its key, if it names none.
+        names: of the keys that are kept, with the names that they get.
+    """
+    arguments = {k: v for k, v in config.items() if not k.startswith("_")}
+    keys = _keys(config, default)
+    places = [place for place, key in enumerate(keys) if key in names]
+    for one in ONE_EACH & arguments.keys():
+        value = arguments[one]
+        if isinstance(value, list) and len(value) == len(keys):
+            arguments[one] = [value[place] for place in places]
+    return arguments | {"keys": [names[keys[place]] for place in places]}
 
 
 # Arguments of the dictionary form that may hold a value for each key.

@@ -14,6 +14,7 @@ from torch import Tensor
 from ...errors import SegadvError
 from .axes import BACK, PAD_MODES, Affine, AxesMap, Back, between
 from .intensity import INTENSITY
+from .ties import Ties, Undo
 
 SPATIAL = frozenset(
     {
@@ -56,8 +57,6 @@ UNSEEN = WITHOUT_EFFECT - {COPIES}
 DATA_DEPENDENT = frozenset({"CropForeground", "CropToNonzero"})
 # MONAI computes some steps in float64; a ten-thousandth of the image's range is no difference.
 TOLERANCE = 1e-4
-# Two such digits hold the number of any pixel.
-DIGIT = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,9 @@ class Transform:
             self, MetaTensor(image.clone(), affine=torch.from_numpy(space.affine))
         )
         after = Space(tuple(theirs.shape[1:]), _square(theirs.affine, len(space.shape)))
-        one = _bind_step(self, space, after, Undo(transform, list(theirs.applied_operations)))
+        one = _bind_step(
+            self, space, after, Undo(transform, list(theirs.applied_operations), after.affine)
+        )
         ours = one.forward(image.unsqueeze(0))[0]
         _compare(self, ours, theirs.as_tensor())
         return one, ours, after
@@ -176,14 +177,6 @@ class BoundChain:
         for step in reversed(self.steps):
             z = step.backward(z, way)
         return z
-
-
-@dataclass(frozen=True)
-class Undo:
-    """MONAI's transform, and what it noted of its work: enough to map values back."""
-
-    transform: Any
-    operations: list[Any]
 
 
 def bind(steps: Sequence[Step], image: Tensor, space: Space) -> BoundChain:
@@ -233,44 +226,8 @@ def _bind_step(step: Transform, before: Space, after: Space, undo: Undo) -> Boun
             )
         axes = replace(axes, pad_mode=PAD_MODES[mode], pad_value=value)
     if step.name == "Spacing" and any(not axis.whole and axis.ties for axis in axes.axes):
-        return BoundTransform(axes.forward, _Ties(before, after, undo, axes))
+        return BoundTransform(axes.forward, Ties(axes, before.shape, after.shape, undo))
     return BoundTransform(axes.forward, axes.backward)
-
-
-class _Ties:
-    """The way back through a resampling in which pixels lie half-way between two of the network's.
-
-    Which of the two MONAI takes depends on how it rounds, so its choice is read off MONAI itself.
-    """
-
-    def __init__(self, before: Space, after: Space, undo: Undo, axes: AxesMap) -> None:
-        self._before, self._after, self._undo, self._axes = before, after, undo, axes
-        self._places: Tensor | None = None
-
-    def __call__(self, z: Tensor, way: Back) -> Tensor:
-        if not way.nearest:
-            return self._axes.backward(z, way)
-        if self._places is None:
-            self._places = self._read()
-        found: Tensor = z.flatten(2)[:, :, self._places.to(z.device)]
-        unflat: Tensor = found.unflatten(2, self._before.shape)
-        return unflat
-
-    def _read(self) -> Tensor:
-        """Return the number of the network's pixel that MONAI takes for each of the image's."""
-        from monai.data import MetaTensor
-        from monai.transforms.utils import convert_applied_interp_mode
-
-        numbers = torch.arange(math.prod(self._after.shape)).reshape(1, *self._after.shape)
-        # MONAI returns float32, which holds whole numbers up to 2^24 alone.
-        parts = torch.cat([numbers // DIGIT, numbers % DIGIT]).double()
-        image = MetaTensor(parts, affine=torch.from_numpy(self._after.affine))
-        image.applied_operations = convert_applied_interp_mode(
-            self._undo.operations, "nearest", None
-        )
-        high, low = self._undo.transform.inverse(image).as_tensor().round().long()
-        places: Tensor = (DIGIT * high + low).flatten()
-        return places
 
 
 def _resize_matrices(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[int, Tensor]:

@@ -107,7 +107,7 @@ def test_an_edited_script_under_a_new_hash(tmp_path):
 def test_scripts_of_the_users_own_stay_as_they_are(tmp_path, monkeypatch):
     (tmp_path / "scripts.py").write_text("mine = True\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    import scripts  # type: ignore[import-not-found]
+    import scripts
 
     try:
         assert agreed(bundle_of(tmp_path / "one", "theirs")).network.version == "theirs"

@@ -25,7 +25,7 @@ from zoo import (
 import napari_segadv as sa
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims import load_victim
-from napari_segadv.victims.slices import OnSlices
+from napari_segadv.victims.members import OnSlices
 
 
 def architecture() -> dict:

@@ -9,9 +9,9 @@ from torch import nn
 
 from ....errors import SegadvError
 from ...decision import Decision, inverts, read_decision
+from ...members import OnSlices
 from ...preprocessing.chain import KNOWN, Step, check_step, plain_name
 from ...preprocessing.reading import channels_made, from_monai
-from ...slices import OnSlices
 from ...task import Task
 from ...tasks import DEFAULT, task_in, task_named
 from ...victim import Victim

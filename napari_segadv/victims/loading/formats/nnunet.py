@@ -12,7 +12,7 @@ from torch import nn
 from ....common.hashing import sha256_of_all
 from ....errors import SegadvError
 from ...heads import Head
-from ...members import Mean, Mirrored, OfSlices, Stacked
+from ...members import Mean, Mirrored, OnSlices, Stacked
 from ...pipeline import Pipeline
 from ...preprocessing.chain import Step, Transform
 from ...preprocessing.nnunet import AsVolume, CropToNonzero, Normalise, Resample, Transpose
@@ -184,7 +184,7 @@ def describe(plan: Plan, networks: Sequence[nn.Module], mirrored: Sequence[int])
 
 
 def _of_volumes(networks: Sequence[nn.Module], dims: int) -> list[nn.Module]:
-    return [network if dims == 3 else OfSlices(network) for network in networks]
+    return [network if dims == 3 else OnSlices(network, 0) for network in networks]
 
 
 COMMON = ("name", "dims", "channels", "classes", "array_order", "head", "volumewise")
