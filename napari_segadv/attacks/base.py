@@ -63,6 +63,7 @@ class Attack(ABC):
         loads: name of the parameter that is the folder of a trained generator, "" for none;
             `Problem.trained` holds the loaded generator.
         published: the paper's parameters where the defaults differ from them.
+        added: parameters that results of earlier versions lack, with the values that they had.
     """
 
     name: ClassVar[str]
@@ -74,6 +75,7 @@ class Attack(ABC):
     unbounded: ClassVar[bool] = False
     loads: ClassVar[str] = ""
     published: ClassVar[Mapping[str, Any]] = {}
+    added: ClassVar[Mapping[str, Any]] = {}
 
     epsilon: Annotated[
         float | None,

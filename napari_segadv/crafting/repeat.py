@@ -172,7 +172,7 @@ def _attack(saved: Saved) -> Attack:
     """
     entry = saved.entry
     kind = get(entry.text("method"))
-    recorded = dict(entry.entry("parameters").values)
+    recorded = {**kind.added, **entry.entry("parameters").values}
     known = {one.name: one for one in parameters(kind)}
     unknown = next((name for name in recorded if name not in known), None)
     missing = next((name for name in known if name not in recorded), None)

@@ -337,6 +337,15 @@ def test_result_json_alone_suffices_where_the_file_has_a_hash(tmp_path, image, w
     assert "by how much can't be said" in again.lines[0]
 
 
+def test_a_search_of_before_it_had_a_start(tmp_path, image, band_victim):
+    attack = sa.attacks.Square(steps=20, epsilon=12.0, loss="margin")
+    scan = io.read(image)
+    target = mask_on(scan, wanted(scan, band_victim))
+    folder = save_run(sa.craft(scan, band_victim, attack, target=target), tmp_path / "out")
+    changed_json(folder, lambda content: content["parameters"].pop("start"))
+    assert repeat(folder, victim=band_victim).lines == SAME
+
+
 def test_results_of_earlier_versions(tmp_path, image, band_victim):
     folder = sa.craft(io.read(image), band_victim, PGD).save(tmp_path / "out")
 

@@ -1,8 +1,9 @@
 """Square: random search with squares of +-epsilon, from scores alone."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -46,6 +47,7 @@ class Square(Attack):
     source: ClassVar[str] = "Andriushchenko 2020, arXiv 1912.00049"
     tasks: ClassVar[tuple[str, ...]] = ("segmentation", "classification", "detection")
     blind: ClassVar[bool] = True
+    added: ClassVar[Mapping[str, Any]] = {"start": "stripes"}
 
     norm: Annotated[
         Literal["linf"], Param("How the size of the perturbation is measured: Linf only")

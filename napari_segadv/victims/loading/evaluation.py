@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ...common.yaml_data import MOST_NODES
 from ...errors import SegadvError
 from ..preprocessing.chain import KNOWN as STEPS
 from ..preprocessing.chain import UNSEEN, plain_name
 from . import consent
 from .bundle_config import (
     MACRO,
-    MOST_NODES,
     REFERENCE,
     BundleConfig,
     Place,

@@ -30,6 +30,7 @@ import yaml
 
 from ....common.json_data import Entry
 from ....common.screen import MESSAGE, one_line, some_lines
+from ....common.yaml_data import refuse_bomb
 from ....data.labels import MOST_LABEL
 from ....errors import SegadvError
 from ....io.registry import formats
@@ -37,7 +38,6 @@ from ...program import PLACES, Agreed, Program, ProgramVictim, no_network
 from ...tasks import task_of
 from ...victim import Victim
 from .. import consent
-from ..bundle_config import refuse_bomb
 from ..registry import VictimFormat
 
 SUFFIXES = (".yaml", ".yml")
