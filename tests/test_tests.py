@@ -41,6 +41,14 @@ def fixed_waits(text: str) -> list[tuple[int, str]]:
     return sorted((call.lineno, ast.unparse(call)) for call in calls if waits(call))
 
 
+def test_no_two_files_of_tests_share_a_name():
+    """Pytest imports them by their bare names, whatever folder they lie in."""
+    named: dict[str, list[str]] = {}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        named.setdefault(path.name, []).append(str(path.relative_to(TESTS)))
+    assert [paths for paths in named.values() if len(paths) > 1] == []
+
+
 def test_no_test_waits_for_a_time():
     found = [
         f"{path.relative_to(TESTS.parent)}:{line}: {call}"

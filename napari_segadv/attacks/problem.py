@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..common.tensors import per_item
+from ..common.wording import in_percent
 
 
 class Model(Protocol):
@@ -150,7 +151,7 @@ class Progress:
         return float(self.successes.mean())
 
     def __str__(self) -> str:
-        return f"loss {self.loss:.4g}, success {self.success:.1%}"
+        return f"loss {self.loss:.4g}, success {in_percent(self.success, 1)}"
 
 
 @dataclass(frozen=True)

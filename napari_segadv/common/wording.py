@@ -39,6 +39,11 @@ def percent(value: float) -> str:
     return f"{math.floor(1000 * value + 1e-9) / 10:.1f} %"
 
 
+def in_percent(value: float, digits: int = 0) -> str:
+    """Return a share in percent, rounded to the nearest: for what is no goal."""
+    return f"{100 * value:.{digits}f} %"
+
+
 def cell(text: str) -> str:
     """Return a text for a table cell; what a spreadsheet would take for a formula is quoted.
 

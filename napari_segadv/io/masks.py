@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
-from ..common.wording import class_name
+from ..common.wording import class_name, in_percent
 from ..data.labels import MOST_LABEL, label_array
 from ..data.scan import Array, Grid, Mask, Scan, Storage
 from ..errors import SegadvError
@@ -213,8 +213,8 @@ def _outside(mask: Mask, grid: Grid, name: str) -> list[str]:
     lost = outside / labelled
     if lost > MOST_OUTSIDE:
         raise SegadvError(
-            f"{name}: {lost:.0%} of its labelled voxels lie outside the image; it belongs to "
-            "another image or patient, so use the mask that was made for this one"
+            f"{name}: {in_percent(lost)} of its labelled voxels lie outside the image; it belongs "
+            "to another image or patient, so use the mask that was made for this one"
         )
     if not outside:
         return []

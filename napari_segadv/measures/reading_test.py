@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import binomtest, norm
 
 from ..common.atomic_files import write_text
-from ..common.wording import cell
+from ..common.wording import cell, in_percent
 
 ALONE, PAIR = "one at a time", "side by side"
 UNALTERED, ALTERED = "unaltered", "altered"
@@ -81,16 +81,17 @@ class Score:
         if self.share is None or self.interval is None:
             return ("nothing was answered",)
         low, high = self.interval
+        one, two = (in_percent(correct_at(d, self.mode)) for d in (1, 2))
         verb = "can't be" if low <= 0.5 <= high else "is"
         sensitivity = (
             "d' unknown: clean and altered images must both have been answered"
             if self.d_prime is None
-            else f"d' {self.d_prime:.2f} (0: guessing, 1: {correct_at(1, self.mode):.0%} right, "
-            f"2: {correct_at(2, self.mode):.0%})"
+            else f"d' {self.d_prime:.2f} (0: guessing, 1: {one} right, 2: {two})"
         )
         return (
-            f"{self.right} of {self.answered} right ({self.share:.0%})",
-            f"95 % interval {low:.0%} to {high:.0%}: guessing (50 %) {verb} excluded",
+            f"{self.right} of {self.answered} right ({in_percent(self.share)})",
+            f"95 % interval {in_percent(low)} to {in_percent(high)}: guessing (50 %) {verb} "
+            "excluded",
             sensitivity,
         )
 

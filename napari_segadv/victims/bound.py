@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ..common.wording import class_name, percent
+from ..common.wording import class_name, in_percent, percent
 from ..data.scan import Scan
 from ..errors import SegadvError
 from .heads import leaves
@@ -226,8 +226,8 @@ class BoundVictim(ABC):
         if off > UNSTEADY:
             raise SegadvError(
                 f"{self.victim.name}: answers differently when it sees the same image twice (by "
-                f"{off:.1%} of its range), so its gradient leads nowhere; call network.eval(), or "
-                "use the network without its random step"
+                f"{in_percent(off, 1)} of its range), so its gradient leads nowhere; call "
+                "network.eval(), or use the network without its random step"
             )
         self._steady = True
         with suppress(TypeError):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..attacks.problem import Model
 from ..common.tensors import applied
+from ..common.wording import in_percent
 from ..errors import SegadvError
 from .bound import BoundVictim
 from .windows import Passes
@@ -109,8 +110,8 @@ class Checked:
         broken = 0.0 if self._broken is None else float(self._broken)
         if broken:
             found.append(
-                f"the gradient of {self.name} was NaN or infinite at up to {broken:.2%} of the "
-                "pixels, where it was taken for 0"
+                f"the gradient of {self.name} was NaN or infinite at up to "
+                f"{in_percent(broken, 2)} of the pixels, where it was taken for 0"
             )
         if self._flat is not None and bool(self._flat):
             found.append(

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from napari_segadv.common.wording import cell, counted, percent, share, with_units
+from napari_segadv.common.wording import cell, counted, in_percent, percent, share, with_units
 from napari_segadv.measures.reading_test import (
     ALONE,
     ALTERED,
@@ -145,3 +145,10 @@ def test_names_in_the_table_of_comparisons(text):
 def test_numbers_in_the_table_of_comparisons_stay_numbers(number):
     ((title, value),) = csv.reader(as_csv([("seed", number)]).splitlines())
     assert float(value) == float(number)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "words"), [(0.666, 0, "67 %"), (0.0625, 2, "6.25 %"), (1.0, 0, "100 %")]
+)
+def test_a_share_that_is_no_goal_is_rounded_to_the_nearest(value, digits, words):
+    assert in_percent(value, digits) == words

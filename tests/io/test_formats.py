@@ -184,7 +184,7 @@ def test_masks_that_are_none(tmp_path):
         io.read_mask(tmp_path / "half.nii.gz")
     away = Grid((4, 5, 6), (3.0, 2.0, 1.5), (500.0, 8.0, 9.0), np.eye(3))
     io.save_mask(Mask(np.ones((4, 5, 6), np.uint8), away), tmp_path / "other.nii.gz")
-    with pytest.raises(SegadvError, match="100% of its labelled voxels lie outside"):
+    with pytest.raises(SegadvError, match="100 % of its labelled voxels lie outside"):
         io.read_mask(tmp_path / "other.nii.gz", scan.grid)
     io.save_mask(Mask(np.ones((7, 8), np.uint8), Grid.pixels((7, 8))), tmp_path / "small.png")
     with pytest.raises(SegadvError, match="7 x 8 pixels but the image has 4 x 5 x 6"):

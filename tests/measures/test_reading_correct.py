@@ -38,9 +38,9 @@ def test_the_share_that_readers_have(d_prime):
 
 def test_the_line_about_d_prime():
     answers = [Answer(Trial(1, 0, shown), shown, 1.0) for shown in (ALTERED, UNALTERED)] * 4
-    assert score(answers, ALONE).lines[2].endswith(" (0: guessing, 1: 69% right, 2: 84%)")
+    assert score(answers, ALONE).lines[2].endswith(" (0: guessing, 1: 69 % right, 2: 84 %)")
     pairs = [Answer(Trial(1, 0, LEFT), LEFT, 1.0)] * 8
-    assert score(pairs, PAIR).lines[2].endswith(" (0: guessing, 1: 76% right, 2: 92%)")
+    assert score(pairs, PAIR).lines[2].endswith(" (0: guessing, 1: 76 % right, 2: 92 %)")
 
 
 @pytest.mark.parametrize("mode", [ALONE, PAIR])

@@ -105,8 +105,8 @@ def test_what_can_not_be_known_is_none():
 
 def test_the_result_in_words():
     first, second, third = score(alone(15, 5, 5, 15), ALONE).lines
-    assert first == "30 of 40 right (75%)"
-    assert second == "95 % interval 59% to 87%: guessing (50 %) is excluded"
+    assert first == "30 of 40 right (75 %)"
+    assert second == "95 % interval 59 % to 87 %: guessing (50 %) is excluded"
     assert third.startswith("d' 1.27 ")
     assert "guessing (50 %) can't be excluded" in score(pairs(3, 2), PAIR).lines[1]
 

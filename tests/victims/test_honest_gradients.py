@@ -55,8 +55,8 @@ def test_a_gradient_that_is_not_finite_is_told_and_does_not_spoil_the_rest():
     assert example.measures["moved"] > 0
     (note,) = [note for note in example.notes if "gradient" in note]
     assert note == (
-        "the gradient of mine was NaN or infinite at up to 6.25% of the pixels, where it was taken "
-        "for 0"
+        "the gradient of mine was NaN or infinite at up to 6.25 % of the pixels, where it was "
+        "taken for 0"
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from pydicom.dataset import FileDataset
 
 from ...common.memory import available
+from ...common.wording import in_percent
 from ...data.scan import Array, Storage
 from ...errors import SegadvError
 from ..pixels import Pixels
@@ -222,7 +223,7 @@ def _notes(
         inside = (stack >= padding[0]) & (stack <= padding[1])
         share = float(inside.mean())
         if share:
-            shown = f"{share:.0%}" if share >= 0.005 else "Less than 1%"
+            shown = f"{in_percent(share)}" if share >= 0.005 else "Less than 1 %"
             notes.append(
                 f"{shown} of its pixels are padding (value {padding[0]:g}), kept as they are."
             )

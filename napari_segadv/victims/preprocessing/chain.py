@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...common.wording import in_percent
 from ...errors import SegadvError
 from .axes import BACK, PAD_MODES, Affine, AxesMap, Back, between
 from .intensity import INTENSITY
@@ -304,7 +305,7 @@ def _compare(step: Transform, ours: Tensor, theirs: Tensor) -> None:
         off = float((ours - theirs).abs().max()) / span
         if off <= TOLERANCE:
             return
-        found = f"differs by {off:.2%} of the range"
+        found = f"differs by {in_percent(off, 2)} of the range"
     else:
         found = f"gives shape {tuple(ours.shape)} instead of {tuple(theirs.shape)}"
     raise SegadvError(

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...common.wording import with_units
+from ...common.wording import in_percent, with_units
 from ...data.presentation import Presentation, sampled
 from ...data.scan import Scan
 from ...errors import SegadvError
@@ -196,9 +196,9 @@ def check_seen(scan: Scan, window: tuple[float, float], name: str) -> None:
     outside = float(((scan.array < low) | (scan.array > high)).mean())
     if outside >= MOST_OUTSIDE:
         raise SegadvError(
-            f"{scan.name}: {outside:.0%} of its pixels lie outside the window of {name} ({low:g} "
-            f"to {with_units(format(high, 'g'), scan.units)}); use another model, or present it "
-            "otherwise (--present; in napari: Expert, sees)"
+            f"{scan.name}: {in_percent(outside)} of its pixels lie outside the window of {name} "
+            f"({low:g} to {with_units(format(high, 'g'), scan.units)}); use another model, or "
+            "present it otherwise (--present; in napari: Expert, sees)"
         )
 
 

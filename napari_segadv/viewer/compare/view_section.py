@@ -11,6 +11,7 @@ from qtpy.QtCore import QBuffer, QByteArray, QIODevice, Signal
 from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
+from ...common.wording import in_percent
 from ...measures.by_window import Seen, seen_steps, worst
 from ..controller.latest import Latest
 from ..controller.runner import Poll, Snapshot
@@ -119,7 +120,7 @@ class ViewSection(QWidget):
 
     def _progressed(self, now: Snapshot) -> None:
         if self._waiting is not None:
-            self.said.emit(f"{MEASURING} {now.step / now.steps:.0%}")
+            self.said.emit(f"{MEASURING} {in_percent(now.step / now.steps)}")
 
     def _write(self, view: "View", seen: Seen | None, measured: bool = True) -> None:
         facts = view.facts.with_worst(seen) if measured else view.facts

@@ -7,7 +7,7 @@ from napari.layers import Image
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from ...common.screen import one_line
-from ...common.wording import counted
+from ...common.wording import counted, in_percent
 from ...measures.by_window import Seen, worst
 from ..controller.controller import Controller
 from ..controller.runs import Run
@@ -120,7 +120,7 @@ class VisibilitySection(QWidget):
 
     def _progressed(self, share: float) -> None:
         if self._measuring:
-            self.line.setText(f"{MEASURING} {share:.0%}")
+            self.line.setText(f"{MEASURING} {in_percent(share)}")
 
     def _failed(self, message: str) -> None:
         self.line.setText(message)

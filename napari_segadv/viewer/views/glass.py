@@ -13,6 +13,8 @@ from qtpy.QtWidgets import QWidget
 # In pixels: from the edges, of the text, of the letters, around the middle of the crosshair, of the
 # ruler's ends.
 EDGE, TEXT, LETTER, GAP, TICK = 6, 12, 16, 12, 5
+# Pixels from the upper edge to below a caption of the canvas.
+CAPTION = 36
 # Share of the width that the ruler takes at most.
 RULER = 0.25
 INK, BEHIND = QColor(255, 255, 255), QColor(0, 0, 0, 150)
@@ -153,13 +155,21 @@ class Glass(QWidget):
         ):
             _text(painter, font, text, (x, y), sides, LETTER_INK)
 
+    @property
+    def window_top(self) -> int:
+        """How far from the upper edge level and width stand: below a caption in their corner."""
+        overlays = self._model.canvas.overlays.values()
+        captions = (one for one in overlays if str(getattr(one, "position", "")) == "top_right")
+        return CAPTION if any(one.visible for one in captions) else EDGE
+
     def _draw_texts(self, painter: QPainter) -> None:
         font = _font(self, TEXT)
         metrics = QFontMetricsF(font)
         room = self.width() - 4 * EDGE
         line = metrics.height() + 2
         colour = QColor(self.place_colour) if self.place_colour else INK
-        _text(painter, font, self.window_text, (self.width() - EDGE, EDGE), (1.0, 0.0), INK)
+        corner = (self.width() - EDGE, self.window_top)
+        _text(painter, font, self.window_text, corner, (1.0, 0.0), INK)
         reading = metrics.elidedText(self.reading, Qt.ElideRight, room)
         _text(painter, font, reading, (EDGE, self.height() - EDGE), (0.0, 1.0), INK)
         _text(painter, font, self.place, (EDGE, self.height() - EDGE - line), (0.0, 1.0), colour)

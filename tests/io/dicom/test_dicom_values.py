@@ -236,7 +236,7 @@ def test_padding_does_not_count_for_the_window_of_a_film(tmp_path):
     scan = io.read(save(ds, tmp_path / "x.dcm"))
     assert scan.presentation.limits[1] < 1130
     assert scan.meta["padding"] == (4095, 4095)
-    assert "25% of its pixels are padding (value 4095), kept as they are." in scan.notes
+    assert "25 % of its pixels are padding (value 4095), kept as they are." in scan.notes
 
 
 def test_units(tmp_path):

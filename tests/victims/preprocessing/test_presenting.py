@@ -135,7 +135,7 @@ def test_an_image_of_which_nothing_is_seen_is_refused():
     bones = np.full((3, 20, 20), 2000, np.int16)
     bones[:, :2, :2] = 0
     scan = Scan.from_array(bones, (1.0, 1.0, 1.0), units="HU")
-    with pytest.raises(SegadvError, match="99% of its pixels lie outside the window of bands 2-D"):
+    with pytest.raises(SegadvError, match="99 % of its pixels lie outside the window of bands 2-D"):
         volume_victim(2).predict(scan)
     assert volume_victim(2).predict(scan, present="none").array.shape == bones.shape
 

@@ -71,8 +71,8 @@ def test_one_at_a_time_answered_right_by_keys(reader, qtbot, examples):
     assert "1 of 4" in test.progress.text()
     answer_all(qtbot, test, lambda trial: "j" if trial.shown == ALTERED else "f", examples)
     qtbot.waitUntil(lambda: reader.test is None)
-    assert "4 of 4 right (100%)" in reader.result.text()
-    assert "95 % interval 40% to 100%" in reader.result.text()
+    assert "4 of 4 right (100 %)" in reader.result.text()
+    assert "95 % interval 40 % to 100 %" in reader.result.text()
     # Two of two, corrected: z(2.5 / 3) = .967, twice.
     assert "d' 1.93" in reader.result.text()
     assert all(a.seconds > 0 for a in reader.reading.answers)

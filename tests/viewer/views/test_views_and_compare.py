@@ -9,6 +9,7 @@ from three_planes import opened, picture, settled
 
 from napari_segadv.viewer.compare.comparison import MODES
 from napari_segadv.viewer.compare.predictions import OF_AFTER
+from napari_segadv.viewer.views.glass import EDGE
 from napari_segadv.viewer.views.tools import ViewTools
 
 
@@ -71,3 +72,17 @@ def test_contours_are_those_of_each_views_own_plane(window, compare, qtbot, deep
     compare.toggle_contours()
     for pane in panes:
         qtbot.waitUntil(lambda pane=pane: len(pane.model.layers) == len(window.layers))
+
+
+@pytest.mark.parametrize("way", ["swipe", "side by side"])
+def test_level_and_width_give_way_to_a_caption_in_their_corner(window, compare, qtbot, deep, way):
+    show_run(window, deep)
+    steady(qtbot, window)
+    glass = ViewTools.of(window).glass
+    assert glass.window_top == EDGE
+    click(qtbot, compare.modes[way])
+    drained(qtbot)
+    assert glass.window_top > 2 * EDGE
+    click(qtbot, compare.modes[way])
+    drained(qtbot)
+    assert glass.window_top == EDGE
