@@ -1,5 +1,6 @@
 """Fixtures that several test folders share: real data, small networks, small images."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -13,6 +14,15 @@ from napari_segadv.data.scan import Grid, Scan, Storage
 # Tests run in several processes, one for each core; most images are too small for more threads.
 THREADS = 1
 torch.set_num_threads(THREADS)
+
+
+def pytest_collection_finish():
+    """What the imports and the list of tests hold is never garbage, so it need not be searched.
+
+    napari collects the garbage of the whole process after each removal of a layer.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

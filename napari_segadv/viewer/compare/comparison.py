@@ -5,6 +5,7 @@ from typing import Any
 from napari.components import ViewerModel
 from psygnal import Signal
 
+from ...common.wording import with_units
 from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..layers.names import ADVERSARIAL, NOISE
@@ -152,11 +153,17 @@ class Comparison:
             self.mode.set_gain(gain)
 
     @property
-    def full_colour(self) -> float | None:
-        """The change that has the strongest colour, in the image's units."""
+    def strongest(self) -> str:
+        """Says which change has the strongest colour, in the units of the images compared.
+
+        "" but for a difference. The mode's own images count: while a run is let go, nothing is
+        chosen any more, but the mode still shows it.
+        """
         if not isinstance(self.mode, Difference):
-            return None
-        return full_colour(self.mode.pair, self.gain)
+            return ""
+        pair = self.mode.pair
+        most = with_units(f"{full_colour(pair, self.gain):.3g}", pair.run.example.clean.units)
+        return f"strongest colour at ±{most}"
 
     def show(self, look: str) -> None:
         """Show target and predictions in one of LOOKS."""

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...common.wording import with_units
 from ...data.window_presets import WindowPreset, numbered
 from ..notices import warn
 from ..widgets.keys import Key
@@ -229,12 +228,10 @@ class ComparePanel(Panel):
             self._digits.set({str(n): partial(self.preset, n) for n, _ in numbered(presets)})
 
     def _show_gain(self) -> None:
-        most = self.comparison.full_colour
-        self.full_colour.setVisible(most is not None)
-        if most is not None:
-            units = self.controller.example.clean.units
-            text = with_units(f"{most:.3g}", units)
-            self.full_colour.setText(f"strongest colour at ±{text}")
+        strongest = self.comparison.strongest
+        self.full_colour.setVisible(bool(strongest))
+        if strongest:
+            self.full_colour.setText(strongest)
             with QSignalBlocker(self.gain):
                 self.gain.setValue(self.comparison.gain)
 

@@ -97,9 +97,7 @@ def seen_now(comparison: Comparison) -> str:
     if isinstance(mode, Swipe):
         return "clean left of the line, adversarial right of it"
     if isinstance(mode, Difference):
-        most = f"{comparison.full_colour:.3g}"
-        units = mode.pair.run.example.clean.units
-        return f"adversarial minus clean, strongest colour at ±{with_units(most, units)}"
+        return f"adversarial minus clean, {comparison.strongest}"
     try:
         pair = comparison.pair
     except SegadvError:

@@ -189,6 +189,18 @@ def test_gain_and_what_it_means(window, compare, qtbot, deep):
     assert compare.full_colour.text() == "strongest colour at ±2 HU"
 
 
+def test_a_run_is_let_go_while_its_difference_is_shown(window, compare, qtbot, deep):
+    """The window goes to the image that is chosen now before the comparison hears of it."""
+    show(window, deep)
+    click(qtbot, compare.modes["difference"])
+    other = window.add_image(np.zeros((40, 30), np.uint8), name="another film")
+    window.layers.selection.active = other
+    Controller.of(window).runs.current = None
+    steady(qtbot, window)
+    assert compare.comparison.name == ""
+    assert not compare.full_colour.isVisible()
+
+
 def test_contours_on_the_list_and_on_a_key(window, compare, qtbot, flat):
     show(window, flat)
     after, colours = role(window, AFTER), role(window, AFTER).colormap
