@@ -21,7 +21,7 @@ from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.keeping.guard import guard
 from napari_segadv.viewer.layers.convert import scan_of
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE, TARGET
-from napari_segadv.viewer.layers.places import same_place
+from napari_segadv.viewer.layers.places import matrix_of, same_place
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
 PANELS = ("Adversarial attack", "Target designer", "Compare", "Slices", "Runs")
@@ -35,6 +35,11 @@ WAKES = 50
 def volume(seed=0):
     """A small volume of bytes, of another size than the film."""
     return np.stack([disc_image((32, 40), seed + n) for n in range(4)])
+
+
+def lies(layer):
+    """Say where a layer lies."""
+    return f"{layer.data.shape} at {matrix_of(layer).tolist()}"
 
 
 class Monkey:
@@ -267,7 +272,7 @@ class Monkey:
             if layer is None:
                 continue
             if layer.data.shape != image.data.shape or not same_place(layer, image):
-                return f"{layer.name} does not lie on {image.name}"
+                return f"{layer.name} does not lie on {image.name}: {lies(layer)}, {lies(image)}"
         clean = self.controller.shown(CLEAN, image)
         if clean is not None and self.controller.victims.victim is not None:
             expected = self._predicted(image)
