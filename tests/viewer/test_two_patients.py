@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from clicks import click, idle
+from clicks import click, drained, idle
+from compare_window import show
 from helpers import disc_image
 from roles import has, role, titles
 
 from napari_segadv.viewer.controller.controller import Controller
-from napari_segadv.viewer.layers.convert import scan_of
+from napari_segadv.viewer.layers.convert import image_tuple, scan_of
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, TARGET
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
@@ -179,6 +180,18 @@ def test_panels_that_are_opened_in_mid_run_show_it(window, two, qtbot, held):
     held.set()
     idle(qtbot, again.controller)
     assert "after 3 steps" in again.status.text()
+
+
+def test_an_image_that_is_opened_again_has_its_run(window, qtbot, flat):
+    image, _ = show(window, flat)
+    window.layers.remove(image)
+    data, keywords, _ = image_tuple(flat.clean, "again")
+    again = window.add_image(data, **keywords)
+    drained(qtbot)
+    run = Controller.of(window).runs.current
+    assert run is not None
+    assert run.image is again
+    assert role(window, ADVERSARIAL).affine is not again.affine
 
 
 def test_a_labels_layer_of_one_image_is_no_region_of_the_other(window, two, qtbot):

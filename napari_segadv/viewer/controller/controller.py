@@ -113,7 +113,9 @@ class Controller:
 
     def _enter(self, image: Image | None) -> None:
         group = self._shown.groups.current
-        if group is not None and group.run is not None:
+        if group is not None and group.image is not None and group.run is not None:
+            # The image may have been closed and opened again, as another layer.
+            group.run.image = group.image
             self.runs.current = group.run
         self.image_chosen.emit(image)
 

@@ -31,7 +31,9 @@ def placement(grid: Grid) -> dict[str, Any]:
 
 def placed_like(layer: Image | Labels) -> dict[str, Any]:
     """Return the keywords that put another layer of the same pixels exactly where this one is."""
-    return {name: getattr(layer, name) for name in PLACED}
+    # napari keeps an Affine that it is given: two layers would share it.
+    own = {"affine": layer.affine.affine_matrix.copy()}
+    return {name: getattr(layer, name) for name in PLACED} | own
 
 
 def same_place(one: Image | Labels, other: Image | Labels) -> bool:
