@@ -122,7 +122,7 @@ class AttackSection(QWidget):
         fit = {
             name: attack.title
             for name, attack in attacks.items()
-            if task in attack.tasks and (gradient or attack.blind)
+            if task_of(task).suits(attack.tasks) and (gradient or attack.blind)
         }
         self.method.choices = [(title, name) for name, title in fit.items()]
         # None are known yet if a session's model comes before them.

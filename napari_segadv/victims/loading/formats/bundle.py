@@ -7,13 +7,15 @@ from typing import Any
 
 from torch import nn
 
+from ....data.overlapping import check_count
 from ....errors import SegadvError
 from ...decision import Decision, inverts, read_decision
+from ...heads import Head
 from ...members import OnSlices
 from ...preprocessing.chain import KNOWN, Step, check_step, plain_name
 from ...preprocessing.reading import channels_made, from_monai
 from ...task import Task
-from ...tasks import DEFAULT, task_in, task_named
+from ...tasks import DEFAULT, task_in, task_named, task_of
 from ...victim import Victim
 from ...windows import SlidingWindows
 from .. import consent
@@ -31,6 +33,7 @@ from .torchscript import SCRIPT, open_script
 
 WHOLE_IMAGE = ("SimpleInferer",)
 WINDOWS = ("SlidingWindowInferer", "SlidingWindowInfererAdapt", "SliceInferer")
+OVERLAPPING = "overlapping"
 # Formats of an output that name a task by another word than ours.
 FORMATS = {"classes": "classification"}
 
@@ -184,26 +187,33 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     dims = 3 if parts.slices is not None else _dims(parts, image, config)
     task = _task(pred, config)
     outputs = arguments.get("out_channels", arguments.get("num_classes"))
-    classes = task.names(_classes(pred, config, outputs))
-    several = int(outputs or len(classes) or 1) > 1
-    _refuse_overlapping(config, parts, task, several)
+    listed = _classes(pred, config, outputs)
+    count = int(outputs or len(listed) or 1)
+    if _overlap(parts, task, count):
+        task = task_of(OVERLAPPING)
+    overlap = task.name == OVERLAPPING
+    if overlap:
+        check_count(count, str(config.root))
     windows = windows_of(parts, dims, config) if parts.inferer else None
     after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
-    decision, notes = read_decision(after) if task.name == DEFAULT else (Decision(), ())
+    of_pixels = overlap or task.name == DEFAULT
+    decision, notes = read_decision(after) if of_pixels else (Decision(), ())
     return {
         "name": str(config.metadata.get("name", config.root.name)),
         "dims": dims,
         "channels": channels // (channels_made(steps) or 1),
-        "classes": classes,
+        "classes": task.names(listed),
         "steps": steps,
         "windows": windows,
         "task": task,
         "decision": decision,
         "notes": notes,
-        "independent": task.name != DEFAULT
-        and several
-        and parts.afterwards("Activations", "sigmoid"),
-        "own": OwnPipeline(parts.transforms, after, windows, key) if inverts(after) else None,
+        "independent": not of_pixels and count > 1 and parts.afterwards("Activations", "sigmoid"),
+        # Whatever its values: its program applies the sigmoid, so they are logits.
+        "head": Head("none" if overlap and parts.afterwards("Activations", "sigmoid") else None),
+        "own": OwnPipeline(parts.transforms, after, windows, key, count if overlap else 0)
+        if inverts(after)
+        else None,
     }
 
 
@@ -280,15 +290,10 @@ def _names(named: Any, key: str, config: BundleConfig) -> tuple[str, ...]:
     return tuple(str(named[number]) for number in sorted(named, key=lambda n: int(str(n))))
 
 
-def _refuse_overlapping(config: BundleConfig, parts: Parts, task: Task[Any], several: bool) -> None:
-    """Refuse a sigmoid for each of several structures, unless the largest of them is taken."""
-    if task.name == DEFAULT and several and parts.afterwards("Activations", "sigmoid"):
-        if parts.afterwards("AsDiscrete", "argmax"):
-            return
-        raise SegadvError(
-            f"{config.root}: predicts several overlapping structures (sigmoid for each); only "
-            "models with one class for each pixel or image are supported"
-        )
+def _overlap(parts: Parts, task: Task[Any], count: int) -> bool:
+    """Return whether each of several structures has a sigmoid, and not only the largest counts."""
+    sigmoids = task.name == DEFAULT and count > 1 and parts.afterwards("Activations", "sigmoid")
+    return sigmoids and not parts.afterwards("AsDiscrete", "argmax")
 
 
 def _check_inferer(parts: Parts, config: BundleConfig) -> None:
