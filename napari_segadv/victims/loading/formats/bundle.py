@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from ....data.overlapping import check_count
+from ....data.overlapping import check_count, text_of
 from ....errors import SegadvError
 from ...decision import Decision, inverts, read_decision
 from ...heads import Head
@@ -26,6 +26,7 @@ from ..names import check_class
 from ..network import fit_weights, read_weights
 from ..offline import offline
 from ..own_pipeline import OwnPipeline
+from ..painted import painted_labels
 from ..registry import VictimFormat
 from ..scripts import Scripts
 from ..values import Code, holds_code, transforms_in
@@ -197,7 +198,12 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     windows = windows_of(parts, dims, config) if parts.inferer else None
     after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
     of_pixels = overlap or task.name == DEFAULT
-    decision, notes = read_decision(after) if of_pixels else (Decision(), ())
+    regions = painted_labels(after, listed) if overlap and listed else None
+    # Painted structures are the same ones: what is attacked and judged are their own masks.
+    kept = [step for step in after if regions is None or "Lambda" not in str(step["_target_"])]
+    decision, notes = read_decision(kept) if of_pixels else (Decision(), ())
+    if regions is not None:
+        notes = (*notes, f"its own program paints its structures to labels: {text_of(regions)}")
     return {
         "name": str(config.metadata.get("name", config.root.name)),
         "dims": dims,
@@ -208,6 +214,7 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         "task": task,
         "decision": decision,
         "notes": notes,
+        "regions": regions,
         "independent": not of_pixels and count > 1 and parts.afterwards("Activations", "sigmoid"),
         # Whatever its values: its program applies the sigmoid, so they are logits.
         "head": Head("none" if overlap and parts.afterwards("Activations", "sigmoid") else None),
