@@ -78,7 +78,7 @@ class Head:
             )
         if self.activation is None:
             low, high = float(output.detach().amin()), float(output.detach().amax())
-            self.activation = "sigmoid" if 0 <= low < high <= 1 else "none"
+            self.activation = "sigmoid" if 0 <= low and high <= 1 else "none"
         if self.activation == "none":
             return output
         p = output.clamp(SMALLEST, 1 - NEXT_TO_ONE)
