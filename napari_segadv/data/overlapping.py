@@ -68,6 +68,16 @@ def structures_of(classes: Sequence[str]) -> tuple[str, ...]:
     return tuple(classes[1 << k] for k in range(count_of(classes)))
 
 
+def numbered(classes: Sequence[str]) -> dict[int, str]:
+    """Return the structures by their class numbers: 1, 2, 4, 8 and so on.
+
+    Examples:
+        >>> numbered(combinations(["core", "tumour"]))
+        {1: 'core', 2: 'tumour'}
+    """
+    return {1 << k: name for k, name in enumerate(structures_of(classes))}
+
+
 def maps_of(numbers: Array, count: int) -> Maps:
     """Return binary maps (K, *S) of combinations (*S)."""
     return np.stack([(numbers >> k) & 1 != 0 for k in range(count)])
@@ -133,31 +143,38 @@ class Overlapping(Mask):
         """Binary maps (K, *S) of the structures."""
         return maps_of(self.array, count_of(self.classes))
 
-    def structure(self, number: int) -> Mask:
+    def structure(self, label: int) -> Mask:
         """Return a structure as a mask of its own, with class 1.
 
         Args:
-            number: of the structure, from 1.
+            label: its class number: 1, 2, 4, 8 and so on.
 
         Raises:
             SegadvError: if there is no such structure.
         """
-        name = self.structures[self._place(number)]
-        return Mask((self.array >> number - 1) & 1, self.grid, ("background", name))
+        place = self._place(label)
+        return Mask(self.array >> place & 1, self.grid, ("background", self.structures[place]))
 
-    def with_structure(self, number: int, pixels: Array) -> "Overlapping":
-        """Return a copy in which a structure (from 1) has other pixels (*S); the others stay."""
-        bit = 1 << self._place(number)
-        array = np.where(pixels != 0, self.array | bit, self.array & ~np.uint8(bit))
-        return self.with_array(array)
+    def with_structure(self, label: int, pixels: Array) -> "Overlapping":
+        """Return a copy in which a structure has other pixels (*S); the others stay.
 
-    def _place(self, number: int) -> int:
-        if not 1 <= number <= len(self.structures):
-            known = ", ".join(f"{n} {name}" for n, name in enumerate(self.structures, 1))
-            raise SegadvError(
-                f"{self.path or 'the mask'}: has no structure {number}; choose from {known}"
+        Raises:
+            SegadvError: if there is no such structure.
+        """
+        bit = np.uint8(1 << self._place(label))
+        return self.with_array(np.where(pixels != 0, self.array | bit, self.array & ~bit))
+
+    def _place(self, label: int) -> int:
+        known = numbered(self.classes)
+        if label not in known:
+            listed = ", ".join(f"{n} {name}" for n, name in known.items())
+            what = f"{label} is {self.classes[label]}" if 0 < label < len(self.classes) else (
+                f"has no structure {label}"
             )
-        return number - 1
+            raise SegadvError(
+                f"{self.path or 'the mask'}: {what}; choose a single structure from {listed}"
+            )
+        return label.bit_length() - 1
 
 
 def binary(given: Any, name: str) -> Maps:

@@ -49,8 +49,8 @@ def save_structures(mask: Overlapping, path: str | Path) -> None:
     path = Path(path)
     check_structures(path)
     if EACH in path.name:
-        for number, file in enumerate(files_each(path, mask.structures), 1):
-            save_mask(mask.structure(number), file)
+        for place, file in enumerate(files_each(path, mask.structures)):
+            save_mask(mask.structure(1 << place), file)
         return
     maps = mask.maps if mask.grid.ndim == 3 else mask.maps[:, None]
     image = nibabel.Nifti1Image(maps.astype(np.uint8).T, ras_of(mask.grid))
@@ -63,6 +63,19 @@ def save_structures(mask: Overlapping, path: str | Path) -> None:
         raise SegadvError(
             f"{path}: can't be written ({error.strerror or error}); name another file"
         ) from None
+
+
+def save_any(mask: Mask, path: str | Path) -> None:
+    """Write a label map, or overlapping structures, as what it is.
+
+    Raises:
+        SegadvError: if a file of this name can't hold it.
+    """
+    if isinstance(mask, Overlapping):
+        save_structures(mask, path)
+    else:
+        check_label_map(Path(path))
+        save_mask(mask, path)
 
 
 def files_each(path: Path, structures: Sequence[str]) -> list[Path]:
@@ -109,7 +122,7 @@ def read_structures(
     form, place, which = found_at(path)
     if form.read_segments is not None and structures and not which:
         return _of_segments(place, structures, grid)
-    found = None if which else _maps(place)
+    found = None if which else _maps(place, len(structures))
     if found is None:
         mask = read_mask(path, grid)
         if len(structures) != 1:
@@ -152,8 +165,11 @@ def _of_segments(path: Path, structures: Sequence[str], grid: Grid | None) -> Ov
     return replace(found, path=path, notes=notes)
 
 
-def _maps(path: Path) -> tuple[list[Array], Grid] | None:
-    """Read the maps of a file, each (z, y, x) or (y, x); None if it holds one label map."""
+def _maps(path: Path, expected: int) -> tuple[list[Array], Grid] | None:
+    """Read the maps of a file, each (z, y, x) or (y, x); None if it holds one label map.
+
+    A label map that was saved in colour has equal values in each pixel.
+    """
     count = _volumes(path)
     if count > MOST_STRUCTURES:
         raise SegadvError(
@@ -164,6 +180,8 @@ def _maps(path: Path) -> tuple[list[Array], Grid] | None:
         return [part.array for part in parts], parts[0].grid
     _, _, found = load(path)
     if found.components == 1 or not (found.grid.physical or found.vectors):
+        return None
+    if found.components != expected and (found.array == found.array[..., :1]).all():
         return None
     return list(_split(found.array)), found.grid
 

@@ -22,6 +22,7 @@ from ...data.overlapping import (
     combinations,
     count_of,
     from_labels,
+    numbered,
     structures_of,
 )
 from ...data.scan import Array, Grid, Mask, Scan
@@ -234,8 +235,7 @@ class OverlappingStructures(Segmentation):
         check_structures(path)
 
     def listing(self, prediction: Mask) -> str:
-        names = structures_of(prediction.classes)
-        return ", ".join(f"{k} {name}" for k, name in enumerate(names, 1))
+        return ", ".join(f"{n} {name}" for n, name in numbered(prediction.classes).items())
 
 
 def _overlapping(mask: Mask) -> Overlapping:
