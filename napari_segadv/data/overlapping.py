@@ -68,6 +68,21 @@ def structures_of(classes: Sequence[str]) -> tuple[str, ...]:
     return tuple(classes[1 << k] for k in range(count_of(classes)))
 
 
+def are_combinations(classes: Sequence[str]) -> bool:
+    """Return whether names are those of combinations of several structures, as here.
+
+    Examples:
+        >>> are_combinations(["background", "core", "tumour", "core + tumour"])
+        True
+        >>> are_combinations(["background", "core", "tumour", "vessels"])
+        False
+    """
+    count = max(len(classes) - 1, 0).bit_length()
+    if not 2 <= count <= MOST_STRUCTURES or len(classes) != 1 << count:
+        return False
+    return tuple(classes[1:]) == combinations([classes[1 << k] for k in range(count)])[1:]
+
+
 def numbered(classes: Sequence[str]) -> dict[int, str]:
     """Return the structures by their class numbers: 1, 2, 4, 8 and so on.
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ... import io
 from ...attacks.problem import Answers, Problem
+from ...common.screen import untagged
 from ...data.overlapping import (
     Overlapping,
     check_count,
@@ -250,8 +251,9 @@ def ordered(mask: Overlapping, names: tuple[str, ...], role: str) -> Overlapping
     Raises:
         SegadvError: if it has other structures.
     """
-    own = [name.casefold() for name in mask.structures]
-    known = [name.casefold() for name in names]
+    own, known = (
+        [untagged(name).casefold() for name in listed] for listed in (mask.structures, names)
+    )
     if own == known:
         return replace(mask, classes=combinations(names))
     if sorted(own) != sorted(known) or len(set(own)) != len(own):

@@ -8,6 +8,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...common.parameters import parameters
+from ...victims.tasks import task_of
 from ..widgets.choices import ComboBox
 from ..widgets.forms import ParameterForm
 from ..widgets.layout import in_rows, set_tips, show_row

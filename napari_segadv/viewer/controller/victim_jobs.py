@@ -220,7 +220,8 @@ class VictimJobs:
                 running.
         """
         scan, victim = self.checked(layer)
-        if not view_of(victim.task.name).paints:
+        view = view_of(victim.task.name)
+        if not view.paints:
             raise SegadvError(
                 f"{victim.name}: predicts no structures to change; choose its target in the list"
             )
@@ -232,7 +233,7 @@ class VictimJobs:
 
             predicted = self._predict(scan, victim, present, device, poll)
             clean = predicted.prediction
-            mask = clean if painted is None else Mask(painted.array, scan.grid, clean.classes)
+            mask = clean if painted is None else view.mask(painted.array, scan.grid, clean.classes)
             target = mask if shape == "copy" else targets.get(shape)(mask, **settings)
             return predicted, mask_tuple(target, TARGET)
 

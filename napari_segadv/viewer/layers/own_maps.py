@@ -1,0 +1,67 @@
+"""Painting on overlapping structures: a brush changes its own structure, the others stay.
+
+One labels layer holds all structures, as numbers of their combinations. A stroke of the brush, the
+bucket or a polygon adds the selected structure where it paints; the eraser removes the selected
+structure, and no other. napari's history takes each stroke back.
+"""
+
+import weakref
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+
+from ...common.wording import class_name
+from ...data.overlapping import are_combinations
+from ...data.scan import Array
+from .class_names import names_of
+
+_FOLLOWED: "weakref.WeakSet[Labels]" = weakref.WeakSet()
+
+
+def classes_of(layer: Labels) -> tuple[str, ...]:
+    """Return the names of a layer's classes, background first; empty if they have none."""
+    known = names_of(layer)
+    if not known:
+        return ()
+    return ("background", *(known.get(n, class_name(n)) for n in range(1, max(known) + 1)))
+
+
+def overlaps(layer: Labels) -> bool:
+    """Return whether a layer holds structures that may overlap, by the names of its classes."""
+    return are_combinations(classes_of(layer))
+
+
+def stroke(before: Array, value: int, selected: int) -> Array:
+    """Return what a stroke makes of combinations.
+
+    Args:
+        before: the combinations where it paints.
+        value: what napari would write there: the selected class, or 0 for the eraser.
+        selected: the selected class.
+
+    Examples:
+        >>> stroke(np.array([0, 1, 2, 3]), 2, 2), stroke(np.array([0, 1, 2, 3]), 0, 2)
+        (array([2, 3, 2, 3]), array([0, 1, 0, 1]))
+    """
+    painted: Array = before | value if value else before & ~np.array(selected, before.dtype)
+    return painted
+
+
+def paint_own_maps(layer: Labels) -> None:
+    """Let strokes on a layer change single structures as long as it holds overlapping ones."""
+    if layer in _FOLLOWED:
+        return
+    _FOLLOWED.add(layer)
+    plain, kept = type(layer).data_setitem, weakref.ref(layer)
+
+    def data_setitem(indices: Any, value: Any, refresh: bool = True) -> None:
+        own = kept()
+        if own is None:
+            return
+        # What a target shape writes are whole labels, an array of them.
+        if np.ndim(value) == 0 and overlaps(own):
+            value = stroke(np.asarray(own.data[indices]), int(value), own.selected_label)
+        plain(own, indices, value, refresh)
+
+    layer.__dict__["data_setitem"] = data_setitem
