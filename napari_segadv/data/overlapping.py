@@ -5,7 +5,7 @@ background, 1 the first structure alone, 2 the second, 3 both of them, and so on
 numbers, a set of overlapping structures is a Mask like any other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,8 +68,12 @@ def structures_of(classes: Sequence[str]) -> tuple[str, ...]:
     return tuple(classes[1 << k] for k in range(count_of(classes)))
 
 
-def are_combinations(classes: Sequence[str]) -> bool:
+def are_combinations(classes: Sequence[str], shown: Callable[[str], str] = str) -> bool:
     """Return whether names are those of combinations of several structures, as here.
+
+    Args:
+        classes: the names, background first.
+        shown: what became of each name, for example shortened.
 
     Examples:
         >>> are_combinations(["background", "core", "tumour", "core + tumour"])
@@ -80,7 +84,10 @@ def are_combinations(classes: Sequence[str]) -> bool:
     count = max(len(classes) - 1, 0).bit_length()
     if not 2 <= count <= MOST_STRUCTURES or len(classes) != 1 << count:
         return False
-    return tuple(classes[1:]) == combinations([classes[1 << k] for k in range(count)])[1:]
+    expected = combinations([classes[1 << k] for k in range(count)])
+    return all(
+        name == shown(full) for name, full in zip(classes[1:], expected[1:], strict=True)
+    )
 
 
 def numbered(classes: Sequence[str]) -> dict[int, str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import disc_image, save_torchscript
-from problems_of_structures import NAMES, Discs, discs
+from overlaps import NAMES, Discs, discs
 
 import napari_segadv as sa
 from napari_segadv.attacks.losses import LOSSES, Outputs

@@ -6,16 +6,20 @@ structure, and no other. napari's history takes each stroke back.
 """
 
 import weakref
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 from napari.layers import Labels
 
+from ...common.screen import untagged
 from ...common.wording import class_name
 from ...data.overlapping import are_combinations
 from ...data.scan import Array
 from .class_names import names_of
 
+# Where napari writes a stroke: since 0.9 by this method, before that by `data_setitem`.
+BY_MASK = "_paint_region_with_mask"
 _FOLLOWED: "weakref.WeakSet[Labels]" = weakref.WeakSet()
 
 
@@ -29,7 +33,7 @@ def classes_of(layer: Labels) -> tuple[str, ...]:
 
 def overlaps(layer: Labels) -> bool:
     """Return whether a layer holds structures that may overlap, by the names of its classes."""
-    return are_combinations(classes_of(layer))
+    return are_combinations(classes_of(layer), untagged)
 
 
 def stroke(before: Array, value: int, selected: int) -> Array:
@@ -53,7 +57,7 @@ def paint_own_maps(layer: Labels) -> None:
     if layer in _FOLLOWED:
         return
     _FOLLOWED.add(layer)
-    plain, kept = type(layer).data_setitem, weakref.ref(layer)
+    kept = weakref.ref(layer)
 
     def data_setitem(indices: Any, value: Any, refresh: bool = True) -> None:
         own = kept()
@@ -62,6 +66,32 @@ def paint_own_maps(layer: Labels) -> None:
         # What a target shape writes are whole labels, an array of them.
         if np.ndim(value) == 0 and overlaps(own):
             value = stroke(np.asarray(own.data[indices]), int(value), own.selected_label)
-        plain(own, indices, value, refresh)
+        type(own).data_setitem(own, indices, value, refresh)
+
+    def by_mask(
+        slice_key: Any, mask: Array, new_label: int, dims_to_paint: Any, *given: Any, **more: Any
+    ) -> None:
+        own = kept()
+        if own is None:
+            return
+        whole = getattr(type(own), BY_MASK)
+        if not overlaps(own):
+            whole(own, slice_key, mask, new_label, dims_to_paint, *given, **more)
+            return
+        others = tuple(axis for axis in range(own.ndim) if axis not in dims_to_paint)
+        before = np.squeeze(np.asarray(own.data[slice_key]), others)
+        after = stroke(before, int(new_label), own.selected_label)
+        with _one_step(own):
+            for value in np.unique(after[mask & (after != before)]).tolist():
+                part = mask & (after == value)
+                whole(own, slice_key, part, value, dims_to_paint, *given, **more)
 
     layer.__dict__["data_setitem"] = data_setitem
+    if hasattr(type(layer), BY_MASK):
+        layer.__dict__[BY_MASK] = by_mask
+
+
+def _one_step(layer: Labels) -> AbstractContextManager[None]:
+    """Return what makes one step of the history of several, or a part of one that is open."""
+    blocked = bool(getattr(layer, "_block_history", False))
+    return nullcontext() if blocked else layer.block_history()

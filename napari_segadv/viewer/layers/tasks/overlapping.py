@@ -5,7 +5,14 @@ from typing import ClassVar
 
 from napari.layers import Image, Labels, Layer
 
-from ....data.overlapping import Overlapping, are_combinations, numbered
+from ....common.screen import untagged
+from ....data.overlapping import (
+    Overlapping,
+    are_combinations,
+    combinations,
+    numbered,
+    structures_of,
+)
 from ....data.scan import Array, Grid, Mask, Scan
 from ..own_maps import classes_of, paint_own_maps
 from .segmentation import SegmentationView
@@ -22,7 +29,8 @@ class OverlappingView(SegmentationView):
                 paint_own_maps(layer)
 
     def structures(self, classes: Sequence[str]) -> dict[int, str]:
-        return numbered(classes) if are_combinations(classes) else super().structures(classes)
+        known = are_combinations(classes, untagged)
+        return numbered(classes) if known else super().structures(classes)
 
     def mask(self, array: Array, grid: Grid, classes: Sequence[str]) -> Mask:
         return _mask(Mask(array, grid, tuple(classes)))
@@ -33,9 +41,12 @@ class OverlappingView(SegmentationView):
 
 def _mask(mask: Mask) -> Mask:
     """Return labels as overlapping structures if the names of their classes say so."""
-    if not are_combinations(mask.classes) or mask.array.max(initial=0) >= len(mask.classes):
+    known = are_combinations(mask.classes, untagged)
+    if not known or mask.array.max(initial=0) >= len(mask.classes):
         return mask
-    return Overlapping(mask.array, mask.grid, mask.classes, made=mask.made)
+    # The names of combinations may be shortened for the screen.
+    names = combinations(structures_of(mask.classes))
+    return Overlapping(mask.array, mask.grid, names, made=mask.made)
 
 
 VIEW = OverlappingView()

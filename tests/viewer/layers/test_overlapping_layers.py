@@ -1,0 +1,99 @@
+"""Overlapping structures in the viewer: one layer, on which a brush changes one of them alone."""
+
+import numpy as np
+import pytest
+from helpers import disc_image
+from napari.components import ViewerModel
+from now import NowRunner, controlled
+from overlaps import NAMES, discs
+
+from napari_segadv.data.overlapping import Overlapping, are_combinations, combinations
+from napari_segadv.data.scan import Grid
+from napari_segadv.errors import SegadvError
+from napari_segadv.viewer.layers.convert import mask_tuple, scan_of
+from napari_segadv.viewer.layers.own_maps import overlaps
+from napari_segadv.viewer.layers.task_view import view_of
+from napari_segadv.viewer.target.designer import PREDICTION, Designer
+
+VIEW = view_of("overlapping")
+
+
+@pytest.fixture
+def viewer():
+    viewer = ViewerModel()
+    controlled(viewer, NowRunner()).victims.victim = discs()
+    viewer.add_image(disc_image(), name="xray")
+    return viewer
+
+
+@pytest.fixture
+def designer(viewer):
+    return Designer(viewer, NowRunner(), NowRunner())
+
+
+def target_of(viewer, designer):
+    designer.begin(viewer.layers["xray"], PREDICTION)
+    VIEW.follow(viewer.layers)
+    return designer.target
+
+
+def test_the_brush_and_the_eraser_change_the_selected_structure_alone(viewer, designer):
+    layer = target_of(viewer, designer)
+    before = layer.data.copy()
+    place = np.argwhere(before == 3)[0]
+    outside = np.argwhere(before == 1)[0]
+    layer.brush_size = 1
+    layer.selected_label = 2
+    layer.mode = "paint"
+    layer.paint(outside, 2)
+    assert layer.data[tuple(outside)] == 3
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, before)
+    layer.mode = "erase"
+    layer.paint(place, 0)
+    assert layer.data[tuple(place)] == 1
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, before)
+    assert (layer.data != before).sum() == 0
+
+
+def test_a_target_shape_changes_the_chosen_structure_alone(viewer, designer):
+    layer = target_of(viewer, designer)
+    before = layer.data.copy()
+    assert designer.classes == {1: NAMES[0], 2: NAMES[1]}
+    designer.apply("erase", {"label": 2})
+    np.testing.assert_array_equal(layer.data, before & 1)
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, before)
+
+
+def test_a_layer_is_wanted_as_what_it_holds(viewer, designer):
+    layer, image = target_of(viewer, designer), viewer.layers["xray"]
+    scan, victim = scan_of(image), discs()
+    wanted = victim.task.wanted(VIEW.wanted(layer, image, scan), "target", scan, victim)
+    assert isinstance(wanted, Overlapping)
+    assert wanted.structures == NAMES
+    np.testing.assert_array_equal(wanted.array, layer.data)
+    foreign = viewer.add_labels(layer.data.copy(), name="labels of somebody")
+    with pytest.raises(SegadvError, match="is one label map"):
+        victim.task.wanted(VIEW.wanted(foreign, image, scan), "target", scan, victim)
+
+
+def test_other_layers_are_painted_as_ever(viewer):
+    layer = viewer.add_labels(np.ones((8, 8), np.uint8), name="region")
+    VIEW.follow(viewer.layers)
+    layer.brush_size = 1
+    layer.paint((2, 2), 2)
+    assert layer.data[2, 2] == 2
+
+
+def test_names_that_are_shortened_for_the_screen_are_still_known():
+    names = combinations([f"a structure with a long name, number {k}" for k in range(4)])
+    grid = Grid.pixels((4, 4))
+    mask = Overlapping(np.arange(16, dtype=np.uint8).reshape(4, 4), grid, names)
+    viewer = ViewerModel()
+    data, keywords, _ = mask_tuple(mask, "target")
+    layer = viewer.add_labels(data, **keywords)
+    assert overlaps(layer)
+    assert not are_combinations(("background", "a", "b", "c"))
+    assert not overlaps(viewer.add_labels(data.copy()))
