@@ -85,9 +85,7 @@ def are_combinations(classes: Sequence[str], shown: Callable[[str], str] = str) 
     if not 2 <= count <= MOST_STRUCTURES or len(classes) != 1 << count:
         return False
     expected = combinations([classes[1 << k] for k in range(count)])
-    return all(
-        name == shown(full) for name, full in zip(classes[1:], expected[1:], strict=True)
-    )
+    return all(name == shown(full) for name, full in zip(classes[1:], expected[1:], strict=True))
 
 
 def numbered(classes: Sequence[str]) -> dict[int, str]:
@@ -190,8 +188,10 @@ class Overlapping(Mask):
         known = numbered(self.classes)
         if label not in known:
             listed = ", ".join(f"{n} {name}" for n, name in known.items())
-            what = f"{label} is {self.classes[label]}" if 0 < label < len(self.classes) else (
-                f"has no structure {label}"
+            what = (
+                f"{label} is {self.classes[label]}"
+                if 0 < label < len(self.classes)
+                else (f"has no structure {label}")
             )
             raise SegadvError(
                 f"{self.path or 'the mask'}: {what}; choose a single structure from {listed}"
@@ -212,7 +212,7 @@ def binary(given: Any, name: str) -> Maps:
             f"{name}: holds {max(held)}, but the map of one structure is 0 or 1; give one map a "
             "structure"
         )
-    return array != 0
+    return np.asarray(array != 0)
 
 
 Regions = Mapping[str, Sequence[int]]
@@ -271,8 +271,10 @@ def to_labels(mask: Overlapping, regions: Regions) -> Mask:
             f"{mask.path or 'the mask'}: has the structures {', '.join(mask.structures)}, not "
             f"{', '.join(regions)}; name the same ones in the same order"
         )
-    exact = {sum(1 << k for k, labels in enumerate(regions.values()) if label in labels): label
-             for label in sorted({label for one in regions.values() for label in one})}
+    exact = {
+        sum(1 << k for k, labels in enumerate(regions.values()) if label in labels): label
+        for label in sorted({label for one in regions.values() for label in one})
+    }
     table = np.array([painted(number, regions, exact) for number in range(len(mask.classes))])
     odd = np.isin(mask.array, [n for n in range(1, len(table)) if n not in exact])
     notes = mask.notes

@@ -22,7 +22,7 @@ from .images import found_at, load
 from .integrity import one_line
 from .masks import read_mask, save_mask, to_grid
 from .nifti import header_of
-from .place import SEPARATOR
+from .place import SEPARATOR, split
 from .registry import check_label_map
 
 EACH = "{structure}"
@@ -144,10 +144,24 @@ def _numbered(count: int) -> list[str]:
     return [f"structure {k + 1}" for k in range(count)]
 
 
+def maps_in(place: str | Path) -> Overlapping | None:
+    """Read a NIfTI whose volumes are all maps of structures, 0 and 1; None for any other file."""
+    path, which = split(place)
+    if which or not path.is_file():
+        return None
+    try:
+        found = read_structures(path) if 1 < _volumes(path) <= MOST_STRUCTURES else None
+    except SegadvError:
+        return None
+    return found if isinstance(found, Overlapping) else None
+
+
 def _of_files(path: Path, structures: Sequence[str], grid: Grid | None) -> Overlapping:
     if not structures:
-        raise SegadvError(f"{path}: the structures have no names, so {EACH} means nothing; use one "
-                          "file for all of them")
+        raise SegadvError(
+            f"{path}: the structures have no names, so {EACH} means nothing; use one "
+            "file for all of them"
+        )
     masks = [read_mask(file, grid) for file in files_each(path, structures)]
     first = masks[0].grid
     if not all(mask.grid.same_as(first) for mask in masks):

@@ -64,7 +64,6 @@ class Head:
             return output
         return output.clamp_min(SMALLEST).log()
 
-
     def structure_logits(self, output: Tensor) -> Tensor:
         """Return a logit for each structure (N, K, *S) of a network with a sigmoid for each.
 
@@ -78,7 +77,7 @@ class Head:
             )
         if self.activation is None:
             low, high = float(output.detach().amin()), float(output.detach().amax())
-            self.activation = "sigmoid" if 0 <= low and high <= 1 else "none"
+            self.activation = "sigmoid" if low >= 0 and high <= 1 else "none"
         if self.activation == "none":
             return output
         p = output.clamp(SMALLEST, 1 - NEXT_TO_ONE)

@@ -17,9 +17,7 @@ BRATS = "core=1+4,whole=1+2+4,enhancing=4"
 def add(app: typer.Typer) -> None:
     """Add the command to the app."""
     app.command(
-        epilog=example(
-            f"segadv regions labels.nii.gz --regions {BRATS} --out structures.nii.gz"
-        )
+        epilog=example(f"segadv regions labels.nii.gz --regions {BRATS} --out structures.nii.gz")
     )(regions)
 
 

@@ -65,11 +65,16 @@ def target(
         str,
         typer.Argument(help="heart, ellipse, resize, grow, shrink, shift, erase, swap or fill."),
     ],
-    mask: Annotated[Path, typer.Argument(help="Label map, or overlapping structures, to start from.")],
-    label: Annotated[int, typer.Option(
+    mask: Annotated[
+        Path, typer.Argument(help="Label map, or overlapping structures, to start from.")
+    ],
+    label: Annotated[
+        int,
+        typer.Option(
             help="Class number of the structure to change; of structures that may overlap, 1, 2, 4, "
             "8 and so on, in the file's order."
-        )],
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="File for the target.")],
     size: Size = None,
     shift: Shift = None,

@@ -111,7 +111,8 @@ class BoundOverlapping(BoundSegmentation):
         """
         two = torch.stack([torch.zeros_like(z), z], dim=2).flatten(0, 1)
         found = self.decision.back(self.chain, two)
-        return (found[:, 1] - found[:, 0]).unflatten(0, z.shape[:2])
+        each: Tensor = (found[:, 1] - found[:, 0]).unflatten(0, z.shape[:2])
+        return each
 
     def prediction(self, images: Tensor) -> Overlapping:
         logits = self.checked(self(images))

@@ -12,7 +12,7 @@ from typing import Any
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
-from ...data.scan import Mask, Scan
+from ...data.scan import Scan
 from ...errors import NeedsTrust, SegadvError
 from ..layers.convert import mask_of, mask_tuple, scan_of
 from ..layers.edits import repainted

@@ -14,8 +14,8 @@ from napari.layers import Labels
 
 from ...common.screen import untagged
 from ...common.wording import class_name
-from ...data.overlapping import are_combinations
-from ...data.scan import Array
+from ...data.overlapping import Overlapping, are_combinations, combinations, structures_of
+from ...data.scan import Array, Mask
 from .class_names import names_of
 
 # Where napari writes a stroke: since 0.9 by this method, before that by `data_setitem`.
@@ -34,6 +34,16 @@ def classes_of(layer: Labels) -> tuple[str, ...]:
 def overlaps(layer: Labels) -> bool:
     """Return whether a layer holds structures that may overlap, by the names of its classes."""
     return are_combinations(classes_of(layer), untagged)
+
+
+def as_structures(mask: Mask) -> Mask:
+    """Return labels as overlapping structures if the names of their classes say so."""
+    known = are_combinations(mask.classes, untagged)
+    if not known or mask.array.max(initial=0) >= len(mask.classes):
+        return mask
+    # The names of combinations may be shortened for the screen.
+    names = combinations(structures_of(mask.classes))
+    return Overlapping(mask.array, mask.grid, names, made=mask.made)
 
 
 def stroke(before: Array, value: int, selected: int) -> Array:

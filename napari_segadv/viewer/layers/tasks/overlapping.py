@@ -6,15 +6,9 @@ from typing import ClassVar
 from napari.layers import Image, Labels, Layer
 
 from ....common.screen import untagged
-from ....data.overlapping import (
-    Overlapping,
-    are_combinations,
-    combinations,
-    numbered,
-    structures_of,
-)
+from ....data.overlapping import are_combinations, numbered
 from ....data.scan import Array, Grid, Mask, Scan
-from ..own_maps import classes_of, paint_own_maps
+from ..own_maps import as_structures, classes_of, paint_own_maps
 from .segmentation import SegmentationView
 
 
@@ -33,20 +27,10 @@ class OverlappingView(SegmentationView):
         return numbered(classes) if known else super().structures(classes)
 
     def mask(self, array: Array, grid: Grid, classes: Sequence[str]) -> Mask:
-        return _mask(Mask(array, grid, tuple(classes)))
+        return as_structures(Mask(array, grid, tuple(classes)))
 
     def wanted(self, chosen: Labels, beside: Image, scan: Scan) -> Mask:
-        return _mask(super().wanted(chosen, beside, scan).named(classes_of(chosen)))
-
-
-def _mask(mask: Mask) -> Mask:
-    """Return labels as overlapping structures if the names of their classes say so."""
-    known = are_combinations(mask.classes, untagged)
-    if not known or mask.array.max(initial=0) >= len(mask.classes):
-        return mask
-    # The names of combinations may be shortened for the screen.
-    names = combinations(structures_of(mask.classes))
-    return Overlapping(mask.array, mask.grid, names, made=mask.made)
+        return as_structures(super().wanted(chosen, beside, scan).named(classes_of(chosen)))
 
 
 VIEW = OverlappingView()
