@@ -71,8 +71,8 @@ def target(
     label: Annotated[
         int,
         typer.Option(
-            help="Class number of the structure to change; of structures that may overlap, 1, 2, 4, "
-            "8 and so on, in the file's order."
+            help="Class number of the structure to change; of structures that may overlap: 1, 2, 4 "
+            "and so on, in the file's order."
         ),
     ],
     out: Annotated[Path, typer.Option(help="File for the target.")],
