@@ -3,10 +3,22 @@
 import numpy as np
 import pytest
 import torch
-from zoo import FIRST, LOAD, PLAIN, UNET, composed, metadata, save_ct, save_zoo, theirs, window
+from zoo import (
+    FIRST,
+    LOAD,
+    PLAIN,
+    UNET,
+    composed,
+    metadata,
+    save_colour,
+    save_ct,
+    save_zoo,
+    theirs,
+    window,
+)
 
 import napari_segadv as sa
-from napari_segadv.data.overlapping import combinations
+from napari_segadv.data.overlapping import combinations, to_labels
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims import load_victim
 
@@ -120,6 +132,55 @@ def test_structures_that_are_painted_to_a_label_map_know_its_labels(tmp_path):
     odd = load_victim(three(tmp_path / "other", [*ORDERS["logits"], {**PAINTED, "func": other}]))
     assert odd.regions is None
     assert any("Lambdad is not known" in note for note in odd.notes)
+
+
+def test_several_channels_as_for_brain_tumours(tmp_path):
+    """Three input channels, each normalised where it is not zero, as the published bundle does."""
+    normal = {"_target_": "NormalizeIntensityd", "keys": "@image_key", "nonzero": True}
+    steps = composed(LOAD, {**FIRST, "channel_dim": -1}, {**normal, "channel_wise": True})
+    config = {
+        "network_def": {"_target_": "SegResNet", "spatial_dims": 2, "blocks_down": [1, 1]}
+        | {"blocks_up": [1], "init_filters": 8, "in_channels": 3, "out_channels": 3},
+        "preprocessing": steps,
+        "inferer": {"_target_": "SlidingWindowInferer", "roi_size": [32, 32], "overlap": 0.5},
+        "postprocessing": composed(SIGMOID, LINEAR, threshold(), PAINTED),
+    }
+    root = save_zoo(tmp_path, config, metadata(2, 3, NAMES))
+    scan = sa.read(save_colour(tmp_path))
+    victim = load_victim(root)
+    assert (victim.task.name, victim.trust, victim.channels) == ("overlapping", "data", 3)
+    bound = victim.on(scan, present="none")
+    found = bound.predict()
+    assert len(np.unique(found.array)) > 2
+    painted = theirs(root, scan.path)[1][0].numpy().T
+    np.testing.assert_array_equal(to_labels(found, victim.regions).array, painted)
+    assert bound.agreement(found) == 1.0
+
+
+def test_the_published_network_of_brain_tumours_loads(tmp_path):
+    config = {
+        "network_def": {"_target_": "SegResNet", "blocks_down": [1, 2, 2, 4]}
+        | {"blocks_up": [1, 1, 1], "init_filters": 16, "in_channels": 4, "out_channels": 3}
+        | {"dropout_prob": 0.2},
+        "preprocessing": composed(
+            LOAD,
+            {"_target_": "NormalizeIntensityd", "keys": "@image_key", "nonzero": True}
+            | {"channel_wise": True},
+        ),
+        "inferer": {"_target_": "SlidingWindowInferer", "roi_size": [240, 240, 160]}
+        | {"sw_batch_size": 1, "overlap": 0.5},
+        "postprocessing": composed(SIGMOID, LINEAR, threshold(), PAINTED),
+    }
+    meta = metadata(3, 4, NAMES)
+    victim = load_victim(save_zoo(tmp_path, config, meta))
+    assert (victim.task.name, victim.trust, victim.channels) == ("overlapping", "data", 4)
+    assert victim.regions["Tumor core"] == (1, 4)
+
+
+def test_probabilities_that_are_never_cut_are_told(tmp_path):
+    victim = load_victim(three(tmp_path, [SIGMOID, LINEAR]))
+    assert victim.task.name == "overlapping"
+    assert any("its own program writes probabilities" in note for note in victim.notes)
 
 
 def test_too_many_are_refused_by_their_number(tmp_path):

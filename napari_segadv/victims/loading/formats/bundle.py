@@ -202,6 +202,8 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     # Painted structures are the same ones: what is attacked and judged are their own masks.
     kept = [step for step in after if regions is None or "Lambda" not in str(step["_target_"])]
     decision, notes = read_decision(kept) if of_pixels else (Decision(), ())
+    if overlap and not any("AsDiscrete" in str(step.get("_target_")) for step in after):
+        notes = (*notes, "its own program writes probabilities; here a structure begins at 0.5")
     if regions is not None:
         notes = (*notes, f"its own program paints its structures to labels: {text_of(regions)}")
     return {
