@@ -67,7 +67,13 @@ def test_a_target_shape_changes_the_chosen_structure_alone(viewer, designer):
     layer = target_of(viewer, designer)
     before = layer.data.copy()
     assert designer.classes == {1: NAMES[0], 2: NAMES[1]}
+    measured = []
+    designer.watch.measured.connect(measured.append)
     designer.apply("erase", {"label": 2})
+    designer.watch.measure()
+    (change,) = measured[-1].structures
+    assert (change.label, change.iou, change.before) == (2, 0.0, (before & 2 != 0).sum())
+    assert change.after == 0
     np.testing.assert_array_equal(layer.data, before & 1)
     layer.undo()
     np.testing.assert_array_equal(layer.data, before)
