@@ -24,6 +24,7 @@ from .masks import read_mask, save_mask, to_grid
 from .nifti import header_of
 from .place import SEPARATOR, split
 from .registry import check_label_map
+from .segments.choice import NoPixel
 
 EACH = "{structure}"
 TOGETHER = (".nii.gz", ".nii")
@@ -172,11 +173,20 @@ def _of_files(path: Path, structures: Sequence[str], grid: Grid | None) -> Overl
 
 
 def _of_segments(path: Path, structures: Sequence[str], grid: Grid | None) -> Overlapping:
-    """Read the segments of a segmentation one after the other: they may overlap."""
-    masks = [read_mask(f"{path}{SEPARATOR}{name}", grid) for name in structures]
-    notes = tuple(dict.fromkeys(note for mask in masks for note in mask.notes))
-    found = Overlapping.of([mask.array != 0 for mask in masks], masks[0].grid, structures)
-    return replace(found, path=path, notes=notes)
+    """Read the segments of a segmentation one after the other: they may overlap, or be empty."""
+    masks: dict[str, Mask] = {}
+    for name in structures:
+        try:
+            masks[name] = read_mask(f"{path}{SEPARATOR}{name}", grid)
+        except NoPixel as error:
+            empty = error
+    if not masks:
+        raise empty
+    first = next(iter(masks.values())).grid
+    nothing = np.zeros(first.shape, bool)
+    notes = tuple(dict.fromkeys(note for mask in masks.values() for note in mask.notes))
+    maps = [masks[name].array != 0 if name in masks else nothing for name in structures]
+    return replace(Overlapping.of(maps, first, structures), path=path, notes=notes)
 
 
 def _maps(path: Path, expected: int) -> tuple[list[Array], Grid] | None:
