@@ -1,5 +1,7 @@
 """Bundles with a sigmoid for each of several structures: each gets the mask that MONAI makes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -89,6 +91,17 @@ def test_every_structure_gets_the_mask_that_monai_gives_it(name, tmp_path):
     assert (share > 0).all(), "each structure has to be somewhere"
     assert (share < 1).all()
     assert (found.maps != expected).sum() == 0
+    assert bound.agreement(found) == 1.0
+
+
+@pytest.mark.parametrize("post", [[LINEAR, threshold(0.4)], [threshold(0.4), NEAREST]])
+def test_a_network_that_ends_in_sigmoids_is_cut_as_it_is(post, tmp_path):
+    victim = load_victim(three(tmp_path, post))
+    assert victim.task.name == "overlapping"
+    network = torch.nn.Sequential(victim.network, torch.nn.Sigmoid()).eval()
+    bound = replace(victim, network=network).on(sa.read(save_ct(tmp_path)), present="none")
+    found = bound.predict()
+    assert len(np.unique(found.array)) > 4
     assert bound.agreement(found) == 1.0
 
 

@@ -121,6 +121,15 @@ class Parts:
         )
 
     @property
+    def cuts(self) -> bool:
+        """Whether a step after the network cuts each channel at a threshold."""
+        return any(
+            "AsDiscrete" in str(step.get("_target_")) and step.get("threshold") is not None
+            for step in self.postprocessing
+            if isinstance(step, Mapping)
+        )
+
+    @property
     def slices(self) -> int | None:
         """The axis along which a 2-D network sees slices of a volume; None if it does not."""
         if self.inferer_name != "SliceInferer":
@@ -202,6 +211,9 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     # Painted structures are the same ones: what is attacked and judged are their own masks.
     kept = [step for step in after if regions is None or "Lambda" not in str(step["_target_"])]
     decision, notes = read_decision(kept) if of_pixels else (Decision(), ())
+    head = _head(parts, overlap)
+    if head.activation == "sigmoid" and decision.carried == "logits":
+        decision = replace(decision, carried="probabilities")
     if overlap and not any("AsDiscrete" in str(step.get("_target_")) for step in after):
         notes = (*notes, "its own program writes probabilities; here a structure begins at 0.5")
     if regions is not None:
@@ -218,8 +230,7 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         "notes": notes,
         "regions": regions,
         "independent": not of_pixels and count > 1 and parts.afterwards("Activations", "sigmoid"),
-        # Whatever its values: its program applies the sigmoid, so they are logits.
-        "head": Head("none" if overlap and parts.afterwards("Activations", "sigmoid") else None),
+        "head": head,
         "own": OwnPipeline(parts.transforms, after, windows, key, count if overlap else 0)
         if inverts(after)
         else None,
@@ -300,9 +311,22 @@ def _names(named: Any, key: str, config: BundleConfig) -> tuple[str, ...]:
 
 
 def _overlap(parts: Parts, task: Task[Any], count: int) -> bool:
-    """Return whether each of several structures has a sigmoid, and not only the largest counts."""
-    sigmoids = task.name == DEFAULT and count > 1 and parts.afterwards("Activations", "sigmoid")
-    return sigmoids and not parts.afterwards("AsDiscrete", "argmax")
+    """Return whether each of several channels is cut at a threshold, and not only the largest."""
+    if task.name != DEFAULT or count < 2 or parts.afterwards("AsDiscrete", "argmax"):
+        return False
+    if parts.afterwards("Activations", "sigmoid"):
+        return True
+    return parts.cuts and not parts.afterwards("Activations", "softmax")
+
+
+def _head(parts: Parts, overlap: bool) -> Head:
+    """Return the head: of overlapping structures, what the bundle's own steps take the output for.
+
+    Whatever its values: they are logits if a sigmoid follows, and else compared as they are.
+    """
+    if not overlap:
+        return Head()
+    return Head("none" if parts.afterwards("Activations", "sigmoid") else "sigmoid")
 
 
 def _check_inferer(parts: Parts, config: BundleConfig) -> None:
