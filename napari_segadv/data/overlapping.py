@@ -284,8 +284,8 @@ def to_labels(mask: Overlapping, regions: Regions) -> Mask:
             f"{mask.path or 'the mask'}: in {int(odd.sum())} of its pixels the structures are not "
             "nested as the labels are; there the smallest one counts",
         )
-    kind = np.uint8 if table.max() < 256 else np.uint16
-    return Mask(table.astype(kind)[mask.array], mask.grid, path=mask.path, notes=notes)
+    small = label_array(table, "the labels of the structures")
+    return Mask(small[mask.array], mask.grid, path=mask.path, notes=notes)
 
 
 def painted(number: int, regions: Regions, exact: Mapping[int, int]) -> int:
