@@ -79,15 +79,8 @@ class Outputs:
         return (pixels * self.problem.weights).flatten(1).sum(1)
 
     def shares(self) -> tuple[Tensor, Tensor]:
-        """Return `moved` and `kept`, each (N,); 1 if there is nothing to move or to keep.
-
-        They are those of `measures.labels.moved_and_kept`.
-        """
-        problem, hits = self.problem, self.hits
-        there = (hits & problem.moving).flatten(1).sum(1)
-        moved = torch.where(problem.movers > 0, there / problem.movers.clamp_min(1), 1.0)
-        lost = (~hits & problem.keeping).flatten(1).sum(1)
-        return moved, (1 - lost / problem.structures.clamp_min(1)).clamp_min(0)
+        """Return `moved` and `kept`, each (N,); 1 if there is nothing to move or to keep."""
+        return self.problem.shares(self)
 
 
 def signed(value: Tensor, outputs: Outputs) -> Tensor:
@@ -111,21 +104,15 @@ def cross_entropy(outputs: Outputs) -> Tensor:
 
 
 def soft_iou(outputs: Outputs) -> Tensor:
-    """Return 1 - mean soft IoU of the structures (Bortsova 2021), without the background.
-
-    A target that erases a structure says nothing but "background" there, so for such a target
-    the background counts as one more structure.
-    """
+    """Return 1 - mean soft IoU of the structures (Bortsova 2021), see `Problem.soft_maps`."""
     from monai.losses import DiceLoss  # late: importing MONAI takes seconds, and few runs need it
 
     problem = outputs.problem
-    found = outputs.logits.softmax(1)
-    target = torch.zeros_like(found).scatter_(1, problem.labels.unsqueeze(1), 1.0)
+    found, target = problem.soft_maps(outputs.logits)
     if problem.care is not None:
         care = (problem.care > 0).unsqueeze(1)
         found, target = found * care, target * care
-    loss = DiceLoss(jaccard=True, include_background=problem.erases, reduction="none")
-    values = loss(found, target)
+    values = DiceLoss(jaccard=True, reduction="none")(found, target)
     return signed(values.flatten(1).mean(1), outputs)
 
 

@@ -22,6 +22,18 @@ class Model(Protocol):
     def __call__(self, images: Tensor, /) -> Tensor: ...
 
 
+class Answers(Protocol):
+    """The logits of one pass as a problem looks at them, see `losses.Outputs`."""
+
+    @property
+    def logits(self) -> Tensor:
+        """Class logits (N, K, *S)."""
+
+    @property
+    def hits(self) -> Tensor:
+        """(N, *S) bool: pixels at the target, or off the truth if untargeted."""
+
+
 class FieldGenerator(Protocol):
     """A trained network that draws displacement and intensity fields, as an attack sees it."""
 
@@ -113,6 +125,27 @@ class Problem:
         """Number (N,) of pixels on a structure in `labels` or `reference`: the scale of `kept`."""
         on = (self.labels != 0) | (self.reference != 0)
         return (on if self.care is None else on & (self.care > 0)).flatten(1).sum(1)
+
+    def shares(self, answers: Answers) -> tuple[Tensor, Tensor]:
+        """Return `moved` and `kept` of a pass, each (N,); 1 if there is nothing to move or keep.
+
+        They are those of the task's measures, such as `measures.labels.moved_and_kept`.
+        """
+        hits = answers.hits
+        there = (hits & self.moving).flatten(1).sum(1)
+        moved = torch.where(self.movers > 0, there / self.movers.clamp_min(1), 1.0)
+        lost = (~hits & self.keeping).flatten(1).sum(1)
+        return moved, (1 - lost / self.structures.clamp_min(1)).clamp_min(0)
+
+    def soft_maps(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the maps (N, M, *S) whose overlap counts: probabilities, and what they should be.
+
+        They are those of the classes. The background counts only if a structure is erased: such a
+        target says nothing but "background" there.
+        """
+        found = logits.softmax(1)
+        target = torch.zeros_like(found).scatter_(1, self.labels.unsqueeze(1), 1.0)
+        return (found, target) if self.erases else (found[:, 1:], target[:, 1:])
 
     @cached_property
     def movers(self) -> Tensor:

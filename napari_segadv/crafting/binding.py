@@ -40,8 +40,8 @@ class Setup:
     @property
     def decide(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
         """How the attacked victim's logits become classes; None: the likeliest ones."""
-        tidies = self.attacked is self.judge and self.victim.decision.tidies
-        return self.judge.decide if tidies else None
+        decides = self.attacked is self.judge and self.judge.decides
+        return self.judge.decide if decides else None
 
     def predict(self, scan: Scan) -> Prediction:
         """Predict another scan on the same grid; it counts among the judge's passes."""

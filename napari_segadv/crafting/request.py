@@ -149,8 +149,8 @@ class Request:
 def check_tasks(attack: Attack, victim: Victim, surrogates: Sequence[Victim]) -> None:
     """Raise SegadvError if an attack, a victim and its surrogates are for different tasks."""
     task = victim.task.name
-    if task not in attack.tasks:
-        fit = ", ".join(name for name, known in available().items() if task in known.tasks)
+    if not victim.task.suits(attack.tasks):
+        fit = ", ".join(n for n, known in available().items() if victim.task.suits(known.tasks))
         raise SegadvError(
             f"method {attack.name}: is for {' and '.join(attack.tasks)}, but {victim.name} does "
             f"{task}; use {fit or 'another model'}"

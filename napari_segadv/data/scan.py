@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -305,11 +305,11 @@ class Mask:
         array = np.asarray(self.array, dtype=dtype)
         return array.copy() if copy else array
 
-    def named(self, classes: tuple[str, ...]) -> "Mask":
+    def named(self, classes: tuple[str, ...]) -> Self:
         """Return the same labels with names for their classes."""
         return replace(self, classes=classes)
 
-    def with_array(self, array: Array) -> "Mask":
+    def with_array(self, array: Array) -> Self:
         """Return other labels on the same grid and with the same classes, but without a path."""
         cleared: dict[str, Any] = {"path": None, "which": "", "notes": (), "made": ()}
         return replace(self, array=np.asarray(array), **cleared)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ from .images import found_at, intensities, write
 from .integrity import one_line
 from .itk import image_of
 from .pixels import Pixels
+
+M = TypeVar("M", bound=Mask)
 
 # More of the labelled voxels outside the image than this: the mask belongs to something else.
 MOST_OUTSIDE = 0.01
@@ -76,7 +78,7 @@ def mask_for(given: Mask | Array | str | Path, scan: Scan, role: str) -> Mask:
     return Mask(array, scan.grid)
 
 
-def to_grid(mask: Mask, grid: Grid) -> Mask:
+def to_grid(mask: M, grid: Grid) -> M:
     """Put a mask on an image's grid by its geometry (nearest neighbour), not by its shape.
 
     What gets lost on the way is told in the notes of the mask.

@@ -1,7 +1,7 @@
 """How a target differs from a prediction: the pixels that change, and each structure's change."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,3 +83,35 @@ def target_change(
     return TargetChange(
         grid, sum(pairs.values()), tuple(sorted(changes, key=lambda change: change.iou))
     )
+
+
+def change_of_each(
+    target: Array,
+    prediction: Array,
+    grid: Grid,
+    labels: Iterable[int],
+    poll: Callable[[], None] = lambda: None,
+) -> TargetChange:
+    """Compare overlapping structures as `target_change` compares label maps, each on its own map.
+
+    Args:
+        target, prediction: numbers of combinations.
+        grid: the grid of both.
+        labels: class numbers of the structures: 1, 2, 4 and so on.
+        poll: called at each slice; may raise to stop.
+    """
+    wanted, found = (a if a.ndim == 3 else a[None] for a in (target, prediction))
+    counts = {label: np.zeros(3, np.int64) for label in labels}
+    pixels = 0
+    for new, old in zip(wanted, found, strict=True):
+        poll()
+        pixels += int(np.count_nonzero(new != old))
+        for label, count in counts.items():
+            before, after = old & label != 0, new & label != 0
+            count += [np.count_nonzero(one) for one in (before, after, before & after)]
+    changes = [
+        Change(label, int(both) / int(before + after - both), int(before), int(after))
+        for label, (before, after, both) in counts.items()
+        if both < max(before, after)
+    ]
+    return TargetChange(grid, pixels, tuple(sorted(changes, key=lambda change: change.iou)))

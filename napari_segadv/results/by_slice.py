@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..data.overlapping import Overlapping, maps_of
 from ..data.scan import Array, Mask
 from ..measures.labels import Overlap
+from ..measures.structures import mean_iou
 
 if TYPE_CHECKING:
     from .example import Example
@@ -72,7 +74,14 @@ def slice_figures(example: "Example", poll: Callable[[], None] | None = None) ->
         cut(given.array) if isinstance(given, Mask) else None
         for given in (example.prediction_clean, example.prediction_adversarial, example.target)
     )
-    noise = cut(example.noise)
+    each, noise = example.prediction_clean, cut(example.noise)
+    count = len(each.structures) if isinstance(each, Overlapping) else 0
+
+    def iou(one: Array, other: Array) -> float:
+        if count:
+            return mean_iou(maps_of(one, count), maps_of(other, count))
+        return Overlap.of(one, other).mean_iou()
+
     names = [LARGEST, MEAN]
     if before is not None and after is not None:
         names = [AREA, *([IOU] if target is not None else []), *names]
@@ -86,7 +95,7 @@ def slice_figures(example: "Example", poll: Callable[[], None] | None = None) ->
         if before is not None and after is not None:
             found[AREA][number] = pixel * np.count_nonzero(before[number] != after[number])
             if target is not None:
-                found[IOU][number] = Overlap.of(after[number], target[number]).mean_iou()
+                found[IOU][number] = iou(after[number], target[number])
         if poll is not None:
             poll()
     units = example.clean.units

@@ -2,7 +2,8 @@
 
 Each shape is a function of a Mask and a label. It is found in the module of `shapes` that has its
 name: `targets.heart(mask, label=1, size=0.5)`. Each takes `component` too, which restricts it to
-one connected part of the structure, see `components`.
+one connected part of the structure, see `components`. Of structures that may overlap, it changes
+one on its own map, see `overlapping`.
 """
 
 import sys
@@ -14,6 +15,7 @@ from ..common import discovery
 from ..data.scan import Mask
 from . import shapes
 from .components import restricted
+from .overlapping import each_alone
 
 Shape = Callable[..., Mask]
 
@@ -22,7 +24,8 @@ __all__ = ["Shape", "available", "get"]
 
 def _shape_in(module: ModuleType) -> list[tuple[str, Shape]]:
     name = module.__name__.rsplit(".", 1)[-1]
-    return [(name, restricted(getattr(module, name)))]
+    both = getattr(module, "overlapping", None)
+    return [(name, each_alone(restricted(getattr(module, name)), both))]
 
 
 SHAPES: discovery.Registry[Shape] = discovery.Registry(

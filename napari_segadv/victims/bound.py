@@ -128,6 +128,11 @@ class BoundVictim(ABC):
     def prediction(self, images: Tensor) -> Prediction:
         """Predict the first of the images (N, C, *S); called without a gradient."""
 
+    @property
+    def decides(self) -> bool:
+        """Whether `decide` returns anything but the likeliest classes."""
+        return False
+
     def decide(self, logits: Tensor) -> Tensor:
         """Return the classes (N, *S') that `prediction` would find in logits (N, K, *S')."""
         return logits.argmax(1)

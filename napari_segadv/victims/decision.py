@@ -38,17 +38,25 @@ class Tidying:
         Raises:
             SegadvError: if MONAI refuses the step's arguments.
         """
+        return self.together(labels[:, None])[:, 0]
+
+    def together(self, maps: Tensor) -> Tensor:
+        """Tidy binary maps (N, K, *S) of K structures, as MONAI does: by a rule for all K channels.
+
+        Raises:
+            SegadvError: if MONAI refuses the step's arguments.
+        """
         import monai.transforms
 
         try:
             step = getattr(monai.transforms, self.name)(**self.arguments)
-            tidied = [torch.as_tensor(step(one[None].clone()))[0] for one in labels]
+            tidied = [torch.as_tensor(step(one.clone())) for one in maps]
         except (TypeError, ValueError, RuntimeError, IndexError) as error:
             reason = " ".join(str(error).split())[:160]
             raise SegadvError(
                 f"postprocessing step {self.name} fails ({reason}); correct its arguments"
             ) from None
-        return torch.stack(tidied).to(labels)
+        return torch.stack(tidied).to(maps)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,25 @@ class Head:
             return output
         return output.clamp_min(SMALLEST).log()
 
+    def structure_logits(self, output: Tensor) -> Tensor:
+        """Return a logit for each structure (N, K, *S) of a network with a sigmoid for each.
+
+        Raises:
+            SegadvError: if it ends in a softmax, so that its structures exclude one another.
+        """
+        if self.activation == "softmax":
+            raise SegadvError(
+                'structures that overlap have a sigmoid each, not a softmax; set "activation" to '
+                '"sigmoid" or "none", or "task" to "segmentation"'
+            )
+        if self.activation is None:
+            low, high = float(output.detach().amin()), float(output.detach().amax())
+            self.activation = "sigmoid" if low >= 0 and high <= 1 else "none"
+        if self.activation == "none":
+            return output
+        p = output.clamp(SMALLEST, 1 - NEXT_TO_ONE)
+        return p.log() - torch.log1p(-p)
+
 
 def _named(output: Any, name: int | str) -> Tensor:
     """Return an output by its place or name."""
@@ -140,6 +159,6 @@ def detect(output: Tensor) -> Activation:
         return "none"
     raise SegadvError(
         "its output lies between 0 and 1 but does not sum to 1 over its channels: a sigmoid for "
-        'each structure? Structures that overlap are not supported; set "activation" to "none" if '
-        "the output is one logit for each class"
+        'each structure? If they may overlap, set "task" to "overlapping"; set "activation" to '
+        '"none" if the output is one logit for each class'
     )

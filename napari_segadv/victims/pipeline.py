@@ -1,6 +1,6 @@
 """Pipeline: a network with its preprocessing, sliding window and head, for any task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
@@ -54,6 +54,8 @@ class Pipeline:
             this one. The gradient always comes from this one.
         independent: for a classification, True if each class has a probability of its own, by a
             sigmoid, of which the largest counts.
+        regions: for overlapping structures, the labels of a label map that each one is the union
+            of, by its name in the victim's order; None: no label map is known for them.
     """
 
     network: nn.Module | Callable[[torch.Tensor], Any]
@@ -71,6 +73,7 @@ class Pipeline:
     volumewise: bool = False
     deployed: "Pipeline | None" = None
     independent: bool = False
+    regions: Mapping[str, tuple[int, ...]] | None = None
 
     def run(self, images: torch.Tensor) -> Any:
         """Return the network's output; no gradient of its weights is kept or computed.

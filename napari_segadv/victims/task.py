@@ -6,7 +6,7 @@ classification, anchors for detection.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -27,6 +27,7 @@ class Task(ABC, Generic[P]):
     Class attributes of a subclass:
         name: what `"task"` in a description calls it.
         words: what a bundle's metadata calls it, in lower case.
+        attacked_as: the task among an attack's `tasks` that such victims count as; "": their own.
         bound: the class of such a victim on a scan's grid.
         problem: what an attack is given; its `moving` and `keeping` define success.
         ending: of the file that a prediction is written to.
@@ -34,9 +35,14 @@ class Task(ABC, Generic[P]):
 
     name: ClassVar[str]
     words: ClassVar[tuple[str, ...]]
+    attacked_as: ClassVar[str] = ""
     bound: ClassVar[type[BoundVictim]]
     problem: ClassVar[type[Problem]] = Problem
     ending: ClassVar[str]
+
+    def suits(self, tasks: Collection[str]) -> bool:
+        """Return whether an attack for these tasks can be run on victims of this one."""
+        return (self.attacked_as or self.name) in tasks
 
     def names(self, listed: tuple[str, ...]) -> tuple[str, ...]:
         """Complete the class names that a file lists: a single one gets a second class."""

@@ -66,12 +66,16 @@ def labels_in(place: str | Path) -> "Mask | None":
     from ..io.formats.dicom import is_dicom
     from ..io.place import split
     from ..io.registry import format_of
+    from ..io.structures import maps_in
 
     path, _ = split(place)
     if path.exists() and format_of(path).read_segments is not None:
         return io.read_mask(place)
     if path.is_dir() or is_dicom(path):
         return None
+    structures = maps_in(place)
+    if structures is not None:
+        return structures
     try:
         mask = io.read_mask(place)
     except SegadvError:

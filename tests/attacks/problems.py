@@ -10,6 +10,8 @@ import torch.nn.functional as F
 
 from napari_segadv.attacks.problem import Problem
 from napari_segadv.victims.heads import Head
+from napari_segadv.victims.structures import joint
+from napari_segadv.victims.tasks.overlapping import OfStructures
 
 SHAPES = {2: (12, 14), 3: (6, 8, 7)}
 
@@ -26,6 +28,9 @@ class OneCell(Problem):
         return torch.zeros_like(self.labels, dtype=torch.bool)
 
 
+KINDS = {"classification": OneCell, "overlapping": OfStructures}
+
+
 class Model:
     """A nonlinear victim of any task, computed in double precision, that counts its passes.
 
@@ -37,8 +42,9 @@ class Model:
 
         Args:
             images: (N, C, *S).
-            task: as in an attack's `tasks`.
-            classes: 1 for a network that ends in one sigmoid channel.
+            task: as in an attack's `tasks`, or "overlapping".
+            classes: 1 for a network that ends in one sigmoid channel; the number of structures if
+                they overlap.
             seed: of the weights.
         """
         generator = torch.Generator().manual_seed(seed)
@@ -65,7 +71,9 @@ class Model:
     def __call__(self, images):
         self.forwards += 1
         z = self.scores(images.double())
-        if self.classes == 1:
+        if self.task == "overlapping":
+            z = joint(z)
+        elif self.classes == 1:
             z = Head("sigmoid").logits(z.sigmoid())
         if z.requires_grad:
             z.register_hook(self._count)
@@ -112,9 +120,8 @@ def problem_of(
     if targeted:
         for item, part in enumerate(labels):
             change = part[: max(1, len(part) * (item + 1) // (2 * n))]
-            change.copy_((change + 1) % max(classes, 2))
-    kind = OneCell if task == "classification" else Problem
-    return kind(model, clean, labels, reference, targeted=targeted, **more)
+            change.copy_((change + 1) % (2**classes if task == "overlapping" else max(classes, 2)))
+    return KINDS.get(task, Problem)(model, clean, labels, reference, targeted=targeted, **more)
 
 
 def item_of(problem, item):

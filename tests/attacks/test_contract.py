@@ -13,6 +13,7 @@ from napari_segadv import attacks
 from napari_segadv.attacks.losses import Outputs
 from napari_segadv.common.parameters import parameters, values
 from napari_segadv.errors import SegadvError
+from napari_segadv.victims import tasks as task_module
 
 # Attacks with one perturbation for all items, so the items of a batch depend on each other.
 JOINT = {"universal"}
@@ -50,10 +51,12 @@ def run_or_skip(name, problem, seed=0, **settings):
 
 
 ATTACKS = [n for n in attacks.available() if not any(p.required for p in declared(n).values())]
+TASKS = task_module.tasks()
 CASES = [
     pytest.param(name, {"task": task, "targeted": goal}, id=f"{name}-{task}-{kind}")
     for name in ATTACKS
-    for task in attacks.get(name).tasks
+    for task in TASKS
+    if TASKS[task].suits(attacks.get(name).tasks)
     for kind, goal in (("targeted", True), ("untargeted", False))
     if goal or not getattr(attacks.get(name), "targeted_only", False)
 ]

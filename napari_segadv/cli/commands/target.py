@@ -65,8 +65,16 @@ def target(
         str,
         typer.Argument(help="heart, ellipse, resize, grow, shrink, shift, erase, swap or fill."),
     ],
-    mask: Annotated[Path, typer.Argument(help="Label map to start from.")],
-    label: Annotated[int, typer.Option(help="Class number of the structure to change.")],
+    mask: Annotated[
+        Path, typer.Argument(help="Label map, or overlapping structures, to start from.")
+    ],
+    label: Annotated[
+        int,
+        typer.Option(
+            help="Class number of the structure to change; of structures that may overlap: 1, 2, 4 "
+            "and so on, in the file's order."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="File for the target.")],
     size: Size = None,
     shift: Shift = None,
@@ -79,13 +87,14 @@ def target(
     ] = False,
 ) -> None:
     """Make a target from a label map."""
-    from ... import io
     from ...common.parameters import parameters
     from ...io.registry import check_label_map
+    from ...io.structures import EACH, read_structures, save_any
     from ...targets import get
 
     check_output(out, mask)
-    check_label_map(out)
+    if EACH not in out.name:
+        check_label_map(out)
     function = get(shape)
     known = {p.name: p for p in parameters(function)}
     given: dict[str, Any] = {"label": label, "size": size, "shift": shift, "mm": mm, "axes": axes}
@@ -100,6 +109,6 @@ def target(
     missing = [n for n, p in known.items() if n not in given and p.required]
     if missing:
         raise SegadvError(f"target {shape}: needs --{missing[0]}")
-    changed = function(io.read_mask(mask), **given)
-    io.save_mask(changed, made_folder(out))
+    changed = function(read_structures(mask), **given)
+    save_any(changed, made_folder(out))
     say(str(out))

@@ -12,7 +12,8 @@ from pydicom.uid import generate_uid
 from ...common.atomic_files import beside
 from ...common.palette import colour
 from ...common.wording import class_name
-from ...data.scan import Grid, Mask
+from ...data.overlapping import Overlapping
+from ...data.scan import Array, Grid, Mask
 from ...errors import SegadvError
 from ..masks import to_grid
 from ..segments import seg
@@ -41,6 +42,8 @@ def write_seg(
 ) -> None:
     """Write a label map as a DICOM segmentation of a series.
 
+    Overlapping structures become a segment each.
+
     Args:
         mask: on the grid of the series, or on a part of it.
         files: of the series that it belongs to, in any order; a radiograph is one file.
@@ -55,7 +58,10 @@ def write_seg(
         SegadvError: if the mask does not fit the series, or it can't be written.
     """
     path = Path(path)
-    most = max(int(mask.array.max(initial=0)), len(names or mask.classes) - 1, 1)
+    if isinstance(mask, Overlapping):
+        names, label_map = ("background", *mask.structures), False
+    most = 0 if isinstance(mask, Overlapping) else int(mask.array.max(initial=0))
+    most = max(most, len(names or mask.classes) - 1, 1)
     if most > MOST_CLASSES:
         raise SegadvError(
             f"{path}: the class number {most} is too large for a DICOM segmentation, which "
@@ -117,7 +123,7 @@ def _pixels(mask: Mask, sources: Sequence[Dataset], path: Path) -> Any:
                 f"{path}: the label map has {mask.grid.shape[0]} x {mask.grid.shape[1]} pixels, "
                 f"but the image has {first.Rows} x {first.Columns}"
             )
-        return mask.array
+        return _stacked(mask)[None] if isinstance(mask, Overlapping) else mask.array
     has_place = "ImagePositionPatient" in first or any(
         items(group, "PlanePositionSequence")
         for group in items(first, "PerFrameFunctionalGroupsSequence")[:1]
@@ -125,12 +131,20 @@ def _pixels(mask: Mask, sources: Sequence[Dataset], path: Path) -> Any:
     if not has_place or not mask.grid.physical:
         raise SegadvError(f"{path}: its series does not say where its slices lie; write .nii.gz")
     turn = np.eye(4)[[2, 1, 0, 3]]
+    several = isinstance(mask, Overlapping)
+    array = _stacked(mask) if isinstance(mask, Overlapping) else mask.array
     return hd.Volume(
-        mask.array,
+        array,
         turn @ mask.grid.affine,
         coordinate_system="PATIENT",
         frame_of_reference_uid=first.FrameOfReferenceUID,
+        channels={"SegmentNumber": range(1, array.shape[-1] + 1)} if several else None,
     )
+
+
+def _stacked(mask: Overlapping) -> Array:
+    """Return the maps of overlapping structures as highdicom takes them: (*S, K)."""
+    return np.ascontiguousarray(np.moveaxis(mask.maps, 0, -1).astype(np.uint8))
 
 
 def _segment(number: int, classes: Sequence[str], algorithm: str) -> Any:
@@ -190,8 +204,16 @@ def _segmentation(
 def _check(mask: Mask, written: Path, path: Path) -> None:
     """Read back what was written."""
     grid: Grid = mask.grid
-    back = to_grid(seg.read(written, "", grid), grid)
-    if not np.array_equal(back.array, mask.array):
+    if isinstance(mask, Overlapping):
+        # One after the other: a label map of them all could hold one class a pixel.
+        there = [n for n, one in enumerate(mask.maps) if one.any()]
+        expected, which = [mask.maps[n] for n in there], [str(n + 1) for n in there]
+    else:
+        expected, which = [mask.array], [""]
+    back = [to_grid(seg.read(written, one, grid), grid).array for one in which]
+    if isinstance(mask, Overlapping):
+        back = [one != 0 for one in back]
+    if not all(map(np.array_equal, back, expected)):
         raise SegadvError(
             f"{path}: reads back with other labels than were written; write .nii.gz instead"
         )

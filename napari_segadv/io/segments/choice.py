@@ -43,6 +43,10 @@ class Segment:
         return wanted in {number, name, *both} and wanted != ""
 
 
+class NoPixel(SegadvError):
+    """A structure was chosen that is there, but has no pixel."""
+
+
 def cleaned(text: Any) -> str:
     """Return a name from a file as one short line, see `clean`.
 
@@ -180,10 +184,10 @@ class Canvas:
         """Return the structures that have no pixel.
 
         Raises:
-            SegadvError: if none of those that were chosen has one: as a target, they would mean
+            NoPixel: if none of those that were chosen has one: as a target, they would mean
                 that everything shall vanish.
         """
         left = [one for number, one in self.segments.items() if number not in self.painted]
         if self.which and len(left) == len(self.segments):
-            raise SegadvError(f"{self.path}: holds no pixel of {listed(left)}; choose others")
+            raise NoPixel(f"{self.path}: holds no pixel of {listed(left)}; choose others")
         return left

@@ -12,7 +12,11 @@ from ..example import Example
 MOVED, AWAY_FROM, KEPT = "Changed as asked", "Predicted otherwise", "Left intact"
 LARGEST, WORST = "Largest change of a pixel", "SSIM of the worst window"
 # What the cells are that a task predicts, if they are no pixels.
-UNITS = {"classification": "classes", "detection": "places where a box can be"}
+UNITS = {
+    "classification": "classes",
+    "detection": "places where a box can be",
+    "overlapping": "pixels of each structure",
+}
 # What stands at the top of the page.
 FIRST = (MOVED, AWAY_FROM, KEPT, LARGEST, WORST)
 

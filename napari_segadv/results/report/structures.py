@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...common.wording import percent, share
+from ...data.overlapping import Overlapping, numbered
 from ...data.scan import Array, Grid, Mask
 from ...measures.labels import Overlap
 from ...measures.target_change import TargetChange
@@ -56,6 +57,8 @@ def structures_of(example: Example) -> Structures | None:
     if not isinstance(before, Mask) or not isinstance(after, Mask):
         return None
     target = example.target if isinstance(example.target, Mask) else None
+    if isinstance(before, Overlapping):
+        return _each(before, after, target)
     ruler = TargetChange(example.clean.grid, 0, ())
     maps = [before, after] if target is None else [before, target, after]
     sizes = [_sizes(one.array) for one in maps]
@@ -80,6 +83,33 @@ def structures_of(example: Example) -> Structures | None:
         )
     rows.sort(key=lambda row: not row.changed)
     asked = "" if target is None else _pixels(int(off.sum()), ruler)
+    return Structures(tuple(rows), ruler.units, asked, target is not None)
+
+
+def _each(before: Overlapping, after: Mask, target: Mask | None) -> Structures:
+    """Return the structures of a run in which they may overlap, each by its own pixels."""
+    ruler, other = TargetChange(before.grid, 0, ()), before if target is None else target
+    goal, rows = after if target is None else target, []
+    for label, name in numbered(before.classes).items():
+        masks = [before, after] if target is None else [before, target, after]
+        maps = [(one.array & label != 0).astype(np.uint8) for one in masks]
+        counts = [int(np.count_nonzero(one)) for one in maps]
+        words = [_size(ruler, count) for count in counts]
+        alone = [Mask(one, before.grid) for one in (maps[0], maps[-1])]
+        overlap = Overlap.of(maps[-1], (other.array & label != 0).astype(np.uint8))
+        rows.append(
+            Row(
+                name,
+                words[0],
+                "" if target is None else words[1],
+                words[-1],
+                _overlap(overlap, 1, counts, target, *alone),
+                bool(((before.array ^ goal.array) & label).any()),
+            )
+        )
+    rows.sort(key=lambda row: not row.changed)
+    off = int(np.count_nonzero(before.array != goal.array))
+    asked = "" if target is None else _pixels(off, ruler)
     return Structures(tuple(rows), ruler.units, asked, target is not None)
 
 

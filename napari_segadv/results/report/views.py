@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...common.wording import with_units
+from ...data.overlapping import Overlapping, numbered
 from ...data.presentation import Presentation
 from ...data.scan import Array, Grid, Mask, Scan
 from ...data.window_presets import PRESETS, WindowPreset
@@ -211,6 +212,10 @@ def structure_of(example: Example) -> int:
     after = example.prediction_adversarial if example.target is None else example.target
     if not isinstance(before, Mask) or not isinstance(after, Mask):
         return 0
+    if isinstance(before, Overlapping):
+        changed = before.array ^ after.array
+        each = {n: np.count_nonzero(changed & n) for n in numbered(before.classes)}
+        return max(each, key=lambda n: each[n]) if any(each.values()) else 0
     off = before.array != after.array
     changes = sum(np.bincount(one.array[off].ravel(), minlength=1 << 16) for one in (before, after))
     counts: Any = changes
@@ -223,6 +228,10 @@ def _largest(example: Example, label: int) -> tuple[str, int]:
     before = example.prediction_clean
     assert isinstance(before, Mask)
     maps = [m for m in (before, example.target) if isinstance(m, Mask)]
-    areas = [sum(int(np.count_nonzero(m.array[n] == label)) for m in maps)
-             for n in range(len(before.array))]  # fmt: skip
+    several = isinstance(before, Overlapping)
+
+    def area(labels: Array) -> int:
+        return int(np.count_nonzero(labels & label if several else labels == label))
+
+    areas = [sum(area(m.array[n]) for m in maps) for n in range(len(before.array))]
     return before.class_name(label), int(np.argmax(areas))

@@ -3,7 +3,7 @@
 {
   "network": "UNet",                    class of monai.networks.nets (weights alone need it)
   "arguments": {"spatial_dims": 3, ...},
-  "task": "segmentation",               or "classification", "detection"
+  "task": "segmentation",               or "overlapping", "classification", "detection"
   "classes": ["background", "spleen"],
   "channels": 1,                        of the image: 1 grey, 3 RGB
   "dims": 3,
@@ -15,6 +15,8 @@
   "roi_size": [64, 96, 96], "overlap": 0.25, "mode": "gaussian",
   "axes": "zyx",                        or "xyz", as MONAI's loaders order them
   "activation": "none",                 or "softmax", "sigmoid"; detected if omitted
+  "threshold": 0.5,                     probability from which a sigmoid's structure is there
+  "regions": {"core": [1, 4], ...},     overlapping: the labels that each structure unites
   "output": 1                           which of several outputs counts, by place or name
 }
 """
@@ -27,6 +29,7 @@ from typing import Any
 
 from ...common.json_data import bytes_of_json, parse_json
 from ...errors import SegadvError
+from ..decision import Decision
 from ..heads import Head
 from ..preprocessing.chain import Step, Transform
 from ..preprocessing.reading import from_monai
@@ -45,6 +48,8 @@ KEYS = frozenset(
         "axes",
         "activation",
         "output",
+        "threshold",
+        "regions",
         "window",
         "scale",
         "orientation",
@@ -112,7 +117,10 @@ def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
     if axes not in ("zyx", "yx", "xyz", "xy"):
         raise ValueError('"axes" must be "zyx" or "xyz"')
     task = task_of(str(description.get("task", DEFAULT)))
-    classes = tuple(str(name) for name in description.get("classes", ()))
+    regions = _regions(description, task.name)
+    classes = tuple(str(name) for name in description.get("classes", regions or ()))
+    if regions is not None and tuple(regions) != classes:
+        raise ValueError('"regions" must name the structures of "classes", in the same order')
     return {
         "name": str(description.get("name", "")),
         "dims": dims,
@@ -123,6 +131,26 @@ def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
         "array_order": axes in ("zyx", "yx"),
         "windows": _sliding_windows(description, dims),
         "head": Head(description.get("activation"), _output(description)),
+        "decision": Decision(threshold=_threshold(description)),
+        "regions": regions,
+    }
+
+
+def _threshold(description: Mapping[str, Any]) -> float:
+    threshold = float(description.get("threshold", 0.5))
+    if not 0 < threshold < 1:
+        raise ValueError('"threshold" must be a probability between 0 and 1')
+    return threshold
+
+
+def _regions(description: Mapping[str, Any], task: str) -> dict[str, tuple[int, ...]] | None:
+    if "regions" not in description:
+        return None
+    if task != "overlapping":
+        raise ValueError('"regions" needs "task": "overlapping"')
+    return {
+        str(name): tuple(int(label) for label in ([labels] if isinstance(labels, int) else labels))
+        for name, labels in description["regions"].items()
     }
 
 

@@ -14,6 +14,7 @@ from ..decision import WITHOUT_EFFECT as AFTERWARDS
 from ..preprocessing.axes import Affine
 from ..preprocessing.chain import CONCATENATES, COPIES, SPATIAL, WITHOUT_EFFECT, plain_name
 from ..preprocessing.intensity import INTENSITY
+from ..structures import combined
 from ..windows import SlidingWindows
 from .network import cause
 
@@ -33,12 +34,14 @@ class OwnPipeline:
         before, after: MONAI's `_target_` dictionaries of its preprocessing and postprocessing.
         windows: its sliding window; None: it sees the whole image.
         key: under which its transforms have the image.
+        structures: how many overlapping structures it predicts, a map each; 0: a label map.
     """
 
     before: Sequence[Mapping[str, Any]]
     after: Sequence[Mapping[str, Any]]
     windows: SlidingWindows | None
     key: str = IMAGE
+    structures: int = 0
 
     def __call__(self, network: nn.Module, image: Tensor, affine: Affine) -> Tensor | None:
         """Predict an image (C, *S) in the network's axis order as MONAI does.
@@ -49,7 +52,8 @@ class OwnPipeline:
             affine: from index to RAS world.
 
         Returns:
-            The label map (*S), or None if the pipeline does not end in one on the image's grid.
+            The label map (*S), of overlapping structures the number of their combination; None if
+            the pipeline does not end in one on the image's grid.
 
         Raises:
             SegadvError: if MONAI refuses a step.
@@ -74,9 +78,13 @@ class OwnPipeline:
                 f"MONAI's own pipeline fails on this image ({cause(error)})"
             ) from None
         mask = torch.as_tensor(found[PRED])
-        if len(mask) != 1 or mask.shape[1:] != image.shape[1:]:
+        if len(mask) != (self.structures or 1) or mask.shape[1:] != image.shape[1:]:
             return None
-        return mask[0].round().long()
+        if not self.structures:
+            return mask[0].round().long()
+        if not ((mask == 0) | (mask == 1)).all():
+            return None  # it ends in probabilities
+        return combined(mask[None])[0]
 
     def _windows(self) -> dict[str, Any]:
         """Return the sliding window as arguments of MONAI's inferer; {} if there is none."""

@@ -55,6 +55,10 @@ class BoundSegmentation(BoundVictim):
         names = self.class_names(logits)
         return Mask(labels.cpu().numpy().astype(kind), self.scan.grid, names)
 
+    @property
+    def decides(self) -> bool:
+        return self.decision.tidies
+
     def decide(self, logits: Tensor) -> Tensor:
         """Return label maps (N, *S) of logits (N, K, *S), near to those of `prediction`."""
         if not self.decision.tidies:
@@ -127,10 +131,14 @@ class BoundSegmentation(BoundVictim):
         back: Callable[[Tensor], Tensor],
     ) -> Tensor:
         """Preprocess, predict and map back images that have the network's number of dimensions."""
-        z = back(self.victim.head.logits(run(self.prepared(images))))
+        z = back(self._scores(run(self.prepared(images))))
         if not self.victim.array_order:
             z = z.permute(0, 1, *range(z.ndim - 1, 1, -1))
         return z
+
+    def _scores(self, output: Tensor) -> Tensor:
+        """Turn the network's output into logits on the network's grid."""
+        return self.victim.head.logits(output)
 
     def _slid(self, recall: Recall | None) -> Callable[[Tensor], Tensor]:
         """Return the network as it slides over what it sees."""

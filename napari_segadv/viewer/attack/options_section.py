@@ -8,6 +8,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...common.parameters import parameters
+from ...victims.tasks import task_of
 from ..widgets.choices import ComboBox
 from ..widgets.forms import ParameterForm
 from ..widgets.layout import in_rows, set_tips, show_row
@@ -122,7 +123,7 @@ class AttackSection(QWidget):
         fit = {
             name: attack.title
             for name, attack in attacks.items()
-            if task in attack.tasks and (gradient or attack.blind)
+            if task_of(task).suits(attack.tasks) and (gradient or attack.blind)
         }
         self.method.choices = [(title, name) for name, title in fit.items()]
         # None are known yet if a session's model comes before them.

@@ -13,6 +13,7 @@ from ...targets.components import NAME as COMPONENT
 from ..controller.controller import Controller
 from ..controller.erased import Erased
 from ..layers.names import CLEAN
+from ..layers.task_view import view_of
 from ..widgets.choices import ComboBox
 from ..widgets.class_chooser import LEFT_BEHIND, ClassChooser
 from ..widgets.forms import ParameterForm
@@ -98,7 +99,8 @@ class TargetSection(QWidget):
     def set_classes(self, classes: tuple[str, ...]) -> None:
         """Offer a victim's structures."""
         kept = self.structure.value
-        choices = [(name, n) for n, name in enumerate(classes) if n] or [("class 1", 1)]
+        found = view_of(self._controller.victims.task).structures(classes)
+        choices = [(name, n) for n, name in found.items()] or [("class 1", 1)]
         self._structures = choices
         self.structure.choices = choices
         if kept in [n for _, n in choices]:

@@ -12,7 +12,7 @@ from typing import Any
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
-from ...data.scan import Mask, Scan
+from ...data.scan import Scan
 from ...errors import NeedsTrust, SegadvError
 from ..layers.convert import mask_of, mask_tuple, scan_of
 from ..layers.edits import repainted
@@ -220,7 +220,8 @@ class VictimJobs:
                 running.
         """
         scan, victim = self.checked(layer)
-        if not view_of(victim.task.name).paints:
+        view = view_of(victim.task.name)
+        if not view.paints:
             raise SegadvError(
                 f"{victim.name}: predicts no structures to change; choose its target in the list"
             )
@@ -232,7 +233,7 @@ class VictimJobs:
 
             predicted = self._predict(scan, victim, present, device, poll)
             clean = predicted.prediction
-            mask = clean if painted is None else Mask(painted.array, scan.grid, clean.classes)
+            mask = clean if painted is None else view.mask(painted.array, scan.grid, clean.classes)
             target = mask if shape == "copy" else targets.get(shape)(mask, **settings)
             return predicted, mask_tuple(target, TARGET)
 

@@ -8,11 +8,14 @@ import napari
 import numpy as np
 
 from ... import io
+from ...data.overlapping import Overlapping
 from ...data.scan import Array, Grid, Mask, Scan, Storage
 from ...errors import SegadvError
 from ...io.output import is_dicom
+from ...io.structures import save_structures
 from .convert import check_labels
 from .names import KEY
+from .own_maps import as_structures
 from .places import grid_from, grid_now, lies_on, matrix_from, matrix_in_mm
 
 DICOM = ".dcm"
@@ -64,6 +67,11 @@ def save_labels(path: Path, data: Any, attributes: dict[str, Any]) -> str:
 
         scan = _series_below(path, array.shape, matrix, None)
         write_seg(mask, scan.meta["files"], path, _names(attributes))
+        return str(path)
+    structures = as_structures(mask.named(_names(attributes)))
+    if isinstance(structures, Overlapping):
+        # Numbers of combinations would mean other labels elsewhere.
+        save_structures(structures, path)
     else:
         io.save_mask(mask, path)
     return str(path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from napari.layers import Image, Layer
 
 from ...common.discovery import Registry
-from ...data.scan import Scan
+from ...data.scan import Array, Grid, Mask, Scan
 from . import tasks
 from .names import LayerTuple
 
@@ -56,6 +56,14 @@ class TaskView(ABC):
     def plain(self, chosen: Any) -> int | str | None:
         """Return what a session stores for a choice that is not a layer; None: nothing."""
         return None
+
+    def structures(self, classes: Sequence[str]) -> dict[int, str]:
+        """Return the structures that target shapes can change, by class number."""
+        return {number: name for number, name in enumerate(classes) if number}
+
+    def mask(self, array: Array, grid: Grid, classes: Sequence[str]) -> Mask:
+        """Return labels of a layer as the mask that target shapes change."""
+        return Mask(array, grid, tuple(classes))
 
     @abstractmethod
     def wanted(self, chosen: Any, beside: Image, scan: Scan) -> Any:

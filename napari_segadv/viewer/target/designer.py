@@ -24,7 +24,7 @@ from ..layers.class_names import names_of
 from ..layers.convert import mask_of, mask_tuple, scan_of
 from ..layers.edits import Piece, grid_of, pieces, written
 from ..layers.names import TARGET
-from ..layers.task_view import view_of
+from ..layers.task_view import TaskView, view_of
 from ..widgets.shape_names import shape_title
 from .difference_watch import Watch
 
@@ -79,7 +79,12 @@ class Designer(Jobs):
         """The structures' names by number: the layer's, else the victim's."""
         layer, names = self.target, self._names()
         known = {} if layer is None else names_of(layer)
-        return known or {n: name for n, name in enumerate(names) if n}
+        listed = [known.get(n, class_name(n)) for n in range(max(known) + 1)] if known else names
+        return self._view.structures(listed)
+
+    @property
+    def _view(self) -> TaskView:
+        return view_of(self.controller.victims.task)
 
     def choose(self, layer: Labels | None) -> None:
         """Choose the layer to edit."""
@@ -140,13 +145,15 @@ class Designer(Jobs):
         """
         layer = self._editable()
         grid, data = grid_of(layer, self.controller.layers), layer.data
-        known = {0: "background", **self.classes}
-        names = tuple(known.get(n, class_name(n)) for n in range(max(known) + 1))
+        known = names_of(layer) or dict(enumerate(self._names()))
+        further = (known.get(n, class_name(n)) for n in range(1, max(known) + 1))
+        names, view = ("background", *further), self._view
 
         def work(poll: Poll) -> list[Piece]:
             # A copy: what the user paints meanwhile must not count as a change by the shape.
             before = data.copy()
-            return pieces(targets.get(shape)(Mask(before, grid, names), **settings).array, before)
+            changed = targets.get(shape)(view.mask(before, grid, names), **settings)
+            return pieces(changed.array, before)
 
         def done(changes: list[Piece]) -> None:
             if layer.data is not data:
@@ -181,10 +188,7 @@ class Designer(Jobs):
         self.brush_changed.emit()
 
     def _names(self) -> tuple[str, ...]:
-        victim = self.controller.victims.victim
-        names = (
-            getattr(victim, "classes", ()) if self.controller.victims.task == "segmentation" else ()
-        )
+        names = getattr(self.controller.victims.victim, "classes", ()) if self._view.paints else ()
         return tuple(names) or UNNAMED
 
     def _editable(self) -> Labels:

@@ -7,12 +7,14 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from psygnal import Signal
 
-from ...measures.target_change import target_change
+from ...data.overlapping import numbered
+from ...measures.target_change import change_of_each, target_change
 from ..controller.controller import Controller
 from ..controller.latest import Latest
 from ..controller.runner import Poll, Runner
 from ..layers.edits import grid_of
 from ..layers.names import CLEAN
+from ..layers.own_maps import classes_of, overlaps
 from ..layers.places import same_place
 
 
@@ -75,7 +77,11 @@ class Watch:
             return
         wanted, found, grid = layer.data, clean.data, grid_of(layer, layers)
 
+        classes = classes_of(layer) if overlaps(layer) else ()
+
         def work(poll: Poll) -> Any:
+            if classes:
+                return change_of_each(wanted, found, grid, numbered(classes), poll)
             return target_change(wanted, found, grid, poll)
 
         self._latest.ask(work, self.measured.emit)

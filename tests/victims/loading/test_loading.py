@@ -146,9 +146,6 @@ def broken(name: str, network, folder: Path) -> Path:
         return root
     elif name == "bundle with an unknown step":
         return bundle(network, folder, [{"_target_": "HistogramNormalized", "keys": "image"}])
-    elif name == "bundle of overlapping structures":
-        steps = [{"_target_": "Activationsd", "keys": "pred", "sigmoid": True}]
-        return bundle(network, folder, postprocessing={"_target_": "Compose", "transforms": steps})
     elif name == "broken reference":
         return bundle(
             network, folder, definition={"_target_": "UNet", **ARGUMENTS, "in_channels": "@no"}
@@ -169,7 +166,6 @@ MESSAGES = {
     "a folder": "not a model that can be loaded",
     "bundle without weights": "no model.pt or model.safetensors",
     "bundle with an unknown step": "HistogramNormalized is not known",
-    "bundle of overlapping structures": "overlapping structures",
     "broken reference": "which is not defined",
 }
 

@@ -7,13 +7,15 @@ from typing import Any
 
 from torch import nn
 
+from ....data.overlapping import check_count, text_of
 from ....errors import SegadvError
 from ...decision import Decision, inverts, read_decision
+from ...heads import Head
 from ...members import OnSlices
 from ...preprocessing.chain import KNOWN, Step, check_step, plain_name
 from ...preprocessing.reading import channels_made, from_monai
 from ...task import Task
-from ...tasks import DEFAULT, task_in, task_named
+from ...tasks import DEFAULT, task_in, task_named, task_of
 from ...victim import Victim
 from ...windows import SlidingWindows
 from .. import consent
@@ -24,6 +26,7 @@ from ..names import check_class
 from ..network import fit_weights, read_weights
 from ..offline import offline
 from ..own_pipeline import OwnPipeline
+from ..painted import painted_labels
 from ..registry import VictimFormat
 from ..scripts import Scripts
 from ..values import Code, holds_code, transforms_in
@@ -31,6 +34,7 @@ from .torchscript import SCRIPT, open_script
 
 WHOLE_IMAGE = ("SimpleInferer",)
 WINDOWS = ("SlidingWindowInferer", "SlidingWindowInfererAdapt", "SliceInferer")
+OVERLAPPING = "overlapping"
 # Formats of an output that name a task by another word than ours.
 FORMATS = {"classes": "classification"}
 
@@ -117,6 +121,15 @@ class Parts:
         )
 
     @property
+    def cuts(self) -> bool:
+        """Whether a step after the network cuts each channel at a threshold."""
+        return any(
+            "AsDiscrete" in str(step.get("_target_")) and step.get("threshold") is not None
+            for step in self.postprocessing
+            if isinstance(step, Mapping)
+        )
+
+    @property
     def slices(self) -> int | None:
         """The axis along which a 2-D network sees slices of a volume; None if it does not."""
         if self.inferer_name != "SliceInferer":
@@ -184,26 +197,43 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     dims = 3 if parts.slices is not None else _dims(parts, image, config)
     task = _task(pred, config)
     outputs = arguments.get("out_channels", arguments.get("num_classes"))
-    classes = task.names(_classes(pred, config, outputs))
-    several = int(outputs or len(classes) or 1) > 1
-    _refuse_overlapping(config, parts, task, several)
+    listed = _classes(pred, config, outputs)
+    count = int(outputs or len(listed) or 1)
+    if _overlap(parts, task, count):
+        task = task_of(OVERLAPPING)
+    overlap = task.name == OVERLAPPING
+    if overlap:
+        check_count(count, str(config.root))
     windows = windows_of(parts, dims, config) if parts.inferer else None
     after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
-    decision, notes = read_decision(after) if task.name == DEFAULT else (Decision(), ())
+    of_pixels = overlap or task.name == DEFAULT
+    regions = painted_labels(after, listed) if overlap and listed else None
+    # Painted structures are the same ones: what is attacked and judged are their own masks.
+    kept = [step for step in after if regions is None or "Lambda" not in str(step["_target_"])]
+    decision, notes = read_decision(kept) if of_pixels else (Decision(), ())
+    head = _head(parts, overlap)
+    if head.activation == "sigmoid" and decision.carried == "logits":
+        decision = replace(decision, carried="probabilities")
+    if overlap and not any("AsDiscrete" in str(step.get("_target_")) for step in after):
+        notes = (*notes, "its own program writes probabilities; here a structure begins at 0.5")
+    if regions is not None:
+        notes = (*notes, f"its own program paints its structures to labels: {text_of(regions)}")
     return {
         "name": str(config.metadata.get("name", config.root.name)),
         "dims": dims,
         "channels": channels // (channels_made(steps) or 1),
-        "classes": classes,
+        "classes": task.names(listed),
         "steps": steps,
         "windows": windows,
         "task": task,
         "decision": decision,
         "notes": notes,
-        "independent": task.name != DEFAULT
-        and several
-        and parts.afterwards("Activations", "sigmoid"),
-        "own": OwnPipeline(parts.transforms, after, windows, key) if inverts(after) else None,
+        "regions": regions,
+        "independent": not of_pixels and count > 1 and parts.afterwards("Activations", "sigmoid"),
+        "head": head,
+        "own": OwnPipeline(parts.transforms, after, windows, key, count if overlap else 0)
+        if inverts(after)
+        else None,
     }
 
 
@@ -280,15 +310,23 @@ def _names(named: Any, key: str, config: BundleConfig) -> tuple[str, ...]:
     return tuple(str(named[number]) for number in sorted(named, key=lambda n: int(str(n))))
 
 
-def _refuse_overlapping(config: BundleConfig, parts: Parts, task: Task[Any], several: bool) -> None:
-    """Refuse a sigmoid for each of several structures, unless the largest of them is taken."""
-    if task.name == DEFAULT and several and parts.afterwards("Activations", "sigmoid"):
-        if parts.afterwards("AsDiscrete", "argmax"):
-            return
-        raise SegadvError(
-            f"{config.root}: predicts several overlapping structures (sigmoid for each); only "
-            "models with one class for each pixel or image are supported"
-        )
+def _overlap(parts: Parts, task: Task[Any], count: int) -> bool:
+    """Return whether each of several channels is cut at a threshold, and not only the largest."""
+    if task.name != DEFAULT or count < 2 or parts.afterwards("AsDiscrete", "argmax"):
+        return False
+    if parts.afterwards("Activations", "sigmoid"):
+        return True
+    return parts.cuts and not parts.afterwards("Activations", "softmax")
+
+
+def _head(parts: Parts, overlap: bool) -> Head:
+    """Return the head: of overlapping structures, what the bundle's own steps take the output for.
+
+    Whatever its values: they are logits if a sigmoid follows, and else compared as they are.
+    """
+    if not overlap:
+        return Head()
+    return Head("none" if parts.afterwards("Activations", "sigmoid") else "sigmoid")
 
 
 def _check_inferer(parts: Parts, config: BundleConfig) -> None:
