@@ -124,11 +124,11 @@ def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tupl
         else:
             for place, one in enumerate(keys):
                 if one in steps:
-                    steps[one].append(Transform(plain, _of_key(arguments, place)))
+                    steps[one].append(Transform(plain, _of_key(plain, arguments, place)))
     return tuple(steps[key])
 
 
-def _of_key(arguments: Mapping[str, Any], place: int) -> dict[str, Any]:
+def _of_key(plain: str, arguments: Mapping[str, Any], place: int) -> dict[str, Any]:
     """Return the arguments of a transform for one of its keys, without those that only name."""
     left_out = ("allow_missing_keys", "source_key", "lazy", "meta_keys", "meta_key_postfix",
                 "start_coord_key", "end_coord_key", "dtype")  # fmt: skip
@@ -136,7 +136,22 @@ def _of_key(arguments: Mapping[str, Any], place: int) -> dict[str, Any]:
     for name in ("mode", "padding_mode", "align_corners"):
         if isinstance(found.get(name), list):
             found[name] = found[name][place]
+    if plain == "Spacing" and "dtype" in arguments:
+        # It decides which of two pixels is the nearer one: see `ties`.
+        kind = arguments["dtype"]
+        found["dtype"] = _dtype_name(kind[place] if isinstance(kind, list) else kind)
     return found
+
+
+def _dtype_name(kind: Any) -> str | None:
+    """Return the name of a number's type that MONAI takes, such as "float32"."""
+    if kind is None:
+        return None
+    text = str(kind).removeprefix("torch.")
+    try:
+        return np.dtype(text if isinstance(kind, str | torch.dtype) else kind).name
+    except TypeError:
+        raise SegadvError(f"dtype {text} is no type of numbers; use torch.float32") from None
 
 
 def _copy(steps: dict[str, list[Step]], keys: Sequence[str], arguments: Mapping[str, Any]) -> None:

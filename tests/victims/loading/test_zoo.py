@@ -15,6 +15,7 @@ from zoo import (
     SWIN,
     UNET,
     after,
+    composed,
     metadata,
     save_colour,
     save_ct,
@@ -37,8 +38,19 @@ def architecture() -> dict:
     return {"code_a": code, "code_c": cells, "node_a": node, "iter_num": 12, "best_metric": 0.5}
 
 
+# The label map goes back: the nearest pixel depends on the type of numbers in which it is found.
+NEAREST = {
+    **PLAIN,
+    "postprocessing": composed(
+        {"_target_": "Activationsd", "keys": "pred", "softmax": True},
+        {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+        {"_target_": "Invertd", "keys": "pred", "transform": "@preprocessing"}
+        | {"orig_keys": "@image_key", "nearest_interp": True, "to_tensor": True},
+    ),
+}
 VOLUMES = {
     "plain": (PLAIN, 1, None),
+    "nearest": (NEAREST, 1, None),
     "slices": (SLICES, 1, None),
     "joined": (JOINED, 3, None),
     "searched": (DINTS, 1, architecture),
