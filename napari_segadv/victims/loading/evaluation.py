@@ -28,7 +28,7 @@ from .bundle_config import (
 )
 from .expressions import Component, NotPlain, Plain
 from .names import import_in, imported, imports_in, located
-from .network import build, cause, network_class, read_tensors
+from .network import build, cause, network_class, read_tensors, without_fetching
 from .values import Code, holds_code, holds_components, is_true, literals, transforms_in
 
 # How a component may be made: called, or handed on with its arguments.
@@ -333,6 +333,8 @@ class Evaluation:
                 found: Any = network_class(target, self._config.source)
             else:
                 found = located(target) if isinstance(target, str) else target
+            if isinstance(found, type):
+                arguments = without_fetching(found, arguments)
             made = functools.partial(found, **arguments)
             return made if mode != MODES[0] else made()
 

@@ -84,6 +84,11 @@ class Concatenated:
         return one, forward(image[None])[0], after
 
 
+def image_channels(seen: int, steps: Sequence[Step]) -> int:
+    """Return how many channels an image has from which steps make those that a network sees."""
+    return seen // (channels_made(steps) or 1)
+
+
 def channels_made(steps: Sequence[Step]) -> int:
     """Return how many channels steps make of one."""
     made = 1

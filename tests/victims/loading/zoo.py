@@ -186,6 +186,63 @@ SWIN = {
 }
 
 
+# A network of torchvision, cut behind its features; its weights were to be fetched before training.
+TUMOURS = {
+    "network_def": {"_target_": "TorchVisionFCModel", "model_name": "resnet18", "num_classes": 1}
+    | {"use_conv": True, "pretrained": True, "in_channels": 8},
+    "dataset": {"_target_": "MaskedPatchWSIDataset", "data": "@datalist", "mask_level": 6}
+    | {"patch_size": [64, 64], "transform": "@preprocessing", "reader": "cuCIM"},
+    "preprocessing": composed(
+        {"_target_": "CastToTyped", "keys": "image", "dtype": "float32"},
+        {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0.0, "a_max": 255.0}
+        | {"b_min": -1.0, "b_max": 1.0},
+        {"_target_": "ToTensord", "keys": "image"},
+    ),
+    "inferer": {"_target_": "SimpleInferer"},
+    "postprocessing": composed(
+        {"_target_": "Activationsd", "keys": "pred", "sigmoid": True},
+        {"_target_": "ToNumpyd", "keys": "pred"},
+    ),
+}
+# Four grades, each with a threshold of its own; in_channels are those of the last layer.
+DENSITY = {
+    "network_def": {"_target_": "TorchVisionFCModel", "model_name": "inception_v3"}
+    | {"num_classes": 4, "in_channels": 512, "use_conv": False, "aux_logits": False, "pool": ""},
+    "preprocessing": composed(
+        LOAD,
+        FIRST,
+        {"_target_": "ScaleIntensityd", "keys": "image", "minv": 0.0, "maxv": 1.0},
+        {"_target_": "Resized", "keys": "image", "spatial_size": [32, 32]},
+    ),
+    "inferer": {"_target_": "SimpleInferer"},
+    "postprocessing": composed(
+        {"_target_": "Activationsd", "keys": "pred", "sigmoid": True},
+        {"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5},
+    ),
+}
+# A template, which takes MONAI's own names for its keys.
+TEMPLATE = {
+    "imports": ["$import os", "$import json", "$import torch", "$import glob"],
+    "image": "$monai.utils.CommonKeys.IMAGE",
+    "pred": "$monai.utils.CommonKeys.PRED",
+    "num_classes": 4,
+    "network_def": {"_target_": "DenseNet121", "spatial_dims": 2, "in_channels": 1}
+    | {"out_channels": "@num_classes", "init_features": 8, "growth_rate": 4}
+    | {"block_config": [1, 1, 1]},
+    "transforms": [
+        {"_target_": "LoadImaged", "keys": "@image"},
+        {"_target_": "EnsureChannelFirstd", "keys": "@image"},
+        {"_target_": "ScaleIntensityd", "keys": "@image"},
+    ],
+    "preprocessing": {"_target_": "Compose", "transforms": "$@transforms"},
+    "inferer": {"_target_": "SimpleInferer"},
+    "postprocessing": composed(
+        {"_target_": "Activationsd", "keys": "@pred", "softmax": True},
+        {"_target_": "AsDiscreted", "keys": ["@pred"], "argmax": [True], "to_onehot": 4},
+    ),
+}
+
+
 def save_zoo(folder: Path, config: dict, meta: dict, arch: dict | None = None) -> Path:
     """Write a bundle with seeded weights; `arch` is the file of a searched architecture."""
     root = folder / "Zoo"
@@ -214,6 +271,10 @@ def parser_of(root: Path) -> Any:
     parser.read_config(json.loads(text))
     parser["bundle_root"] = str(root)
     return parser
+
+
+def named(*names: str) -> dict[str, str]:
+    return {str(number): name for number, name in enumerate(names)}
 
 
 def theirs(root: Path, path: Path) -> tuple[torch.Tensor, torch.Tensor]:

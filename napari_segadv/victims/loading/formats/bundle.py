@@ -9,9 +9,10 @@ from torch import nn
 
 from ....errors import SegadvError
 from ...decision import Decision, inverts, read_decision
+from ...heads import Head
 from ...members import OnSlices
 from ...preprocessing.chain import KNOWN, Step, check_step, plain_name
-from ...preprocessing.reading import channels_made, from_monai
+from ...preprocessing.reading import from_monai, image_channels
 from ...task import Task
 from ...tasks import DEFAULT, task_in, task_named
 from ...victim import Victim
@@ -31,6 +32,12 @@ from .torchscript import SCRIPT, open_script
 
 WHOLE_IMAGE = ("SimpleInferer",)
 WINDOWS = ("SlidingWindowInferer", "SlidingWindowInfererAdapt", "SliceInferer")
+# Networks whose in_channels are not those of the image.
+ADAPTED = ("TorchVisionFCModel", "NetAdapter")
+SEVERAL_AT_ONCE = (
+    "its own program names every class whose probability reaches a threshold, several or none; "
+    "here the likeliest class counts"
+)
 # Formats of an output that name a task by another word than ours.
 FORMATS = {"classes": "classification"}
 
@@ -86,12 +93,14 @@ class Parts:
     """The values of a configuration, with a `Code` in place of those that somebody must agree to.
 
     Attributes:
+        target: the network's class.
         arguments: of the network.
         transforms: of the preprocessing.
         inferer: its class and arguments.
         postprocessing: transforms; expressions among them are never evaluated.
     """
 
+    target: Any
     arguments: Mapping[str, Any]
     transforms: Sequence[Any]
     inferer: Mapping[str, Any]
@@ -102,7 +111,7 @@ class Parts:
         arguments, transforms = evaluation.arguments(), evaluation.transforms()
         inferer = evaluation.inferer()
         after = transforms_in(Evaluation(config).part("postprocessing"))
-        return cls(arguments, transforms, inferer, after)
+        return cls(evaluation.target(), arguments, transforms, inferer, after)
 
     @property
     def inferer_name(self) -> str:
@@ -180,7 +189,7 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     arguments = parts.arguments
     key = _image_key(config)
     steps = _steps(config, parts)
-    channels = int(arguments.get("in_channels", image.get("num_channels", 1)))
+    channels = image_channels(_channels(parts, image), steps)
     dims = 3 if parts.slices is not None else _dims(parts, image, config)
     task = _task(pred, config)
     outputs = arguments.get("out_channels", arguments.get("num_classes"))
@@ -190,21 +199,53 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     windows = windows_of(parts, dims, config) if parts.inferer else None
     after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
     decision, notes = read_decision(after) if task.name == DEFAULT else (Decision(), ())
+    independent = task.name != DEFAULT and several and parts.afterwards("Activations", "sigmoid")
+    if independent and any("threshold" in step for step in after):
+        notes = (SEVERAL_AT_ONCE,)
     return {
         "name": str(config.metadata.get("name", config.root.name)),
         "dims": dims,
-        "channels": channels // (channels_made(steps) or 1),
+        "channels": channels,
         "classes": classes,
         "steps": steps,
+        "array_order": _rows_first(config, parts),
         "windows": windows,
         "task": task,
+        "head": Head("none" if _activates(parts) else None),
         "decision": decision,
         "notes": notes,
-        "independent": task.name != DEFAULT
-        and several
-        and parts.afterwards("Activations", "sigmoid"),
+        "independent": independent,
         "own": OwnPipeline(parts.transforms, after, windows, key) if inverts(after) else None,
     }
+
+
+def _channels(parts: Parts, image: Mapping[str, Any]) -> int:
+    """Return how many channels the network sees.
+
+    A network that is cut out of another one takes `in_channels` for those of its last layer.
+    """
+    name = str(parts.target).rsplit(".", 1)[-1]
+    given = None if name in ADAPTED else parts.arguments.get("in_channels")
+    return int(image.get("num_channels", 1) if given is None else given)
+
+
+def _rows_first(config: BundleConfig, parts: Parts) -> bool:
+    """Return whether the network's first axis is the rows, as its program reads the images.
+
+    MONAI's LoadImage puts the columns first; its readers of whole slides cut out patches as they
+    are seen.
+    """
+    loads = any("LoadImage" in str(one.get("_target_")) for one in parts.transforms)
+    return not loads and any(
+        "WSI" in str(part.get("_target_"))
+        for part in config.content.values()
+        if isinstance(part, Mapping)
+    )
+
+
+def _activates(parts: Parts) -> bool:
+    """Return whether a step after the network makes probabilities, so that it gives logits."""
+    return any(parts.afterwards("Activations", name) for name in ("sigmoid", "softmax"))
 
 
 def _image_key(config: BundleConfig) -> str:
