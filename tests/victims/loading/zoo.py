@@ -243,6 +243,121 @@ TEMPLATE = {
 }
 
 
+# DeepEdit: a channel of clicks for each structure, made on the network's own grid.
+LABELS = {"dim": 1, "bright": 2, "background": 0}
+DEEPEDIT = {
+    "label_names": LABELS,
+    "spatial_size": [32, 32, 16],
+    "number_intensity_ch": 1,
+    "network_def": {
+        "_target_": "DynUNet",
+        "spatial_dims": 3,
+        "in_channels": "$len(@label_names) + @number_intensity_ch",
+        "out_channels": "$len(@label_names)",
+        "kernel_size": [3, 3, 3],
+        "strides": [1, 2, 2],
+        "upsample_kernel_size": [2, 2],
+        "filters": [4, 8, 16],
+        "norm_name": "instance",
+        "deep_supervision": False,
+        "res_block": True,
+    },
+    "preprocessing_transforms": [
+        LOAD,
+        FIRST,
+        {"_target_": "Orientationd", "keys": "@image_key", "axcodes": "RAS"},
+        window(-175, 250),
+    ],
+    "deepedit_transforms": [
+        {
+            "_target_": "scripts.transforms.OrientationGuidanceMultipleLabelDeepEditd",
+            "ref_image": "@image_key",
+            "label_names": "@label_names",
+        },
+        {
+            "_target_": "AddGuidanceFromPointsDeepEditd",
+            "ref_image": "@image_key",
+            "guidance": "guidance",
+            "label_names": "@label_names",
+        },
+        {"_target_": "Resized", "keys": "@image_key", "spatial_size": "@spatial_size"}
+        | {"mode": "area"},
+        {
+            "_target_": "ResizeGuidanceMultipleLabelDeepEditd",
+            "guidance": "guidance",
+            "ref_image": "@image_key",
+        },
+        {
+            "_target_": "AddGuidanceSignalDeepEditd",
+            "keys": "@image_key",
+            "guidance": "guidance",
+            "number_intensity_ch": "@number_intensity_ch",
+        },
+    ],
+    "extra_transforms": [{"_target_": "EnsureTyped", "keys": "@image_key"}],
+    "preprocessing": {
+        "_target_": "Compose",
+        "transforms": "$@preprocessing_transforms + @deepedit_transforms + @extra_transforms",
+    },
+    "inferer": {"_target_": "SimpleInferer"},
+    "postprocessing": after({"_target_": "Activationsd", "keys": "pred", "softmax": True}),
+}
+# What the published script of that name does: clicks follow the image's orientation.
+ORIENTS = """
+import numpy as np
+from monai.transforms.transform import Transform
+
+
+class OrientationGuidanceMultipleLabelDeepEditd(Transform):
+    def __init__(self, ref_image="image", label_names=None):
+        self.ref_image, self.label_names = ref_image, label_names
+
+    def __call__(self, data):
+        meta = data[self.ref_image].meta
+        matrix = np.linalg.inv(np.asarray(meta["affine"])) @ np.asarray(meta["original_affine"])
+        found = dict(data)
+        for name in self.label_names:
+            if name in found:
+                points = np.array(found[name], float)
+                found[name] = points @ matrix[:3, :3].T + matrix[:3, 3]
+        return found
+"""
+# NuClick: a patch around each click, with two channels of clicks.
+NUCLICK = {
+    "network_def": {"_target_": "BasicUNet", "spatial_dims": 2, "in_channels": 5}
+    | {"out_channels": 1, "features": [4, 4, 8, 8, 16, 4]},
+    "preprocessing": composed(
+        {**LOAD, "dtype": "uint8", "image_only": False},
+        FIRST,
+        {"_target_": "ScaleIntensityRanged", "keys": "@image_key", "a_min": 0.0, "a_max": 255.0}
+        | {"b_min": -1.0, "b_max": 1.0},
+        {"_target_": "AddClickSignalsd", "image": "@image_key", "foreground": "foreground"}
+        | {"gaussian": False, "bb_size": 32},
+        {"_target_": "SqueezeDimd", "keys": "@image_key"},
+    ),
+    "inferer": {"_target_": "SimpleInferer"},
+    "postprocessing": composed(
+        {"_target_": "Activationsd", "keys": "pred", "sigmoid": True},
+        {"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5},
+        {"_target_": "KeepLargestConnectedComponentd", "keys": "pred"},
+    ),
+}
+# The class of a nucleus, whose mask is a channel.
+NUCLEI = {
+    "network_def": {"_target_": "DenseNet121", "spatial_dims": 2, "in_channels": 4}
+    | {"out_channels": 4, "init_features": 8, "growth_rate": 4, "block_config": [1, 1, 1]},
+    "preprocessing": composed(
+        {**LOAD, "keys": ["image", "label"], "dtype": "uint8", "image_only": False},
+        {**FIRST, "keys": ["image", "label"]},
+        {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0.0, "a_max": 255.0}
+        | {"b_min": -1.0, "b_max": 1.0},
+        {"_target_": "AddLabelAsGuidanced", "keys": "image", "source": "label"},
+    ),
+    "inferer": {"_target_": "SimpleInferer"},
+    "postprocessing": composed({"_target_": "Activationsd", "keys": "pred", "softmax": True}),
+}
+
+
 def save_zoo(folder: Path, config: dict, meta: dict, arch: dict | None = None) -> Path:
     """Write a bundle with seeded weights; `arch` is the file of a searched architecture."""
     root = folder / "Zoo"
@@ -277,12 +392,15 @@ def named(*names: str) -> dict[str, str]:
     return {str(number): name for number, name in enumerate(names)}
 
 
-def theirs(root: Path, path: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """What MONAI makes of an image file: the network's output, and what the bundle would save."""
+def theirs(root: Path, path: Path, **given: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """What MONAI makes of an image file: the network's output, and what the bundle would save.
+
+    `given` are further entries that the transforms look for, such as clicks.
+    """
     parser = parser_of(root)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        data = parser.get_parsed_content("preprocessing")({"image": str(path)})
+        data = parser.get_parsed_content("preprocessing")({"image": str(path), **given})
         network = parser.get_parsed_content("network_def").eval()
         network.load_state_dict(torch.load(root / "models" / "model.pt"))
         inferer = parser.get_parsed_content("inferer")

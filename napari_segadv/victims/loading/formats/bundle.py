@@ -12,6 +12,7 @@ from ...decision import Decision, inverts, read_decision
 from ...heads import Head
 from ...members import OnSlices
 from ...preprocessing.chain import KNOWN, Step, check_step, plain_name
+from ...preprocessing.guidance import Guided, Patches
 from ...preprocessing.reading import from_monai, image_channels
 from ...task import Task
 from ...tasks import DEFAULT, task_in, task_named
@@ -202,6 +203,13 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     independent = task.name != DEFAULT and several and parts.afterwards("Activations", "sigmoid")
     if independent and any("threshold" in step for step in after):
         notes = (SEVERAL_AT_ONCE,)
+    guided = next((step for step in steps if isinstance(step, Guided)), None)
+    if guided is not None:
+        notes = (*notes, guided.describe())
+    if isinstance(guided, Patches):
+        # Each patch is tidied up by itself.
+        decision = replace(decision, carried="labels", before=decision.after, after=())
+    own = OwnPipeline(parts.transforms, after, windows, key) if inverts(after) else None
     return {
         "name": str(config.metadata.get("name", config.root.name)),
         "dims": dims,
@@ -215,7 +223,7 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         "decision": decision,
         "notes": notes,
         "independent": independent,
-        "own": OwnPipeline(parts.transforms, after, windows, key) if inverts(after) else None,
+        "own": None if guided is not None else own,
     }
 
 
