@@ -63,7 +63,9 @@ CLICKED = frozenset(
 )
 CUT_OUT, MASKED = "AddClickSignals", "AddLabelAsGuidance"
 GUIDING = CLICKED | {CUT_OUT, MASKED, "SqueezeDim"}
-KNOWN = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT | {CONCATENATES} | GUIDING
+# Acts on the numbers of the classes that the network is asked for: see `prompts`.
+ASKING = "VistaPreTransform"
+KNOWN = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT | {CONCATENATES, ASKING} | GUIDING
 # Steps whose arguments say nothing of the pixels either.
 UNSEEN = WITHOUT_EFFECT - {COPIES}
 DATA_DEPENDENT = frozenset({"CropForeground", "CropToNonzero"})

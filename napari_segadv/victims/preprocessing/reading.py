@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...errors import SegadvError
 from .chain import (
+    ASKING,
     CONCATENATES,
     COPIES,
     CUT_OUT,
@@ -127,7 +128,7 @@ def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tupl
             continue
         plain = plain_name(str(config["_target_"]), KNOWN)
         check_step(plain)
-        if plain in UNSEEN:
+        if plain in UNSEEN or plain == ASKING:
             continue
         arguments = {k: v for k, v in config.items() if not k.startswith("_")}
         keys = arguments.pop("keys", key)

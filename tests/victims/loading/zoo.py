@@ -358,6 +358,50 @@ NUCLEI = {
 }
 
 
+# VISTA3D, which is asked for classes by their numbers; the network has a narrow encoder here.
+VISTA = {
+    "imports": ["$import scripts", "$import copy", "$import json", "$import pathlib"],
+    "input_dict": "${'image': '/workspace/spleen_10.nii.gz', 'label_prompt': [3, 2]}",
+    "metadata_path": "$@bundle_root + '/configs/metadata.json'",
+    "metadata": "$json.loads(pathlib.Path(@metadata_path).read_text())",
+    "labels_dict": "$@metadata['network_data_format']['outputs']['pred']['channel_def']",
+    "subclass": {"2": [14, 5]},
+    "patch_size": [32, 32, 32],
+    "network_def": "$monai.networks.nets.vista3d132(encoder_embed_dim=8, in_channels=1)",
+    "preprocessing_transforms": [
+        LOAD,
+        FIRST,
+        {"_target_": "Spacingd", "keys": "@image_key", "pixdim": [1.5, 1.5, 1.5]}
+        | {"mode": "bilinear"},
+        {"_target_": "CropForegroundd", "keys": "@image_key", "allow_smaller": True}
+        | {"margin": 10, "source_key": "@image_key"},
+        {
+            "_target_": "monai.apps.vista3d.transforms.VistaPreTransformd",
+            "keys": "@image_key",
+            "subclass": "@subclass",
+            "labels_dict": "@labels_dict",
+        },
+        window(-963.8, 1053.7),
+        {"_target_": "Orientationd", "keys": "@image_key", "axcodes": "RAS"},
+        {"_target_": "CastToTyped", "keys": "@image_key", "dtype": "$torch.float32"},
+    ],
+    "preprocessing": {"_target_": "Compose", "transforms": "$@preprocessing_transforms "},
+    "inferer": {
+        "_target_": "scripts.inferer.Vista3dInferer",
+        "roi_size": "@patch_size",
+        "overlap": 0.3,
+        "use_cfp": True,
+        "use_point_window": True,
+        "sw_batch_size": 1,
+    },
+    "postprocessing": composed(
+        {"_target_": "monai.apps.vista3d.transforms.VistaPostTransformd", "keys": "pred"},
+        {"_target_": "Invertd", "keys": "pred", "transform": "$copy.deepcopy(@preprocessing)"}
+        | {"orig_keys": "@image_key", "nearest_interp": True, "to_tensor": True},
+    ),
+}
+
+
 def save_zoo(folder: Path, config: dict, meta: dict, arch: dict | None = None) -> Path:
     """Write a bundle with seeded weights; `arch` is the file of a searched architecture."""
     root = folder / "Zoo"

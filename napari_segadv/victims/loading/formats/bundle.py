@@ -1,5 +1,6 @@
 """MONAI bundles: network, preprocessing and inferer are read as data from their configuration."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from ...members import OnSlices
 from ...preprocessing.chain import KNOWN, Step, check_step, plain_name
 from ...preprocessing.guidance import Guided, Patches
 from ...preprocessing.reading import from_monai, image_channels
+from ...prompts import Prompted, prompts_in
 from ...task import Task
 from ...tasks import DEFAULT, task_in, task_named
 from ...victim import Victim
@@ -33,6 +35,9 @@ from .torchscript import SCRIPT, open_script
 
 WHOLE_IMAGE = ("SimpleInferer",)
 WINDOWS = ("SlidingWindowInferer", "SlidingWindowInfererAdapt", "SliceInferer")
+# The inferer of VISTA3D, a script of its bundle: MONAI's sliding window with a Gaussian.
+PROMPTING = "Vista3dInferer"
+PADDED = re.compile(rb"""padding_mode\s*=\s*["'](\w+)["']""")
 # Networks whose in_channels are not those of the image.
 ADAPTED = ("TorchVisionFCModel", "NetAdapter")
 SEVERAL_AT_ONCE = (
@@ -83,10 +88,33 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     if not script:
         fit_weights(network.eval(), tensors, path / weights)
         scripts.beside(network)
+    if parts.inferer_name == PROMPTING:
+        network, fields = _prompted(network, fields, parts, agreed, config)
     if parts.slices is not None:
         network = OnSlices(network, parts.slices)
     trust = "code" if runs else "data"
     return Victim(network, **fields, path=path, sha256=contents.sha256, trust=trust)
+
+
+def _prompted(
+    network: nn.Module,
+    fields: dict[str, Any],
+    parts: "Parts",
+    agreed: Evaluation,
+    config: BundleConfig,
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Ask a network for the classes for which its program asks; return it with the fields."""
+    outputs = config.metadata.get("network_data_format", {}).get("outputs", {})
+    pred: Mapping[str, Any] = next(iter(outputs.values()), {})
+    named = pred.get("channel_def", {})
+    try:
+        found = prompts_in(named, parts.transforms, agreed.part("input_dict"))
+        asked = Prompted.of(network, *found)
+    except SegadvError as error:
+        raise SegadvError(f"{config.source}: {error}") from None
+    notes = (*fields["notes"], asked.describe())
+    more = {"classes": asked.classes, "head": Head("none"), "own": None, "notes": notes}
+    return asked, fields | more
 
 
 @dataclass(frozen=True)
@@ -342,7 +370,7 @@ def _refuse_overlapping(config: BundleConfig, parts: Parts, task: Task[Any], sev
 
 def _check_inferer(parts: Parts, config: BundleConfig) -> None:
     name = parts.inferer_name
-    if name not in (*WHOLE_IMAGE, *WINDOWS):
+    if name not in (*WHOLE_IMAGE, *WINDOWS, PROMPTING):
         known = ", ".join((*WHOLE_IMAGE, *WINDOWS))
         raise SegadvError(f"{config.source}: inferer {name} is not known; use one of {known}")
 
@@ -367,6 +395,8 @@ def windows_of(parts: Parts, dims: int, config: BundleConfig) -> SlidingWindows 
         if len(roi) != dims:
             raise ValueError(f"roi_size {roi} for a {dims}-D network")
         overlap = inferer.get("overlap", 0.25)
+        if parts.inferer_name == PROMPTING:
+            inferer = {**inferer, "mode": "gaussian", "padding_mode": _padding_mode(config)}
         return SlidingWindows(
             tuple(int(n) for n in roi),
             int(inferer.get("sw_batch_size", 1)),
@@ -380,6 +410,15 @@ def windows_of(parts: Parts, dims: int, config: BundleConfig) -> SlidingWindows 
         raise SegadvError(
             f"{config.source}: the inferer is incomplete or invalid ({error}); correct it"
         ) from None
+
+
+def _padding_mode(config: BundleConfig) -> str:
+    """Return how a bundle's own inferer pads an image that is smaller than its window."""
+    file = "scripts/inferer.py"
+    if config.contents.hash_of(file) is None:
+        return "constant"
+    found = PADDED.search(config.contents.read(file))
+    return found[1].decode() if found else "constant"
 
 
 FORMAT = VictimFormat("MONAI bundle", claims, load)

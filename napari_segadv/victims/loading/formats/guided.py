@@ -4,7 +4,8 @@
   "victim": "spleen_deepedit/",              the model's file or folder, from this file's folder
   "points": {"spleen": [[60, 210, 133]]},    clicks by structure; or a list, if there is one alone
   "coordinates": "array",                    or "lps", "ras": mm, as (x, y, z)
-  "mask": "nucleus.png"                      in place of points: an object in the image
+  "mask": "nucleus.png",                     in place of points: an object in the image
+  "classes": ["spleen", 1]                   of VISTA3D: what it is asked for
 }
 """
 
@@ -20,10 +21,11 @@ from ....common.json_data import bytes_of_json, parse_json
 from ....errors import SegadvError
 from ....io import read_mask
 from ...preprocessing.guidance import Coordinates, Guidance, Guided, Points
+from ...prompts import Prompted
 from ...victim import Victim
 from ..registry import VictimFormat, load_file
 
-KEYS = frozenset({"victim", "points", "coordinates", "mask"})
+KEYS = frozenset({"victim", "points", "coordinates", "mask", "classes"})
 MOST_CLICKS = 1000
 
 
@@ -49,9 +51,14 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     if claims(inner):
         raise SegadvError(f"{path}: its model is guided itself; name the model of {inner.name}")
     victim = load_file(inner, trusted_hash)
+    if "classes" in content:
+        asked = _asked(victim, content, path)
+        sha256 = sha256_of_files([victim.sha256, hashlib.sha256(read).hexdigest()])
+        return replace(asked, path=path, sha256=sha256)
     guided = [step for step in victim.steps if isinstance(step, Guided)]
     if not guided:
-        raise SegadvError(f"{path}: {victim.name} takes no clicks; use {inner.name} itself")
+        what = "clicks, only classes" if isinstance(victim.network, Prompted) else "clicks"
+        raise SegadvError(f"{path}: {victim.name} takes no {what}; use {inner.name} itself")
     guidance = _guidance(content, path, reverse=not victim.array_order)
     try:
         shown = {id(step): step.shown(guidance) for step in guided}
@@ -69,6 +76,27 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         path=path,
         sha256=sha256_of_files(parts),
     )
+
+
+def _asked(victim: Victim, content: Mapping[str, Any], path: Path) -> Victim:
+    """Return a victim that is asked for the classes that a file names.
+
+    Raises:
+        SegadvError: if it can't be asked for them.
+    """
+    network, classes = victim.network, content["classes"]
+    if not isinstance(network, Prompted):
+        raise SegadvError(f'{path}: {victim.name} predicts all its classes; leave out "classes"')
+    if content.keys() & {"points", "mask"}:
+        raise SegadvError(f'{path}: {victim.name} takes no clicks here; give "classes" alone')
+    if not isinstance(classes, list) or not all(isinstance(one, (int, str)) for one in classes):
+        raise SegadvError(f'{path}: "classes" must be a list of names or numbers')
+    try:
+        asked = Prompted.of(network.network, network.names, network.parts, classes)
+    except SegadvError as error:
+        raise SegadvError(f"{path}: {victim.name} {error}") from None
+    notes = tuple(note for note in victim.notes if note != network.describe())
+    return replace(victim, network=asked, classes=asked.classes, notes=(*notes, asked.describe()))
 
 
 def _guidance(content: Mapping[str, Any], path: Path, *, reverse: bool) -> Guidance:
