@@ -106,6 +106,40 @@ class Evaluation:
                 return self._config.inside(path)
         return None
 
+    def calls(self, target: Place) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
+        """Yield the calls of a part's methods that stand alone in an expression: none runs.
+
+        Returns:
+            The method's name, its arguments by place and by name.
+
+        Raises:
+            SegadvError: if an argument is code.
+        """
+        for place, raw in _expressions_in(self._config.content):
+            if import_in(raw) is not None:
+                continue
+            tree, references = self._read(raw, place)
+            call = tree.body
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
+                continue
+            of = call.func.value
+            if not isinstance(of, ast.Name) or references.get(of.id, ((), ""))[0] != target:
+                continue
+            try:
+                given = [self._argument(one, references) for one in call.args]
+                named = {
+                    str(one.arg): self._argument(one.value, references) for one in call.keywords
+                }
+            except NotPlain:
+                raise SegadvError(
+                    f"{self._config.source}: {'::'.join(place)} has an argument that is code; "
+                    "write it out"
+                ) from None
+            yield call.func.attr, given, named
+
+    def _argument(self, node: ast.expr, references: Mapping[str, tuple[Place, str]]) -> Any:
+        return self._plain(ast.Expression(node), references, False)
+
     def _value(self, place: Place, built: bool, named: str = "", raw: Any = LOOK_UP) -> Any:
         """Return the value at a place.
 
@@ -371,6 +405,18 @@ class Evaluation:
             raise SegadvError(
                 f"{source}: its code failed ({reason}); check the bundle's requirements"
             ) from None
+
+
+def _expressions_in(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Yield the expressions that are an entry of the file, or of a list there, with places."""
+    if isinstance(value, str) and value.startswith("$"):
+        yield place, value
+    elif isinstance(value, list) and len(place) == 1:
+        for number, one in enumerate(value):
+            yield from _expressions_in(one, (*place, str(number)))
+    elif isinstance(value, Mapping) and not place:
+        for key, one in value.items():
+            yield from _expressions_in(one, (str(key),))
 
 
 def _checkpoints_in(value: Any, place: Place = ()) -> Iterator[Place]:

@@ -402,6 +402,61 @@ VISTA = {
 }
 
 
+# Lung nodules: a RetinaNet with windows, set up by calls in expressions.
+NODULES = {
+    "infer_patch_size": [32, 32, 16],
+    "anchor_generator": {
+        "_target_": "monai.apps.detection.utils.anchor_utils.AnchorGeneratorWithAnchorShape",
+        "feature_map_scales": [1, 2, 4],
+        "base_anchor_shapes": [[6, 8, 4], [8, 6, 5], [10, 10, 6]],
+    },
+    "backbone": "$monai.networks.nets.resnet.resnet10(spatial_dims=3,n_input_channels=1,"
+    "conv1_t_stride=[2,2,1],conv1_t_size=[7,7,7],widen_factor=0.25)",
+    "feature_extractor": "$monai.apps.detection.networks.retinanet_network."
+    "resnet_fpn_feature_extractor(@backbone,3,False,[1,2],None)",
+    "network_def": {
+        "_target_": "RetinaNet",
+        "spatial_dims": 3,
+        "num_classes": 1,
+        "num_anchors": 3,
+        "feature_extractor": "@feature_extractor",
+        "size_divisible": [16, 16, 8],
+    },
+    "detector": {
+        "_target_": "RetinaNetDetector",
+        "network": "@network",
+        "anchor_generator": "@anchor_generator",
+        "debug": False,
+    },
+    "detector_ops": [
+        "$@detector.set_target_keys(box_key='box', label_key='label')",
+        "$@detector.set_box_selector_parameters(score_thresh=0.02,topk_candidates_per_level=1000,"
+        "nms_thresh=0.22,detections_per_img=300)",
+        "$@detector.set_sliding_window_inferer(roi_size=@infer_patch_size,overlap=0.25,"
+        "sw_batch_size=1,mode='constant',device='cpu')",
+    ],
+    "preprocessing": composed(
+        LOAD,
+        FIRST,
+        {"_target_": "Orientationd", "keys": "image", "axcodes": "RAS"},
+        {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": -1024.0, "a_max": 300.0}
+        | {"b_min": 0.0, "b_max": 1.0, "clip": True},
+        TYPED,
+    ),
+    "inferer": {"_target_": "scripts.detection_inferer.RetinaNetInferer", "detector": "@detector"},
+    "postprocessing": composed(
+        {"_target_": "ClipBoxToImaged", "box_keys": "box", "label_keys": "label"}
+        | {"box_ref_image_keys": "image", "remove_empty": True},
+    ),
+    "evaluator": {
+        "_target_": "scripts.evaluator.DetectionEvaluator",
+        "_requires_": "@detector_ops",
+        "network": "@network",
+        "inferer": "@inferer",
+    },
+}
+
+
 def save_zoo(folder: Path, config: dict, meta: dict, arch: dict | None = None) -> Path:
     """Write a bundle with seeded weights; `arch` is the file of a searched architecture."""
     root = folder / "Zoo"

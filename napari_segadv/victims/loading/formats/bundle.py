@@ -10,6 +10,7 @@ from torch import nn
 
 from ....errors import SegadvError
 from ...decision import Decision, inverts, read_decision
+from ...detector import Detector
 from ...heads import Head
 from ...members import OnSlices
 from ...preprocessing.chain import KNOWN, Step, check_step, plain_name
@@ -23,6 +24,7 @@ from ...windows import SlidingWindows
 from .. import consent
 from ..bundle_config import BundleConfig, find, read_config
 from ..contents import Contents
+from ..detector_config import DetectorConfig, detector_of
 from ..evaluation import Evaluation
 from ..names import check_class
 from ..network import fit_weights, read_weights
@@ -33,7 +35,10 @@ from ..scripts import Scripts
 from ..values import Code, holds_code, transforms_in
 from .torchscript import SCRIPT, open_script
 
-WHOLE_IMAGE = ("SimpleInferer",)
+# The inferer of a RetinaNet's bundle is a script; its windows are those of its detector.
+BY_DETECTOR = "RetinaNetInferer"
+WHOLE_IMAGE = ("SimpleInferer", BY_DETECTOR)
+DETECTION = "detection"
 WINDOWS = ("SlidingWindowInferer", "SlidingWindowInfererAdapt", "SliceInferer")
 # The inferer of VISTA3D, a script of its bundle: MONAI's sliding window with a Gaussian.
 PROMPTING = "Vista3dInferer"
@@ -88,12 +93,26 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     if not script:
         fit_weights(network.eval(), tensors, path / weights)
         scripts.beside(network)
+    found = _detector(config, agreed, fields, network)
+    if found is not None:
+        network = found.made(network)
+        notes = (*fields["notes"], found.describe())
+        fields |= {"windows": found.windows, "notes": notes}
     if parts.inferer_name == PROMPTING:
         network, fields = _prompted(network, fields, parts, agreed, config)
     if parts.slices is not None:
         network = OnSlices(network, parts.slices)
     trust = "code" if runs else "data"
     return Victim(network, **fields, path=path, sha256=contents.sha256, trust=trust)
+
+
+def _detector(
+    config: BundleConfig, evaluation: Evaluation, fields: Mapping[str, Any], network: Any = None
+) -> DetectorConfig | None:
+    """Return how a bundle detects, if it does and its network has no anchors of its own."""
+    if fields["task"].name != DETECTION or isinstance(network, Detector):
+        return None
+    return detector_of(config, evaluation, fields["dims"])
 
 
 def _prompted(
@@ -200,6 +219,8 @@ def _check(config: BundleConfig, parts: Parts, listing: Evaluation) -> None:
             check_step(plain_name(str(one.get("_target_")), KNOWN))
     if parts.inferer and not isinstance(parts.inferer.get("_target_"), Code):
         _check_inferer(parts, config)
+        if parts.inferer_name == BY_DETECTOR:
+            detector_of(config, listing, _dims(parts, {}, config))
 
 
 def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
