@@ -392,7 +392,7 @@ def _refuse_overlapping(config: BundleConfig, parts: Parts, task: Task[Any], sev
 def _check_inferer(parts: Parts, config: BundleConfig) -> None:
     name = parts.inferer_name
     if name not in (*WHOLE_IMAGE, *WINDOWS, PROMPTING):
-        known = ", ".join((*WHOLE_IMAGE, *WINDOWS))
+        known = ", ".join(("SimpleInferer", *WINDOWS))
         raise SegadvError(f"{config.source}: inferer {name} is not known; use one of {known}")
 
 
