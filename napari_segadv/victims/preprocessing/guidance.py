@@ -146,7 +146,8 @@ class Guided(ABC):
         if self.guidance.mask is not None:
             size = int((self.guidance.mask != 0).sum())
             return f"the model is shown the mask of an object of {size} pixels"
-        parts = ", ".join(f"{name} {len(p)}" for name, p in self.guidance.points.items())
+        listed = self.guidance.points.items()
+        parts = ", ".join(f"{name} {len(points)}".strip() for name, points in listed)
         return f"the model is shown clicks, which no attack changes: {parts}"
 
     @abstractmethod

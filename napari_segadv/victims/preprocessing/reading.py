@@ -205,6 +205,11 @@ def _concatenate(
     """ConcatItems: joins copies of the image; what they have in common stays in front."""
     foreign = [one for one in keys if one not in steps]
     if not any(one in steps for one in keys):
+        if str(arguments.get("name", keys[0])) in steps:
+            raise SegadvError(
+                f"preprocessing step {CONCATENATES} makes the image of {', '.join(keys)}; only one "
+                "image is supported"
+            )
         return
     if foreign:
         raise SegadvError(
