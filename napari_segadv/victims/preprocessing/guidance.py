@@ -176,6 +176,11 @@ class Guided(ABC):
         """Return the step on a grid, and the grid after it; the arguments are `bound`'s."""
 
 
+def is_shown(steps: Sequence[Step]) -> bool:
+    """Return whether steps hold guidance, which belongs to one image."""
+    return any(isinstance(one, Guided) and one.guidance is not None for one in steps)
+
+
 @dataclass(frozen=True)
 class Signals(Guided):
     """DeepEdit: a channel for each structure, a blurred spot at each of its clicks.

@@ -17,6 +17,7 @@ from ..bound import BoundVictim
 from ..decision import Decision
 from ..pipeline import Pipeline
 from ..preprocessing.chain import DATA_DEPENDENT, all_steps
+from ..preprocessing.guidance import is_shown
 from ..recall import Recall
 from ..task import Task
 from ..windows import one_pass, slices, sliding
@@ -35,6 +36,11 @@ class BoundSegmentation(BoundVictim):
                 raise SegadvError(
                     f"{victim.name}: crops each slice by its content ({cut[0]}), so it can't be "
                     "used on a volume; save one slice as an image"
+                )
+            if is_shown(victim.steps):
+                raise SegadvError(
+                    f"{victim.name}: is shown clicks on a single image, but {scan.name} is a "
+                    "volume; save one slice as an image"
                 )
 
     def default_name(self, label: int) -> str:

@@ -12,6 +12,7 @@ from zoo import (
     NUCLEI,
     NUCLICK,
     ORIENTS,
+    PLAIN,
     metadata,
     named,
     save_colour,
@@ -21,6 +22,9 @@ from zoo import (
 )
 
 import napari_segadv as sa
+from napari_segadv.attacks.universal import Universal
+from napari_segadv.crafting.universal import universal_steps
+from napari_segadv.data.scan import Mask, Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims import load_victim
 
@@ -192,6 +196,19 @@ def test_the_mask_of_a_nucleus_is_a_channel(tmp_path):
 
 
 def test_a_model_that_takes_no_clicks(tmp_path):
-    (tmp_path / "Zoo").mkdir()
-    with pytest.raises(SegadvError):
-        load_victim(guided(tmp_path, points=[[1, 2]]))
+    save_zoo(tmp_path, PLAIN, metadata(3, 1, named("background", "dim", "bright")))
+    with pytest.raises(SegadvError, match="takes no clicks; use Zoo itself"):
+        load_victim(guided(tmp_path, points=[[1, 2, 3]]))
+
+
+def test_clicks_belong_to_one_image(tmp_path):
+    save_zoo(tmp_path, NUCLICK, metadata(2, 5, named("Nuclei"), num_channels=1))
+    victim = load_victim(guided(tmp_path, points=[[20, 30]]))
+    scan = sa.read(save_colour(tmp_path))
+    truth = Mask(np.ones(scan.grid.shape, np.uint8), scan.grid)
+    steps = universal_steps([scan, scan], victim, Universal(), truths=[truth, truth])
+    with pytest.raises(SegadvError, match="shown clicks on one image"):
+        list(steps)
+    volume = Scan.from_array(np.zeros((4, *scan.array.shape), np.uint8), colour=True)
+    with pytest.raises(SegadvError, match="shown clicks on a single image"):
+        victim.predict(volume, present="none")
