@@ -102,7 +102,10 @@ def detector_of(config: BundleConfig, evaluation: Evaluation, dims: int) -> Dete
             f"of {', '.join(ANCHORS)} with literals"
         )
     assert isinstance(anchors, Mapping)
-    calls = {name: _named(name, given, named) for name, given, named in evaluation.calls((found,))}
+    calls = {
+        name: _named(name, given, named)
+        for name, given, named in evaluation.calls(found, BY_PLACE.keys())
+    }
     try:
         return _config((_kind(anchors), arguments_of(anchors)), calls, dims)
     except (KeyError, TypeError, ValueError) as error:

@@ -9,7 +9,7 @@ import functools
 import importlib
 import io
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -106,24 +106,31 @@ class Evaluation:
                 return self._config.inside(path)
         return None
 
-    def calls(self, target: Place) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
+    def calls(
+        self, part: str, methods: Collection[str]
+    ) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
         """Yield the calls of a part's methods that stand alone in an expression: none runs.
 
+        Args:
+            part: the key of the part.
+            methods: the names of the methods.
+
         Returns:
-            The method's name, its arguments by place and by name.
+            A method's name, its arguments by place and by name.
 
         Raises:
             SegadvError: if an argument is code.
         """
         for place, raw in _expressions_in(self._config.content):
-            if import_in(raw) is not None:
+            if f"@{part}" not in raw or import_in(raw) is not None:
                 continue
             tree, references = self._read(raw, place)
             call = tree.body
             if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
                 continue
             of = call.func.value
-            if not isinstance(of, ast.Name) or references.get(of.id, ((), ""))[0] != target:
+            whose = references.get(of.id, ((), ""))[0] if isinstance(of, ast.Name) else ()
+            if whose != (part,) or call.func.attr not in methods:
                 continue
             try:
                 given = [self._argument(one, references) for one in call.args]

@@ -161,10 +161,34 @@ def test_boxes_in_a_volume_are_erased_and_saved(tmp_path):
     assert any("from a score of 0.02, here" in note for note in example.notes)
 
 
-def test_anchors_that_are_code_are_refused(tmp_path):
+WRONG = {
+    "anchors": ({"anchor_generator": "$monai.apps.other(3)"}, "anchors of its RetinaNetD.* code"),
+    "other anchors": ({"anchor_generator": {"_target_": "Other"}}, "RetinaNetD.* are Other; use"),
+    "code": (
+        {"detector_ops": ["$@detector.set_sliding_window_inferer(roi_size=open('x').read())"]},
+        "has an argument that is code",
+    ),
+    "two sizes": (
+        {"detector_ops": ["$@detector.set_sliding_window_inferer([32, 32])"]},
+        "for a 3-D network",
+    ),
+    "no number": (
+        {"detector_ops": ["$@detector.set_box_selector_parameters(nms_thresh='a')"]},
+        "incomplete or invalid",
+    ),
+}
+
+
+def test_what_is_set_up_in_another_way_is_refused_before_anybody_is_asked(tmp_path):
     root = nodules(tmp_path)
     config = root / "configs" / "inference.json"
     content = json.loads(config.read_text())
-    config.write_text(json.dumps(content | {"anchor_generator": "$monai.apps.other(3)"}))
-    with pytest.raises(SegadvError, match="anchors of its RetinaNetDetector are code"):
-        load_victim(root)
+    for change, message in WRONG.values():
+        config.write_text(json.dumps(content | change))
+        with pytest.raises(SegadvError, match=message) as error:
+            load_victim(root)
+        assert not isinstance(error.value, NeedsTrust)
+    # What does not decide the boxes may be anything.
+    other = ["$@detector.set_target_keys(open('x'), 'label')", "$print('@detector', 'odd')"]
+    config.write_text(json.dumps(content | {"detector_ops": other}))
+    assert agreed(root).windows is None
