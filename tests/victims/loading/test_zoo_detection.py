@@ -17,6 +17,8 @@ from zoo import NODULES, parser_of, save_ct, save_zoo
 import napari_segadv as sa
 from napari_segadv.data.boxes import overlap
 from napari_segadv.errors import NeedsTrust, SegadvError
+from napari_segadv.results.loading import load_example
+from napari_segadv.results.report import report
 from napari_segadv.victims import load_victim
 from napari_segadv.victims.detections import detected
 
@@ -159,6 +161,19 @@ def test_boxes_in_a_volume_are_erased_and_saved(tmp_path):
     assert all(len(one["box"]) == 6 for one in written["boxes"])
     assert (saved / "figure.png").stat().st_size > 10_000
     assert any("from a score of 0.02, here" in note for note in example.notes)
+    again = load_example(saved)
+    # The file rounds them.
+    before = example.prediction_clean.corners
+    np.testing.assert_allclose(again.prediction_clean.corners, before, atol=0.006)
+    report(saved, tmp_path / "page.html")
+    assert "<rect" in (tmp_path / "page.html").read_text()
+    # A box of a saved prediction can be asked for.
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps({"boxes": written["boxes"][:1]}))
+    wanted = victim.task.fitted(
+        victim.task.wanted(path, "target", scan, victim), example.prediction_clean
+    )
+    assert 0 < np.count_nonzero(wanted.array) < np.count_nonzero(example.prediction_clean.array)
 
 
 WRONG = {
