@@ -19,6 +19,7 @@ from ..errors import SegadvError
 from ..io.quantise import quantise
 from ..measures.labels import FIGURES_VERSION, away, moved_and_kept
 from ..results.provenance import describe_budget, describe_image, describe_victim
+from ..victims.preprocessing.guidance import is_shown
 from ..victims.scan_tensors import as_array
 from ..victims.victim import Victim
 from .binding import Setup, bind
@@ -97,6 +98,11 @@ def universal_steps(
     if victim.task.name != "segmentation":
         raise SegadvError(f"{victim.name}: does {victim.task.name}; use a model that segments")
     victim.require_gradient()
+    if is_shown(victim.steps):
+        raise SegadvError(
+            f"{victim.name}: is shown clicks on one image, which mean nothing on others; use the "
+            "model itself"
+        )
     if held_out >= len(scans):
         raise SegadvError(f"{len(scans)} images: too few to hold out {held_out}; give more")
     device = pick_device(device)

@@ -1,5 +1,6 @@
 """Boxes around objects in an image, and how well two sets of boxes agree."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,8 +39,9 @@ class Boxes:
     """Boxes in an image: predicted, true or of a target.
 
     Attributes:
-        corners: (M, 2 d) in array order, least corner first: (y0, x0, y1, x1). In pixels from
-            the outer edge of the first one, so that the whole image is (0, 0, height, width).
+        corners: (M, 2 d) in array order, least corner first: (y0, x0, y1, x1), or (z0, y0, x0,
+            z1, y1, x1). In pixels from the outer edge of the first one, so that the whole image
+            is (0, 0, height, width).
         labels: class numbers (M,) from 1.
         grid: of the image.
         scores: (M,) from 0 to 1; empty if the boxes were not predicted.
@@ -99,6 +101,19 @@ class Boxes:
             scores=scores,
             anchors=None,
         )
+
+    def slices(self, index: int) -> range:
+        """Return the slices of a volume that show a box: those whose middle it holds, or one."""
+        dims = self.grid.ndim
+        low, high = float(self.corners[index, 0]), float(self.corners[index, dims])
+        found = range(max(math.ceil(low - 0.5), 0), math.ceil(high - 0.5))
+        middle = min(max(int((low + high) / 2), 0), self.grid.shape[0] - 1)
+        return found or range(middle, middle + 1)
+
+    def on_slice(self, number: int) -> "Boxes":
+        """Return the boxes that a slice of a volume shows, as boxes in a plane, without anchors."""
+        shown = np.array([number in self.slices(n) for n in range(self.count)], bool)
+        return replace(self.pick(shown), corners=self.corners[shown][:, [1, 2, 4, 5]])
 
     @property
     def texts(self) -> tuple[str, ...]:

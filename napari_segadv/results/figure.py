@@ -63,7 +63,7 @@ def figure(example: Pictured) -> Figure:
         if isinstance(drawn, Mask):
             axes.imshow(overlay(drawn.array[cut][upright]), aspect=aspect, interpolation="nearest")
         elif isinstance(drawn, Boxes):
-            outline(axes, drawn, upright)
+            outline(axes, drawn if cut is ... else drawn.on_slice(cut), upright)
 
     measures = example.measures
     iou, linf = measures["target_iou"], measures["linf"]
@@ -114,15 +114,15 @@ def _brightness(example: Pictured) -> Presentation:
 
 
 def outline(axes: Any, boxes: Boxes, upright: tuple[slice, slice]) -> None:
-    """Draw boxes with their classes and scores over an image that `upright` has turned."""
+    """Draw boxes in a plane, with their classes and scores, over an image turned by `upright`."""
     from matplotlib.patches import Rectangle
 
     for corners, label, text in zip(boxes.corners, boxes.labels, boxes.texts, strict=True):
         (top, left), (high, wide) = corners[:2], corners[2:] - corners[:2]
         if upright[0].step == -1:
-            top = boxes.grid.shape[0] - top - high
+            top = boxes.grid.shape[-2] - top - high
         if upright[1].step == -1:
-            left = boxes.grid.shape[1] - left - wide
+            left = boxes.grid.shape[-1] - left - wide
         # A pixel's centre lies at its index, its edge half a pixel before.
         place, shade = (left - 0.5, top - 0.5), colour(int(label))
         axes.add_patch(Rectangle(place, wide, high, fill=False, edgecolor=shade, linewidth=1.5))
@@ -151,6 +151,9 @@ def changed_slice(example: Pictured) -> Any:
     if isinstance(example.prediction_clean, Mask):
         changed = example.prediction_clean.array != example.prediction_adversarial.array
         by_slice += changed.sum(axis=(1, 2))
+    elif isinstance(example.prediction_clean, Boxes):
+        for index in range(example.prediction_clean.count):
+            by_slice[list(example.prediction_clean.slices(index))] += 1
     if not by_slice.any():
         by_slice = np.abs(example.noise).reshape(len(example.noise), -1).sum(axis=1)
     return int(by_slice.argmax())

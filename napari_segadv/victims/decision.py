@@ -158,6 +158,8 @@ def read_decision(transforms: Sequence[Mapping[str, Any]]) -> tuple[Decision, tu
         }
         if name == "Activations":
             now = "probabilities" if arguments.get("softmax") or arguments.get("sigmoid") else now
+        elif name == CHOOSES:
+            now = "labels"
         elif name == "AsDiscrete":
             if arguments.get("threshold") is not None:
                 threshold = float(_first(arguments["threshold"]))
@@ -195,7 +197,9 @@ NO_MATTER = frozenset(
 )
 # Steps that leave the mask as it is.
 WITHOUT_EFFECT = BEFORE | {"SaveImage", "SaveClassification"}
-KNOWN = WITHOUT_EFFECT | TIDYING | {"Activations", "AsDiscrete", "Invert"}
+# Takes the highest logit of the classes that a network was asked for, if it is above 0.
+CHOOSES = "VistaPostTransform"
+KNOWN = WITHOUT_EFFECT | TIDYING | {"Activations", "AsDiscrete", "Invert", CHOOSES}
 
 
 def _first(value: Any) -> Any:

@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..data.boxes import Anchors, Boxes, Corners, Labels, matches, overlap
 from ..errors import SegadvError
 from .bound import BoundVictim
+from .level_windows import fits_at_once, sliding_levels
 from .scan_tensors import ras_affine
-from .windows import one_pass
+from .windows import SlidingWindows, one_pass
 
 # The background's logit: a class is predicted if its score is above 0.5.
 BACKGROUND = 0.0
@@ -30,11 +32,13 @@ class Found:
         logits: (N, K, A), the background's first.
         regression: (N, A, 2 d), which turns anchors into boxes.
         anchors: (A, 2 d), boxes on the network's grid.
+        size: of the image on that grid, without what is padded to it.
     """
 
     logits: Tensor
     regression: Tensor
     anchors: Tensor
+    size: tuple[int, ...]
 
     @classmethod
     def by(cls, model: BoundVictim, images: Tensor) -> "Found":
@@ -45,14 +49,7 @@ class Found:
         dims = model.victim.dims
         others: list[Tensor] = []
 
-        def network(x: Tensor) -> Tensor:
-            step = getattr(detector.network, "size_divisible", (1,) * dims)
-            if any(n % s for n, s in zip(x.shape[2:], step, strict=True)):
-                raise SegadvError(
-                    f"{model.victim.name}: needs sizes divisible by {tuple(step)} but gets "
-                    f"{tuple(x.shape[2:])}; add DivisiblePad or Resize to its preprocessing"
-                )
-            maps = model.output(x)
+        def read(x: Tensor, maps: Any) -> Tensor:
             try:
                 classes, regression = maps["classification"], maps["box_regression"]
                 anchors = anchors_of(detector, x, classes)
@@ -66,8 +63,43 @@ class Found:
                 ) from None
             return torch.cat([torch.full_like(z[:, :1], BACKGROUND), z], dim=1)
 
-        logits = one_pass(model.prepared(images), network, model.passes)
-        return cls(logits, *others)
+        images = model.prepared(images)
+        x = _divisible(images, getattr(detector.network, "size_divisible", 1))
+        windows = model.victim.windows
+        if windows is None or fits_at_once(images.shape[2:], windows):
+            logits = one_pass(x, lambda x: read(x, model.output(x)), model.passes)
+        else:
+            logits = read(x, _slid(x, model, windows))
+        regression, anchors = others
+        return cls(logits, regression, anchors, tuple(images.shape[2:]))
+
+
+def _divisible(images: Tensor, step: Any) -> Tensor:
+    """Pad images (N, C, *S) with 0 at their ends, as MONAI's detector does."""
+    from monai.utils import ensure_tuple_rep
+
+    size = images.shape[2:]
+    steps = ensure_tuple_rep(step, len(size))
+    missing = [-n % s for n, s in zip(size, steps, strict=True)]
+    return F.pad(images, [p for m in reversed(missing) for p in (0, m)]) if any(missing) else images
+
+
+def _slid(x: Tensor, model: BoundVictim, windows: SlidingWindows) -> dict[str, list[Tensor]]:
+    """Run the network in windows over x (N, C, *S); return its maps."""
+
+    def network(part: Tensor) -> list[Tensor]:
+        maps = model.output(part)
+        try:
+            return [*maps["classification"], *maps["box_regression"]]
+        except WRONG_OUTPUTS:
+            raise SegadvError(
+                f"{model.victim.name}: the network does not return what MONAI's RetinaNet returns; "
+                "see docs/victims.md"
+            ) from None
+
+    found = sliding_levels(x, network, windows, model.passes)
+    half = len(found) // 2
+    return {"classification": list(found[:half]), "box_regression": list(found[half:])}
 
 
 def detected(model: BoundVictim, images: Tensor, least: float) -> Boxes:
@@ -89,6 +121,7 @@ def detected(model: BoundVictim, images: Tensor, least: float) -> Boxes:
     corners = to_scan(model, decoded.cpu().double().numpy())
     dims = model.scan.grid.ndim
     there = (scores > least).cpu().numpy() & (corners[:, :dims] < corners[:, dims:]).all(axis=1)
+    there &= _thick(decoded, found.size).cpu().numpy()
     place = torch.from_numpy(np.flatnonzero(there)).to(scores.device)
     boxes = torch.from_numpy(corners).to(scores.device)[place]
     if len(place):
@@ -105,6 +138,13 @@ def detected(model: BoundVictim, images: Tensor, least: float) -> Boxes:
         model.class_names(found.logits),
     )
     return replace(result, anchors=Anchors(numbers, corners, owners(numbers, corners, result)))
+
+
+def _thick(boxes: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return which boxes (A, 2 d) are a pixel thick inside an image, as MONAI's detector wants."""
+    most = torch.as_tensor(size, device=boxes.device)
+    low, high = (half.clamp_min(0).minimum(most) for half in boxes.chunk(2, dim=1))
+    return (high >= low + 1).all(dim=1)
 
 
 def to_scan(model: BoundVictim, corners: Any) -> Corners:

@@ -228,11 +228,6 @@ def test_untargeted_only_anchors_with_boxes_count():
     ("change", "message"),
     [
         ({"network": Squares()}, "has no anchors"),
-        ({"windows": SlidingWindows((16, 16))}, "remove the sliding window"),
-        (
-            {"steps": (Transform("SpatialPad", {"spatial_size": [33, 48]}),)},
-            "Resize to its preproc",
-        ),
     ],
 )
 def test_what_does_not_fit_is_refused(change, message):
@@ -240,8 +235,30 @@ def test_what_does_not_fit_is_refused(change, message):
         replace(square_victim(), **change).predict(squares())
 
 
+def test_sizes_that_are_not_divisible_are_padded():
+    steps = (Transform("SpatialPad", {"spatial_size": [33, 48]}),)
+    scan = squares(bright=[(1, 2)], dark=[(3, 0)])
+    found = square_victim(steps).predict(scan)
+    assert corners(found) == [((8, 16, 16, 24), 1), ((24, 0, 32, 8), 2)]
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_windows_see_what_the_whole_image_shows(batch):
+    scan = squares(bright=[(1, 2)], dark=[(3, 0)])
+    windows = SlidingWindows((16, 16), batch, (0.5,), "constant")
+    whole, slid = square_victim().on(scan), replace(square_victim(), windows=windows).on(scan)
+    image = slid.image.clone().requires_grad_()
+    logits, expected = slid(image), whole(whole.image)
+    assert torch.allclose(logits, expected, atol=1e-4)
+    weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(0))
+    (gradient,) = torch.autograd.grad((logits * weights).sum(), image)
+    other = whole.image.clone().requires_grad_()
+    (exact,) = torch.autograd.grad((whole(other) * weights).sum(), other)
+    assert torch.allclose(gradient, exact, atol=1e-6 * float(exact.abs().max()) + 1e-7)
+
+
 def test_volumes_and_other_sizes_are_refused(ct):
-    with pytest.raises(SegadvError, match="2-D images only"):
+    with pytest.raises(SegadvError, match="on 2-D images only"):
         square_victim().on(replace(ct, units="grey level"))
     small = Boxes.of([], [], squares(shape=(16, 16)).grid)
     with pytest.raises(SegadvError, match="boxes are for an image of"):

@@ -97,9 +97,11 @@ def outlines(plane: Plane, drawn: Prediction | None) -> tuple[Outline, ...]:
 
 
 def boxes(plane: Plane, drawn: Prediction | None) -> tuple[Box, ...]:
-    """Return the boxes of a prediction of a 2-D image; none for other predictions."""
-    if not isinstance(drawn, Boxes) or plane.number is not None:
+    """Return the boxes that a plane shows of a prediction; none for other predictions."""
+    if not isinstance(drawn, Boxes):
         return ()
+    if plane.number is not None:
+        drawn = drawn.on_slice(plane.number)
     found = []
     for corners, label, text in zip(drawn.corners, drawn.labels, drawn.texts, strict=True):
         (top, left), (high, wide) = corners[:2], corners[2:] - corners[:2]

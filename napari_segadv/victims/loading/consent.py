@@ -122,12 +122,16 @@ def _network_class(target: str) -> type | None:
 
 
 def fetches(target: str, arguments: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the arguments, given or by default, with which a network of MONAI fetches weights."""
+    """Yield the arguments, given or by default, with which a network of MONAI fetches weights.
+
+    `pretrained=True` fetches none, see `network.without_fetching`.
+    """
     found = _network_class(target)
     declared = inspect.signature(found).parameters.values() if found is not None else ()
     default = {p.name: p.default for p in declared if "pretrained" in p.name and p.default is True}
     for key, value in {**default, **arguments}.items():
-        if ("pretrained" in key or key in _FETCHING) and value:
+        replaced = found is not None and key == "pretrained" and value is True
+        if ("pretrained" in key or key in _FETCHING) and value and not replaced:
             yield f"{key}: {value!r} (fetches weights)"
 
 

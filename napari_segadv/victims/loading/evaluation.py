@@ -9,7 +9,7 @@ import functools
 import importlib
 import io
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,7 +28,7 @@ from .bundle_config import (
 )
 from .expressions import Component, NotPlain, Plain
 from .names import import_in, imported, imports_in, located
-from .network import build, cause, network_class, read_tensors
+from .network import build, cause, network_class, read_tensors, without_fetching
 from .values import Code, holds_code, holds_components, is_true, literals, transforms_in
 
 # How a component may be made: called, or handed on with its arguments.
@@ -105,6 +105,47 @@ class Evaluation:
             if isinstance(path, str) and not isinstance(path, Code):
                 return self._config.inside(path)
         return None
+
+    def calls(
+        self, part: str, methods: Collection[str]
+    ) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
+        """Yield the calls of a part's methods that stand alone in an expression: none runs.
+
+        Args:
+            part: the key of the part.
+            methods: the names of the methods.
+
+        Returns:
+            A method's name, its arguments by place and by name.
+
+        Raises:
+            SegadvError: if an argument is code.
+        """
+        for place, raw in _expressions_in(self._config.content):
+            if f"@{part}" not in raw or import_in(raw) is not None:
+                continue
+            tree, references = self._read(raw, place)
+            call = tree.body
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
+                continue
+            of = call.func.value
+            whose = references.get(of.id, ((), ""))[0] if isinstance(of, ast.Name) else ()
+            if whose != (part,) or call.func.attr not in methods:
+                continue
+            try:
+                given = [self._argument(one, references) for one in call.args]
+                named = {
+                    str(one.arg): self._argument(one.value, references) for one in call.keywords
+                }
+            except NotPlain:
+                raise SegadvError(
+                    f"{self._config.source}: {'::'.join(place)} has an argument that is code; "
+                    "write it out"
+                ) from None
+            yield call.func.attr, given, named
+
+    def _argument(self, node: ast.expr, references: Mapping[str, tuple[Place, str]]) -> Any:
+        return self._plain(ast.Expression(node), references, False)
 
     def _value(self, place: Place, built: bool, named: str = "", raw: Any = LOOK_UP) -> Any:
         """Return the value at a place.
@@ -333,6 +374,8 @@ class Evaluation:
                 found: Any = network_class(target, self._config.source)
             else:
                 found = located(target) if isinstance(target, str) else target
+            if isinstance(found, type):
+                arguments = without_fetching(found, arguments)
             made = functools.partial(found, **arguments)
             return made if mode != MODES[0] else made()
 
@@ -369,6 +412,18 @@ class Evaluation:
             raise SegadvError(
                 f"{source}: its code failed ({reason}); check the bundle's requirements"
             ) from None
+
+
+def _expressions_in(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Yield the expressions that are an entry of the file, or of a list there, with places."""
+    if isinstance(value, str) and value.startswith("$"):
+        yield place, value
+    elif isinstance(value, list) and len(place) == 1:
+        for number, one in enumerate(value):
+            yield from _expressions_in(one, (*place, str(number)))
+    elif isinstance(value, Mapping) and not place:
+        for key, one in value.items():
+            yield from _expressions_in(one, (str(key),))
 
 
 def _checkpoints_in(value: Any, place: Place = ()) -> Iterator[Place]:

@@ -39,6 +39,10 @@ def constants() -> dict[str, Any]:
     for name in ("np", "numpy"):
         found |= {f"{name}.{kind}": getattr(np, kind) for kind in NUMPY_TYPES.split()}
         found |= {f"{name}.pi": math.pi, f"{name}.inf": math.inf}
+    # MONAI's usual keys, which its template bundles name so.
+    for name in ("IMAGE", "LABEL", "PRED"):
+        for module in ("monai.utils", "monai.utils.enums"):
+            found[f"{module}.CommonKeys.{name}"] = name.lower()
     return found | {f"{m}.{n}": getattr(math, n) for m in ("math", "torch") for n in ("pi", "inf")}
 
 

@@ -20,6 +20,9 @@ PREFIXES = ("module.", "model.", "network.", "net.", "_orig_mod.")
 # Arguments that MONAI's networks once took and that made no difference to their weights.
 DROPPED = {"SwinUNETR": ("img_size",)}
 
+# Networks of torchvision that scale their input by default if they are given weights.
+SCALING_WITH_WEIGHTS = ("inception_v3", "googlenet")
+
 
 def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
     """Build a network from its class, given by MONAI's short name or a full one.
@@ -31,6 +34,7 @@ def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
     gone = [name for name in DROPPED.get(cls.__name__, ()) if name in arguments]
     gone = [name for name in gone if name not in inspect.signature(cls).parameters]
     arguments = {name: value for name, value in arguments.items() if name not in gone}
+    arguments = without_fetching(cls, arguments)
     outer = sys.exception()
     try:
         return cls(**arguments).eval()
@@ -47,6 +51,21 @@ def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
         raise SegadvError(
             f"{path}: network {target} refuses its arguments ({cause(error, outer)}); correct them"
         ) from None
+
+
+def without_fetching(cls: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with which a network of MONAI fetches no weights that are replaced anyway.
+
+    All weights come from the victim's own file, so it need not be initialised with others.
+    """
+    asked = getattr(cls, "__module__", "").startswith("monai.networks.nets.")
+    known = inspect.signature(cls).parameters.get("pretrained") if asked else None
+    if known is None or arguments.get("pretrained", known.default) is not True:
+        return dict(arguments)
+    found = {**arguments, "pretrained": False}
+    if str(arguments.get("model_name")) in SCALING_WITH_WEIGHTS:
+        found.setdefault("transform_input", True)
+    return found
 
 
 def network_class(target: str, path: Path) -> type[nn.Module]:

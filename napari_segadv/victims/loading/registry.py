@@ -8,7 +8,7 @@ from types import ModuleType
 from torch import nn
 
 from ...common.discovery import Registry
-from ...errors import SegadvError
+from ...errors import NeedsTrust, SegadvError
 from ..victim import Victim
 from . import formats
 from .network import frozen
@@ -72,7 +72,8 @@ def _load_as(form: VictimFormat, path: Path, trusted_hash: str | None) -> Victim
             return replace(victim, network=frozen(network))
         return victim
     except SegadvError as error:
-        if str(path) in str(error):
+        # A question may be about a file that this one names.
+        if isinstance(error, NeedsTrust) or str(path) in str(error):
             raise
         raise SegadvError(f"{path}: {error}") from None
     except ODD_CONTENTS as error:

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -52,7 +52,20 @@ WITHOUT_EFFECT = frozenset(
 )
 # Copies the image, and joins such copies as channels: see `reading`.
 COPIES, CONCATENATES = "CopyItems", "ConcatItems"
-KNOWN = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT | {CONCATENATES}
+# Add what a user shows the network, as channels: see `guidance`.
+CLICKED = frozenset(
+    {
+        "OrientationGuidanceMultipleLabelDeepEdit",
+        "AddGuidanceFromPointsDeepEdit",
+        "ResizeGuidanceMultipleLabelDeepEdit",
+        "AddGuidanceSignalDeepEdit",
+    }
+)
+CUT_OUT, MASKED = "AddClickSignals", "AddLabelAsGuidance"
+GUIDING = CLICKED | {CUT_OUT, MASKED, "SqueezeDim"}
+# Acts on the numbers of the classes that the network is asked for: see `prompts`.
+ASKING = "VistaPreTransform"
+KNOWN = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT | {CONCATENATES, ASKING} | GUIDING
 # Steps whose arguments say nothing of the pixels either.
 UNSEEN = WITHOUT_EFFECT - {COPIES}
 DATA_DEPENDENT = frozenset({"CropForeground", "CropToNonzero"})
@@ -178,6 +191,13 @@ class BoundChain:
         for step in reversed(self.steps):
             z = step.backward(z, way)
         return z
+
+
+def all_steps(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield steps, and those that they are made of."""
+    for step in steps:
+        yield step
+        yield from all_steps(getattr(step, "steps", ()))
 
 
 def bind(steps: Sequence[Step], image: Tensor, space: Space) -> BoundChain:

@@ -10,9 +10,13 @@ from torch import Tensor
 
 from ...errors import SegadvError
 from .chain import (
+    ASKING,
     CONCATENATES,
     COPIES,
+    CUT_OUT,
+    GUIDING,
     KNOWN,
+    MASKED,
     UNSEEN,
     BoundTransform,
     Space,
@@ -22,6 +26,7 @@ from .chain import (
     check_step,
     plain_name,
 )
+from .guidance import Guided, LabelChannel, Patches, Signals
 
 
 @dataclass(frozen=True)
@@ -84,12 +89,20 @@ class Concatenated:
         return one, forward(image[None])[0], after
 
 
+def image_channels(seen: int, steps: Sequence[Step]) -> int:
+    """Return how many channels an image has from which steps make those that a network sees."""
+    added = sum(step.added for step in steps if isinstance(step, Guided))
+    return (seen - added) // (channels_made(steps) or 1)
+
+
 def channels_made(steps: Sequence[Step]) -> int:
     """Return how many channels steps make of one."""
     made = 1
     for step in steps:
         if isinstance(step, Concatenated):
             made *= sum(channels_made(branch) for branch in step.branches)
+        elif isinstance(step, Guided):
+            made *= channels_made(step.steps)
         elif step.name == "RepeatChannel":
             made *= int(step.arguments["repeats"])
     return made
@@ -105,6 +118,9 @@ def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tupl
     Raises:
         SegadvError: if a transform is not known.
     """
+    names = [plain_name(str(config["_target_"]), KNOWN) for config in configs]
+    if any(name in GUIDING for name in names):
+        return (_guided(names, configs, key),)
     # The steps of the image, and of each copy of it, by key.
     steps: dict[str, list[Step]] = {key: []}
     for config in configs:
@@ -112,7 +128,7 @@ def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tupl
             continue
         plain = plain_name(str(config["_target_"]), KNOWN)
         check_step(plain)
-        if plain in UNSEEN:
+        if plain in UNSEEN or plain == ASKING:
             continue
         arguments = {k: v for k, v in config.items() if not k.startswith("_")}
         keys = arguments.pop("keys", key)
@@ -126,6 +142,40 @@ def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tupl
                 if one in steps:
                     steps[one].append(Transform(plain, _of_key(plain, arguments, place)))
     return tuple(steps[key])
+
+
+def _guided(names: Sequence[str], configs: Sequence[Mapping[str, Any]], key: str) -> Guided:
+    """Return all steps of a preprocessing that adds guidance to the image."""
+    adding = next((n for n, name in enumerate(names) if name in ADDING), None)
+    if adding is None:
+        odd = next(name for name in names if name in GUIDING)
+        raise SegadvError(f"preprocessing step {odd} stands alone; guidance is added nowhere")
+    first = next(n for n, name in enumerate(names) if name in GUIDING)
+    late = [config for n, config in enumerate(configs) if n > adding and names[n] != "SqueezeDim"]
+    if from_monai(late, key):
+        raise SegadvError(f"preprocessing has steps behind {names[adding]}; put them before it")
+    before, config = from_monai(configs[:first], key), configs[adding]
+    if names[adding] == CUT_OUT:
+        settings = {name: config[name] for name in PATCH_SETTINGS if name in config}
+        return Patches(before, None, 1 + settings.get("add_exclusion_map", True), settings)
+    if names[adding] == MASKED:
+        return LabelChannel(before)
+    between = range(first, adding)
+    labels = next((configs[n]["label_names"] for n in between if "label_names" in configs[n]), ())
+    return Signals(
+        before,
+        None,
+        len(labels),
+        tuple(str(label) for label in labels),
+        from_monai([configs[n] for n in between if names[n] not in GUIDING], key),
+        "ResizeGuidanceMultipleLabelDeepEdit" in names[first:adding],
+        int(config.get("sigma", 3)),
+    )
+
+
+# The steps that make guidance channels of the image, and arguments of one that cuts out patches.
+ADDING = ("AddGuidanceSignalDeepEdit", CUT_OUT, MASKED)
+PATCH_SETTINGS = ("bb_size", "gaussian", "sigma", "truncated", "add_exclusion_map")
 
 
 def _of_key(plain: str, arguments: Mapping[str, Any], place: int) -> dict[str, Any]:
@@ -170,6 +220,11 @@ def _concatenate(
     """ConcatItems: joins copies of the image; what they have in common stays in front."""
     foreign = [one for one in keys if one not in steps]
     if not any(one in steps for one in keys):
+        if str(arguments.get("name", keys[0])) in steps:
+            raise SegadvError(
+                f"preprocessing step {CONCATENATES} makes the image of {', '.join(keys)}; only one "
+                "image is supported"
+            )
         return
     if foreign:
         raise SegadvError(

@@ -57,15 +57,9 @@ class BoundDetection(BoundVictim):
                 f"{victim.name}: its task is detection but its network has no anchors; wrap it in "
                 "victims.detector.Detector"
             )
-        if victim.windows is not None:
+        if victim.dims == 2 and scan.grid.ndim != 2:
             raise SegadvError(
-                f"{victim.name}: detection with a sliding window is not supported; remove the "
-                "sliding window"
-            )
-        if victim.dims != 2 or scan.grid.ndim != 2:
-            raise SegadvError(
-                f"{scan.name}: detection is supported for 2-D images only; save one slice as an "
-                "image"
+                f"{scan.name}: {victim.name} detects on 2-D images only; save one slice as an image"
             )
 
     def default_name(self, label: int) -> str:

@@ -16,7 +16,8 @@ from ...measures.labels import overlaps
 from ..bound import BoundVictim
 from ..decision import Decision
 from ..pipeline import Pipeline
-from ..preprocessing.chain import DATA_DEPENDENT
+from ..preprocessing.chain import DATA_DEPENDENT, all_steps
+from ..preprocessing.guidance import is_shown
 from ..recall import Recall
 from ..task import Task
 from ..windows import one_pass, slices, sliding
@@ -30,11 +31,16 @@ class BoundSegmentation(BoundVictim):
 
     def check(self, victim: Pipeline, scan: Scan) -> None:
         if victim.dims == 2 and scan.grid.ndim == 3 and not victim.volumewise:
-            cut = [step.name for step in victim.steps if step.name in DATA_DEPENDENT]
+            cut = [one.name for one in all_steps(victim.steps) if one.name in DATA_DEPENDENT]
             if cut:
                 raise SegadvError(
                     f"{victim.name}: crops each slice by its content ({cut[0]}), so it can't be "
                     "used on a volume; save one slice as an image"
+                )
+            if is_shown(victim.steps):
+                raise SegadvError(
+                    f"{victim.name}: is shown clicks on a single image, but {scan.name} is a "
+                    "volume; save one slice as an image"
                 )
 
     def default_name(self, label: int) -> str:

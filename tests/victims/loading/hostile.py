@@ -414,17 +414,14 @@ IN_CONFIGURATIONS = {
         ),
     ),
     "names by expression": Hostile(LOADS, network({}, label_def=CODE, postprocessing=CODE)),
+    # Weights that are fetched only to be replaced are not fetched; the file's own don't fit here.
     "fetched weights": Hostile(
-        ASKED,
+        REFUSED,
         whole({"network_def": {"_target_": "DenseNet121", **FETCHING, "pretrained": True}}),
-        ("pretrained: True (fetches weights)",),
-        agree=False,
     ),
     "fetched weights by default": Hostile(
-        ASKED,
+        REFUSED,
         whole({"network_def": {"_target_": "EfficientNetBN", "model_name": "efficientnet-b0"}}),
-        ("pretrained: True (fetches weights)",),
-        agree=False,
     ),
     "fetched from an address": Hostile(
         ASKED,

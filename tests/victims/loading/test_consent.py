@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import ARGUMENTS, SAVE_AS_CODE, bundle, describe, save_bundle, small_network
+from monai.networks import nets
 
 from napari_segadv.common.hashing import sha256_of
 from napari_segadv.data.scan import Scan
@@ -55,15 +56,22 @@ def test_monais_own_networks_are_not(target, weights):
     assert load_victim(weights).trust == "data"
 
 
-def test_a_network_that_fetches_weights_is_asked_for(weights):
-    describe(weights, network="DenseNet121", arguments={"spatial_dims": 2, "pretrained": True})
-    with pytest.raises(NeedsTrust, match="fetches weights"):
-        load_victim(weights)
+def test_weights_that_the_file_replaces_are_neither_fetched_nor_asked_about(tmp_path):
+    arguments = {"spatial_dims": 2, "in_channels": 3, "out_channels": 3}
+    network = nets.DenseNet121(**arguments)
+    path = tmp_path / "net.pt"
+    torch.save(network.state_dict(), path)
+    describe(path, network="DenseNet121", arguments=arguments | {"pretrained": True})
+    loaded = load_victim(path)
+    assert loaded.trust == "data"
+    found = loaded.network.state_dict()
+    assert all(torch.equal(found[key], value) for key, value in network.state_dict().items())
 
 
-def test_a_class_that_fetches_weights_by_default_is_asked_about():
-    assert list(network_runs("EfficientNetBN", {"model_name": "efficientnet-b0"}))
+def test_a_class_that_fetches_something_else_is_asked_about():
+    assert not list(network_runs("EfficientNetBN", {"model_name": "efficientnet-b0"}))
     assert not list(network_runs("EfficientNetBN", {"pretrained": False}))
+    assert list(network_runs("HoVerNet", {"pretrained_url": "http://127.0.0.1:9/x"}))
     assert list(network_runs("TorchVisionFCModel", {"weights": "DEFAULT"}))
 
 

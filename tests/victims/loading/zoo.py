@@ -186,6 +186,277 @@ SWIN = {
 }
 
 
+# A network of torchvision, cut behind its features; its weights were to be fetched before training.
+TUMOURS = {
+    "network_def": {"_target_": "TorchVisionFCModel", "model_name": "resnet18", "num_classes": 1}
+    | {"use_conv": True, "pretrained": True, "in_channels": 8},
+    "dataset": {"_target_": "MaskedPatchWSIDataset", "data": "@datalist", "mask_level": 6}
+    | {"patch_size": [64, 64], "transform": "@preprocessing", "reader": "cuCIM"},
+    "preprocessing": composed(
+        {"_target_": "CastToTyped", "keys": "image", "dtype": "float32"},
+        {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0.0, "a_max": 255.0}
+        | {"b_min": -1.0, "b_max": 1.0},
+        {"_target_": "ToTensord", "keys": "image"},
+    ),
+    "inferer": {"_target_": "SimpleInferer"},
+    "postprocessing": composed(
+        {"_target_": "Activationsd", "keys": "pred", "sigmoid": True},
+        {"_target_": "ToNumpyd", "keys": "pred"},
+    ),
+}
+# Four grades, each with a threshold of its own; in_channels are those of the last layer.
+DENSITY = {
+    "network_def": {"_target_": "TorchVisionFCModel", "model_name": "inception_v3"}
+    | {"num_classes": 4, "in_channels": 512, "use_conv": False, "aux_logits": False, "pool": ""},
+    "preprocessing": composed(
+        LOAD,
+        FIRST,
+        {"_target_": "ScaleIntensityd", "keys": "image", "minv": 0.0, "maxv": 1.0},
+        {"_target_": "Resized", "keys": "image", "spatial_size": [32, 32]},
+    ),
+    "inferer": {"_target_": "SimpleInferer"},
+    "postprocessing": composed(
+        {"_target_": "Activationsd", "keys": "pred", "sigmoid": True},
+        {"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5},
+    ),
+}
+# A template, which takes MONAI's own names for its keys.
+TEMPLATE = {
+    "imports": ["$import os", "$import json", "$import torch", "$import glob"],
+    "image": "$monai.utils.CommonKeys.IMAGE",
+    "pred": "$monai.utils.CommonKeys.PRED",
+    "num_classes": 4,
+    "network_def": {"_target_": "DenseNet121", "spatial_dims": 2, "in_channels": 1}
+    | {"out_channels": "@num_classes", "init_features": 8, "growth_rate": 4}
+    | {"block_config": [1, 1, 1]},
+    "transforms": [
+        {"_target_": "LoadImaged", "keys": "@image"},
+        {"_target_": "EnsureChannelFirstd", "keys": "@image"},
+        {"_target_": "ScaleIntensityd", "keys": "@image"},
+    ],
+    "preprocessing": {"_target_": "Compose", "transforms": "$@transforms"},
+    "inferer": {"_target_": "SimpleInferer"},
+    "postprocessing": composed(
+        {"_target_": "Activationsd", "keys": "@pred", "softmax": True},
+        {"_target_": "AsDiscreted", "keys": ["@pred"], "argmax": [True], "to_onehot": 4},
+    ),
+}
+
+
+# DeepEdit: a channel of clicks for each structure, made on the network's own grid.
+LABELS = {"dim": 1, "bright": 2, "background": 0}
+DEEPEDIT = {
+    "label_names": LABELS,
+    "spatial_size": [32, 32, 16],
+    "number_intensity_ch": 1,
+    "network_def": {
+        "_target_": "DynUNet",
+        "spatial_dims": 3,
+        "in_channels": "$len(@label_names) + @number_intensity_ch",
+        "out_channels": "$len(@label_names)",
+        "kernel_size": [3, 3, 3],
+        "strides": [1, 2, 2],
+        "upsample_kernel_size": [2, 2],
+        "filters": [4, 8, 16],
+        "norm_name": "instance",
+        "deep_supervision": False,
+        "res_block": True,
+    },
+    "preprocessing_transforms": [
+        LOAD,
+        FIRST,
+        {"_target_": "Orientationd", "keys": "@image_key", "axcodes": "RAS"},
+        window(-175, 250),
+    ],
+    "deepedit_transforms": [
+        {
+            "_target_": "scripts.transforms.OrientationGuidanceMultipleLabelDeepEditd",
+            "ref_image": "@image_key",
+            "label_names": "@label_names",
+        },
+        {
+            "_target_": "AddGuidanceFromPointsDeepEditd",
+            "ref_image": "@image_key",
+            "guidance": "guidance",
+            "label_names": "@label_names",
+        },
+        {"_target_": "Resized", "keys": "@image_key", "spatial_size": "@spatial_size"}
+        | {"mode": "area"},
+        {
+            "_target_": "ResizeGuidanceMultipleLabelDeepEditd",
+            "guidance": "guidance",
+            "ref_image": "@image_key",
+        },
+        {
+            "_target_": "AddGuidanceSignalDeepEditd",
+            "keys": "@image_key",
+            "guidance": "guidance",
+            "number_intensity_ch": "@number_intensity_ch",
+        },
+    ],
+    "extra_transforms": [{"_target_": "EnsureTyped", "keys": "@image_key"}],
+    "preprocessing": {
+        "_target_": "Compose",
+        "transforms": "$@preprocessing_transforms + @deepedit_transforms + @extra_transforms",
+    },
+    "inferer": {"_target_": "SimpleInferer"},
+    "postprocessing": after({"_target_": "Activationsd", "keys": "pred", "softmax": True}),
+}
+# What the published script of that name does: clicks follow the image's orientation.
+ORIENTS = """
+import numpy as np
+from monai.transforms.transform import Transform
+
+
+class OrientationGuidanceMultipleLabelDeepEditd(Transform):
+    def __init__(self, ref_image="image", label_names=None):
+        self.ref_image, self.label_names = ref_image, label_names
+
+    def __call__(self, data):
+        meta = data[self.ref_image].meta
+        matrix = np.linalg.inv(np.asarray(meta["affine"])) @ np.asarray(meta["original_affine"])
+        found = dict(data)
+        for name in self.label_names:
+            if name in found:
+                points = np.array(found[name], float)
+                found[name] = points @ matrix[:3, :3].T + matrix[:3, 3]
+        return found
+"""
+# NuClick: a patch around each click, with two channels of clicks.
+NUCLICK = {
+    "network_def": {"_target_": "BasicUNet", "spatial_dims": 2, "in_channels": 5}
+    | {"out_channels": 1, "features": [4, 4, 8, 8, 16, 4]},
+    "preprocessing": composed(
+        {**LOAD, "dtype": "uint8", "image_only": False},
+        FIRST,
+        {"_target_": "ScaleIntensityRanged", "keys": "@image_key", "a_min": 0.0, "a_max": 255.0}
+        | {"b_min": -1.0, "b_max": 1.0},
+        {"_target_": "AddClickSignalsd", "image": "@image_key", "foreground": "foreground"}
+        | {"gaussian": False, "bb_size": 32},
+        {"_target_": "SqueezeDimd", "keys": "@image_key"},
+    ),
+    "inferer": {"_target_": "SimpleInferer"},
+    "postprocessing": composed(
+        {"_target_": "Activationsd", "keys": "pred", "sigmoid": True},
+        {"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5},
+        {"_target_": "KeepLargestConnectedComponentd", "keys": "pred"},
+    ),
+}
+# The class of a nucleus, whose mask is a channel.
+NUCLEI = {
+    "network_def": {"_target_": "DenseNet121", "spatial_dims": 2, "in_channels": 4}
+    | {"out_channels": 4, "init_features": 8, "growth_rate": 4, "block_config": [1, 1, 1]},
+    "preprocessing": composed(
+        {**LOAD, "keys": ["image", "label"], "dtype": "uint8", "image_only": False},
+        {**FIRST, "keys": ["image", "label"]},
+        {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": 0.0, "a_max": 255.0}
+        | {"b_min": -1.0, "b_max": 1.0},
+        {"_target_": "AddLabelAsGuidanced", "keys": "image", "source": "label"},
+    ),
+    "inferer": {"_target_": "SimpleInferer"},
+    "postprocessing": composed({"_target_": "Activationsd", "keys": "pred", "softmax": True}),
+}
+
+
+# VISTA3D, which is asked for classes by their numbers; the network has a narrow encoder here.
+VISTA = {
+    "imports": ["$import scripts", "$import copy", "$import json", "$import pathlib"],
+    "input_dict": "${'image': '/workspace/spleen_10.nii.gz', 'label_prompt': [3, 2]}",
+    "metadata_path": "$@bundle_root + '/configs/metadata.json'",
+    "metadata": "$json.loads(pathlib.Path(@metadata_path).read_text())",
+    "labels_dict": "$@metadata['network_data_format']['outputs']['pred']['channel_def']",
+    "subclass": {"2": [14, 5]},
+    "patch_size": [32, 32, 32],
+    "network_def": "$monai.networks.nets.vista3d132(encoder_embed_dim=8, in_channels=1)",
+    "preprocessing_transforms": [
+        LOAD,
+        FIRST,
+        {"_target_": "Spacingd", "keys": "@image_key", "pixdim": [1.5, 1.5, 1.5]}
+        | {"mode": "bilinear"},
+        {"_target_": "CropForegroundd", "keys": "@image_key", "allow_smaller": True}
+        | {"margin": 10, "source_key": "@image_key"},
+        {
+            "_target_": "monai.apps.vista3d.transforms.VistaPreTransformd",
+            "keys": "@image_key",
+            "subclass": "@subclass",
+            "labels_dict": "@labels_dict",
+        },
+        window(-963.8, 1053.7),
+        {"_target_": "Orientationd", "keys": "@image_key", "axcodes": "RAS"},
+        {"_target_": "CastToTyped", "keys": "@image_key", "dtype": "$torch.float32"},
+    ],
+    "preprocessing": {"_target_": "Compose", "transforms": "$@preprocessing_transforms "},
+    "inferer": {
+        "_target_": "scripts.inferer.Vista3dInferer",
+        "roi_size": "@patch_size",
+        "overlap": 0.3,
+        "use_cfp": True,
+        "use_point_window": True,
+        "sw_batch_size": 1,
+    },
+    "postprocessing": composed(
+        {"_target_": "monai.apps.vista3d.transforms.VistaPostTransformd", "keys": "pred"},
+        {"_target_": "Invertd", "keys": "pred", "transform": "$copy.deepcopy(@preprocessing)"}
+        | {"orig_keys": "@image_key", "nearest_interp": True, "to_tensor": True},
+    ),
+}
+
+
+# Lung nodules: a RetinaNet with windows, set up by calls in expressions.
+NODULES = {
+    "infer_patch_size": [32, 32, 16],
+    "anchor_generator": {
+        "_target_": "monai.apps.detection.utils.anchor_utils.AnchorGeneratorWithAnchorShape",
+        "feature_map_scales": [1, 2, 4],
+        "base_anchor_shapes": [[6, 8, 4], [8, 6, 5], [10, 10, 6]],
+    },
+    "backbone": "$monai.networks.nets.resnet.resnet10(spatial_dims=3,n_input_channels=1,"
+    "conv1_t_stride=[2,2,1],conv1_t_size=[7,7,7],widen_factor=0.25)",
+    "feature_extractor": "$monai.apps.detection.networks.retinanet_network."
+    "resnet_fpn_feature_extractor(@backbone,3,False,[1,2],None)",
+    "network_def": {
+        "_target_": "RetinaNet",
+        "spatial_dims": 3,
+        "num_classes": 1,
+        "num_anchors": 3,
+        "feature_extractor": "@feature_extractor",
+        "size_divisible": [16, 16, 8],
+    },
+    "detector": {
+        "_target_": "RetinaNetDetector",
+        "network": "@network",
+        "anchor_generator": "@anchor_generator",
+        "debug": False,
+    },
+    "detector_ops": [
+        "$@detector.set_target_keys(box_key='box', label_key='label')",
+        "$@detector.set_box_selector_parameters(score_thresh=0.02,topk_candidates_per_level=1000,"
+        "nms_thresh=0.22,detections_per_img=300)",
+        "$@detector.set_sliding_window_inferer(roi_size=@infer_patch_size,overlap=0.25,"
+        "sw_batch_size=1,mode='constant',device='cpu')",
+    ],
+    "preprocessing": composed(
+        LOAD,
+        FIRST,
+        {"_target_": "Orientationd", "keys": "image", "axcodes": "RAS"},
+        {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": -1024.0, "a_max": 300.0}
+        | {"b_min": 0.0, "b_max": 1.0, "clip": True},
+        TYPED,
+    ),
+    "inferer": {"_target_": "scripts.detection_inferer.RetinaNetInferer", "detector": "@detector"},
+    "postprocessing": composed(
+        {"_target_": "ClipBoxToImaged", "box_keys": "box", "label_keys": "label"}
+        | {"box_ref_image_keys": "image", "remove_empty": True},
+    ),
+    "evaluator": {
+        "_target_": "scripts.evaluator.DetectionEvaluator",
+        "_requires_": "@detector_ops",
+        "network": "@network",
+        "inferer": "@inferer",
+    },
+}
+
+
 def save_zoo(folder: Path, config: dict, meta: dict, arch: dict | None = None) -> Path:
     """Write a bundle with seeded weights; `arch` is the file of a searched architecture."""
     root = folder / "Zoo"
@@ -216,12 +487,19 @@ def parser_of(root: Path) -> Any:
     return parser
 
 
-def theirs(root: Path, path: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """What MONAI makes of an image file: the network's output, and what the bundle would save."""
+def named(*names: str) -> dict[str, str]:
+    return {str(number): name for number, name in enumerate(names)}
+
+
+def theirs(root: Path, path: Path, **given: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """What MONAI makes of an image file: the network's output, and what the bundle would save.
+
+    `given` are further entries that the transforms look for, such as clicks.
+    """
     parser = parser_of(root)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        data = parser.get_parsed_content("preprocessing")({"image": str(path)})
+        data = parser.get_parsed_content("preprocessing")({"image": str(path), **given})
         network = parser.get_parsed_content("network_def").eval()
         network.load_state_dict(torch.load(root / "models" / "model.pt"))
         inferer = parser.get_parsed_content("inferer")

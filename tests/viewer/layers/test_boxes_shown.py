@@ -150,3 +150,22 @@ def test_shapes_without_a_class_are_refused(make_napari_viewer):
     deep = viewer.add_shapes(np.zeros((0, 4, 3)), ndim=3, name="deep")
     with pytest.raises(SegadvError, match="layer deep: has 3 dimensions"):
         boxes_in(deep, image)
+
+
+def test_a_box_in_a_volume_is_a_rectangle_on_each_of_its_slices(make_napari_viewer):
+    corners = [[1, 2, 3, 4, 12, 23], [4, 2, 3, 6, 12, 23], [2.2, 1, 1, 2.4, 5, 5]]
+    made = Boxes.of(corners, [4, 4, 2], Grid.pixels((6, 40, 60)), CLASSES)
+    found = Boxes(made.corners, made.labels, made.grid, np.full(3, 0.9, np.float32), CLASSES)
+    assert [list(found.slices(n)) for n in range(3)] == [[1, 2, 3], [4, 5], [2]]
+    assert found.on_slice(2).corners.tolist() == [[2, 3, 12, 23], [1, 1, 5, 5]]
+    assert found.on_slice(2).labels.tolist() == [4, 2]
+    viewer = make_napari_viewer()
+    image = viewer.add_image(np.zeros((6, 40, 60)), scale=(3, 2, 0.5), translate=(1, 7, -3))
+    layer = added(viewer, outlines(found, scale=image.scale, translate=image.translate))
+    assert layer.ndim == 3
+    assert list(layer.features["class"]) == ["blur"] * 5 + ["bubbles"]
+    # Two boxes of one class that touch, with like rectangles, can't be told apart.
+    assert boxes_in(layer, image) == [
+        {"class": "blur", "box": [3, 2, 1, 23, 12, 6]},
+        {"class": "bubbles", "box": [1, 1, 2, 5, 5, 3]},
+    ]

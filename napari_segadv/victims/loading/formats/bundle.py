@@ -1,5 +1,6 @@
 """MONAI bundles: network, preprocessing and inferer are read as data from their configuration."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +11,13 @@ from torch import nn
 from ....data.overlapping import check_count, text_of
 from ....errors import SegadvError
 from ...decision import Decision, inverts, read_decision
+from ...detector import Detector
 from ...heads import Head
 from ...members import OnSlices
 from ...preprocessing.chain import KNOWN, Step, check_step, plain_name
-from ...preprocessing.reading import channels_made, from_monai
+from ...preprocessing.guidance import Guided, Patches
+from ...preprocessing.reading import from_monai, image_channels
+from ...prompts import Prompted, prompts_in
 from ...task import Task
 from ...tasks import DEFAULT, task_in, task_named, task_of
 from ...victim import Victim
@@ -21,6 +25,7 @@ from ...windows import SlidingWindows
 from .. import consent
 from ..bundle_config import BundleConfig, find, read_config
 from ..contents import Contents
+from ..detector_config import DetectorConfig, detector_of
 from ..evaluation import Evaluation
 from ..names import check_class
 from ..network import fit_weights, read_weights
@@ -32,8 +37,20 @@ from ..scripts import Scripts
 from ..values import Code, holds_code, transforms_in
 from .torchscript import SCRIPT, open_script
 
-WHOLE_IMAGE = ("SimpleInferer",)
+# The inferer of a RetinaNet's bundle is a script; its windows are those of its detector.
+BY_DETECTOR = "RetinaNetInferer"
+WHOLE_IMAGE = ("SimpleInferer", BY_DETECTOR)
+DETECTION = "detection"
 WINDOWS = ("SlidingWindowInferer", "SlidingWindowInfererAdapt", "SliceInferer")
+# The inferer of VISTA3D, a script of its bundle: MONAI's sliding window with a Gaussian.
+PROMPTING = "Vista3dInferer"
+PADDED = re.compile(rb"""padding_mode\s*=\s*["'](\w+)["']""")
+# Networks whose in_channels are not those of the image.
+ADAPTED = ("TorchVisionFCModel", "NetAdapter")
+SEVERAL_AT_ONCE = (
+    "its own program names every class whose probability reaches a threshold, several or none; "
+    "here the likeliest class counts"
+)
 OVERLAPPING = "overlapping"
 # Formats of an output that name a task by another word than ours.
 FORMATS = {"classes": "classification"}
@@ -79,10 +96,47 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     if not script:
         fit_weights(network.eval(), tensors, path / weights)
         scripts.beside(network)
+    found = _detector(config, agreed, fields, network)
+    if found is not None:
+        network = found.made(network)
+        notes = (*fields["notes"], found.describe())
+        fields |= {"windows": found.windows, "notes": notes}
+    if parts.inferer_name == PROMPTING:
+        network, fields = _prompted(network, fields, parts, agreed, config)
     if parts.slices is not None:
         network = OnSlices(network, parts.slices)
     trust = "code" if runs else "data"
     return Victim(network, **fields, path=path, sha256=contents.sha256, trust=trust)
+
+
+def _detector(
+    config: BundleConfig, evaluation: Evaluation, fields: Mapping[str, Any], network: Any = None
+) -> DetectorConfig | None:
+    """Return how a bundle detects, if it does and its network has no anchors of its own."""
+    if fields["task"].name != DETECTION or isinstance(network, Detector):
+        return None
+    return detector_of(config, evaluation, fields["dims"])
+
+
+def _prompted(
+    network: nn.Module,
+    fields: dict[str, Any],
+    parts: "Parts",
+    agreed: Evaluation,
+    config: BundleConfig,
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Ask a network for the classes for which its program asks; return it with the fields."""
+    outputs = config.metadata.get("network_data_format", {}).get("outputs", {})
+    pred: Mapping[str, Any] = next(iter(outputs.values()), {})
+    named = pred.get("channel_def", {})
+    try:
+        found = prompts_in(named, parts.transforms, agreed.part("input_dict"))
+        asked = Prompted.of(network, *found)
+    except SegadvError as error:
+        raise SegadvError(f"{config.source}: {error}") from None
+    notes = (*fields["notes"], asked.describe())
+    more = {"classes": asked.classes, "head": Head("none"), "own": None, "notes": notes}
+    return asked, fields | more
 
 
 @dataclass(frozen=True)
@@ -90,12 +144,14 @@ class Parts:
     """The values of a configuration, with a `Code` in place of those that somebody must agree to.
 
     Attributes:
+        target: the network's class.
         arguments: of the network.
         transforms: of the preprocessing.
         inferer: its class and arguments.
         postprocessing: transforms; expressions among them are never evaluated.
     """
 
+    target: Any
     arguments: Mapping[str, Any]
     transforms: Sequence[Any]
     inferer: Mapping[str, Any]
@@ -106,7 +162,7 @@ class Parts:
         arguments, transforms = evaluation.arguments(), evaluation.transforms()
         inferer = evaluation.inferer()
         after = transforms_in(Evaluation(config).part("postprocessing"))
-        return cls(arguments, transforms, inferer, after)
+        return cls(evaluation.target(), arguments, transforms, inferer, after)
 
     @property
     def inferer_name(self) -> str:
@@ -175,6 +231,8 @@ def _check(config: BundleConfig, parts: Parts, listing: Evaluation) -> None:
             check_step(plain_name(str(one.get("_target_")), KNOWN))
     if parts.inferer and not isinstance(parts.inferer.get("_target_"), Code):
         _check_inferer(parts, config)
+        if parts.inferer_name == BY_DETECTOR:
+            detector_of(config, listing, _dims(parts, {}, config))
 
 
 def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
@@ -193,7 +251,7 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     arguments = parts.arguments
     key = _image_key(config)
     steps = _steps(config, parts)
-    channels = int(arguments.get("in_channels", image.get("num_channels", 1)))
+    channels = image_channels(_channels(parts, image), steps)
     dims = 3 if parts.slices is not None else _dims(parts, image, config)
     task = _task(pred, config)
     outputs = arguments.get("out_channels", arguments.get("num_classes"))
@@ -218,23 +276,63 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         notes = (*notes, "its own program writes probabilities; here a structure begins at 0.5")
     if regions is not None:
         notes = (*notes, f"its own program paints its structures to labels: {text_of(regions)}")
+    independent = not of_pixels and count > 1 and parts.afterwards("Activations", "sigmoid")
+    if independent and any("threshold" in step for step in after):
+        notes = (SEVERAL_AT_ONCE,)
+    guided = next((step for step in steps if isinstance(step, Guided)), None)
+    if guided is not None:
+        notes = (*notes, guided.describe())
+    if isinstance(guided, Patches):
+        # Each patch is tidied up by itself.
+        decision = replace(decision, carried="labels", before=decision.after, after=())
+    compared = inverts(after) and guided is None
     return {
         "name": str(config.metadata.get("name", config.root.name)),
         "dims": dims,
-        "channels": channels // (channels_made(steps) or 1),
+        "channels": channels,
         "classes": task.names(listed),
         "steps": steps,
+        "array_order": _rows_first(config, parts),
         "windows": windows,
         "task": task,
         "decision": decision,
         "notes": notes,
         "regions": regions,
-        "independent": not of_pixels and count > 1 and parts.afterwards("Activations", "sigmoid"),
+        "independent": independent,
         "head": head,
         "own": OwnPipeline(parts.transforms, after, windows, key, count if overlap else 0)
-        if inverts(after)
+        if compared
         else None,
     }
+
+
+def _channels(parts: Parts, image: Mapping[str, Any]) -> int:
+    """Return how many channels the network sees.
+
+    A network that is cut out of another one takes `in_channels` for those of its last layer.
+    """
+    name = str(parts.target).rsplit(".", 1)[-1]
+    given = None if name in ADAPTED else parts.arguments.get("in_channels")
+    return int(image.get("num_channels", 1) if given is None else given)
+
+
+def _rows_first(config: BundleConfig, parts: Parts) -> bool:
+    """Return whether the network's first axis is the rows, as its program reads the images.
+
+    MONAI's LoadImage puts the columns first; its readers of whole slides cut out patches as they
+    are seen.
+    """
+    loads = any("LoadImage" in str(one.get("_target_")) for one in parts.transforms)
+    return not loads and any(
+        "WSI" in str(part.get("_target_"))
+        for part in config.content.values()
+        if isinstance(part, Mapping)
+    )
+
+
+def _activates(parts: Parts) -> bool:
+    """Return whether a step after the network makes probabilities, so that it gives logits."""
+    return any(parts.afterwards("Activations", name) for name in ("sigmoid", "softmax"))
 
 
 def _image_key(config: BundleConfig) -> str:
@@ -325,14 +423,14 @@ def _head(parts: Parts, overlap: bool) -> Head:
     Whatever its values: they are logits if a sigmoid follows, and else compared as they are.
     """
     if not overlap:
-        return Head()
+        return Head("none" if _activates(parts) else None)
     return Head("none" if parts.afterwards("Activations", "sigmoid") else "sigmoid")
 
 
 def _check_inferer(parts: Parts, config: BundleConfig) -> None:
     name = parts.inferer_name
-    if name not in (*WHOLE_IMAGE, *WINDOWS):
-        known = ", ".join((*WHOLE_IMAGE, *WINDOWS))
+    if name not in (*WHOLE_IMAGE, *WINDOWS, PROMPTING):
+        known = ", ".join(("SimpleInferer", *WINDOWS))
         raise SegadvError(f"{config.source}: inferer {name} is not known; use one of {known}")
 
 
@@ -356,6 +454,8 @@ def windows_of(parts: Parts, dims: int, config: BundleConfig) -> SlidingWindows 
         if len(roi) != dims:
             raise ValueError(f"roi_size {roi} for a {dims}-D network")
         overlap = inferer.get("overlap", 0.25)
+        if parts.inferer_name == PROMPTING:
+            inferer = {**inferer, "mode": "gaussian", "padding_mode": _padding_mode(config)}
         return SlidingWindows(
             tuple(int(n) for n in roi),
             int(inferer.get("sw_batch_size", 1)),
@@ -369,6 +469,15 @@ def windows_of(parts: Parts, dims: int, config: BundleConfig) -> SlidingWindows 
         raise SegadvError(
             f"{config.source}: the inferer is incomplete or invalid ({error}); correct it"
         ) from None
+
+
+def _padding_mode(config: BundleConfig) -> str:
+    """Return how a bundle's own inferer pads an image that is smaller than its window."""
+    file = "scripts/inferer.py"
+    if config.contents.hash_of(file) is None:
+        return "constant"
+    found = PADDED.search(config.contents.read(file))
+    return found[1].decode() if found else "constant"
 
 
 FORMAT = VictimFormat("MONAI bundle", claims, load)

@@ -87,11 +87,17 @@ class DetectionView(TaskView):
 
 
 def outlines(boxes: Boxes, **more: Any) -> LayerTuple:
-    """Return a shapes layer of boxes in the pixels of their image, with class and score beside."""
-    names = [untagged(boxes.class_name(int(label))) for label in boxes.labels]
+    """Return a shapes layer of boxes in the pixels of their image, with class and score beside.
+
+    A box in a volume is a rectangle on each of its slices.
+    """
+    drawn = [(index, shape) for index in range(boxes.count) for shape in rectangles(boxes, index)]
+    order = [index for index, _ in drawn]
+    names = [untagged(boxes.class_name(int(label))) for label in boxes.labels[order]]
     listed = [untagged(name) for name in boxes.classes[1:]]
     known = list(dict.fromkeys(listed)) or sorted(set(names)) or ["box"]
-    scores = [f"{score:.2f}" for score in boxes.scores.tolist()] or [""] * boxes.count
+    scored = boxes.scores[order].tolist() if len(boxes.scores) else []
+    scores = [f"{score:.2f}" for score in scored] or [""] * len(drawn)
     features = pd.DataFrame(
         {
             CLASS: pd.Categorical(names, categories=known),
@@ -99,9 +105,9 @@ def outlines(boxes: Boxes, **more: Any) -> LayerTuple:
         }
     )
     # Without shapes, napari accepts a single colour but not an empty list.
-    shades = [(*colour(int(label)), 1.0) for label in boxes.labels] or "white"
+    shades = [(*colour(int(label)), 1.0) for label in boxes.labels[order]] or "white"
     keywords = {
-        "ndim": 2,
+        "ndim": boxes.grid.ndim,
         "shape_type": "rectangle",
         "features": features,
         "feature_defaults": {CLASS: known[0], SCORE: ""},
@@ -118,7 +124,16 @@ def outlines(boxes: Boxes, **more: Any) -> LayerTuple:
         "metadata": {KEY: boxes},
         **more,
     }
-    return [rectangle(corners) for corners in boxes.corners], keywords, "shapes"
+    return [shape for _, shape in drawn], keywords, "shapes"
+
+
+def rectangles(boxes: Boxes, index: int) -> list[Array]:
+    """Return the rectangles (4, d) of a box: one, or in a volume one on each of its slices."""
+    corners = boxes.corners[index]
+    if boxes.grid.ndim == 2:
+        return [rectangle(corners)]
+    flat = rectangle(corners[[1, 2, 4, 5]])
+    return [np.insert(flat, 0, number, axis=1) for number in boxes.slices(index)]
 
 
 def rectangle(corners: Array) -> Array:
@@ -133,6 +148,8 @@ def rectangle(corners: Array) -> Array:
 def boxes_in(layer: Shapes, beside: Image) -> list[dict[str, Any]]:
     """Return the boxes around a layer's shapes, in an image layer's pixels, as in a JSON file.
 
+    In a volume, like rectangles of one class on slices that follow each other are one box.
+
     Raises:
         SegadvError: if a shape has no class, or the layer has other dimensions than the image.
     """
@@ -146,7 +163,7 @@ def boxes_in(layer: Shapes, beside: Image) -> list[dict[str, Any]]:
     boxes = layer.metadata.get(KEY)
     # What the shown names stand for.
     meant = {untagged(name): name for name in boxes.classes} if isinstance(boxes, Boxes) else {}
-    found = []
+    found: list[tuple[str, Array, Array]] = []
     for number, (shape, name) in enumerate(zip(layer.data, names, strict=True), start=1):
         if not isinstance(name, str):
             raise SegadvError(
@@ -154,9 +171,33 @@ def boxes_in(layer: Shapes, beside: Image) -> list[dict[str, Any]]:
                 f'predicted boxes, or give it one in the features table, column "{CLASS}"'
             )
         points = np.asarray(shape) @ matrix[:-1, :-1].T + matrix[:-1, -1] + 0.5
-        low, high = points.min(0)[::-1], points.max(0)[::-1]
-        found.append({"class": meant.get(name, name), "box": [*low.tolist(), *high.tolist()]})
-    return found
+        found.append((meant.get(name, name), points.min(0), points.max(0)))
+    if layer.ndim == 3:
+        found = _joined(found)
+    return [
+        {"class": name, "box": [*low[::-1].tolist(), *high[::-1].tolist()]}
+        for name, low, high in found
+    ]
+
+
+def _joined(found: list[tuple[str, Array, Array]]) -> list[tuple[str, Array, Array]]:
+    """Join rectangles in a volume, each with its class, least and greatest corner, to boxes."""
+    boxes: list[tuple[str, Array, Array]] = []
+    for name, low, high in sorted(found, key=lambda one: (one[0], *one[1][1:], *one[1])):
+        # A rectangle is as thick as its slice.
+        low, high = (np.array([edge, *c[1:]]) for edge, c in
+                     ((np.floor(low[0]), low), (np.floor(high[0]) + 1, high)))  # fmt: skip
+        last = boxes[-1] if boxes else None
+        same = last is not None and last[0] == name and last[2][0] == low[0]
+        if (
+            last is not None
+            and same
+            and np.allclose([last[1][1:], last[2][1:]], [low[1:], high[1:]])
+        ):
+            boxes[-1] = (name, last[1], np.array([high[0], *high[1:]]))
+        else:
+            boxes.append((name, low, high))
+    return boxes
 
 
 def recolour(event: Any) -> None:
