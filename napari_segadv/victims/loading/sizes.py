@@ -8,11 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook
+from torch.overrides import TorchFunctionMode
 
 from ...errors import SegadvError
 
 # No network has a larger size, more modules, or so many more weights than its file.
 LARGEST, MOST_MODULES, SLACK = 1 << 20, 20_000, 1.5
+# Functions by which layers make their weights.
+MAKERS = frozenset({torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn})
 
 
 def check_numbers(value: Any, source: Path) -> None:
@@ -47,8 +50,7 @@ def check_size(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], pa
 
     counting = register_module_module_registration_hook(count)
     try:
-        with torch.device("meta"):
-            asked = sum(weight.numel() for weight in build().parameters())
+        asked = _asked(build)
     finally:
         counting.remove()
     held = sum(weight.numel() for weight in weights.values())
@@ -57,3 +59,26 @@ def check_size(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], pa
             f"{path}: its network would have {asked} weights, but the file holds {held}; correct "
             "its arguments"
         )
+
+
+class _EmptyWeights(TorchFunctionMode):
+    """Makes weights without memory, but computes ranges of numbers."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in MAKERS and kwargs.get("device") is None:
+            kwargs["device"] = "meta"
+        return func(*args, **kwargs)
+
+
+def _asked(build: Callable[[], nn.Module]) -> int:
+    """Return how many weights a network has, built without memory."""
+    try:
+        with torch.device("meta"):
+            return sum(weight.numel() for weight in build().parameters())
+    except RuntimeError as error:
+        # Some take numbers out of tensors: then those are computed.
+        if "meta tensor" not in str(error):
+            raise
+    with _EmptyWeights():
+        return sum(weight.numel() for weight in build().parameters())

@@ -114,11 +114,10 @@ def build_saved(
     Raises:
         SegadvError: if the configuration is not that of the weights.
     """
-    library = needed("transformers", EXTRA)
+    library, cls = needed("transformers", EXTRA), _class(name, path)
     configs = needed("transformers.models.auto.configuration_auto", EXTRA)
     with _quiet(library):
         try:
-            cls = getattr(library, name)
             made = configs.CONFIG_MAPPING[config["model_type"]].from_dict(dict(config))
             # Other outputs than the logits would cost memory.
             made.output_attentions = made.output_hidden_states = False
@@ -129,6 +128,8 @@ def build_saved(
                 state_dict=weights,
                 dtype=torch.float32,
                 output_loading_info=True,
+                # Those are refused below, by name.
+                ignore_mismatched_sizes=True,
             )
         except ReachesOut as error:
             raise SegadvError(
@@ -146,6 +147,17 @@ def build_saved(
     check_finite(network, path)
     evaluated: nn.Module = network.eval().requires_grad_(False)
     return evaluated
+
+
+def _class(name: str, path: Path) -> Any:
+    """Return a class of transformers, which imports the module that has it."""
+    try:
+        return getattr(needed("transformers", EXTRA), name)
+    except (ImportError, AttributeError, RuntimeError) as error:
+        raise SegadvError(
+            f"{path}: transformers can't import {name} ({cause(error)}); install the packages that "
+            "it needs, torchvision for the torch that is here"
+        ) from None
 
 
 def _check_report(report: Mapping[str, Any], path: Path) -> None:
@@ -220,11 +232,10 @@ def image_processor(
             "pictures, so it can't be reproduced; describe what the network sees in a JSON beside "
             "the folder"
         )
-    library = needed("transformers", EXTRA)
+    library, cls = needed("transformers", EXTRA), _class(known[name], source)
     try:
         with _quiet(library):
-            given = {key: value for key, value in settings.items() if key in SETTINGS}
-            processor = getattr(library, known[name])(**given)
+            processor = cls(**{key: value for key, value in settings.items() if key in SETTINGS})
             found = {
                 key: _plain(value)
                 for key, value in processor.to_dict().items()

@@ -35,6 +35,8 @@ EXTRA = "torchvision"
 NAME = re.compile(r"torchvision\.(?:models\.)?(?:segmentation\.)?(\w+)")
 # Arguments that name weights to be fetched: the file has them all.
 FETCHING = ("weights", "weights_backbone", "pretrained", "pretrained_backbone", "progress")
+# Arguments of the networks that segment.
+SEGMENTING = ("num_classes", "aux_loss")
 COLOURS = 3
 
 
@@ -120,6 +122,13 @@ def _built(
     if arguments["num_classes"] is None:
         del arguments["num_classes"]
     if table:
+        # torchvision takes any others, and does nothing with them.
+        odd = sorted(arguments.keys() - set(SEGMENTING))
+        if odd:
+            raise SegadvError(
+                f"{source}: argument {odd[0]} of {name} is not known; use only "
+                f"{' and '.join(SEGMENTING)}"
+            )
         arguments.setdefault("aux_loss", any(key.startswith("aux_classifier.") for key in weights))
         arguments["weights_backbone"] = None
         if name.startswith("lraspp"):
