@@ -100,6 +100,16 @@ def check_gradient(victim: Victim, scan: Scan) -> None:
     assert (gradient * way).sum() == pytest.approx(float(change), rel=1e-4)
 
 
+class Touch:
+    """Leaves a trace when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return open, (str(self.trace), "w")
+
+
 def edit_json(path: Path, **changes: Any) -> None:
     """Change entries of a JSON file; None removes one."""
     content = json.loads(path.read_text())

@@ -38,9 +38,8 @@ class SavedFolder:
         Raises:
             SegadvError: if it can't be read.
         """
-        folder = cls(folder_of(path), {}, [])
-        folder.config.update(folder.json(CONFIG))
-        return folder
+        root, hashes = folder_of(path), list[str]()
+        return cls(root, cls(root, {}, hashes).json(CONFIG), hashes)
 
     def json(self, name: str) -> dict[str, Any]:
         """Return a JSON object in the folder.

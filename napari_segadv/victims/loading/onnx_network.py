@@ -154,9 +154,7 @@ def converted(model: Any, shape: Sequence[int | None], path: Path) -> OnnxNetwor
     onnx, converter = needed("onnx", EXTRA), needed("onnx2torch", EXTRA)
     _rename(model, onnx)
     try:
-        if model.opset_import[0].version > NEWEST:
-            model = onnx.version_converter.convert_version(model, NEWEST)
-        network = converter.convert(model)
+        network = converter.convert(_older(model, onnx))
     except SegadvError:
         raise
     except Exception as error:  # noqa: BLE001 - it raises almost anything
@@ -195,6 +193,53 @@ def _rename(model: Any, onnx: Any) -> None:
     version = max((one.version for one in kept), default=0)
     del model.opset_import[:]
     model.opset_import.append(onnx.helper.make_opsetid("", version))
+
+
+def _older(model: Any, onnx: Any) -> Any:
+    """Return a model in operators that onnx2torch knows.
+
+    Where onnx can't rewrite one, it is read as if it were older: most have not changed, and what
+    comes of it is compared with onnxruntime.
+    """
+    if model.opset_import[0].version <= NEWEST:
+        return model
+    try:
+        return onnx.version_converter.convert_version(model, NEWEST)
+    except RuntimeError:
+        model.opset_import[0].version = NEWEST
+        onnx.checker.check_model(model)
+        return model
+
+
+def _settle(graph: Any) -> None:
+    """Make weights of a graph's constants, and of copies of weights.
+
+    onnx2torch looks for an operator's weights among the weights alone.
+    """
+    weights = {one.name for one in graph.initializer}
+    copies: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        given = [copies.get(name, name) for name in node.input]
+        if given != list(node.input):
+            del node.input[:]
+            node.input.extend(given)
+        if node.op_type == "Identity" and given[0] in weights:
+            copies[node.output[0]] = given[0]
+        elif node.op_type == "Constant" and [a.name for a in node.attribute] == ["value"]:
+            weight = graph.initializer.add()
+            weight.CopyFrom(node.attribute[0].t)
+            weight.name = node.output[0]
+            weights.add(weight.name)
+        else:
+            kept.append(node)
+    for number, one in enumerate(graph.output):
+        if one.name in copies:
+            raise SegadvError(f"output {number} is a constant; export the network without it")
+    # Copied first: what is deleted from a message is gone.
+    kept = [type(node).FromString(node.SerializeToString()) for node in kept]
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def compare(

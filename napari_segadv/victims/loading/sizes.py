@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from ...errors import SegadvError
 
 # No network has a larger size, more modules, or so many more weights than its file.
-LARGEST, MOST_MODULES, SLACK = 1 << 20, 20_000, 1.5
+LARGEST, MOST_MODULES, SLACK = 1 << 20, 10_000, 1.5
 # Functions by which layers make their weights.
 MAKERS = frozenset({torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn})
 

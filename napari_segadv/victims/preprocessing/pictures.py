@@ -7,6 +7,7 @@ that.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from ...errors import SegadvError
 from .axes import Back, along
-from .chain import BoundTransform, Space, Step
+from .chain import BoundTransform, Space, Step, Transform
 from .nnunet import Planned, check_size
 
 BYTES = (0.0, 255.0)
@@ -211,6 +212,22 @@ class Standardise(Planned):
             return x.flip(1) if self.reversed else x
 
         return BoundTransform(forward, _kept), forward(image[None])[0], space
+
+
+def repeated(image: int, network: int, source: Path) -> list[Step]:
+    """Return the step from an image's channels to a network's: a grey one is repeated.
+
+    Raises:
+        SegadvError: if the image is neither grey nor has as many; `source` says how many it has.
+    """
+    if image == network:
+        return []
+    if image != 1:
+        raise SegadvError(
+            f'{source}: its network takes {network} channels, not {image}; set "channels" to '
+            f"{network}, or to 1 for grey images"
+        )
+    return [Transform("RepeatChannel", {"repeats": network})]
 
 
 def described_steps(description: Mapping[str, Any]) -> list[Step]:

@@ -59,8 +59,8 @@ def test_the_mask_is_that_of_onnxruntime(opset, tmp_path):
     found = victim.predict(scan).array
     # Rounding may decide where two classes are as likely.
     likeliest = np.sort(theirs[0], axis=0)
-    sure = likeliest[-1] - likeliest[-2] > 1e-5
-    assert sure.mean() > 0.999
+    sure = likeliest[-1] - likeliest[-2] > 1e-3
+    assert sure.mean() > 0.99
     assert np.array_equal(found[sure], theirs.argmax(1)[0][sure])
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from adapter_networks import (
     CLASSES,
+    Touch,
     check_attack,
     check_gradient,
     colour,
@@ -176,16 +177,6 @@ def test_an_attack_on_a_trained_network(tmp_path):
     ]
     edit_json(tmp_path / "net.json", preprocessing=steps)
     check_attack(load_victim(root), epsilon=80.0)
-
-
-class Touch:
-    """Leaves a trace when it is unpickled."""
-
-    def __init__(self, trace):
-        self.trace = trace
-
-    def __reduce__(self):
-        return open, (str(self.trace), "w")
 
 
 def with_config(root, trace, **changes):

@@ -10,6 +10,7 @@ import pytest
 import torch
 from adapter_networks import (
     CLASSES,
+    Touch,
     check_attack,
     check_gradient,
     colour,
@@ -109,16 +110,6 @@ def test_an_attack_on_a_trained_network(tmp_path):
     check_attack(load_victim(path))
 
 
-class Touch:
-    """Leaves a trace when it is unpickled."""
-
-    def __init__(self, trace):
-        self.trace = trace
-
-    def __reduce__(self):
-        return open, (str(self.trace), "w")
-
-
 def described(path: Path, trace, **changes):
     beside = path.with_suffix(".json")
     content = json.loads(beside.read_text()) | changes
@@ -184,7 +175,7 @@ HOSTILE = {
     "a size that is a text": (partial(described, resize="520"), "whole numbers|invalid"),
     "a filter that is none": (partial(described, resize=64, resample="os"), "resample os"),
     "one mean too few": (partial(described, mean=[0.5], std=[0.5, 0.5]), "as many"),
-    "two channels": (partial(described, channels=2), '"channels" 3 or 1'),
+    "two channels": (partial(described, channels=2), "takes 3 channels, not 2"),
     "nothing of what it sees": (
         partial(described, window=None, mean=None, std=None),
         "does not say what the network sees",

@@ -5,7 +5,7 @@ the window of a CT, grey images; or all of the preprocessing in place of the fol
 """
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from ....common.hashing import sha256_of_files
 from ....errors import SegadvError
 from ...heads import Head
-from ...pipeline import Pipeline
 from ...preprocessing.axes import BACK
 from ...preprocessing.chain import Step, Transform
 from ...preprocessing.image_processor import ImageProcessor, steps_of
-from ...preprocessing.pictures import BYTES, enlarged
+from ...preprocessing.pictures import BYTES, enlarged, repeated
 from ...victim import Victim
 from ..description import KEYS, beside_folder, folder_description, victim_fields
 from ..folders import SavedFolder, peek
@@ -52,16 +51,17 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         file, weights = folder.weights()
         network = build_saved(name, folder.config, weights, file)
     given = {"dims": 2, "channels": made, "classes": _classes(folder.config), **described}
-    if not own and not described.keys() - BESIDES - {"roi_size"}:
+    if not own and not described.keys() & {"window", "preprocessing", "mean"}:
         raise SegadvError(
-            f"{root}: has no {PROCESSOR}, so what its network sees is not known; copy it, or "
-            f"write {beside_folder(root).name} beside the folder, see docs/victims.md"
+            f"{root}: what its network sees is not known; copy {PROCESSOR} into it, or write "
+            f'{beside_folder(root).name} beside it with "window", "mean" and "std", see '
+            "docs/victims.md"
         )
     if given["dims"] != 2:
         raise SegadvError(f'{beside_folder(root)}: its network is for pictures; set "dims" to 2')
     known = victim_fields({**given, "task": task}, beside_folder(root))
     known["name"] = known["name"] or root.absolute().name
-    before = _to_channels(known["channels"], made, root)
+    before = repeated(known["channels"], made, beside_folder(root))
     victim = Victim(
         network if own or task != "segmentation" else Enlarged(network),
         **{**known, "head": Head("none", "logits" if own or task != "segmentation" else None)},
@@ -106,8 +106,7 @@ def _as_deployed(
     """Give a victim the processor with a gradient, and the processor itself for predictions."""
     smooth, exact = steps
     victim = replace(victim, steps=(*before, smooth))
-    shared = {one.name: getattr(victim, one.name) for one in fields(Pipeline)}
-    return replace(victim, deployed=Pipeline(**{**shared, "steps": (*before, exact)}))
+    return victim.predicting_by((*before, exact))
 
 
 def _windowed(described: Mapping[str, Any]) -> list[Step]:
@@ -117,17 +116,6 @@ def _windowed(described: Mapping[str, Any]) -> list[Step]:
     low, high = (float(v) for v in described["window"])
     ends = {"a_min": low, "a_max": high, "b_min": BYTES[0], "b_max": BYTES[1], "clip": True}
     return [Transform("ScaleIntensityRange", ends)]
-
-
-def _to_channels(image: int, network: int, root: Path) -> list[Step]:
-    if image == network:
-        return []
-    if image != 1:
-        raise SegadvError(
-            f"{beside_folder(root)}: its network takes {network} channels, not {image}; set "
-            f'"channels" to {network}, or to 1 for grey images'
-        )
-    return [Transform("RepeatChannel", {"repeats": network})]
 
 
 def _classes(config: Mapping[str, Any]) -> list[str]:

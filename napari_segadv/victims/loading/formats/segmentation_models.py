@@ -18,8 +18,8 @@ from torch import nn
 from ....common.hashing import sha256_of_files
 from ....errors import SegadvError
 from ...heads import Head
-from ...preprocessing.chain import Step, Transform
-from ...preprocessing.pictures import Standardise
+from ...preprocessing.chain import Step
+from ...preprocessing.pictures import Standardise, repeated
 from ...victim import Victim
 from ..description import KEYS, beside_folder, folder_description, victim_fields
 from ..folders import SavedFolder, peek
@@ -181,16 +181,9 @@ def _steps(
 ) -> tuple[tuple[Step, ...], tuple[str, ...]]:
     """Return the steps of the preprocessing, and notes on them."""
     beside = beside_folder(root)
-    repeated: list[Step] = []
-    if known["channels"] != inputs:
-        if known["channels"] != 1:
-            raise SegadvError(
-                f"{beside}: its network takes {inputs} channels, not {known['channels']}; set "
-                f'"channels" to {inputs}, or to 1 for grey images'
-            )
-        repeated.append(Transform("RepeatChannel", {"repeats": inputs}))
+    before = repeated(known["channels"], inputs, beside)
     if described.keys() - BESIDES or (seen is None and "window" in described):
-        return (*repeated, *known["steps"]), ()
+        return (*before, *known["steps"]), ()
     if seen is None or inputs != len(seen[0]):
         raise SegadvError(
             f"{root}: does not say what its network sees; write {beside.name} beside the folder "
@@ -201,8 +194,8 @@ def _steps(
         "authors did, with their mean and deviation"
     )
     if "window" in described:
-        return (*repeated, *known["steps"], Standardise(1.0, *seen, of_bytes=False)), (note,)
-    return (*repeated, Standardise(1 / 255, *seen)), (note,)
+        return (*before, *known["steps"], Standardise(1.0, *seen, of_bytes=False)), (note,)
+    return (*before, Standardise(1 / 255, *seen)), (note,)
 
 
 FORMAT = VictimFormat("segmentation-models-pytorch folder", claims, load)

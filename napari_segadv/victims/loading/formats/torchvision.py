@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,9 +18,8 @@ from torch import Tensor, nn
 from ....common.hashing import sha256_of_files
 from ....common.json_data import read_json
 from ....errors import SegadvError
-from ...pipeline import BYTES, Pipeline
-from ...preprocessing.chain import Step, Transform
-from ...preprocessing.pictures import ResizePicture
+from ...pipeline import BYTES
+from ...preprocessing.pictures import ResizePicture, repeated
 from ...victim import Victim
 from ..contents import read_hashed
 from ..description import beside, hashed_description, victim_fields
@@ -84,12 +83,9 @@ def _fields(description: Mapping[str, Any], source: Path) -> tuple[dict[str, Any
             size = tuple(size)
         resized = ResizePicture(size, resample)
     known = victim_fields(described, source)
-    grey = known["channels"] == 1
-    if known["dims"] != 2 or not (grey or known["channels"] == COLOURS):
-        raise SegadvError(f'{source}: torchvision\'s networks need "dims" 2 and "channels" 3 or 1')
-    if grey:
-        repeat: Step = Transform("RepeatChannel", {"repeats": COLOURS})
-        known["steps"] = (repeat, *known["steps"])
+    if known["dims"] != 2:
+        raise SegadvError(f'{source}: its network is for pictures; set "dims" to 2')
+    known["steps"] = (*repeated(known["channels"], COLOURS, source), *known["steps"])
     return known, resized
 
 
@@ -171,13 +167,12 @@ def _resized(victim: Victim, resized: ResizePicture) -> Victim:
     smooth = replace(victim, steps=(resized, *victim.steps))
     if victim.window != BYTES:
         return smooth
-    shared = {one.name: getattr(victim, one.name) for one in fields(Pipeline)}
     exact = (replace(resized, exact=True), *victim.steps)
     note = (
         "its pictures are resized as bytes, which rounds them, for each prediction; the gradient "
         "goes through the same weights without rounding"
     )
-    return replace(smooth, deployed=Pipeline(**{**shared, "steps": exact}), notes=(note,))
+    return replace(smooth.predicting_by(exact), notes=(note,))
 
 
 FORMAT = VictimFormat("weights of torchvision with a JSON", claims, load)
