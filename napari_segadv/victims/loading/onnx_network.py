@@ -152,8 +152,9 @@ def converted(model: Any, shape: Sequence[int | None], path: Path) -> OnnxNetwor
     """
     outputs = [one.name for one in model.graph.output]
     onnx, converter = needed("onnx", EXTRA), needed("onnx2torch", EXTRA)
-    _rename(model, onnx)
     try:
+        _settle(model.graph)
+        _rename(model, onnx)
         network = converter.convert(_older(model, onnx))
     except SegadvError:
         raise
@@ -198,17 +199,19 @@ def _rename(model: Any, onnx: Any) -> None:
 def _older(model: Any, onnx: Any) -> Any:
     """Return a model in operators that onnx2torch knows.
 
-    Where onnx can't rewrite one, it is read as if it were older: most have not changed, and what
-    comes of it is compared with onnxruntime.
+    Most have not changed since, so it is read as if it were older if that is a valid model; what
+    comes of it is compared with onnxruntime. Otherwise onnx rewrites it.
     """
-    if model.opset_import[0].version <= NEWEST:
+    version = model.opset_import[0].version
+    if version <= NEWEST:
         return model
     try:
-        return onnx.version_converter.convert_version(model, NEWEST)
-    except RuntimeError:
         model.opset_import[0].version = NEWEST
         onnx.checker.check_model(model)
         return model
+    except onnx.checker.ValidationError:
+        model.opset_import[0].version = version
+        return onnx.version_converter.convert_version(model, NEWEST)
 
 
 def _settle(graph: Any) -> None:

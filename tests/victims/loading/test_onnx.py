@@ -94,6 +94,19 @@ def test_a_network_of_one_size(tmp_path):
         assert np.array_equal(found[z], theirs.argmax(1)[0])
 
 
+def test_weights_that_an_exporter_shares(tmp_path):
+    """It writes equal ones once, and copies of them for the others."""
+    layers = (torch.nn.Conv2d(1, 3, 3, padding=1), torch.nn.Conv2d(3, 3, 3, padding=1))
+    for layer in layers:
+        torch.nn.init.zeros_(layer.bias)
+    path = exported(tmp_path, torch.nn.Sequential(*layers).eval())
+    operators = [node.op_type for node in library("onnx").load(path).graph.node]
+    assert "Identity" in operators
+    scan = sa.Scan.from_array(sa.read(xray()).array[200:264, 200:264])
+    theirs = by_onnxruntime(path, scan.array[None, None] / 255).argmax(1)[0]
+    assert (load_victim(path).predict(scan).array == theirs).mean() > 0.999
+
+
 class TwoHeads(torch.nn.Module):
     """Gives an auxiliary output before the one that counts."""
 
