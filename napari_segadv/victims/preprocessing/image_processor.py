@@ -67,6 +67,11 @@ class ImageProcessor(Planned):
     def rescales(self) -> bool:
         return True
 
+    @property
+    def resizes(self) -> bool:
+        """Whether it resizes bytes, and so rounds them."""
+        return any(isinstance(step, ResizePicture) for step in self.steps)
+
     def bound(self, image: Tensor, space: Space) -> tuple[BoundTransform, Tensor, Space]:
         """Fix the step on the grid of an image, and compare it with the processor itself there.
 
@@ -106,7 +111,7 @@ class ImageProcessor(Planned):
         byte = self._byte().view(1, -1, 1, 1)
         off = float(((ours - theirs).abs() / byte.to(ours)).max())
         # What is not resized is not rounded either.
-        most = ROUNDED if any(isinstance(s, ResizePicture) for s in self.steps) else 0.01
+        most = ROUNDED if self.resizes else 0.01
         if not off <= most:
             raise SegadvError(
                 f"its image processor differs by {off:.3g} grey levels from what its settings "

@@ -30,6 +30,10 @@ PROCESSOR = "preprocessor_config.json"
 # describes all of the preprocessing in its place.
 BESIDES = frozenset({"name", "classes", "channels", "window", "dims"})
 TAKEN = KEYS - {"network", "arguments", "task", "activation", "output", "axes"}
+ROUNDED = (
+    "its image processor resizes bytes, which rounds them: so it does for each prediction, while "
+    "the gradient goes through the same weights without rounding"
+)
 
 
 def claims(path: Path) -> bool:
@@ -66,7 +70,7 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         network if own or task != "segmentation" else Enlarged(network),
         **{**known, "head": Head("none", "logits" if own or task != "segmentation" else None)},
         independent=folder.config.get("problem_type") == "multi_label_classification",
-        notes=_notes(folder.config, task),
+        notes=(ROUNDED,) if steps and steps[0].resizes else (),
         path=path,
         sha256=sha256_of_files(folder.hashes),
     )
@@ -127,15 +131,6 @@ def _classes(config: Mapping[str, Any]) -> list[str]:
     if sorted(numbers) != list(range(len(numbers))):
         return []
     return [numbers[n] for n in range(len(numbers))]
-
-
-def _notes(config: Mapping[str, Any], task: str) -> tuple[str, ...]:
-    if task != "segmentation":
-        return ()
-    return (
-        "its image processor resizes bytes, which rounds them: so it does for each prediction, "
-        "while the gradient goes through the same weights without rounding",
-    )
 
 
 FORMAT = VictimFormat("Hugging Face folder (config.json, model.safetensors)", claims, load)
