@@ -8,7 +8,7 @@ XVFB := $(if $(filter Linux,$(shell uname)),xvfb-run -a -s "-screen 0 1600x1000x
 # A process that ends is not replaced: with loadfile, xdist would give the new one the same test.
 AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
-.PHONY: demo test check lint types docs screenshots peers nnunet clean
+.PHONY: demo test check lint types docs screenshots peers nnunet adapters clean
 
 demo: $(VENV)/.demo
 	$(BIN)/segadv demo
@@ -49,6 +49,13 @@ nnunet: .nnunet/.done
 	sh scripts/nnunet.sh $(BIN)/python .nnunet
 	touch $@
 
+# The libraries of Hugging Face, torchvision, ONNX and others whose files are opened, likewise.
+adapters: .adapters/.done
+
+.adapters/.done: scripts/adapters.sh constraints.txt $(VENV)/.dev
+	sh scripts/adapters.sh $(BIN)/python .adapters
+	touch $@
+
 # nnU-Net's networks require timm and torchvision, which the ones that we open don't import.
 $(VENV)/.dev: pyproject.toml constraints.txt
 	sh scripts/venv.sh $(VENV) dev
@@ -62,4 +69,4 @@ $(VENV)/.peers: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .nnunet demo-output .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .nnunet .adapters demo-output .mypy_cache .pytest_cache .ruff_cache

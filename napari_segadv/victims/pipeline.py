@@ -52,6 +52,8 @@ class Pipeline:
             slices or patches of one; the network then takes volumes of one slice.
         deployed: the same victim as its own program runs it, which gives every prediction; None:
             this one. The gradient always comes from this one.
+        coarse: True if the network's logits may have fewer pixels than its input: then the steps
+            map them back from any size.
         independent: for a classification, True if each class has a probability of its own, by a
             sigmoid, of which the largest counts.
         regions: for overlapping structures, the labels of a label map that each one is the union
@@ -74,6 +76,7 @@ class Pipeline:
     deployed: "Pipeline | None" = None
     independent: bool = False
     regions: Mapping[str, tuple[int, ...]] | None = None
+    coarse: bool = False
 
     def run(self, images: torch.Tensor) -> Any:
         """Return the network's output; no gradient of its weights is kept or computed.

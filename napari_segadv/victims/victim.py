@@ -1,9 +1,9 @@
 """Victim: a network under attack, with its task and where it came from."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -11,6 +11,7 @@ from ..data.scan import Scan
 from ..errors import SegadvError
 from .bound import BoundVictim
 from .pipeline import Pipeline
+from .preprocessing.chain import Step
 from .preprocessing.presenting import Presented
 from .preprocessing.presenting import present as choose_presented
 from .task import Task
@@ -68,6 +69,11 @@ class Victim(Pipeline):
                 f"{self.name}: is a program, which has no gradient; craft on a network that stands "
                 "in for it (--surrogate), or use method square, without a receptive field"
             )
+
+    def predicting_by(self, steps: Sequence[Step]) -> Self:
+        """Return the victim whose predictions go through other steps than its gradient."""
+        shared = {one.name: getattr(self, one.name) for one in fields(Pipeline)}
+        return replace(self, deployed=Pipeline(**{**shared, "steps": tuple(steps)}))
 
     def on(
         self,

@@ -9,9 +9,11 @@
   "dims": 3,
   "window": [-160, 240],                intensities in the image's units that become ...
   "scale": [0, 1],                      ... this range
+  "resize": [512, 512],                 pixels, or those of the shorter edge; "resample": "bilinear"
+  "mean": [0.5], "std": [0.5],          of what has been scaled, for each channel
   "orientation": "SPL",                 axis codes in the network's order
   "spacing": [3.0, 1.5, 1.5],           mm
-  "preprocessing": [...],               MONAI transforms, in place of the four above
+  "preprocessing": [...],               MONAI transforms, in place of the eight above
   "roi_size": [64, 96, 96], "overlap": 0.25, "mode": "gaussian",
   "axes": "zyx",                        or "xyz", as MONAI's loaders order them
   "activation": "none",                 or "softmax", "sigmoid"; detected if omitted
@@ -23,7 +25,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from ...errors import SegadvError
 from ..decision import Decision
 from ..heads import Head
 from ..preprocessing.chain import Step, Transform
+from ..preprocessing.pictures import described_steps
 from ..preprocessing.reading import from_monai
 from ..tasks import DEFAULT, task_of
 from ..windows import SlidingWindows
@@ -52,6 +55,10 @@ KEYS = frozenset(
         "regions",
         "window",
         "scale",
+        "resize",
+        "resample",
+        "mean",
+        "std",
         "orientation",
         "spacing",
         "preprocessing",
@@ -84,13 +91,43 @@ def hashed_description(path: Path) -> tuple[dict[str, Any], str]:
             f"{path}: needs a description beside it, {source.name}, with at least "
             '{"classes": [...], "dims": 2, "window": [low, high]}; see docs/victims.md'
         )
+    return _read(source, KEYS)
+
+
+def beside_folder(folder: Path) -> Path:
+    """Return the path of a folder's description: it lies beside it, and adds .json to its name."""
+    folder = folder.absolute()
+    return folder.parent / f"{folder.name}.json"
+
+
+def folder_description(folder: Path, keys: Collection[str]) -> tuple[dict[str, Any], list[str]]:
+    """Read the description beside a folder that describes most of its network itself.
+
+    Args:
+        folder: the folder.
+        keys: those that the description may have.
+
+    Returns:
+        The description, empty if there is none, and the sha256 of its bytes, if there is one.
+
+    Raises:
+        SegadvError: if it has another key.
+    """
+    source = beside_folder(folder)
+    if not source.exists():
+        return {}, []
+    content, sha256 = _read(source, keys)
+    return content, [sha256]
+
+
+def _read(source: Path, keys: Collection[str]) -> tuple[dict[str, Any], str]:
     read = bytes_of_json(source)
     content = parse_json(read, source)
     if not isinstance(content, dict):
         raise SegadvError(f"{source}: holds no JSON object; it must start with a brace")
-    unknown = sorted(content.keys() - KEYS)
+    unknown = sorted(content.keys() - keys)
     if unknown:
-        raise SegadvError(f"{source}: unknown key {unknown[0]}; use only {', '.join(sorted(KEYS))}")
+        raise SegadvError(f"{source}: unknown key {unknown[0]}; use only {', '.join(sorted(keys))}")
     return content, hashlib.sha256(read).hexdigest()
 
 
@@ -181,6 +218,7 @@ def _steps(description: Mapping[str, Any], dims: int) -> tuple[Step, ...]:
                 {k: v if k == "clip" else float(v) for k, v in scaling.items()},
             )
         )
+    steps += described_steps(description)
     return tuple(steps)
 
 

@@ -124,6 +124,11 @@ def fit_weights(network: nn.Module, weights: dict[str, Tensor], path: Path) -> N
         )
     network.load_state_dict(weights)
     # In the network's own types, in which a number of a wider type may have become infinite.
+    check_finite(network, path)
+
+
+def check_finite(network: nn.Module, path: Path) -> None:
+    """Raise SegadvError if a network that was filled from a file holds NaN or infinite weights."""
     held = network.state_dict().items()
     broken = [k for k, v in held if v.is_floating_point() and not v.isfinite().all()]
     if broken:

@@ -154,9 +154,9 @@ class BoundSegmentation(BoundVictim):
         return lambda x: sliding(x, self._network, windows, self.passes, recall)
 
     def _network(self, x: Tensor) -> Tensor:
-        """Return the network's output, which must have the pixels of its input."""
+        """Return the network's output, which must have the pixels of its input, or be `coarse`."""
         y = self.victim.head.chosen(self.output(x))
-        if y.shape[2:] != x.shape[2:]:
+        if y.shape[2:] != x.shape[2:] and not (self.victim.coarse and y.ndim == x.ndim):
             remedy = "only networks that keep the size are supported"
             if y.shape[2:].numel() == 1:
                 remedy = 'if it predicts a class for the whole image, set "task": "classification"'

@@ -57,8 +57,10 @@ class VictimSection(QWidget):
             {
                 self.victim: "The model to attack: the victim",
                 self.file_button: "Opens a model file: safetensors or a state dict with a JSON "
-                "file beside it, TorchScript, .pt2; or a YAML file with the command of a program",
-                self.folder_button: "Opens the folder of a MONAI bundle or an nnU-Net model",
+                "file beside it, TorchScript, .pt2, ONNX; or a YAML file with the command of a "
+                "program",
+                self.folder_button: "Opens the folder of a MONAI bundle, an nnU-Net model, "
+                "or a network of transformers or segmentation-models-pytorch",
                 self.predict_button: "Shows what the model predicts on the clean image",
                 self.present: "What the model gets of an image whose intensities are not those it "
                 "was trained on, as of an X-ray of 12 bits. The noise stays in the image's own "

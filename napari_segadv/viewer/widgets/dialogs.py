@@ -20,8 +20,8 @@ WORD = 80
 CSV, TABLES = ".csv", "Tables (*.csv)"
 HTML, PAGES = ".html", "Web pages (*.html)"
 PATTERNS = (
-    "Networks and programs (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.json "
-    "*.yaml *.yml)"
+    "Networks and programs (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.onnx "
+    "*.json *.yaml *.yml)"
 )
 
 

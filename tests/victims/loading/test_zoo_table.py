@@ -40,7 +40,6 @@ LOADS, ASKS, REFUSED = "loads", "asks", "refused"
 VOLUME = metadata(3, 1, NAMES)
 COLOUR = metadata(2, 3, NAMES)
 CLASSES = metadata(2, 3, named(*"ABCD"), format="classes", num_channels=4)
-SIGMOID = composed({"_target_": "Activationsd", "keys": "pred", "sigmoid": True})
 PHASES = ["artery", "vein", "excret"]
 TOOL = {**GRADES, "network_def": {**UNET, "spatial_dims": 2, "in_channels": 3, "out_channels": 3}}
 TOOL |= {"postprocessing": after()}
