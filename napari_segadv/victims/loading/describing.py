@@ -26,6 +26,7 @@ class Field:
         example: a text as it may be.
         choices: texts to choose from, each with what a list says; empty for free text.
         units: whether it is in the image's units.
+        lines: of text that are seen at once.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Field:
     example: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
     units: bool = False
+    lines: int = 1
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ def sections() -> tuple[Section, ...]:
                     "What the class was called with, as JSON. Strides and activations leave no "
                     "trace in the weights: compare them with those of the training",
                     '{"spatial_dims": 3, "in_channels": 1, ...}',
+                    lines=3,
                 ),
             ),
         ),

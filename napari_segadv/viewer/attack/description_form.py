@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QLineEdit,
+    QPlainTextEdit,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -33,7 +34,9 @@ from .description_result import DescriptionResult
 
 TITLE = "Describe the model"
 # Pixels of the window, and of the fields.
-SIZE, LEFT = (820, 640), 440
+SIZE, LEFT, LABEL = (820, 680), 440, 84
+# Pixels of a page of text around its lines.
+FRAME = 14
 INTRODUCTION = (
     "{name} does not say what it needs to be used. Whoever trained it knows. Fill in what you "
     "know, try it on the open image, and save it if the prediction is right."
@@ -103,6 +106,8 @@ class DescriptionForm(QDialog):
         column.addLayout(side_by_side([self.try_button, self.save_button, self.close_button]))
         for button in (self.try_button, self.save_button, self.close_button, self.from_screen):
             button.setAutoDefault(False)
+        # Enter in a field.
+        self.try_button.setDefault(True)
         set_tips(
             {
                 self.from_screen: "Takes the window in which the image is shown",
@@ -127,6 +132,7 @@ class DescriptionForm(QDialog):
         for field in shown:
             editor = self.editors[field.key] = _editor(field)
             label = Plain(field.title)
+            label.setMinimumWidth(LABEL)
             for widget in (label, editor):
                 tip(widget, field.doc)
             if field.units:
@@ -166,15 +172,15 @@ class DescriptionForm(QDialog):
             editor = self.editors.get(key)
             if isinstance(editor, QComboBox):
                 editor.setCurrentIndex(max(editor.findData(text), 0))
+            elif isinstance(editor, QPlainTextEdit):
+                editor.setPlainText(text)
             elif editor is not None:
                 editor.setText(text)
+                editor.setCursorPosition(0)
 
     def texts(self) -> dict[str, str]:
         """Return the texts of all fields by key."""
-        return {
-            key: str(editor.currentData() if isinstance(editor, QComboBox) else editor.text())
-            for key, editor in self.editors.items()
-        }
+        return {key: _text(editor) for key, editor in self.editors.items()}
 
     def _connect(self) -> None:
         for editor in self.editors.values():
@@ -318,6 +324,19 @@ def _editor(field: Field) -> QWidget:
             box.addItem(words, text)
         narrow(box)
         return box
+    if field.lines > 1:
+        page = QPlainTextEdit()
+        page.setPlaceholderText(field.example)
+        page.setTabChangesFocus(True)
+        page.setFixedHeight(page.fontMetrics().lineSpacing() * field.lines + FRAME)
+        return page
     line = QLineEdit()
     line.setPlaceholderText(field.example)
     return line
+
+
+def _text(editor: Any) -> str:
+    """Return what an editor holds."""
+    if isinstance(editor, QComboBox):
+        return str(editor.currentData())
+    return str(editor.toPlainText() if isinstance(editor, QPlainTextEdit) else editor.text())

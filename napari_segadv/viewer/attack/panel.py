@@ -9,6 +9,7 @@ import napari
 from napari.layers import Image, Labels, Layer
 from qtpy.QtWidgets import QCheckBox, QPushButton
 
+from ...common.screen import one_line
 from ...errors import SegadvError
 from ...samples import fitting
 from ..controller.erased import Erased
@@ -337,7 +338,7 @@ class AttackPanel(Panel):
         from .description_form import DescriptionForm
 
         self.victim_section.show_loaded()
-        self.say(model.message)
+        self.say(f"{one_line(model.path.name)} does not describe itself: fill in the form")
         self._close_form()
         self.form = DescriptionForm(
             self.window(),
