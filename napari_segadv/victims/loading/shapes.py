@@ -199,8 +199,7 @@ def _dynunet(shapes: Shapes) -> Iterator[Arguments]:
     blocks.append("bottleneck")
     weights = [shapes[f"{block}.conv1.conv.weight"] for block in blocks]
     ups = [
-        list(shapes[f"upsamples.{n}.transp_conv.conv.weight"][2:])
-        for n in range(len(blocks) - 1)
+        list(shapes[f"upsamples.{n}.transp_conv.conv.weight"][2:]) for n in range(len(blocks) - 1)
     ]
     heads = _count(shapes, r"(?:deep_supervision_)?heads\.(\d+)\.")
     known: Arguments = {

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ... import io
@@ -13,13 +14,14 @@ from ...data.scan import Array, Grid, Mask, Scan
 from ...errors import SegadvError
 from ...io.registry import check_label_map
 from ...measures.labels import overlaps
-from ..bound import BoundVictim
+from .. import context
+from ..bound import BoundVictim, owner
 from ..decision import Decision
 from ..pipeline import Pipeline
 from ..preprocessing.chain import DATA_DEPENDENT
 from ..recall import Recall
 from ..task import Task
-from ..windows import one_pass, slices, sliding
+from ..windows import Passes, one_pass, slices, sliding
 
 # Slices of a volume that go through a 2-D network at a time.
 SLICES_AT_A_TIME = 4
@@ -27,6 +29,10 @@ SLICES_AT_A_TIME = 4
 
 class BoundSegmentation(BoundVictim):
     """A class for every pixel of the scan's grid: S' = S. Class 0 is the background."""
+
+    # What the network saw in the last prediction, until what its windows hide is measured.
+    _noted: context.Seen | None = None
+    _noting = _asked = False
 
     def check(self, victim: Pipeline, scan: Scan) -> None:
         if victim.dims == 2 and scan.grid.ndim == 3 and not victim.volumewise:
@@ -44,7 +50,11 @@ class BoundSegmentation(BoundVictim):
         return self._through(images, lambda z: self.decision.back(self.chain, z), self.recall)
 
     def prediction(self, images: Tensor) -> Mask:
+        windows = self.victim.windows
+        known = windows is None or context.KNOWN.get(owner(self.victim.network), windows)
+        self._noting = known is None and not self._asked and len(images) == 1
         logits = self.checked(self(images))
+        self._noting = False
         labels = logits.argmax(1)
         if self.decision.before:
             # Tidied up on the network's grid, which the logits above have left.
@@ -80,6 +90,22 @@ class BoundSegmentation(BoundVictim):
         theirs = mask.cpu().numpy()
         on = (theirs != 0) | (prediction.array != 0)
         return float((theirs == prediction.array)[on].mean()) if on.any() else 1.0
+
+    def window_notes(self) -> tuple[str, ...]:
+        windows, network = self.victim.windows, owner(self.victim.network)
+        if windows is None:
+            return ()
+        notes = context.KNOWN.get(network, windows)
+        if notes is None:
+            (seen, self._noted), self._asked = (self._noted, None), True
+            if seen is None:
+                return ()
+            passes = Passes(on_piece=self.passes.on_piece)
+            share = context.agreement(seen, self._network, self.victim.head, windows, passes)
+            notes = context.told(share, windows, seen.x.shape[2:])
+            if notes:
+                context.KNOWN.put(network, windows, notes)
+        return notes
 
     @property
     def decision(self) -> Decision:
@@ -127,7 +153,11 @@ class BoundSegmentation(BoundVictim):
         back: Callable[[Tensor], Tensor],
     ) -> Tensor:
         """Preprocess, predict and map back images that have the network's number of dimensions."""
-        z = back(self.victim.head.logits(run(self.prepared(images))))
+        x = self.prepared(images)
+        logits = self.victim.head.logits(run(x))
+        if self._noting:
+            self._noted = context.Seen(x, logits.argmax(1).to(torch.int16))
+        z = back(logits)
         if not self.victim.array_order:
             z = z.permute(0, 1, *range(z.ndim - 1, 1, -1))
         return z

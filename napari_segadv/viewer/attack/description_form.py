@@ -113,8 +113,9 @@ class DescriptionForm(QDialog):
                 self.from_screen: "Takes the window in which the image is shown",
                 self.try_button: "Shows what the model predicts on the open image. A file with "
                 "code is asked about first",
-                self.save_button: f"Writes {one_line(beside(self.model.path).name)} beside the model's "
-                "file, and loads the model. It has to be tried first",
+                self.save_button: "Writes this beside the model's file, as "
+                f"{one_line(beside(self.model.path).name)}, and loads the model. It has to be "
+                "tried first",
                 self.close_button: "Closes this window; nothing is saved (Escape)",
             }
         )
@@ -192,7 +193,7 @@ class DescriptionForm(QDialog):
         self.close_button.clicked.connect(self.reject)
         self.finished.connect(self._leave)
         controller = self._controller
-        self._slots = {
+        self._slots: dict[Any, Callable[..., None]] = {
             controller.descriptions.tried: self._tried,
             controller.descriptions.refused: self._refused,
             controller.descriptions.trust_asked: self._asked,

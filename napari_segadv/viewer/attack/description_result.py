@@ -1,7 +1,5 @@
 """What a model predicts with a description that is being tried: a slice, and what was found."""
 
-from typing import Any
-
 import numpy as np
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QImage, QPixmap

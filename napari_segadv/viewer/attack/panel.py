@@ -55,7 +55,7 @@ class AttackPanel(Panel):
         self._told: Callable[[], Run | None] = lambda: None
         self._said = ""
         # Describes the model that was opened last and does not describe itself.
-        self.form: "DescriptionForm | None" = None
+        self.form: DescriptionForm | None = None
         self.structures = Structures.of(self.viewer)
         self.victim_section = VictimSection(self.controller, self.structures)
         self.target_section = TargetSection(self.viewer, self.controller, lambda: self.image.value)

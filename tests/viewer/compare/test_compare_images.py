@@ -119,7 +119,8 @@ def test_colours(flat):
     np.testing.assert_array_equal(seen(swipe)[:, 33:], example.adversarial.array[:, 33:])
     assert (255, 220, 0) in {tuple(x) for x in seen(swipe)[:, 32]}
     comparison.compare("difference")
-    assert comparison.strongest == f"strongest colour at ±{255 / 2 / comparison.gain:.3g} grey levels"
+    most = 255 / 2 / comparison.gain
+    assert comparison.strongest == f"strongest colour at ±{most:.3g} grey levels"
 
 
 def test_difference_follows_gain_and_window(deep):

@@ -76,10 +76,19 @@ def told(path: Path) -> dict[str, Any]:
     found = [dims for dims in (2, 3) if re.search(rb"\bconv(_transpose)?%dd\b" % dims, text)]
     if len(found) != 1:
         return {}
-    into, out = (set(map(int, re.findall(rb"\b%b_channels : Final\[int\] = (\d{1,6})\b" % end, text)))
-                 for end in (b"in", b"out"))
+    into, out = _channels(rb"in", text), _channels(rb"out", text)
     own, last = into - out, out - into
-    return facts(found[0], own.pop() if len(own) == 1 else None, last.pop() if len(last) == 1 else None)
+    return facts(
+        found[0],
+        own.pop() if len(own) == 1 else None,
+        last.pop() if len(last) == 1 else None,
+    )
+
+
+def _channels(end: bytes, text: bytes) -> set[int]:
+    """Return the numbers of channels at one end of all convolutions in a program's text."""
+    found = re.findall(rb"\b%b_channels : Final\[int\] = (\d{1,6})\b" % end, text)
+    return set(map(int, found))
 
 
 FORMAT = VictimFormat("TorchScript", claims, load, told=told)
