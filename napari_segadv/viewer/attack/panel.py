@@ -347,11 +347,15 @@ class AttackPanel(Panel):
             lambda: self.image.value,
             lambda: str(self.attack_section.device.value),
         )
+        self.form.finished.connect(self._form_closed)
         self.form.show()
 
     def _close_form(self) -> None:
         if self.form is not None:
             self.form.reject()
+
+    def _form_closed(self, result: int) -> None:
+        if self.form is not None:
             self.form.deleteLater()
             self.form = None
 

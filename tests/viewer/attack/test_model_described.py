@@ -1,20 +1,21 @@
 """A model that does not describe itself: its form in a real window, tried and then saved."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
 import torch
 from clicks import click, drained, idle
-from helpers import ARGUMENTS, BYTES, bands, disc_image, small_network
+from helpers import ARGUMENTS, BYTES, PATIENCE, bands, disc_image, small_network
 from modal import answered
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialogButtonBox, QFileDialog
 from roles import role
 
-import napari_segadv as sa
 from napari_segadv.data.scan import Scan
 from napari_segadv.victims.loading.consent import remembered
+from napari_segadv.victims.victim import Victim
 from napari_segadv.viewer.layers.names import CLEAN
 from napari_segadv.viewer.widgets.trust_question import TrustQuestion
 
@@ -83,7 +84,7 @@ def test_weights_are_described_tried_and_saved(window, panel, qtbot, weights, mo
     type_in(qtbot, form, "classes", "background, heart, lungs")
     tried(qtbot, panel, form)
     assert form.status.text() == ""
-    victim = sa.victims.Victim(
+    victim = Victim(
         small_network(),
         "mine",
         dims=2,
@@ -98,7 +99,7 @@ def test_weights_are_described_tried_and_saved(window, panel, qtbot, weights, mo
     assert not weights.with_suffix(".json").exists()
     click(qtbot, form.save_button)
     idle(qtbot, panel.controller)
-    assert not form.isVisible()
+    assert panel.form is None
     assert json.loads(weights.with_suffix(".json").read_text()) == {
         "network": "UNet",
         "arguments": ARGUMENTS,
@@ -145,7 +146,7 @@ def test_an_error_is_one_line_and_nothing_is_saved(window, panel, qtbot, weights
     assert "Changed since" in form.result.caption.text()
     click(qtbot, form.close_button)
     drained(qtbot)
-    assert not form.isVisible()
+    assert panel.form is None
     assert list(weights.parent.glob("mine*")) == [weights]
 
 
@@ -213,3 +214,43 @@ def test_what_no_description_can_mend_is_said_at_once(window, panel, qtbot, tmp_
     idle(qtbot, panel.controller)
     assert "save network.state_dict() instead" in panel.status.text()
     assert panel.form is None
+
+
+def test_a_trial_is_cancelled_with_the_form(window, panel, qtbot, weights, monkeypatch):
+    window.add_image(disc_image(), name="xray")
+    form = opened(qtbot, panel, weights, monkeypatch)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def waiting(self, *given, **more):
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        given[2]()
+
+    monkeypatch.setattr(Victim, "predict", waiting)
+    click(qtbot, form.try_button)
+    qtbot.waitUntil(begun.is_set)
+    assert form.try_button.text() == "Cancel"
+    click(qtbot, form.try_button)
+    go_on.set()
+    qtbot.waitUntil(lambda: form.try_button.text() == "Try")
+    assert form.status.text() == "Cancelled."
+    begun.clear()
+    go_on.clear()
+    click(qtbot, form.try_button)
+    qtbot.waitUntil(begun.is_set)
+    qtbot.keyClick(form, Qt.Key_Escape)
+    go_on.set()
+    idle(qtbot, panel.controller)
+    assert panel.form is None
+
+
+def test_another_image_is_another_trial(window, panel, qtbot, weights, monkeypatch):
+    window.add_image(disc_image(), name="xray")
+    form = opened(qtbot, panel, weights, monkeypatch)
+    tried(qtbot, panel, form)
+    assert form.save_button.isEnabled()
+    window.add_image(disc_image(seed=1), name="other")
+    panel.image.value = window.layers["other"]
+    drained(qtbot)
+    assert not form.save_button.isEnabled()
+    assert "Changed since" in form.result.caption.text()
