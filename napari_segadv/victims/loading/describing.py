@@ -1,6 +1,7 @@
 """A description as a form has it: a text for each key, and the JSON that they make."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -51,7 +52,9 @@ def _numbers(text: str) -> list[float]:
     try:
         found = [float(part) for part in re.split(r"[\s,;]+", text.strip(" []()"))]
     except ValueError:
-        raise ValueError("needs numbers, such as 1.5, 1.5, 3") from None
+        found = [math.nan]
+    if not all(map(math.isfinite, found)):
+        raise ValueError("needs numbers, such as 1.5, 1.5, 3")
     return [int(number) if number.is_integer() else number for number in found]
 
 
@@ -76,8 +79,10 @@ def _whole(text: str) -> int:
 
 
 def _share(text: str) -> float:
-    (found,) = _numbers(text)
-    return found
+    found = _numbers(text)
+    if len(found) != 1:
+        raise ValueError("needs one number")
+    return found[0]
 
 
 def _names(text: str) -> list[str]:
@@ -105,141 +110,145 @@ def _tasks() -> list[str]:
     return sorted(tasks(), key=lambda name: name != DEFAULT)
 
 
-def sections() -> tuple[Section, ...]:
-    """Return all fields in the order of a form."""
-    return (
-        Section(
-            "Network",
-            (
-                Field(
-                    "network",
-                    "class",
-                    str,
-                    "Class of MONAI's networks, or the full path of another one, which is asked "
-                    "about before it runs. Filled in if the weights fit one",
-                    "UNet",
-                ),
-                Field(
-                    "arguments",
-                    "arguments",
-                    _object,
-                    "What the class was called with, as JSON. Strides and activations leave no "
-                    "trace in the weights: compare them with those of the training",
-                    '{"spatial_dims": 3, "in_channels": 1, ...}',
-                    lines=3,
-                ),
-            ),
+NETWORK = Section(
+    "Network",
+    (
+        Field(
+            "network",
+            "class",
+            str,
+            "Class of MONAI's networks, or the full path of another one, which is asked "
+            "about before it runs. Filled in if the weights fit one",
+            "UNet",
         ),
-        Section(
-            "What it predicts",
-            (
-                Field("task", "task", str, "What it predicts", choices={n: n for n in _tasks()}),
-                Field(
-                    "classes",
-                    "classes",
-                    _names,
-                    "Names with commas between them, in the network's order; for a segmentation "
-                    "the background first",
-                    "background, liver, spleen",
-                ),
-                Field(
-                    "activation",
-                    "last layer",
-                    str,
-                    "Whether the network ends in a softmax or a sigmoid",
-                    choices={
-                        "": "found out from its output",
-                        "none": "neither",
-                        "softmax": "softmax",
-                        "sigmoid": "sigmoid",
-                    },
-                ),
-                Field(
-                    "output",
-                    "output",
-                    _place,
-                    "Which of several outputs is the prediction: its place, from 0, or its name",
-                    "the only one",
-                ),
-            ),
+        Field(
+            "arguments",
+            "arguments",
+            _object,
+            "What the class was called with, as JSON. Strides and activations leave no "
+            "trace in the weights: compare them with those of the training",
+            '{"spatial_dims": 3, "in_channels": 1, ...}',
+            lines=3,
         ),
-        Section(
-            "What it sees",
-            (
-                Field(
-                    "dims",
-                    "dimensions",
-                    int,
-                    "2 for single images and slices, 3 for volumes",
-                    choices={"2": "2 (images, or slices of a volume)", "3": "3 (volumes)"},
-                ),
-                Field("channels", "channels", _whole, "Of the image: 1 grey, 3 colour", "1"),
-                Field(
-                    "window",
-                    "window",
-                    _pair,
-                    "Lowest and highest intensity that the network sees; what lies beyond is cut "
-                    "off. Empty: the image's numbers as stored",
-                    "-160, 240",
-                    units=True,
-                ),
-                Field(
-                    "scale",
-                    "becomes",
-                    _pair,
-                    "What the two ends of the window become for the network",
-                    "0, 1",
-                ),
-                Field(
-                    "spacing",
-                    "spacing (mm)",
-                    _numbers,
-                    "Size of a pixel that the image is resampled to, along each axis in the "
-                    "order of the axes below. Empty: as stored",
-                    "3, 1.5, 1.5",
-                ),
-                Field(
-                    "orientation",
-                    "orientation",
-                    str,
-                    "Where the network's axes lead: to the patient's Left or Right, Anterior or "
-                    "Posterior, Superior or Inferior. Empty: as stored",
-                    "SPL",
-                ),
-                Field(
-                    "axes",
-                    "axes",
-                    str,
-                    "The order of the network's axes",
-                    choices={
-                        "": "z, y, x (the array's order)",
-                        "xyz": "x, y, z (MONAI's and nibabel's order)",
-                    },
-                ),
-            ),
+    ),
+)
+SEES = Section(
+    "What it sees",
+    (
+        Field(
+            "dims",
+            "dimensions",
+            int,
+            "2 for single images and slices, 3 for volumes",
+            choices={"2": "2 (images, or slices of a volume)", "3": "3 (volumes)"},
         ),
-        Section(
-            "Sliding window",
-            (
-                Field(
-                    "roi_size",
-                    "size (pixels)",
-                    _sizes,
-                    "Size of the part that the network sees at a time, in the order of the axes. "
-                    "Empty: the whole image at once",
-                    "96, 96, 96",
-                ),
-                Field("overlap", "overlap", _share, "Share of it that the next one covers", "0.25"),
-                Field(
-                    "mode",
-                    "blended by",
-                    str,
-                    "How the parts are blended where they overlap",
-                    choices={"": "gaussian", **{n: n for n in MODES if n == "constant"}},
-                ),
+        Field("channels", "channels", _whole, "Of the image: 1 grey, 3 colour", "1"),
+        Field(
+            "window",
+            "window",
+            _pair,
+            "Lowest and highest intensity that the network sees; what lies beyond is cut "
+            "off. Empty: the image's numbers as stored",
+            "-160, 240",
+            units=True,
+        ),
+        Field(
+            "scale",
+            "becomes",
+            _pair,
+            "What the two ends of the window become for the network",
+            "0, 1",
+        ),
+        Field(
+            "spacing",
+            "spacing (mm)",
+            _numbers,
+            "Size of a pixel that the image is resampled to, along each axis in the "
+            "order of the axes below. Empty: as stored",
+            "3, 1.5, 1.5",
+        ),
+        Field(
+            "orientation",
+            "orientation",
+            str,
+            "Where the network's axes lead: to the patient's Left or Right, Anterior or "
+            "Posterior, Superior or Inferior. Empty: as stored",
+            "SPL",
+        ),
+        Field(
+            "axes",
+            "axes",
+            str,
+            "The order of the network's axes",
+            choices={
+                "": "z, y, x (the array's order)",
+                "xyz": "x, y, z (MONAI's and nibabel's order)",
+            },
+        ),
+    ),
+)
+SLIDES = Section(
+    "Sliding window",
+    (
+        Field(
+            "roi_size",
+            "size (pixels)",
+            _sizes,
+            "Size of the part that the network sees at a time, in the order of the axes. "
+            "Empty: the whole image at once",
+            "96, 96, 96",
+        ),
+        Field("overlap", "overlap", _share, "Share of it that the next one covers", "0.25"),
+        Field(
+            "mode",
+            "blended by",
+            str,
+            "How the parts are blended where they overlap",
+            choices={"": "gaussian", **{n: n for n in MODES if n == "constant"}},
+        ),
+    ),
+)
+
+
+def _predicts() -> Section:
+    return Section(
+        "What it predicts",
+        (
+            Field("task", "task", str, "What it predicts", choices={n: n for n in _tasks()}),
+            Field(
+                "classes",
+                "classes",
+                _names,
+                "Names with commas between them, in the network's order; for a segmentation "
+                "the background first",
+                "background, liver, spleen",
+            ),
+            Field(
+                "activation",
+                "last layer",
+                str,
+                "Whether the network ends in a softmax or a sigmoid",
+                choices={
+                    "": "found out from its output",
+                    "none": "neither",
+                    "softmax": "softmax",
+                    "sigmoid": "sigmoid",
+                },
+            ),
+            Field(
+                "output",
+                "output",
+                _place,
+                "Which of several outputs is the prediction: its place, from 0, or its name",
+                "the only one",
             ),
         ),
     )
+
+
+def sections() -> tuple[Section, ...]:
+    """Return all fields in the order of a form."""
+    return NETWORK, _predicts(), SEES, SLIDES
 
 
 def fields() -> dict[str, Field]:
