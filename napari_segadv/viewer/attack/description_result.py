@@ -3,7 +3,7 @@
 import numpy as np
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QHeaderView, QLabel, QTableWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHeaderView, QTableWidget, QVBoxLayout, QWidget
 
 from ...common.palette import colour
 from ...common.wording import counted, in_percent
@@ -28,7 +28,7 @@ class DescriptionResult(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.picture, self.caption = QLabel(), Plain(wrap=True)
+        self.picture, self.caption = Plain(), Plain(wrap=True)
         self.picture.setAlignment(Qt.AlignCenter)
         self.picture.setMinimumSize(PICTURE, PICTURE // 2)
         self.table = QTableWidget(0, 2)
