@@ -15,6 +15,8 @@ from pathlib import Path
 
 import nibabel
 
+from napari_segadv.common.wording import share
+
 NETWORK, HEAD = "brain_meshnet.ts", "brain_t1.nii.gz"
 # The middle of the brain, in the order of the file: as large as the network's window.
 CROP = (slice(82, 178), slice(77, 173), slice(49, 145))
@@ -62,11 +64,11 @@ def figures(result: dict) -> dict[str, str]:
     return {
         "steps": str(result["steps"]),
         "passes": f"{passes['forward']:g} forward, {passes['backward']:g} backward",
-        "moved": f"{m['moved']:.4f}",
-        "kept": "-" if m["kept"] is None else f"{m['kept']:.4f}",
+        "moved": share(m["moved"], 4),
+        "kept": "-" if m["kept"] is None else share(m["kept"], 4),
         "largest change": f"{m['linf']:g} grey levels",
         "mean": f"{m['mean_abs']:.2f} grey levels",
-        "SSIM": f"{m['ssim']:.4f}",
+        "SSIM": share(m["ssim"], 4),
     }
 
 
