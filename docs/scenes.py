@@ -1,12 +1,16 @@
 """The scenes of the screenshots: each arranges a Session and yields the widget to capture."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from qtpy.QtWidgets import QWidget
 from session import SAMPLES, SIZE, Session
 
+from napari_segadv.samples import bundles
 from napari_segadv.viewer.layers.names import NOISE, TARGET
 from napari_segadv.viewer.views.tools import ViewTools
 
@@ -52,6 +56,26 @@ def scene(
 @scene("open", OPENED)
 def opened(session: Session) -> Iterator[QWidget]:
     yield session.window
+
+
+@scene("describe", OPENED, ("xray",))
+def describe(session: Session) -> Iterator[QWidget]:
+    """Show the form for the built-in model's weights, as if they had come without a description."""
+    with TemporaryDirectory() as folder:
+        weights = Path(folder) / "weights.pt"
+        shutil.copy(bundles()["chest-xray"] / "models" / "model.pt", weights)
+        session.attack.victim_section.open(str(weights))
+        session.wait(lambda: session.attack.form, "the form")
+        form = session.attack.form
+        names = session.controller.victims.victim.classes
+        form.editors["classes"].setText(", ".join(names))
+        form.editors["classes"].setCursorPosition(0)
+        form.editors["axes"].setCurrentIndex(1)
+        form.try_button.click()
+        session.wait(form.save_button.isEnabled, "the prediction")
+        yield form
+        form.close_button.click()
+        session.idle()
 
 
 @scene("target", TARGETED)

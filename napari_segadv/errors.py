@@ -1,5 +1,7 @@
 """Errors that a user can act on: one line that says what is wrong and what to do."""
 
+from pathlib import Path
+
 
 class SegadvError(Exception):
     """An error that the user can fix; its one line names the file, the problem and the remedy."""
@@ -21,6 +23,22 @@ class NeedsTrust(SegadvError):
         super().__init__(
             f"{path}: loading it runs code from the file ({listed}); "
             f"if you trust its source, give its hash: --trust {sha256}"
+        )
+
+
+class NeedsDescription(SegadvError):
+    """A network file has no description beside it yet.
+
+    Attributes:
+        path: the network file.
+        beside: where its description has to be.
+    """
+
+    def __init__(self, path: str, beside: str) -> None:
+        self.path, self.beside = path, beside
+        super().__init__(
+            f"{path}: needs a description beside it, {Path(beside).name}, with at least "
+            '{"classes": [...], "dims": 2, "window": [low, high]}; see docs/victims.md'
         )
 
 

@@ -144,8 +144,15 @@ class BoundVictim(ABC):
         """
         return None
 
+    def window_notes(self) -> tuple[str, ...]:
+        """Say what a sliding window hides from the network: measured once, after a prediction."""
+        return ()
+
     def agreement_notes(self, prediction: Any) -> tuple[str, ...]:
-        """Say how well the victim's own program is reproduced on this scan."""
+        """Say how well the victim's own program is reproduced on this scan, and by its windows."""
+        return (*self._own_notes(prediction), *self.deployed.window_notes())
+
+    def _own_notes(self, prediction: Any) -> tuple[str, ...]:
         try:
             share = self.agreement(prediction)
         except SegadvError as error:
@@ -236,7 +243,7 @@ class BoundVictim(ABC):
             )
         self._steady = True
         with suppress(TypeError):
-            _STEADY.add(_owner(self.victim.network))
+            _STEADY.add(owner(self.victim.network))
 
     def checked(self, logits: Tensor) -> Tensor:
         """Return the logits if they are finite and there is one for each class.
@@ -264,7 +271,7 @@ class BoundVictim(ABC):
         )
 
 
-def _owner(network: Any) -> Any:
+def owner(network: Any) -> Any:
     """Return the object of a method: a bound method is a new object each time."""
     return network.__self__ if inspect.ismethod(network) else network
 
@@ -273,7 +280,7 @@ def _is_steady(network: Any) -> bool:
     """Return whether a network is known to give the same answer twice."""
     # Some objects can't be remembered: they are asked twice on each scan.
     with suppress(TypeError):
-        return _owner(network) in _STEADY
+        return owner(network) in _STEADY
     return False
 
 

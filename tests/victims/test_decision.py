@@ -213,25 +213,32 @@ def test_an_attack_is_judged_on_the_tidied_mask(made):
     }
 
 
+def _of_pipelines(notes):
+    """The notes that are not about what windows hide."""
+    return tuple(note for note in notes if not note.startswith("windows of "))
+
+
 def test_how_well_a_bundle_is_reproduced_is_told(made):
     scan = volume((5.0, 4.5, 4.5))
     bound = made(ORDERS["labels"][0]).on(scan)
     mask = bound.predict()
-    assert bound.agreement_notes(mask) == (
+    assert _of_pipelines(bound.agreement_notes(mask)) == (
         "on this image, 100.0 % of the structures' pixels are predicted as by the model's own "
         "pipeline",
     )
     other = replace(bound.victim, decision=Decision("probabilities")).on(scan)
-    (note,) = other.agreement_notes(other.predict())
+    (note,) = _of_pipelines(other.agreement_notes(other.predict()))
     assert note.startswith("only ")
     assert "its own program may write another mask" in note
 
     def fails(*arguments):
         raise SegadvError("MONAI's own pipeline fails on this image (KeyError: 6)")
 
-    (note,) = replace(bound.victim, own=fails).on(scan).agreement_notes(mask)
+    failing = replace(bound.victim, own=fails).on(scan)
+    (note,) = _of_pipelines(failing.agreement_notes(mask))
     assert note.startswith("not compared with the model's own pipeline: MONAI's own pipeline fails")
-    assert replace(bound.victim, own=None).on(scan).agreement_notes(mask) == ()
+    alone = replace(bound.victim, own=None).on(scan)
+    assert _of_pipelines(alone.agreement_notes(mask)) == ()
 
 
 def test_a_step_that_is_not_known_is_told(made):

@@ -25,12 +25,14 @@
 
 import hashlib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from ...common.json_data import bytes_of_json, parse_json
-from ...errors import SegadvError
+from ...errors import NeedsDescription, SegadvError
 from ..decision import Decision
 from ..heads import Head
 from ..preprocessing.chain import Step, Transform
@@ -69,16 +71,36 @@ KEYS = frozenset(
 )
 
 
+# The path of a description that is not saved yet, and its bytes: see `drafted`.
+_DRAFT: ContextVar[tuple[Path, bytes] | None] = ContextVar("draft", default=None)
+
+
 def beside(path: Path) -> Path:
     """Return the path of a network file's description: the same name, ending in .json."""
     return path.with_suffix(".json")
+
+
+@contextmanager
+def drafted(path: Path, text: str) -> Iterator[None]:
+    """Let a network file have a description that is not saved yet, in this thread.
+
+    Args:
+        path: the network file.
+        text: the JSON.
+    """
+    token = _DRAFT.set((beside(path), text.encode()))
+    try:
+        yield
+    finally:
+        _DRAFT.reset(token)
 
 
 def read_description(path: Path) -> dict[str, Any]:
     """Read the description of a network file and check its keys.
 
     Raises:
-        SegadvError: if there is none, or it has an unknown key.
+        NeedsDescription: if there is none.
+        SegadvError: if it has an unknown key.
     """
     return hashed_description(path)[0]
 
@@ -86,11 +108,11 @@ def read_description(path: Path) -> dict[str, Any]:
 def hashed_description(path: Path) -> tuple[dict[str, Any], str]:
     """Read a description as `read_description` does; return it with the sha256 of its bytes."""
     source = beside(path)
+    draft = _DRAFT.get()
+    if draft is not None and draft[0] == source:
+        return _checked(draft[1], source, KEYS)
     if not source.exists():
-        raise SegadvError(
-            f"{path}: needs a description beside it, {source.name}, with at least "
-            '{"classes": [...], "dims": 2, "window": [low, high]}; see docs/victims.md'
-        )
+        raise NeedsDescription(str(path), str(source))
     return _read(source, KEYS)
 
 
@@ -121,7 +143,11 @@ def folder_description(folder: Path, keys: Collection[str]) -> tuple[dict[str, A
 
 
 def _read(source: Path, keys: Collection[str]) -> tuple[dict[str, Any], str]:
-    read = bytes_of_json(source)
+    return _checked(bytes_of_json(source), source, keys)
+
+
+def _checked(read: bytes, source: Path, keys: Collection[str]) -> tuple[dict[str, Any], str]:
+    """Return a description and the sha256 of its bytes; refuse keys that it may not have."""
     content = parse_json(read, source)
     if not isinstance(content, dict):
         raise SegadvError(f"{source}: holds no JSON object; it must start with a brace")

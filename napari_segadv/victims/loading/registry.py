@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from torch import nn
 
@@ -36,12 +37,16 @@ class VictimFormat:
         load: called as load(path, trusted_hash), by position. The trusted hash is the sha256 that
             somebody agreed to, or None. Returns a Victim; raises NeedsTrust or SegadvError.
         prefix: written before a path, it chooses this format without asking `claims`; "" for none.
+        told: called as told(path) for a network file with a description beside it; returns what the
+            file itself tells of that description, as its keys. Nothing of the file runs. None: the
+            format has no such descriptions.
     """
 
     name: str
     claims: Callable[[Path], bool]
     load: Callable[[Path, str | None], Victim]
     prefix: str = ""
+    told: Callable[[Path], dict[str, Any]] | None = None
 
 
 def _format_in(module: ModuleType) -> list[tuple[str, VictimFormat]]:
@@ -94,6 +99,16 @@ def file_of(source: str | Path) -> tuple[Path, VictimFormat | None]:
         if form.prefix and text.startswith(form.prefix) and not Path(text).exists():
             return Path(text.removeprefix(form.prefix)), form
     return Path(text), None
+
+
+def told_by(path: Path) -> dict[str, Any]:
+    """Return what a network file tells of its description, as the keys of that; nothing runs.
+
+    Raises:
+        SegadvError: if the file is damaged, or holds something else.
+    """
+    form = next((form for form in victim_formats() if form.claims(path)), None)
+    return {} if form is None or form.told is None else form.told(path)
 
 
 def load_file(source: str | Path, trusted_hash: str | None = None) -> Victim:

@@ -101,6 +101,9 @@ class BoundOverlapping(BoundSegmentation):
             )
         return z
 
+    def _classes(self, output: Tensor) -> Tensor:
+        return combined(self._scores(output) >= 0)
+
     def logits(self, images: Tensor) -> Tensor:
         return joint(self._through(images, self._back, self.recall))
 
@@ -115,7 +118,7 @@ class BoundOverlapping(BoundSegmentation):
         return each
 
     def prediction(self, images: Tensor) -> Overlapping:
-        logits = self.checked(self(images))
+        logits = self._noted_logits(images)
         maps = single(logits) >= 0
         if self.decision.before:
             # Tidied up on the network's grid, which the logits above have left.

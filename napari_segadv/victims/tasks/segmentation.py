@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ... import io
@@ -13,14 +14,15 @@ from ...data.scan import Array, Grid, Mask, Scan
 from ...errors import SegadvError
 from ...io.registry import check_label_map
 from ...measures.labels import overlaps
-from ..bound import BoundVictim
+from .. import context
+from ..bound import BoundVictim, owner
 from ..decision import Decision
 from ..pipeline import Pipeline
 from ..preprocessing.chain import DATA_DEPENDENT, all_steps
 from ..preprocessing.guidance import is_shown
 from ..recall import Recall
 from ..task import Task
-from ..windows import one_pass, slices, sliding
+from ..windows import Passes, one_pass, slices, sliding
 
 # Slices of a volume that go through a 2-D network at a time.
 SLICES_AT_A_TIME = 4
@@ -28,6 +30,10 @@ SLICES_AT_A_TIME = 4
 
 class BoundSegmentation(BoundVictim):
     """A class for every pixel of the scan's grid: S' = S. Class 0 is the background."""
+
+    # What the network saw in the last prediction, until what its windows hide is measured.
+    _noted: context.Seen | None = None
+    _noting = _asked = False
 
     def check(self, victim: Pipeline, scan: Scan) -> None:
         if victim.dims == 2 and scan.grid.ndim == 3 and not victim.volumewise:
@@ -50,7 +56,7 @@ class BoundSegmentation(BoundVictim):
         return self._through(images, lambda z: self.decision.back(self.chain, z), self.recall)
 
     def prediction(self, images: Tensor) -> Mask:
-        logits = self.checked(self(images))
+        logits = self._noted_logits(images)
         labels = logits.argmax(1)
         if self.decision.before:
             # Tidied up on the network's grid, which the logits above have left.
@@ -60,6 +66,15 @@ class BoundSegmentation(BoundVictim):
         kind = np.uint8 if logits.shape[1] <= 256 else np.uint16
         names = self.class_names(logits)
         return Mask(labels.cpu().numpy().astype(kind), self.scan.grid, names)
+
+    def _noted_logits(self, images: Tensor) -> Tensor:
+        """Return checked logits; note what the network has seen, if its windows are not known."""
+        windows = self.victim.windows
+        known = windows is None or context.KNOWN.get(owner(self.victim.network), windows)
+        self._noting = known is None and not self._asked and len(images) == 1
+        logits = self.checked(self(images))
+        self._noting = False
+        return logits
 
     @property
     def decides(self) -> bool:
@@ -90,6 +105,22 @@ class BoundSegmentation(BoundVictim):
         theirs = mask.cpu().numpy()
         on = (theirs != 0) | (prediction.array != 0)
         return float((theirs == prediction.array)[on].mean()) if on.any() else 1.0
+
+    def window_notes(self) -> tuple[str, ...]:
+        windows, network = self.victim.windows, owner(self.victim.network)
+        if windows is None:
+            return ()
+        notes = context.KNOWN.get(network, windows)
+        if notes is None:
+            (seen, self._noted), self._asked = (self._noted, None), True
+            if seen is None:
+                return ()
+            passes = Passes(on_piece=self.passes.on_piece)
+            share = context.agreement(seen, self._network, self._classes, windows, passes)
+            notes = context.told(share, windows, seen.x.shape[2:])
+            if notes:
+                context.KNOWN.put(network, windows, notes)
+        return notes
 
     @property
     def decision(self) -> Decision:
@@ -137,7 +168,11 @@ class BoundSegmentation(BoundVictim):
         back: Callable[[Tensor], Tensor],
     ) -> Tensor:
         """Preprocess, predict and map back images that have the network's number of dimensions."""
-        z = back(self._scores(run(self.prepared(images))))
+        x = self.prepared(images)
+        output = run(x)
+        if self._noting:
+            self._noted = context.Seen(x, self._classes(output).to(torch.int16))
+        z = back(self._scores(output))
         if not self.victim.array_order:
             z = z.permute(0, 1, *range(z.ndim - 1, 1, -1))
         return z
@@ -145,6 +180,10 @@ class BoundSegmentation(BoundVictim):
     def _scores(self, output: Tensor) -> Tensor:
         """Turn the network's output into logits on the network's grid."""
         return self.victim.head.logits(output)
+
+    def _classes(self, output: Tensor) -> Tensor:
+        """Return the classes (N, *S) that the network's output says on its own grid."""
+        return self._scores(output).argmax(1)
 
     def _slid(self, recall: Recall | None) -> Callable[[Tensor], Tensor]:
         """Return the network as it slides over what it sees."""

@@ -3,18 +3,19 @@
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import napari
 from napari.layers import Image, Labels, Layer
 from qtpy.QtWidgets import QCheckBox, QPushButton
 
+from ...common.screen import one_line
 from ...errors import SegadvError
 from ...samples import fitting
 from ..controller.erased import Erased
 from ..controller.runs import Run
 from ..controller.structures import Structures
-from ..controller.victim_jobs import ON_SCREEN
+from ..controller.victim_jobs import ON_SCREEN, Undescribed
 from ..layers.convert import scan_of
 from ..layers.slice_place import slice_in_view
 from ..layers.task_view import view_of
@@ -34,6 +35,9 @@ from .target_choice import TargetChoice
 from .target_section import TargetSection
 from .victim_section import VictimSection
 
+if TYPE_CHECKING:
+    from .description_form import DescriptionForm
+
 TITLE = "Adversarial attack"
 # Pixels across the Run button, which the line beside it must not squeeze.
 RUN = 84
@@ -50,6 +54,8 @@ class AttackPanel(Panel):
         # The run whose result was said last, which may be deleted meanwhile, and how.
         self._told: Callable[[], Run | None] = lambda: None
         self._said = ""
+        # Describes the model that was opened last and does not describe itself.
+        self.form: DescriptionForm | None = None
         self.structures = Structures.of(self.viewer)
         self.victim_section = VictimSection(self.controller, self.structures)
         self.target_section = TargetSection(self.viewer, self.controller, lambda: self.image.value)
@@ -100,6 +106,7 @@ class AttackPanel(Panel):
         self.target.changed.connect(self.erased.follow)
         self.at_leaving(self.target_section.part.end)
         self.at_leaving(self._watch_window)
+        self.at_leaving(self._close_form)
         self.victim_section.opened.connect(
             partial(self.attempt, self.controller.victims.load_victim)
         )
@@ -120,6 +127,7 @@ class AttackPanel(Panel):
                 self.controller.jobs.failed: self._job_failed,
                 self.controller.jobs.trust_asked: self.asked,
                 self.controller.victims.victim_changed: self._victim_changed,
+                self.controller.victims.description_asked: self._describe,
                 self.controller.victims.predicted: self._predicted,
                 self.controller.victims.present_changed: self._presented,
                 self.controller.victims.target_made: self._target_made,
@@ -323,6 +331,33 @@ class AttackPanel(Panel):
         self.guide.give_up()
         self.victim_section.show_loaded()
         self.say(message)
+
+    def _describe(self, model: Undescribed) -> None:
+        """Open the form for a model that does not say what it needs to be used."""
+        # Imported late: it needs torch, which is there by now.
+        from .description_form import DescriptionForm
+
+        self.victim_section.show_loaded()
+        self.say(f"{one_line(model.path.name)} does not describe itself: fill in the form")
+        self._close_form()
+        self.form = DescriptionForm(
+            self.window(),
+            self.controller,
+            model,
+            lambda: self.image.value,
+            lambda: str(self.attack_section.device.value),
+        )
+        self.form.finished.connect(self._form_closed)
+        self.form.show()
+
+    def _close_form(self) -> None:
+        if self.form is not None:
+            self.form.reject()
+
+    def _form_closed(self, result: int) -> None:
+        if self.form is not None:
+            self.form.deleteLater()
+            self.form = None
 
     def refused(self, message: str) -> None:
         self.victim_section.show_loaded()

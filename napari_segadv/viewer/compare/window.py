@@ -13,7 +13,7 @@ from ...data.window_presets import WindowPreset, presets_for
 from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..layers.convert import units_of
-from ..layers.names import KEY
+from ..layers.names import ERASED, KEY
 from .pair import pair_of
 
 LINKED = ("contrast_limits", "gamma")
@@ -132,12 +132,19 @@ class Window:
             pass
         layers = self._viewer.layers
         active = layers.selection.active
-        if isinstance(active, Image):
+        if self._has_window(active):
             return active
-        if self.image is not None and self.image in layers:
+        if self.image in layers and self._has_window(self.image):
             return self.image
-        seen = [x for x in layers if isinstance(x, Image) and x.visible]
+        seen = [x for x in layers if self._has_window(x) and x.visible]
         return seen[0] if seen else None
+
+    def _has_window(self, layer: Any) -> bool:
+        """Return whether a layer is an image to look at, and not the hatch over a target."""
+        if not isinstance(layer, Image):
+            return False
+        image = self._controller.image_of(layer)
+        return image is None or self._controller.shown(ERASED, image) is not layer
 
     def _described(self, image: Image) -> tuple[str, tuple[WindowPreset, ...]]:
         """Return an image's units and presets without reading its pixels: a volume has many."""

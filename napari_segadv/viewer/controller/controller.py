@@ -19,6 +19,7 @@ from ..layers.names import LayerTuple
 from ..layers.task_view import view_of
 from ..layers.upright import keep_upright
 from ..notices import complain
+from .descriptions import Descriptions
 from .jobs import Jobs
 from .runner import Poll, Runner
 from .runs import Run, Runs
@@ -41,6 +42,7 @@ class Controller:
     Attributes:
         jobs: one at a time; every action runs in one.
         victims: the victim, and the actions that need nothing but it.
+        descriptions: of models that do not describe themselves, tried and saved.
         runs: the history.
         visibility: how visible each run's change is in every window.
         choice: the chosen target if it is not a layer, as a session stores it; None: none.
@@ -60,6 +62,7 @@ class Controller:
         self._shown = shown = ShownLayers(viewer)
         self.jobs.open = lambda: not shown.closed
         self.victims = VictimJobs(self.jobs, shown)
+        self.descriptions = Descriptions(self.jobs, self.victims)
         self.runs = Runs()
         self.visibility = Visibility(self.runs, runner)
         self.choice: int | str | None = None

@@ -13,7 +13,7 @@ from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
 from ...data.scan import Scan
-from ...errors import NeedsTrust, SegadvError
+from ...errors import NeedsDescription, NeedsTrust, SegadvError
 from ..layers.convert import mask_of, mask_tuple, scan_of
 from ..layers.edits import repainted
 from ..layers.names import CLEAN, TARGET, LayerTuple
@@ -56,6 +56,21 @@ class Predicted:
     prediction: Any
 
 
+@dataclass(frozen=True)
+class Undescribed:
+    """A model's file without a description beside it.
+
+    Attributes:
+        path: the file.
+        told: what it tells of its description, as the keys of that.
+        message: that it needs one, in one line.
+    """
+
+    path: Path
+    told: dict[str, Any]
+    message: str
+
+
 class VictimJobs:
     """Jobs of one viewer and its victim.
 
@@ -65,6 +80,7 @@ class VictimJobs:
         predicted: the clean prediction, a Mask for segmentation, and the image's layer.
         target_made: the target's Labels layer.
         present_changed: how images are presented from now on.
+        description_asked: an Undescribed, whose description the user may write.
 
     Attributes:
         attacks: by name, once torch is loaded.
@@ -78,6 +94,7 @@ class VictimJobs:
     predicted = Signal(object, object)
     target_made = Signal(object)
     present_changed = Signal(str)
+    description_asked = Signal(object)
 
     def __init__(self, jobs: Jobs, shown: ShownLayers) -> None:
         self.attacks: dict[str, Any] = {}
@@ -121,7 +138,7 @@ class VictimJobs:
     def load_victim(
         self, source: str, trust: str | None = None, loaded: Callable[[], None] | None = None
     ) -> None:
-        """Load a victim; ends in `victim_changed`, `trust_asked` or `failed`.
+        """Load a victim; ends in `victim_changed`, `trust_asked`, `description_asked` or `failed`.
 
         It takes the place of a victim that is still being loaded, whose end nobody hears of.
 
@@ -134,10 +151,8 @@ class VictimJobs:
         self._coming = source
 
         def work(poll: Poll) -> Any:
-            from ...victims import load_victim
-
             try:
-                return load_victim(source, trust) if asked is self._asked else None
+                return _loaded(source, trust) if asked is self._asked else None
             except BaseException:
                 if asked is not self._asked:
                     return None
@@ -145,7 +160,9 @@ class VictimJobs:
                 raise
 
         def done(victim: Any) -> None:
-            if victim is not None and asked is self._asked:
+            if isinstance(victim, Undescribed):
+                self._ask_description(victim, asked)
+            elif victim is not None and asked is self._asked:
                 self.victim, self.source, self._coming = victim, source, ""
                 self._known.clear()
                 if loaded is not None:
@@ -153,6 +170,15 @@ class VictimJobs:
                 self.victim_changed.emit(victim)
 
         self._jobs.start(f"loading {source}", work, done)
+
+    def _ask_description(self, missing: Undescribed, asked: object) -> None:
+        if asked is not self._asked:
+            return
+        self._coming = ""
+        if len(self.description_asked):
+            self.description_asked.emit(missing)
+        else:
+            self._jobs.failed.emit(missing.message)
 
     def claim(self, question: NeedsTrust) -> bool:
         """Return whether a question is still to be asked: several panels hear of it, one asks."""
@@ -354,3 +380,20 @@ class VictimJobs:
             clean = view_of(predicted.victim.task.name).clean(predicted.prediction, predicted.scan)
             self._shown.show_beside(layer, CLEAN, clean)
         self.predicted.emit(predicted.prediction, layer)
+
+
+def _loaded(source: str, trust: str | None) -> Any:
+    """Load a victim; return an Undescribed if its file needs a description and has none.
+
+    Raises:
+        NeedsTrust: if loading would run code that nobody has agreed to.
+        SegadvError: if it can't be loaded, whatever its description says.
+    """
+    from ...victims import load_victim
+    from ...victims.loading.registry import told_by
+
+    try:
+        return load_victim(source, trust)
+    except NeedsDescription as missing:
+        path = Path(missing.path)
+        return Undescribed(path, told_by(path), str(missing))

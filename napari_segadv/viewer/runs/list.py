@@ -34,6 +34,11 @@ class RunsList(QTableWidget):
     def __init__(self) -> None:
         super().__init__(0, 3)
         self.runs: list[Run] = []
+        # The run that was selected by itself, and whether none is: after a run was deleted, a
+        # second press of Delete must not meet another one.
+        self._own: Run | None = None
+        self._none = False
+        self._shown: Run | None = None
         self.setHorizontalHeaderLabels(["", "run", "result"])
         self.verticalHeader().hide()
         # A long name or result takes a third line.
@@ -61,8 +66,12 @@ class RunsList(QTableWidget):
         return [self.runs[row] for row in rows if row < len(self.runs)]
 
     def fill(self, runs: Sequence[Run], shown: Run | None) -> None:
-        """Show these runs; runs that were listed before keep their selection."""
-        chosen, current = self.chosen, self.currentRow()
+        """Show these runs; runs that were listed before keep their selection.
+
+        The run that is shown, or the only one, is selected by itself unless the user has selected
+        others.
+        """
+        chosen, current = self._selection(runs, shown), self.currentRow()
         under = self.runs[current] if 0 <= current < len(self.runs) else None
         self.runs = list(runs)
         with QSignalBlocker(self):
@@ -77,6 +86,20 @@ class RunsList(QTableWidget):
                 for column in range(self.columnCount()):
                     self.item(row, column).setSelected(run in chosen)
         self.itemSelectionChanged.emit()
+
+    def _selection(self, runs: Sequence[Run], shown: Run | None) -> list[Run]:
+        """Return which of these runs are to be selected."""
+        chosen = self.chosen
+        if any(run not in runs for run in self.runs):
+            self._none = True
+        if any(run not in self.runs for run in runs) or shown not in (None, self._shown):
+            self._none = False
+        self._shown = shown
+        only = shown if shown in runs else (runs[0] if len(runs) == 1 else None)
+        if only is None or self._none or chosen not in ([], [self._own]):
+            return chosen
+        self._own = only
+        return [only]
 
     def choose(self, run: Run) -> None:
         """Select one run alone."""

@@ -12,6 +12,7 @@ from qtpy.QtCore import QPoint, Qt
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import CLEAN, ERASED, TARGET
 from napari_segadv.viewer.layers.slice_place import SlicePlace
+from napari_segadv.viewer.views.tools import ViewTools
 
 
 @pytest.fixture
@@ -54,6 +55,18 @@ def test_a_target_that_erases(window, ready, qtbot):
     made(qtbot, ready, "shift")
     qtbot.waitUntil(lambda: not seen(ready))
     assert hatch(ready) is layer
+
+
+def test_the_image_keeps_its_window(window, ready, qtbot):
+    bench = ViewTools.of(window)
+    (full,) = bench.bar.presets.buttons.values()
+    made(qtbot, ready)
+    qtbot.waitUntil(lambda: seen(ready))
+    assert bench.window.image is window.layers["xray"]
+    assert full.isEnabled()
+    assert bench.glass.window_text.startswith("L ")
+    window.layers.selection.active = hatch(ready)
+    assert bench.window.image is window.layers["xray"]
 
 
 def test_it_follows_the_brush_and_undo(window, ready, qtbot):

@@ -78,6 +78,31 @@ def test_runs_are_shown_by_button_double_click_enter_and_keys(window, listed, qt
     assert [run.name for run in listed.list.chosen] == ["pgd 2"]
 
 
+def test_the_run_that_is_shown_is_selected_by_itself(listed, qtbot, asked):
+    chosen = lambda: [run.name for run in listed.list.chosen]
+    assert chosen() == ["pgd 3"]
+    for button in (listed.show_button, listed.compare_button, listed.save_button):
+        assert button.isEnabled()
+    runs = list(listed.controller.runs)
+    listed.controller.show_run(runs[0])
+    idle(qtbot, listed.controller)
+    assert chosen() == ["pgd 1"]
+    # What the user has selected stays.
+    choose(qtbot, listed, 1)
+    listed.controller.show_run(runs[2])
+    idle(qtbot, listed.controller)
+    assert chosen() == ["pgd 2"]
+    # A second press of Delete meets nothing.
+    qtbot.keyClick(listed.list, Qt.Key_Delete)
+    assert names(listed) == ["pgd 1", "pgd 3"]
+    assert chosen() == []
+    qtbot.keyClick(listed.list, Qt.Key_Delete)
+    assert names(listed) == ["pgd 1", "pgd 3"]
+    listed.controller.show_run(runs[0])
+    idle(qtbot, listed.controller)
+    assert chosen() == ["pgd 1"]
+
+
 def test_letters_are_not_searched_for(listed, qtbot):
     choose(qtbot, listed, 2)
     listed.list.setFocus()

@@ -1,8 +1,11 @@
 """TorchScript archives. Loading one can run code, so somebody has to agree first."""
 
 import io
+import re
 import warnings
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,10 +16,13 @@ from ..contents import read_hashed
 from ..description import beside, read_description, victim_fields
 from ..network import one_line
 from ..registry import VictimFormat
+from ..shapes import facts
 from .weights import SUFFIXES, holds_code
 
 # What a question says of such an archive.
 SCRIPT = "a TorchScript program"
+# Bytes of a file of its text, and files, that are looked through for the names of layers.
+LONGEST_CODE, MOST_CODE = 1 << 20, 200
 
 
 def claims(path: Path) -> bool:
@@ -55,4 +61,34 @@ def open_script(path: Path, content: bytes) -> torch.nn.Module:
     return module.eval()
 
 
-FORMAT = VictimFormat("TorchScript", claims, load)
+def told(path: Path) -> dict[str, Any]:
+    """Return what the text of the program tells by the convolutions in it; it is read, not run.
+
+    A number of channels that goes into one of them and comes out of none is the network's own.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [n for n in archive.namelist() if "/code/" in n and n.endswith(".py")]
+            text = b"".join(archive.open(name).read(LONGEST_CODE) for name in names[:MOST_CODE])
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError):
+        # What is wrong with the file is said when it is loaded.
+        return {}
+    found = [dims for dims in (2, 3) if re.search(rb"\bconv(_transpose)?%dd\b" % dims, text)]
+    if len(found) != 1:
+        return {}
+    into, out = _channels(rb"in", text), _channels(rb"out", text)
+    own, last = into - out, out - into
+    return facts(
+        found[0],
+        own.pop() if len(own) == 1 else None,
+        last.pop() if len(last) == 1 else None,
+    )
+
+
+def _channels(end: bytes, text: bytes) -> set[int]:
+    """Return the numbers of channels at one end of all convolutions in a program's text."""
+    found = re.findall(rb"\b%b_channels : Final\[int\] = (\d{1,6})\b" % end, text)
+    return set(map(int, found))
+
+
+FORMAT = VictimFormat("TorchScript", claims, load, told=told)

@@ -3,6 +3,7 @@
 import contextlib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from ....common.hashing import sha256_of_files
 from ....errors import SegadvError
@@ -13,6 +14,7 @@ from ..description import beside, hashed_description, victim_fields
 from ..network import build, load_weights, read_weights
 from ..offline import offline
 from ..registry import VictimFormat
+from ..shapes import told_by_shapes
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt")
 
@@ -56,4 +58,12 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     return Victim(network, **fields, path=path, sha256=sha256, trust="code" if runs else "data")
 
 
-FORMAT = VictimFormat("weights with a JSON (safetensors, state dict)", claims, load)
+def told(path: Path) -> dict[str, Any]:
+    """Return what the shapes of the weights tell of their network, whose class has to be known."""
+    weights = {name: tuple(tensor.shape) for name, tensor in read_weights(path).items()}
+    # safetensors are sorted by name.
+    found = told_by_shapes(weights, in_order=path.suffix != ".safetensors")
+    return {"network": "", "arguments": {}, **found}
+
+
+FORMAT = VictimFormat("weights with a JSON (safetensors, state dict)", claims, load, told=told)
