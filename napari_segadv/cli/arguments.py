@@ -13,7 +13,21 @@ from ..errors import NeedsTrust, SegadvError
 if TYPE_CHECKING:
     from ..victims import Victim
 
-Image = Annotated[Path, typer.Argument(help="Image file, or folder of a DICOM series.")]
+Images = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="IMAGE",
+        help="Image file, or folder of a DICOM series. Several channels, for example MRI "
+        "sequences: their files in the model's order; a folder of CASE_0000.nii.gz, "
+        "CASE_0001.nii.gz, ...; or FILE::channels, where one file holds them.",
+    ),
+]
+MoreImages = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--image", metavar="IMAGE", help="The same as IMAGE. May be repeated: the next channel."
+    ),
+]
 VictimName = Annotated[
     str,
     typer.Option(
@@ -40,6 +54,18 @@ Present = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda; auto uses a GPU if there is one.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random numbers.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
+
+
+def images_of(images: list[Path] | None, more: list[Path] | None) -> list[Path]:
+    """Return the files of an image, one for each channel if there are several.
+
+    Raises:
+        SegadvError: if there are none.
+    """
+    given = [*(images or ()), *(more or ())]
+    if not given:
+        raise SegadvError("no image is given; name an image file, or the folder of a series")
+    return given
 
 
 def victim_of(source: str, trust: list[str] | None) -> "Victim":

@@ -38,7 +38,7 @@ class Pipeline:
         network: in evaluation mode if it has one. It stays as it is: see `run`.
         name: for messages and records.
         dims: 2 or 3; a 2-D network sees a volume slice by slice.
-        channels: of the image before preprocessing (1 grey, 3 RGB).
+        channels: of the image before preprocessing (1 grey, 3 RGB or others).
         classes: names, for segmentation background first; empty until known.
         steps: of the preprocessing, in order; MONAI's are `chain.Transform`.
         array_order: True if the network's axes are (z, y, x) or (y, x), False if (x, y, z) as
@@ -54,6 +54,7 @@ class Pipeline:
             this one. The gradient always comes from this one.
         independent: for a classification, True if each class has a probability of its own, by a
             sigmoid, of which the largest counts.
+        channel_names: names of the channels, if it was trained on several of its own.
     """
 
     network: nn.Module | Callable[[torch.Tensor], Any]
@@ -71,6 +72,7 @@ class Pipeline:
     volumewise: bool = False
     deployed: "Pipeline | None" = None
     independent: bool = False
+    channel_names: tuple[str, ...] = ()
 
     def run(self, images: torch.Tensor) -> Any:
         """Return the network's output; no gradient of its weights is kept or computed.
@@ -113,6 +115,12 @@ class Pipeline:
         # After the first scaling, intensities are no longer in the scan's units.
         first = next((step for step in self.steps if step.rescales), None)
         return None if first is None else first.window
+
+    def channel_windows(self, count: int) -> tuple[tuple[float, float] | None, ...]:
+        """Return the window of each of so many channels; None for those without one."""
+        first = next((step for step in self.steps if step.rescales), None)
+        own = getattr(first, "windows", None)
+        return (self.window,) * count if own is None else tuple(own)
 
     @property
     def expects(self) -> str:

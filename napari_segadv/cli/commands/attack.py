@@ -8,7 +8,8 @@ import typer
 from ...errors import SegadvError
 from ..arguments import (
     Device,
-    Image,
+    Images,
+    MoreImages,
     Overwrite,
     Present,
     Seed,
@@ -16,6 +17,7 @@ from ..arguments import (
     VictimName,
     check_folder,
     example,
+    images_of,
     settings_of,
     slices_of,
     victim_of,
@@ -88,9 +90,10 @@ def add(app: typer.Typer) -> None:
 
 
 def attack(
-    image: Image,
     victim: VictimName,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the result.")],
+    images: Images = None,
+    image: MoreImages = None,
     target: Target = None,
     untargeted: Annotated[
         bool, typer.Option("--untargeted", help="Move away from the truth.")
@@ -124,10 +127,11 @@ def attack(
     chosen = get(method)
     parameters = chosen(**from_texts(chosen, settings_of(set_ or [])))
     trained = getattr(parameters, chosen.loads) if chosen.loads else None
-    inputs = (image, target, truth, region, care, victim, trained, *(surrogate or ()))
+    given = images_of(images, image)
+    inputs = (*given, target, truth, region, care, victim, trained, *(surrogate or ()))
     check_folder(out, overwrite, inputs)
     loaded = victim_of(victim, trust)
-    scan = io.read(image)
+    scan = io.read(given)
     run = craft_steps(
         scan,
         loaded,
