@@ -100,6 +100,18 @@ def slices_of(text: str) -> tuple[int, int]:
         raise SegadvError(f"--slices {text}: write N or FIRST:LAST, from 0") from None
 
 
+def channels_of(texts: list[str]) -> dict[str | int, float] | None:
+    """Parse `NAME` and `NAME=SHARE` texts; None if there are none."""
+    found: dict[str | int, float] = {}
+    for text in texts:
+        name, _, share = text.rpartition("=") if "=" in text else (text, "", "1")
+        try:
+            found[name.strip()] = float(share)
+        except ValueError:
+            raise SegadvError(f"--channel {text}: write NAME or NAME=SHARE") from None
+    return found or None
+
+
 def check_output(out: Path, *inputs: Path | str) -> None:
     """Check the output file before anything is computed.
 

@@ -52,7 +52,7 @@ class SliceFigures:
 
 def most_changed(example: "Example") -> int:
     """Return the number of the slice that changed most: that with the largest sum of |noise|."""
-    sums = [float(np.abs(change).sum(dtype=np.float64)) for change in example.noise]
+    sums = [float(np.abs(change).sum(dtype=np.float64)) for change in example.noise_counted]
     return int(np.argmax(sums))
 
 
@@ -72,7 +72,7 @@ def slice_figures(example: "Example", poll: Callable[[], None] | None = None) ->
         cut(given.array) if isinstance(given, Mask) else None
         for given in (example.prediction_clean, example.prediction_adversarial, example.target)
     )
-    noise = cut(example.noise)
+    noise = cut(example.noise_counted)
     names = [LARGEST, MEAN]
     if before is not None and after is not None:
         names = [AREA, *([IOU] if target is not None else []), *names]

@@ -15,6 +15,7 @@ from ..arguments import (
     Seed,
     Trust,
     VictimName,
+    channels_of,
     check_folder,
     example,
     images_of,
@@ -59,6 +60,15 @@ Slices = Annotated[
         metavar="N|FIRST:LAST",
         help="Slices of a volume, from 0, LAST included: only they get noise, and only they count. "
         "All by default.",
+    ),
+]
+Channels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--channel",
+        metavar="NAME[=SHARE]",
+        help="Of several channels, one that may change, by its name or number from 1, and its "
+        "share of the budget, from 0 to 1. May be repeated; all by default.",
     ),
 ]
 Surrogates = Annotated[
@@ -106,6 +116,7 @@ def attack(
         Path | None, typer.Option(help="Mask of the pixels that count. All by default.")
     ] = None,
     slices: Slices = None,
+    channel: Channels = None,
     surrogate: Surrogates = None,
     present: Present = "auto",
     save_as: SaveAs = "auto",
@@ -141,6 +152,7 @@ def attack(
         region=region,
         care=care,
         slices=None if slices is None else slices_of(slices),
+        channels=channels_of(channel or []),
         surrogate=[victim_of(name, trust) for name in surrogate or []],
         present=present,
         save_as=save_as,

@@ -19,7 +19,6 @@ from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims import load_victim
 from napari_segadv.victims.members import Mean
-from napari_segadv.victims.preprocessing.chain import Space, bind
 
 needs_networks()
 
