@@ -49,6 +49,12 @@ def channel_files(place: str | Path) -> list[Path]:
     return _in_order(cases[which], path, which)
 
 
+def cases_in(folder: Path) -> tuple[str, ...]:
+    """Return the names of the cases in a folder of files named as for nnU-Net; none for others."""
+    cases = _cases(folder)
+    return tuple(cases) if cases and not holds_dicom(folder) else ()
+
+
 def _cases(folder: Path) -> dict[str, list[tuple[int, Path]]]:
     """Return the numbered files of a folder, by their cases."""
     found: dict[str, list[tuple[int, Path]]] = {}

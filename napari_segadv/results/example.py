@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,38 @@ class Example:
         if not self.channels:
             return self.noise
         return in_percent(self.noise, self.channels).astype(np.float32)
+
+    def channel(self, number: int) -> "Example":
+        """Return what happened to one of several channels, in its own units and window.
+
+        Predictions, target and their figures stay those of the whole image.
+        """
+        figures = self.measures["channels"][number]
+        earlier = self.measures_before_saving.get("channels")
+        fields = {
+            name: values[..., number] if values.shape == self.clean.array.shape else values
+            for name, values in self.fields.items()
+        }
+        return replace(
+            self,
+            clean=self.clean.parts[number],
+            adversarial=self.adversarial.parts[number],
+            noise=np.ascontiguousarray(self.noise[..., number]),
+            measures={**self.measures, **figures},
+            measures_before_saving={
+                **self.measures_before_saving,
+                **({} if earlier is None else earlier[number]),
+            },
+            window=self.channels[number].window,
+            fields=fields,
+            output=None,
+            channels=(),
+        )
+
+    @cached_property
+    def seen(self) -> "Example":
+        """The first channel of several, which a viewer shows beside the others; else itself."""
+        return self.channel(0) if self.channels else self
 
     @property
     def result(self) -> dict[str, Any]:

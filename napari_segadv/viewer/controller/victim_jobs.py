@@ -322,6 +322,8 @@ class VictimJobs:
             SegadvError: if the layer is not an image that can be attacked.
         """
         scan = scan_of(layer)
+        if scan.parts:
+            return 0.0, 100.0
         if self.victim is None:
             return scan.bounds
         from ...victims.preprocessing.presenting import present, window_seen
