@@ -125,16 +125,8 @@ def craft_steps(
     Raises:
         SegadvError: if the parts do not fit each other.
     """
-    request = Request.of(
-        scan,
-        victim,
-        target=target,
-        truth=truth,
-        region=region,
-        care=care,
-        slices=slices,
-        channels=channels,
-    )
+    given: dict[str, Any] = {"target": target, "truth": truth, "region": region, "care": care}
+    request = Request.of(scan, victim, **given, slices=slices, channels=channels)
     surrogates = (surrogate,) if isinstance(surrogate, Victim) else tuple(surrogate or ())
     check_tasks(attack, victim, surrogates)
     attack = suited(attack, request, victim, surrogates)

@@ -1,7 +1,7 @@
 """segadv attack: make an adversarial image, with noise, predictions, figure and measures."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ from ..arguments import (
     victim_of,
 )
 from ..terminal import follow, report
+
+if TYPE_CHECKING:
+    from ...attacks import Attack
 
 # Position among the commands in the help.
 PLACE = 5
@@ -128,16 +131,12 @@ def attack(
 ) -> None:
     """Make an adversarial image; write it with noise, predictions, figure and result.json."""
     from ... import io
-    from ...attacks import get
-    from ...common.parameters import from_texts
     from ...crafting import craft_steps
     from ...results.saving import save_run
 
     if (target is None) == (not untargeted):
         raise SegadvError("give either --target or --untargeted")
-    chosen = get(method)
-    parameters = chosen(**from_texts(chosen, settings_of(set_ or [])))
-    trained = getattr(parameters, chosen.loads) if chosen.loads else None
+    parameters, trained = _parameters(method, set_ or [])
     given = images_of(images, image)
     inputs = (*given, target, truth, region, care, victim, trained, *(surrogate or ()))
     check_folder(out, overwrite, inputs)
@@ -163,3 +162,13 @@ def attack(
     result = follow(run, "attacking")
     save_run(result, out, overwrite=overwrite)
     report(result, out)
+
+
+def _parameters(method: str, settings: list[str]) -> "tuple[Attack, str | None]":
+    """Return an attack with its parameters, and the folder of its generator, if it has one."""
+    from ...attacks import get
+    from ...common.parameters import from_texts
+
+    chosen = get(method)
+    parameters = chosen(**from_texts(chosen, settings_of(settings)))
+    return parameters, getattr(parameters, chosen.loads) if chosen.loads else None

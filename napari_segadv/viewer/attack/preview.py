@@ -78,7 +78,7 @@ class Preview:
 
         def work(poll: Poll) -> dict[str, Array]:
             # Copied here: copying a volume would block the main thread.
-            canvas: dict[str, Array] = {PREVIEW: scan.array.copy()}
+            canvas: dict[str, Array] = {PREVIEW: scan.singles[0].array.copy()}
             if paints:
                 # Until the first step, and in slices that are not in view, the clean prediction.
                 before = np.zeros(scan.grid.shape, np.uint8) if seen is None else seen

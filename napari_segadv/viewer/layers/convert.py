@@ -38,9 +38,9 @@ def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
     Of several channels, it shows the first; `channel_tuples` are the others.
     """
     if scan.parts:
-        shown = f"{name or scan.name} (shows {scan.channel_names[0]})"
-        data, keywords, kind = image_tuple(scan.parts[0], shown)
-        return data, {**keywords, "metadata": {**keywords["metadata"], JOINT: scan}}, kind
+        title = f"{name or scan.name} (shows {scan.channel_names[0]})"
+        data, made, kind = image_tuple(scan.parts[0], title)
+        return data, {**made, "metadata": {**made["metadata"], JOINT: scan}}, kind
     keywords: dict[str, Any] = {
         "name": untagged(name or scan.name),
         "metadata": {KEY: scan},
