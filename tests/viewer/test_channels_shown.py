@@ -125,7 +125,7 @@ def test_a_run_has_a_layer_for_each_channel(window, controller, folder, qtbot):
 def test_it_is_compared_in_the_channel_that_is_shown(window, folder, qtbot, mode):
     _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Compare")
     _, example = attacked(window, panel.controller, folder, qtbot)
-    panel.comparison.start(mode)
+    panel.comparison.compare(mode)
     layer = panel.comparison.mode.layer
     assert layer.data.shape == example.clean.grid.shape
     assert "%" not in panel.comparison.strongest

@@ -216,12 +216,16 @@ def parser_of(root: Path) -> Any:
     return parser
 
 
-def theirs(root: Path, path: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """What MONAI makes of an image file: the network's output, and what the bundle would save."""
+def theirs(root: Path, path: Path | list[Path]) -> tuple[torch.Tensor, torch.Tensor]:
+    """What MONAI makes of an image file: the network's output, and what the bundle would save.
+
+    Several files are its channels.
+    """
+    files = [str(one) for one in path] if isinstance(path, list) else str(path)
     parser = parser_of(root)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        data = parser.get_parsed_content("preprocessing")({"image": str(path)})
+        data = parser.get_parsed_content("preprocessing")({"image": files})
         network = parser.get_parsed_content("network_def").eval()
         network.load_state_dict(torch.load(root / "models" / "model.pt"))
         inferer = parser.get_parsed_content("inferer")
