@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...data.scan import Scan
 from ...io.output import is_dicom
 from ...io.place import split
+from ..example import Example
 
 # Facts that only DICOM headers give; an image that was saved in another format keeps some of them.
 OF_DICOM = ("series", "photometric", "modality")
@@ -58,6 +60,27 @@ def without_places(text: str, scan: Scan, record: Mapping[str, Any]) -> str:
         if private and len(name) >= SHORTEST:
             text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", word, text)
     return text
+
+
+def without_names(example: Example) -> Example:
+    """Return an example whose channels have numbers instead of names that are those of DICOM files.
+
+    Names that the model has for its channels stay.
+    """
+    files = example.clean.channel_names
+    if not from_dicom(example.clean) or [one.name for one in example.channels] != list(files):
+        return example
+    numbers = [str(number) for number in range(1, len(files) + 1)]
+    pairs = zip(example.channels, numbers, strict=True)
+    listed = zip(example.measures["channels"], numbers, strict=True)
+    return replace(
+        example,
+        channels=tuple(replace(one, name=number) for one, number in pairs),
+        measures={
+            **example.measures,
+            "channels": [{**one, "name": number} for one, number in listed],
+        },
+    )
 
 
 def _places(scan: Scan, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

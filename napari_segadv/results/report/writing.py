@@ -31,7 +31,7 @@ from .facts import (
 )
 from .figures import figures_of, headline, tiles
 from .pictures import stops
-from .privacy import without_places
+from .privacy import without_names, without_places
 from .structures import structures_of
 from .viewed import view_of
 from .views import Window, planes_of, structure_of, windows_in
@@ -118,6 +118,7 @@ def report_steps(
     else:
         example, found, stored = _opened(run, image)
         verdicts = found if verdicts is None else verdicts
+    example = without_names(example)
     windows = windows_in(example)
     measuring = _measuring(example, windows)
     while True:
