@@ -56,9 +56,13 @@ def save_sequences(folder, count=4) -> list:
 
 
 def test_four_sequences_get_the_mask_that_monai_gives_them(tmp_path):
-    root = save_zoo(tmp_path, SEQUENCES, metadata(3, 4, NAMES))
+    about = metadata(3, 4, NAMES)
+    (image,) = about["network_data_format"]["inputs"].values()
+    image["channel_def"] = {"0": "T1c", "1": "T1", "2": "T2", "3": "FLAIR"}
+    root = save_zoo(tmp_path, SEQUENCES, about)
     scan = sa.read(save_sequences(tmp_path))
     victim = load_victim(root)
+    assert victim.channel_names == ("T1c", "T1", "T2", "FLAIR")
     assert (victim.trust, victim.channels, scan.channels) == ("data", 4, 4)
     logits, mask = theirs(root, [part.path for part in scan.parts])
     bound = victim.on(scan)
@@ -106,12 +110,14 @@ def test_a_network_described_by_json(tmp_path):
         "arguments": arguments,
         "task": "segmentation",
         "classes": ["background", "a", "b"],
+        "channels": ["T1", "T1c", "T2", "FLAIR"],
         "window": [0, 1500],
         "roi_size": [16, 16, 16],
     }
     (tmp_path / "net.json").write_text(json.dumps(description))
     victim = load_victim(tmp_path / "net.pt")
     assert victim.channels == 4
+    assert victim.channel_names == ("T1", "T1c", "T2", "FLAIR")
     scan = sa.read(save_sequences(tmp_path))
     assert victim.on(scan).windows == ((0.0, 1500.0),) * 4
     assert victim.predict(scan).array.shape == scan.grid.shape

@@ -194,6 +194,7 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         "name": str(config.metadata.get("name", config.root.name)),
         "dims": dims,
         "channels": channels // (channels_made(steps) or 1),
+        "channel_names": _channel_names(image, channels // (channels_made(steps) or 1)),
         "classes": classes,
         "steps": steps,
         "windows": windows,
@@ -205,6 +206,15 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         and parts.afterwards("Activations", "sigmoid"),
         "own": OwnPipeline(parts.transforms, after, windows, key) if inverts(after) else None,
     }
+
+
+def _channel_names(image: Mapping[str, Any], channels: int) -> tuple[str, ...]:
+    """Return the names of an image's several channels, if the metadata number and name them all."""
+    named = image.get("channel_def")
+    numbers = [str(number) for number in range(channels)]
+    if channels == 1 or not isinstance(named, Mapping) or sorted(map(str, named)) != numbers:
+        return ()
+    return tuple(str({str(key): name for key, name in named.items()}[n]) for n in numbers)
 
 
 def _image_key(config: BundleConfig) -> str:
