@@ -162,6 +162,11 @@ def test_the_attack_panel_counts_in_percent(window, panel, folder, qtbot):
     loaded(qtbot, panel, victim_of(3))
     panel.target.value = UNTARGETED
     assert panel.attack_section.units == SHARES
+    shares = panel.attack_section.channels
+    assert shares.names == ("FLAIR", "T1", "CT")
+    assert shares.isVisibleTo(panel)
+    for box, share in zip(shares.boxes, (100, 0, 50), strict=True):
+        box.value = share
     panel.attack_section.form.editors["steps"].value = 2
     click(qtbot, panel.run_button)
     idle(qtbot, panel.controller)
@@ -169,3 +174,12 @@ def test_the_attack_panel_counts_in_percent(window, panel, folder, qtbot):
     assert example.record["budget"]["epsilon"] == pytest.approx(2.0)
     assert isinstance(example.clean, Scan)
     assert example.clean.channels == 3
+    assert [one.share for one in example.channels] == [1.0, 0.0, 0.5]
+    assert not example.noise[..., 1].any()
+    for box in shares.boxes:
+        box.value = 0
+    click(qtbot, panel.run_button)
+    assert "no channel may change" in panel.status.text()
+    window.add_image(np.random.default_rng(0).normal(size=(30, 31)), name="grey")
+    assert shares.names == ()
+    assert not shares.isVisibleTo(panel)

@@ -334,6 +334,11 @@ class VictimJobs:
             presented = None
         return window_seen(scan, self.victim, presented)
 
+    def channel_names(self, scan: Scan) -> tuple[str, ...]:
+        """Return the names of an image's several channels, the victim's if it has some."""
+        named = () if self.victim is None else self.victim.channel_names
+        return named if len(named) == len(scan.parts) else scan.channel_names
+
     def _predict(self, scan: Scan, victim: Any, present: str, device: str, poll: Poll) -> Predicted:
         """Predict the clean image, once for an image as a victim sees it."""
         from ...common.device import pick_device
