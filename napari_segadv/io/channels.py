@@ -11,6 +11,8 @@ from .registry import formats
 
 # nnU-Net's names: the case, the number of the channel, and the ending of the format.
 NUMBERED = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
+# With more files than this, a case is no set of channels: they are frames or slices.
+MOST_CHANNELS = 16
 # Cases whose names fit into a message.
 MOST_NAMED = 5
 
@@ -69,7 +71,7 @@ def _cases(folder: Path) -> dict[str, list[tuple[int, Path]]]:
         stem = NUMBERED.fullmatch(path.name[: len(path.name) - len(ending)]) if ending else None
         if stem is not None and path.is_file():
             found.setdefault(stem["case"], []).append((int(stem["channel"]), path))
-    return found
+    return {case: files for case, files in found.items() if len(files) <= MOST_CHANNELS}
 
 
 def _in_order(files: list[tuple[int, Path]], folder: Path, case: str) -> list[Path]:

@@ -9,6 +9,7 @@ from napari_segadv import io, read
 from napari_segadv.data.scan import SHARES, Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.io.cases import check_alike
+from napari_segadv.io.channels import cases_in
 
 SHAPE = (4, 12, 14)
 
@@ -74,6 +75,14 @@ def test_a_folder_named_as_for_nnunet(tmp_path):
 def test_a_channel_that_is_missing_or_twice_there(tmp_path, names, message):
     save(tmp_path, *names)
     with pytest.raises(SegadvError, match=message):
+        read(tmp_path)
+
+
+def test_frames_of_a_film_are_no_channels(tmp_path):
+    for number in range(20):
+        (tmp_path / f"frame_{number:04d}.png").write_bytes(b"")
+    assert cases_in(tmp_path) == ()
+    with pytest.raises(SegadvError, match="no DICOM series in this folder"):
         read(tmp_path)
 
 

@@ -184,6 +184,37 @@ def test_two_channels_are_predicted_as_by_nnunet(case, tmp_path):
     assert (swapped.array != labels).any()
 
 
+@pytest.mark.parametrize("case", ["plain", "slices"])
+def test_the_gradient_of_two_channels_is_that_of_finite_differences(case, tmp_path):
+    root, scan = two_channels(tmp_path, **CASES[case][0])
+    bound = load_victim(root).on(scan)
+    bound.victim.network.double()
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.rand(bound.image.shape, generator=generator, dtype=torch.float64)
+    x = (bound.image + noise).requires_grad_()
+    weights = torch.randn(bound(x).shape, generator=generator, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad((bound(x) * weights).sum(), x)
+    assert (gradient.abs().flatten(2).sum(2) > 0).all()
+    way = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    step = 1e-6 * way
+    with torch.no_grad():
+        change = ((bound(x + step) - bound(x - step)) * weights).sum() / 2e-6
+    assert (gradient * way).sum() == pytest.approx(float(change), rel=1e-5)
+
+
+def test_nnunet_predicts_the_files_of_a_result_as_it_says(tmp_path):
+    root, scan = two_channels(tmp_path)
+    victim = load_victim(root)
+    target = victim.predict(scan).array.copy()
+    target[:, :18] = 0
+    example = craft(scan, victim, PGD(epsilon=20.0, steps=3), target=target, channels=["FLAIR"])
+    assert not example.noise[..., 1].any()
+    folder = example.save(tmp_path / "out")
+    files = [io.read(folder / f"adversarial_{number:04d}.nii.gz").array for number in range(2)]
+    labels, _ = Itself(root).predicted(np.stack(files), scan.grid.spacing)
+    assert (labels == example.prediction_adversarial.array).mean() >= 0.999
+
+
 def test_each_channel_has_its_own_window_and_name(tmp_path):
     root, scan = two_channels(tmp_path)
     bound = load_victim(root).on(scan)
