@@ -125,10 +125,15 @@ class Example:
             channels=(),
         )
 
-    @cached_property
+    @property
     def seen(self) -> "Example":
         """The first channel of several, which a viewer shows beside the others; else itself."""
-        return self.channel(0) if self.channels else self
+        # Itself is not cached: an example that holds itself is not freed when it is let go.
+        return self._first if self.channels else self
+
+    @cached_property
+    def _first(self) -> "Example":
+        return self.channel(0)
 
     @property
     def result(self) -> dict[str, Any]:
