@@ -68,7 +68,11 @@ def without_names(example: Example) -> Example:
     Names that the model has for its channels stay.
     """
     files = example.clean.channel_names
-    if not from_dicom(example.clean) or [one.name for one in example.channels] != list(files):
+    if (
+        not files
+        or not from_dicom(example.clean)
+        or [one.name for one in example.channels] != list(files)
+    ):
         return example
     numbers = [str(number) for number in range(1, len(files) + 1)]
     pairs = zip(example.channels, numbers, strict=True)

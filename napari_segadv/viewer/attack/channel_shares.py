@@ -6,7 +6,7 @@ from magicgui.widgets import SpinBox
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 from ...errors import SegadvError
-from ..widgets.layout import set_tips
+from ..widgets.layout import set_tips, side_by_side
 from ..widgets.plain import Plain
 
 WHOLE = 100
@@ -34,14 +34,15 @@ class ChannelShares(QWidget):
         self.names, self.boxes = names, []
         for name in names:
             box = SpinBox(value=WHOLE, min=0, max=WHOLE, step=10)
-            box.native.setSuffix(" %")
             set_tips(
                 {
                     box: "How much of the budget this channel may change by; at 0 % it stays as it "
                     "is. The budget is in percent of each channel's window"
                 }
             )
-            self._rows.addRow(Plain(name, lines=1), box.native)
+            line = side_by_side([box, Plain("%")])
+            line.setStretch(0, 1)
+            self._rows.addRow(Plain(name, lines=1), line)
             self.boxes.append(box)
 
     def chosen(self) -> dict[str | int, float] | None:
