@@ -105,8 +105,8 @@ class Attack(ABC):
             return self.epsilon
         pixels = problem.clean[0].numel()
         if self.without_budget:
-            width = problem.high - problem.low
-            return width if self.norm == "linf" else width * math.sqrt(pixels)
+            whole = problem.width
+            return whole if self.norm == "linf" else whole * math.sqrt(pixels)
         return default_budget(self.norm, problem.window, pixels)
 
     def ball(self, problem: Problem) -> Ball:

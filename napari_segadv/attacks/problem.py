@@ -73,7 +73,8 @@ class Problem:
         labels: class numbers (N, *S), int64: the target, or the truth if untargeted.
         reference: the victim's clean prediction (N, *S), int64.
         targeted: True: towards `labels`; False: away from them.
-        low, high: bounds on intensities. A pixel that already lies outside may stay.
+        low, high: bounds on intensities, or a tensor (1, C, ...) of those of each channel. A pixel
+            that already lies outside may stay.
         window: width of the intensity window that the victim sees, in the image's units.
         region: (N, 1, *S) or (N, C, *S) bool, where the perturbation may be; None: everywhere.
         care: weights (N, *S) of the pixels that count; None: all count equally.
@@ -87,8 +88,8 @@ class Problem:
     labels: Tensor
     reference: Tensor
     targeted: bool = True
-    low: float = 0.0
-    high: float = 255.0
+    low: float | Tensor = 0.0
+    high: float | Tensor = 255.0
     window: float = 255.0
     region: Tensor | None = None
     care: Tensor | None = None
@@ -97,6 +98,11 @@ class Problem:
 
     def __len__(self) -> int:
         return len(self.clean)
+
+    @property
+    def width(self) -> float:
+        """The distance between the bounds; of several channels, the largest."""
+        return float(torch.as_tensor(self.high - self.low).max())
 
     @cached_property
     def weights(self) -> Tensor:

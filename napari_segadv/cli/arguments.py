@@ -13,7 +13,21 @@ from ..errors import NeedsTrust, SegadvError
 if TYPE_CHECKING:
     from ..victims import Victim
 
-Image = Annotated[Path, typer.Argument(help="Image file, or folder of a DICOM series.")]
+Images = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="IMAGE",
+        help="Image file, or folder of a DICOM series. Several channels, for example MRI "
+        "sequences: their files in the model's order; a folder of CASE_0000.nii.gz, "
+        "CASE_0001.nii.gz, ...; or FILE::channels, where one file holds them.",
+    ),
+]
+MoreImages = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--image", metavar="IMAGE", help="The same as IMAGE. May be repeated: the next channel."
+    ),
+]
 VictimName = Annotated[
     str,
     typer.Option(
@@ -40,6 +54,18 @@ Present = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda; auto uses a GPU if there is one.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random numbers.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
+
+
+def images_of(images: list[Path] | None, more: list[Path] | None) -> list[Path]:
+    """Return the files of an image, one for each channel if there are several.
+
+    Raises:
+        SegadvError: if there are none.
+    """
+    given = [*(images or ()), *(more or ())]
+    if not given:
+        raise SegadvError("no image is given; name an image file, or the folder of a series")
+    return given
 
 
 def victim_of(source: str, trust: list[str] | None) -> "Victim":
@@ -72,6 +98,18 @@ def slices_of(text: str) -> tuple[int, int]:
         return int(first), int(last if colon else first)
     except ValueError:
         raise SegadvError(f"--slices {text}: write N or FIRST:LAST, from 0") from None
+
+
+def channels_of(texts: list[str]) -> dict[str | int, float] | None:
+    """Parse `NAME` and `NAME=SHARE` texts; None if there are none."""
+    found: dict[str | int, float] = {}
+    for text in texts:
+        name, _, share = text.rpartition("=") if "=" in text else (text, "", "1")
+        try:
+            found[name.strip()] = float(share)
+        except ValueError:
+            raise SegadvError(f"--channel {text}: write NAME or NAME=SHARE") from None
+    return found or None
 
 
 def check_output(out: Path, *inputs: Path | str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..data.channels import Channel
 from ..data.scan import Scan
 from ..errors import SegadvError
 from ..victims.bound import BoundVictim
@@ -36,6 +37,16 @@ class Setup:
     attacked: BoundVictim | Ensemble
     known: torch.Tensor
     notes: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels of an image of several, as the victim sees them; of any other, none."""
+        judge, parts = self.judge, self.request.scan.parts
+        if not parts:
+            return ()
+        shares = self.request.shares or (1.0,) * len(parts)
+        named = zip(judge.channel_names, parts, judge.windows, shares, strict=True)
+        return tuple(Channel(name, part.units, window, s) for name, part, window, s in named)
 
     @property
     def decide(self) -> Callable[[torch.Tensor], torch.Tensor] | None:

@@ -10,6 +10,7 @@ import torch
 
 from ..attacks import Attack, Progress
 from ..common.device import pick_device
+from ..data.channels import Chosen
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
 from ..io.output import output_for
@@ -22,6 +23,7 @@ from .measuring import measure
 from .problem import prepare
 from .record import describe_inputs, record_of
 from .request import Request, check_tasks, suited
+from .scale import in_own_units
 
 Crafting = Generator[Progress, None, Example]
 
@@ -32,7 +34,8 @@ def craft(scan: Scan, victim: Victim, attack: Attack, **options: Any) -> Example
     Args:
         scan: the image.
         victim: the victim to attack.
-        attack: the method with its parameters; its budget is in the scan's units.
+        attack: the method with its parameters; its budget is in the scan's units, of several
+            channels in percent of each channel's window.
         options: keyword arguments of `craft_steps`, above all `target`.
 
     Raises:
@@ -75,6 +78,7 @@ def craft_steps(
     region: Mask | Array | str | Path | None = None,
     care: Mask | Array | str | Path | None = None,
     slices: tuple[int, int] | None = None,
+    channels: Chosen | None = None,
     surrogate: Victim | Sequence[Victim] | None = None,
     present: str = "auto",
     save_as: str = "auto",
@@ -101,6 +105,9 @@ def craft_steps(
         slices: first and last index along a volume's first axis, from 0, both included: the noise
             lives only in these slices, and only their pixels count. Pieces of the volume that
             can't change are not run again, so a few slices of many cost little. None: all slices.
+        channels: of an image of several, those that may change, by name or number from 1, and the
+            share of the budget of each, from 0 to 1 (see `data.channels.shares_of`); the others do
+            not change. None: all, with the whole budget.
         surrogate: one network or several that stand in for the victim while crafting; the victim
             is still the one that is measured.
         present: how an image whose intensities are not those that the victim expects is presented
@@ -118,9 +125,8 @@ def craft_steps(
     Raises:
         SegadvError: if the parts do not fit each other.
     """
-    request = Request.of(
-        scan, victim, target=target, truth=truth, region=region, care=care, slices=slices
-    )
+    given: dict[str, Any] = {"target": target, "truth": truth, "region": region, "care": care}
+    request = Request.of(scan, victim, **given, slices=slices, channels=channels)
     surrogates = (surrogate,) if isinstance(surrogate, Victim) else tuple(surrogate or ())
     check_tasks(attack, victim, surrogates)
     attack = suited(attack, request, victim, surrogates)
@@ -136,6 +142,7 @@ def craft_steps(
         prepared = prepare(setup, attack, watch)
         # Third act: the attack runs, on tensors alone.
         outcome = yield from prepared.attack.run(prepared.problem, seed)
+        outcome = in_own_units(outcome, prepared.problem)
         passes = describe_passes(before, setup.attacked.passes)
         example = measure(setup, prepared, outcome, output)
         record = record_of(

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 
 from ..attacks import Outcome
-from ..data.scan import Scan
+from ..data.scan import Array, Scan
 from ..io.output import Output, read_back
 from ..io.quantise import quantise
+from ..measures.channels import channel_distances
 from ..measures.images import distances
 from ..results.example import Example
 from ..victims.prediction import Prediction
 from ..victims.scan_tensors import as_array, field_array
 from .binding import Setup
 from .problem import Prepared
+from .scale import quantise_channels
 
 
 def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) -> Example:
@@ -25,12 +27,9 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
     scan, target = request.scan, request.target
     # Add the change to the scan's own numbers: float32 can't hold every value of a float64 image.
     change = as_array(outcome.adversarial, scan) - as_array(judge.image, scan).astype(np.float64)
-    exact = replace(scan, array=scan.array + change)
-    stored = replace(
-        scan, array=quantise(scan, exact.array, prepared.attack.norm, prepared.epsilon)
-    )
+    exact, stored = _with_change(scan, change, setup, prepared)
     back, output = read_back(stored, scan, output)
-    adversarial = replace(back.derived_from(scan), grid=scan.grid, units=scan.units)
+    adversarial = back.derived_from(scan)
     after = setup.predict(adversarial)
     before_saving = judge.predict(outcome.adversarial)
 
@@ -46,7 +45,10 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
             truth=part(request.truth),
             care=part(request.care),
         )
-        return found | distances(part(scan), part(image), judge.window)
+        before, image = part(scan), part(image)
+        if scan.parts:
+            return found | channel_distances(before, image, setup.channels)
+        return found | distances(before, image, judge.window)
 
     difference = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
     return Example(
@@ -61,6 +63,7 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
         measures_before_saving=figures(exact, before_saving),
         record={},
         window=judge.window,
+        channels=setup.channels,
         notes=(
             *scan.notes,
             *setup.judge.seen,
@@ -72,3 +75,15 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
         output=output,
         fields={name: field_array(field, scan) for name, field in outcome.fields.items()},
     )
+
+
+def _with_change(scan: Scan, change: Array, setup: Setup, prepared: Prepared) -> tuple[Scan, Scan]:
+    """Return a scan with a change, exactly, and as its files can hold it inside the budget."""
+    norm, epsilon = prepared.attack.norm, prepared.epsilon
+    array = scan.array + change
+    if scan.parts:
+        changed = [replace(part, array=array[..., n]) for n, part in enumerate(scan.parts)]
+        stored = quantise_channels(scan, array, norm, epsilon, setup.channels)
+        return Scan.of_parts(changed), stored
+    exact = replace(scan, array=array)
+    return exact, replace(scan, array=quantise(scan, array, norm, epsilon))

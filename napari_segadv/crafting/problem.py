@@ -15,6 +15,7 @@ from ..training.generator import load_generator
 from ..victims.prediction import Prediction
 from ..victims.wrappers import Checked, Rounded, Watch, Watched
 from .binding import Setup
+from .scale import InPercent, Scale, on_scale, refuse_generator, rescaled
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Prepared:
     Attributes:
         problem: the request as the attack sees it.
         attack: the attack, its budget rounded down to whole steps of the file.
-        epsilon: the budget before rounding, in the scan's units.
+        epsilon: the budget before rounding, in the scan's units: of several channels, in percent
+            of their shares of their windows.
         notes: what the user should know about masks, budget and file.
         checked: the model, which knows whether its gradients were finite.
     """
@@ -48,6 +50,8 @@ def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepare
         SegadvError: if the request does not suit the victim, an untargeted attack has no structure
             to move away from, or a target asks for nothing where it counts.
     """
+    if attack.loads:
+        refuse_generator(attack.name, setup.request.scan)
     folder = getattr(attack, attack.loads) if attack.loads else None
     problem = problem_of(setup, load_generator(folder) if folder else None)
     if not problem.targeted and not problem.moving.any():
@@ -57,19 +61,24 @@ def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepare
         )
     if problem.targeted and not problem.asks:
         _refuse_nothing(setup)
-    checked, storage = Checked(problem.model, setup.attacked.name), setup.request.scan.storage
-    model: Model = checked
-    if watch is not None:
-        model = Watched(model, watch)
-    if storage.integer:
-        model = Rounded(model, problem.clean, storage.quantum)
-    problem = replace(problem, model=model)
-    attack, epsilon, notes = _whole_steps(setup, attack, problem)
+    scale = problem.model if isinstance(problem.model, InPercent) else None
+    checked = Checked(problem.model if scale is None else scale.model, setup.attacked.name)
+    model: Model = checked if watch is None else Watched(checked, watch)
+    if scale is not None:
+        scale.model = model
+        scale.model = scale.rounded(setup.request.scan)
+        problem, epsilon, notes = _whole_steps_of_channels(setup, attack, problem)
+    else:
+        storage = setup.request.scan.storage
+        if storage.integer:
+            model = Rounded(model, problem.clean, storage.quantum)
+        problem = replace(problem, model=model)
+        attack, epsilon, notes = _whole_steps(setup, attack, problem)
     return Prepared(problem, attack, epsilon, (*setup.request.notes, *notes), checked)
 
 
 def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
-    """Return the request to a bound victim as tensors.
+    """Return the request to a bound victim as tensors; of several channels, on one scale.
 
     Args:
         setup: a victim on a scan, with the request to it.
@@ -106,10 +115,15 @@ def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
         trained=trained,
         decide=setup.decide,
     )
+    if request.scan.parts:
+        problem = on_scale(problem, request.scan, Scale.of(setup.channels))
     if isinstance(request.region, str):
         region, inside = named_region(request.region, problem), request.within(None)
         if inside is not None:
             region = region & marked(inside).unsqueeze(1)
+        chosen_channels = problem.region
+        if chosen_channels is not None:
+            region = region & chosen_channels
         return replace(problem, region=region)
     return problem
 
@@ -136,6 +150,27 @@ def _refuse_pixels(setup: Setup) -> None:
             f"{setup.request.care.path or 'care mask'}: marks pixels, but {setup.victim.name} "
             "predicts nothing for single pixels; remove the care mask"
         )
+
+
+def _whole_steps_of_channels(
+    setup: Setup, attack: Attack, problem: Problem
+) -> tuple[Problem, float, tuple[str, ...]]:
+    """Return the problem on a scale on which the budget is whole steps of each file; budget, notes.
+
+    An L2 budget stays as it is.
+    """
+    scan, scale = setup.request.scan, Scale.of(setup.channels)
+    epsilon = attack.budget(problem)
+    if attack.norm != "linf":
+        return problem, epsilon, ()
+    whole = scale.whole_steps(scan, epsilon)
+    notes = [
+        f"the budget of {limit:g} of {one.name} is below one step of its file "
+        f"({part.storage.quantum:g} {part.units}), so this channel does not change"
+        for one, part, limit in zip(setup.channels, scan.parts, scale.limits(epsilon), strict=True)
+        if limit > 0 and not effective_epsilon(limit, part.storage)
+    ]
+    return rescaled(problem, scan, whole), epsilon, tuple(notes)
 
 
 def _whole_steps(

@@ -62,6 +62,11 @@ def describe_processor(device: str) -> str:
     return f"{platform.machine()} {cpu.get_cpu_capability()}"
 
 
+def _channels(setup: Setup) -> dict[str, Any]:
+    """Describe the channels of an image of several: their windows and shares of the budget."""
+    return {"channels": [one.data for one in setup.channels]} if setup.channels else {}
+
+
 def record_of(
     setup: Setup,
     prepared: Prepared,
@@ -96,6 +101,7 @@ def record_of(
         **asked,
         "victim": {**describe_victim(setup.victim, classes), **setup.judge.about},
         "budget": describe_budget(request.scan, example.window, attack.norm, epsilon),
+        **_channels(setup),
         "passes": passes,
         "steps": outcome.steps,
         **describe_machine(str(setup.judge.device)),

@@ -13,14 +13,14 @@ import torch
 from .. import io
 from ..attacks import Attack, Progress, get
 from ..common.device import pick_device
-from ..common.hashing import recorded_before, sha256_of_all
+from ..common.hashing import recorded_before, sha256_of_files
 from ..common.json_data import Entry
 from ..common.parameters import parameters
 from ..common.wording import counted, percent, with_units
 from ..data.scan import Array, Scan
 from ..errors import SegadvError
 from ..io.output import CHOICES, output_for
-from ..results.example import Example
+from ..results.example import Example, stored_as
 from ..results.files import ADVERSARIAL
 from ..results.loading import adversarial_in
 from ..results.provenance import describe_image, hash_of
@@ -65,7 +65,7 @@ class Repeated:
         if self.pixels is None or self.largest is None:
             head = "another image; by how much can't be said, since the saved one is not here"
         else:
-            units = self.example.clean.units
+            units = self.example.clean.units if not self.example.clean.parts else "of its units"
             head = (
                 f"another image: {counted(self.pixels, 'value')} of "
                 f"{self.example.clean.array.size} differ, by at most "
@@ -106,7 +106,7 @@ def repeat(result: str | Path, **options: Any) -> Repeated:
 def repeat_steps(
     result: str | Path,
     *,
-    image: Scan | str | Path | None = None,
+    image: Scan | str | Path | Sequence[str | Path] | None = None,
     victim: Victim | str | Path | None = None,
     surrogates: Sequence[Victim | str | Path] = (),
     inputs: Mapping[str, Any] | None = None,
@@ -120,7 +120,7 @@ def repeat_steps(
     Args:
         result: the folder of the result, or its `result.json`.
         image, victim, surrogates: what has moved since, or was not in a file; by default, what the
-            record names.
+            record names. Of an image of several channels, the files of all.
         inputs: the same for "target", "truth", "region" and "care".
         present: how the image is presented to the victim; None: as recorded.
         device: where to compute; None: where it was computed.
@@ -135,6 +135,7 @@ def repeat_steps(
     attack = _attack(saved)
     place = saved.image() if image is None else image
     scan = place if isinstance(place, Scan) else io.read(place)
+    shares = _shares(entry, scan)
     loaded = _loaded(saved.victim() if victim is None else victim, load)
     substitutes = surrogates or saved.surrogates()
     others = [_loaded(one, load) for one in substitutes]
@@ -151,6 +152,7 @@ def repeat_steps(
     options: dict[str, Any] = {
         **given,
         "slices": _slices(entry),
+        "channels": shares,
         "surrogate": others,
         "present": _present(entry, present),
         **_output(saved, scan),
@@ -198,6 +200,22 @@ def _slices(entry: Entry) -> tuple[int, int] | None:
         return None
     first, last = entry.numbers("slices", 2)
     return int(first), int(last)
+
+
+def _shares(entry: Entry, scan: Scan) -> dict[str | int, float] | None:
+    """Return the share of the budget of each channel, by its number.
+
+    Raises:
+        SegadvError: if the image has another number of channels than the record says.
+    """
+    listed = entry.entries("channels") if "channels" in entry.values else []
+    if len(listed) != len(scan.parts):
+        counts = [counted(len(found) or 1, "channel") for found in (listed, scan.parts)]
+        raise SegadvError(
+            f"{entry.where}: is of {counts[0]}, but {scan.name} has {counts[1]}; give the image "
+            "that was attacked with --image"
+        )
+    return {n: one.number("share") for n, one in enumerate(listed, start=1)} or None
 
 
 def _present(entry: Entry, given: str | None) -> str:
@@ -268,12 +286,19 @@ def _threads(entry: Entry) -> Iterator[None]:
 def _differences_of_image(saved: Saved, scan: Scan) -> Iterator[str]:
     recorded, now = saved.entry.entry("image").values, describe_image(scan)
     # The hash is that of the pixels if the image had no file.
-    alike = recorded.get("sha256") in (now["sha256"], hash_of(scan.array))
+    hashes = (now["sha256"], hash_of(scan.array), *_pixels_of_channels(scan))
+    alike = recorded.get("sha256") in hashes
     if not alike:
         yield "the image is another one, or its file has changed (sha256)"
     for name, words in KINDS.items():
         if recorded.get(name) != now[name]:
             yield f"the image's {words} is {now[name]} instead of {recorded.get(name)}"
+
+
+def _pixels_of_channels(scan: Scan) -> list[str]:
+    """Return the hash of several channels as it is recorded if they had no files."""
+    hashes = [hash_of(part.array) for part in scan.parts]
+    return [sha256_of_files(hashes)] if hashes else []
 
 
 def _differences_of_networks(
@@ -346,9 +371,9 @@ def _same_file(saved: Saved, example: Example) -> bool:
             f"{ADVERSARIAL} back"
         )
     with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
-        path, _ = output.write(example.adversarial, example.clean, Path(folder) / ADVERSARIAL)
-        made = sha256_of_all(io.files_of(path))
-    return made == saved.entry.entry("adversarial").text("sha256")
+        paths, _ = output.write(example.adversarial, example.clean, Path(folder) / ADVERSARIAL)
+        made = stored_as(paths)["sha256"]
+    return bool(made == saved.entry.entry("adversarial").text("sha256"))
 
 
 def _differences_of_figures(entry: Entry, example: Example) -> Iterator[str]:

@@ -11,6 +11,7 @@ import numpy as np
 from .. import io
 from ..attacks import Attack, available
 from ..attacks.regions import RECEPTIVE_FIELD, is_named
+from ..data.channels import Chosen, shares_of
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
 from ..victims.prediction import Prediction
@@ -34,6 +35,8 @@ class Request:
         care: which pixels count; None: all.
         slices: the first and the last slice of a volume, from 0; the noise lives only in these,
             and only their pixels count; None: all slices.
+        shares: of the budget, for each channel of an image of several, from 0 (it does not change)
+            to 1; empty: 1 for all.
 
     Raises:
         SegadvError: if a region or care mask is empty, or the image does not have these slices.
@@ -45,6 +48,7 @@ class Request:
     region: Mask | str | None = None
     care: Mask | None = None
     slices: tuple[int, int] | None = None
+    shares: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_slices()
@@ -63,6 +67,7 @@ class Request:
         region: Mask | Array | str | Path | None = None,
         care: Mask | Array | str | Path | None = None,
         slices: tuple[int, int] | None = None,
+        channels: Chosen | None = None,
     ) -> "Request":
         """Make a request from what a user gave: files, arrays, names of classes.
 
@@ -83,6 +88,7 @@ class Request:
             region if is_named(region) else mask_from(region, "region"),
             mask_from(care, "care mask"),
             slices,
+            shares_of(channels, scan, victim.channel_names),
         )
 
     def _check_slices(self) -> None:
@@ -125,6 +131,9 @@ class Request:
         """Cut an image or a mask to the chosen slices alone; without any, return it unchanged."""
         if self.slices is None or not isinstance(image, (Scan, Mask)):
             return image
+        if isinstance(image, Scan) and image.parts:
+            parts = Scan.of_parts([self.part(one) for one in image.parts])
+            return replace(image, array=parts.array, grid=parts.grid, parts=parts.parts)
         first, last = self.slices
         array, grid = image.array[first : last + 1], image.grid
         origin = grid.affine @ [first, *[0] * (grid.ndim - 1), 1]

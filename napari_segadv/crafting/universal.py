@@ -16,6 +16,7 @@ from ..common.atomic_files import written_whole
 from ..common.device import pick_device
 from ..data.scan import Mask, Scan
 from ..errors import SegadvError
+from ..io.cases import check_alike
 from ..io.quantise import quantise
 from ..measures.labels import FIGURES_VERSION, away, moved_and_kept
 from ..results.provenance import describe_budget, describe_image, describe_victim
@@ -93,7 +94,7 @@ def universal_steps(
         present, device, seed: as for `craft_steps`.
 
     Raises:
-        SegadvError: if the parts do not fit each other.
+        SegadvError: if the parts do not fit each other, or the images have several channels.
     """
     if victim.task.name != "segmentation":
         raise SegadvError(f"{victim.name}: does {victim.task.name}; use a model that segments")
@@ -103,6 +104,7 @@ def universal_steps(
             f"{victim.name}: is shown clicks on one image, which mean nothing on others; use the "
             "model itself"
         )
+    check_alike(scans)
     if held_out >= len(scans):
         raise SegadvError(f"{len(scans)} images: too few to hold out {held_out}; give more")
     device = pick_device(device)

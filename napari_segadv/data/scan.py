@@ -1,6 +1,6 @@
-"""Scan and Mask: an image and a label map as read, each with its grid."""
+"""Scan and Mask: an image and a label map as read, each with its grid, which is re-exported."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..common.wording import class_name
 from ..errors import SegadvError
+from .grid import Grid as Grid
 from .labels import Labels, label_array
 from .presentation import Presentation
 
@@ -21,58 +22,8 @@ HU_NOMINAL_MAX = 3071.0
 # A CT holds air; no other modality goes far below zero.
 HU_BELOW = -150.0
 SOFT_TISSUE = (-160.0, 240.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """Where the pixels of an array lie in the patient.
-
-    Everything is in array order, (z, y, x) or (y, x): `spacing` and `origin` in mm, and
-    `direction`, whose column i is the direction of array axis i in (z, y, x) world
-    coordinates (LPS: z to the head, y to the back, x to the patient's left).
-
-    A photograph has no geometry: `physical` is then False, spacing 1 and origin 0.
-    """
-
-    shape: tuple[int, ...]
-    spacing: tuple[float, ...]
-    origin: tuple[float, ...]
-    direction: npt.NDArray[np.float64]
-    physical: bool = True
-
-    @classmethod
-    def pixels(cls, shape: tuple[int, ...]) -> "Grid":
-        """Return the grid of an image without geometry: unit spacing at the origin."""
-        ndim = len(shape)
-        return cls(shape, (1.0,) * ndim, (0.0,) * ndim, np.eye(ndim), physical=False)
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @cached_property
-    def affine(self) -> npt.NDArray[np.float64]:
-        """Matrix (ndim + 1, ndim + 1) from array index to world, both in (z, y, x) order."""
-        matrix = np.eye(self.ndim + 1)
-        matrix[:-1, :-1] = self.direction @ np.diag(self.spacing)
-        matrix[:-1, -1] = self.origin
-        return matrix
-
-    @property
-    def turned(self) -> bool:
-        """True if the array axes are not the world axes in order: oblique, sagittal, coronal."""
-        return not np.allclose(np.abs(self.direction), np.eye(self.ndim), atol=1e-4)
-
-    def same_as(self, other: "Grid") -> bool:
-        """Return whether each index is the same place in both grids (to a hundredth of a pixel)."""
-        if self.shape != other.shape:
-            return False
-        if not (self.physical and other.physical):
-            return True
-        tolerance = 0.01 * min(self.spacing)
-        corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.shape])).reshape(self.ndim, -1)
-        corners = np.vstack([corners, np.ones(corners.shape[1])])
-        return bool(np.abs(self.affine @ corners - other.affine @ corners).max() <= tolerance)
+# The units of budgets and figures of an image whose channels have units and windows of their own.
+SHARES = "% of window"
 
 
 @dataclass(frozen=True)
@@ -140,13 +91,18 @@ class Scan:
     Attributes:
         array: intensities (z, y, x) or (y, x), colour (RGB) last, in `units`; read-only.
         grid: where its pixels lie.
-        units: "HU" for CT, "grey level" otherwise.
+        units: "HU" for CT, "grey level" otherwise. Of several channels, SHARES: budgets and figures
+            count in percent of each channel's window.
         storage: how its file stores intensities.
         colour: True if the last axis holds RGB.
         path: the file or folder it came from.
         meta: other facts from the file (modality, DICOM window, series, format), or a title.
         presentation: how its file says that it is shown; None: it does not say.
         notes: what reading it has found that the user has to know, a sentence each.
+        parts: the images of one channel of which an image of several channels consists, in order,
+            for example MRI sequences: all on one grid, each with units, storage and file of its
+            own. The array then holds their values, each in the units of its part, along its last
+            axis. See `of_parts`.
 
     Examples:
         >>> import numpy as np
@@ -169,9 +125,10 @@ class Scan:
     meta: Mapping[str, Any] = field(default_factory=dict)
     presentation: Presentation | None = None
     notes: tuple[str, ...] = ()
+    parts: tuple["Scan", ...] = ()
 
     def __post_init__(self) -> None:
-        expected = self.grid.shape + ((3,) if self.colour else ())
+        expected = self.grid.shape + ((self.channels,) if self.multichannel else ())
         if self.array.shape != expected:
             raise ValueError(f"array of shape {self.array.shape} on a grid of {expected}")
         view = self.array.view()
@@ -182,8 +139,10 @@ class Scan:
         """Return whether both have the same values, places, units and storage."""
         if self is other:
             return True
-        facts = [(s.units, s.storage, s.colour) for s in (self, other)]
+        facts = [(s.units, s.storage, s.colour, len(s.parts)) for s in (self, other)]
         alike = facts[0] == facts[1] and self.grid.same_as(other.grid)
+        if alike and self.parts:
+            return all(a.same_as(b) for a, b in zip(self.parts, other.parts, strict=True))
         return alike and np.array_equal(self.array, other.array)
 
     @classmethod
@@ -219,9 +178,68 @@ class Scan:
             grid = replace(grid, spacing=tuple(float(s) for s in spacing), physical=True)
         return cls(values, grid, units, Storage(str(values.dtype)), colour)
 
+    @classmethod
+    def of_parts(cls, parts: Sequence["Scan"]) -> "Scan":
+        """Make an image of several channels from images of one channel; of one, it is that one.
+
+        Args:
+            parts: in the order in which the victim expects them.
+
+        Raises:
+            SegadvError: if there are none, one has several channels or colours, they do not lie on
+                one grid, or no numbers hold the values of all.
+
+        Examples:
+            >>> import numpy as np
+            >>> from napari_segadv import Scan
+            >>> flair = Scan.from_array(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
+            >>> t1 = Scan.from_array(np.full((2, 3, 4), 0.5, np.float32))
+            >>> both = Scan.of_parts([flair, t1])
+            >>> both.array.shape, both.channels, both.units
+            ((2, 3, 4, 2), 2, '% of window')
+        """
+        if not parts:
+            raise SegadvError("an image needs at least one channel; give an image")
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        for part in parts:
+            if part.multichannel:
+                kind = "in colour" if part.colour else "of several channels"
+                raise SegadvError(
+                    f"{part.name}: is {kind}, so it can't be one channel among others; give an "
+                    "image with one value per pixel"
+                )
+            _check_place(part, first)
+        array = np.stack(_of_one_type(parts), axis=-1)
+        names = list(dict.fromkeys(part.name for part in parts))
+        title = " + ".join(names)
+        notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+        storage, meta = Storage(str(array.dtype)), {"title": title}
+        return cls(array, first.grid, SHARES, storage, meta=meta, notes=notes, parts=tuple(parts))
+
+    @property
+    def multichannel(self) -> bool:
+        """True if a pixel has several values, along the array's last axis: colours or channels."""
+        return self.colour or bool(self.parts)
+
     @property
     def channels(self) -> int:
-        return 3 if self.colour else 1
+        """How many values a pixel has."""
+        return 3 if self.colour else len(self.parts) or 1
+
+    @property
+    def singles(self) -> tuple["Scan", ...]:
+        """The parts of an image of several channels; of any other image, itself."""
+        return self.parts or (self,)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The names of several channels, by their files; 1, 2, ... if these are alike."""
+        names = tuple(part.name.partition(".")[0] for part in self.parts)
+        if len(set(names)) == len(names):
+            return names
+        return tuple(str(number) for number in range(1, len(names) + 1))
 
     @property
     def name(self) -> str:
@@ -231,12 +249,19 @@ class Scan:
     def derived_from(self, clean: "Scan") -> "Scan":
         """Return the same image as one that has no files of its own, but the source's as template.
 
-        Its facts are those of the file that it was read from, except which files that were.
+        Its facts are those of the file that it was read from, except which files that were, and
+        that it has the source's grid and units.
         """
+        if self.parts:
+            pairs = zip(self.parts, clean.parts, strict=True)
+            return replace(
+                Scan.of_parts([part.derived_from(source) for part, source in pairs]),
+                grid=clean.grid,
+            )
         meta = {key: value for key, value in self.meta.items() if key not in ("files", "place")}
         if "files" in clean.meta:
             meta["source_files"] = clean.meta["files"]
-        return replace(self, path=None, meta=meta)
+        return replace(self, path=None, meta=meta, grid=clean.grid, units=clean.units)
 
     @cached_property
     def bounds(self) -> tuple[float, float]:
@@ -318,9 +343,36 @@ class Mask:
         return class_name(label, self.classes)
 
 
-def one_component(values: npt.NDArray[np.float32], colour: bool) -> npt.NDArray[np.float32]:
-    """Return one signed value per pixel: for colour, the component of largest magnitude."""
-    if not colour:
+def _check_place(part: Scan, first: Scan) -> None:
+    """Refuse a channel that does not lie where the first one does."""
+    if part.grid.physical == first.grid.physical and part.grid.same_as(first.grid):
+        return
+    sizes = [" x ".join(map(str, scan.grid.shape)) for scan in (part, first)]
+    how = f"{sizes[0]} pixels instead of {sizes[1]}" if sizes[0] != sizes[1] else "another place"
+    raise SegadvError(
+        f"{part.name}: lies on another grid than {first.name} ({how}); resample the channels to "
+        "one grid first"
+    )
+
+
+def _of_one_type(parts: Sequence[Scan]) -> list[Array]:
+    """Return the arrays of several images in one type that holds the values of all exactly."""
+    kind = np.result_type(*(part.array.dtype for part in parts))
+    found = []
+    for part in parts:
+        array = part.array.astype(kind)
+        if not np.array_equal(array.astype(part.array.dtype), part.array):
+            raise SegadvError(
+                f"{part.name}: its values as {part.array.dtype} can't be held by {kind} together "
+                "with the other channels; save it with a smaller type"
+            )
+        found.append(array)
+    return found
+
+
+def one_component(values: npt.NDArray[np.float32], several: bool) -> npt.NDArray[np.float32]:
+    """Return one signed value per pixel: of several along the last axis, that furthest from 0."""
+    if not several:
         return values
     place = np.abs(values).argmax(axis=-1)[..., None]
     return np.take_along_axis(values, place, axis=-1)[..., 0]

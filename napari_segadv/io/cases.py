@@ -167,6 +167,11 @@ def check_alike(scans: Sequence[Scan]) -> None:
     """
     first = scans[0]
     for scan in scans:
+        if scan.parts:
+            raise SegadvError(
+                f"{scan.name}: has several channels, for which nothing is trained or shared yet; "
+                "use images of one channel"
+            )
         kind = (scan.channels, scan.grid.ndim, scan.units)
         if kind != (first.channels, first.grid.ndim, first.units):
             raise SegadvError(

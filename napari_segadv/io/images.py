@@ -1,5 +1,6 @@
 """Images: files to Scans and back, and float32 arrays on a scan's grid."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,26 +10,32 @@ import numpy.typing as npt
 from ..common.atomic_files import beside
 from ..data.scan import HU_BELOW, Array, Scan, Storage
 from ..errors import SegadvError
+from .channels import channel_files
 from .integrity import one_line
-from .pixels import Pixels
-from .place import split
+from .pixels import Pixels, component
+from .place import CHANNELS, SEPARATOR, split
 from .registry import Format, format_of, suffix
 
 PNG_TYPES = ("uint8", "uint16")
 
 
-def read(path: str | Path) -> Scan:
+def read(path: str | Path | Sequence[str | Path]) -> Scan:
     """Read an image: NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or a DICOM series.
 
     Args:
         path: a file, or the folder of a DICOM series; PATH::WHICH chooses one of several images.
+            Several channels, for example MRI sequences, are several of these, in the order in
+            which the victim expects them; or a folder of files named as for nnU-Net (see
+            `channel_files`); or a file of several volumes or values a pixel, as PATH::channels.
 
     Returns:
-        The Scan, (z, y, x) or (y, x), RGB last, in HU if it is a CT and grey levels otherwise.
+        The Scan, (z, y, x) or (y, x), RGB or channels last, in HU if it is a CT and grey levels
+        otherwise; each channel has its own units.
 
     Raises:
         SegadvError: if there is no such file, or if it can't be read, has more than three
-            dimensions, or holds NaN, infinities or only one value.
+            dimensions, or holds NaN, infinities or only one value; or if channels do not lie on
+            one grid.
 
     Examples:
         >>> import numpy as np
@@ -43,10 +50,28 @@ def read(path: str | Path) -> Scan:
         Traceback (most recent call last):
         napari_segadv.errors.SegadvError: ct.nii: no such file or folder; check the name
     """
-    place = str(path)
-    form, path, found = load(path)
+    if not isinstance(path, (str, Path)):
+        parts = [part for one in path for part in read(one).singles]
+        return Scan.of_parts(parts)
+    files = channel_files(path)
+    if files:
+        return read(files)
+    form, where, found = load(path)
+    if split(path)[1] == CHANNELS and found.components > 1:
+        numbers = range(1, found.components + 1)
+        return Scan.of_parts(
+            [
+                _scan_of(component(found, where, str(n)), form, where, f"{where}{SEPARATOR}{n}")
+                for n in numbers
+            ]
+        )
+    return _scan_of(found, form, where, str(path))
+
+
+def _scan_of(found: Pixels, form: Format, path: Path, place: str) -> Scan:
+    """Make a Scan of what a format read from a path, which `place` reads again."""
     array, colour = intensities(found, path)
-    _check(array, path)
+    _check(array, Path(place))
     storage = found.storage or Storage(str(array.dtype))
     units = found.units or _units(found, colour)
     meta = {**found.meta, "format": form.name}
@@ -72,7 +97,8 @@ def intensities(found: Pixels, path: Path) -> tuple[Array, bool]:
         return np.ascontiguousarray(array[..., 0]), False
     if count not in (3, 4) or found.vectors:
         raise SegadvError(
-            f"{path}: has {count} values per pixel; choose one by {path.name}::1 to ::{count}"
+            f"{path}: has {count} values per pixel; choose one by {path.name}::1 to ::{count}, or "
+            f"all as channels by {path.name}{SEPARATOR}{CHANNELS}"
         )
     if (array[..., :1] == array[..., 1:3]).all():
         return np.ascontiguousarray(array[..., 0]), False
@@ -80,7 +106,10 @@ def intensities(found: Pixels, path: Path) -> tuple[Array, bool]:
 
 
 def output_format(scan: Scan) -> tuple[str, str]:
-    """Return the suffix to save a scan's adversarial image with, and the reason if it differs."""
+    """Return the suffix to save a scan's adversarial image with, and the reason if it differs.
+
+    Of several channels, each has its own.
+    """
     if scan.path is None:
         flat = scan.grid.ndim == 2 and not scan.grid.physical
         return (".png" if flat and scan.storage.dtype in PNG_TYPES else ".nii.gz"), ""
@@ -98,6 +127,8 @@ def save(scan: Scan, path: str | Path) -> None:
         SegadvError: if the storage type or the format can't hold it, or the file can't be
             written.
     """
+    if scan.parts:
+        raise SegadvError(f"{path}: can't hold {scan.channels} channels; save each as a file")
     storage = scan.storage
     if not format_of(Path(path)).scales(storage):
         storage = Storage(str(scan.array.dtype))

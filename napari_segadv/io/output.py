@@ -29,26 +29,31 @@ class Output:
         deidentify: whether DICOM files are written without the patient's identifiers.
         told: notes of the last writing, for the user: pixels that differ from what was asked for,
             identifiers.
+        parts: how each channel of an image of several is saved; `ending` is then that of the first.
     """
 
     ending: str
     note: str = ""
     deidentify: bool = False
     told: tuple[str, ...] = ()
+    parts: tuple["Output", ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user has to know of the format and of the last writing."""
-        return (self.note, *self.told) if self.note else self.told
+        own = [part.note for part in self.parts] or [self.note]
+        return (*dict.fromkeys(note for note in own if note), *self.told)
 
     @property
     def dicom(self) -> bool:
-        """Whether images are saved as DICOM series."""
-        return not self.ending
+        """Whether images are saved as DICOM series; of several channels, whether one is."""
+        return not self.ending or any(part.dicom for part in self.parts)
 
     @property
     def data(self) -> dict[str, Any]:
         """What `result.json` holds of it."""
+        if self.parts:
+            return {**replace(self, parts=()).data, "channels": [one.data for one in self.parts]}
         return {
             "ending": self.ending,
             "note": self.note,
@@ -56,8 +61,10 @@ class Output:
             "told": list(self.told),
         }
 
-    def write(self, image: Scan, clean: Scan, place: Path) -> tuple[Path, tuple[str, ...]]:
+    def write(self, image: Scan, clean: Scan, place: Path) -> tuple[list[Path], tuple[str, ...]]:
         """Write an image; return its file or folder, and notes for the user.
+
+        Of several channels, there is one for each: PLACE_0000, PLACE_0001, as nnU-Net names them.
 
         Args:
             image: on the clean scan's grid, in its storage type.
@@ -67,14 +74,23 @@ class Output:
         Raises:
             SegadvError: if it can't be written.
         """
+        if self.parts:
+            paths: list[Path] = []
+            told: list[str] = []
+            each = zip(self.parts, image.parts, clean.parts, strict=True)
+            for number, (output, part, source) in enumerate(each):
+                written, notes = output.write(part, source, of_channel(place, number))
+                paths += written
+                told += notes
+            return paths, tuple(dict.fromkeys(told))
         if not self.dicom:
             path = place.with_name(place.name + self.ending)
             save(image, path)
-            return path, ()
+            return [path], ()
         from .dicom_out import write_series
 
-        written = write_series(image.array, clean, place, deidentify=self.deidentify)
-        return place, written.notes
+        series = write_series(image.array, clean, place, deidentify=self.deidentify)
+        return [place], series.notes
 
     def write_segmentation(
         self, mask: Mask, files: Sequence[str | Path], place: Path, algorithm: str = ""
@@ -93,6 +109,11 @@ class Output:
         from .dicom_out import write_seg
 
         write_seg(mask, files, place.with_name(place.name + SEGMENTATION), algorithm=algorithm)
+
+
+def of_channel(place: Path, number: int) -> Path:
+    """Return the place, without a suffix, of one channel, as nnU-Net numbers them from 0000."""
+    return place.with_name(f"{place.name}_{number:04d}")
 
 
 def is_dicom(scan: Scan) -> bool:
@@ -115,6 +136,9 @@ def output_for(scan: Scan, choice: str = "auto", deidentify: bool = False) -> Ou
     """
     if choice not in CHOICES:
         raise SegadvError(f"save as {choice}: choose {', '.join(CHOICES[:-1])} or {CHOICES[-1]}")
+    if scan.parts:
+        parts = tuple(output_for(part, choice, deidentify) for part in scan.parts)
+        return Output(parts[0].ending, deidentify=deidentify, parts=parts)
     found = _output(scan, choice)
     if deidentify and not found.dicom:
         raise SegadvError(
@@ -153,11 +177,12 @@ def read_back(image: Scan, clean: Scan, output: Output) -> tuple[Scan, Output]:
     Raises:
         SegadvError: if all its pixels are the same, since no such image can be read.
     """
-    if image.array.min() == image.array.max():
-        raise SegadvError(
-            f"{clean.name}: every pixel of the adversarial image is {image.array.flat[0]}; attack "
-            "it with a smaller epsilon"
-        )
+    for one, source in zip(image.singles, clean.singles, strict=True):
+        if one.array.min() == one.array.max():
+            raise SegadvError(
+                f"{source.name}: every pixel of the adversarial image is {one.array.flat[0]}; "
+                "attack it with a smaller epsilon"
+            )
     with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
-        path, told = output.write(image, clean, Path(folder) / "image")
-        return read(path), replace(output, told=told)
+        paths, told = output.write(image, clean, Path(folder) / "image")
+        return read(paths), replace(output, told=told)

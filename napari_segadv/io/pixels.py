@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data.presentation import Presentation
 from ..data.scan import Array, Grid, Storage
-from .place import number_of, only_one
+from .place import CHANNELS, number_of, only_one
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def component(found: Pixels, path: Path, which: str) -> Pixels:
     Args:
         found: the image.
         path: the file, for messages.
-        which: the number of the value, from 1.
+        which: the number of the value, from 1; CHANNELS: all, which are no colour.
 
     Raises:
         SegadvError: if there is no such one.
@@ -66,6 +66,8 @@ def component(found: Pixels, path: Path, which: str) -> Pixels:
     if found.components == 1:
         only_one(path, which)
         return found
+    if which == CHANNELS:
+        return replace(found, vectors=True)
     number = number_of(which, found.components, path, "")
     return replace(found, array=np.ascontiguousarray(found.array[..., number]), vectors=False)
 

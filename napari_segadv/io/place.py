@@ -5,6 +5,8 @@ from pathlib import Path
 from ..errors import SegadvError
 
 SEPARATOR = "::"
+# Chooses all volumes of a file, or all values of a pixel, as the channels of one image.
+CHANNELS = "channels"
 
 
 def split(place: str | Path) -> tuple[Path, str]:

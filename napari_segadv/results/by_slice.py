@@ -54,7 +54,7 @@ class SliceFigures:
 
 def most_changed(example: "Example") -> int:
     """Return the number of the slice that changed most: that with the largest sum of |noise|."""
-    sums = [float(np.abs(change).sum(dtype=np.float64)) for change in example.noise]
+    sums = [float(np.abs(change).sum(dtype=np.float64)) for change in example.noise_counted]
     return int(np.argmax(sums))
 
 
@@ -74,7 +74,7 @@ def slice_figures(example: "Example", poll: Callable[[], None] | None = None) ->
         cut(given.array) if isinstance(given, Mask) else None
         for given in (example.prediction_clean, example.prediction_adversarial, example.target)
     )
-    each, noise = example.prediction_clean, cut(example.noise)
+    each, noise = example.prediction_clean, cut(example.noise_counted)
     count = len(each.structures) if isinstance(each, Overlapping) else 0
 
     def iou(one: Array, other: Array) -> float:

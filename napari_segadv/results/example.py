@@ -1,8 +1,9 @@
 """Example: the result of an attack, and the folder that it is saved to, all or nothing."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy.typing as npt
 
 from .. import io
 from ..common.atomic_files import written_whole
-from ..common.hashing import sha256_of_all
+from ..common.hashing import sha256_of_all, sha256_of_files
 from ..common.wording import counted, percent, with_units
+from ..data.channels import Channel, in_percent
 from ..data.scan import Mask, Scan, one_component
 from ..errors import SegadvError
-from ..io.output import Output, output_for
+from ..io.output import Output, of_channel, output_for
 from ..victims.prediction import Prediction
 from ..victims.task import Task
 from .figure import figure
@@ -40,7 +42,7 @@ class Example:
         task: the victim's task, which knows what predictions are.
         clean: the scan that was attacked.
         adversarial: the scan as read back from a file of the clean one's format.
-        noise: their difference, float32, in the scan's units.
+        noise: their difference, float32, in the scan's units; of several channels, each in its own.
         target: what the victim should predict; None if untargeted.
         prediction_clean, prediction_adversarial: the victim's predictions, the latter of the file
             read back.
@@ -56,6 +58,8 @@ class Example:
             they make is then held to budget and bounds and rounded, so the noise is not exactly
             what they make.
         output: how its images are saved; None: as `output_for` says of the clean scan.
+        channels: of an image of several channels, as the victim sees them; `window` is then that
+            of the percent in which its figures count, 0 to 100.
     """
 
     task: Task[Any]
@@ -72,6 +76,7 @@ class Example:
     notes: tuple[str, ...] = ()
     fields: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     output: Output | None = None
+    channels: tuple[Channel, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -80,8 +85,55 @@ class Example:
 
     @property
     def noise_shown(self) -> npt.NDArray[np.float32]:
-        """The noise as one signed value per pixel: of a colour image, the largest component."""
-        return one_component(self.noise, self.clean.colour)
+        """The noise as one signed value per pixel: of several, that furthest from 0.
+
+        In the units of `measures`.
+        """
+        return one_component(self.noise_counted, self.clean.multichannel)
+
+    @property
+    def noise_counted(self) -> npt.NDArray[np.float32]:
+        """The noise in the units of `measures`: of several channels, in percent of windows."""
+        if not self.channels:
+            return self.noise
+        return in_percent(self.noise, self.channels).astype(np.float32)
+
+    def channel(self, number: int) -> "Example":
+        """Return what happened to one of several channels, in its own units and window.
+
+        Predictions, target and their figures stay those of the whole image.
+        """
+        figures = self.measures["channels"][number]
+        earlier = self.measures_before_saving.get("channels")
+        fields = {
+            name: values[..., number] if values.shape == self.clean.array.shape else values
+            for name, values in self.fields.items()
+        }
+        return replace(
+            self,
+            clean=self.clean.parts[number],
+            adversarial=self.adversarial.parts[number],
+            noise=np.ascontiguousarray(self.noise[..., number]),
+            measures={**self.measures, **figures},
+            measures_before_saving={
+                **self.measures_before_saving,
+                **({} if earlier is None else earlier[number]),
+            },
+            window=self.channels[number].window,
+            fields=fields,
+            output=None,
+            channels=(),
+        )
+
+    @property
+    def seen(self) -> "Example":
+        """The first channel of several, which a viewer shows beside the others; else itself."""
+        # Itself is not cached: an example that holds itself is not freed when it is let go.
+        return self._first if self.channels else self
+
+    @cached_property
+    def _first(self) -> "Example":
+        return self.channel(0)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -126,12 +178,21 @@ class Example:
         head = f"{self.ending} after {counted(self.record['steps'], 'step')}"
         headline = self.task.headline(self.prediction_clean, self.prediction_adversarial, m)
         head += f": {headline}" if headline else ""
-        largest = with_units(format(m["linf"], "g"), m["units"])
-        change = (
-            f"largest change {largest} ({m['linf_percent_of_window']:.2g} % of the window), "
-            f"mean {m['mean_abs']:.3g}, L2 {m['l2']:.4g}"
+        return head, f"{self._largest}, mean {m['mean_abs']:.3g}, L2 {m['l2']:.4g}"
+
+    @property
+    def _largest(self) -> str:
+        """The largest change in a few words; of several channels, that of each."""
+        m = self.measures
+        if not self.channels:
+            largest = with_units(format(m["linf"], "g"), m["units"])
+            return f"largest change {largest} ({m['linf_percent_of_window']:.2g} % of the window)"
+        each = ", ".join(
+            f"{one['name']} {with_units(format(one['linf'], '.4g'), one['units'])} "
+            f"({one['linf_percent_of_window']:.2g} %)"
+            for one in m["channels"]
         )
-        return head, change
+        return f"largest change {m['linf']:.2g} % of a window: {each}; in % of windows"
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Write the example's files into a folder, all or nothing; return the folder.
@@ -153,21 +214,21 @@ class Example:
     def write(self, folder: Path) -> None:
         """Write the files into an existing folder, which holds nothing else; see `save`."""
         output = self.output or output_for(self.clean)
-        adversarial, told = output.write(self.adversarial, self.clean, folder / ADVERSARIAL)
+        paths, told = output.write(self.adversarial, self.clean, folder / ADVERSARIAL)
         output = replace(output, told=told)
-        if not np.array_equal(io.read(adversarial).array, self.adversarial.array):
+        if not np.array_equal(io.read(paths).array, self.adversarial.array):
             raise SegadvError(
-                f"{adversarial.name}: reads back differently from what was measured; please "
+                f"{paths[0].name}: reads back differently from what was measured; please "
                 "report it with the image's format"
             )
         for name, values in {NOISE: self.noise, **self.fields}.items():
-            io.save_array(values, folder / f"{name}{ARRAY}", self.clean)
+            self._write_array(values, folder / name)
         for name in PREDICTIONS:
             self.task.save(getattr(self, name), folder / f"{name}{self.task.ending}")
-        self._write_segmentations(output, adversarial, folder)
+        if not output.parts:
+            self._write_segmentations(output, paths[0], folder)
         figure(self).savefig(folder / FIGURE)
-        files = sorted(adversarial.iterdir()) if output.dicom else io.files_of(adversarial)
-        stored = {"file": adversarial.name, "sha256": sha256_of_all(files)}
+        stored = stored_as(paths)
         found = {
             **self.result,
             "notes": [*self.with_output(None).notes, *output.notes],
@@ -177,6 +238,17 @@ class Example:
         }
         text = json.dumps(found, indent=1, allow_nan=False)
         (folder / RESULT).write_text(text + "\n", encoding="utf-8")
+
+    def _write_array(self, values: npt.NDArray[np.float32], place: Path) -> None:
+        """Write an array on the image's grid; one of values in each channel, as a file for each."""
+        if self.clean.parts and values.shape == self.clean.array.shape:
+            for number, part in enumerate(self.clean.parts):
+                path = of_channel(place, number)
+                io.save_array(values[..., number], path.with_name(path.name + ARRAY), part)
+            return
+        # A displacement lies where the channels do.
+        scan = self.clean.singles[0]
+        io.save_array(values, place.with_name(place.name + ARRAY), scan)
 
     def _write_segmentations(self, output: Output, written: Path, folder: Path) -> None:
         """Write masks as DICOM segmentations too, where the image is a DICOM series."""
@@ -195,3 +267,14 @@ class Example:
             mask = getattr(self, name)
             if isinstance(mask, Mask):
                 output.write_segmentation(mask, files, folder / name, algorithm)
+
+
+def stored_as(paths: Sequence[Path]) -> dict[str, Any]:
+    """Describe the files of an adversarial image: one, or of several channels one for each."""
+    hashes = [
+        sha256_of_all(sorted(path.iterdir()) if path.is_dir() else io.files_of(path))
+        for path in paths
+    ]
+    if len(paths) == 1:
+        return {"file": paths[0].name, "sha256": hashes[0]}
+    return {"files": [path.name for path in paths], "sha256": sha256_of_files(hashes)}

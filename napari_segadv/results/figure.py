@@ -11,6 +11,7 @@ from ..common.palette import colour, overlay
 from ..common.screen import one_line
 from ..common.wording import with_units
 from ..data.boxes import Boxes
+from ..data.channels import Channel
 from ..data.presentation import Presentation
 from ..data.scan import Array, Mask, Scan
 from ..victims.prediction import Prediction
@@ -31,6 +32,10 @@ class Pictured(Protocol):
     @property
     def noise(self) -> npt.NDArray[np.float32]: ...
     @property
+    def noise_counted(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def channels(self) -> tuple[Channel, ...]: ...
+    @property
     def noise_shown(self) -> npt.NDArray[np.float32]: ...
     @property
     def target(self) -> Prediction | None: ...
@@ -45,13 +50,18 @@ class Pictured(Protocol):
 
 
 def figure(example: Pictured) -> Figure:
-    """Draw six panels; of a volume, the slice whose prediction (or else intensity) changed most."""
+    """Draw six panels; of a volume, the slice whose prediction (or else intensity) changed most.
+
+    Of several channels, they show the one that changed most, and the noise of all.
+    """
     cut = changed_slice(example)
     upright = _flips(example)
+    number = _channel(example, cut)
     clean, adversarial = (
-        _shown(s.array[cut])[upright] for s in (example.clean, example.adversarial)
+        _shown(s.singles[number].array[cut])[upright] for s in (example.clean, example.adversarial)
     )
-    brightness = _brightness(example)
+    brightness = _brightness(example, number)
+    named = f" ({example.channels[number].name})" if example.channels else ""
     aspect = example.clean.grid.spacing[-2] / example.clean.grid.spacing[-1]
 
     def image(axes: Any, array: Array, drawn: Prediction | None = None) -> None:
@@ -68,10 +78,10 @@ def figure(example: Pictured) -> Figure:
     measures = example.measures
     iou, linf = measures["target_iou"], measures["linf"]
     panels: list[tuple[str, Array, Prediction | None]] = [
-        ("clean", clean, None),
+        (f"clean{named}", clean, None),
         ("untargeted" if example.target is None else "target", clean, example.target),
         ("prediction of clean", clean, example.prediction_clean),
-        ("adversarial", adversarial, None),
+        (f"adversarial{named}", adversarial, None),
         ("noise", clean, None),
         (
             "prediction of adversarial" + ("" if iou is None else f", IoU {iou:.3f}"),
@@ -92,7 +102,8 @@ def figure(example: Pictured) -> Figure:
             )
             bar = result.colorbar(noise, ax=axes, fraction=0.046, pad=0.02)
             bar.set_label(example.clean.units)
-            title = f"noise, at most {with_units(format(linf, 'g'), example.clean.units)}"
+            most = with_units(format(linf, ".4g" if example.channels else "g"), example.clean.units)
+            title = f"noise{' of all channels' if example.channels else ''}, at most {most}"
         else:
             image(axes, array, prediction)
         caption = "" if prediction is None else example.task.caption(prediction)
@@ -102,10 +113,19 @@ def figure(example: Pictured) -> Figure:
     return result
 
 
-def _brightness(example: Pictured) -> Presentation:
+def _channel(example: Pictured, cut: Any) -> int:
+    """Return the number of the channel that changed most in a slice; 0 if there is one."""
+    if not example.channels:
+        return 0
+    noise = np.abs(example.noise_counted[cut])
+    return int(noise.reshape(-1, noise.shape[-1]).sum(axis=0).argmax())
+
+
+def _brightness(example: Pictured, number: int) -> Presentation:
     """Return how intensities are drawn: in the victim's window, black and white as in the file."""
-    window = Presentation.between(*example.window, "window of the model")
-    header = example.clean.presentation
+    limits = example.channels[number].window if example.channels else example.window
+    window = Presentation.between(*limits, "window of the model")
+    header = example.clean.singles[number].presentation
     if header is None:
         return window
     if not header.linear:
@@ -147,7 +167,8 @@ def changed_slice(example: Pictured) -> Any:
     """Return the index of the slice that changed most; for a 2-D image, of everything."""
     if example.clean.grid.ndim == 2:
         return ...
-    by_slice = np.zeros(len(example.noise))
+    noise = example.noise_counted
+    by_slice = np.zeros(len(noise))
     if isinstance(example.prediction_clean, Mask):
         changed = example.prediction_clean.array != example.prediction_adversarial.array
         by_slice += changed.sum(axis=(1, 2))
@@ -155,7 +176,7 @@ def changed_slice(example: Pictured) -> Any:
         for index in range(example.prediction_clean.count):
             by_slice[list(example.prediction_clean.slices(index))] += 1
     if not by_slice.any():
-        by_slice = np.abs(example.noise).reshape(len(example.noise), -1).sum(axis=1)
+        by_slice = np.abs(noise).reshape(len(noise), -1).sum(axis=1)
     return int(by_slice.argmax())
 
 

@@ -2,7 +2,7 @@
 
 import io as bytes_io
 import zipfile
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,12 @@ import numpy as np
 
 from .. import io
 from ..common.json_data import Entry, read_json
+from ..common.wording import counted
+from ..data.channels import Channel, in_percent
 from ..data.scan import Array, Scan
 from ..errors import SegadvError
 from ..io.images import read_array
-from ..io.output import Output
+from ..io.output import Output, of_channel
 from ..io.place import split
 from ..io.registry import formats, suffix
 from ..victims.tasks import task_of
@@ -41,12 +43,15 @@ ELSEWHERE = (
 MOST_BYTES = 256 << 20
 
 
-def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> Example:
+def load_example(
+    folder: str | Path, clean: Scan | str | Path | Sequence[str | Path] | None = None
+) -> Example:
     """Load an example from the folder that `Example.save`, the viewer or segadv wrote.
 
     Args:
         folder: holds `result.json`.
-        clean: the image that was attacked, or its path; None: the path in `result.json`.
+        clean: the image that was attacked, or its path, or the paths of its channels; None: as
+            `result.json` says.
 
     Returns:
         The Example; its `target` is None if the folder has none, like those of the command line.
@@ -75,16 +80,20 @@ def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> 
     image, victim = result.entry("image"), result.entry("victim")
     scan = clean if isinstance(clean, Scan) else _clean(image, clean, folder)
     task, classes = task_of(victim.text("task")), victim.texts("classes")
+    channels = _channels(result, scan)
     found = io.read(adversarial_in(folder, scan))
-    if found.array.shape != scan.array.shape or found.colour != scan.colour:
+    alike = (found.colour, len(found.parts)) == (scan.colour, len(scan.parts))
+    if found.array.shape != scan.array.shape or not alike:
         raise SegadvError(
             f"{folder}: its adversarial image has shape {found.array.shape} but {scan.name} has "
             f"{scan.array.shape}; open it with the image that was attacked"
         )
-    adversarial = replace(found.derived_from(scan), grid=scan.grid, units=scan.units)
+    adversarial = found.derived_from(scan)
     noise = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
     measures = result.entry("measures")
-    if not np.isclose(np.abs(noise).max(), measures.number("linf"), rtol=1e-6, atol=1e-9):
+    if not np.isclose(
+        np.abs(in_percent(noise, channels)).max(), measures.number("linf"), rtol=1e-6, atol=1e-9
+    ):
         raise SegadvError(
             f"{folder}: its adversarial image does not differ from {scan.name} as {RESULT} says; "
             "open it with the image that was attacked"
@@ -114,6 +123,7 @@ def load_example(folder: str | Path, clean: Scan | str | Path | None = None) -> 
         notes=_notes(result),
         fields=_fields(folder, scan),
         output=_output(result),
+        channels=channels,
     )
     check_summary(example, path)
     return example
@@ -151,38 +161,55 @@ def load_verdicts(folder: str | Path, example: Example) -> dict[int, Verdict]:
     return verdicts
 
 
-def _clean(image: Entry, given: str | Path | None, folder: Path) -> Scan:
-    """Read the image that was attacked from its file."""
+def _clean(image: Entry, given: str | Path | Sequence[str | Path] | None, folder: Path) -> Scan:
+    """Read the image that was attacked from its file, or from those of its channels."""
     place = given
+    if place is None and "channels" in image.values:
+        place = [_found(one, folder) for one in image.entries("channels")]
     if place is None:
-        if image.values.get("path") is None:
-            raise SegadvError(
-                f"{folder}: its image was not read from a file; open it with that image"
-            )
-        place = image.text("path")
-        path, _ = split(place)
-        if not path.exists():
-            raise SegadvError(f"{path}: is gone, but {folder.name} was made from it; put it back")
+        place = _found(image, folder)
     scan = io.read(place)
     if given is None and image_hash(scan) != image.text("sha256"):
+        shown = scan.name if scan.parts else place
         raise SegadvError(
-            f"{place}: has changed since {folder.name} was made from it; put the old file back"
+            f"{shown}: has changed since {folder.name} was made from it; put the old file back"
         )
     return scan
 
 
-def adversarial_in(folder: Path, clean: Scan) -> Path:
+def _found(image: Entry, folder: Path) -> str:
+    """Return the place of an image, or of one of its channels."""
+    if image.values.get("path") is None:
+        raise SegadvError(f"{folder}: its image was not read from a file; open it with that image")
+    place = image.text("path")
+    path, _ = split(place)
+    if not path.exists():
+        raise SegadvError(f"{path}: is gone, but {folder.name} was made from it; put it back")
+    return place
+
+
+def adversarial_in(folder: Path, clean: Scan) -> Path | list[Path]:
     """Find the adversarial image: a DICOM series, in the clean image's format, or in any other.
+
+    Of several channels, there is one for each.
 
     Raises:
         SegadvError: if there is none.
     """
+    if not clean.parts:
+        return _adversarial(folder, ADVERSARIAL, clean)
+    names = [of_channel(Path(ADVERSARIAL), n).name for n in range(clean.channels)]
+    return [_adversarial(folder, *pair) for pair in zip(names, clean.parts, strict=True)]
+
+
+def _adversarial(folder: Path, name: str, clean: Scan) -> Path:
+    """Find an adversarial image of one channel by its name without a suffix."""
     known = {end for form in formats() if form.write is not None for end in form.suffixes}
-    if (folder / ADVERSARIAL).is_dir():
-        return folder / ADVERSARIAL
-    found = [p for p in folder.glob(f"{ADVERSARIAL}.*") if p.is_file() and suffix(p) in known]
+    if (folder / name).is_dir():
+        return folder / name
+    found = [p for p in folder.glob(f"{name}.*") if p.is_file() and suffix(p) in known]
     try:
-        best = f"{ADVERSARIAL}{io.output_format(clean)[0]}"
+        best = f"{name}{io.output_format(clean)[0]}"
     except SegadvError:
         # The clean image's file is gone, and with it its format.
         best = ""
@@ -205,12 +232,17 @@ def _output(result: Entry) -> Output | None:
     """Return how a result's images are saved; earlier versions did not say it."""
     if "output" not in result.values:
         return None
-    entry = result.entry("output")
+    return _output_of(result.entry("output"))
+
+
+def _output_of(entry: Entry) -> Output:
+    parts = entry.entries("channels") if "channels" in entry.values else []
     ending = entry.text("ending")
     if ending and ending not in {end for form in formats() for end in form.suffixes}:
         raise entry.wrong(f'"ending" {ending[:20]} is not that of an image')
     note = entry.text("note")
-    return Output(ending, note, entry.flag("deidentified"), entry.texts("told"))
+    hidden, told = entry.flag("deidentified"), entry.texts("told")
+    return Output(ending, note, hidden, told, tuple(_output_of(one) for one in parts))
 
 
 def read_exact(path: Path) -> dict[str, Array]:
@@ -239,7 +271,31 @@ def _fields(folder: Path, scan: Scan) -> dict[str, Array]:
         "intensity": scan.array.shape,
     }
     files = {name: folder / f"{name}{ARRAY}" for name in shapes}
-    return {n: read_array(file, shapes[n]) for n, file in files.items() if file.exists()}
+    found = {n: read_array(file, shapes[n]) for n, file in files.items() if file.exists()}
+    places = [of_channel(folder / "intensity", n) for n in range(len(scan.parts))]
+    shading = [place.with_name(place.name + ARRAY) for place in places]
+    if shading and shading[0].exists():
+        arrays = [read_array(file, scan.grid.shape) for file in shading]
+        found["intensity"] = np.stack(arrays, axis=-1)
+    return found
+
+
+def _channels(result: Entry, scan: Scan) -> tuple[Channel, ...]:
+    """Return the channels of an image of several, as the record says that the victim saw them."""
+    listed = result.entries("channels") if "channels" in result.values else []
+    if len(listed) != len(scan.parts):
+        counts = [counted(len(found) or 1, "channel") for found in (listed, scan.parts)]
+        raise SegadvError(
+            f"{result.where}: is of {counts[0]}, but {scan.name} has {counts[1]}; open it with the "
+            "image that was attacked"
+        )
+    found = []
+    for one in listed:
+        low, high = one.numbers("window", 2)
+        if low >= high:
+            raise one.wrong('"window" must rise from low to high')
+        found.append(Channel(one.text("name"), one.text("units"), (low, high), one.number("share")))
+    return tuple(found)
 
 
 def _window(result: Entry, scan: Scan) -> tuple[float, float]:
@@ -274,6 +330,11 @@ def checked_record(result: Entry) -> dict[str, Any]:
         figures.text("units")
         for figure in ("l2", "linf", "linf_percent_of_window", "mean_abs"):
             figures.number(figure)
+        for one in figures.entries("channels") if "channels" in figures.values else ():
+            one.text("name")
+            one.text("units")
+            for figure in ("linf", "linf_percent_of_window"):
+                one.number(figure)
         for figure in ("target_iou", "moved", "kept", "iou_with_clean", "ssim", "psnr"):
             if figures.values.get(figure, figures) is not None:
                 figures.number(figure)

@@ -12,7 +12,7 @@ import numpy as np
 from .. import io
 from ..attacks import Outcome
 from ..common.budgets import share_of_window
-from ..common.hashing import sha256_of_all, sha256_of_array
+from ..common.hashing import sha256_of_all, sha256_of_array, sha256_of_files
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
 from ..io.place import split
@@ -32,6 +32,8 @@ def describe_image(scan: Scan) -> dict[str, Any]:
         "units": scan.units,
         "dtype": scan.storage.dtype,
     }
+    if scan.parts:
+        return {**found, "channels": [describe_image(part) for part in scan.parts]}
     drawn = {name: scan.meta[name] for name in ("phantom", "seed") if name in scan.meta}
     return found if scan.path is not None or len(drawn) < 2 else {**found, **drawn}
 
@@ -45,9 +47,13 @@ def place_of(scan: Scan) -> str:
 def image_hash(scan: Scan) -> str:
     """Hash a scan's file, its several files, or its pixels if it has no file.
 
+    Of several channels, the hashes of all are hashed.
+
     Raises:
         SegadvError: if a file is gone.
     """
+    if scan.parts:
+        return sha256_of_files([image_hash(part) for part in scan.parts])
     if scan.path is None:
         return hash_of(scan.array)
     files = [Path(name) for name in scan.meta.get("files", (scan.path,))]

@@ -65,15 +65,17 @@ class Saved:
         """ "targeted" or "untargeted"."""
         return self.entry.text("goal")
 
-    def image(self) -> str | Scan:
-        """Return the place of the image, or the image itself if it is a phantom.
+    def image(self) -> str | list[str] | Scan:
+        """Return the place of the image, those of its channels, or itself if it is a phantom.
 
         Raises:
             SegadvError: if the record names no file, or the file is gone.
         """
         image = self.entry.entry("image")
-        if image.values.get("path") is not None:
-            return self.found(image.text("path"), "image")
+        parts = image.entries("channels") if "channels" in image.values else [image]
+        if all(one.values.get("path") is not None for one in parts):
+            found = [self.found(one.text("path"), "image") for one in parts]
+            return found if "channels" in image.values else found[0]
         if "phantom" in image.values:
             return phantom(image.text("phantom"), image.whole("seed"))[0]
         raise SegadvError(

@@ -79,7 +79,7 @@ def facts(example: "Example") -> dict[str, str]:
         "method": str(record["method"]),
         "kind": str(record["goal"]),
         "goal reached": "yes" if example.succeeded else "no",
-        "image": Path(str(image.get("path") or "image")).name,
+        "image": _image(image),
         "model": Path(str(victim.get("path") or "model")).name,
         "budget": budget(record["budget"]),
         "seed": str(record["seed"]),
@@ -96,6 +96,12 @@ def facts(example: "Example") -> dict[str, str]:
     if measures.get("target_iou") is not None and not _draws(measures):
         found[FIGURES["target_iou"]] = "\N{EN DASH}"
     return found
+
+
+def _image(record: Mapping[str, Any]) -> str:
+    """Return the name of an image's file, or those of its channels."""
+    paths = [one.get("path") for one in record.get("channels", (record,))]
+    return " + ".join(dict.fromkeys(Path(str(path or "image")).name for path in paths))
 
 
 def _draws(measures: Mapping[str, Any]) -> bool:

@@ -19,7 +19,7 @@ from .pipeline import Pipeline
 from .prediction import Prediction
 from .preprocessing.axes import Affine
 from .preprocessing.chain import Space, bind
-from .preprocessing.presenting import Presented, window_seen
+from .preprocessing.presenting import Presented, windows_seen
 from .recall import Recall
 from .scan_tensors import as_tensor, ras_affine, slice_affine
 from .windows import Passes
@@ -52,6 +52,7 @@ class BoundVictim(ABC):
         passes: work done so far; `passes.on_piece` is called after each piece.
         presented: its first step, if the scan's intensities are not those it expects; None: none.
         window: intensity window (low, high) that the victim sees, in the scan's units.
+        windows: the same for each channel, in its own units; of a colour image, one for all.
     """
 
     differentiable: ClassVar[bool] = True
@@ -78,7 +79,8 @@ class BoundVictim(ABC):
             self.chain = bind(victim.steps, image.cpu(), Space(tuple(image.shape[1:]), affine))
         except SegadvError as error:
             raise SegadvError(f"{victim.name}: {error}") from None
-        self.window = window_seen(scan, victim, presented)
+        self.windows = windows_seen(scan, victim, presented)
+        self.window = (0.0, 100.0) if scan.parts else self.windows[0]
 
     def _framed(self) -> tuple[Tensor, Affine]:
         """Return the scan (C, *S) as the victim's program reads it, with its affine to RAS.
@@ -103,7 +105,20 @@ class BoundVictim(ABC):
         """What a user should know: notes of the victim, and how the image is presented to it."""
         presented = self.presented
         shown = () if presented is None else (presented.describe(self.scan.units),)
-        return (*self.victim.notes, *shown)
+        return (*self.victim.notes, *shown, *self._order())
+
+    def _order(self) -> tuple[str, ...]:
+        """Say which file is taken for which of the channels that the victim names."""
+        names, parts = self.channel_names, self.scan.parts
+        if not parts or not self.victim.channel_names:
+            return ()
+        pairs = ", ".join(f"{n} = {part.name}" for n, part in zip(names, parts, strict=True))
+        return (f"channels, in the order in which they were given: {pairs}",)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The names of the scan's channels: the victim's, or else by their files; () for one."""
+        return (self.victim.channel_names or self.scan.channel_names) if self.scan.parts else ()
 
     @cached_property
     def deployed(self) -> "BoundVictim":
@@ -293,13 +308,27 @@ def _departure(one: Tensor, other: Tensor) -> float:
     return float((one - other).abs().amax()) / span if span > 0 else 0.0
 
 
+def _needed(victim: Pipeline) -> str:
+    """Say what kind of image a victim needs."""
+    kinds = {1: "a grey-scale image", 3: "a colour image"}
+    if victim.channels in kinds and not victim.channel_names[1:]:
+        return kinds[victim.channels]
+    named = f" ({', '.join(victim.channel_names)})" if victim.channel_names else ""
+    return f"{victim.channels} channels{named}"
+
+
+def _found(scan: Scan) -> str:
+    """Say of what kind an image is."""
+    if scan.parts:
+        return f"has {scan.channels}"
+    return "is in colour" if scan.colour else "is in grey scale"
+
+
 def _check_fit(victim: Pipeline, scan: Scan) -> None:
     if victim.channels != scan.channels:
-        kinds = {1: "a grey-scale image", 3: "a colour image"}
-        needed = kinds.get(victim.channels, f"{victim.channels} channels")
-        found = "in colour" if scan.colour else "in grey scale"
         raise SegadvError(
-            f"{victim.name} needs {needed}; {scan.name} is {found}. Choose another model or image."
+            f"{victim.name} needs {_needed(victim)}; {scan.name} {_found(scan)}. Choose another "
+            "model or image."
         )
     if victim.dims == 3 and scan.grid.ndim == 2:
         raise SegadvError(

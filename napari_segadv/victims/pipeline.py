@@ -38,7 +38,7 @@ class Pipeline:
         network: in evaluation mode if it has one. It stays as it is: see `run`.
         name: for messages and records.
         dims: 2 or 3; a 2-D network sees a volume slice by slice.
-        channels: of the image before preprocessing (1 grey, 3 RGB).
+        channels: of the image before preprocessing (1 grey, 3 RGB or others).
         classes: names, for segmentation background first; empty until known.
         steps: of the preprocessing, in order; MONAI's are `chain.Transform`.
         array_order: True if the network's axes are (z, y, x) or (y, x), False if (x, y, z) as
@@ -58,6 +58,7 @@ class Pipeline:
             sigmoid, of which the largest counts.
         regions: for overlapping structures, the labels of a label map that each one is the union
             of, by its name in the victim's order; None: no label map is known for them.
+        channel_names: names of the channels, if it was trained on several of its own.
     """
 
     network: nn.Module | Callable[[torch.Tensor], Any]
@@ -77,6 +78,7 @@ class Pipeline:
     independent: bool = False
     regions: Mapping[str, tuple[int, ...]] | None = None
     coarse: bool = False
+    channel_names: tuple[str, ...] = ()
 
     def run(self, images: torch.Tensor) -> Any:
         """Return the network's output; no gradient of its weights is kept or computed.
@@ -119,6 +121,12 @@ class Pipeline:
         # After the first scaling, intensities are no longer in the scan's units.
         first = next((step for step in self.steps if step.rescales), None)
         return None if first is None else first.window
+
+    def channel_windows(self, count: int) -> tuple[tuple[float, float] | None, ...]:
+        """Return the window of each of so many channels; None for those without one."""
+        first = next((step for step in self.steps if step.rescales), None)
+        own = getattr(first, "windows", None)
+        return (self.window,) * count if own is None else tuple(own)
 
     @property
     def expects(self) -> str:

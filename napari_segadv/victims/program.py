@@ -254,6 +254,13 @@ class BoundProgram(BoundVictim):
 
     differentiable: ClassVar[bool] = False
 
+    def check(self, victim: Pipeline, scan: Scan) -> None:
+        if scan.parts:
+            raise SegadvError(
+                f"{victim.name}: is a program that gets one file an image; {scan.name} has "
+                f"{scan.channels} channels, each in its own file. Choose another model or image."
+            )
+
     def __init__(self, victim: Pipeline, *given: Any, **more: Any) -> None:
         super().__init__(victim, *given, **more)
         # The classes of the clean image's parts: an attack on a few slices changes no others.

@@ -11,16 +11,19 @@ from .preprocessing.axes import Affine
 
 
 def as_tensor(scan: Scan, device: str | torch.device) -> Tensor:
-    """Return a scan as (1, C, *S) float32; a copy, so that the caller's array never changes."""
+    """Return a scan as (1, C, *S) float32; a copy, so that the caller's array never changes.
+
+    Of several channels, each is in its own units.
+    """
     x = torch.from_numpy(np.array(scan.array, dtype=np.float32))
-    x = x.movedim(-1, 0) if scan.colour else x.unsqueeze(0)
+    x = x.movedim(-1, 0) if scan.multichannel else x.unsqueeze(0)
     return x.unsqueeze(0).contiguous().to(device)
 
 
 def as_array(images: Tensor, scan: Scan) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return the first of images (N, C, *S) as an array of a scan's shape."""
     x = images[0].detach().float().cpu()
-    return np.ascontiguousarray((x.movedim(0, -1) if scan.colour else x[0]).numpy())
+    return np.ascontiguousarray((x.movedim(0, -1) if scan.multichannel else x[0]).numpy())
 
 
 def field_array(field: Tensor, scan: Scan) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -22,7 +22,10 @@ class _Round(torch.autograd.Function):
     """Rounds the noise to whole steps of the file; the gradient passes straight through."""
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, clean: Tensor, quantum: float) -> Tensor:
+    def forward(ctx: Any, images: Tensor, clean: Tensor, quantum: float | Tensor) -> Tensor:
+        if isinstance(quantum, Tensor):
+            whole = (images - clean).div_(torch.where(quantum > 0, quantum, 1.0)).round_()
+            return torch.where(quantum > 0, whole.mul_(quantum).add_(clean), images)
         steps = (images - clean).div_(quantum).round_()
         return steps.mul_(quantum).add_(clean)
 
@@ -38,13 +41,14 @@ class Rounded:
     the rounding is taken as 1 (straight-through estimator, Bengio 2013, arXiv 1308.3432).
     """
 
-    def __init__(self, model: Model, clean: Tensor, quantum: float) -> None:
+    def __init__(self, model: Model, clean: Tensor, quantum: float | Tensor) -> None:
         """Wrap a model.
 
         Args:
             model: the model.
             clean: images (N, C, *S), which the file holds exactly.
-            quantum: the size of a step in the file, in the image's units.
+            quantum: the size of a step in the file, in the image's units; of several channels,
+                a tensor (1, C, ...) with that of each, 0 for one that is not rounded.
         """
         self.model, self.clean, self.quantum = model, clean, quantum
 

@@ -33,27 +33,42 @@ def get_reader(path: str | list[str]) -> "Callable[[Any], list[LayerTuple]] | No
     paths = [path] if isinstance(path, str) else list(path)
     from ..io.registry import formats
 
-    if not all(any(form.fits(Path(p)) for form in formats()) for p in paths):
+    if not all(any(form.fits(Path(p)) for form in formats()) or _holds_channels(p) for p in paths):
         return None
     return read
 
 
+def _holds_channels(path: str) -> bool:
+    """Return whether a folder holds files of channels, as nnU-Net names them."""
+    from ..io.channels import cases_in
+
+    return bool(cases_in(Path(path)))
+
+
 @told_in_plain_text()
 def read(path: str | list[str]) -> "list[LayerTuple]":
-    """Read files or DICOM folders as image or labels layers."""
+    """Read files or DICOM folders as image or labels layers.
+
+    Images that are opened together, as a stack, are the channels of one image.
+    """
     from .. import io
-    from .layers.convert import image_tuple, mask_tuple
+    from ..data.scan import Scan
+    from .layers.convert import channel_tuples, image_tuple, mask_tuple
     from .layers.series import one_series
 
-    layers = []
+    layers, images = [], []
     for name in [path] if isinstance(path, str) else path:
         chosen = one_series(Path(name))
         if chosen is None:
             continue
         mask = labels_in(chosen)
-        layers.append(
-            image_tuple(io.read(chosen)) if mask is None else mask_tuple(mask, Path(name).name)
-        )
+        if mask is None:
+            images.append(io.read(chosen))
+        else:
+            layers.append(mask_tuple(mask, Path(name).name))
+    parts = [part for scan in images for part in scan.singles]
+    for scan in [Scan.of_parts(parts)] if parts else []:
+        layers = [image_tuple(scan), *channel_tuples(scan), *layers]
     return layers
 
 
@@ -63,11 +78,14 @@ def labels_in(place: str | Path) -> "Mask | None":
 
     from .. import io
     from ..errors import SegadvError
+    from ..io.channels import channel_files
     from ..io.formats.dicom import is_dicom
     from ..io.place import split
     from ..io.registry import format_of
     from ..io.structures import maps_in
 
+    if channel_files(place):
+        return None
     path, _ = split(place)
     if path.exists() and format_of(path).read_segments is not None:
         return io.read_mask(place)

@@ -197,3 +197,34 @@ def test_colour(name, case):
     outcome, _ = run_or_skip(name, problem)
     assert outcome.adversarial.shape == (1, 3, 12, 14)
     assert (outcome.adversarial != problem.clean).any()
+
+
+@every_case
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_channels_with_bounds_and_a_region_of_their_own(name, case, norm):
+    """Channels are of different kinds: each has its own ends, and one of them may have to stay."""
+    if norm not in declared(name)["norm"].choices:
+        return
+    region = torch.ones(2, 3, 12, 14, dtype=torch.bool)
+    region[:, 1] = False
+    ends = [torch.tensor(values).view(1, 3, 1, 1) for values in ([0.0, 0, 100], [255.0, 255, 160])]
+    problem = problem_of(channels=3, n=2, region=region, low=ends[0], high=ends[1], **case)
+    epsilon = BUDGETS[norm]
+    outcome, _ = run_or_skip(name, problem, norm=norm, epsilon=epsilon, random_start=True)
+    d = (outcome.adversarial - problem.clean).double()
+    size = d.abs().flatten(1).amax(1) if norm == "linf" else d.flatten(1).norm(dim=1)
+    assert (size <= epsilon * (1 + 1e-5)).all()
+    assert (d[~region] == 0).all()
+    assert (d[:, [0, 2]] != 0).any()
+    low, high = (torch.broadcast_to(end, problem.clean.shape) for end in ends)
+    assert (outcome.adversarial >= torch.minimum(low, problem.clean)).all()
+    assert (outcome.adversarial <= torch.maximum(high, problem.clean)).all()
+
+
+@every_case
+def test_a_budget_without_a_limit_knows_channels(name, case):
+    if not attacks.get(name).unbounded:
+        return
+    ends = [torch.tensor(values).view(1, 2, 1, 1) for values in ([0.0, 100], [255.0, 160])]
+    problem = problem_of(channels=2, low=ends[0], high=ends[1], **case)
+    assert attacks.get(name)().budget(problem) >= 255.0

@@ -168,8 +168,7 @@ def seeded(seed: int, number: int) -> torch.Generator:
 
 def whole_range(problem: Problem) -> Ball:
     """Return a ball that limits images to the bounds on their intensities and to nothing else."""
-    width = problem.high - problem.low
-    return Ball(problem, "linf", problem.clean.new_full((len(problem),), width))
+    return Ball(problem, "linf", problem.clean.new_full((len(problem),), problem.width))
 
 
 def batches(problems: Sequence[Problem], recipe: Recipe, epoch: int) -> Iterator[list[int]]:

@@ -1,26 +1,32 @@
 """segadv attack: make an adversarial image, with noise, predictions, figure and measures."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...errors import SegadvError
 from ..arguments import (
     Device,
-    Image,
+    Images,
+    MoreImages,
     Overwrite,
     Present,
     Seed,
     Trust,
     VictimName,
+    channels_of,
     check_folder,
     example,
+    images_of,
     settings_of,
     slices_of,
     victim_of,
 )
 from ..terminal import follow, report
+
+if TYPE_CHECKING:
+    from ...attacks import Attack
 
 # Position among the commands in the help.
 PLACE = 5
@@ -59,6 +65,15 @@ Slices = Annotated[
         "All by default.",
     ),
 ]
+Channels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--channel",
+        metavar="NAME[=SHARE]",
+        help="Of several channels, one that may change, by its name or number from 1, and its "
+        "share of the budget, from 0 to 1. May be repeated; all by default.",
+    ),
+]
 Surrogates = Annotated[
     list[str] | None,
     typer.Option(
@@ -88,9 +103,10 @@ def add(app: typer.Typer) -> None:
 
 
 def attack(
-    image: Image,
     victim: VictimName,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the result.")],
+    images: Images = None,
+    image: MoreImages = None,
     target: Target = None,
     untargeted: Annotated[
         bool, typer.Option("--untargeted", help="Move away from the truth.")
@@ -103,6 +119,7 @@ def attack(
         Path | None, typer.Option(help="Mask of the pixels that count. All by default.")
     ] = None,
     slices: Slices = None,
+    channel: Channels = None,
     surrogate: Surrogates = None,
     present: Present = "auto",
     save_as: SaveAs = "auto",
@@ -114,20 +131,17 @@ def attack(
 ) -> None:
     """Make an adversarial image; write it with noise, predictions, figure and result.json."""
     from ... import io
-    from ...attacks import get
-    from ...common.parameters import from_texts
     from ...crafting import craft_steps
     from ...results.saving import save_run
 
     if (target is None) == (not untargeted):
         raise SegadvError("give either --target or --untargeted")
-    chosen = get(method)
-    parameters = chosen(**from_texts(chosen, settings_of(set_ or [])))
-    trained = getattr(parameters, chosen.loads) if chosen.loads else None
-    inputs = (image, target, truth, region, care, victim, trained, *(surrogate or ()))
+    parameters, trained = _parameters(method, set_ or [])
+    given = images_of(images, image)
+    inputs = (*given, target, truth, region, care, victim, trained, *(surrogate or ()))
     check_folder(out, overwrite, inputs)
     loaded = victim_of(victim, trust)
-    scan = io.read(image)
+    scan = io.read(given)
     run = craft_steps(
         scan,
         loaded,
@@ -137,6 +151,7 @@ def attack(
         region=region,
         care=care,
         slices=None if slices is None else slices_of(slices),
+        channels=channels_of(channel or []),
         surrogate=[victim_of(name, trust) for name in surrogate or []],
         present=present,
         save_as=save_as,
@@ -147,3 +162,13 @@ def attack(
     result = follow(run, "attacking")
     save_run(result, out, overwrite=overwrite)
     report(result, out)
+
+
+def _parameters(method: str, settings: list[str]) -> "tuple[Attack, str | None]":
+    """Return an attack with its parameters, and the folder of its generator, if it has one."""
+    from ...attacks import get
+    from ...common.parameters import from_texts
+
+    chosen = get(method)
+    parameters = chosen(**from_texts(chosen, settings_of(settings)))
+    return parameters, getattr(parameters, chosen.loads) if chosen.loads else None

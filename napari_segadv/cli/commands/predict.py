@@ -7,12 +7,14 @@ import typer
 
 from ..arguments import (
     Device,
-    Image,
+    Images,
+    MoreImages,
     Present,
     Trust,
     VictimName,
     check_output,
     example,
+    images_of,
     made_folder,
     victim_of,
 )
@@ -30,11 +32,12 @@ def add(app: typer.Typer) -> None:
 
 
 def predict(
-    image: Image,
     victim: VictimName,
     out: Annotated[
         Path, typer.Option(help="File for the label map; for a class or boxes, a .json file.")
     ],
+    images: Images = None,
+    image: MoreImages = None,
     present: Present = "auto",
     device: Device = "auto",
     trust: Trust = None,
@@ -43,11 +46,12 @@ def predict(
     from ... import io
     from ...common.device import pick_device
 
-    check_output(out, image, victim)
+    given = images_of(images, image)
+    check_output(out, *given, victim)
     loaded = victim_of(victim, trust)
     task = loaded.task
     task.check_output(out)
-    scan = io.read(image)
+    scan = io.read(given)
     bound = loaded.on(scan, pick_device(device), present)
     prediction = bound.predict()
     task.save(prediction, made_folder(out))

@@ -25,7 +25,10 @@ def repeat(
         Path | None,
         typer.Option("--out", "--output", "-o", metavar="DIR", help="Folder to keep the new one."),
     ] = None,
-    image: Annotated[str | None, typer.Option(help="The image, if it has moved.")] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(help="The image, if it has moved. Repeated: the files of its channels."),
+    ] = None,
     victim: Annotated[str | None, typer.Option(help="The model, if it has moved.")] = None,
     surrogate: Annotated[
         list[str] | None, typer.Option(help="A surrogate, if they have moved. May be repeated.")
@@ -56,11 +59,11 @@ def repeat(
 
     inputs = {"target": target, "truth": truth, "region": region, "care": care}
     if out is not None:
-        read = (result, image, victim, *(surrogate or ()), *inputs.values())
+        read = (result, *(image or ()), victim, *(surrogate or ()), *inputs.values())
         check_folder(out, overwrite, [None if one is None else str(one) for one in read])
     run = repeat_steps(
         result,
-        image=image,
+        image=image or None,
         victim=victim,
         surrogates=surrogate or (),
         inputs=inputs,

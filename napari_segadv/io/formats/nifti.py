@@ -17,7 +17,7 @@ from ..geometry import Matrix, grid_from_ras, ras_of
 from ..integrity import beside, opened
 from ..nifti import CALIBRATED, COLOURS, RGB_VECTOR, RGBA_VECTOR, VECTOR, Header, header_of
 from ..pixels import Pixels, component, is_colour, without_alpha
-from ..place import number_of, only_one
+from ..place import CHANNELS, SEPARATOR, number_of, only_one
 from ..registry import Format
 from ..streams import LEVEL, Stream, packing_of, read_numbers
 
@@ -31,12 +31,12 @@ def read(path: Path, which: str) -> Pixels:
         )
     header = header_of(parts[0], parts[2:])
     data = parts[min(1, len(parts) - 1)]
-    dims, count = _dimensions(header, path)
+    dims, count = _dimensions(header, path, which)
     chosen, plane = _chosen(header, count, path, which)
     with opened(data) as file:
         stream = Stream(file, packing_of(file), path)
         stream.skip(header.offset)
-        order, needed = _order(header, dims, count), _needed(header, count)
+        order, needed = _order(header, dims, count), _needed(header, dims, count)
         stored = read_numbers(stream, header.dtype, order, path, needed, chosen)
     if count > 1:
         last = -1 if header.code in COLOURS else 0
@@ -79,8 +79,10 @@ def files(path: Path) -> list[Path]:
     return pair + part(".mat") if len(pair) == 2 else [path]
 
 
-def _dimensions(header: Header, path: Path) -> tuple[tuple[int, ...], int]:
+def _dimensions(header: Header, path: Path, which: str) -> tuple[tuple[int, ...], int]:
     """Return the size (x, y, z) or (x, y) and the values per pixel.
+
+    If `which` says so, several volumes are the values of one.
 
     Raises:
         SegadvError: if the file holds a line, or more dimensions than five.
@@ -99,6 +101,8 @@ def _dimensions(header: Header, path: Path) -> tuple[tuple[int, ...], int]:
     colours = COLOURS.get(header.code, 1)
     if count > 1 and colours > 1:
         raise SegadvError(f"{path}: holds {count} colours per pixel ({shown}); save one of them")
+    if which == CHANNELS and count == colours == 1 and len(size) > 3:
+        return size[:3], size[3]
     dims = size[:2] if len(size) > 3 and size[2] == 1 and count > 1 else size[:3]
     return dims, count * colours
 
@@ -110,12 +114,13 @@ def _chosen(header: Header, count: int, path: Path, which: str) -> tuple[tuple[i
         SegadvError: if there are several and none is chosen, or there is no such one.
     """
     volumes = header.size[3] if len(header.size) > 3 else 1
-    if volumes == 1:
+    if volumes == 1 or (which == CHANNELS and count == volumes):
         if which and count == 1:
             only_one(path, which)
         return (0, 1), which
     shown = " x ".join(map(str, header.size))
     what = f"has {len(header.size)} dimensions ({shown}): {volumes} volumes, in time or channels"
+    what += f" (all of them as channels: {path.name}{SEPARATOR}{CHANNELS})"
     return (number_of(which, volumes, path, what), volumes), ""
 
 
@@ -133,10 +138,9 @@ def _vectors(header: Header, count: int) -> bool:
     return not is_colour(header.dtype, count)
 
 
-def _needed(header: Header, count: int) -> int:
+def _needed(header: Header, dims: tuple[int, ...], count: int) -> int:
     """Return the bytes that reading takes at once."""
-    volumes = header.size[3] if len(header.size) > 3 else 1
-    pixels = int(np.prod(header.size, dtype=object)) // volumes * COLOURS.get(header.code, 1)
+    pixels = int(np.prod(dims, dtype=object)) * count
     scaled = 8 if header.scaling != (1.0, 0.0) else 0
     again = header.dtype.itemsize if count > 1 or not header.dtype.isnative else 0
     return pixels * (header.dtype.itemsize + max(scaled, again))

@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from ...data.scan import Scan
+from ...io.place import SEPARATOR, split
 from ..example import Example
 from .privacy import from_dicom, shown_name
 
@@ -18,8 +20,14 @@ def repeat_command() -> str:
 def attack_command(example: Example) -> str:
     """Return the command that makes the same image from its inputs; capitals stand for files."""
     record, clean = example.record, example.clean
-    image = "IMAGE" if clean.path is None else shown_name(clean.path, clean, "IMAGE")
-    words = ["segadv", "attack", image, "--victim", _network(record["victim"], "MODEL")]
+    images = [
+        "IMAGE" if one.path is None else shown_name(one.path, clean, "IMAGE")
+        for one in clean.singles
+    ]
+    if clean.parts and not from_dicom(clean):
+        pairs = zip(images, clean.parts, strict=True)
+        images = [_with_which(part, name) for name, part in pairs]
+    words = ["segadv", "attack", *images, "--victim", _network(record["victim"], "MODEL")]
     words += ["--target", _target(record)] if _targeted(record) else ["--untargeted"]
     for role, given in record.get("inputs", {}).items():
         if given is not None and role != "target":
@@ -28,6 +36,9 @@ def attack_command(example: Example) -> str:
     words += ["--method", str(record["method"])]
     for name, value in record["parameters"].items():
         words += ["--set", f"{name}={_value(value)}"]
+    if any(one.share != 1 for one in example.channels):
+        for number, one in enumerate(example.channels, start=1):
+            words += ["--channel", f"{number}={one.share:g}"]
     if "slices" in record:
         first, last = record["slices"]
         words += ["--slices", f"{first}:{last}"]
@@ -41,6 +52,12 @@ def attack_command(example: Example) -> str:
     words += ["--device", str(record.get("device", "auto")).partition(":")[0]]
     words += ["--seed", str(record["seed"]), "--out", "DIR"]
     return shlex.join(words)
+
+
+def _with_which(scan: Scan, name: str) -> str:
+    """Return the name of a channel's file with what chooses the channel in it."""
+    _, which = split(str(scan.meta.get("place", "")))
+    return f"{name}{SEPARATOR}{which}" if which else name
 
 
 def _targeted(record: Mapping[str, Any]) -> bool:
@@ -73,7 +90,8 @@ def _value(value: Any) -> str:
 def files_to_give(example: Example) -> str:
     """Say what the capitals of the command stand for, in one sentence."""
     record = example.record
-    private = example.clean.path is None or from_dicom(example.clean)
+    clean = example.clean
+    private = any(one.path is None for one in clean.singles) or from_dicom(clean)
     networks = [("MODEL", record["victim"])]
     networks += [("SURROGATE", one) for one in record.get("surrogates", ())]
     roles = [

@@ -54,13 +54,23 @@ def image_facts(scan: Scan) -> Facts:
         found.append(("file", name))
     found.append(("size", _size(scan.grid)))
     found += _spacing(scan.grid)
+    if not scan.parts:
+        return [*found, *_numbers(scan)]
+    for number, part in enumerate(scan.parts, start=1):
+        found += [(f"channel {number}, {name}", words) for name, words in _numbers(part)]
+    return found
+
+
+def _numbers(scan: Scan) -> Facts:
+    """Describe the intensities of an image, and how its file stores them."""
     low, high = scan.array.min(), scan.array.max()
     units = "Hounsfield units (HU)" if scan.units == "HU" else f"{scan.units}s"
-    found.append(("intensities", f"{low:g} to {high:g}, in {units}"))
     storage = scan.storage
     step = f", in steps of {with_units(f'{storage.quantum:g}', scan.units)}"
-    found.append(("stored as", storage.dtype + (step if storage.integer else "")))
-    return found
+    return [
+        ("intensities", f"{low:g} to {high:g}, in {units}"),
+        ("stored as", storage.dtype + (step if storage.integer else "")),
+    ]
 
 
 def _kind(scan: Scan) -> str:
@@ -70,6 +80,8 @@ def _kind(scan: Scan) -> str:
         kind = known or ("CT" if scan.units == "HU" else "medical image")
         return f"{kind}, from DICOM files"
     shape = "volume" if scan.grid.ndim == 3 else "image"
+    if scan.parts:
+        return f"{shape} of {scan.channels} channels"
     kind = "CT" if scan.units == "HU" else "colour" if scan.colour else "grey-scale"
     drawn = scan.path is None and "phantom" in scan.meta
     return f"{kind} {shape}" + (", a phantom: drawn by a program, no patient" if drawn else "")
@@ -117,10 +129,14 @@ def model_facts(example: Example) -> Facts:
         found.append(("looks at", _looks_at(victim, example.clean.grid)))
     else:
         found.append(("preparation", NOT_RECORDED))
-    low, high = example.window
-    found.append(
-        ("range it distinguishes", f"{low:g} to {with_units(f'{high:g}', example.clean.units)}")
-    )
+    ranges = [("range it distinguishes", example.window, example.clean.units)]
+    if example.channels:
+        ranges = [
+            (f"range it distinguishes, {one.name}", one.window, one.units)
+            for one in example.channels
+        ]
+    for name, (low, high), units in ranges:
+        found.append((name, f"{low:g} to {with_units(f'{high:g}', units)}"))
     return found
 
 
@@ -194,6 +210,9 @@ def attack_facts(example: Example) -> Facts:
     """Describe the attack: method, budget, limits and parameters."""
     record, scan = example.record, example.clean
     found = [("method", str(record["method"])), ("budget", budget_words(example))]
+    shares = [f"{one.name} {100 * one.share:g} %" for one in example.channels]
+    if shares:
+        found.append(("share of the budget of each channel", ", ".join(shares)))
     for role, words in ROLES.items():
         given = record.get("inputs", {}).get(role)
         if given is not None:
@@ -232,6 +251,14 @@ def budget_words(example: Example) -> str:
     if epsilon is None:
         return "none: the attack keeps the change small by itself"
     size = with_units(f"{epsilon:.4g}", units)
+    if example.channels:
+        rms = epsilon / np.sqrt(example.clean.array.size)
+        if budget["norm"] == "linf":
+            return f"no pixel of a channel may change by more than {epsilon:.4g} % of its window"
+        return (
+            f"the whole change, in % of the channels' windows, may have a length (L2) of "
+            f"{epsilon:.4g}: {rms:.3g} % RMS"
+        )
     low, high = example.window
     share = budget.get("epsilon_percent_of_window")
     window = f"the model's window of {with_units(f'{high - low:g}', units)}"
@@ -250,7 +277,7 @@ def budget_in_brief(example: Example) -> str:
     if epsilon is None:
         return "none"
     norm = "" if budget["norm"] == "linf" else f" ({str(budget['norm']).upper()})"
-    part = "" if share is None else f", {share:.2g} % of the window"
+    part = "" if share is None or example.channels else f", {share:.2g} % of the window"
     return f"{with_units(f'{epsilon:.4g}', str(budget['units']))}{norm}{part}"
 
 

@@ -157,11 +157,19 @@ def _of_image(example: Example) -> tuple[Figure, ...]:
         return with_units(f"{value:.4g}", units)
 
     window = m["linf_percent_of_window"]
+    largest = f"{size(m['linf'])}, {window:.2g} % of the window"
+    if example.channels:
+        each = (
+            f"{one['name']} {with_units(format(one['linf'], '.4g'), one['units'])}, "
+            f"{one['linf_percent_of_window']:.2g} %"
+            for one in m["channels"]
+        )
+        largest = f"{size(m['linf'])} ({'; '.join(each)})"
     rms = m["l2"] / math.sqrt(pixels)
     return (
         Figure(
             LARGEST,
-            f"{size(m['linf'])}, {window:.2g} % of the window",
+            largest,
             "Linf: no pixel of the image has changed by more. In percent of the range of "
             "intensities that the model distinguishes, so that images of different kinds can be "
             "compared.",

@@ -57,7 +57,8 @@ def noise(plane: Plane, example: Example) -> tuple[str, float]:
 
     A few pixels may have changed by more; they are drawn as dark.
     """
-    values = one_component(plane.cut(example.noise), example.clean.colour).astype(np.float64)
+    cut = plane.cut(example.noise_counted)
+    values = one_component(cut, example.clean.multichannel).astype(np.float64)
     values = _strongest(values, plane.factor)
     size = np.abs(values)
     some = size[size > 0]

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...data.scan import Scan
 from ...io.output import is_dicom
 from ...io.place import split
+from ..example import Example
 
 # Facts that only DICOM headers give; an image that was saved in another format keeps some of them.
 OF_DICOM = ("series", "photometric", "modality")
@@ -17,12 +19,18 @@ SHORTEST = 3
 
 def from_dicom(scan: Scan) -> bool:
     """Return whether a scan came from DICOM files, whose names and folders may name the patient."""
+    if scan.parts:
+        return any(map(from_dicom, scan.parts))
     return is_dicom(scan) or any(name in scan.meta for name in OF_DICOM)
 
 
 def file_name(scan: Scan) -> str:
     """Return the name of a scan's file without its folders; "" if it could name the patient."""
-    return "" if scan.path is None or from_dicom(scan) else scan.path.name
+    if from_dicom(scan):
+        return ""
+    if scan.parts:
+        return scan.name
+    return "" if scan.path is None else scan.path.name
 
 
 def shown_name(path: Any, scan: Scan, word: str) -> str:
@@ -54,9 +62,36 @@ def without_places(text: str, scan: Scan, record: Mapping[str, Any]) -> str:
     return text
 
 
+def without_names(example: Example) -> Example:
+    """Return an example whose channels have numbers instead of names that are those of DICOM files.
+
+    Names that the model has for its channels stay.
+    """
+    files = example.clean.channel_names
+    if (
+        not files
+        or not from_dicom(example.clean)
+        or [one.name for one in example.channels] != list(files)
+    ):
+        return example
+    numbers = [str(number) for number in range(1, len(files) + 1)]
+    pairs = zip(example.channels, numbers, strict=True)
+    listed = zip(example.measures["channels"], numbers, strict=True)
+    return replace(
+        example,
+        channels=tuple(replace(one, name=number) for one, number in pairs),
+        measures={
+            **example.measures,
+            "channels": [{**one, "name": number} for one, number in listed],
+        },
+    )
+
+
 def _places(scan: Scan, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield every path that a note may name, with the word for what it is."""
     image = "the image"
+    for part in scan.parts:
+        yield from _places(part, {})
     for name in (scan.path, scan.meta.get("place"), *scan.meta.get("files", ())):
         if name is not None:
             yield str(name), image
@@ -64,8 +99,10 @@ def _places(scan: Scan, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in scan.meta.get("source_files", ()):
         yield str(name), image
     recorded = record.get("image")
-    if isinstance(recorded, Mapping) and recorded.get("path"):
-        yield str(split(str(recorded["path"]))[0]), image
+    if isinstance(recorded, Mapping):
+        for one in (recorded, *recorded.get("channels", ())):
+            if isinstance(one, Mapping) and one.get("path"):
+                yield str(split(str(one["path"]))[0]), image
     inputs = record.get("inputs")
     for role, given in (inputs if isinstance(inputs, Mapping) else {}).items():
         if isinstance(given, Mapping) and given.get("path"):

@@ -123,7 +123,8 @@ def view_of(example: Example, plane: Plane, windows: tuple[Window, ...], key: st
     images = {f"{key}-noise": address}
     for number, window in enumerate(windows):
         for name, scan in (("c", example.clean), ("a", example.adversarial)):
-            images[f"{key}-{number}{name}"] = brightness(plane, scan.array, window.shown)
+            array = scan.singles[window.channel].array
+            images[f"{key}-{number}{name}"] = brightness(plane, array, window.shown)
     captions = {
         name: "" if one is None else example.task.caption(one) for name, one in predictions.items()
     }

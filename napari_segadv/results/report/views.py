@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,11 +37,13 @@ class Window:
         name: as radiologists call it, or where it comes from.
         shown: how intensities become brightness in it.
         units: of the intensities.
+        channel: number of the channel that is read in it.
     """
 
     name: str
     shown: Presentation
     units: str
+    channel: int = 0
 
     @property
     def range(self) -> str:
@@ -54,6 +56,22 @@ class Window:
         """As a measure of visibility takes it."""
         low, high = self.shown.limits
         return WindowPreset(self.name, (low + high) / 2, high - low)
+
+
+def windows_in(example: Example) -> tuple[Window, ...]:
+    """Return the windows that fit an example's image: of several channels, those of each in turn.
+
+    The channel that has changed most, as a share of its window, comes first.
+    """
+    if not example.channels:
+        return windows_of(example.clean, example.window)
+    noise = np.abs(example.noise_counted)
+    order = np.argsort(-noise.reshape(-1, noise.shape[-1]).sum(axis=0), kind="stable")
+    return tuple(
+        replace(window, name=f"{example.channels[n].name}, {window.name}", channel=n)
+        for n in order.tolist()
+        for window in windows_of(example.clean.parts[n], example.channels[n].window)
+    )
 
 
 def windows_of(scan: Scan, seen: tuple[float, float]) -> tuple[Window, ...]:
@@ -172,12 +190,14 @@ def planes_of(
     grid = example.clean.grid
     if grid.ndim == 2:
         return (Plane.of(grid),)
-    seen = worst(table)
+    # Of several channels, all count: the slice is that of the largest change.
+    seen = None if example.channels else worst(table)
     window = None if seen is None else seen.preset
     reasons: dict[int, list[str]] = {}
     visible = _most_visible(example, window, poll)
     where = "" if window is None else f" ({window.name} window)"
-    reasons.setdefault(visible, []).append(f"where the change is most visible{where}")
+    most = "largest" if example.channels else "most visible"
+    reasons.setdefault(visible, []).append(f"where the change is {most}{where}")
     label = structure_of(example)
     if label:
         name, number = _largest(example, label)

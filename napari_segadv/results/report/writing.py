@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ...common.atomic_files import check_place, write_text
 from ...common.wording import printable, with_units
 from ...data.scan import Mask, Scan
 from ...errors import SegadvError
-from ...measures.by_window import Seen, seen_steps, worst
+from ...measures.by_window import Looking, Seen, seen_steps, worst
 from ..example import Example
 from ..files import RESULT
 from ..loading import load_example, load_verdicts
@@ -31,10 +31,10 @@ from .facts import (
 )
 from .figures import figures_of, headline, tiles
 from .pictures import stops
-from .privacy import without_places
+from .privacy import without_names, without_places
 from .structures import structures_of
 from .viewed import view_of
-from .views import Window, planes_of, structure_of, windows_of
+from .views import Window, planes_of, structure_of, windows_in
 
 HERE = Path(__file__).parent
 PAGE, STYLE, SUFFIX = "page.html", "page.css", ".html"
@@ -118,8 +118,9 @@ def report_steps(
     else:
         example, found, stored = _opened(run, image)
         verdicts = found if verdicts is None else verdicts
-    windows = windows_of(example.clean, example.window)
-    measuring = seen_steps(example.clean, example.adversarial, [one.preset for one in windows])
+    example = without_names(example)
+    windows = windows_in(example)
+    measuring = _measuring(example, windows)
     while True:
         try:
             yield Writing(int(MEASURED * next(measuring)))
@@ -137,6 +138,22 @@ def report_steps(
     text = _environment().get_template(PAGE).render(views=views, **facts)
     write_text(path, text)
     return path
+
+
+def _measuring(example: Example, windows: Sequence[Window]) -> Looking:
+    """Measure how visible the change is in each window, one channel after the other."""
+    channels = list(dict.fromkeys(one.channel for one in windows))
+    table: list[Seen] = []
+    for done, channel in enumerate(channels):
+        before, after = (scan.singles[channel] for scan in (example.clean, example.adversarial))
+        steps = seen_steps(before, after, [one.preset for one in windows if one.channel == channel])
+        while True:
+            try:
+                yield (done + next(steps)) / len(channels)
+            except StopIteration as stop:
+                table += stop.value
+                break
+    return tuple(table)
 
 
 def check_page(path: Path, overwrite: bool) -> None:
@@ -205,7 +222,7 @@ def page_facts(
         "target_gone": targeted and example.target is None,
         "figures": figures_of(example, table),
         "visibility": _visibility(windows, table),
-        "units": with_units("", scan.units).strip(),
+        "units": "of its channel" if scan.parts else with_units("", scan.units).strip(),
         "volume": scan.grid.ndim == 3,
         "verdicts": listed or None,
         "image": image_facts(scan),
@@ -251,7 +268,7 @@ def _outcome(example: Example) -> list[tuple[str, str]]:
 
 
 def _visibility(windows: tuple[Window, ...], table: tuple[Seen, ...]) -> list[dict[str, Any]]:
-    least = worst(table)
+    least, several = worst(table), len({window.channel for window in windows}) > 1
     dash = "\N{EN DASH}"
     return [
         {
@@ -259,7 +276,8 @@ def _visibility(windows: tuple[Window, ...], table: tuple[Seen, ...]) -> list[di
             "range": window.range,
             "ssim": dash if seen.ssim_shown is None else f"{seen.ssim_shown:.4f}",
             "psnr": "same" if seen.psnr_shown is None else f"{seen.psnr_shown:.1f}",
-            "mean": f"{seen.mean_abs:.3g}",
+            "mean": f"{seen.mean_abs:.3g}"
+            + (f" {with_units('', window.units).strip()}" if several else ""),
             "worst": seen is least,
         }
         for window, seen in zip(windows, table, strict=True)

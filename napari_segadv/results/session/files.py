@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ...data.scan import Mask, Scan
 from ...errors import SegadvError
 from ...io.registry import suffix
 from ..loading import load_example, load_verdicts
-from .plain_data import read_grid, read_scan, typed
+from .plain_data import read_grid, read_scan, scan_data, typed
 from .session import SessionBoxes, SessionImage, SessionLabels, SessionRun
 
 # Headers that may name another file for the pixels.
@@ -41,8 +42,15 @@ def _ending(scan: Scan) -> str:
 
 
 def write_image(scan: Scan, folder: Path) -> Scan:
-    """Write a scan and make sure that it reads back; return it as a scan of that file."""
+    """Write a scan and make sure that it reads back; return it as a scan of that file.
+
+    Of several channels, each has a folder and a file of its own.
+    """
     folder.mkdir()
+    if scan.parts:
+        places = [folder / f"{number:04d}" for number in range(scan.channels)]
+        pairs = zip(scan.parts, places, strict=True)
+        return Scan.of_parts([write_image(part, place) for part, place in pairs])
     path = folder / file_name(scan)
     io.save(scan, path)
     back = io.read(path).array
@@ -57,10 +65,36 @@ def write_image(scan: Scan, folder: Path) -> Scan:
     return replace(scan, path=path if scan.path is not None else None, meta=meta)
 
 
+def image_data(scan: Scan, folder: Path, root: Path) -> dict[str, Any]:
+    """Return a scan as plain data, with its file below the session's folder, `root`.
+
+    Args:
+        scan: the scan, before it was written.
+        folder: into which `write_image` has written it.
+        root: of the session.
+    """
+    if not scan.parts:
+        file = (folder / file_name(scan)).relative_to(root).as_posix()
+        return {"file": file, **scan_data(scan)}
+    return {
+        "channels": [
+            image_data(part, folder / f"{number:04d}", root)
+            for number, part in enumerate(scan.parts)
+        ]
+    }
+
+
+def _read_scan(entry: Entry, root: Path) -> Scan:
+    """Read a scan as `image_data` describes it."""
+    if "channels" in entry.values:
+        return Scan.of_parts([_read_scan(one, root) for one in entry.entries("channels")])
+    path = kept_inside(root / entry.text("file"), root)
+    return read_scan(entry, io.read(path))
+
+
 def read_image(entry: Entry, root: Path) -> SessionImage:
     """Read an image from its entry in the session's file."""
-    path = kept_inside(root / entry.text("file"), root)
-    scan = read_scan(entry, io.read(path))
+    scan = _read_scan(entry, root)
     if entry.values.get("window") is None:
         return SessionImage(entry.text("name"), scan)
     low, high = entry.numbers("window", 2)

@@ -22,7 +22,7 @@ from ...data.scan import Scan
 from ...errors import SegadvError
 from ..saving import write_run
 from .files import (
-    file_name,
+    image_data,
     kept_inside,
     read_boxes,
     read_image,
@@ -30,7 +30,7 @@ from .files import (
     read_run,
     write_image,
 )
-from .plain_data import grid_data, image_key, scan_data
+from .plain_data import grid_data, image_key
 from .session import Session, SessionImage, VictimSource
 
 FILE, FORMAT = "session.json", 1
@@ -169,9 +169,8 @@ class _Images:
             self.entries.append(
                 {
                     "name": image.name,
-                    "file": _relative(place / file_name(image.scan), self.folder),
                     "window": None if image.window is None else list(image.window),
-                    **scan_data(image.scan),
+                    **image_data(image.scan, place, self.folder),
                 }
             )
             self.poll()

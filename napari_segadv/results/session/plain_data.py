@@ -157,7 +157,7 @@ def image_key(scan: Scan) -> tuple[Any, ...]:
     """Return a key that is equal for two scans of the same image."""
     pixels = hashlib.sha256(np.ascontiguousarray(scan.array).data).hexdigest()
     facts = scan_data(scan)
-    return pixels, repr(facts), str(scan.path)
+    return pixels, repr(facts), str(scan.path), *map(image_key, scan.parts)
 
 
 def _plain(name: str, value: Any) -> bool:

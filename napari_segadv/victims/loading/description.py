@@ -5,7 +5,7 @@
   "arguments": {"spatial_dims": 3, ...},
   "task": "segmentation",               or "overlapping", "classification", "detection"
   "classes": ["background", "spleen"],
-  "channels": 1,                        of the image: 1 grey, 3 RGB
+  "channels": 1,                        of the image: 1 grey, 3 RGB; or a list of their names
   "dims": 3,
   "window": [-160, 240],                intensities in the image's units that become ...
   "scale": [0, 1],                      ... this range
@@ -180,6 +180,8 @@ def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
     if axes not in ("zyx", "yx", "xyz", "xy"):
         raise ValueError('"axes" must be "zyx" or "xyz"')
     task = task_of(str(description.get("task", DEFAULT)))
+    channels = description.get("channels", arguments.get("in_channels", 1))
+    named = tuple(map(str, channels)) if isinstance(channels, list) else ()
     regions = _regions(description, task.name)
     classes = tuple(str(name) for name in description.get("classes", regions or ()))
     if regions is not None and tuple(regions) != classes:
@@ -187,7 +189,8 @@ def _fields(description: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": str(description.get("name", "")),
         "dims": dims,
-        "channels": int(description.get("channels", arguments.get("in_channels", 1))),
+        "channels": len(named) or int(channels),
+        "channel_names": named,
         "task": task,
         "classes": task.names(classes),
         "steps": _steps(description, dims),

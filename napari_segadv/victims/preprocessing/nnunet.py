@@ -227,6 +227,11 @@ class Normalise(Planned):
         return windows.pop() if len(windows) == 1 else None
 
     @property
+    def windows(self) -> tuple[tuple[float, float] | None, ...]:
+        """The intensities that each channel lets through; None for those that name none."""
+        return tuple(channel.window for channel in self.channels)
+
+    @property
     def rescales(self) -> bool:
         return any(channel.scheme != "none" for channel in self.channels)
 

@@ -102,15 +102,36 @@ def present(scan: Scan, victim: Pipeline, choice: str = "auto") -> Presented | N
 
     Raises:
         SegadvError: if the header says nothing and was chosen, or, with "auto", if the image can't
-            be what the victim was made for.
+            be what the victim was made for. Several channels go to the victim as they are.
     """
     if choice == "none":
+        return None
+    if scan.parts:
+        _check_channels(scan, victim, choice)
         return None
     if choice != "auto":
         return _on_range(chosen(scan, choice), victim)
     presented = _automatic(scan, victim)
     check_seen(scan, window_seen(scan, victim, presented), victim.name)
     return presented
+
+
+def _check_channels(scan: Scan, victim: Pipeline, choice: str) -> None:
+    """Refuse what would have to be done to a channel before the victim sees it."""
+    if choice != "auto":
+        raise SegadvError(
+            f"present {choice}: is for images of one channel; {scan.name} has {scan.channels}, "
+            "which go to the model as they are"
+        )
+    pairs = zip(scan.parts, windows_seen(scan, victim, None), strict=True)
+    for part, (low, high) in pairs:
+        if _automatic(part, victim) is not None:
+            raise SegadvError(
+                f"{part.name}: has other intensities than the {low:g} to {high:g} that "
+                f"{victim.name} expects, or is stored inverted; rescale it, or present the "
+                "channels as they are (--present none; in napari: Expert, sees)"
+            )
+        check_seen(part, (low, high), victim.name)
 
 
 def _automatic(scan: Scan, victim: Pipeline) -> Presented | None:
@@ -170,6 +191,19 @@ def window_seen(scan: Scan, victim: Pipeline, presented: Presented | None) -> tu
         return presented.presentation.limits
     low, high = victim.window or scan.bounds
     return float(low), float(high)
+
+
+def windows_seen(
+    scan: Scan, victim: Pipeline, presented: Presented | None
+) -> tuple[tuple[float, float], ...]:
+    """Return `window_seen` of each channel, in its own units; of a colour image, one for all."""
+    if not scan.parts:
+        return (window_seen(scan, victim, presented),)
+    own = victim.channel_windows(scan.channels)
+    return tuple(
+        window_seen(part, victim, presented) if window is None else window
+        for part, window in zip(scan.parts, own, strict=True)
+    )
 
 
 def fits(scan: Scan, window: tuple[float, float]) -> bool:

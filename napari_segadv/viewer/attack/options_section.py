@@ -15,6 +15,7 @@ from ..widgets.layout import in_rows, set_tips, show_row
 from ..widgets.plain import Plain, tip
 from ..widgets.settings import settings
 from .budget import BudgetEditor
+from .channel_shares import ChannelShares
 from .region import RegionChooser
 from .slice_range import SliceRange
 
@@ -49,6 +50,7 @@ class AttackSection(QWidget):
         self.budget = BudgetEditor()
         self.region = RegionChooser(labels)
         self.slices = SliceRange()
+        self.channels = ChannelShares()
         self.form: ParameterForm | None = None
         self.form_place = QWidget()
         self.device: Any = ComboBox(choices=["auto", "cpu", "cuda"], value=settings().device)
@@ -74,6 +76,7 @@ class AttackSection(QWidget):
         rows.addRow(Plain("preset"), presets)
         rows.addRow(Plain("budget"), self.budget)
         rows.addRow(Plain("slices"), self.slices)
+        rows.addRow(Plain("channels"), self.channels)
         rows.addRow(Plain("method"), self.method.native)
         rows.addRow(Plain("region"), self.region.native)
         rows.addRow(self.form_place)
@@ -98,11 +101,17 @@ class AttackSection(QWidget):
         show_row(self.preview, on)
         self.presets["paper"].setVisible(on)
         self.set_slices(self.slices.last.max + 1)
+        self.set_channels(self.channels.names)
 
     def set_slices(self, count: int) -> None:
         """Adjust to a volume's number of slices; 0 for a single image, which has no such row."""
         self.slices.set_count(count)
         show_row(self.slices, count > 1)
+
+    def set_channels(self, names: Sequence[str]) -> None:
+        """Adjust to an image's channels; none for an image of one, which has no such row."""
+        self.channels.set_names(names)
+        show_row(self.channels, bool(self.channels.names))
 
     def set_units(self, units: str) -> None:
         """Name an image's units in the tooltips."""

@@ -219,6 +219,7 @@ class AttackPanel(Panel):
         section.set_units(scan.units)
         section.budget.set_scale(high - low, scan.array.size, scan.units)
         section.set_slices(scan.grid.shape[0] if scan.grid.ndim == 3 else 0)
+        section.set_channels(self.controller.victims.channel_names(scan))
 
     def _prepared(self, attacks: dict[str, Any]) -> None:
         self.attack_section.offer(attacks, self.controller.victims.task)
@@ -313,6 +314,7 @@ class AttackPanel(Panel):
                 section.slices.chosen(place()),
                 preview,
                 None if preview is None else preview.begin,
+                section.channels.chosen(),
             )
 
         self.attempt(run)

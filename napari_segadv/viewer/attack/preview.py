@@ -65,8 +65,9 @@ class Preview:
         image, seen = images[0], logits[0]
         if number is not None:
             image, seen = image[:, number], seen[:, number] if pixels else seen
+        # Of several channels, the first, as the layer of the image.
         shown = image.movedim(0, -1) if self._scan.colour else image[0]
-        values = shown.cpu().numpy().astype(self._scan.array.dtype)
+        values = shown.cpu().numpy().astype(self._scan.singles[0].array.dtype)
         classes = seen.argmax(0).to("cpu").numpy().astype(np.uint8) if pixels else None
         self._latest = number, values, classes
 
@@ -77,7 +78,7 @@ class Preview:
 
         def work(poll: Poll) -> dict[str, Array]:
             # Copied here: copying a volume would block the main thread.
-            canvas: dict[str, Array] = {PREVIEW: scan.array.copy()}
+            canvas: dict[str, Array] = {PREVIEW: scan.singles[0].array.copy()}
             if paints:
                 # Until the first step, and in slices that are not in view, the clean prediction.
                 before = np.zeros(scan.grid.shape, np.uint8) if seen is None else seen

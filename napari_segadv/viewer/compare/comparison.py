@@ -162,7 +162,7 @@ class Comparison:
         if not isinstance(self.mode, Difference):
             return ""
         pair = self.mode.pair
-        most = with_units(f"{full_colour(pair, self.gain):.3g}", pair.run.example.clean.units)
+        most = with_units(f"{full_colour(pair, self.gain):.3g}", pair.run.example.seen.clean.units)
         return f"strongest colour at ±{most}"
 
     def show(self, look: str) -> None:

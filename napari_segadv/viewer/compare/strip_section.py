@@ -111,8 +111,9 @@ class StripSection(QWidget):
             if by == CHANGED and found is not None:
                 values, unit = found
                 return found, _order(values, lambda value: with_units(_plain(value), unit))
-            seen = limits or run.example.clean.bounds
-            values = visibility_by_slice(run.example.clean, run.example.adversarial, seen, poll)
+            shown = run.example.seen
+            seen = limits or shown.clean.bounds
+            values = visibility_by_slice(shown.clean, shown.adversarial, seen, poll)
             return found, _order(values, lambda value: f"SSIM {share(1 - value)}")
 
         def done(result: tuple[Any, Order]) -> None:
@@ -134,7 +135,7 @@ class StripSection(QWidget):
             if not self.latest.busy:
                 self.note.setText("no slice has changed")
             return
-        example, facing = run.example, Facing.of(image, run.example.clean.grid)
+        example, facing = run.example.seen, Facing.of(image, run.example.clean.grid)
         look = self._comparison.look
 
         def picture(scan: Any, prediction: Any, role: Any, number: int) -> Any:

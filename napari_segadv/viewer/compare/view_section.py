@@ -97,7 +97,7 @@ class ViewSection(QWidget):
         self.said.emit(MEASURING)
 
         def work(poll: Poll) -> Generator[Snapshot, None, Seen | None]:
-            steps = seen_steps(run.example.clean, run.example.adversarial)
+            steps = seen_steps(run.example.seen.clean, run.example.seen.adversarial)
             while True:
                 try:
                     done = next(steps)

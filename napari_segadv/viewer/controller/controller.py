@@ -154,6 +154,7 @@ class Controller:
         slices: tuple[int, int] | None = None,
         watch: Any = None,
         opening: Callable[[Callable[[], None]], None] | None = None,
+        channels: Any = None,
     ) -> None:
         """Run an attack; ends in `finished`, `stopped` or `failed`.
 
@@ -164,6 +165,7 @@ class Controller:
             target: one of the task's choices; None: untargeted.
             device, seed, slices, watch: as for `craft_steps`.
             region: a painted layer or a name that `craft` knows; None: everywhere.
+            channels: of an image of several, as for `craft_steps`.
             opening: shows something first, then calls its argument, which starts the attack.
 
         Raises:
@@ -182,6 +184,7 @@ class Controller:
 
             attack = attacks.get(method)(**settings)
             limits: dict[str, Any] = {"target": wanted, "region": where, "slices": slices}
+            limits["channels"] = channels
             ways: dict[str, Any] = {"present": present, "device": device, "seed": seed}
             example = yield from craft_steps(
                 scan, victim, attack, poll=poll, watch=watch, **ways, **limits

@@ -13,8 +13,8 @@ from psygnal import Signal
 
 from ...data.scan import Scan
 from ..layers.camera import View, show_whole
-from ..layers.convert import shows
-from ..layers.names import BETWEEN, HEIGHTS, KEY, TARGET, layer_name
+from ..layers.convert import known_scan, shows
+from ..layers.names import BETWEEN, CHANNEL, HEIGHTS, JOINED, TARGET, layer_name
 from ..layers.places import same_place
 from .runs import Run
 
@@ -68,10 +68,10 @@ class Group:
 
     def close(self) -> None:
         """Note that the image has left the viewer."""
-        known = None if self.image is None else self.image.metadata.get(KEY)
+        known = None if self.image is None else known_scan(self.image)
         if known is None and self.run is not None:
             known = self.run.example.clean
-        self._was = known if isinstance(known, Scan) else None
+        self._was = known
         self._former = None if self.image is None else weakref.ref(self.image)
         self.image = None
 
@@ -210,7 +210,7 @@ class Groups:
 
     def of(self, layer: Layer) -> Group:
         """Return the group of a layer; an image that belongs to none gets one of its own."""
-        group = self.find(layer)
+        group = self.find(layer) or self._of_channel(layer)
         if group is None:
             group = next((g for g in self._groups if g.was_of(layer)), None)
             if group is not None:
@@ -226,6 +226,15 @@ class Groups:
                 if not isinstance(other, Image) and self.find(other) is None:
                     self._adopt(other)
         return group
+
+    def _of_channel(self, layer: Layer) -> Group | None:
+        """Let a further channel of an image of several belong to that image, if it is there."""
+        joint = layer.metadata.get(JOINED)
+        for group in self._groups if joint is not None else ():
+            if group.image is not None and known_scan(group.image) is joint:
+                group.own[layer] = Group.height(CHANNEL)
+                return group
+        return None
 
     def find(self, layer: Layer) -> Group | None:
         """Return the group that a layer belongs to, if any."""
@@ -329,8 +338,8 @@ class Groups:
 
 def is_of(layer: Image, scan: Scan) -> bool:
     """Return whether a layer shows a scan, or another scan of the same content."""
-    known = layer.metadata.get(KEY)
-    return isinstance(known, Scan) and shows(layer, known) and known.same_as(scan)
+    known = known_scan(layer)
+    return known is not None and shows(layer, known.singles[0]) and known.same_as(scan)
 
 
 def lies_on(layer: Layer, image: Image) -> bool:

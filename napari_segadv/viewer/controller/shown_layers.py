@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
-from ..layers.convert import image_tuple, looking_like
+from ..layers.convert import channel_tuples, image_tuple, looking_like
 from ..layers.fields import FIELDS
-from ..layers.names import ADVERSARIAL, BECOMES, CLEAN, TARGET, LayerTuple, layer_name
+from ..layers.names import (
+    ADVERSARIAL,
+    BECOMES,
+    CLEAN,
+    NOISE,
+    TARGET,
+    LayerTuple,
+    layer_name,
+    of_channel,
+)
 from ..layers.places import placed_like
 from ..layers.refill import refill, takes
 from ..layers.task_view import view_of
@@ -18,6 +27,10 @@ from .runs import Run
 
 if TYPE_CHECKING:
     from ...results.example import Example
+
+
+# How the roles of further channels' layers begin.
+FURTHER = (of_channel(ADVERSARIAL, ""), of_channel(NOISE, ""))
 
 
 def unwrapped(viewer: ViewerModel) -> ViewerModel:
@@ -144,7 +157,8 @@ class ShownLayers:
         group = self.groups.of(image)
         for preview, role in BECOMES.items():
             self._take_over(group, preview, role)
-        self.remove(*FIELDS - made.keys(), image=image)
+        others = {role for role in group.by_runs if role.startswith(FURTHER)}
+        self.remove(*(FIELDS | others) - made.keys(), image=image)
         for role, one in made.items():
             if image not in self.layers:
                 return
@@ -184,6 +198,8 @@ class ShownLayers:
                 layer = Image(data, **keywords)
                 # At the bottom: it would hide the layers that belong on it.
                 self.layers.insert(0, layer)
+                for each in channel_tuples(scan):
+                    self.layers.insert(1, Layer.create(*each))
             run.image = layer
         return layer
 

@@ -349,6 +349,8 @@ class VictimJobs:
             SegadvError: if the layer is not an image that can be attacked.
         """
         scan = scan_of(layer)
+        if scan.parts:
+            return 0.0, 100.0
         if self.victim is None:
             return scan.bounds
         from ...victims.preprocessing.presenting import present, window_seen
@@ -358,6 +360,11 @@ class VictimJobs:
         except SegadvError:
             presented = None
         return window_seen(scan, self.victim, presented)
+
+    def channel_names(self, scan: Scan) -> tuple[str, ...]:
+        """Return the names of an image's several channels, the victim's if it has some."""
+        named = () if self.victim is None else self.victim.channel_names
+        return named if len(named) == len(scan.parts) else scan.channel_names
 
     def _predict(self, scan: Scan, victim: Any, present: str, device: str, poll: Poll) -> Predicted:
         """Predict the clean image, once for an image as a victim sees it."""

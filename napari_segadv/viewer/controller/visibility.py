@@ -47,7 +47,8 @@ class Visibility:
             return
 
         def work(poll: Poll) -> Generator[Snapshot, None, tuple[Seen, ...]]:
-            steps = seen_steps(run.example.clean, run.example.adversarial)
+            shown = run.example.seen
+            steps = seen_steps(shown.clean, shown.adversarial)
             while True:
                 try:
                     share = next(steps)

@@ -14,7 +14,7 @@ from ...common.screen import markup, untagged
 from ...data.presentation import Presentation
 from ...data.scan import HU_BELOW, Array, Grid, Mask, Scan, Storage
 from ...errors import SegadvError
-from .names import KEY, MADE, LayerTuple
+from .names import JOINED, JOINT, KEY, MADE, LayerTuple
 from .places import (
     grid_from,
     grid_now,
@@ -33,7 +33,14 @@ TOGETHER = 24
 
 
 def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
-    """Return a scan as layer data for napari's `add_layer` and for readers."""
+    """Return a scan as layer data for napari's `add_layer` and for readers.
+
+    Of several channels, it shows the first; `channel_tuples` are the others.
+    """
+    if scan.parts:
+        title = f"{name or scan.name} (shows {scan.channel_names[0]})"
+        data, made, kind = image_tuple(scan.parts[0], title)
+        return data, {**made, "metadata": {**made["metadata"], JOINT: scan}}, kind
     keywords: dict[str, Any] = {
         "name": untagged(name or scan.name),
         "metadata": {KEY: scan},
@@ -44,6 +51,25 @@ def image_tuple(scan: Scan, name: str = "") -> LayerTuple:
         shown = scan.shown
         keywords |= {"contrast_limits": shown.limits, "colormap": colormap_of(shown)}
     return scan.array, keywords, "image"
+
+
+def channel_tuples(scan: Scan, name: str = "") -> list[LayerTuple]:
+    """Return layer data, hidden at first, for all channels of an image but the first."""
+    found = []
+    for part, channel in zip(scan.parts[1:], scan.channel_names[1:], strict=True):
+        data, keywords, kind = image_tuple(part, f"{name or scan.name} / {channel}")
+        metadata = {**keywords["metadata"], JOINED: scan}
+        found.append((data, {**keywords, "metadata": metadata, "visible": False}, kind))
+    return found
+
+
+def known_scan(layer: Layer) -> Scan | None:
+    """Return the scan that a layer was made for, of all its channels; None: it was made for none.
+
+    The layer may show something else since, see `shows`.
+    """
+    known = layer.metadata.get(JOINT, layer.metadata.get(KEY))
+    return known if isinstance(known, Scan) else None
 
 
 def colormap_of(shown: Presentation) -> str | Colormap:
@@ -92,12 +118,15 @@ def mask_tuple(mask: Mask, name: str) -> LayerTuple:
 def scan_of(layer: Image) -> Scan:
     """Return the scan that an image layer shows; make one for a layer from elsewhere.
 
+    Of several channels, it is the scan of all of them.
+
     Raises:
         SegadvError: if the layer is not a 2-D or 3-D image that can be attacked.
     """
+    joint = known_scan(layer)
+    if joint is not None and shows(layer, joint.singles[0]):
+        return joint
     known = layer.metadata.get(KEY)
-    if isinstance(known, Scan) and shows(layer, known):
-        return known
     if layer.multiscale:
         raise SegadvError(f"layer {layer.name}: has several resolutions; open a single one")
     data = np.asarray(layer.data)

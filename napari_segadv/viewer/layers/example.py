@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.colormaps import Colormap
 
+from .convert import colormap_of, image_tuple
 from .fields import field_tuples
-from .names import ADVERSARIAL, KEY, NOISE, LayerTuple
+from .names import ADVERSARIAL, KEY, NOISE, LayerTuple, of_channel
 from .task_view import view_of
 
 if TYPE_CHECKING:
@@ -37,23 +38,41 @@ def example_tuples(example: "Example") -> dict[str, LayerTuple]:
 
     Copies whole volumes, so call it off the main thread.
     """
-    linf = float(example.measures["linf"]) or 1.0
-    return {
+    seen = example.seen
+    found = {
         ADVERSARIAL: (
-            example.adversarial.array,
-            {"rgb": example.clean.colour, "metadata": {KEY: example.adversarial}},
+            seen.adversarial.array,
+            {"rgb": seen.clean.colour, "metadata": {KEY: seen.adversarial}},
             "image",
         ),
-        NOISE: (
-            example.noise_shown,
-            {
-                "metadata": {KEY: example.clean.grid},
-                "contrast_limits": (-linf, linf),
-                "visible": False,
-                **SIGNED,
-            },
-            "image",
-        ),
-        **field_tuples(example, SIGNED),
+        NOISE: _noise(seen),
+    }
+    for number, channel in enumerate(example.channels[1:], start=1):
+        found |= _channel(example.channel(number), channel.name)
+    return found | {
+        **field_tuples(seen, SIGNED),
         **view_of(example.task.name).pair(example),
+    }
+
+
+def _noise(example: "Example") -> LayerTuple:
+    linf = float(example.measures["linf"]) or 1.0
+    keywords = {
+        "metadata": {KEY: example.clean.grid},
+        "contrast_limits": (-linf, linf),
+        "visible": False,
+        **SIGNED,
+    }
+    return example.noise_shown, keywords, "image"
+
+
+def _channel(example: "Example", name: str) -> dict[str, LayerTuple]:
+    """Return the layers of a further channel, hidden at first."""
+    data, keywords, kind = image_tuple(example.adversarial)
+    keywords = {k: v for k, v in keywords.items() if k in ("metadata", "contrast_limits")}
+    shown = example.clean.shown
+    keywords |= {"contrast_limits": shown.limits, "colormap": colormap_of(shown), "visible": False}
+    return {
+        of_channel(ADVERSARIAL, name): (data, keywords, kind),
+        of_channel(NOISE, name): _noise(example),
     }

@@ -59,7 +59,7 @@ def field_tuples(
     """
     found: dict[str, tuple[Array, dict[str, Any], str]] = {}
     if INTENSITY in example.fields:
-        shading = one_component(example.fields[INTENSITY], example.clean.colour)
+        shading = one_component(example.fields[INTENSITY], example.clean.multichannel)
         largest = float(np.abs(shading).max()) or 1.0
         found[INTENSITY] = (
             shading,

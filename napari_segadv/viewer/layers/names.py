@@ -6,10 +6,14 @@ from ...common.screen import untagged
 
 # The key in a layer's metadata for the Scan, Grid or prediction that it shows.
 KEY = "segadv"
+# The key for the Scan of several channels whose first channel a layer shows; other channels have
+# layers of their own, which know that Scan by the second key.
+JOINT, JOINED = "segadv channels", "segadv channel of"
 # The key for the target shapes that made the labels, and the hash of those labels.
 MADE = "segadv made"
 # What layers are to the image that they belong to: their roles.
 ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
+CHANNEL = "channel"
 CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"
 # A hatch over what the target takes away from the prediction's structures.
 ERASED = "erased"
@@ -18,6 +22,7 @@ PREVIEW, PREVIEW_SEEN = "preview", "preview (prediction)"
 BECOMES = {PREVIEW: ADVERSARIAL, PREVIEW_SEEN: AFTER}
 # How high layers lie above their image. What is not listed lies between noise and predictions.
 HEIGHTS = {
+    CHANNEL: 0,
     ADVERSARIAL: 1,
     PREVIEW: 1,
     NOISE: 2,
@@ -33,6 +38,16 @@ SEE_THROUGH = 0.4
 
 # Data (an array; for shapes a list of arrays), keywords and kind, as napari's readers return them.
 LayerTuple = tuple[Any, dict[str, Any], str]
+
+
+def of_channel(role: str, channel: str) -> str:
+    """Return the role of a further channel's layer.
+
+    Examples:
+        >>> of_channel(NOISE, "T1")
+        'noise, T1'
+    """
+    return f"{role}, {untagged(channel)}"
 
 
 def layer_name(image: str, role: str) -> str:

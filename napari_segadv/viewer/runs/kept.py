@@ -12,7 +12,7 @@ from ..controller.controller import Controller
 from ..controller.runner import Poll
 from ..controller.runs import Run
 from ..layers.convert import copied, scan_of
-from ..layers.names import TARGET
+from ..layers.names import JOINED, TARGET
 from .session_layers import Own, drawn_boxes, painted_labels, window_of_layer
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ class Kept:
         notes: list[str] = []
         images: list[tuple[Image, Scan]] = []
         for layer in self.layers:
-            if isinstance(layer, Image):
+            # Further channels of an image are saved with it.
+            if isinstance(layer, Image) and JOINED not in layer.metadata:
                 try:
                     images.append((layer, scan_of(layer)))
                 except SegadvError as error:

@@ -9,7 +9,7 @@ from ...common.wording import counted
 from ..controller.controller import Controller
 from ..controller.runs import Run
 from ..controller.victim_jobs import PRESENT
-from ..layers.convert import image_tuple, mask_tuple
+from ..layers.convert import channel_tuples, image_tuple, mask_tuple
 from ..layers.names import TARGET, LayerTuple
 from ..layers.places import placed_like
 from .session_layers import boxes_tuple
@@ -98,10 +98,12 @@ class SessionOpening:
         painted: list[LayerTuple],
         shown: list[Any],
     ) -> Iterator[None]:
-        for tuple_ in images:
+        for tuple_, image in zip(images, session.images, strict=True):
             if self._over:
                 return
             shown.append(self.added(tuple_))
+            for each in channel_tuples(image.scan, image.name):
+                self.added(each)
             yield
         places: tuple[Any, ...] = (*session.labels, *session.boxes)
         for number, (tuple_, one) in enumerate(zip(painted, places, strict=True)):

@@ -15,7 +15,7 @@ from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..controller.runner import Poll, Work
 from ..controller.runs import Run
-from ..layers.convert import image_tuple, scan_of
+from ..layers.convert import channel_tuples, image_tuple, scan_of
 from ..layers.names import LayerTuple
 from .kept import Kept
 from .session_opening import SessionOpening, image_tuples, painted_tuples
@@ -130,6 +130,8 @@ class Sessions:
                 return
             if layer is None or layer not in self.controller.layers:
                 layer = self._opening.added(tuple_)
+                for each in channel_tuples(example.clean):
+                    self._opening.added(each)
             run = self.controller.runs.add(example, layer, folder.name)
             run.verdicts.update(verdicts)
             run.saved = True

@@ -96,7 +96,7 @@ class VisibilitySection(QWidget):
         run = self._run
         doing = MEASURING if self._measuring else ""
         self._table = self._visibility.known(run)
-        units = "" if run is None else f"\n({one_line(run.example.clean.units)})"
+        units = "" if run is None else f"\n({one_line(run.example.seen.clean.units)})"
         self.table.horizontalHeaderItem(3).setText(f"mean |noise|{units}")
         self.table.fill([(seen.preset.name, *described(seen)) for seen in self._table])
         self.table.fit(len(self._table))
@@ -108,7 +108,10 @@ class VisibilitySection(QWidget):
             for column in range(self.table.columnCount()):
                 self.table.item(row, column).setFont(font)
         volume = run is not None and run.example.clean.grid.ndim == 3
-        self.line.setText(sentence(self._table, volume) if self._table else doing)
+        text = sentence(self._table, volume) if self._table else doing
+        # Of several channels, the one that is shown beside the others.
+        channel = "" if run is None else "".join(f"{c.name}: " for c in run.example.channels[:1])
+        self.line.setText(f"{channel}{text}" if text else "")
         self.button.setText(STOP if doing else LOOK)
         self.button.setEnabled(run is not None and not self._table)
 

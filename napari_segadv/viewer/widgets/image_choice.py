@@ -7,10 +7,12 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
+from ...data.scan import Scan
 from ...errors import SegadvError
 from ...samples import bundles
 from ..controller.controller import Controller
 from ..hooks import read
+from ..layers.convert import channel_tuples, image_tuple, scan_of
 from .choices import ComboBox
 from .dialogs import pick_image, pick_series
 from .layout import set_tips
@@ -67,6 +69,11 @@ class ImageChoice(QWidget):
         menu = QMenu(self)
         menu.addAction("Image file …", lambda: self.open(pick_image(self)))
         menu.addAction("DICOM folder …", lambda: self.open(pick_series(self)))
+        joined = menu.addAction("Selected layers as channels", lambda: self._try(self._join))
+        joined.setToolTip(
+            "Makes one image of the image layers that are selected in napari's list, such as MRI "
+            "sequences; the lowest layer is the first channel"
+        )
         menu.addSection("Samples")
         for name in bundles():
             title = f"{name.replace('-', ' ')} (phantom)"
@@ -81,6 +88,23 @@ class ImageChoice(QWidget):
     def _read(self, path: str) -> None:
         for data, keywords, kind in read(path):
             self._viewer.layers.append(Layer.create(data, keywords, kind))
+
+    def _join(self) -> None:
+        """Make one image of several channels of the selected image layers, the lowest first.
+
+        Raises:
+            SegadvError: if fewer than two are selected, or they do not lie on one grid.
+        """
+        layers = self._viewer.layers
+        chosen = [x for x in layers if isinstance(x, Image) and x in layers.selection]
+        if len(chosen) < 2:
+            raise SegadvError(
+                "fewer than two image layers are selected; select the channels in napari's list of "
+                "layers, the first of them lowest"
+            )
+        scan = Scan.of_parts([part for layer in chosen for part in scan_of(layer).singles])
+        for each in (image_tuple(scan), *channel_tuples(scan)):
+            layers.append(Layer.create(*each))
 
     def _open_sample(self, name: str) -> None:
         self._try(lambda: self._viewer.open_sample(PLUGIN, name))

@@ -19,7 +19,6 @@ from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims import load_victim
 from napari_segadv.victims.members import Mean
-from napari_segadv.victims.preprocessing.chain import Space, bind
 
 needs_networks()
 
@@ -151,25 +150,83 @@ def test_the_gradient_is_that_of_finite_differences(case, tmp_path):
     assert (gradient * way).sum() == pytest.approx(float(change), rel=1e-5)
 
 
-def test_two_channels(tmp_path):
-    """A Scan has one channel, so the steps are compared alone: nothing can be attacked yet."""
+def two_channels(folder: Path, **planned) -> tuple[Path, Scan]:
+    """A trainer folder for two channels, each normalised in its own way, and an image for it."""
     schemes = ("ZScoreNormalization", "CTNormalization")
-    plan = plans(schemes=schemes, masked=(True, False))
-    root = save_folder(tmp_path, plan, channels=("FLAIR", "CT"))
-    victim, scan = load_victim(root), ct()
-    assert victim.channels == 2
-    other = ct(seed=1).array.copy()
-    other[:4] = 0
-    both = np.stack([scan.array, other]).astype(np.float32)
-    theirs = Itself(root).preprocessed(both, scan.grid.spacing)
-    affine = np.diag([*scan.grid.spacing, 1.0])
-    image = torch.from_numpy(both)
-    chain = bind(victim.steps, image, Space(scan.grid.shape, affine))
-    ours = chain.forward(image[None])
-    assert np.abs(ours[0].numpy() - theirs).max() < 1e-5
-    assert chain.backward(torch.zeros(1, 3, *ours.shape[2:])).shape[2:] == scan.grid.shape
-    with pytest.raises(SegadvError, match="needs 2 channels; .* is in grey scale"):
-        victim.on(scan)
+    plan = plans(schemes=schemes, masked=(True, False), **planned)
+    mirrored = tuple(range(len(planned.get("patch", (0, 0, 0)))))
+    root = save_folder(folder, plan, channels=("FLAIR", "CT"), mirrored=mirrored)
+    flair = ct(seed=1).array.copy()
+    flair[:4] = 0
+    first = Scan.from_array(0.5 * flair.astype(np.float32), spacing=FINE)
+    second = ct()
+    first = replace(first, grid=second.grid)
+    return root, Scan.of_parts([first, second])
+
+
+@pytest.mark.parametrize("case", ["plain", "slices", "separate z"])
+def test_two_channels_are_predicted_as_by_nnunet(case, tmp_path):
+    root, scan = two_channels(tmp_path, **CASES[case][0])
+    victim = load_victim(root)
+    assert victim.channels == scan.channels == 2
+    both = np.moveaxis(scan.array, -1, 0)
+    theirs = Itself(root)
+    prepared = theirs.preprocessed(both, scan.grid.spacing)
+    bound = victim.on(scan)
+    ours = bound.prepared(bound.image)[0].numpy()
+    assert np.abs(ours - prepared).max() <= 1e-5 * max(1.0, np.ptp(prepared))
+    labels, shares = theirs.predicted(both, scan.grid.spacing)
+    assert (bound.predict().array == labels).mean() >= 0.999
+    with torch.no_grad():
+        logits = bound.deployed.logits(bound.image)
+    assert np.abs(logits.softmax(1)[0].numpy() - shares).max() < 1e-3
+    swapped = victim.predict(Scan.of_parts(scan.parts[::-1]))
+    assert (swapped.array != labels).any()
+
+
+@pytest.mark.parametrize("case", ["plain", "slices"])
+def test_the_gradient_of_two_channels_is_that_of_finite_differences(case, tmp_path):
+    root, scan = two_channels(tmp_path, **CASES[case][0])
+    bound = load_victim(root).on(scan)
+    bound.victim.network.double()
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.rand(bound.image.shape, generator=generator, dtype=torch.float64)
+    x = (bound.image + noise).requires_grad_()
+    weights = torch.randn(bound(x).shape, generator=generator, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad((bound(x) * weights).sum(), x)
+    assert (gradient.abs().flatten(2).sum(2) > 0).all()
+    way = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    step = 1e-6 * way
+    with torch.no_grad():
+        change = ((bound(x + step) - bound(x - step)) * weights).sum() / 2e-6
+    assert (gradient * way).sum() == pytest.approx(float(change), rel=1e-5)
+
+
+def test_nnunet_predicts_the_files_of_a_result_as_it_says(tmp_path):
+    root, scan = two_channels(tmp_path)
+    victim = load_victim(root)
+    target = victim.predict(scan).array.copy()
+    target[:, :18] = 0
+    example = craft(scan, victim, PGD(epsilon=20.0, steps=3), target=target, channels=["FLAIR"])
+    assert not example.noise[..., 1].any()
+    folder = example.save(tmp_path / "out")
+    files = [io.read(folder / f"adversarial_{number:04d}.nii.gz").array for number in range(2)]
+    labels, _ = Itself(root).predicted(np.stack(files), scan.grid.spacing)
+    assert (labels == example.prediction_adversarial.array).mean() >= 0.999
+
+
+def test_each_channel_has_its_own_window_and_name(tmp_path):
+    root, scan = two_channels(tmp_path)
+    bound = load_victim(root).on(scan)
+    flair, ct_ = scan.parts
+    assert bound.windows == (flair.bounds, (-160.0, 240.0))
+    assert bound.window == (0.0, 100.0)
+    assert bound.channel_names == ("FLAIR", "CT")
+    assert any("FLAIR = image, CT = image" in note for note in bound.seen)
+    with pytest.raises(SegadvError, match=r"needs 2 channels \(FLAIR, CT\); .* is in grey scale"):
+        load_victim(root).on(ct_)
+    with pytest.raises(SegadvError, match="go to the model as they are"):
+        load_victim(root).on(scan, present="percentiles")
 
 
 def test_pictures_in_colour(tmp_path):

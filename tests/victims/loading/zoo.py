@@ -491,15 +491,17 @@ def named(*names: str) -> dict[str, str]:
     return {str(number): name for number, name in enumerate(names)}
 
 
-def theirs(root: Path, path: Path, **given: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def theirs(root: Path, path: Path | list[Path], **given: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """What MONAI makes of an image file: the network's output, and what the bundle would save.
 
-    `given` are further entries that the transforms look for, such as clicks.
+    Several files are its channels. `given` are further entries that the transforms look for, such
+    as clicks.
     """
+    files = [str(one) for one in path] if isinstance(path, list) else str(path)
     parser = parser_of(root)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        data = parser.get_parsed_content("preprocessing")({"image": str(path), **given})
+        data = parser.get_parsed_content("preprocessing")({"image": files, **given})
         network = parser.get_parsed_content("network_def").eval()
         network.load_state_dict(torch.load(root / "models" / "model.pt"))
         inferer = parser.get_parsed_content("inferer")

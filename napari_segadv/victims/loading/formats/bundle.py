@@ -290,6 +290,7 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         "name": str(config.metadata.get("name", config.root.name)),
         "dims": dims,
         "channels": channels,
+        "channel_names": _channel_names(image, channels),
         "classes": task.names(listed),
         "steps": steps,
         "array_order": _rows_first(config, parts),
@@ -333,6 +334,15 @@ def _rows_first(config: BundleConfig, parts: Parts) -> bool:
 def _activates(parts: Parts) -> bool:
     """Return whether a step after the network makes probabilities, so that it gives logits."""
     return any(parts.afterwards("Activations", name) for name in ("sigmoid", "softmax"))
+
+
+def _channel_names(image: Mapping[str, Any], channels: int) -> tuple[str, ...]:
+    """Return the names of an image's several channels, if the metadata number and name them all."""
+    named = image.get("channel_def")
+    numbers = [str(number) for number in range(channels)]
+    if channels == 1 or not isinstance(named, Mapping) or sorted(map(str, named)) != numbers:
+        return ()
+    return tuple(str({str(key): name for key, name in named.items()}[n]) for n in numbers)
 
 
 def _image_key(config: BundleConfig) -> str:

@@ -166,6 +166,7 @@ def describe(plan: Plan, networks: Sequence[nn.Module], mirrored: Sequence[int])
         name=f"{plan.title} {plan.name}",
         dims=dims,
         channels=len(plan.channels),
+        channel_names=plan.channels,
         classes=labels.names,
         steps=_steps(plan, outer, exact=False),
         array_order=True,
@@ -187,7 +188,16 @@ def _of_volumes(networks: Sequence[nn.Module], dims: int) -> list[nn.Module]:
     return [network if dims == 3 else OnSlices(network, 0) for network in networks]
 
 
-COMMON = ("name", "dims", "channels", "classes", "array_order", "head", "volumewise")
+COMMON = (
+    "name",
+    "dims",
+    "channels",
+    "channel_names",
+    "classes",
+    "array_order",
+    "head",
+    "volumewise",
+)
 
 
 def _steps(plan: Plan, outer: Sequence[Step], exact: bool) -> tuple[Step, ...]:

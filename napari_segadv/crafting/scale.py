@@ -1,0 +1,184 @@
+"""Several channels on one scale: percent of each channel's window, in which the budget counts.
+
+So one budget, step size and norm mean the same in every channel, and no attack has to know of
+channels: what it moves is 100 x / window, and a model turns that back into each channel's units.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..attacks import Outcome, Problem
+from ..attacks.problem import Model
+from ..data.channels import Channel, in_percent
+from ..data.scan import Array, Scan
+from ..errors import SegadvError
+from ..io.quantise import effective_epsilon, quantise
+from ..victims.wrappers import Rounded
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What one percent of the budget's units is in each channel, and which may change.
+
+    Attributes:
+        units: (C,) of each channel, in its own units: of a percent of its share of the window.
+        free: (C,) whether it may change.
+    """
+
+    units: tuple[float, ...]
+    free: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, channels: Sequence[Channel]) -> "Scale":
+        """Return the scale of channels with windows and shares of the budget."""
+        units = tuple(one.percent * (one.share or 1.0) for one in channels)
+        return cls(units, tuple(one.share > 0 for one in channels))
+
+    def limits(self, epsilon: float) -> tuple[float, ...]:
+        """Return the largest change of each channel, in its own units, that a budget allows."""
+        pairs = zip(self.units, self.free, strict=True)
+        return tuple(epsilon * unit if free else 0.0 for unit, free in pairs)
+
+    def whole_steps(self, scan: Scan, epsilon: float) -> "Scale":
+        """Return the scale on which a Linf budget is whole steps of each channel's file.
+
+        A channel whose budget is below one step does not change.
+        """
+        whole = [
+            effective_epsilon(limit, part.storage)
+            for limit, part in zip(self.limits(epsilon), scan.parts, strict=True)
+        ]
+        if not any(whole):
+            return self
+        units = tuple(w / epsilon if w else u for w, u in zip(whole, self.units, strict=True))
+        return Scale(units, tuple(w > 0 for w in whole))
+
+
+class InPercent:
+    """A model of images on a scale, made from a model of images in the channels' own units."""
+
+    def __init__(self, model: Model, clean: Tensor, scale: Scale) -> None:
+        """Wrap a model.
+
+        Args:
+            model: takes images (N, C, *S), each channel in its own units.
+            clean: such an image, (1, C, *S).
+            scale: the scale.
+        """
+        self.model, self.clean = model, clean
+        self.units = along_channels(scale.units, clean)
+        self.percent = clean / self.units
+
+    def __call__(self, images: Tensor, /) -> Tensor:
+        return self.model(self.own(images))
+
+    def own(self, images: Tensor) -> Tensor:
+        """Return images on the scale in the channels' own units; what is clean stays exactly so."""
+        return self.clean + (images - self.percent) * self.units
+
+    def rounded(self, scan: Scan) -> "Model":
+        """Return its inner model, which then sees each channel as its file will hold it."""
+        steps = [part.storage.quantum for part in scan.parts]
+        if not any(steps):
+            return self.model
+        return Rounded(self.model, self.clean, along_channels(steps, self.clean))
+
+
+def along_channels(values: Sequence[float], like: Tensor) -> Tensor:
+    """Return one value a channel, shaped to broadcast over images (N, C, *S)."""
+    return like.new_tensor(values).view(1, -1, *(1,) * (like.ndim - 2))
+
+
+def on_scale(problem: Problem, scan: Scan, scale: Scale) -> Problem:
+    """Return a problem in the channels' own units as one on a scale, whose window is 100."""
+    model = InPercent(problem.model, problem.clean, scale)
+    low, high = (
+        along_channels([part.bounds[end] for part in scan.parts], problem.clean) / model.units
+        for end in (0, 1)
+    )
+    changed = replace(problem, model=model, clean=model.percent, low=low, high=high, window=100.0)
+    return limited(changed, scale)
+
+
+def rescaled(problem: Problem, scan: Scan, scale: Scale) -> Problem:
+    """Return a problem on another scale."""
+    model = problem.model
+    assert isinstance(model, InPercent)
+    own = replace(problem, model=model.model, clean=model.clean)
+    return on_scale(own, scan, scale)
+
+
+def limited(problem: Problem, scale: Scale) -> Problem:
+    """Return a problem whose region leaves out the channels that do not change."""
+    if all(scale.free):
+        return problem
+    free = along_channels(scale.free, problem.clean).bool()
+    shape = (len(problem), *problem.clean.shape[1:])
+    whole = torch.ones(shape, dtype=torch.bool, device=free.device)
+    return replace(problem, region=(whole if problem.region is None else problem.region) & free)
+
+
+def in_own_units(outcome: Outcome, problem: Problem) -> Outcome:
+    """Return what an attack found with its images and its shading in the channels' own units."""
+    model = problem.model
+    if not isinstance(model, InPercent):
+        return outcome
+    fields = {
+        name: field * model.units if name == "intensity" else field
+        for name, field in outcome.fields.items()
+    }
+    return replace(outcome, adversarial=model.own(outcome.adversarial), fields=fields)
+
+
+def quantise_channels(
+    scan: Scan, adversarial: Array, norm: str, epsilon: float, channels: Sequence[Channel]
+) -> Scan:
+    """Return the image nearest to `adversarial` that the files of its channels can hold.
+
+    Args:
+        scan: the clean scan, of several channels.
+        adversarial: of its shape, each channel in its own units.
+        norm: "linf" or "l2".
+        epsilon: the budget, in percent of the channels' shares of their windows.
+        channels: with windows and shares.
+
+    Returns:
+        The scan with other intensities, inside the budget: of an L2 budget, each channel keeps to
+        the part of it that its change takes up.
+    """
+    scale = Scale.of(channels)
+    limits = scale.limits(epsilon)
+    if norm == "l2":
+        noise = in_percent(adversarial - scan.array.astype(np.float64), channels)
+        lengths = [
+            float(np.linalg.norm(noise[..., n])) * one.percent / unit
+            for n, (one, unit) in enumerate(zip(channels, scale.units, strict=True))
+        ]
+        total = float(np.linalg.norm(lengths)) or 1.0
+        # A hair less: the squares of the parts must not sum up to more than the whole.
+        limits = tuple(
+            limit * length / total * (1 - 1e-12)
+            for limit, length in zip(limits, lengths, strict=True)
+        )
+    stored = [
+        replace(part, array=quantise(part, adversarial[..., n], norm, limit))
+        for n, (part, limit) in enumerate(zip(scan.parts, limits, strict=True))
+    ]
+    return Scan.of_parts(stored)
+
+
+def refuse_generator(name: str, scan: Scan) -> None:
+    """Refuse an attack whose generator was trained on images of one channel.
+
+    Raises:
+        SegadvError: if the image has several.
+    """
+    if scan.parts:
+        raise SegadvError(
+            f"method {name}: its generators are trained on images of one channel; {scan.name} has "
+            f"{scan.channels}. Use another method"
+        )

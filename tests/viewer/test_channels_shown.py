@@ -1,0 +1,185 @@
+"""Images of several channels in napari: a layer for each channel, of the image and its results."""
+
+import numpy as np
+import pytest
+from clicks import click, idle, loaded
+from several import half, saved, victim_of
+
+from napari_segadv import io
+from napari_segadv.data.scan import SHARES, Mask, Scan
+from napari_segadv.errors import SegadvError
+from napari_segadv.results.session.folder import open_session
+from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.hooks import get_reader
+from napari_segadv.viewer.layers.convert import mask_tuple, scan_of
+from napari_segadv.viewer.layers.names import ADVERSARIAL, NOISE, of_channel
+from napari_segadv.viewer.layers.task_view import UNTARGETED
+from napari_segadv.viewer.reading_test.canvas import stimulus
+from napari_segadv.viewer.widgets.image_choice import ImageChoice
+
+NAMES = ("case_0000", "case_0001", "case_0002")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "images"
+    place.mkdir()
+    saved(place, 3)
+    return place
+
+
+@pytest.fixture
+def controller(window):
+    return Controller.of(window)
+
+
+def opened(window, place):
+    return window.open(place, plugin="napari-segadv")
+
+
+def test_a_folder_is_one_image_with_a_layer_for_each_channel(window, controller, folder):
+    layers = opened(window, str(folder))
+    scan = io.read(folder)
+    assert len(layers) == 3
+    assert [layer.visible for layer in layers] == [True, False, False]
+    for layer, part in zip(layers, scan.parts, strict=True):
+        np.testing.assert_array_equal(layer.data, part.array)
+        assert tuple(layer.contrast_limits) == pytest.approx(part.shown.limits)
+    assert controller.images == [layers[0]]
+    assert controller.image is layers[0]
+    assert all(controller.image_of(layer) is layers[0] for layer in layers)
+    assert scan_of(layers[0]).same_as(scan)
+    assert "shows case_0000" in layers[0].name
+    assert [layer.name.rpartition(" / ")[2] for layer in layers[1:]] == list(NAMES[1:])
+
+
+def test_files_opened_as_a_stack_are_channels(window, controller, folder):
+    paths = [str(path) for path in sorted(folder.iterdir())]
+    assert get_reader(paths) is not None
+    for each in get_reader(paths)(paths):
+        window._add_layer_from_data(*each)
+    assert scan_of(controller.image).same_as(io.read(paths))
+
+
+def test_another_folder_is_not_ours(tmp_path):
+    (tmp_path / "notes.txt").write_text("")
+    assert get_reader(str(tmp_path)) is None
+
+
+def test_layers_that_are_selected_become_channels(window, controller, folder, qtbot):
+    said = []
+    choice = ImageChoice(window, controller, said.append)
+    qtbot.addWidget(choice)
+    (join,) = [one for one in choice.button.menu().actions() if "channels" in one.text()]
+    join.trigger()
+    assert "fewer than two image layers are selected" in said.pop()
+    for path in sorted(folder.iterdir()):
+        opened(window, str(path))
+    alone = list(window.layers)
+    window.layers.selection = set(alone)
+    join.trigger()
+    assert not said
+    assert scan_of(controller.image).same_as(io.read(folder))
+    assert [layer for layer in alone if layer in window.layers] == alone
+    window.add_image(np.random.default_rng(0).normal(size=(4, 5)), name="other")
+    window.layers.selection = {window.layers["other"], alone[0]}
+    join.trigger()
+    assert "lies on another grid than" in said.pop()
+
+
+def attacked(window, controller, folder, qtbot):
+    layer = opened(window, str(folder))[0]
+    controller.victims.victim = victim_of(3)
+    settings = {"epsilon": 40.0, "steps": 2}
+    labels = half(victim_of(3), io.read(folder))
+    target = mask_tuple(Mask(labels, scan_of(layer).grid), "target")
+    painted = window.add_labels(target[0], **target[1])
+    controller.attack(layer, "pgd", settings, painted, "cpu")
+    idle(qtbot, controller)
+    return layer, controller.example
+
+
+def test_a_run_has_a_layer_for_each_channel(window, controller, folder, qtbot):
+    image, example = attacked(window, controller, folder, qtbot)
+    assert example.measures["units"] == SHARES
+    for number, name in enumerate(("FLAIR", "T1", "CT")):
+        roles = [of_channel(role, name) if number else role for role in (ADVERSARIAL, NOISE)]
+        adversarial, noise = map(controller.shown, roles)
+        np.testing.assert_array_equal(adversarial.data, example.adversarial.parts[number].array)
+        np.testing.assert_array_equal(noise.data, example.noise[..., number])
+        largest = example.measures["channels"][number]["linf"]
+        assert noise.contrast_limits[1] == pytest.approx(largest)
+        assert adversarial.visible is (number == 0)
+    assert controller.images == [image]
+    # It is opened again with all its channels.
+    run = controller.runs.current
+    for layer in list(window.layers):
+        window.layers.remove(layer)
+    controller.show_run(run)
+    idle(qtbot, controller)
+    assert scan_of(controller.image).same_as(example.clean)
+    assert len([layer for layer in window.layers if " / case_" in layer.name]) == 2
+
+
+@pytest.mark.parametrize("mode", ["swipe", "difference"])
+def test_it_is_compared_in_the_channel_that_is_shown(window, folder, qtbot, mode):
+    _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Compare")
+    _, example = attacked(window, panel.controller, folder, qtbot)
+    panel.comparison.compare(mode)
+    layer = panel.comparison.mode.layer
+    assert layer.data.shape == example.clean.grid.shape
+    assert "%" not in panel.comparison.strongest
+
+
+def test_the_reading_test_says_why_not(window, controller, folder, qtbot):
+    _, example = attacked(window, controller, folder, qtbot)
+    with pytest.raises(SegadvError, match="has 3 channels; the reading test shows images of one"):
+        stimulus(example, at_change=False)
+
+
+def test_a_session_keeps_one_image_of_three_channels(window, folder, qtbot, tmp_path):
+    from napari_segadv.viewer.runs.sessions import Sessions
+
+    controller = Controller.of(window)
+    _, example = attacked(window, controller, folder, qtbot)
+    sessions = Sessions(controller)
+    sessions.save(tmp_path / "session")
+    idle(qtbot, controller)
+    session = open_session(tmp_path / "session")
+    assert len(session.images) == 1
+    assert session.images[0].scan.same_as(example.clean)
+    for layer in list(window.layers):
+        window.layers.remove(layer)
+    sessions.open(tmp_path / "session")
+    idle(qtbot, controller)
+    assert len(controller.images) == 1
+    assert scan_of(controller.image).same_as(example.clean)
+    assert controller.example.adversarial.same_as(example.adversarial)
+
+
+def test_the_attack_panel_counts_in_percent(window, panel, folder, qtbot):
+    opened(window, str(folder))
+    loaded(qtbot, panel, victim_of(3))
+    panel.target.value = UNTARGETED
+    assert panel.attack_section.units == SHARES
+    shares = panel.attack_section.channels
+    assert shares.names == ("FLAIR", "T1", "CT")
+    assert shares.isVisibleTo(panel)
+    for box, share in zip(shares.boxes, (100, 0, 50), strict=True):
+        box.value = share
+    panel.attack_section.form.editors["steps"].value = 2
+    click(qtbot, panel.run_button)
+    idle(qtbot, panel.controller)
+    example = panel.controller.example
+    assert example.record["budget"]["epsilon"] == pytest.approx(2.0)
+    assert isinstance(example.clean, Scan)
+    assert example.clean.channels == 3
+    assert [one.share for one in example.channels] == [1.0, 0.0, 0.5]
+    assert not example.noise[..., 1].any()
+    for box in shares.boxes:
+        box.value = 0
+    click(qtbot, panel.run_button)
+    assert "no channel may change" in panel.status.text()
+    window.add_image(np.random.default_rng(0).normal(size=(30, 31)), name="grey")
+    assert shares.names == ()
+    assert not shares.isVisibleTo(panel)
