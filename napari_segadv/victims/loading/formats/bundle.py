@@ -263,28 +263,15 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     if overlap:
         check_count(count, str(config.root))
     windows = windows_of(parts, dims, config) if parts.inferer else None
-    after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
-    of_pixels = overlap or task.name == DEFAULT
-    regions = painted_labels(after, listed) if overlap and listed else None
-    # Painted structures are the same ones: what is attacked and judged are their own masks.
-    kept = [step for step in after if regions is None or "Lambda" not in str(step["_target_"])]
-    decision, notes = read_decision(kept) if of_pixels else (Decision(), ())
     head = _head(parts, overlap)
-    if head.activation == "sigmoid" and decision.carried == "logits":
-        decision = replace(decision, carried="probabilities")
-    if overlap and not any("AsDiscrete" in str(step.get("_target_")) for step in after):
-        notes = (*notes, "its own program writes probabilities; here a structure begins at 0.5")
-    if regions is not None:
-        notes = (*notes, f"its own program paints its structures to labels: {text_of(regions)}")
-    independent = not of_pixels and count > 1 and parts.afterwards("Activations", "sigmoid")
-    if independent and any("threshold" in step for step in after):
-        notes = (SEVERAL_AT_ONCE,)
     guided = next((step for step in steps if isinstance(step, Guided)), None)
-    if guided is not None:
-        notes = (*notes, guided.describe())
-    if isinstance(guided, Patches):
-        # Each patch is tidied up by itself.
-        decision = replace(decision, carried="labels", before=decision.after, after=())
+    independent = not overlap and task.name != DEFAULT and count > 1
+    independent = independent and parts.afterwards("Activations", "sigmoid")
+    after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
+    regions = painted_labels(after, listed) if overlap and listed else None
+    decision, notes = _decided(task.name, after, head, regions, guided)
+    if independent and any("threshold" in step for step in after):
+        notes = (*notes, SEVERAL_AT_ONCE)
     compared = inverts(after) and guided is None
     return {
         "name": str(config.metadata.get("name", config.root.name)),
@@ -305,6 +292,40 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         if compared
         else None,
     }
+
+
+def _decided(
+    task: str,
+    after: Sequence[Mapping[str, Any]],
+    head: Head,
+    regions: Mapping[str, tuple[int, ...]] | None,
+    guided: Guided | None,
+) -> tuple[Decision, tuple[str, ...]]:
+    """Return how masks are made of the network's output, and notes on it for the user.
+
+    Args:
+        task: name of the task.
+        after: the steps after the network.
+        head: the network's.
+        regions: the labels to which the bundle's program paints overlapping structures, if it does.
+        guided: the step that shows the network clicks or a mask, if there is one.
+    """
+    overlap = task == OVERLAPPING
+    # Painted structures are the same ones: what is attacked and judged are their own masks.
+    kept = [step for step in after if regions is None or "Lambda" not in str(step["_target_"])]
+    decision, notes = read_decision(kept) if overlap or task == DEFAULT else (Decision(), ())
+    if head.activation == "sigmoid" and decision.carried == "logits":
+        decision = replace(decision, carried="probabilities")
+    if overlap and not any("AsDiscrete" in str(step.get("_target_")) for step in after):
+        notes = (*notes, "its own program writes probabilities; here a structure begins at 0.5")
+    if regions is not None:
+        notes = (*notes, f"its own program paints its structures to labels: {text_of(regions)}")
+    if guided is not None:
+        notes = (*notes, guided.describe())
+    if isinstance(guided, Patches):
+        # Each patch is tidied up by itself.
+        decision = replace(decision, carried="labels", before=decision.after, after=())
+    return decision, notes
 
 
 def _channels(parts: Parts, image: Mapping[str, Any]) -> int:
