@@ -13,13 +13,16 @@ from zoo import (
     after,
     composed,
     metadata,
+    named,
     save_zoo,
     theirs,
 )
 
 import napari_segadv as sa
 from napari_segadv import io
+from napari_segadv.data.overlapping import Overlapping
 from napari_segadv.data.scan import Grid, Scan, Storage
+from napari_segadv.results.loading import load_example
 from napari_segadv.victims import load_victim
 
 SEQUENCES = {
@@ -96,6 +99,36 @@ def test_one_of_four_sequences_is_changed(tmp_path):
     found, after_ = mask[0].numpy().T, example.prediction_adversarial.array
     structure = (found > 0) | (after_ > 0)
     assert (found == after_)[structure].mean() >= 0.999
+
+
+def test_tumours_that_overlap_in_four_sequences_from_files_to_files(tmp_path):
+    """As for the zoo's bundle of brain tumours: MONAI finds the result's figures in its files."""
+    sigmoid = {"_target_": "Activationsd", "keys": "pred", "sigmoid": True}
+    cut = {"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5}
+    *_, back, _ = after(sigmoid)["transforms"]
+    config = {**SEQUENCES, "postprocessing": composed(sigmoid, back, cut)}
+    root = save_zoo(tmp_path, config, metadata(3, 4, named("core", "whole", "enhancing")))
+    scan, victim = sa.read(save_sequences(tmp_path)), load_victim(root)
+    clean = victim.predict(scan)
+    assert clean.structures == ("core", "whole", "enhancing")
+    assert len(np.unique(clean.array)) > 4
+    head = (scan.array > 0).all(axis=-1)
+    target = clean.with_structure(2, clean.maps[1] & (np.arange(34) > 17)[:, None])
+    assert not np.array_equal(target.array, clean.array)
+    attack = sa.attacks.PGD(epsilon=8.0, steps=4)
+    limits = {"region": head.astype(np.uint8), "channels": {"brain_0003": 1.0, "brain_0001": 0.5}}
+    example = sa.craft(scan, victim, attack, target=target, **limits)
+    assert example.measures["moved"] > 0
+    folder = example.save(tmp_path / "out")
+    files = [folder / f"adversarial_{number:04d}.nii.gz" for number in range(4)]
+    found = np.stack([one.numpy().T for one in theirs(root, files)[1]]) > 0
+    np.testing.assert_array_equal(found, example.prediction_adversarial.maps)
+    theirs_ = Overlapping.of(found, scan.grid, clean.structures)
+    figures = victim.task.measure(clean, theirs_, target=target, truth=None, care=None)
+    written = json.loads((folder / "result.json").read_text())["measures"]
+    assert figures == {name: written[name] for name in figures}
+    again = load_example(folder)
+    np.testing.assert_array_equal(again.prediction_adversarial.maps, found)
 
 
 def test_a_network_described_by_json(tmp_path):
