@@ -54,12 +54,16 @@ class Setup:
         decides = self.attacked is self.judge and self.judge.decides
         return self.judge.decide if decides else None
 
-    def predict(self, scan: Scan) -> Prediction:
-        """Predict another scan on the same grid; it counts among the judge's passes."""
+    def predict(self, scan: Scan) -> tuple[Prediction, tuple[str, ...]]:
+        """Predict an adversarial scan on the same grid; it counts among the judge's passes.
+
+        Returns:
+            The prediction, and a note if the victim's own program would find another one.
+        """
         bound = self.victim.on(scan, self.judge.device, self.judge.presented)
         bound.recall, bound.passes = self.judge.recall, self.judge.passes
         prediction: Prediction = bound.predict()
-        return prediction
+        return prediction, bound.departures(prediction)
 
 
 def bind(

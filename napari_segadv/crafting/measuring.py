@@ -30,7 +30,7 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
     exact, stored = _with_change(scan, change, setup, prepared)
     back, output = read_back(stored, scan, output)
     adversarial = back.derived_from(scan)
-    after = setup.predict(adversarial)
+    after, departures = setup.predict(adversarial)
     before_saving = judge.predict(outcome.adversarial)
 
     part = request.part
@@ -70,6 +70,7 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
             *setup.notes,
             *prepared.notes,
             *prepared.checked.notes,
+            *departures,
             *output.notes,
         ),
         output=output,

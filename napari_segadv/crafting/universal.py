@@ -144,7 +144,7 @@ def _measure(
     perturbed = replace(
         scan, array=quantise(scan, scan.array + noise.astype(np.float64), norm, budget)
     )
-    after = setup.predict(perturbed)
+    after, _ = setup.predict(perturbed)
     if target is not None:
         moved, kept = moved_and_kept(after.array, target.array, clean.array)
         before = 0.0

@@ -28,6 +28,10 @@ from .windows import Passes
 UNSTEADY = 1e-3
 # The share of the structures' pixels from which a victim counts as reproduced.
 REPRODUCED = 0.999
+OTHERWISE = (
+    "of the structures' pixels are predicted as by the model's own pipeline: figures are of ours, "
+    "and its own program may write another mask"
+)
 # Networks that have given the same answer twice.
 _STEADY: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
@@ -179,10 +183,21 @@ class BoundVictim(ABC):
                 f"on this image, {percent(share)} of the structures' pixels are predicted as by "
                 "the model's own pipeline",
             )
-        return (
-            f"only {percent(share)} of the structures' pixels are predicted as by the model's own "
-            "pipeline: figures are of ours, and its own program may write another mask",
-        )
+        return (f"only {percent(share)} {OTHERWISE}",)
+
+    def departures(self, prediction: Any) -> tuple[str, ...]:
+        """Say so if the victim's own program predicts otherwise on an adversarial image.
+
+        A change can lie where the two differ: noise in air that was 0, for instance, is normalised
+        with the tissue, and they need not agree on which voxels are 0 after a resampling.
+        """
+        try:
+            share = self.agreement(prediction)
+        except SegadvError:
+            return ()
+        if share is None or share >= REPRODUCED:
+            return ()
+        return (f"on the adversarial image, only {percent(share)} {OTHERWISE}",)
 
     def default_name(self, label: int) -> str:
         """Return the name of a class that the victim does not name."""
