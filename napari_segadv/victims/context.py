@@ -22,7 +22,7 @@ from ..errors import SegadvError
 from .windows import WHOLE_AXIS, Network, Passes, SlidingWindows, sliding
 
 # From this share of equal pixels on, windows change nothing worth a warning.
-ALIKE = 0.99
+ALIKE = 0.95
 # Networks are made for sizes that are multiples of a power of two, at most this one.
 MULTIPLE = 32
 # Most pixels of a part that is wider than it has to be; it is half of the image at most, too.

@@ -54,6 +54,7 @@ class AttackPanel(Panel):
         # The run whose result was said last, which may be deleted meanwhile, and how.
         self._told: Callable[[], Run | None] = lambda: None
         self._said = ""
+        self._notes: set[str] = set()
         # Describes the model that was opened last and does not describe itself.
         self.form: DescriptionForm | None = None
         self.structures = Structures.of(self.viewer)
@@ -378,7 +379,10 @@ class AttackPanel(Panel):
             self.controller.visibility.measure(run)
         self._say_result(example, run)
         for note in example.notes:
-            tell(note)
+            # Once: most of them are of the image and the model, and the same in every run.
+            if note not in self._notes:
+                self._notes.add(note)
+                tell(note)
 
     def _say_result(self, example: Any, run: Run | None) -> None:
         seen = self.controller.visibility.known(run)

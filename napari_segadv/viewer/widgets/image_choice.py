@@ -16,6 +16,7 @@ from ..layers.convert import channel_tuples, image_tuple, scan_of
 from .choices import ComboBox
 from .dialogs import pick_image, pick_series
 from .layout import set_tips
+from .plain import tip
 
 PLUGIN = "napari-segadv"
 # Pixels across the arrow of a button with a menu.
@@ -70,10 +71,12 @@ class ImageChoice(QWidget):
         menu.addAction("Image file …", lambda: self.open(pick_image(self)))
         menu.addAction("DICOM folder …", lambda: self.open(pick_series(self)))
         joined = menu.addAction("Selected layers as channels", lambda: self._try(self._join))
-        joined.setToolTip(
+        tip(
+            joined,
             "Makes one image of the image layers that are selected in napari's list, such as MRI "
-            "sequences; the lowest layer is the first channel"
+            "sequences; the lowest layer is the first channel",
         )
+        menu.setToolTipsVisible(True)
         menu.addSection("Samples")
         for name in bundles():
             title = f"{name.replace('-', ' ')} (phantom)"

@@ -11,6 +11,7 @@ from textwrap import fill
 from typing import Any
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QLabel, QListWidgetItem, QTableWidgetItem, QToolTip, QWidget
 
 from ...common.screen import LINES, PAGE, breakable, one_line, runs_left, some_lines
@@ -83,8 +84,8 @@ class Rich(QLabel):
         super().setText(FOREIGN.sub("&lt;", text))
 
 
-def tip(shown: QWidget | QTableWidgetItem | QListWidgetItem, text: str) -> None:
-    """Give a widget or an item a tooltip, in lines that fit the screen."""
+def tip(shown: QWidget | QTableWidgetItem | QListWidgetItem | QAction, text: str) -> None:
+    """Give a widget, an item or a menu's entry a tooltip, in lines that fit the screen."""
     shown.setToolTip(text if isinstance(shown, Plain) else tip_text(text))
 
 

@@ -1,6 +1,7 @@
 """The whole path in a real window with real clicks: victim, target, run, cancel, close."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 from clicks import click, close_dock, idle
@@ -12,6 +13,7 @@ from qtpy.QtWidgets import QDialogButtonBox
 from roles import has, titles
 
 from napari_segadv import crafting
+from napari_segadv.viewer.attack import panel as attack_panel
 from napari_segadv.viewer.layers.names import (
     ADVERSARIAL,
     AFTER,
@@ -77,6 +79,16 @@ def test_a_second_run_replaces_the_first(window, ready, qtbot):
     names = titles(window)
     assert len(names) == len(set(names)) == 5
     assert layers(window)[NOISE].contrast_limits[1] > 5
+
+
+def test_a_note_is_told_once(window, ready, qtbot, examples, monkeypatch):
+    told = []
+    monkeypatch.setattr(attack_panel, "tell", told.append)
+    for example, notes in zip(
+        examples, (("of the model",), ("of the model", "of a run")), strict=False
+    ):
+        ready.controller.finished.emit(replace(example, notes=notes))
+    assert told == ["of the model", "of a run"]
 
 
 def test_a_target_painted_by_hand(window, ready, qtbot):
