@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from PIL import Image
 from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QWidget
@@ -65,6 +66,9 @@ def save(widget: QWidget, name: str) -> None:
 
     A palette would be smaller, but turns small patches of the overlays into other classes' colours.
     """
+    # What napari tells for a few seconds lies on the image.
+    for told in widget.findChildren(NapariQtNotification):
+        told.hide()
     picture = widget.grab().toImage().convertToFormat(QImage.Format_RGB888)
     bits = picture.constBits().asarray(picture.sizeInBytes())
     lines = np.frombuffer(bits, np.uint8).reshape(picture.height(), picture.bytesPerLine())
