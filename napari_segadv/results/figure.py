@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..common.palette import colour, overlay
 from ..common.screen import one_line
-from ..common.wording import with_units
+from ..common.wording import percent, with_units
 from ..data.boxes import Boxes
 from ..data.channels import Channel
 from ..data.presentation import Presentation
@@ -76,7 +76,7 @@ def figure(example: Pictured) -> Figure:
             outline(axes, drawn if cut is ... else drawn.on_slice(cut), upright)
 
     measures = example.measures
-    iou, linf = measures["target_iou"], measures["linf"]
+    linf = measures["linf"]
     panels: list[tuple[str, Array, Prediction | None]] = [
         (f"clean{named}", clean, None),
         ("untargeted" if example.target is None else "target", clean, example.target),
@@ -84,7 +84,7 @@ def figure(example: Pictured) -> Figure:
         (f"adversarial{named}", adversarial, None),
         ("noise", clean, None),
         (
-            "prediction of adversarial" + ("" if iou is None else f", IoU {iou:.3f}"),
+            f"prediction of adversarial{_reached(example)}",
             adversarial,
             example.prediction_adversarial,
         ),
@@ -161,6 +161,14 @@ def as_it_is(text: str) -> str:
     """
     shown = one_line(text).replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown
+
+
+def _reached(example: Pictured) -> str:
+    """Say how near the prediction came to its target; a target without structures has no IoU."""
+    iou, moved = (example.measures.get(name) for name in ("target_iou", "moved"))
+    if isinstance(example.target, Mask) and not example.target.array.any() and moved is not None:
+        return f", {percent(moved)} gone"
+    return "" if iou is None else f", IoU {iou:.3f}"
 
 
 def changed_slice(example: Pictured) -> Any:
