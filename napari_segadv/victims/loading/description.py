@@ -41,6 +41,8 @@ from ..preprocessing.reading import from_monai
 from ..tasks import DEFAULT, task_of
 from ..windows import SlidingWindows
 
+# What "preprocessing" takes the place of.
+SHORT = ("window", "scale", "resize", "resample", "mean", "std", "orientation", "spacing")
 KEYS = frozenset(
     {
         "name",
@@ -229,6 +231,11 @@ def _output(description: Mapping[str, Any]) -> int | str | None:
 
 def _steps(description: Mapping[str, Any], dims: int) -> tuple[Step, ...]:
     if "preprocessing" in description:
+        unused = [key for key in SHORT if key in description]
+        if unused:
+            raise ValueError(
+                f'"preprocessing" takes the place of "{unused[0]}"; write the steps of both there'
+            )
         return from_monai(description["preprocessing"])
     steps: list[Step] = []
     if "orientation" in description:

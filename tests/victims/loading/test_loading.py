@@ -138,6 +138,9 @@ def broken(name: str, network, folder: Path) -> Path:
         torch.save(state, path)
     elif name == "wrong kind":
         describe(path, network="UNet", arguments=ARGUMENTS, window=3)
+    elif name == "two ways":
+        steps = [{"_target_": "ScaleIntensity"}]
+        describe(path, network="UNet", arguments=ARGUMENTS, window=[0, 255], preprocessing=steps)
     elif name == "a folder":
         return folder
     elif name == "bundle without weights":
@@ -163,6 +166,7 @@ MESSAGES = {
     "no such class": "no network class UNeT",
     "NaN weights": "NaN or infinite weights",
     "wrong kind": "a value is invalid",
+    "two ways": '"preprocessing" takes the place of "window"',
     "a folder": "not a model that can be loaded",
     "bundle without weights": "no model.pt or model.safetensors",
     "bundle with an unknown step": "HistogramNormalized is not known",
