@@ -1,5 +1,6 @@
 """A real napari window with the panel docked, and helpers to wait and click."""
 
+import gc
 import threading
 
 import napari.settings
@@ -36,10 +37,7 @@ class PatientBot(QtBot):
 
 
 def pytest_collection_modifyitems(items):
-    """The random driver comes first: in a process with thousands of tests behind it, it is slow.
-
-    After each removal of a layer, napari collects the garbage of the whole process.
-    """
+    """The random driver comes first: it takes longest."""
     items.sort(key=lambda item: "test_monkey.py" not in item.nodeid)
 
 
@@ -53,6 +51,10 @@ def qtbot(qapp, request):
 @pytest.fixture
 def window(kept, make_napari_viewer, qtbot):
     """A shown viewer: real clicks and screenshots need one."""
+    # Each window leaves some thousand objects behind. They are never searched again: napari
+    # collects the garbage of the whole process after each removal of a layer.
+    gc.collect()
+    gc.freeze()
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1280, 800)
     with qtbot.waitExposed(viewer.window._qt_window):
