@@ -162,7 +162,7 @@ class Guided(ABC):
         """
         if self.guidance is None and not self.optional:
             raise SegadvError(
-                f'needs {self.takes}; give them in a JSON file in place of the model: {{"victim": '
+                f'needs {self.takes}; give them in a JSON file in place of the model: {{"model": '
                 f"..., {self.key}: ...}}, see docs/victims.md"
             )
         one, after = self.made(bind(self.before, image, space), image, space)

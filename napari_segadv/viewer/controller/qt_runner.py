@@ -1,5 +1,6 @@
 """Runs one job at a time on napari's worker threads."""
 
+import gc
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
@@ -10,6 +11,10 @@ from qtpy.QtCore import QTimer
 
 from ...errors import Cancelled
 from .runner import Ended, Poll, Snapshot, Work, give_way, guarded
+
+# While a job is running, garbage is collected after so many milliseconds, of the generations up to
+# this one: the oldest takes long.
+EVERY, YOUNG = 1000, 1
 
 
 class Job:
@@ -64,10 +69,43 @@ class Warnings:
             self._kept.close()
 
 
+class Garbage:
+    """Keeps Python's garbage collection on the main thread while a job is running.
+
+    Python collects in whichever thread makes one object too many. In a thread that computes, that
+    would delete objects of Qt's there, which the window may be using.
+    """
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._timer: QTimer | None = None
+        self._by_itself = True
+
+    def begin(self) -> None:
+        """Count a job that begins; called on the main thread."""
+        if self._running == 0:
+            self._by_itself = gc.isenabled()
+            gc.disable()
+            self._timer = QTimer()
+            self._timer.timeout.connect(lambda: gc.collect(YOUNG))
+            self._timer.start(EVERY)
+        self._running += 1
+
+    def end(self) -> None:
+        """Count a job that has ended; called on the main thread."""
+        self._running -= 1
+        if self._running == 0 and self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+            if self._by_itself:
+                gc.enable()
+
+
 class QtRunner:
     """A Runner on napari's worker threads, which napari stops when its window closes."""
 
     _warnings: ClassVar[Warnings] = Warnings()
+    _garbage: ClassVar[Garbage] = Garbage()
 
     def __init__(self) -> None:
         self._worker: Any = None
@@ -83,10 +121,12 @@ class QtRunner:
         worker.finished.connect(lambda: self._finish(job))
         self._worker = worker
         self._warnings.begin()
+        self._garbage.begin()
         worker.start()
 
     def _finish(self, job: Job) -> None:
         self._warnings.end()
+        self._garbage.end()
         job.finish()
 
     def cancel(self) -> None:

@@ -31,7 +31,7 @@ from napari_segadv.victims import load_victim
 
 def guided(folder, **shown):
     path = folder / "guided.json"
-    path.write_text(json.dumps({"victim": "Zoo", **shown}))
+    path.write_text(json.dumps({"model": "Zoo", **shown}))
     return path
 
 
@@ -115,7 +115,7 @@ WRONG = {
     "units": ({"points": {}, "coordinates": "pixels"}, '"coordinates" must be one of'),
     "a key": ({"clicks": {}}, "unknown key clicks"),
     "too many": ({"points": {"dim": [[1, 2, 3]] * 1001}}, "1001 clicks"),
-    "itself": ({"victim": "guided.json"}, "is guided itself"),
+    "itself": ({"model": "guided.json"}, "is guided itself"),
     "a mask": ({"mask": 3}, '"mask" must name a file'),
 }
 

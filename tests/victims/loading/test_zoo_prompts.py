@@ -63,7 +63,7 @@ def test_its_answers_are_monais(asked, numbers, vista, tmp_path):
     path = vista
     if asked is not None:
         path = tmp_path / "asked.json"
-        path.write_text(json.dumps({"victim": "Zoo", "classes": asked}))
+        path.write_text(json.dumps({"model": "Zoo", "classes": asked}))
     victim = agreed(path)
     assert victim.classes == ("background", *(NAMES[str(number)] for number in numbers))
     logits, mask = theirs(vista, scan.path, numbers)
@@ -105,10 +105,10 @@ def test_what_it_can_not_be_asked_for(vista, tmp_path):
     agreed_to = agreed(vista).sha256
     path = tmp_path / "asked.json"
     for classes, message in WRONG.values():
-        path.write_text(json.dumps({"victim": "Zoo", "classes": classes}))
+        path.write_text(json.dumps({"model": "Zoo", "classes": classes}))
         with pytest.raises(SegadvError, match=message):
             load_victim(path, agreed_to)
-    path.write_text(json.dumps({"victim": "Zoo", "points": [[1, 2, 3]]}))
+    path.write_text(json.dumps({"model": "Zoo", "points": [[1, 2, 3]]}))
     with pytest.raises(SegadvError, match="takes no clicks"):
         load_victim(path, agreed_to)
 

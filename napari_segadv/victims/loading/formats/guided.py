@@ -1,7 +1,7 @@
 """A model with what a user shows it: a JSON file that names the model, and clicks or a mask.
 
 {
-  "victim": "spleen_deepedit/",              the model's file or folder, from this file's folder
+  "model": "spleen_deepedit/",               the model's file or folder, from this file's folder
   "points": {"spleen": [[60, 210, 133]]},    clicks by structure; or a list, if there is one alone
   "coordinates": "array",                    or "lps", "ras": mm, as (x, y, z)
   "mask": "nucleus.png",                     in place of points: an object in the image
@@ -25,7 +25,7 @@ from ...prompts import Prompted
 from ...victim import Victim
 from ..registry import VictimFormat, load_file
 
-KEYS = frozenset({"victim", "points", "coordinates", "mask", "classes"})
+KEYS = frozenset({"model", "points", "coordinates", "mask", "classes"})
 MOST_CLICKS = 1000
 
 
@@ -36,18 +36,18 @@ def claims(path: Path) -> bool:
         content = parse_json(bytes_of_json(path), path)
     except SegadvError:
         return False
-    return isinstance(content, Mapping) and "victim" in content
+    return isinstance(content, Mapping) and "model" in content
 
 
 def load(path: Path, trusted_hash: str | None) -> Victim:
     read = bytes_of_json(path)
     content = parse_json(read, path)
-    if not isinstance(content, Mapping) or not isinstance(content.get("victim"), str):
-        raise SegadvError(f'{path}: has no "victim"; name the model\'s file or folder there')
+    if not isinstance(content, Mapping) or not isinstance(content.get("model"), str):
+        raise SegadvError(f'{path}: has no "model"; name the model\'s file or folder there')
     unknown = sorted(content.keys() - KEYS)
     if unknown:
         raise SegadvError(f"{path}: unknown key {unknown[0]}; use only {', '.join(sorted(KEYS))}")
-    inner = path.parent / content["victim"]
+    inner = path.parent / content["model"]
     if claims(inner):
         raise SegadvError(f"{path}: its model is guided itself; name the model of {inner.name}")
     victim = load_file(inner, trusted_hash)
