@@ -6,6 +6,7 @@ As a script it goes on for longer than the test, and prints what it does:
 """
 
 import argparse
+import gc
 import random
 from pathlib import Path
 
@@ -321,6 +322,8 @@ def main() -> None:
     viewer = napari.Viewer(show=True)
     weights = save_small_victim(given.folder)
     monkey = Monkey(viewer, weights, given.folder, given.seed)
+    # Half of the time would go to searching what the imports hold, see tests/conftest.py.
+    gc.freeze()
     monkey.go(given.actions, print)
     monkey.leave()
     viewer.close()
