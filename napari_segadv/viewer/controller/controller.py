@@ -12,6 +12,7 @@ from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
 from ...errors import SegadvError
+from ..layers.camera import keep_looking
 from ..layers.convert import mask_of
 from ..layers.example import example_tuples
 from ..layers.gl_context import keep_current
@@ -134,6 +135,7 @@ class Controller:
             cls._known[key].visibility.failed.connect(complain)
             # napari's private attribute: there is no public way to a canvas.
             keep_current(viewer, lambda: viewer.window._qt_viewer)
+            keep_looking(viewer)
             controller = weakref.ref(cls._known[key])
             turned = keep_upright(viewer, lambda: getattr(controller(), "image", None))
             # Weakly: it holds the viewer, which holds it.

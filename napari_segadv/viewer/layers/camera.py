@@ -1,5 +1,6 @@
 """What fits the canvas, and where a user was looking: measured with napari's camera."""
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,3 +84,24 @@ def show_whole(viewer: ViewerModel, image: Image) -> None:
     camera = viewer.scene.camera
     camera.center = tuple(((low + high) / 2)[shown])
     camera.zoom = FILLED * float(np.min(np.asarray(viewer.canvas.size) / sizes))
+
+
+def keep_looking(viewer: ViewerModel) -> None:
+    """Tell napari where the pointer looks whenever the view turns to 3-D, as a first move would.
+
+    A move in 2-D leaves no direction. Until the pointer has moved in 3-D, napari then fails to say
+    what is under it whenever a layer becomes active.
+    """
+    known = weakref.ref(viewer)
+
+    def look(event: Any = None) -> None:
+        there = known()
+        if there is not None and there.dims.ndisplay == 3:
+            dims, camera = there.dims, there.scene.camera
+            # napari's private attribute: there is no public way to it.
+            there.cursor._view_direction = camera.calculate_nd_view_direction(
+                dims.ndim, dims.displayed
+            )
+
+    viewer.dims.events.ndisplay.connect(look, position="first")
+    look()

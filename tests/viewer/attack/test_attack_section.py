@@ -209,8 +209,8 @@ def test_a_preview_that_is_removed_or_renamed_is_no_trouble(window, untargeted, 
     window.layers.remove("xray")
     went_on(qtbot, untargeted.controller)
     click(qtbot, untargeted.cancel_button)
+    qtbot.waitUntil(lambda: titles(window) == ["kept"])
     idle(qtbot, untargeted.controller)
-    assert titles(window) == ["kept"]
 
 
 def test_what_surrounds_a_structure_may_take_its_place(window, ready, qtbot):
