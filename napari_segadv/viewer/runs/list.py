@@ -95,6 +95,9 @@ class RunsList(QTableWidget):
         if any(run not in self.runs for run in runs) or shown not in (None, self._shown):
             self._none = False
         self._shown = shown
+        if self._own not in runs:
+            # A run that was deleted is let go.
+            self._own = None
         only = shown if shown in runs else (runs[0] if len(runs) == 1 else None)
         if only is None or self._none or chosen not in ([], [self._own]):
             return chosen
