@@ -22,7 +22,7 @@ from ..errors import SegadvError
 from ..io.output import CHOICES, output_for
 from ..results.example import Example, stored_as
 from ..results.files import ADVERSARIAL
-from ..results.loading import adversarial_in
+from ..results.loading import adversarial_in, listed_channels
 from ..results.provenance import describe_image, hash_of
 from ..results.sources import Saved
 from ..victims import load_victim
@@ -208,13 +208,7 @@ def _shares(entry: Entry, scan: Scan) -> dict[str | int, float] | None:
     Raises:
         SegadvError: if the image has another number of channels than the record says.
     """
-    listed = entry.entries("channels") if "channels" in entry.values else []
-    if len(listed) != len(scan.parts):
-        counts = [counted(len(found) or 1, "channel") for found in (listed, scan.parts)]
-        raise SegadvError(
-            f"{entry.where}: is of {counts[0]}, but {scan.name} has {counts[1]}; give the image "
-            "that was attacked with --image"
-        )
+    listed = listed_channels(entry, scan, "give the image that was attacked with --image")
     return {n: one.number("share") for n, one in enumerate(listed, start=1)} or None
 
 

@@ -280,15 +280,29 @@ def _fields(folder: Path, scan: Scan) -> dict[str, Array]:
     return found
 
 
-def _channels(result: Entry, scan: Scan) -> tuple[Channel, ...]:
-    """Return the channels of an image of several, as the record says that the victim saw them."""
-    listed = result.entries("channels") if "channels" in result.values else []
+def listed_channels(record: Entry, scan: Scan, remedy: str) -> list[Entry]:
+    """Return what a record says of each channel of an image; nothing for an image of one.
+
+    Args:
+        record: of a run.
+        scan: the image.
+        remedy: what to do if it is another one.
+
+    Raises:
+        SegadvError: if the image has another number of channels than the record says.
+    """
+    listed = record.entries("channels") if "channels" in record.values else []
     if len(listed) != len(scan.parts):
         counts = [counted(len(found) or 1, "channel") for found in (listed, scan.parts)]
         raise SegadvError(
-            f"{result.where}: is of {counts[0]}, but {scan.name} has {counts[1]}; open it with the "
-            "image that was attacked"
+            f"{record.where}: is of {counts[0]}, but {scan.name} has {counts[1]}; {remedy}"
         )
+    return listed
+
+
+def _channels(result: Entry, scan: Scan) -> tuple[Channel, ...]:
+    """Return the channels of an image of several, as the record says that the victim saw them."""
+    listed = listed_channels(result, scan, "open it with the image that was attacked")
     found = []
     for one in listed:
         low, high = one.numbers("window", 2)

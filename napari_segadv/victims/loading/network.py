@@ -4,7 +4,8 @@ import importlib
 import inspect
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,21 +36,42 @@ def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
     gone = [name for name in gone if name not in inspect.signature(cls).parameters]
     arguments = {name: value for name, value in arguments.items() if name not in gone}
     arguments = without_fetching(cls, arguments)
+    with built(target, path):
+        return cls(**arguments).eval()
+
+
+@contextmanager
+def built(
+    name: str, path: Path, given: str = "arguments", remedy: str = "correct them"
+) -> Iterator[None]:
+    """Turn what a network raises while it is built into one line.
+
+    Args:
+        name: of the network.
+        path: of the file or folder that describes it.
+        given: what it is built from.
+        remedy: what to do if it refuses that.
+
+    Raises:
+        SegadvError: if it can't be built.
+    """
     outer = sys.exception()
     try:
-        return cls(**arguments).eval()
+        yield
     except ReachesOut as error:
         raise SegadvError(
-            f"{path}: network {target} can't be built from the file alone ({error}); set its "
-            "arguments so that it needs no such data"
+            f"{path}: network {name} can't be built from its files alone ({error}); set its "
+            f"{given} so that it needs no such data"
         ) from None
+    except SegadvError:
+        raise
     except ImportError as error:
         raise SegadvError(
-            f"{path}: network {target} needs a package ({one_line(error)}); install it"
+            f"{path}: network {name} needs a package ({one_line(error)}); install it"
         ) from None
-    except Exception as error:  # noqa: BLE001 - a constructor raises about its arguments
+    except Exception as error:  # noqa: BLE001 - a constructor raises anything about its arguments
         raise SegadvError(
-            f"{path}: network {target} refuses its arguments ({cause(error, outer)}); correct them"
+            f"{path}: network {name} refuses its {given} ({cause(error, outer)}); {remedy}"
         ) from None
 
 

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import SegadvError
-from .network import cause, check_finite, one_line
-from .offline import ReachesOut
+from .network import built, cause, check_finite, one_line
 from .packages import needed
 from .sizes import check_numbers, check_size
 
@@ -116,33 +115,20 @@ def build_saved(
     """
     library, cls = needed("transformers", EXTRA), _class(name, path)
     configs = needed("transformers.models.auto.configuration_auto", EXTRA)
-    with _quiet(library):
-        try:
-            made = configs.CONFIG_MAPPING[config["model_type"]].from_dict(dict(config))
-            # Other outputs than the logits would cost memory.
-            made.output_attentions = made.output_hidden_states = False
-            check_size(lambda: cls(made), weights, path)
-            network, report = cls.from_pretrained(
-                None,
-                config=made,
-                state_dict=weights,
-                dtype=torch.float32,
-                output_loading_info=True,
-                # Those are refused below, by name.
-                ignore_mismatched_sizes=True,
-            )
-        except ReachesOut as error:
-            raise SegadvError(
-                f"{path}: its network can't be built from the folder alone ({error}); save it with "
-                "all that it needs"
-            ) from None
-        except SegadvError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a constructor raises about its arguments
-            raise SegadvError(
-                f"{path}: network {name} refuses its configuration ({cause(error)}); is it that of "
-                "another model?"
-            ) from None
+    with _quiet(library), built(name, path, "configuration", "is it that of another model?"):
+        made = configs.CONFIG_MAPPING[config["model_type"]].from_dict(dict(config))
+        # Other outputs than the logits would cost memory.
+        made.output_attentions = made.output_hidden_states = False
+        check_size(lambda: cls(made), weights, path)
+        network, report = cls.from_pretrained(
+            None,
+            config=made,
+            state_dict=weights,
+            dtype=torch.float32,
+            output_loading_info=True,
+            # Those are refused below, by name.
+            ignore_mismatched_sizes=True,
+        )
     _check_report(report, path)
     check_finite(network, path)
     evaluated: nn.Module = network.eval().requires_grad_(False)

@@ -4,7 +4,7 @@ To attacks, files of sessions and layers, such a victim is a segmentation whose 
 those of combinations of structures, see `victims.structures`. What counts are the structures.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -169,6 +169,7 @@ class OverlappingStructures(Segmentation):
     attacked_as: ClassVar[str] = "segmentation"
     problem: ClassVar[type[Problem]] = OfStructures
     bound: ClassVar[type[BoundVictim]] = BoundOverlapping
+    figures: ClassVar[Callable[..., dict[str, Any]]] = staticmethod(overlaps_each)
 
     def names(self, listed: tuple[str, ...]) -> tuple[str, ...]:
         return combinations(listed) if listed else ()
@@ -206,17 +207,6 @@ class OverlappingStructures(Segmentation):
             "may overlap; give a file with a map for each (segadv regions makes one), or name the "
             'labels of each structure as "regions" in its description'
         )
-
-    def measure(
-        self,
-        before: Mask,
-        after: Mask,
-        *,
-        target: Mask | None,
-        truth: Mask | None,
-        care: Mask | None,
-    ) -> dict[str, Any]:
-        return overlaps_each(before, after, target=target, truth=truth, care=care)
 
     def save(self, prediction: Mask, path: Path) -> None:
         save_structures(_overlapping(prediction), path)

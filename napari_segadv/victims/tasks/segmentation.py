@@ -213,6 +213,7 @@ class Segmentation(Task[Mask]):
     words: ClassVar[tuple[str, ...]] = ("segmentation",)
     ending: ClassVar[str] = ".nii.gz"
     bound: ClassVar[type[BoundVictim]] = BoundSegmentation
+    figures: ClassVar[Callable[..., dict[str, Any]]] = staticmethod(overlaps)
 
     def wanted(self, given: Any, role: str, scan: Scan, victim: Pipeline) -> Mask:
         return io.renumbered(io.mask_for(given, scan, role), victim.classes)
@@ -226,7 +227,7 @@ class Segmentation(Task[Mask]):
         truth: Mask | None,
         care: Mask | None,
     ) -> dict[str, Any]:
-        return overlaps(before, after, target=target, truth=truth, care=care)
+        return self.figures(before, after, target=target, truth=truth, care=care)
 
     def save(self, prediction: Mask, path: Path) -> None:
         io.save_mask(prediction, path)

@@ -23,8 +23,8 @@ from ...preprocessing.pictures import Standardise, repeated
 from ...victim import Victim
 from ..description import KEYS, beside_folder, folder_description, victim_fields
 from ..folders import SavedFolder, peek
-from ..network import cause, fit_weights
-from ..offline import ReachesOut, offline
+from ..network import built, fit_weights
+from ..offline import offline
 from ..packages import needed
 from ..registry import VictimFormat
 from ..sizes import check_numbers, check_size
@@ -123,17 +123,9 @@ def _built(
     source: Path,
     weights: Mapping[str, Any],
 ) -> nn.Module:
-    try:
+    with built(name, source):
         check_size(lambda: _made(library, name, arguments), weights, source)
         return _made(library, name, arguments).eval()
-    except ReachesOut as error:
-        raise SegadvError(f"{source}: {name} can't be built from the folder ({error})") from None
-    except SegadvError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a constructor raises about its arguments
-        raise SegadvError(
-            f"{source}: network {name} refuses its arguments ({cause(error)}); correct them"
-        ) from None
 
 
 def _made(library: ModuleType, name: str, arguments: Mapping[str, Any]) -> nn.Module:

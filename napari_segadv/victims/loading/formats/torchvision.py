@@ -23,8 +23,8 @@ from ...preprocessing.pictures import ResizePicture, repeated
 from ...victim import Victim
 from ..contents import read_hashed
 from ..description import beside, hashed_description, victim_fields
-from ..network import cause, fit_weights, read_weights
-from ..offline import ReachesOut, offline
+from ..network import built, fit_weights, read_weights
+from ..offline import offline
 from ..packages import needed
 from ..registry import VictimFormat
 from ..sizes import check_numbers, check_size
@@ -136,17 +136,9 @@ def _built(
             network: nn.Module = models.get_model(name, weights=None, **arguments)
         return network
 
-    try:
+    with built(name, source):
         check_size(make, weights, source)
         return make().eval()
-    except ReachesOut as error:
-        raise SegadvError(f"{source}: {name} can't be built from the file ({error})") from None
-    except SegadvError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a constructor raises about its arguments
-        raise SegadvError(
-            f"{source}: network {name} refuses its arguments ({cause(error)}); correct them"
-        ) from None
 
 
 def _known(description: Mapping[str, Any], source: Path) -> tuple[str, ModuleType]:
