@@ -1,6 +1,8 @@
 """What tests of the adapters share: pictures, gradients by finite differences, hostile folders."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,12 @@ import numpy as np
 import pytest
 import torch
 from helpers import SHARED, disc_image, disc_labels
+from safetensors.torch import load_file, save_file
 
 import napari_segadv as sa
 from napari_segadv.data.scan import Scan
+from napari_segadv.errors import SegadvError
+from napari_segadv.victims import load_victim
 from napari_segadv.victims.victim import Victim
 
 NAMES = {0: "background", 1: "left", 2: "right"}
@@ -118,3 +123,50 @@ def edit_json(path: Path, **changes: Any) -> None:
         if value is not None:
             content[key] = value
     path.write_text(json.dumps(content))
+
+
+def with_weights(root: Path, trace: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change the weights of a folder of Hugging Face's kind."""
+    weights = load_file(root / "model.safetensors")
+    change(weights)
+    save_file(weights, root / "model.safetensors")
+
+
+def wrong_weights(changed: Callable[..., None], name: str) -> dict[str, tuple[Any, str]]:
+    """Weights that are not the network's, as hostile cases.
+
+    Args:
+        changed: changes the weights of a file, as `with_weights` does.
+        name: of one of the weights.
+    """
+    return {
+        "a weight too many": (
+            partial(changed, change=lambda w: w.update(more=torch.zeros(1))),
+            "1 unknown",
+        ),
+        "a weight too few": (partial(changed, change=lambda w: w.pop(name)), "1 missing"),
+        "NaN": (
+            partial(changed, change=lambda w: w.update({name: w[name] * torch.nan})),
+            "NaN or infinite",
+        ),
+    }
+
+
+def check_refused(
+    path: Path, case: tuple[Any, str], trace: Path, named: Path | None = None
+) -> None:
+    """Spoil a victim: it is refused in one line that names it, and nothing of it runs.
+
+    Args:
+        path: of the victim.
+        case: what spoils it, called with the path and the trace; and what the line says.
+        trace: a file that code in the victim would leave.
+        named: what the line names; None: the victim's path.
+    """
+    spoil, message = case
+    spoil(path, trace)
+    with pytest.raises(SegadvError, match=message) as caught:
+        load_victim(path)
+    assert "\n" not in str(caught.value)
+    assert str(named or path) in str(caught.value)
+    assert not trace.exists()

@@ -13,9 +13,11 @@ from adapter_networks import (
     Touch,
     check_attack,
     check_gradient,
+    check_refused,
     colour,
     fitted,
     fundus,
+    wrong_weights,
     xray,
 )
 from adapters_itself import library
@@ -160,15 +162,7 @@ HOSTILE = {
         partial(described, arguments={"code": "x"}),
         "code of lraspp",
     ),
-    "a weight too many": (
-        partial(with_weights, change=lambda w: w.update(more=torch.zeros(1))),
-        "1 unknown",
-    ),
-    "a weight too few": (partial(with_weights, change=lambda w: w.pop(HEAD)), "1 missing"),
-    "NaN": (
-        partial(with_weights, change=lambda w: w.update({HEAD: w[HEAD] * torch.nan})),
-        "NaN or infinite",
-    ),
+    **wrong_weights(with_weights, HEAD),
     "a pickle": (as_pickle, "damaged|other code"),
     "code in a file of torch": (as_saved_pickle, "whole network or other code"),
     "a size that is no size": (partial(described, resize=[1, 2, 3]), "whole numbers of pixels"),
@@ -186,14 +180,7 @@ HOSTILE = {
 @pytest.mark.parametrize("case", HOSTILE)
 def test_nothing_of_a_file_runs_or_fetches(case, tmp_path):
     path, _ = saved(tmp_path)
-    trace = tmp_path / "trace"
-    spoil, message = HOSTILE[case]
-    spoil(path, trace)
-    with pytest.raises(SegadvError, match=message) as caught:
-        load_victim(path)
-    assert "\n" not in str(caught.value)
-    assert str(tmp_path / "net") in str(caught.value)
-    assert not trace.exists()
+    check_refused(path, HOSTILE[case], tmp_path / "trace", tmp_path / "net")
 
 
 def test_without_torchvision_the_error_says_what_to_install(tmp_path, monkeypatch):
