@@ -15,7 +15,7 @@ from ..training.generator import load_generator
 from ..victims.prediction import Prediction
 from ..victims.wrappers import Checked, Rounded, Watch, Watched
 from .binding import Setup
-from .scale import InPercent, Scale, on_scale, refuse_generator, rescaled
+from .scale import Scale, on_scale, refuse_generator, steps_of_files
 
 
 @dataclass(frozen=True)
@@ -61,24 +61,21 @@ def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepare
         )
     if problem.targeted and not problem.asks:
         _refuse_nothing(setup)
-    scale = problem.model if isinstance(problem.model, InPercent) else None
-    checked = Checked(problem.model if scale is None else scale.model, setup.attacked.name)
+    checked, scan = Checked(problem.model, setup.attacked.name), setup.request.scan
     model: Model = checked if watch is None else Watched(checked, watch)
-    if scale is not None:
-        scale.model = model
-        scale.model = scale.rounded(setup.request.scan)
-        problem, epsilon, notes = _whole_steps_of_channels(setup, attack, problem)
+    steps = steps_of_files(scan, problem.clean)
+    if steps is not None:
+        model = Rounded(model, problem.clean, steps)
+    problem = replace(problem, model=model)
+    if scan.parts:
+        problem, epsilon, notes = _in_percent(setup, attack, problem)
     else:
-        storage = setup.request.scan.storage
-        if storage.integer:
-            model = Rounded(model, problem.clean, storage.quantum)
-        problem = replace(problem, model=model)
         attack, epsilon, notes = _whole_steps(setup, attack, problem)
     return Prepared(problem, attack, epsilon, (*setup.request.notes, *notes), checked)
 
 
 def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
-    """Return the request to a bound victim as tensors; of several channels, on one scale.
+    """Return the request to a bound victim as tensors, in the image's own units.
 
     Args:
         setup: a victim on a scan, with the request to it.
@@ -115,15 +112,10 @@ def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
         trained=trained,
         decide=setup.decide,
     )
-    if request.scan.parts:
-        problem = on_scale(problem, request.scan, Scale.of(setup.channels))
     if isinstance(request.region, str):
         region, inside = named_region(request.region, problem), request.within(None)
         if inside is not None:
             region = region & marked(inside).unsqueeze(1)
-        chosen_channels = problem.region
-        if chosen_channels is not None:
-            region = region & chosen_channels
         return replace(problem, region=region)
     return problem
 
@@ -152,25 +144,25 @@ def _refuse_pixels(setup: Setup) -> None:
         )
 
 
-def _whole_steps_of_channels(
+def _in_percent(
     setup: Setup, attack: Attack, problem: Problem
 ) -> tuple[Problem, float, tuple[str, ...]]:
-    """Return the problem on a scale on which the budget is whole steps of each file; budget, notes.
+    """Return the problem in percent of each channel's window, the budget asked for, and notes.
 
-    An L2 budget stays as it is.
+    A Linf budget is whole steps of each channel's file there; one of L2 stays as it is.
     """
     scan, scale = setup.request.scan, Scale.of(setup.channels)
-    epsilon = attack.budget(problem)
+    scaled = on_scale(problem, scan, scale)
+    epsilon = attack.budget(scaled)
     if attack.norm != "linf":
-        return problem, epsilon, ()
-    whole = scale.whole_steps(scan, epsilon)
+        return scaled, epsilon, ()
     notes = [
         f"the budget of {limit:g} of {one.name} is below one step of its file "
         f"({part.storage.quantum:g} {part.units}), so this channel does not change"
         for one, part, limit in zip(setup.channels, scan.parts, scale.limits(epsilon), strict=True)
         if limit > 0 and not effective_epsilon(limit, part.storage)
     ]
-    return rescaled(problem, scan, whole), epsilon, tuple(notes)
+    return on_scale(problem, scan, scale.whole_steps(scan, epsilon)), epsilon, tuple(notes)
 
 
 def _whole_steps(

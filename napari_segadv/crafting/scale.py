@@ -17,7 +17,6 @@ from ..data.channels import Channel, in_percent
 from ..data.scan import Array, Scan
 from ..errors import SegadvError
 from ..io.quantise import effective_epsilon, quantise
-from ..victims.wrappers import Rounded
 
 
 @dataclass(frozen=True)
@@ -80,17 +79,21 @@ class InPercent:
         """Return images on the scale in the channels' own units; what is clean stays exactly so."""
         return self.clean + (images - self.percent) * self.units
 
-    def rounded(self, scan: Scan) -> "Model":
-        """Return its inner model, which then sees each channel as its file will hold it."""
-        steps = [part.storage.quantum for part in scan.parts]
-        if not any(steps):
-            return self.model
-        return Rounded(self.model, self.clean, along_channels(steps, self.clean))
-
 
 def along_channels(values: Sequence[float], like: Tensor) -> Tensor:
     """Return one value a channel, shaped to broadcast over images (N, C, *S)."""
     return like.new_tensor(values).view(1, -1, *(1,) * (like.ndim - 2))
+
+
+def steps_of_files(scan: Scan, clean: Tensor) -> float | Tensor | None:
+    """Return the size of a step in an image's file, of several channels in each channel's file.
+
+    None if no file holds whole numbers.
+    """
+    if not scan.parts:
+        return scan.storage.quantum or None
+    steps = [part.storage.quantum for part in scan.parts]
+    return along_channels(steps, clean) if any(steps) else None
 
 
 def on_scale(problem: Problem, scan: Scan, scale: Scale) -> Problem:
@@ -102,14 +105,6 @@ def on_scale(problem: Problem, scan: Scan, scale: Scale) -> Problem:
     )
     changed = replace(problem, model=model, clean=model.percent, low=low, high=high, window=100.0)
     return limited(changed, scale)
-
-
-def rescaled(problem: Problem, scan: Scan, scale: Scale) -> Problem:
-    """Return a problem on another scale."""
-    model = problem.model
-    assert isinstance(model, InPercent)
-    own = replace(problem, model=model.model, clean=model.clean)
-    return on_scale(own, scan, scale)
 
 
 def limited(problem: Problem, scale: Scale) -> Problem:
