@@ -4,19 +4,8 @@ import json
 
 import numpy as np
 import torch
-from zoo import (
-    FIRST,
-    LOAD,
-    NAMES,
-    TYPED,
-    UNET,
-    after,
-    composed,
-    metadata,
-    named,
-    save_zoo,
-    theirs,
-)
+from zoo import FIRST, LOAD, NAMES, TYPED, UNET, after, composed, metadata, named
+from zoo_itself import save_zoo, theirs
 
 import napari_segadv as sa
 from napari_segadv import io

@@ -5,19 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from zoo import (
-    FIRST,
-    LOAD,
-    PLAIN,
-    UNET,
-    composed,
-    metadata,
-    save_colour,
-    save_ct,
-    save_zoo,
-    theirs,
-    window,
-)
+from zoo import FIRST, LOAD, PLAIN, UNET, composed, metadata, window
+from zoo_itself import save_colour, save_ct, save_zoo, theirs
 
 import napari_segadv as sa
 from napari_segadv.data.overlapping import combinations, to_labels

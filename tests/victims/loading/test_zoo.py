@@ -5,23 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from zoo import (
-    DINTS,
-    GRADES,
-    JOINED,
-    NAMES,
-    PLAIN,
-    SLICES,
-    SWIN,
-    UNET,
-    after,
-    composed,
-    metadata,
-    save_colour,
-    save_ct,
-    save_zoo,
-    theirs,
-)
+from zoo import DINTS, GRADES, JOINED, NAMES, PLAIN, SLICES, SWIN, UNET, after, composed, metadata
+from zoo_itself import save_colour, save_ct, save_zoo, theirs
 
 import napari_segadv as sa
 from napari_segadv.errors import SegadvError

@@ -7,17 +7,8 @@ from helpers import disc_image
 from monai.networks.nets import torchvision_fc
 from PIL import Image
 from torch import nn
-from zoo import (
-    DENSITY,
-    TEMPLATE,
-    TUMOURS,
-    metadata,
-    named,
-    parser_of,
-    save_colour,
-    save_zoo,
-    theirs,
-)
+from zoo import DENSITY, TEMPLATE, TUMOURS, metadata, named
+from zoo_itself import parser_of, save_colour, save_zoo, theirs
 
 import napari_segadv as sa
 from napari_segadv.errors import NeedsTrust

@@ -12,7 +12,8 @@ from monai.apps.detection.networks import retinanet_network
 from monai.apps.detection.networks.retinanet_detector import RetinaNetDetector
 from monai.networks.blocks import backbone_fpn_utils
 from torch import nn
-from zoo import NODULES, parser_of, save_ct, save_zoo
+from zoo import NODULES
+from zoo_itself import parser_of, save_ct, save_zoo
 
 import napari_segadv as sa
 from napari_segadv.data.boxes import overlap

@@ -7,19 +7,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from zoo import (
-    DEEPEDIT,
-    NUCLEI,
-    NUCLICK,
-    ORIENTS,
-    PLAIN,
-    metadata,
-    named,
-    save_colour,
-    save_ct,
-    save_zoo,
-    theirs,
-)
+from zoo import DEEPEDIT, NUCLEI, NUCLICK, ORIENTS, PLAIN, metadata, named
+from zoo_itself import save_colour, save_ct, save_zoo, theirs
 
 import napari_segadv as sa
 from napari_segadv.attacks.universal import Universal

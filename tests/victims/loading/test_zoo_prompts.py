@@ -8,7 +8,8 @@ import pytest
 import torch
 from monai.inferers import sliding_window_inference
 from monai.transforms import reset_ops_id
-from zoo import VISTA, metadata, parser_of, save_ct, save_zoo
+from zoo import VISTA, metadata
+from zoo_itself import parser_of, save_ct, save_zoo
 
 import napari_segadv as sa
 from napari_segadv.errors import NeedsTrust, SegadvError

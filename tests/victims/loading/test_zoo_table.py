@@ -27,8 +27,8 @@ from zoo import (
     composed,
     metadata,
     named,
-    save_zoo,
 )
+from zoo_itself import save_zoo
 
 from napari_segadv.errors import NeedsTrust, SegadvError
 from napari_segadv.victims import load_victim
