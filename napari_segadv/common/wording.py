@@ -14,8 +14,9 @@ def with_units(number: str, units: str) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: 1 step, 2 steps."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    """Return a number with its noun: 1 step, 2 steps, 2 classes."""
+    several = "es" if noun.endswith("s") else "s"
+    return f"{number} {noun}{'' if number == 1 else several}"
 
 
 def amount(value: float) -> str:

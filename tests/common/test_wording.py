@@ -46,6 +46,7 @@ def test_a_number_with_its_unit(number, units, words):
 @pytest.mark.parametrize(("n", "words"), [(0, "0 steps"), (1, "1 step"), (2, "2 steps")])
 def test_how_many_there_are(n, words):
     assert counted(n, "step") == words
+    assert counted(n, "class") == words.replace("steps", "classes").replace("step", "class")
 
 
 @pytest.mark.parametrize(

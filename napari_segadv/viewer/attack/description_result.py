@@ -81,7 +81,7 @@ class DescriptionResult(QWidget):
         self._draw(trial, mask, number)
         inside = in_percent(float(np.mean(mask.array != 0)), 1)
         place = f"Slice {number} of 0 to {len(mask.array) - 1}. " if mask.grid.ndim == 3 else ""
-        many = counted(len(found), "class").replace("classs", "classes")
+        many = counted(len(found), "class")
         text = f"{many} found, in {inside} of the image." if found else NOTHING
         self.caption.setText(f"{place}{text}")
 

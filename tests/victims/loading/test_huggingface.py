@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+import sys
 from functools import partial
 
 import numpy as np
@@ -443,7 +444,7 @@ def test_a_processor_that_is_not_reproduced_is_refused(tmp_path, monkeypatch):
 def test_without_transformers_the_error_says_what_to_install(tmp_path, monkeypatch):
     root, *_ = saved(tmp_path / "net")
     for name in ("transformers", "transformers.models.auto.modeling_auto"):
-        monkeypatch.setitem(__import__("sys").modules, name, None)
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(SegadvError, match=r'pip install "napari-segadv\[transformers\]"'):
         load_victim(root)
 

@@ -1,6 +1,7 @@
 """ONNX files: converted to torch, compared with onnxruntime, and nothing in them runs."""
 
 import json
+import sys
 import warnings
 from functools import partial
 
@@ -328,6 +329,6 @@ def test_without_the_libraries_the_error_says_what_to_install(tmp_path, monkeypa
     path = exported(tmp_path)
     for name in ("onnx", "onnx2torch", "onnxruntime"):
         with monkeypatch.context() as gone:
-            gone.setitem(__import__("sys").modules, name, None)
+            gone.setitem(sys.modules, name, None)
             with pytest.raises(SegadvError, match=r'pip install "napari-segadv\[onnx\]"'):
                 load_victim(path)

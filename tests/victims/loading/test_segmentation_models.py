@@ -3,6 +3,7 @@
 import json
 import pickle
 import re
+import sys
 from functools import partial
 
 import numpy as np
@@ -232,6 +233,6 @@ def test_nothing_of_a_folder_runs_or_fetches(case, tmp_path):
 
 def test_without_the_library_the_error_says_what_to_install(tmp_path, monkeypatch):
     root, _ = saved(tmp_path / "net")
-    monkeypatch.setitem(__import__("sys").modules, PACKAGE, None)
+    monkeypatch.setitem(sys.modules, PACKAGE, None)
     with pytest.raises(SegadvError, match=re.escape('pip install "napari-segadv[smp]"')):
         load_victim(root)

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -185,6 +186,6 @@ def test_nothing_of_a_file_runs_or_fetches(case, tmp_path):
 
 def test_without_torchvision_the_error_says_what_to_install(tmp_path, monkeypatch):
     path, _ = saved(tmp_path)
-    monkeypatch.setitem(__import__("sys").modules, "torchvision.models", None)
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
     with pytest.raises(SegadvError, match=r'pip install "napari-segadv\[torchvision\]"'):
         load_victim(path)
