@@ -32,6 +32,8 @@ def once_open(window, qtbot, title):
     close_dock(qtbot, docked(window, qtbot, title))
     idle(qtbot, Controller.of(window))
     drained(qtbot)
+    # What the closed panel held may listen until it is collected.
+    gc.collect()
 
 
 @pytest.mark.parametrize("title", PANELS)
