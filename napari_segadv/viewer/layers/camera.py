@@ -87,10 +87,11 @@ def show_whole(viewer: ViewerModel, image: Image) -> None:
 
 
 def keep_looking(viewer: ViewerModel) -> None:
-    """Tell napari where the pointer looks whenever the view turns to 3-D, as a first move would.
+    """Tell napari where the pointer looks in 3-D as soon as there is something to see in 3-D.
 
-    A move in 2-D leaves no direction. Until the pointer has moved in 3-D, napari then fails to say
-    what is under it whenever a layer becomes active.
+    A move leaves no direction in 2-D, nor in 3-D while all images are flat, and one of as many
+    numbers as there are dimensions. Until the next move, napari then fails to say what is under
+    the pointer whenever a layer becomes active.
     """
     known = weakref.ref(viewer)
 
@@ -103,5 +104,7 @@ def keep_looking(viewer: ViewerModel) -> None:
                 dims.ndim, dims.displayed
             )
 
-    viewer.dims.events.ndisplay.connect(look, position="first")
+    # A move tells it while the view stays; what is left is every change of the axes themselves.
+    for event in (viewer.dims.events.ndisplay, viewer.dims.events.ndim, viewer.dims.events.order):
+        event.connect(look, position="first")
     look()
