@@ -46,6 +46,9 @@ def own_settings(tmp_path_factory, monkeypatch):
     """Nothing that a test agrees to, or leaves unsaved, is remembered on the machine."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    # What pays is timed, and differs from run to run on small networks.
+    monkeypatch.setenv("SEGADV_PRECISION", "float32")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The one loop that every iterative attack runs in: best so far, early stop, restarts, counting."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,8 @@ from .rules import Rule, Seen
 
 # Reading a flag from a GPU waits for all the work queued on it, so it is done rarely there.
 STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 10}
+# Share of the steps that a model takes at its best after it was quick.
+LAST_SHARE = 0.1
 
 
 @dataclass
@@ -179,46 +182,121 @@ class _Curve:
 def optimise(problem: Problem, plan: Plan) -> Attacking:
     """Run a plan on a batch; yield Progress after each step and return the Outcome.
 
-    It takes steps + 1 forward passes and as many backward passes as steps (none if blind).
+    It takes steps + 1 forward passes and as many backward passes as steps (none if blind). If the
+    model can be quick, it is so until the last steps, or until it seems to be at the goal; the best
+    image of these passes is then judged again, which takes one or two forward passes more.
     Closing the generator stops it before the next pass. Between checks, this loop copies nothing
     from the device.
     """
-    first = plan.start(0)
-    best = Best.of(first, not plan.keeps_best)
-    curve = _Curve((plan.steps + 1) * plan.restarts, problem.clean)
-    taken = 0
-    every = STEPS_BETWEEN_CHECKS.get(problem.clean.device.type, 10)
-    stops_at = plan.goal if plan.size is None else None
-    for restart in range(plan.restarts):
-        variable = plan.start(restart) if restart else first
-        rule = plan.rule()
-        for step in range(plan.steps + 1):
-            leaf = variable.detach().requires_grad_(not plan.blind)
-            outputs = plan.outputs(problem, leaf, step)
-            losses = plan.loss(outputs)
-            if plan.penalty is not None:
-                losses = losses + plan.penalty(leaf)
-            with torch.no_grad():
-                moved, kept = outputs.shares()
-                seen = Seen(step, losses.detach(), torch.minimum(moved, kept))
-                best.update(variable, *plan.rank(variable, seen.scores, seen.losses), moved, kept)
-                best.finish(stops_at)
-                curve.add(seen.losses, best.score)
-            checked = step % every == 0 or step == plan.steps
-            if step == plan.steps or (checked and bool(best.done.all())):
+    try:
+        return (yield from _Loop(problem, plan).run())
+    finally:
+        if problem.quick is not None:
+            problem.quick.on = False
+
+
+class _Loop:
+    """A run: the best of its passes, and of the quick ones among them while those last."""
+
+    def __init__(self, problem: Problem, plan: Plan) -> None:
+        self.problem, self.plan = problem, plan
+        self.first = plan.start(0)
+        self.best = Best.of(self.first, not plan.keeps_best)
+        self.rough: Best | None = None
+        # Of a quick start, one image is judged twice or three times.
+        self.curve = _Curve((plan.steps + 3) * plan.restarts, problem.clean)
+        self.every = STEPS_BETWEEN_CHECKS.get(problem.clean.device.type, 10)
+        self.stops_at = plan.goal if plan.size is None else None
+        self.taken = 0
+
+    def run(self) -> Attacking:
+        plan = self.plan
+        for restart in range(plan.restarts):
+            yield from self._start(plan.start(restart) if restart else self.first)
+            if bool(self.best.done.all()):
                 break
+        best = self.best
+        with torch.no_grad():
+            adversarial = plan.apply(best.variable)
+            fields = {} if plan.fields is None else plan.fields(best.variable)
+        curve = self.curve.values()
+        return Outcome(adversarial, best.moved, best.kept, self.taken, curve, fields)
+
+    def _start(self, variable: Tensor) -> Generator[Progress, None, None]:
+        """Run one start."""
+        plan, rule, step = self.plan, self.plan.rule(), 0
+        last = exact_from(plan.steps)
+        self._hurry(variable, last)
+        while True:
+            if self.rough is not None and step == last and self._settle(step):
+                return
+            leaf, losses, seen = self._pass(variable, step)
+            checked = step % self.every == 0
+            if step == plan.steps or (checked and bool(self._found().done.all())):
+                del leaf, losses
+                if self.rough is None or self._settle(step):
+                    return
+                # This step again, by the model at its best.
+                continue
             gradient = leaf.new_empty(0)
             if not plan.blind:
                 (gradient,) = torch.autograd.grad(losses.sum(), leaf)
             # The graph holds the pass's activations: release it before the rule needs memory.
-            del outputs, leaf, losses
+            del leaf, losses
             with torch.no_grad():
-                variable = rule(variable, gradient if plan.blind else plan.restrict(gradient), seen)
-            taken += 1
-            yield Progress(taken, plan.steps * plan.restarts, seen.losses, best.score)
-        if bool(best.done.all()):
-            break
-    with torch.no_grad():
-        adversarial = plan.apply(best.variable)
-        fields = {} if plan.fields is None else plan.fields(best.variable)
-    return Outcome(adversarial, best.moved, best.kept, taken, curve.values(), fields)
+                given = gradient if plan.blind else plan.restrict(gradient)
+                variable = rule(variable, given, seen)
+            self.taken += 1
+            step += 1
+            total = plan.steps * plan.restarts
+            yield Progress(self.taken, total, seen.losses, self._found().score)
+
+    def _hurry(self, variable: Tensor, last: int) -> None:
+        """Let the model be quick until step `last`, if it can be."""
+        if self.problem.quick is None or last <= 0:
+            return
+        self.problem.quick.on = True
+        self.rough = Best.of(variable, self.best.newest)
+        self.rough.done = self.best.done
+
+    def _found(self) -> Best:
+        """Return the best so far of the passes that count for one another."""
+        return self.best if self.rough is None else self.rough
+
+    def _pass(self, variable: Tensor, step: int) -> tuple[Tensor, Tensor, Seen]:
+        """Run and judge a forward pass; return its variable as a leaf, losses, and score."""
+        plan, best = self.plan, self._found()
+        leaf = variable.detach().requires_grad_(not plan.blind)
+        outputs = plan.outputs(self.problem, leaf, step)
+        losses = plan.loss(outputs)
+        if plan.penalty is not None:
+            losses = losses + plan.penalty(leaf)
+        with torch.no_grad():
+            moved, kept = outputs.shares()
+            seen = Seen(step, losses.detach(), torch.minimum(moved, kept))
+            best.update(variable, *plan.rank(variable, seen.scores, seen.losses), moved, kept)
+            best.finish(self.stops_at)
+            self.curve.add(seen.losses, best.score)
+        return leaf, losses, seen
+
+    def _settle(self, step: int) -> bool:
+        """Judge the best of the quick passes by the model at its best; return whether that is all.
+
+        From here on, the model is no longer quick.
+        """
+        rough, quick = self.rough, self.problem.quick
+        assert rough is not None
+        assert quick is not None
+        quick.on, self.rough = False, None
+        with torch.no_grad():
+            _, _, seen = self._pass(rough.variable, step)
+        quick.compare(rough.score, seen.scores)
+        return bool(self.best.done.all())
+
+
+def exact_from(steps: int) -> int:
+    """Return the step from which a model that can be quick is at its best.
+
+    These are the last tenth of the steps, at least two: the shortest ones, near the goal.
+    """
+    return steps - max(2, math.ceil(steps * LAST_SHARE))

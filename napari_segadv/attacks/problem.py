@@ -34,6 +34,18 @@ class Answers(Protocol):
         """(N, *S) bool: pixels at the target, or off the truth if untargeted."""
 
 
+class Quick(Protocol):
+    """A switch that lets a model be quick: fewer digits, and answers that are nearly right.
+
+    What it answers meanwhile may guide steps, but decides nothing.
+    """
+
+    on: bool
+
+    def compare(self, rough: Tensor, exact: Tensor) -> None:
+        """Be told the success (N,) of the same images when it was on, and when it was off."""
+
+
 class FieldGenerator(Protocol):
     """A trained network that draws displacement and intensity fields, as an attack sees it."""
 
@@ -81,6 +93,7 @@ class Problem:
         trained: the loaded generator; the parameter that `Attack.loads` names is its folder.
         decide: turns logits (N, K, *S) into the classes (N, *S) that the victim predicts; None: the
             likeliest ones.
+        quick: makes the model quick for the steps before the last ones; None: it can't be.
     """
 
     model: Model
@@ -95,6 +108,7 @@ class Problem:
     care: Tensor | None = None
     trained: FieldGenerator | None = None
     decide: Callable[[Tensor], Tensor] | None = None
+    quick: Quick | None = None
 
     def __len__(self) -> int:
         return len(self.clean)

@@ -51,6 +51,21 @@ Present = Annotated[
         "auto, header, percentiles, none, or a window LOW:HIGH in the image's units.",
     ),
 ]
+Memory = Annotated[
+    float | None,
+    typer.Option(
+        help="GiB that may save windows of a volume a second pass. By default half of what is "
+        "free; the result does not depend on it."
+    ),
+]
+PrecisionName = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="Of the steps before the last ones: auto, float32 or bfloat16; auto tries what pays "
+        "for the network. Figures are always of float32.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda; auto uses a GPU if there is one.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random numbers.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]

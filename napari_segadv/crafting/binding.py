@@ -49,6 +49,13 @@ class Setup:
         return tuple(Channel(name, part.units, window, s) for name, part, window, s in named)
 
     @property
+    def networks(self) -> tuple[BoundVictim, ...]:
+        """The networks that the attack sees, if they have a gradient."""
+        attacked = self.attacked
+        models = attacked.models if isinstance(attacked, Ensemble) else (attacked,)
+        return tuple(models) if all(model.differentiable for model in models) else ()
+
+    @property
     def decide(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
         """How the attacked victim's logits become classes; None: the likeliest ones."""
         decides = self.attacked is self.judge and self.judge.decides

@@ -84,6 +84,8 @@ def craft_steps(
     save_as: str = "auto",
     deidentify: bool = False,
     device: str = "auto",
+    precision: str = "auto",
+    memory: float | None = None,
     seed: int = 0,
     poll: Callable[[], None] | None = None,
     watch: Watch | None = None,
@@ -117,6 +119,11 @@ def craft_steps(
             `io.output.output_for`): what is measured is the image read back from it.
         deidentify: whether DICOM files are written without the patient's identifiers.
         device: "auto", "cpu" or "cuda".
+        precision: of the network in the steps before the last ones: "float32", "bfloat16", or
+            "auto", bfloat16 where a trial says that it pays (see `victims.precision`). The last
+            steps and all judgements are in float32.
+        memory: GiB that may go into what saves windows of a volume a second forward pass; None:
+            half of what is free. The result does not depend on it.
         seed: seed of all random numbers.
         poll: called after each piece of a pass (a patch, a group of slices); if it raises, the run
             stops within the step.
@@ -139,11 +146,11 @@ def craft_steps(
         inputs = describe_inputs(request)
         setup = bind(victim, request, surrogates, chosen, poll or (lambda: None), present)
         before = replace(setup.attacked.passes)
-        prepared = prepare(setup, attack, watch)
+        prepared = prepare(setup, attack, watch, precision, memory)
         # Third act: the attack runs, on tensors alone.
         outcome = yield from prepared.attack.run(prepared.problem, seed)
         outcome = in_own_units(outcome, prepared.problem)
-        passes = describe_passes(before, setup.attacked.passes)
+        passes = describe_passes(before, setup.attacked.passes, prepared.reduced)
         example = measure(setup, prepared, outcome, output)
         record = record_of(
             setup,

@@ -70,6 +70,7 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
             *setup.notes,
             *prepared.notes,
             *prepared.checked.notes,
+            *(prepared.reduced.notes if prepared.reduced else ()),
             *departures,
             *output.notes,
         ),

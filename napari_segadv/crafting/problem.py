@@ -12,6 +12,8 @@ from ..data.scan import Mask
 from ..errors import SegadvError
 from ..io.quantise import effective_epsilon
 from ..training.generator import load_generator
+from ..victims.graphs import Graphs, budget
+from ..victims.precision import Reduced, reduced
 from ..victims.prediction import Prediction
 from ..victims.wrappers import Checked, Rounded, Watch, Watched
 from .binding import Setup
@@ -29,6 +31,7 @@ class Prepared:
             of their shares of their windows.
         notes: what the user should know about masks, budget and file.
         checked: the model, which knows whether its gradients were finite.
+        reduced: says when the network computes in bfloat16; None: never.
     """
 
     problem: Problem
@@ -36,15 +39,24 @@ class Prepared:
     epsilon: float
     notes: tuple[str, ...]
     checked: Checked
+    reduced: Reduced | None
 
 
-def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepared:
+def prepare(
+    setup: Setup,
+    attack: Attack,
+    watch: Watch | None = None,
+    precision: str = "float32",
+    memory: float | None = None,
+) -> Prepared:
     """Build the problem for an attack, with a model that rounds images as their file will.
 
     Args:
         setup: a victim on a scan, with the request to it.
         attack: the attack, its budget in the scan's units.
         watch: called with the images and logits of each pass of the attack.
+        precision: of the attack's passes, see `victims.precision.reduced`.
+        memory: GiB for graphs of pieces, see `victims.graphs.budget`.
 
     Raises:
         SegadvError: if the request does not suit the victim, an untargeted attack has no structure
@@ -66,12 +78,17 @@ def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepare
     steps = steps_of_files(scan, problem.clean)
     if steps is not None:
         model = Rounded(model, problem.clean, steps)
-    problem = replace(problem, model=model)
+    graphs = Graphs(budget(memory, setup.judge.device))
+    for network in setup.networks:
+        network.graphs = graphs
+    most = getattr(attack, "steps", 0)
+    quick = reduced(precision, setup.networks, lambda: setup.attacked.passes, most)
+    problem = replace(problem, model=model, quick=quick)
     if scan.parts:
         problem, epsilon, notes = _in_percent(setup, attack, problem)
     else:
         attack, epsilon, notes = _whole_steps(setup, attack, problem)
-    return Prepared(problem, attack, epsilon, (*setup.request.notes, *notes), checked)
+    return Prepared(problem, attack, epsilon, (*setup.request.notes, *notes), checked, quick)
 
 
 def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:

@@ -1,14 +1,13 @@
 """Fifth act: record how an example was made, for `result.json`."""
 
-import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.backends import cpu
 
 from ..attacks import Attack, Outcome
 from ..attacks.base import DEFAULT_GOAL
+from ..common.device import describe_processor
 from ..common.parameters import values
 from ..measures.labels import FIGURES_VERSION
 from ..results.example import Example
@@ -51,17 +50,6 @@ def describe_machine(device: str) -> dict[str, Any]:
     }
 
 
-def describe_processor(device: str) -> str:
-    """Name the kind of processor: sums in another order, on another kind, differ in the last bit.
-
-    Args:
-        device: "cpu" or "cuda".
-    """
-    if device.startswith("cuda"):
-        return str(torch.cuda.get_device_name(device))
-    return f"{platform.machine()} {cpu.get_cpu_capability()}"
-
-
 def _channels(setup: Setup) -> dict[str, Any]:
     """Describe the channels of an image of several: their windows and shares of the budget."""
     return {"channels": [one.data for one in setup.channels]} if setup.channels else {}
@@ -102,6 +90,7 @@ def record_of(
         "victim": {**describe_victim(setup.victim, classes), **setup.judge.about},
         "budget": describe_budget(request.scan, example.window, attack.norm, epsilon),
         **_channels(setup),
+        "precision": "float32" if prepared.reduced is None else "bfloat16",
         "passes": passes,
         "steps": outcome.steps,
         **describe_machine(str(setup.judge.device)),

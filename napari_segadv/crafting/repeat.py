@@ -157,6 +157,7 @@ def repeat_steps(
         "present": _present(entry, present),
         **_output(saved, scan),
         "device": where,
+        "precision": entry.text("precision") if "precision" in entry.values else "float32",
         "seed": entry.whole("seed"),
         "poll": poll,
     }

@@ -131,6 +131,8 @@ class Bench:
 
     def attack(self, scan: Scan, attack: Attack, **options: Any) -> Generator[Any, None, Example]:
         """Craft one example, measured from its file, and count its passes."""
+        # The papers computed in float32.
+        options = {"precision": "float32", **options}
         run = craft_steps(scan, self.victim, attack, device=self.device, seed=self.seed, **options)
         made = yield from run
         self.forwards += made.record["passes"]["forward"]

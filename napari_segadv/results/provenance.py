@@ -16,6 +16,7 @@ from ..common.hashing import sha256_of_all, sha256_of_array, sha256_of_files
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
 from ..io.place import split
+from ..victims.precision import Reduced
 from ..victims.victim import Victim
 from ..victims.windows import Passes
 
@@ -123,12 +124,23 @@ def describe_budget(
     }
 
 
-def describe_passes(before: Passes, after: Passes) -> dict[str, float]:
-    """Describe the work done between two counts, in passes over the whole image."""
-    return {
-        "forward": _tidy(after.forward - before.forward),
-        "backward": _tidy(after.backward - before.backward),
+def describe_passes(
+    before: Passes, after: Passes, reduced: Reduced | None = None
+) -> dict[str, float]:
+    """Describe the work done between two counts, in passes over the whole image.
+
+    Args:
+        before, after: the counts.
+        reduced: how many of the passes were in bfloat16; None: none.
+    """
+    found = {
+        "forward": after.forward - before.forward,
+        "backward": after.backward - before.backward,
     }
+    if reduced is not None:
+        found["forward_bfloat16"] = reduced.forward
+        found["backward_bfloat16"] = reduced.backward
+    return {name: _tidy(count) for name, count in found.items()}
 
 
 def describe_curve(outcome: Outcome) -> list[dict[str, float]]:

@@ -3,7 +3,7 @@
 import inspect
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, ClassVar
@@ -14,8 +14,10 @@ from torch import Tensor
 from ..common.wording import class_name, in_percent, percent
 from ..data.scan import Scan
 from ..errors import SegadvError
-from .heads import leaves
+from .graphs import Graphs
+from .heads import in_float32, leaves
 from .pipeline import Pipeline
+from .precision import Reduced
 from .prediction import Prediction
 from .preprocessing.axes import Affine
 from .preprocessing.chain import Space, bind
@@ -53,6 +55,8 @@ class BoundVictim(ABC):
         by_slice: True for a 2-D network on a volume.
         chain: the preprocessing on the scan's grid.
         recall: skips pieces that have not changed since the first pass; None: all pieces run.
+        graphs: keeps graphs of pieces until the backward pass; None: each runs a second time.
+        reduced: says whether the network computes in bfloat16 at the moment; None: in float32.
         passes: work done so far; `passes.on_piece` is called after each piece.
         presented: its first step, if the scan's intensities are not those it expects; None: none.
         window: intensity window (low, high) that the victim sees, in the scan's units.
@@ -75,6 +79,8 @@ class BoundVictim(ABC):
         self.presented = presented
         self.passes = Passes()
         self.recall: Recall | None = None
+        self.reduced: Reduced | None = None
+        self.graphs: Graphs | None = None
         self._steady = _is_steady(victim.network)
         self.image = as_tensor(scan, device)
         self.by_slice = victim.dims == 2 and scan.grid.ndim == 3 and not victim.volumewise
@@ -226,6 +232,13 @@ class BoundVictim(ABC):
         with torch.no_grad():
             return deployed.prediction(self.image if images is None else images)
 
+    def sample(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Return a piece of what the network sees, and logits as a differentiable function of it.
+
+        It is what a pass is made of: here the whole image.
+        """
+        return self.image, self.logits
+
     def prepared(self, images: Tensor) -> Tensor:
         """Preprocess images (N, C, *S) that have the network's number of dimensions."""
         images = self._present(images)
@@ -240,7 +253,7 @@ class BoundVictim(ABC):
         """Return the network's output for preprocessed images; turn an error into one line."""
         try:
             x = x.contiguous()
-            y = self.victim.run(x)
+            y = self._run(x)
             self._check_repeats(x, y)
             return y
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
@@ -251,6 +264,12 @@ class BoundVictim(ABC):
                 f"{self.victim.name}: the network refuses an input of {tuple(x.shape)} ({reason}); "
                 "check its channels, dimensions and roi_size"
             ) from error
+
+    def _run(self, x: Tensor) -> Any:
+        if self.reduced is None or not self.reduced.on:
+            return self.victim.run(x)
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return in_float32(self.victim.run(x))
 
     def _check_repeats(self, x: Tensor, y: Any) -> None:
         """Ask a network that is new twice: what answers differently has no gradient to follow.

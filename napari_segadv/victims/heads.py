@@ -84,6 +84,18 @@ class Head:
         return p.log() - torch.log1p(-p)
 
 
+def in_float32(output: Any) -> Any:
+    """Return a network's output with its bfloat16 tensors in float32."""
+    if isinstance(output, Tensor):
+        return output.float() if output.dtype == torch.bfloat16 else output
+    if isinstance(output, Mapping):
+        return {key: in_float32(value) for key, value in output.items()}
+    if isinstance(output, (list, tuple)):
+        parts = [in_float32(value) for value in output]
+        return parts if isinstance(output, list) else tuple(parts)
+    return output
+
+
 def _named(output: Any, name: int | str) -> Tensor:
     """Return an output by its place or name."""
     try:

@@ -40,11 +40,11 @@ def length(index: Index) -> int:
     return int(index[0].stop - index[0].start)
 
 
-def touching(changed: Sequence[Index], pieces: Pieces) -> list[tuple[Index, ...]]:
-    """Return the chunks to run again: those that changed and those that overlap them."""
+def touching(changed: Sequence[Index], pieces: Pieces) -> list[int]:
+    """Return the numbers of the chunks to run again: those that changed or overlap such ones."""
     return [
-        chunk
-        for chunk in pieces.chunks
+        number
+        for number, chunk in enumerate(pieces.chunks)
         if any(_overlap(index, other) for index in chunk for other in changed)
     ]
 

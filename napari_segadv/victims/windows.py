@@ -1,9 +1,10 @@
-"""Piece-by-piece passes through a network, with the exact gradient in the memory of one piece.
+"""Piece-by-piece passes through a network, with the exact gradient in little memory.
 
-A forward pass runs all pieces without a graph. Given the gradient of a global loss with respect
-to the logits, a second pass runs each piece with a graph and feeds it its share of that gradient.
-The result equals the gradient of the full graph, since the pieces only meet in a sum. This holds
-for networks in evaluation mode only.
+A forward pass runs all pieces, with a graph as long as the memory that was given for graphs lasts,
+and without one from there on. Given the gradient of a global loss with respect to the logits, each
+piece is fed its share of that gradient; one without a graph first runs a second time with one. The
+result equals the gradient of the full graph, since the pieces only meet in a sum. This holds for
+networks in evaluation mode only.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from ..common.tensors import applied
 from ..errors import SegadvError
+from .graphs import Graphs, Held
 from .half_sums import half_sums
 from .pieces import Index, Pieces, length, touching
 from .recall import Recall
@@ -87,15 +89,26 @@ class Passes:
 
 
 def _blend(
-    x: Tensor, network: Network, pieces: Pieces, passes: Passes, recall: Recall | None
+    x: Tensor,
+    network: Network,
+    pieces: Pieces,
+    passes: Passes,
+    recall: Recall | None,
+    held: Held | None = None,
 ) -> Tensor:
+    """Run all pieces that may differ from what is recalled; keep graphs of some in `held`."""
     changed = None if recall is None else recall.changed(x, pieces)
     if recall is not None and changed == []:
         return recall.filled(x, [])
     out: Tensor | None = None
-    for chunk in pieces.chunks if changed is None else touching(changed, pieces):
-        # A network may return its input or a view of it, so it gets a copy.
-        y = network(pieces.take(x, chunk).clone())
+    every = range(len(pieces.chunks))
+    for number in every if changed is None else touching(changed, pieces):
+        chunk = pieces.chunks[number]
+        if held is not None and held.graphs.worth(number, len(pieces.chunks)):
+            y = _kept(pieces.take(x, chunk), network, number, held)
+        else:
+            # A network may return its input or a view of it, so it gets a copy.
+            y = network(pieces.take(x, chunk).clone())
         if out is None:
             out = y.new_zeros(x.shape[0], y.shape[1], *x.shape[2:])
         weights = pieces.weights(chunk)
@@ -114,8 +127,17 @@ def _blend(
     return recall.filled(out, changed)
 
 
+def _kept(part: Tensor, network: Network, number: int, held: Held) -> Tensor:
+    """Run a piece with a graph, which is kept if there is room for it; return its output."""
+    leaf = part.detach().clone().requires_grad_()
+    out, kept = held.graphs.keep(lambda: network(leaf), held)
+    if kept:
+        held.pieces[number] = leaf, out
+    return out.detach()
+
+
 class _TwoPass(torch.autograd.Function):
-    """Forward without a graph; backward runs pieces that matter a second time, with a graph."""
+    """Backward runs pieces that matter, and whose graph was not kept, a second time with one."""
 
     @staticmethod
     def forward(
@@ -125,40 +147,50 @@ class _TwoPass(torch.autograd.Function):
         pieces: Pieces,
         passes: Passes,
         recall: Recall | None,
+        graphs: Graphs | None,
     ) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.parts = network, pieces, passes
-        return _blend(x, network, pieces, passes, recall)
+        held = None if graphs is None else Held(graphs)
+        ctx.parts = network, pieces, passes, held
+        return _blend(x, network, pieces, passes, recall, held)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None, None]:
         (x,) = ctx.saved_tensors
-        network, pieces, passes = ctx.parts
+        network, pieces, passes, held = ctx.parts
         grad = grads[0]
         out = torch.zeros_like(x)
         matters = torch.stack([_matters(grad, chunk) for chunk in pieces.chunks]).tolist()
-        for chunk, needed in zip(pieces.chunks, matters, strict=True):
-            if not needed:
-                continue
-            back = _pull(x, grad, network, pieces, chunk)
+        numbers = [number for number, needed in enumerate(matters) if needed]
+        for number in numbers:
+            chunk = pieces.chunks[number]
+            cotangent = _cotangent(grad, pieces, chunk)
+            back = None if held is None else held.pull(number, cotangent)
+            if back is None:
+                back = _pull(x, cotangent, network, pieces, chunk)
+                passes.forward += 1 / len(pieces.chunks)
             for index, part in zip(chunk, back.split([length(i) for i in chunk]), strict=True):
                 out[index] += part
-            del back
-            passes.forward += 1 / len(pieces.chunks)
+            del back, cotangent
             passes.backward += 1 / len(pieces.chunks)
             passes.on_piece()
-        return out, None, None, None, None
+        if held is not None:
+            held.clear()
+            held.graphs.noted(numbers, len(pieces.chunks))
+        return out, None, None, None, None, None
+
+
+def _cotangent(grad: Tensor, pieces: Pieces, chunk: Sequence[Index]) -> Tensor:
+    """Return the gradient with respect to a chunk's output."""
+    cotangent, weights = pieces.take(grad, chunk), pieces.weights(chunk)
+    # Piece by piece: weighting the whole gradient would take another volume for each class.
+    return cotangent if weights is None else cotangent * weights
 
 
 def _pull(
-    x: Tensor, grad: Tensor, network: Network, pieces: Pieces, chunk: Sequence[Index]
+    x: Tensor, cotangent: Tensor, network: Network, pieces: Pieces, chunk: Sequence[Index]
 ) -> Tensor:
     """Return a chunk's part of the gradient; in a function, to free its tensors on return."""
-    cotangent = pieces.take(grad, chunk)
-    weights = pieces.weights(chunk)
-    if weights is not None:
-        # Piece by piece: weighting the whole gradient would take another volume for each class.
-        cotangent = cotangent * weights
     with torch.enable_grad():
         leaf = pieces.take(x, chunk).detach().clone().requires_grad_()
         y = network(leaf)
@@ -176,13 +208,18 @@ def _matters(grad: Tensor, chunk: Sequence[Index]) -> Tensor:
 
 
 def two_pass(
-    x: Tensor, network: Network, pieces: Pieces, passes: Passes, recall: Recall | None = None
+    x: Tensor,
+    network: Network,
+    pieces: Pieces,
+    passes: Passes,
+    recall: Recall | None = None,
+    graphs: Graphs | None = None,
 ) -> Tensor:
     """Compute the network's output (N, K, *S) for x (N, C, *S) in pieces; differentiable."""
     if not (x.requires_grad and torch.is_grad_enabled()):
         with torch.no_grad():
             return _blend(x, network, pieces, passes, recall)
-    return applied(_TwoPass, x, network, pieces, passes, recall)
+    return applied(_TwoPass, x, network, pieces, passes, recall, graphs)
 
 
 def one_pass(x: Tensor, network: Network, passes: Passes) -> Tensor:
@@ -205,8 +242,9 @@ def sliding(
     spec: SlidingWindows,
     passes: Passes,
     recall: Recall | None = None,
+    graphs: Graphs | None = None,
 ) -> Tensor:
-    """Compute the result of MONAI's sliding_window_inference, differentiable in constant memory.
+    """Compute the result of MONAI's sliding_window_inference, differentiable in little memory.
 
     With `NnunetWindows` it is nnU-Net's result.
 
@@ -218,6 +256,7 @@ def sliding(
         spec: the sliding window.
         passes: counts the work.
         recall: skips patches that have not changed; None: all patches run.
+        graphs: keeps graphs of patches until the backward pass; None: each runs a second time.
     """
     from monai.utils import fall_back_tuple
 
@@ -236,9 +275,21 @@ def sliding(
     else:
         overlap = spec.overlap * len(roi) if len(spec.overlap) == 1 else spec.overlap
         places = (spread if nnunets else regular)(padded, roi, overlap)
-        out = _over(x, network, places, roi, spec, passes, recall)
+        out = _over(x, network, places, roi, spec, passes, recall, graphs)
     inside = [slice(before, before + n) for (before, _), n in zip(pads, size, strict=True)]
     return out[:, :, *inside] if any(missing) else out
+
+
+def middle(x: Tensor, spec: SlidingWindows) -> Tensor:
+    """Return the patch in the middle of x (N, C, *S), padded at its end if x is smaller."""
+    from monai.utils import fall_back_tuple
+
+    size = tuple(x.shape[2:])
+    roi = tuple(int(n) for n in fall_back_tuple(spec.roi_size, size))
+    starts = [max(n - r, 0) // 2 for n, r in zip(size, roi, strict=True)]
+    part = x[:, :, *(slice(s, s + r) for s, r in zip(starts, roi, strict=True))]
+    missing = [max(r - n, 0) for n, r in zip(size, roi, strict=True)]
+    return F.pad(part, [p for m in reversed(missing) for p in (0, m)]) if any(missing) else part
 
 
 def _over(
@@ -249,6 +300,7 @@ def _over(
     spec: SlidingWindows,
     passes: Passes,
     recall: Recall | None,
+    graphs: Graphs | None,
 ) -> Tensor:
     weight = importance(spec.mode, roi, spec.sigma_scale, x)
     if isinstance(spec, NnunetWindows) and spec.half:
@@ -266,7 +318,7 @@ def _over(
         (slice(item, item + 1), slice(None), *place) for item in range(len(x)) for place in places
     ]
     pieces = Pieces(_chunked(indices, spec.sw_batch_size), weight, total.reciprocal_())
-    return two_pass(x, network, pieces, passes, recall)
+    return two_pass(x, network, pieces, passes, recall, graphs)
 
 
 def _chunked(indices: Sequence[Index], size: int) -> tuple[tuple[Index, ...], ...]:
@@ -274,9 +326,14 @@ def _chunked(indices: Sequence[Index], size: int) -> tuple[tuple[Index, ...], ..
 
 
 def slices(
-    x: Tensor, network: Network, batch: int, passes: Passes, recall: Recall | None = None
+    x: Tensor,
+    network: Network,
+    batch: int,
+    passes: Passes,
+    recall: Recall | None = None,
+    graphs: Graphs | None = None,
 ) -> Tensor:
-    """Run a batch (B, C, *S) `batch` items at a time, each chunk in two passes."""
+    """Run a batch (B, C, *S) `batch` items at a time, as `sliding` runs its patches."""
     # With a recall, items run one at a time, so that unchanged ones can be skipped.
     batch = batch if recall is None else 1
     if len(x) <= batch:
@@ -284,4 +341,4 @@ def slices(
     whole = (slice(None),) * (x.ndim - 1)
     starts = range(0, len(x), batch)
     chunks = tuple(((slice(i, min(i + batch, len(x))), *whole),) for i in starts)
-    return two_pass(x, network, Pieces(chunks), passes, recall)
+    return two_pass(x, network, Pieces(chunks), passes, recall, graphs)

@@ -53,12 +53,17 @@ def run_or_skip(name, problem, seed=0, **settings):
 ATTACKS = [n for n in attacks.available() if not any(p.required for p in declared(n).values())]
 TASKS = task_module.tasks()
 CASES = [
-    pytest.param(name, {"task": task, "targeted": goal}, id=f"{name}-{task}-{kind}")
+    pytest.param(
+        name,
+        {"task": task, "targeted": goal, "quick": quick},
+        id=f"{name}-{task}-{kind}{'-quick' if quick else ''}",
+    )
     for name in ATTACKS
     for task in TASKS
     if TASKS[task].suits(attacks.get(name).tasks)
     for kind, goal in (("targeted", True), ("untargeted", False))
     if goal or not getattr(attacks.get(name), "targeted_only", False)
+    for quick in (False, True)
 ]
 every_case = pytest.mark.parametrize(("name", "case"), CASES)
 

@@ -9,8 +9,10 @@ from ...errors import SegadvError
 from ..arguments import (
     Device,
     Images,
+    Memory,
     MoreImages,
     Overwrite,
+    PrecisionName,
     Present,
     Seed,
     Trust,
@@ -125,6 +127,8 @@ def attack(
     save_as: SaveAs = "auto",
     deidentify: Deidentify = False,
     device: Device = "auto",
+    precision: PrecisionName = "auto",
+    memory: Memory = None,
     seed: Seed = 0,
     trust: Trust = None,
     overwrite: Overwrite = False,
@@ -157,6 +161,8 @@ def attack(
         save_as=save_as,
         deidentify=deidentify,
         device=device,
+        precision=precision,
+        memory=memory,
         seed=seed,
     )
     result = follow(run, "attacking")

@@ -22,7 +22,7 @@ from ..preprocessing.chain import DATA_DEPENDENT, all_steps
 from ..preprocessing.guidance import is_shown
 from ..recall import Recall
 from ..task import Task
-from ..windows import Passes, one_pass, slices, sliding
+from ..windows import Passes, middle, one_pass, slices, sliding
 
 # Slices of a volume that go through a 2-D network at a time.
 SLICES_AT_A_TIME = 4
@@ -54,6 +54,15 @@ class BoundSegmentation(BoundVictim):
 
     def logits(self, images: Tensor) -> Tensor:
         return self._through(images, lambda z: self.decision.back(self.chain, z), self.recall)
+
+    def sample(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        image = self.image[:, :, self.image.shape[2] // 2] if self.by_slice else self.image
+        with torch.no_grad():
+            x = self.prepared(image)
+        windows = self.victim.windows
+        if windows is not None:
+            x = middle(x, windows)
+        return x, lambda part: self._scores(self._network(part))
 
     def prediction(self, images: Tensor) -> Mask:
         logits = self._noted_logits(images)
@@ -155,7 +164,7 @@ class BoundSegmentation(BoundVictim):
             def network(x: Tensor) -> Tensor:
                 return self._whole(x, self._network, back)
 
-            z = slices(flat, network, SLICES_AT_A_TIME, self.passes, recall)
+            z = slices(flat, network, SLICES_AT_A_TIME, self.passes, recall, self.graphs)
         else:
             z = self._whole(flat, self._slid(recall), back)
         stacked: Tensor = z.unflatten(0, (n, depth))
@@ -190,7 +199,7 @@ class BoundSegmentation(BoundVictim):
         windows = self.victim.windows
         if windows is None:
             return lambda x: one_pass(x, self._network, self.passes)
-        return lambda x: sliding(x, self._network, windows, self.passes, recall)
+        return lambda x: sliding(x, self._network, windows, self.passes, recall, self.graphs)
 
     def _network(self, x: Tensor) -> Tensor:
         """Return the network's output, which must have the pixels of its input, or be `coarse`."""
