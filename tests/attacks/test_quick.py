@@ -51,16 +51,16 @@ def test_the_last_steps_are_at_their_best(steps):
 
 def test_a_goal_that_only_seemed_to_be_reached_does_not_end_the_run():
     problem = flattered(100.0)
-    outcome, _ = finish(attacks.PGD(steps=40, epsilon=60.0, goal=0.9), problem)
+    outcome, _ = finish(attacks.PGD(steps=40, epsilon=60.0, goal=0.6), problem)
     was_on = problem.model.was_on
     # At once all pixels seem to be at the target; judged again, none is.
     assert was_on[:2] == [True, False]
     assert not any(was_on[1:])
     ((rough, exact),) = problem.quick.compared
     assert float(rough) == 1.0
-    assert float(exact) < 0.9
+    assert float(exact) < 0.6
     assert outcome.steps > 1
-    assert float(success(problem, outcome.adversarial)) >= 0.9
+    assert float(success(problem, outcome.adversarial)) >= 0.6
 
 
 def test_a_goal_that_is_reached_indeed_ends_it_after_one_more_pass():
