@@ -131,7 +131,8 @@ def test_volumes(tmp_path, ct, dims):
     scan = sa.read(source)
     clean = victim.predict(scan)
     target = clean.with_array(np.where(clean.array == 2, 1, clean.array))
-    example = sa.craft(scan, victim, sa.attacks.PGD(epsilon=150.0, steps=10), target=target)
+    attack = sa.attacks.PGD(epsilon=150.0, steps=10)
+    example = sa.craft(scan, victim, attack, target=target, memory=0.0)
     folder = example.save(tmp_path / "out")
     back = sa.read(folder / "adversarial.nii.gz")
     assert back.grid.same_as(scan.grid)
@@ -140,8 +141,12 @@ def test_volumes(tmp_path, ct, dims):
     assert example.measures["moved"] > 0.3
     passes = example.record["passes"]
     assert passes["backward"] <= example.record["steps"]
-    # A gradient takes two passes: each step needs up to one more forward pass.
+    # Without memory a gradient takes two passes: each step needs up to one more forward pass.
     assert example.record["steps"] + 1 < passes["forward"] <= 2 * example.record["steps"] + 1
+    kept = sa.craft(scan, victim, attack, target=target)
+    assert kept.record["passes"]["forward"] == pytest.approx(kept.record["steps"] + 1)
+    assert kept.record["passes"]["backward"] == passes["backward"]
+    np.testing.assert_array_equal(kept.adversarial.array, example.adversarial.array)
 
 
 def test_nothing_of_the_callers_changes(scan2d, band_victim):

@@ -130,7 +130,12 @@ def test_each_pass_is_shown_to_who_watches(ct, target):
     seen = []
     attack = sa.attacks.PGD(epsilon=60.0, steps=4, goal=None)
     example = sa.craft(
-        ct, volume_victim(2), attack, target=target, watch=lambda x, z: seen.append((x, z))
+        ct,
+        volume_victim(2),
+        attack,
+        target=target,
+        memory=0.0,
+        watch=lambda x, z: seen.append((x, z)),
     )
     assert len(seen) == 5
     images, logits = seen[-1]

@@ -59,6 +59,7 @@ Region = Annotated[
         "has to change. Everywhere by default.",
     ),
 ]
+Care = Annotated[Path | None, typer.Option(help="Mask of the pixels that count. All by default.")]
 Slices = Annotated[
     str | None,
     typer.Option(
@@ -117,9 +118,7 @@ def attack(
     method: Annotated[str, typer.Option(help="Attack, see segadv attacks.")] = "pgd",
     set_: Settings = None,
     region: Region = None,
-    care: Annotated[
-        Path | None, typer.Option(help="Mask of the pixels that count. All by default.")
-    ] = None,
+    care: Care = None,
     slices: Slices = None,
     channel: Channels = None,
     surrogate: Surrogates = None,
