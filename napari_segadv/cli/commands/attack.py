@@ -41,6 +41,7 @@ Target = Annotated[
         "for no boxes, none:CLASS to erase a class."
     ),
 ]
+Untargeted = Annotated[bool, typer.Option("--untargeted", help="Move away from the truth.")]
 Truth = Annotated[
     str | None,
     typer.Option(
@@ -111,9 +112,7 @@ def attack(
     images: Images = None,
     image: MoreImages = None,
     target: Target = None,
-    untargeted: Annotated[
-        bool, typer.Option("--untargeted", help="Move away from the truth.")
-    ] = False,
+    untargeted: Untargeted = False,
     truth: Truth = None,
     method: Annotated[str, typer.Option(help="Attack, see segadv attacks.")] = "pgd",
     set_: Settings = None,
