@@ -14,6 +14,7 @@ from torch import Tensor
 from ...common.wording import in_percent
 from ...errors import SegadvError
 from .axes import BACK, PAD_MODES, Affine, AxesMap, Back, between
+from .exact import exactly
 from .intensity import INTENSITY
 from .ties import Ties, Undo
 
@@ -69,6 +70,16 @@ KNOWN = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT | {CONCATENATES, ASKING} | G
 # Steps whose arguments say nothing of the pixels either.
 UNSEEN = WITHOUT_EFFECT - {COPIES}
 DATA_DEPENDENT = frozenset({"CropForeground", "CropToNonzero"})
+# Steps whose values ours meet but for rounding; spatial ones if they interpolate.
+ROUNDED = frozenset(
+    {
+        "Spacing",
+        "Resize",
+        "ScaleIntensity",
+        "ScaleIntensityRangePercentiles",
+        "NormalizeIntensity",
+    }
+)
 # MONAI computes some steps in float64; a ten-thousandth of the image's range is no difference.
 TOLERANCE = 1e-4
 
@@ -121,10 +132,16 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Transform:
-    """One transform: its MONAI name (without the d of the dictionary form) and arguments."""
+    """One transform: its MONAI name (without the d of the dictionary form) and arguments.
+
+    Attributes:
+        name, arguments: MONAI's.
+        exact: whether its values are those that MONAI computes, to the last bit.
+    """
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in INTENSITY and self.name not in SPATIAL:
@@ -149,6 +166,15 @@ class Transform:
         """Whether this step changes the units of the intensities."""
         return self.name.startswith("ScaleIntensity") or self.name == "NormalizeIntensity"
 
+    @property
+    def tells_zero(self) -> bool:
+        """Whether what it does to a pixel, or to all, depends on which pixels are exactly 0."""
+        return self.name == "NormalizeIntensity" and bool(self.arguments.get("nonzero"))
+
+    def exactly(self) -> "Transform":
+        """Return the same step with MONAI's own values."""
+        return replace(self, exact=True)
+
     def bound(self, image: Tensor, space: Space) -> tuple[BoundTransform, Tensor, Space]:
         """Fix the geometry on the grid of an image (C, *S).
 
@@ -157,18 +183,25 @@ class Transform:
         Raises:
             SegadvError: if MONAI refuses the image, or our result differs from MONAI's.
         """
-        from monai.data import MetaTensor
-
-        transform, theirs = _monai(
-            self, MetaTensor(image.clone(), affine=torch.from_numpy(space.affine))
-        )
+        transform, theirs = _monai(self, image, space)
         after = Space(tuple(theirs.shape[1:]), _square(theirs.affine, len(space.shape)))
         one = _bind_step(
             self, space, after, Undo(transform, list(theirs.applied_operations), after.affine)
         )
-        ours = one.forward(image.unsqueeze(0))[0]
-        _compare(self, ours, theirs.as_tensor())
-        return one, ours, after
+        found = theirs.as_tensor()
+        _compare(self, one.forward(image.unsqueeze(0))[0], found)
+        if self.exact and self._rounds(space, after):
+            forward = exactly(lambda x: _monai(self, x, space)[1].as_tensor(), one.forward)
+            one = replace(one, forward=forward)
+        return one, found, after
+
+    def _rounds(self, before: Space, after: Space) -> bool:
+        """Return whether our values on these grids are MONAI's but for rounding."""
+        if self.name in SPATIAL:
+            axes = between(before.affine, before.shape, after.affine, after.shape)
+            if axes is None or all(axis.whole for axis in axes.axes):
+                return False
+        return self.name in ROUNDED
 
 
 @dataclass(frozen=True)
@@ -215,10 +248,25 @@ def bind(steps: Sequence[Step], image: Tensor, space: Space) -> BoundChain:
     """
     bound = []
     image = image.detach()
-    for step in steps:
+    for step in with_exact_zeros(steps):
         one, image, space = step.bound(image, space)
         bound.append(one)
     return BoundChain(tuple(bound), space)
+
+
+def with_exact_zeros(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return steps of which those in front of the last one that tells 0 apart are MONAI's own.
+
+    So the same pixels are 0 there as in MONAI's pipeline, whatever the image.
+    """
+    last = max((n for n, step in enumerate(steps) if tells_zero(step)), default=0)
+    front = [step.exactly() if hasattr(step, "exactly") else step for step in steps[:last]]
+    return (*front, *steps[last:])
+
+
+def tells_zero(step: Step) -> bool:
+    """Return whether a step, or one that it is made of, depends on which pixels are exactly 0."""
+    return bool(getattr(step, "tells_zero", False))
 
 
 def _bind_step(step: Transform, before: Space, after: Space, undo: Undo) -> BoundTransform:
@@ -301,9 +349,12 @@ def _smoothed(units: Tensor, factor: float, arguments: Mapping[str, Any]) -> Ten
     return blurred.squeeze(1)
 
 
-def _monai(step: Transform, image: Any) -> tuple[Any, Any]:
-    """Run MONAI's own transform; return it, and what it makes of the image."""
+def _monai(step: Transform, image: Tensor, space: Space) -> tuple[Any, Any]:
+    """Run MONAI's own transform; return it, and what it makes of an image (C, *S) on a grid."""
     import monai.transforms
+    from monai.data import MetaTensor
+
+    image = MetaTensor(image.clone(), affine=torch.from_numpy(space.affine))
 
     try:
         with warnings.catch_warnings():

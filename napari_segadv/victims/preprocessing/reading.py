@@ -1,7 +1,7 @@
 """Reads the preprocessing of a MONAI bundle: its steps, also on copies that become channels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from .chain import (
     bind,
     check_step,
     plain_name,
+    tells_zero,
 )
 from .guidance import Guided, LabelChannel, Patches, Signals
 
@@ -64,6 +65,15 @@ class Concatenated:
     @property
     def rescales(self) -> bool:
         return any(one.rescales for branch in self.branches for one in branch)
+
+    @property
+    def tells_zero(self) -> bool:
+        """Whether a step of a copy depends on which pixels are exactly 0."""
+        return any(tells_zero(one) for branch in self.branches for one in branch)
+
+    def exactly(self) -> "Concatenated":
+        """Return the same with MONAI's own values."""
+        return replace(self, branches=tuple(tuple(s.exactly() for s in b) for b in self.branches))
 
     def bound(self, image: Tensor, space: Space) -> tuple[BoundTransform, Tensor, Space]:
         """Fix the geometry on the grid of an image (C, *S); all copies must have the same.
