@@ -28,10 +28,12 @@ class Head:
         activation: the network's last one. None: detected once, from the first output.
         output: which of several outputs it is, by place or name. None: the only one, or the main
             one of a dictionary.
+        left_out: how many channels, from the first, are no structures, of those that may overlap.
     """
 
     activation: Activation | None = None
     output: int | str | None = None
+    left_out: int = 0
 
     def __post_init__(self) -> None:
         if self.activation not in (None, *get_args(Activation)):
@@ -78,6 +80,7 @@ class Head:
         if self.activation is None:
             low, high = float(output.detach().amin()), float(output.detach().amax())
             self.activation = "sigmoid" if low >= 0 and high <= 1 else "none"
+        output = output[:, self.left_out :]
         if self.activation == "none":
             return output
         p = output.clamp(SMALLEST, 1 - NEXT_TO_ONE)
