@@ -66,6 +66,23 @@ class Head:
             return output
         return output.clamp_min(SMALLEST).log()
 
+    def of_images(self, scores: Tensor) -> Tensor:
+        """Return class logits (N, K) of a classifier's numbers (N, K), or of one (N, 1) each.
+
+        Raises:
+            SegadvError: if there is one between 0 and 1, and nothing says whether it is a
+                probability: 0.3 is the first class as one, and the second as a logit.
+        """
+        if self.activation is None and scores.shape[1] == 1:
+            low, high = float(scores.detach().amin()), float(scores.detach().amax())
+            if low >= 0 and high <= 1:
+                raise SegadvError(
+                    f"one number for two classes, here {low:.3g}, may be a probability or a logit; "
+                    'set "activation" to "sigmoid" if the network ends in one, or else to "none" '
+                    "(a bundle says so by an Activationsd step: then it is a logit)"
+                )
+        return self.logits(scores)
+
     def structure_logits(self, output: Tensor) -> Tensor:
         """Return a logit for each structure (N, K, *S) of a network with a sigmoid for each.
 
