@@ -13,7 +13,10 @@ from torch import Tensor
 
 from ...common.wording import in_percent
 from ...errors import SegadvError
-from .axes import BACK, PAD_MODES, Affine, AxesMap, Back, between
+from .axes import PAD_MODES, Affine, AxesMap, Back, between
+from .bound_chain import BoundChain as BoundChain
+from .bound_chain import BoundTransform as BoundTransform
+from .bound_chain import Space as Space
 from .exact import exactly
 from .intensity import INTENSITY
 from .ties import Ties, Undo
@@ -82,22 +85,6 @@ ROUNDED = frozenset(
 )
 # MONAI computes some steps in float64; a ten-thousandth of the image's range is no difference.
 TOLERANCE = 1e-4
-
-
-@dataclass(frozen=True)
-class Space:
-    """A grid as MONAI knows it: shape, and affine from index to RAS world."""
-
-    shape: tuple[int, ...]
-    affine: Affine
-
-
-@dataclass(frozen=True)
-class BoundTransform:
-    """A step on a given grid: images forward, values back in the way that is asked for."""
-
-    forward: Callable[[Tensor], Tensor]
-    backward: Callable[[Tensor, Back], Tensor]
 
 
 class Step(Protocol):
@@ -204,28 +191,6 @@ class Transform:
         return self.name in ROUNDED
 
 
-@dataclass(frozen=True)
-class BoundChain:
-    """A chain on a given grid.
-
-    `forward` maps images (N, C, *S) to the network's grid and intensities; `backward` maps class
-    logits from there back to S. Both are differentiable.
-    """
-
-    steps: tuple[BoundTransform, ...]
-    space: Space
-
-    def forward(self, x: Tensor) -> Tensor:
-        for step in self.steps:
-            x = step.forward(x)
-        return x
-
-    def backward(self, z: Tensor, way: Back = BACK) -> Tensor:
-        for step in reversed(self.steps):
-            z = step.backward(z, way)
-        return z
-
-
 def all_steps(steps: Sequence[Step]) -> Iterator[Step]:
     """Yield steps, and those that they are made of."""
     for step in steps:
@@ -294,9 +259,18 @@ def _bind_step(step: Transform, before: Space, after: Space, undo: Undo) -> Boun
                 + ", ".join(PAD_MODES)
             )
         axes = replace(axes, pad_mode=PAD_MODES[mode], pad_value=value)
+    backward: Callable[[Tensor, Back], Tensor] = axes.backward
     if step.name == "Spacing" and any(not axis.whole and axis.ties for axis in axes.axes):
-        return BoundTransform(axes.forward, Ties(axes, before.shape, after.shape, undo))
-    return BoundTransform(axes.forward, axes.backward)
+        backward = Ties(axes, before.shape, after.shape, undo)
+    if not axes.interpolates:
+        return BoundTransform(axes.forward, backward, axes.cuts)
+
+    def exactly_back(z: Tensor, way: Back) -> Tensor:
+        if way.nearest:
+            return backward(z, way)
+        return exactly(undo.values, lambda x: backward(x, way))(z)
+
+    return BoundTransform(axes.forward, backward, axes.cuts, True, exactly_back)
 
 
 def _resize_matrices(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[int, Tensor]:

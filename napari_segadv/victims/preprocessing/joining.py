@@ -115,7 +115,8 @@ class Concatenated:
             pairs = zip(chains, self._begins(x, 1), strict=True)
             return torch.cat([chain.forward(one) for chain, one in pairs], dim=1)
 
-        one = BoundTransform(forward, chains[0].backward)
+        back = chains[0]
+        one = BoundTransform(forward, back.backward, back.cuts, back.interpolates)
         return one, forward(image[None])[0], after
 
 

@@ -103,6 +103,20 @@ def test_on_an_oblique_grid_too(direction, spacing, tmp_path):
     check(tmp_path, CHAINS["spacing"], save_turned(tmp_path, direction, spacing))
 
 
+def test_a_crop_to_what_is_not_zero_comes_back_as_with_monai(tmp_path):
+    crop = {"_target_": "CropForegroundd", **KEYS, "source_key": "@image_key"}
+    paths = save_sequences(tmp_path)
+    root, _, example, files = attacked(tmp_path, [SPACING, crop, EACH], paths)
+    for prediction, images in (
+        (example.prediction_clean, paths),
+        (example.prediction_adversarial, files),
+    ):
+        expected = theirs(root, images)[1][0].numpy().T
+        assert len(np.unique(expected)) > 1
+        np.testing.assert_array_equal(prediction.array, expected)
+    assert not [note for note in example.notes if "only" in note]
+
+
 def test_the_gradient_is_that_of_the_step_without_rounding():
     torch.manual_seed(0)
     image = (torch.randn(1, 9, 8, 7) * 8).round()
