@@ -178,7 +178,8 @@ class Transform:
         found = theirs.as_tensor()
         _compare(self, one.forward(image.unsqueeze(0))[0], found)
         if self.exact and self._rounds(space, after):
-            forward = exactly(lambda x: _monai(self, x, space)[1].as_tensor(), one.forward)
+            # The same object, which has warned of what there is: filters belong to all threads.
+            forward = exactly(lambda x: transform(_placed(x, space)).as_tensor(), one.forward)
             one = replace(one, forward=forward)
         return one, found, after
 
@@ -335,13 +336,20 @@ def _monai(step: Transform, image: Tensor, space: Space) -> tuple[Any, Any]:
             # MONAI warns of defaults that will change; its result is compared anyway.
             warnings.simplefilter("ignore", FutureWarning)
             transform = getattr(monai.transforms, step.name)(**step.arguments)
-            return transform, transform(image)
+            return transform, transform(_placed(image, space))
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise SegadvError(
             f"preprocessing step {step.name} does not fit this image ({reason}); use an image of "
             "the kind the model was made for"
         ) from None
+
+
+def _placed(image: Tensor, space: Space) -> Any:
+    """Return a copy of an image (C, *S) that lies on a grid, as MONAI's transforms take it."""
+    from monai.data import MetaTensor
+
+    return MetaTensor(image.clone(), affine=torch.from_numpy(space.affine))
 
 
 def _compare(step: Transform, ours: Tensor, theirs: Tensor) -> None:
