@@ -75,6 +75,25 @@ def test_the_question_lists_the_script_with_its_arguments(tmp_path):
     assert "scripts" not in sys.modules
 
 
+def test_a_list_that_is_put_together_holds_the_script_too(tmp_path):
+    *first, join, last, typed = CECT["preprocessing"]["transforms"]
+    parts = {"loading": first, "joining": [join, last, typed]}
+    whole = {"_target_": "Compose", "transforms": "$@loading + @joining"}
+    root, asked = save_cect(tmp_path, config={**CECT, **parts, "preprocessing": whole})
+    assert asked.runs[0] == "joining::0: _target_ scripts.my_transforms.ConcatImages"
+    assert load_victim(root, trust=asked.sha256).channel_names == tuple(PHASES)
+
+
+def test_the_published_network_loads(tmp_path):
+    wide = {"init_filters": 32, "blocks_down": [1, 2, 2, 4], "blocks_up": [1, 1, 1]}
+    config = {**CECT, "network_def": CECT["network_def"] | wide}
+    config |= {"inferer": {**CECT["inferer"], "roi_size": [96, 96, 96]}}
+    root, asked = save_cect(tmp_path, config=config)
+    victim = load_victim(root, trust=asked.sha256)
+    assert victim.windows.roi_size == (96, 96, 96)
+    assert (victim.task.name, len(victim.classes)) == ("overlapping", 2**5)
+
+
 @pytest.mark.parametrize("config", [CECT, EARLIER], ids=["as published", "earlier"])
 def test_three_phases_get_the_mask_that_monai_gives_them(config, tmp_path):
     root, asked = save_cect(tmp_path, config=config)
