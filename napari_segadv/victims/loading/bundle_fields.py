@@ -49,10 +49,7 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     pred: Mapping[str, Any] = next(iter(data.get("outputs", {}).values()), {})
     arguments = parts.arguments
     steps = steps_of(config, parts)
-    try:
-        channels = image_channels(_channels(parts, image), steps)
-    except SegadvError as error:
-        raise SegadvError(f"{config.source}: {error}") from None
+    channels = _of_image(config, _channels(parts, image), steps)
     dims = 3 if parts.slices is not None else dims_of(parts, image, config)
     task = _task(pred, config)
     outputs, spare = arguments.get("out_channels", arguments.get("num_classes")), 0
@@ -106,10 +103,8 @@ def _own(
     left_out: int,
 ) -> OwnPipeline:
     """Return the bundle's own pipeline; the arguments are those of `OwnPipeline`."""
-    key, after = (
-        image_key(config),
-        [one for one in parts.postprocessing if isinstance(one, Mapping)],
-    )
+    key = image_key(config)
+    after = [one for one in parts.postprocessing if isinstance(one, Mapping)]
     images = sources(parts.transforms, key)
     images = () if images == (key,) else images
     return OwnPipeline(parts.transforms, after, windows, key, structures, images, left_out)
@@ -157,6 +152,18 @@ def _channels(parts: Parts, image: Mapping[str, Any]) -> int:
     name = str(parts.target).rsplit(".", 1)[-1]
     given = None if name in ADAPTED else parts.arguments.get("in_channels")
     return int(image.get("num_channels", 1) if given is None else given)
+
+
+def _of_image(config: BundleConfig, seen: int, steps: Sequence[Step]) -> int:
+    """Return how many channels the image has, of which steps make those that the network sees.
+
+    Raises:
+        SegadvError: if they don't fit.
+    """
+    try:
+        return image_channels(seen, steps)
+    except SegadvError as error:
+        raise SegadvError(f"{config.source}: {error}") from None
 
 
 def _rows_first(config: BundleConfig, parts: Parts) -> bool:

@@ -155,7 +155,7 @@ class OwnPipeline:
             arguments = _arguments(config, PRED, {PRED if PRED in keys else keys[0]: PRED})
             if name == "Invert":
                 # What only joins images leaves no trace: the first image has the way back.
-                of = _keys({"keys": config.get("orig_keys", self.key)}, PRED)[0]
+                of = _keys({"keys": config.get("orig_keys") or self.key}, PRED)[0]
                 back = of if of in self.images else self._input
                 arguments |= {"transform": before, "orig_keys": back}
                 arguments.pop("device", None)

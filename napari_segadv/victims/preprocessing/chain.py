@@ -327,9 +327,6 @@ def _smoothed(units: Tensor, factor: float, arguments: Mapping[str, Any]) -> Ten
 def _monai(step: Transform, image: Tensor, space: Space) -> tuple[Any, Any]:
     """Run MONAI's own transform; return it, and what it makes of an image (C, *S) on a grid."""
     import monai.transforms
-    from monai.data import MetaTensor
-
-    image = MetaTensor(image.clone(), affine=torch.from_numpy(space.affine))
 
     try:
         with warnings.catch_warnings():
