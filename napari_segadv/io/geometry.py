@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..data.scan import Grid
+from ..data.scan import Grid, Scan
 from ..errors import SegadvError
 
 Matrix = npt.NDArray[np.float64]
@@ -16,6 +16,8 @@ SKEW = 1e-3
 # How far repairing the axes may move a pixel, in pixels.
 MOST_MOVED = 0.01
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# Where the affine of a volume's NIfTI file is kept in the scan's `meta`.
+VOLUME_AFFINE = "nifti_volume_affine"
 # Millimetres in the units of length that files name.
 MILLIMETRES = {
     "nm": 1e-6,
@@ -175,6 +177,40 @@ def lps_of(grid: Grid) -> Matrix:
 def ras_of(grid: Grid) -> Matrix:
     """Return the affine (4, 4) of a grid as NIfTI has it."""
     return np.asarray(LPS @ lps_of(grid), np.float64)
+
+
+def affine_text(affine: Matrix) -> str:
+    """Return an affine (4, 4) as text that `affine_in` reads back bit by bit."""
+    return " ".join(repr(float(v)) for v in affine[:3].ravel())
+
+
+def affine_in(text: str) -> Matrix:
+    """Return the affine (4, 4) that a text holds.
+
+    Raises:
+        ValueError: if it holds none.
+    """
+    return np.vstack([np.array(text.split(), np.float64).reshape(3, 4), [0, 0, 0, 1]])
+
+
+def as_stored(scan: Scan) -> Matrix | None:
+    """Return the affine (4, 4) that a volume's NIfTI file holds, from the index (x, y, z) to RAS.
+
+    A grid differs from it in the last digits, since its axes are made exactly perpendicular.
+
+    Returns:
+        The affine, bit by bit; None if there is none, or the volume lies elsewhere by now.
+    """
+    known = scan.singles[0].meta.get(VOLUME_AFFINE)
+    if scan.grid.ndim != 3 or not isinstance(known, str):
+        return None
+    try:
+        affine = affine_in(known)
+        grid = grid_from_ras(affine, scan.grid.shape, Path())
+    except (ValueError, SegadvError):
+        return None  # edited by somebody: the grid alone counts
+    alike = np.allclose(grid.affine, scan.grid.affine, rtol=1e-6, atol=1e-5)
+    return affine if alike else None
 
 
 def millimetres(words: Sequence[str]) -> tuple[float, tuple[str, ...]]:

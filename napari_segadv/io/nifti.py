@@ -15,7 +15,7 @@ from nibabel.spm2analyze import Spm2AnalyzeImage
 
 from ..data.presentation import Presentation
 from ..errors import SegadvError
-from .geometry import Matrix
+from .geometry import VOLUME_AFFINE, Matrix, affine_text
 from .integrity import opened
 from .streams import Stream, packing_of
 
@@ -132,8 +132,9 @@ def _nifti(raw: Nifti1Header, path: Path) -> Header:
     ]
     if code in COLOURS:
         meta.append(("nifti_rgb", True))
-    if len(size) < 3:
-        meta.append(("nifti_affine", " ".join(repr(float(v)) for v in affine[:3].ravel())))
+    # Bit by bit: what a grid says is rounded, as its axes are made exactly perpendicular.
+    key = "nifti_affine" if len(size) < 3 else VOLUME_AFFINE
+    meta.append((key, affine_text(affine)))
     return Header(
         size,
         dtype,

@@ -194,8 +194,8 @@ class BoundVictim(ABC):
     def departures(self, prediction: Any) -> tuple[str, ...]:
         """Say so if the victim's own program predicts otherwise on an adversarial image.
 
-        A change can lie where the two differ: noise in air that was 0, for instance, is normalised
-        with the tissue, and they need not agree on which voxels are 0 after a resampling.
+        A change can lie where the two differ: what makes no difference on the clean image need not
+        make none on this one.
         """
         try:
             share = self.agreement(prediction)

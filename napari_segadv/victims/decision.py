@@ -171,7 +171,8 @@ def read_decision(transforms: Sequence[Mapping[str, Any]]) -> tuple[Decision, tu
                     "its own program interpolates between class numbers on the way back, which "
                     "makes classes that are not there; here the nearest pixel's class is taken"
                 )
-            carried = now
+            # A second one finds nothing left to undo.
+            carried = now if carried is None else carried
         elif name in TIDYING:
             tidying[carried is not None].append(Tidying(name, arguments))
         elif name not in WITHOUT_EFFECT:

@@ -28,10 +28,12 @@ class Head:
         activation: the network's last one. None: detected once, from the first output.
         output: which of several outputs it is, by place or name. None: the only one, or the main
             one of a dictionary.
+        left_out: how many channels, from the first, are no structures, of those that may overlap.
     """
 
     activation: Activation | None = None
     output: int | str | None = None
+    left_out: int = 0
 
     def __post_init__(self) -> None:
         if self.activation not in (None, *get_args(Activation)):
@@ -64,6 +66,23 @@ class Head:
             return output
         return output.clamp_min(SMALLEST).log()
 
+    def of_images(self, scores: Tensor) -> Tensor:
+        """Return class logits (N, K) of a classifier's numbers (N, K), or of one (N, 1) each.
+
+        Raises:
+            SegadvError: if there is one between 0 and 1, and nothing says whether it is a
+                probability: 0.3 is the first class as one, and the second as a logit.
+        """
+        if self.activation is None and scores.shape[1] == 1:
+            low, high = float(scores.detach().amin()), float(scores.detach().amax())
+            if low >= 0 and high <= 1:
+                raise SegadvError(
+                    f"one number for two classes, here {low:.3g}, may be a probability or a logit; "
+                    'set "activation" to "sigmoid" if the network ends in one, or else to "none" '
+                    "(a bundle says so by an Activationsd step: then it is a logit)"
+                )
+        return self.logits(scores)
+
     def structure_logits(self, output: Tensor) -> Tensor:
         """Return a logit for each structure (N, K, *S) of a network with a sigmoid for each.
 
@@ -78,6 +97,7 @@ class Head:
         if self.activation is None:
             low, high = float(output.detach().amin()), float(output.detach().amax())
             self.activation = "sigmoid" if low >= 0 and high <= 1 else "none"
+        output = output[:, self.left_out :]
         if self.activation == "none":
             return output
         p = output.clamp(SMALLEST, 1 - NEXT_TO_ONE)

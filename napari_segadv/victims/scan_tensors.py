@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..data.scan import Scan
+from ..io.geometry import as_stored
 from .preprocessing.axes import Affine
 
 
@@ -39,8 +40,12 @@ def field_array(field: Tensor, scan: Scan) -> np.ndarray[Any, np.dtype[np.float3
 def ras_affine(scan: Scan) -> Affine:
     """Return the affine from index (z, y, x) to RAS world (x, y, z).
 
-    Without geometry, the world is in pixels.
+    That of a NIfTI file is the one that MONAI reads there, bit by bit: which pixels a resampling
+    makes exactly 0 depends on its last digits. Without geometry, the world is in pixels.
     """
+    stored = as_stored(scan)
+    if stored is not None:
+        return stored[:, [2, 1, 0, 3]]
     affine = scan.grid.affine.copy()
     if scan.grid.physical:
         affine[-3:-1] *= -1.0

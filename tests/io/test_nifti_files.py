@@ -11,6 +11,7 @@ import pytest
 
 from napari_segadv import io
 from napari_segadv.errors import SegadvError
+from napari_segadv.io.geometry import as_stored
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SHIFT = np.array([[-3.0, 0, 0, 12], [0, -2, 0, 7], [0, 0, 1.5, -4], [0, 0, 0, 1]])
@@ -168,6 +169,22 @@ def test_a_sheared_sform_is_refused_whatever_the_qform_says(tmp_path, s_code):
         return
     with pytest.raises(SegadvError, match=r"right angles \(.* degrees: a shear"):
         io.read(path)
+
+
+@pytest.mark.parametrize("name", AFFINES)
+def test_an_affine_comes_back_bit_by_bit(tmp_path, name):
+    """Whatever a grid makes of it; which of a network's pixels are exactly 0 can depend on it."""
+    path = make(tmp_path / "a.nii", numbers(), AFFINES[name])
+    scan = io.read(path)
+    held = nib.load(path).affine
+    assert np.array_equal(as_stored(scan), held)
+    io.save(scan, tmp_path / "b.nii.gz")
+    assert np.array_equal(nib.load(tmp_path / "b.nii.gz").affine, held)
+    # An image that was moved lies where its grid says.
+    moved = replace(scan, grid=replace(scan.grid, origin=(1.0, 2.0, 3.0)))
+    assert as_stored(moved) is None
+    io.save(moved, tmp_path / "c.nii.gz")
+    np.testing.assert_allclose(nib.load(tmp_path / "c.nii.gz").affine[:3, 3], [-3, -2, 1])
 
 
 @pytest.mark.parametrize("size", [1e-5, 3e-4, 9e-4])

@@ -14,7 +14,8 @@ import napari_segadv as sa
 from napari_segadv import cli
 from napari_segadv.data.grade import Grade
 from napari_segadv.data.scan import Scan
-from napari_segadv.errors import SegadvError
+from napari_segadv.errors import NeedsTrust, SegadvError
+from napari_segadv.victims import load_victim
 from napari_segadv.victims.heads import Head
 from napari_segadv.victims.preprocessing.chain import Transform
 from napari_segadv.victims.tasks import task_in, tasks
@@ -77,6 +78,46 @@ def test_one_logit_is_two_classes(victim):
     two = replace(victim, network=Brightness(shape="one"), classes=("not bright", "bright"))
     assert two.predict(image(128)).label == 0
     assert two.predict(image(180)).label == 1
+
+
+class OneNumber(torch.nn.Module):
+    """Says one number of an image, from its mean: a probability, or a logit."""
+
+    def forward(self, x):
+        return x.flatten(1).mean(1, keepdim=True) / 255
+
+
+def of_one_number(**more) -> Victim:
+    return Victim(OneNumber(), "one", 2, classes=("dull", "bright"), task="classification", **more)
+
+
+def test_one_number_between_0_and_1_is_not_guessed_at():
+    """As a probability, .3 is the first class, and as a logit the second."""
+    dull = image(77)
+    with pytest.raises(SegadvError, match=r"one: one number .* here 0\.301, .*\"activation\""):
+        of_one_number().predict(dull)
+    assert of_one_number(head=Head("sigmoid")).predict(dull).label == 0
+    assert of_one_number(head=Head("none")).predict(dull).label == 1
+    above = replace(of_one_number(), network=lambda x: 4 * OneNumber()(x) - 3)
+    assert above.predict(dull).label == 0
+    # Once it is known for a logit, it is one on every image.
+    assert above.predict(image(200)).label == 1
+
+
+@pytest.mark.parametrize(("activation", "label"), [("sigmoid", 0), ("none", 1), (None, None)])
+def test_a_program_of_one_number_is_chosen_in_its_json(activation, label, tmp_path):
+    torch.jit.script(OneNumber().eval()).save(tmp_path / "net.ts")
+    about = {"task": "classification", "dims": 2, "classes": ["dull", "bright"]}
+    about |= {"activation": activation} if activation else {}
+    (tmp_path / "net.json").write_text(json.dumps(about))
+    with pytest.raises(NeedsTrust) as asked:
+        load_victim(tmp_path / "net.ts")
+    victim = load_victim(tmp_path / "net.ts", trust=asked.value.sha256)
+    if label is None:
+        with pytest.raises(SegadvError, match="may be a probability or a logit"):
+            victim.predict(image(77))
+    else:
+        assert victim.predict(image(77)).label == label
 
 
 def test_probabilities_are_taken_back_to_logits(victim):

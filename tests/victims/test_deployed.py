@@ -7,6 +7,8 @@ import pytest
 import torch
 from helpers import disc_image
 
+from napari_segadv.attacks import PGD
+from napari_segadv.crafting.craft import craft
 from napari_segadv.data.scan import Scan
 from napari_segadv.errors import Cancelled
 from napari_segadv.victims.members import Mean, Mirrored, OnSlices, Stacked
@@ -100,3 +102,21 @@ def test_several_networks():
     x = torch.randn(1, 1, 4, 5)
     torch.testing.assert_close(Mean([one, two])(x), Threshold(2.0)(x))
     assert torch.equal(Stacked([one, two])(x), torch.cat([one(x), two(x)], dim=1))
+
+
+def test_what_its_own_program_finds_otherwise_in_the_adversarial_image_is_told():
+    """Of the clean image both say the same; then only the noise makes the difference."""
+    array = np.full((40, 40), 60, np.uint8)
+    array[10:20, 10:30] = 120
+    scan = Scan.from_array(array)
+
+    def own(network, image, affine):
+        """Has another threshold, which makes no difference on the clean image."""
+        return (image > 80)[0].long()
+
+    tried = Victim(Threshold(100.0), "by a threshold", own=own, **KINDS)
+    target = np.zeros((40, 40), np.uint8)
+    example = craft(scan, tried, PGD(epsilon=30, steps=3), target=target)
+    assert any("100.0 % of the structures" in note for note in example.notes)
+    told = [note for note in example.notes if note.startswith("on the adversarial image, only")]
+    assert len(told) == 1

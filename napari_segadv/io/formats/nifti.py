@@ -13,7 +13,7 @@ from nibabel.volumeutils import apply_read_scaling
 
 from ...data.scan import Array, Grid, Scan, Storage
 from ...errors import SegadvError
-from ..geometry import Matrix, grid_from_ras, ras_of
+from ..geometry import Matrix, affine_in, as_stored, grid_from_ras, ras_of
 from ..integrity import beside, opened
 from ..nifti import CALIBRATED, COLOURS, RGB_VECTOR, RGBA_VECTOR, VECTOR, Header, header_of
 from ..pixels import Pixels, component, is_colour, without_alpha
@@ -226,11 +226,14 @@ def _slabs(stored: Array) -> Iterator[Array]:
 
 
 def _affine(grid: Grid, scan: Scan) -> Matrix:
-    """Return the affine to write: of a 2-D image as it was read, if that is where it still is."""
+    """Return the affine to write: the one that was read, if that is where the image still is."""
+    if grid.ndim == 3:
+        stored = as_stored(scan)
+        return ras_of(grid) if stored is None else stored
     known = scan.meta.get("nifti_affine")
-    if grid.ndim == 2 and isinstance(known, str):
+    if isinstance(known, str):
         try:
-            affine = np.vstack([np.array(known.split(), np.float64).reshape(3, 4), [0, 0, 0, 1]])
+            affine = affine_in(known)
             if grid_from_ras(affine, grid.shape, Path()).same_as(grid):
                 return affine
         except (ValueError, SegadvError):

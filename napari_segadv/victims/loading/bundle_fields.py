@@ -6,13 +6,15 @@ from typing import Any
 
 from ...data.overlapping import check_count, text_of
 from ...errors import SegadvError
-from ..decision import Decision, inverts, read_decision
-from ..heads import Head
+from ..decision import TIDYING, Decision, inverts, read_decision
+from ..heads import Activation, Head
 from ..preprocessing.chain import Step
 from ..preprocessing.guidance import Guided, Patches
-from ..preprocessing.reading import from_monai, image_channels
+from ..preprocessing.joining import joined_images
+from ..preprocessing.reading import from_monai, image_channels, sources
 from ..task import Task
 from ..tasks import DEFAULT, task_in, task_named, task_of
+from ..windows import SlidingWindows
 from .bundle_config import BundleConfig
 from .bundle_inferer import windows_of
 from .bundle_parts import Parts
@@ -26,6 +28,8 @@ SEVERAL_AT_ONCE = (
     "here the likeliest class counts"
 )
 OVERLAPPING = "overlapping"
+BACKGROUND = "background"
+WITHOUT_BACKGROUND = "its channel background is no structure here: it counts nowhere"
 # Formats of an output that name a task by another word than ours.
 FORMATS = {"classes": "classification"}
 
@@ -44,21 +48,22 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     image: Mapping[str, Any] = next(iter(data.get("inputs", {}).values()), {})
     pred: Mapping[str, Any] = next(iter(data.get("outputs", {}).values()), {})
     arguments = parts.arguments
-    key = _image_key(config)
     steps = steps_of(config, parts)
-    channels = image_channels(_channels(parts, image), steps)
+    channels = _of_image(config, _channels(parts, image), steps)
     dims = 3 if parts.slices is not None else dims_of(parts, image, config)
     task = _task(pred, config)
-    outputs = arguments.get("out_channels", arguments.get("num_classes"))
+    outputs, spare = arguments.get("out_channels", arguments.get("num_classes")), 0
     listed = _classes(pred, config, outputs)
     count = int(outputs or len(listed) or 1)
     if _overlap(parts, task, count):
         task = task_of(OVERLAPPING)
     overlap = task.name == OVERLAPPING
     if overlap:
-        check_count(count, str(config.root))
+        spare = _spare(parts, listed, count)
+        listed = listed[spare:]
+        check_count(count - spare, str(config.root))
     windows = windows_of(parts, dims, config) if parts.inferer else None
-    head = _head(parts, overlap)
+    head = _head(parts, overlap, spare)
     guided = next((step for step in steps if isinstance(step, Guided)), None)
     independent = not overlap and task.name != DEFAULT and count > 1
     independent = independent and parts.afterwards("Activations", "sigmoid")
@@ -67,12 +72,13 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     decision, notes = _decided(task.name, after, head, regions, guided)
     if independent and any("threshold" in step for step in after):
         notes = (*notes, SEVERAL_AT_ONCE)
-    compared = inverts(after) and guided is None
+    if spare:
+        notes = (*notes, WITHOUT_BACKGROUND)
     return {
         "name": str(config.metadata.get("name", config.root.name)),
         "dims": dims,
         "channels": channels,
-        "channel_names": _channel_names(image, channels),
+        "channel_names": _channel_names(image, channels) or joined_images(steps),
         "classes": task.names(listed),
         "steps": steps,
         "array_order": _rows_first(config, parts),
@@ -83,10 +89,25 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         "regions": regions,
         "independent": independent,
         "head": head,
-        "own": OwnPipeline(parts.transforms, after, windows, key, count if overlap else 0)
-        if compared
+        "own": _own(config, parts, windows, count if overlap else 0, spare)
+        if inverts(after) and guided is None
         else None,
     }
+
+
+def _own(
+    config: BundleConfig,
+    parts: Parts,
+    windows: SlidingWindows | None,
+    structures: int,
+    left_out: int,
+) -> OwnPipeline:
+    """Return the bundle's own pipeline; the arguments are those of `OwnPipeline`."""
+    key = image_key(config)
+    after = [one for one in parts.postprocessing if isinstance(one, Mapping)]
+    images = sources(parts.transforms, key)
+    images = () if images == (key,) else images
+    return OwnPipeline(parts.transforms, after, windows, key, structures, images, left_out)
 
 
 def _decided(
@@ -133,6 +154,18 @@ def _channels(parts: Parts, image: Mapping[str, Any]) -> int:
     return int(image.get("num_channels", 1) if given is None else given)
 
 
+def _of_image(config: BundleConfig, seen: int, steps: Sequence[Step]) -> int:
+    """Return how many channels the image has, of which steps make those that the network sees.
+
+    Raises:
+        SegadvError: if they don't fit.
+    """
+    try:
+        return image_channels(seen, steps)
+    except SegadvError as error:
+        raise SegadvError(f"{config.source}: {error}") from None
+
+
 def _rows_first(config: BundleConfig, parts: Parts) -> bool:
     """Return whether the network's first axis is the rows, as its program reads the images.
 
@@ -161,8 +194,8 @@ def _channel_names(image: Mapping[str, Any], channels: int) -> tuple[str, ...]:
     return tuple(str({str(key): name for key, name in named.items()}[n]) for n in numbers)
 
 
-def _image_key(config: BundleConfig) -> str:
-    """Return the key under which the transforms have the image."""
+def image_key(config: BundleConfig) -> str:
+    """Return the key under which the transforms have the network's input."""
     inputs = config.metadata.get("network_data_format", {}).get("inputs", {})
     return next(iter(inputs), "image")
 
@@ -181,7 +214,7 @@ def steps_of(config: BundleConfig, parts: Parts) -> tuple[Step, ...]:
             "_target_; write it out"
         )
     try:
-        return from_monai(parts.transforms, _image_key(config))
+        return from_monai(parts.transforms, image_key(config))
     except SegadvError as error:
         raise SegadvError(f"{config.source}: {error}") from None
     except (KeyError, TypeError) as error:
@@ -253,11 +286,22 @@ def _overlap(parts: Parts, task: Task[Any], count: int) -> bool:
     return parts.cuts and not parts.afterwards("Activations", "softmax")
 
 
-def _head(parts: Parts, overlap: bool) -> Head:
+def _spare(parts: Parts, listed: Sequence[str], count: int) -> int:
+    """Return how many of the first of several channels are no structures: 1, or else 0.
+
+    A sigmoid of its own for the background says where nothing is, if it was trained at all. Where
+    steps tidy up all channels together, it stays.
+    """
+    named = count > 1 and len(listed) == count and listed[0].casefold() == BACKGROUND
+    return int(named and not any(parts.after(name) for name in TIDYING))
+
+
+def _head(parts: Parts, overlap: bool, left_out: int) -> Head:
     """Return the head: of overlapping structures, what the bundle's own steps take the output for.
 
     Whatever its values: they are logits if a sigmoid follows, and else compared as they are.
     """
     if not overlap:
         return Head("none" if _activates(parts) else None)
-    return Head("none" if parts.afterwards("Activations", "sigmoid") else "sigmoid")
+    kind: Activation = "none" if parts.afterwards("Activations", "sigmoid") else "sigmoid"
+    return Head(kind, left_out=left_out)

@@ -46,6 +46,11 @@ class Parts:
             if isinstance(step, Mapping)
         )
 
+    def after(self, name: str) -> bool:
+        """Return whether there is a step of a name after the network."""
+        steps = (step for step in self.postprocessing if isinstance(step, Mapping))
+        return any(name in str(step.get("_target_")) for step in steps)
+
     @property
     def cuts(self) -> bool:
         """Whether a step after the network cuts each channel at a threshold."""

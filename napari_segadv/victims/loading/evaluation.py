@@ -94,6 +94,10 @@ class Evaluation:
         """Return the transforms of the preprocessing as data."""
         return transforms_in(self.part("preprocessing"))
 
+    def made(self, component: Component) -> Any:
+        """Return a component, built; or a `Code` in its place while nothing may run."""
+        return self._value(component.place, True)
+
     def inferer(self) -> Mapping[str, Any]:
         found = self.part("inferer")
         return found if isinstance(found, Mapping) else {"_target_": found}
@@ -351,6 +355,7 @@ class Evaluation:
             unseen = isinstance(target, str) and plain_name(target, STEPS) in UNSEEN
             given = {} if unseen else arguments_of(raw)
             data = Component({"_target_": target})
+            data.place = place
             data.update(self._entries(given.items(), place, False))
             return data
         mode = inner("_mode_", MODES[0])

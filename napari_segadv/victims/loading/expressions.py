@@ -27,7 +27,13 @@ class NotPlain(Exception):
 
 
 class Component(dict[str, Any]):
-    """A component of a configuration, left as data: an expression may only pass it on."""
+    """A component of a configuration, left as data: an expression may only pass it on.
+
+    Attributes:
+        place: where it stands in the configuration.
+    """
+
+    place: tuple[str, ...] = ()
 
 
 def constants() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ..preprocessing.intensity import INTENSITY
 from ..structures import combined
 from ..windows import SlidingWindows
 from .network import cause
+from .own_joins import OWN, with_meta
 
 # Steps before the network that are MONAI's own, and steps after it.
 FIRST = frozenset(INTENSITY) | SPATIAL | {COPIES, CONCATENATES}
@@ -35,6 +36,8 @@ class OwnPipeline:
         windows: its sliding window; None: it sees the whole image.
         key: under which its transforms have the image.
         structures: how many overlapping structures it predicts, a map each; 0: a label map.
+        images: under which its transforms have the images that it joins as channels; (): one.
+        left_out: how many of the maps, from the first, are no structures.
     """
 
     before: Sequence[Mapping[str, Any]]
@@ -42,6 +45,8 @@ class OwnPipeline:
     windows: SlidingWindows | None
     key: str = IMAGE
     structures: int = 0
+    images: tuple[str, ...] = ()
+    left_out: int = 0
 
     def __call__(self, network: nn.Module, image: Tensor, affine: Affine) -> Tensor | None:
         """Predict an image (C, *S) in the network's axis order as MONAI does.
@@ -58,7 +63,7 @@ class OwnPipeline:
         Raises:
             SegadvError: if MONAI refuses a step.
         """
-        from monai.data import MetaTensor, decollate_batch, list_data_collate
+        from monai.data import decollate_batch, list_data_collate
         from monai.inferers import SimpleInferer, SlidingWindowInferer
         from monai.transforms import Compose
 
@@ -66,11 +71,14 @@ class OwnPipeline:
         try:
             with warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")
-                data = before({IMAGE: MetaTensor(image.clone(), affine=torch.from_numpy(affine))})
+                # On the processor, where MONAI's loaders put images.
+                data = before(self._loaded(image.cpu(), torch.from_numpy(affine)))
+                data[self._input] = torch.as_tensor(data[self._input])
+                data = {name: one for name, one in data.items() if isinstance(one, Tensor)}
                 windows = self._windows()
                 inferer = SlidingWindowInferer(**windows) if windows else SimpleInferer()
                 batch = list_data_collate([data])
-                batch[PRED] = inferer(batch[IMAGE], network)
+                batch[PRED] = inferer(batch[self._input].to(image.device), network)
                 (one,) = decollate_batch(batch)
                 found = Compose(list(self._last(before)))(one)
         except (TypeError, ValueError, RuntimeError, IndexError, KeyError) as error:
@@ -84,7 +92,18 @@ class OwnPipeline:
             return mask[0].round().long()
         if not ((mask == 0) | (mask == 1)).all():
             return None  # it ends in probabilities
-        return combined(mask[None])[0]
+        return combined(mask[None, self.left_out :])[0]
+
+    @property
+    def _input(self) -> str:
+        """The key of the network's input: one of our own, but where several images have theirs."""
+        return self.key if self.images else IMAGE
+
+    def _loaded(self, image: Tensor, affine: Tensor) -> dict[str, Any]:
+        """Return an image (C, *S) as the bundle's loader gives it: each of several by itself."""
+        if not self.images:
+            return {IMAGE: with_meta({IMAGE: image}, affine)[IMAGE]}
+        return with_meta(dict(zip(self.images, image.split(1), strict=True)), affine)
 
     def _windows(self) -> dict[str, Any]:
         """Return the sliding window as arguments of MONAI's inferer; {} if there is none."""
@@ -109,18 +128,22 @@ class OwnPipeline:
         """Make the steps before the network that act on the image, or on a copy of it."""
         import monai.transforms
 
-        names = {self.key: IMAGE}
+        names = {name: name for name in self.images} or {self.key: IMAGE}
         for config in self._kept(self.before, FIRST):
             name, arguments = str(config["_target_"]), _arguments(config, self.key, names)
             if not arguments["keys"]:
+                continue
+            if OWN in config:
+                names[self.key] = self._input
+                yield config[OWN]
                 continue
             if name == COPIES:
                 copies = arguments.get("names", ())
                 names |= {copy: copy for copy in ([copies] if isinstance(copies, str) else copies)}
             if name == CONCATENATES:
-                arguments["name"] = names.setdefault(str(arguments.get("name")), IMAGE)
+                arguments["name"] = names.setdefault(str(arguments.get("name")), self._input)
             if name == "CropForeground":
-                arguments["source_key"] = names.get(str(arguments.get("source_key")), IMAGE)
+                arguments["source_key"] = names.get(str(arguments.get("source_key")), self._input)
             yield getattr(monai.transforms, f"{name}d")(**arguments)
 
     def _last(self, before: Any) -> Iterator[Any]:
@@ -131,7 +154,10 @@ class OwnPipeline:
             name, keys = str(config["_target_"]), _keys(config, PRED)
             arguments = _arguments(config, PRED, {PRED if PRED in keys else keys[0]: PRED})
             if name == "Invert":
-                arguments |= {"transform": before, "orig_keys": IMAGE}
+                # What only joins images leaves no trace: the first image has the way back.
+                of = _keys({"keys": config.get("orig_keys") or self.key}, PRED)[0]
+                back = of if of in self.images else self._input
+                arguments |= {"transform": before, "orig_keys": back}
                 arguments.pop("device", None)
             yield getattr(monai.transforms, f"{name}d")(**arguments)
 

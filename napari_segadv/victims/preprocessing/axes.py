@@ -122,6 +122,15 @@ class AxesMap:
     inverses: dict[tuple[int, bool], Tensor] = field(default_factory=dict)
     cached: dict[tuple[int, str, str, str], Tensor] = field(default_factory=dict, repr=False)
 
+    @property
+    def cuts(self) -> bool:
+        """Whether pixels are cut off."""
+        return any(min(axis.pads) < 0 for axis in self.axes if axis.whole)
+
+    @property
+    def interpolates(self) -> bool:
+        return not all(axis.whole for axis in self.axes)
+
     def forward(self, x: Tensor) -> Tensor:
         """Map an image (N, C, *input) to (N, C, *output)."""
         order = [axis.source for axis in self.axes]

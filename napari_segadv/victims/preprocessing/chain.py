@@ -13,7 +13,11 @@ from torch import Tensor
 
 from ...common.wording import in_percent
 from ...errors import SegadvError
-from .axes import BACK, PAD_MODES, Affine, AxesMap, Back, between
+from .axes import PAD_MODES, Affine, AxesMap, Back, between
+from .bound_chain import BoundChain as BoundChain
+from .bound_chain import BoundTransform as BoundTransform
+from .bound_chain import Space as Space
+from .exact import exactly
 from .intensity import INTENSITY
 from .ties import Ties, Undo
 
@@ -69,24 +73,18 @@ KNOWN = INTENSITY.keys() | SPATIAL | WITHOUT_EFFECT | {CONCATENATES, ASKING} | G
 # Steps whose arguments say nothing of the pixels either.
 UNSEEN = WITHOUT_EFFECT - {COPIES}
 DATA_DEPENDENT = frozenset({"CropForeground", "CropToNonzero"})
+# Steps whose values ours meet but for rounding; spatial ones if they interpolate.
+ROUNDED = frozenset(
+    {
+        "Spacing",
+        "Resize",
+        "ScaleIntensity",
+        "ScaleIntensityRangePercentiles",
+        "NormalizeIntensity",
+    }
+)
 # MONAI computes some steps in float64; a ten-thousandth of the image's range is no difference.
 TOLERANCE = 1e-4
-
-
-@dataclass(frozen=True)
-class Space:
-    """A grid as MONAI knows it: shape, and affine from index to RAS world."""
-
-    shape: tuple[int, ...]
-    affine: Affine
-
-
-@dataclass(frozen=True)
-class BoundTransform:
-    """A step on a given grid: images forward, values back in the way that is asked for."""
-
-    forward: Callable[[Tensor], Tensor]
-    backward: Callable[[Tensor, Back], Tensor]
 
 
 class Step(Protocol):
@@ -121,10 +119,16 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Transform:
-    """One transform: its MONAI name (without the d of the dictionary form) and arguments."""
+    """One transform: its MONAI name (without the d of the dictionary form) and arguments.
+
+    Attributes:
+        name, arguments: MONAI's.
+        exact: whether its values are those that MONAI computes, to the last bit.
+    """
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in INTENSITY and self.name not in SPATIAL:
@@ -149,6 +153,15 @@ class Transform:
         """Whether this step changes the units of the intensities."""
         return self.name.startswith("ScaleIntensity") or self.name == "NormalizeIntensity"
 
+    @property
+    def tells_zero(self) -> bool:
+        """Whether what it does to a pixel, or to all, depends on which pixels are exactly 0."""
+        return self.name == "NormalizeIntensity" and bool(self.arguments.get("nonzero"))
+
+    def exactly(self) -> "Transform":
+        """Return the same step with MONAI's own values."""
+        return replace(self, exact=True)
+
     def bound(self, image: Tensor, space: Space) -> tuple[BoundTransform, Tensor, Space]:
         """Fix the geometry on the grid of an image (C, *S).
 
@@ -157,40 +170,26 @@ class Transform:
         Raises:
             SegadvError: if MONAI refuses the image, or our result differs from MONAI's.
         """
-        from monai.data import MetaTensor
-
-        transform, theirs = _monai(
-            self, MetaTensor(image.clone(), affine=torch.from_numpy(space.affine))
-        )
+        transform, theirs = _monai(self, image, space)
         after = Space(tuple(theirs.shape[1:]), _square(theirs.affine, len(space.shape)))
         one = _bind_step(
             self, space, after, Undo(transform, list(theirs.applied_operations), after.affine)
         )
-        ours = one.forward(image.unsqueeze(0))[0]
-        _compare(self, ours, theirs.as_tensor())
-        return one, ours, after
+        found = theirs.as_tensor()
+        _compare(self, one.forward(image.unsqueeze(0))[0], found)
+        if self.exact and self._rounds(space, after):
+            # The same object, which has warned of what there is: filters belong to all threads.
+            forward = exactly(lambda x: transform(_placed(x, space)).as_tensor(), one.forward)
+            one = replace(one, forward=forward)
+        return one, found, after
 
-
-@dataclass(frozen=True)
-class BoundChain:
-    """A chain on a given grid.
-
-    `forward` maps images (N, C, *S) to the network's grid and intensities; `backward` maps class
-    logits from there back to S. Both are differentiable.
-    """
-
-    steps: tuple[BoundTransform, ...]
-    space: Space
-
-    def forward(self, x: Tensor) -> Tensor:
-        for step in self.steps:
-            x = step.forward(x)
-        return x
-
-    def backward(self, z: Tensor, way: Back = BACK) -> Tensor:
-        for step in reversed(self.steps):
-            z = step.backward(z, way)
-        return z
+    def _rounds(self, before: Space, after: Space) -> bool:
+        """Return whether our values on these grids are MONAI's but for rounding."""
+        if self.name in SPATIAL:
+            axes = between(before.affine, before.shape, after.affine, after.shape)
+            if axes is None or all(axis.whole for axis in axes.axes):
+                return False
+        return self.name in ROUNDED
 
 
 def all_steps(steps: Sequence[Step]) -> Iterator[Step]:
@@ -215,10 +214,25 @@ def bind(steps: Sequence[Step], image: Tensor, space: Space) -> BoundChain:
     """
     bound = []
     image = image.detach()
-    for step in steps:
+    for step in with_exact_zeros(steps):
         one, image, space = step.bound(image, space)
         bound.append(one)
     return BoundChain(tuple(bound), space)
+
+
+def with_exact_zeros(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return steps of which those in front of the last one that tells 0 apart are MONAI's own.
+
+    So the same pixels are 0 there as in MONAI's pipeline, whatever the image.
+    """
+    last = max((n for n, step in enumerate(steps) if tells_zero(step)), default=0)
+    front = [step.exactly() if hasattr(step, "exactly") else step for step in steps[:last]]
+    return (*front, *steps[last:])
+
+
+def tells_zero(step: Step) -> bool:
+    """Return whether a step, or one that it is made of, depends on which pixels are exactly 0."""
+    return bool(getattr(step, "tells_zero", False))
 
 
 def _bind_step(step: Transform, before: Space, after: Space, undo: Undo) -> BoundTransform:
@@ -246,9 +260,18 @@ def _bind_step(step: Transform, before: Space, after: Space, undo: Undo) -> Boun
                 + ", ".join(PAD_MODES)
             )
         axes = replace(axes, pad_mode=PAD_MODES[mode], pad_value=value)
+    backward: Callable[[Tensor, Back], Tensor] = axes.backward
     if step.name == "Spacing" and any(not axis.whole and axis.ties for axis in axes.axes):
-        return BoundTransform(axes.forward, Ties(axes, before.shape, after.shape, undo))
-    return BoundTransform(axes.forward, axes.backward)
+        backward = Ties(axes, before.shape, after.shape, undo)
+    if not axes.interpolates:
+        return BoundTransform(axes.forward, backward, axes.cuts)
+
+    def exactly_back(z: Tensor, way: Back) -> Tensor:
+        if way.nearest:
+            return backward(z, way)
+        return exactly(undo.values, lambda x: backward(x, way))(z)
+
+    return BoundTransform(axes.forward, backward, axes.cuts, True, exactly_back)
 
 
 def _resize_matrices(axes: AxesMap, arguments: Mapping[str, Any]) -> dict[int, Tensor]:
@@ -301,8 +324,8 @@ def _smoothed(units: Tensor, factor: float, arguments: Mapping[str, Any]) -> Ten
     return blurred.squeeze(1)
 
 
-def _monai(step: Transform, image: Any) -> tuple[Any, Any]:
-    """Run MONAI's own transform; return it, and what it makes of the image."""
+def _monai(step: Transform, image: Tensor, space: Space) -> tuple[Any, Any]:
+    """Run MONAI's own transform; return it, and what it makes of an image (C, *S) on a grid."""
     import monai.transforms
 
     try:
@@ -310,13 +333,20 @@ def _monai(step: Transform, image: Any) -> tuple[Any, Any]:
             # MONAI warns of defaults that will change; its result is compared anyway.
             warnings.simplefilter("ignore", FutureWarning)
             transform = getattr(monai.transforms, step.name)(**step.arguments)
-            return transform, transform(image)
+            return transform, transform(_placed(image, space))
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise SegadvError(
             f"preprocessing step {step.name} does not fit this image ({reason}); use an image of "
             "the kind the model was made for"
         ) from None
+
+
+def _placed(image: Tensor, space: Space) -> Any:
+    """Return a copy of an image (C, *S) that lies on a grid, as MONAI's transforms take it."""
+    from monai.data import MetaTensor
+
+    return MetaTensor(image.clone(), affine=torch.from_numpy(space.affine))
 
 
 def _compare(step: Transform, ours: Tensor, theirs: Tensor) -> None:

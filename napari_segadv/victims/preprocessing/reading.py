@@ -1,12 +1,11 @@
 """Reads the preprocessing of a MONAI bundle: its steps, also on copies that become channels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ...errors import SegadvError
 from .chain import (
@@ -14,89 +13,40 @@ from .chain import (
     CONCATENATES,
     COPIES,
     CUT_OUT,
+    DATA_DEPENDENT,
     GUIDING,
     KNOWN,
     MASKED,
     UNSEEN,
-    BoundTransform,
-    Space,
     Step,
     Transform,
-    bind,
     check_step,
     plain_name,
 )
 from .guidance import Guided, LabelChannel, Patches, Signals
-
-
-@dataclass(frozen=True)
-class Concatenated:
-    """Copies of an image, each with steps of its own, joined along the channels.
-
-    Attributes:
-        branches: the steps of each copy.
-    """
-
-    branches: tuple[tuple[Transform, ...], ...]
-
-    @property
-    def name(self) -> str:
-        return CONCATENATES
-
-    @property
-    def arguments(self) -> Mapping[str, Any]:
-        """The steps of each copy, for records."""
-        return {
-            f"copy {number}": [{"step": one.name, "arguments": one.arguments} for one in branch]
-            for number, branch in enumerate(self.branches)
-        }
-
-    @property
-    def window(self) -> tuple[float, float] | None:
-        """The intensity window that at least one copy lets through; None if one names none."""
-        first = [next((one for one in branch if one.rescales), None) for branch in self.branches]
-        found = [None if one is None else one.window for one in first]
-        known = [window for window in found if window is not None]
-        if len(known) < len(found):
-            return None
-        return min(low for low, _ in known), max(high for _, high in known)
-
-    @property
-    def rescales(self) -> bool:
-        return any(one.rescales for branch in self.branches for one in branch)
-
-    def bound(self, image: Tensor, space: Space) -> tuple[BoundTransform, Tensor, Space]:
-        """Fix the geometry on the grid of an image (C, *S); all copies must have the same.
-
-        Raises:
-            SegadvError: if they have not, or a step of one differs from MONAI's.
-        """
-        chains = [bind(branch, image, space) for branch in self.branches]
-        after = chains[0].space
-        if any(
-            chain.space.shape != after.shape or not np.allclose(chain.space.affine, after.affine)
-            for chain in chains
-        ):
-            raise SegadvError(
-                f"preprocessing step {CONCATENATES} joins images of different grids; resample them "
-                "to one"
-            )
-
-        def forward(x: Tensor) -> Tensor:
-            return torch.cat([chain.forward(x) for chain in chains], dim=1)
-
-        one = BoundTransform(forward, chains[0].backward)
-        return one, forward(image[None])[0], after
+from .joining import Concatenated, joined_images
 
 
 def image_channels(seen: int, steps: Sequence[Step]) -> int:
-    """Return how many channels an image has from which steps make those that a network sees."""
+    """Return how many channels an image has from which steps make those that a network sees.
+
+    Raises:
+        SegadvError: if they join several images, and the network sees another number of channels.
+    """
     added = sum(step.added for step in steps if isinstance(step, Guided))
-    return (seen - added) // (channels_made(steps) or 1)
+    made, images = channels_made(steps), joined_images(steps)
+    if not images:
+        return (seen - added) // (made or 1)
+    if seen != made + added:
+        raise SegadvError(
+            f"preprocessing joins {', '.join(images)} to {made} channels, but the network sees "
+            f"{seen}; each image must have one channel"
+        )
+    return len(images)
 
 
 def channels_made(steps: Sequence[Step]) -> int:
-    """Return how many channels steps make of one."""
+    """Return how many channels steps make of one: of several images that they join, of one each."""
     made = 1
     for step in steps:
         if isinstance(step, Concatenated):
@@ -121,27 +71,106 @@ def from_monai(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tupl
     names = [plain_name(str(config["_target_"]), KNOWN) for config in configs]
     if any(name in GUIDING for name in names):
         return (_guided(names, configs, key),)
-    # The steps of the image, and of each copy of it, by key.
-    steps: dict[str, list[Step]] = {key: []}
+    return _steps(_entries(configs, key).of(key))
+
+
+def sources(configs: Sequence[Mapping[str, Any]], key: str = "image") -> tuple[str, ...]:
+    """Return the keys of the images, as they are loaded, that a network's input is made of.
+
+    Args:
+        configs: the transforms, as for `from_monai`.
+        key: the dictionary key of the network's input.
+    """
+    return _entries(configs, key).of(key).sources
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    """A transform of one key, which is read only if the network's input went through it."""
+
+    plain: str
+    arguments: Mapping[str, Any]
+    key: str
+    place: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Join:
+    """Entries that are joined as channels."""
+
+    joined: tuple["_Entry", ...]
+    dim: int
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What a key of the data holds: an image as it was loaded, and what it went through."""
+
+    source: str
+    steps: tuple[_Waiting | _Join, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The images that it is made of, in the order of their first channels."""
+        found = [
+            source
+            for step in self.steps
+            if isinstance(step, _Join)
+            for one in step.joined
+            for source in one.sources
+        ]
+        return tuple(dict.fromkeys(found)) or (self.source,)
+
+
+class _Entries:
+    """What each key of the data holds. A key that is met first holds an image as it was loaded."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Entry] = {}
+
+    def of(self, key: str) -> _Entry:
+        return self._known.get(key, _Entry(key))
+
+    def add(self, key: str, step: _Waiting) -> None:
+        entry = self.of(key)
+        self._known[key] = replace(entry, steps=(*entry.steps, step))
+
+    def copy(self, keys: Sequence[str], names: Sequence[str]) -> None:
+        """CopyItems: the copies have gone through the steps so far."""
+        for number, name in enumerate(names):
+            self._known[name] = self.of(keys[number % len(keys)])
+
+    def join(self, keys: Sequence[str], name: str, dim: int) -> None:
+        """ConcatItems: joins entries under a name."""
+        self._known[name] = _Entry(name, (_Join(tuple(map(self.of, keys)), dim),))
+
+
+def _entries(configs: Sequence[Mapping[str, Any]], default: str) -> _Entries:
+    """Follow what each key holds through transforms, of which those without keys act on a default.
+
+    Raises:
+        SegadvError: if a transform is not known.
+    """
+    entries = _Entries()
     for config in configs:
         if config.get("_disabled_"):
             continue
         plain = plain_name(str(config["_target_"]), KNOWN)
         check_step(plain)
-        if plain in UNSEEN or plain == ASKING:
+        if plain in UNSEEN or plain == ASKING or plain in GUIDING:
             continue
         arguments = {k: v for k, v in config.items() if not k.startswith("_")}
-        keys = arguments.pop("keys", key)
-        keys = [keys] if isinstance(keys, str) else list(keys)
+        given = arguments.pop("keys", default)
+        keys = [given] if isinstance(given, str) else list(given)
         if plain == COPIES:
-            _copy(steps, keys, arguments)
+            names = arguments.get("names", ())
+            entries.copy(keys, [names] if isinstance(names, str) else list(names or ()))
         elif plain == CONCATENATES:
-            _concatenate(steps, keys, arguments)
+            entries.join(keys, str(arguments.get("name", keys[0])), arguments.get("dim", 0))
         else:
             for place, one in enumerate(keys):
-                if one in steps:
-                    steps[one].append(Transform(plain, _of_key(plain, arguments, place)))
-    return tuple(steps[key])
+                entries.add(one, _Waiting(plain, arguments, one, place))
+    return entries
 
 
 def _guided(names: Sequence[str], configs: Sequence[Mapping[str, Any]], key: str) -> Guided:
@@ -204,47 +233,43 @@ def _dtype_name(kind: Any) -> str | None:
         raise SegadvError(f"dtype {text} is no type of numbers; use torch.float32") from None
 
 
-def _copy(steps: dict[str, list[Step]], keys: Sequence[str], arguments: Mapping[str, Any]) -> None:
-    """CopyItems: the copies have gone through the steps so far."""
-    names = arguments.get("names", ())
-    names = [names] if isinstance(names, str) else list(names or ())
-    for number, name in enumerate(names):
-        one = keys[number % len(keys)]
-        if one in steps:
-            steps[str(name)] = list(steps[one])
+def _steps(entry: _Entry) -> tuple[Step, ...]:
+    """Return the steps that an entry has gone through."""
+    steps: list[Step] = []
+    several = len(entry.sources) > 1
+    for one in entry.steps:
+        steps += _joined(one, several) if isinstance(one, _Join) else [_transform(one, several)]
+    return tuple(steps)
 
 
-def _concatenate(
-    steps: dict[str, list[Step]], keys: Sequence[str], arguments: Mapping[str, Any]
-) -> None:
-    """ConcatItems: joins copies of the image; what they have in common stays in front."""
-    foreign = [one for one in keys if one not in steps]
-    if not any(one in steps for one in keys):
-        if str(arguments.get("name", keys[0])) in steps:
-            raise SegadvError(
-                f"preprocessing step {CONCATENATES} makes the image of {', '.join(keys)}; only one "
-                "image is supported"
-            )
-        return
-    if foreign:
+def _transform(one: _Waiting, several: bool) -> Transform:
+    by = one.arguments.get("source_key", one.key)
+    if several and one.plain in DATA_DEPENDENT and by != one.key:
         raise SegadvError(
-            f"preprocessing step {CONCATENATES} joins the image with {foreign[0]}, which is no "
-            "copy of it; only one image is supported"
+            f"preprocessing step {one.plain} crops {one.key} by the content of {by}, which is "
+            "another image; let each be cropped by its own"
         )
-    if arguments.get("dim", 0) != 0:
+    return Transform(one.plain, _of_key(one.plain, one.arguments, one.place))
+
+
+def _joined(join: _Join, several: bool) -> list[Step]:
+    """ConcatItems: what copies of one image have in common stays in front."""
+    if join.dim != 0:
         raise SegadvError(f"preprocessing step {CONCATENATES} joins another axis than the channels")
-    branches = [steps[one] for one in keys]
+    if any(isinstance(step, _Join) for entry in join.joined for step in entry.steps):
+        raise SegadvError(f"preprocessing step {CONCATENATES} stands inside another; use one")
+    listed = [entry.steps for entry in join.joined]
     shared = 0
-    while all(len(one) > shared for one in branches) and all(
-        one[shared] is branches[0][shared] for one in branches
+    while not several and all(
+        len(one) > shared and one[shared] is listed[0][shared] for one in listed
     ):
         shared += 1
-    rest = tuple(_transforms(one[shared:]) for one in branches)
-    joined: list[Step] = [*branches[0][:shared], Concatenated(rest)]
-    steps[str(arguments.get("name", keys[0]))] = joined
-
-
-def _transforms(steps: Sequence[Step]) -> tuple[Transform, ...]:
-    if not all(isinstance(one, Transform) for one in steps):
-        raise SegadvError(f"preprocessing step {CONCATENATES} stands inside another; use one")
-    return tuple(one for one in steps if isinstance(one, Transform))
+    read = [
+        [_transform(one, several) for one in steps if isinstance(one, _Waiting)] for steps in listed
+    ]
+    rest = tuple(tuple(steps[shared:]) for steps in read)
+    if not several:
+        return [*read[0][:shared], Concatenated(rest)]
+    images = tuple(dict.fromkeys(entry.source for entry in join.joined))
+    begins = tuple(images.index(entry.source) for entry in join.joined)
+    return [Concatenated(rest, begins, images)]

@@ -1,6 +1,7 @@
 """The way back by the nearest pixel, where two of the network's pixels are as near."""
 
 import math
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,15 @@ class Undo:
     transform: Any
     operations: list[Any]
     affine: Affine
+
+    def values(self, z: Tensor) -> Tensor:
+        """Map values (K, *S) back as MONAI does."""
+        from monai.data import MetaTensor
+
+        image = MetaTensor(z, affine=torch.from_numpy(self.affine))
+        image.applied_operations = deepcopy(self.operations)
+        found: Tensor = self.transform.inverse(image).as_tensor()
+        return found
 
 
 class Ties:

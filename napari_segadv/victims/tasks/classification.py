@@ -67,7 +67,10 @@ class BoundClassification(BoundVictim):
             return y.reshape(len(x), -1)
 
         scores = one_pass(self.prepared(images), network, self.passes)
-        return self.victim.head.logits(scores).unsqueeze(-1)
+        try:
+            return self.victim.head.of_images(scores).unsqueeze(-1)
+        except SegadvError as error:
+            raise SegadvError(f"{self.victim.name}: {error}") from None
 
     def prediction(self, images: Tensor) -> Grade:
         logits = self.checked(self(images))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from zoo import (
+    CECT,
     DEEPEDIT,
     DENSITY,
     DINTS,
@@ -17,6 +18,7 @@ from zoo import (
     NUCLEI,
     NUCLICK,
     PLAIN,
+    RENAL,
     SLICES,
     SWIN,
     TEMPLATE,
@@ -40,7 +42,6 @@ LOADS, ASKS, REFUSED = "loads", "asks", "refused"
 VOLUME = metadata(3, 1, NAMES)
 COLOUR = metadata(2, 3, NAMES)
 CLASSES = metadata(2, 3, named(*"ABCD"), format="classes", num_channels=4)
-PHASES = ["artery", "vein", "excret"]
 TOOL = {**GRADES, "network_def": {**UNET, "spatial_dims": 2, "in_channels": 3, "out_channels": 3}}
 TOOL |= {"postprocessing": after()}
 OWN = {**PLAIN, "network_def": {"_target_": "scripts.net.Net"}}
@@ -53,8 +54,6 @@ OVERLAPPING = {
         {"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5},
     ),
 }
-JOINS = {"_target_": "scripts.my_transforms.ConcatImages", "keys_merge": PHASES}
-SEVERAL = {**PLAIN, "preprocessing": composed({**JOINS, "keys_out": "image"})}
 HOVER = {
     **TOOL,
     "network_def": {"_target_": "HoVerNet", "mode": "fast", "in_channels": 3, "out_classes": 5},
@@ -91,7 +90,7 @@ BUNDLES = {
         metadata(3, 4, named("core", "whole", "enhancing")),
         LOADS,
     ),
-    "renalStructures_CECT_segmentation": (SEVERAL, VOLUME, REFUSED),
+    "renalStructures_CECT_segmentation": (CECT, metadata(3, 3, RENAL, num_channels=6), ASKS),
     "pathology_nuclei_segmentation_classification": (HOVER, COLOUR, REFUSED),
     "vista2d": (CELLS, COLOUR, REFUSED),
     "retinalOCT_RPD_segmentation": (PROGRAM, COLOUR, REFUSED),

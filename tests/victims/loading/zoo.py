@@ -150,6 +150,67 @@ DINTS = {
     "inferer": {"_target_": "SlidingWindowInferer", "roi_size": [32, 32, 32], "overlap": 0.25},
     "postprocessing": after(),
 }
+# Three phases of a CT, loaded one by one and joined by a script; a sigmoid for each structure.
+PHASES = ["artery", "vein", "excret"]
+CONCAT = {"_target_": "scripts.my_transforms.ConcatImages", "keys_merge": PHASES}
+CONCAT |= {"keys_out": "image"}
+RENAL = named("background", "artery", "vein", "ureter", "neoplasm", "parenchyma")
+CECT = {
+    "images": "$[{'artery': a, 'vein': v} for a, v in zip(glob.glob(@dataset_dir), @datalist)]",
+    "network_def": {"_target_": "SegResNet", "in_channels": 3, "out_channels": 6}
+    | {"init_filters": 8, "upsample_mode": "deconv", "dropout_prob": 0.2, "norm_name": "group"}
+    | {"blocks_down": [1, 1], "blocks_up": [1]},
+    "preprocessing": composed(
+        {"_target_": "LoadImaged", "keys": [*PHASES, "label"], "image_only": False},
+        {"_target_": "EnsureChannelFirstd", "keys": PHASES},
+        {"_target_": "Orientationd", "keys": PHASES, "axcodes": "LPS"},
+        {"_target_": "Spacingd", "keys": PHASES, "pixdim": [1.6, 1.6, 2.0], "mode": "bilinear"},
+        CONCAT,
+        window(-1000, 1000, "image"),
+        {"_target_": "EnsureTyped", "keys": "image"},
+    ),
+    "inferer": {"_target_": "SlidingWindowInferer", "roi_size": [32, 32, 16]}
+    | {"sw_batch_size": 4, "overlap": 0.25},
+    "postprocessing": composed(
+        {"_target_": "Invertd", "transform": "$@preprocessing", "device": "@device"}
+        | {"keys": "pred", "orig_keys": "artery", "meta_keys": "pred_meta_dict"}
+        | {"nearest_interp": False, "to_tensor": True},
+        {"_target_": "Activationsd", "keys": "pred", "softmax": False, "sigmoid": True},
+        {"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5},
+        {"_target_": "scripts.my_transforms.MergeClassesd", "keys": "pred"},
+    ),
+}
+# What the published script of that name does: its images become channels, without their places;
+# each pixel gets the number of the first structure in which it lies.
+JOINS = """
+import numpy as np
+import torch
+from monai.transforms import InvertibleTransform, MapTransform
+
+
+class ConcatImages(MapTransform, InvertibleTransform):
+    def __init__(self, keys_merge, keys_out):
+        super().__init__(keys_merge, allow_missing_keys=True)
+        self.listed, self.made = keys_merge, keys_out
+
+    def __call__(self, data):
+        data[self.made] = np.concatenate([np.asarray(data[name]) for name in self.listed], axis=0)
+        data[self.made + "_meta_dict"] = data[self.listed[0] + "_meta_dict"]
+        return data
+
+    def inverse(self, data):
+        return data
+
+
+class MergeClassesd(MapTransform):
+    def __call__(self, data):
+        for key in self.keys:
+            found = torch.zeros_like(data[key][:1])
+            for number, structure in enumerate(data[key]):
+                found = torch.where(found > 0, found, number * structure[None])
+            data[key] = found
+        return data
+"""
 # Classes of a whole image by a sigmoid for each, of which the largest counts.
 GRADES = {
     "network_def": {"_target_": "SEResNet50", "spatial_dims": 2, "in_channels": 3}

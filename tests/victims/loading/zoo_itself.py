@@ -46,17 +46,20 @@ def parser_of(root: Path) -> Any:
     return parser
 
 
-def theirs(root: Path, path: Path | list[Path], **given: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def theirs(
+    root: Path, path: Path | list[Path] | None, **given: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
     """What MONAI makes of an image file: the network's output, and what the bundle would save.
 
     Several files are its channels. `given` are further entries that the transforms look for, such
-    as clicks.
+    as clicks; without a path, the images as well.
     """
     files = [str(one) for one in path] if isinstance(path, list) else str(path)
+    image = {} if path is None else {"image": files}
     parser = parser_of(root)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        data = parser.get_parsed_content("preprocessing")({"image": files, **given})
+        data = parser.get_parsed_content("preprocessing")({**image, **given})
         network = parser.get_parsed_content("network_def").eval()
         network.load_state_dict(torch.load(root / "models" / "model.pt"))
         inferer = parser.get_parsed_content("inferer")

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 import torch
 from helpers import SHARED
+from monai.data import MetaTensor
 
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Scan
 from napari_segadv.errors import SegadvError
+from napari_segadv.victims.preprocessing.axes import CERTAIN
 from napari_segadv.victims.preprocessing.chain import Space, Transform, bind
 from napari_segadv.victims.preprocessing.reading import from_monai
 from napari_segadv.victims.scan_tensors import ras_affine
@@ -158,6 +160,37 @@ def test_what_a_crop_cuts_off_is_background():
     assert (labels == (image[0] > 0)).all()
     # Certain background: no margin loss ever pulls at it.
     assert (back[0, 0] - back[0, 1])[image[0] == 0].min() > 5
+
+
+@pytest.mark.parametrize("spacing", [1.5, 0.8, 2.0])
+def test_a_crop_after_a_resampling_comes_back_as_with_monai(spacing):
+    """Around the crop, values are interpolated with the 0 of what was cut off."""
+    rng = np.random.default_rng(0)
+    image = torch.zeros(1, 14, 12, 10)
+    image[0, 4:10, 3:9, 2:7] = torch.from_numpy(rng.uniform(1, 9, (6, 6, 5)).astype(np.float32))
+    space = Space((14, 12, 10), np.diag([1.0, -1.0, 1.2, 1.0]))
+    listed = [("Spacing", {"pixdim": [spacing] * 3, "mode": "bilinear"}), ("CropForeground", {})]
+    chain = bind([Transform(n, a) for n, a in listed], image, space)
+    theirs = mt.Compose([getattr(mt, n)(**a) for n, a in listed])
+    seen = theirs(MetaTensor(image.clone(), affine=torch.from_numpy(space.affine)))
+    z = torch.from_numpy(rng.normal(size=(3, *seen.shape[1:])).astype(np.float32))
+    back = MetaTensor(z.clone(), affine=seen.affine)
+    back.applied_operations = list(seen.applied_operations)
+    expected = theirs.inverse(back).as_tensor()
+    found = chain.backward(z[None])[0]
+    cut = (expected == 0).all(0)
+    assert cut.any()
+    assert (found[0][cut] == CERTAIN).all()
+    np.testing.assert_array_equal(found.argmax(0), expected.argmax(0))
+    np.testing.assert_allclose(found[:, ~cut], expected[:, ~cut], atol=1e-6)
+    # The gradient is that of the same values.
+    weights = torch.from_numpy(rng.normal(size=expected.shape).astype(np.float32))
+    x = z[None].clone().requires_grad_()
+    (gradient,) = torch.autograd.grad((chain.backward(x)[0] * weights).sum(), x)
+    direction = torch.from_numpy(rng.normal(size=z.shape).astype(np.float32))
+    ahead = chain.backward((z + direction)[None])[0] - found
+    slope = float((ahead * weights).sum())
+    assert float((gradient[0] * direction).sum()) == pytest.approx(slope, rel=1e-4)
 
 
 def test_constant_slices_and_a_repeated_channel():

@@ -16,7 +16,7 @@ from ...prompts import Prompted, prompts_in
 from ...victim import Victim
 from .. import consent
 from ..bundle_config import BundleConfig, find, read_config
-from ..bundle_fields import describe, dims_of, steps_of
+from ..bundle_fields import describe, dims_of, image_key, steps_of
 from ..bundle_inferer import BY_DETECTOR, PROMPTING, check_inferer
 from ..bundle_parts import Parts
 from ..contents import Contents
@@ -25,6 +25,7 @@ from ..evaluation import Evaluation
 from ..names import check_class
 from ..network import fit_weights, read_weights
 from ..offline import offline
+from ..own_joins import with_joins
 from ..registry import VictimFormat
 from ..scripts import Scripts
 from ..values import Code, holds_code
@@ -49,7 +50,7 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     listing = Evaluation(config)
     # The network first: the question lists what runs in this order.
     network = None if script else listing.network()
-    parts = Parts.of(listing, config)
+    parts = with_joins(Parts.of(listing, config), listing, image_key(config))
     # What is wrong is said before anybody is asked, as far as nothing has to run for that.
     if not script:
         check_class(listing.target(), config.source)
@@ -64,6 +65,7 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         else:
             network = agreed.network()
         parts = Parts.of(agreed, config)
+        parts = _joined(parts, agreed, config, scripts)
     if not isinstance(network, nn.Module):
         raise SegadvError(
             f"{config.source}: {config.network_id} is a {type(network).__name__}, not a network; "
@@ -84,6 +86,13 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         network = OnSlices(network, parts.slices)
     trust = "code" if runs else "data"
     return Victim(network, **fields, path=path, sha256=contents.sha256, trust=trust)
+
+
+def _joined(parts: Parts, agreed: Evaluation, config: BundleConfig, scripts: Scripts) -> Parts:
+    try:
+        return with_joins(parts, agreed, image_key(config), scripts.present)
+    except SegadvError as error:
+        raise SegadvError(f"{config.source}: {error}") from None
 
 
 def _detector(
