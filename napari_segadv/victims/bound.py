@@ -281,7 +281,7 @@ class BoundVictim(ABC):
             return
         with torch.no_grad():
             # A copy: a network may change its input.
-            again = self.victim.run(x.detach().clone())
+            again = self._run(x.detach().clone())
             pairs = zip(leaves(y), leaves(again), strict=True)
             off = max((_departure(one, other) for one, other in pairs), default=0.0)
         if off > UNSTEADY:
