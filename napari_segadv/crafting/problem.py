@@ -11,7 +11,6 @@ from ..attacks.regions import named_region
 from ..data.scan import Mask
 from ..errors import SegadvError
 from ..io.quantise import effective_epsilon
-from ..training.generator import load_generator
 from ..victims.prediction import Prediction
 from ..victims.wrappers import Checked, Rounded, Watch, Watched
 from .binding import Setup
@@ -53,7 +52,7 @@ def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepare
     if attack.loads:
         refuse_generator(attack.name, setup.request.scan)
     folder = getattr(attack, attack.loads) if attack.loads else None
-    problem = problem_of(setup, load_generator(folder) if folder else None)
+    problem = problem_of(setup, _generator(folder) if folder else None)
     if not problem.targeted and not problem.moving.any():
         raise SegadvError(
             f"{setup.request.scan.name}: {setup.victim.name} finds no structure in it, so there is "
@@ -72,6 +71,12 @@ def prepare(setup: Setup, attack: Attack, watch: Watch | None = None) -> Prepare
     else:
         attack, epsilon, notes = _whole_steps(setup, attack, problem)
     return Prepared(problem, attack, epsilon, (*setup.request.notes, *notes), checked)
+
+
+def _generator(folder: str) -> FieldGenerator:
+    from ..training.generator import load_generator  # late: few attacks draw from a generator
+
+    return load_generator(folder)
 
 
 def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
