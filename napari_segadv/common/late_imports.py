@@ -21,7 +21,7 @@ ASKED_IN, ASKED_BY = "monai.utils.module", "optional_import"
 # their exceptions, and calls none of their functions while it is imported.
 CAN_WAIT = (
     *("nibabel", "pandas", "pydicom", "requests", "skimage"),
-    *("scipy.optimize", "scipy.signal", "scipy.sparse"),
+    *("scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.spatial"),
 )
 
 
