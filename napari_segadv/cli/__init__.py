@@ -42,10 +42,17 @@ for module in sorted(discovery.modules(commands), key=lambda one: getattr(one, "
     module.add(app)
 
 
-def main() -> None:
-    """Run the segadv command."""
-    # Libraries make a million objects that stay: looking among them for garbage, as often as Python
-    # does by default, takes a sixth of the time of importing them.
+def prepare_process() -> None:
+    """Let Python look for garbage seldom, and keep freed memory: the process runs one command.
+
+    Libraries make a million objects that stay. Looking among them for garbage, as often as Python
+    does by default, takes a sixth of the time of importing them.
+    """
     gc.set_threshold(100_000, 50, 100)
     memory.keep_freed()
+
+
+def main() -> None:
+    """Run the segadv command."""
+    prepare_process()
     guarded(lambda: app(standalone_mode=False))
