@@ -7,7 +7,7 @@ to find the plugin) imports neither torch nor napari.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .common import moved
+from .common import late_imports, moved
 
 __version__ = "0.1.0"
 
@@ -71,6 +71,7 @@ __all__ = [
 
 
 moved.install()
+late_imports.install()
 
 
 def __getattr__(name: str) -> Any:

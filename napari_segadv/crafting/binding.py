@@ -9,6 +9,7 @@ from ..data.channels import Channel
 from ..data.scan import Scan
 from ..errors import SegadvError
 from ..victims.bound import BoundVictim
+from ..victims.known import KNOWN
 from ..victims.prediction import Prediction
 from ..victims.recall import Recall
 from ..victims.victim import Victim
@@ -95,14 +96,17 @@ def bind(
         SegadvError: if the scan does not fit a victim, or the target or truth has a class that a
             victim does not know.
     """
-    judge, clean = _predicted(victim, request, device, poll, present)
-    request, notes = request.fitted(victim, clean), judge.agreement_notes(clean)
+    judge, clean, notes = _predicted(victim, request, device, poll, present)
+    request = request.fitted(victim, clean)
+    if notes is None:
+        notes = judge.agreement_notes(clean)
+        KNOWN.put(victim, judge, clean, notes)
     if not surrogates:
         known = torch.from_numpy(clean.array).long()[None].to(judge.device)
         return Setup(request, victim, judge, clean, judge, known, notes)
     models = []
     for surrogate in surrogates:
-        model, prediction = _predicted(surrogate, request, device, poll, present)
+        model, prediction, _ = _predicted(surrogate, request, device, poll, present)
         _check_alike(surrogate, prediction, clean)
         models.append(model)
     together = models[0] if len(models) == 1 else Ensemble(models)
@@ -113,22 +117,30 @@ def bind(
 
 def _predicted(
     victim: Victim, request: Request, device: str, poll: Callable[[], None], present: str
-) -> tuple[BoundVictim, Prediction]:
-    """Bind a victim to the scan and predict it; refuse classes that the victim does not know."""
+) -> tuple[BoundVictim, Prediction, tuple[str, ...] | None]:
+    """Bind a victim to the scan and predict it, unless what it predicts is known.
+
+    Returns:
+        The victim on the scan's grid, its prediction, and the notes that are known of it.
+
+    Raises:
+        SegadvError: if the target or the truth has a class that the victim does not know.
+    """
     bound = victim.on(request.scan, device, present)
     bound.recall = Recall() if request.limited else None
     bound.passes.on_piece = poll
-    prediction: Prediction = bound.predict()
+    known = KNOWN.get(victim, bound)
+    prediction: Prediction = bound.predict() if known is None else known.prediction
     count = len(prediction.classes)
     for role, labels in (("target", request.target), ("truth", request.truth)):
         highest = int(labels.array.max(initial=0)) if labels is not None else 0
         if labels is not None and highest >= count:
-            known = ", ".join(f"{n} {name}" for n, name in enumerate(prediction.classes))
+            names = ", ".join(f"{n} {name}" for n, name in enumerate(prediction.classes))
             raise SegadvError(
                 f"{labels.path or role}: the {role} holds class {highest}, which {victim.name} "
-                f"does not have; it knows {known}"
+                f"does not have; it knows {names}"
             )
-    return bound, prediction
+    return bound, prediction, None if known is None else known.notes
 
 
 def _check_alike(surrogate: Victim, prediction: Prediction, clean: Prediction) -> None:

@@ -11,7 +11,6 @@ from ..attacks.regions import named_region
 from ..data.scan import Mask
 from ..errors import SegadvError
 from ..io.quantise import effective_epsilon
-from ..training.generator import load_generator
 from ..victims.graphs import Graphs, budget
 from ..victims.precision import Reduced, reduced
 from ..victims.prediction import Prediction
@@ -65,7 +64,7 @@ def prepare(
     if attack.loads:
         refuse_generator(attack.name, setup.request.scan)
     folder = getattr(attack, attack.loads) if attack.loads else None
-    problem = problem_of(setup, load_generator(folder) if folder else None)
+    problem = problem_of(setup, _generator(folder) if folder else None)
     if not problem.targeted and not problem.moving.any():
         raise SegadvError(
             f"{setup.request.scan.name}: {setup.victim.name} finds no structure in it, so there is "
@@ -89,6 +88,12 @@ def prepare(
     else:
         attack, epsilon, notes = _whole_steps(setup, attack, problem)
     return Prepared(problem, attack, epsilon, (*setup.request.notes, *notes), checked, quick)
+
+
+def _generator(folder: str) -> FieldGenerator:
+    from ..training.generator import load_generator  # late: few attacks draw from a generator
+
+    return load_generator(folder)
 
 
 def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:

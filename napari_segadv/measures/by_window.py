@@ -5,11 +5,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from skimage.metrics import mean_squared_error
 
 from ..data.scan import Array, Scan
 from ..data.window_presets import WindowPreset, presets_for
 from .images import SSIM_WINDOW, slice_ssim
+from .similarity import mean_squared_error
 
 # Yields the share done so far.
 Looking = Generator[float, None, tuple["Seen", ...]]
@@ -114,7 +114,7 @@ def _slice_sums(
     similar = 0.0
     if min(a.shape[:2]) >= SSIM_WINDOW:
         similar = slice_ssim(a, b, high - low, colour) - 1.0
-    return similar, float(mean_squared_error(a, b)), float(np.abs(a - b).mean(dtype=np.float64))
+    return similar, mean_squared_error(a, b), float(np.abs(a - b).mean(dtype=np.float64))
 
 
 def _psnr(preset: WindowPreset, error: float) -> float | None:

@@ -3,12 +3,12 @@
 from typing import Any
 
 import numpy as np
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from ..data.scan import Array, Scan
+from . import similarity
 
 # Pixels across SSIM's Gaussian kernel at its published sigma of 1.5.
-SSIM_WINDOW = 11
+SSIM_WINDOW = 2 * similarity.RADIUS + 1
 
 
 def distances(clean: Scan, adversarial: Scan, window: tuple[float, float]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def visibility(
     low, high = window
     a, b = (np.clip(s.array.astype(np.float32), low, high) for s in (clean, adversarial))
     differs = bool((a != b).any())
-    psnr = float(peak_signal_noise_ratio(a, b, data_range=high - low)) if differs else None
+    psnr = similarity.psnr(a, b, high - low) if differs else None
     if min(clean.grid.shape[-2:]) < SSIM_WINDOW:
         return None, psnr
     pairs = zip(a, b, strict=True) if clean.grid.ndim == 3 else [(a, b)]
@@ -59,13 +59,7 @@ def slice_ssim(a: Array, b: Array, span: float, colour: bool) -> float:
 
     `span` is the range of intensities.
     """
-    value = structural_similarity(
-        a,
-        b,
-        data_range=span,
-        channel_axis=-1 if colour else None,
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-    )
-    return float(value)
+    if not colour:
+        return similarity.ssim(a, b, span)
+    each = [similarity.ssim(a[..., n], b[..., n], span) for n in range(a.shape[-1])]
+    return float(np.array(each, a.dtype).mean())

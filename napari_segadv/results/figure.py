@@ -108,6 +108,8 @@ def figure(example: Pictured) -> Figure:
             image(axes, array, prediction)
         caption = "" if prediction is None else example.task.caption(prediction)
         axes.set_title(as_it_is(f"{title}: {caption}") if caption else title)
+        # Without ticks, the same picture: matplotlib measures also those that it does not draw.
+        axes.set(xticks=[], yticks=[])
         axes.set_axis_off()
     _legend(result, example, cut)
     return result

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from scipy.interpolate import BSpline
 from torch import Tensor
 
 from ...common.parameters import IMAGE_UNITS, Param
@@ -39,6 +38,8 @@ def basis(pixels: int, controls: int, spacing: float) -> Tensor:
     The controls lie `spacing` pixels apart and reach one beyond the first and the last pixel, as
     in free-form deformation (Rueckert 1999, eq. 3).
     """
+    from scipy.interpolate import BSpline  # late: it imports all of scipy.optimize
+
     places = np.minimum(np.arange(pixels) / spacing, controls - DEGREE)
     knots = np.arange(-DEGREE, controls + 1.0)
     matrix = BSpline.design_matrix(places, knots, DEGREE).toarray()

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
-from skimage.transform import resize
 from torch import Tensor
 
 from ...errors import SegadvError
@@ -196,7 +195,7 @@ class Resampler:
         return found
 
     def _resized(self, array: Array, size: Sequence[int]) -> Array:
-        found: Array = resize(array, tuple(size), self.order, mode="edge", anti_aliasing=False)
+        found: Array = _resize(array, tuple(size), self.order)
         return found
 
     def _by_torch(self, x: Tensor, new_size: Sequence[int], alone: int | None) -> Tensor:
@@ -228,10 +227,15 @@ class Resampler:
 def spline(size: int, new_size: int, order: int) -> Tensor:
     """Return the weights (new_size, size) of scikit-image's `resize`."""
     units = np.eye(size)
-    rows = resize(
-        units, (new_size, size), order=order, mode="edge", anti_aliasing=False, clip=False
-    )
+    rows = _resize(units, (new_size, size), order, clip=False)
     return torch.from_numpy(np.ascontiguousarray(rows))
+
+
+def _resize(array: Array, size: tuple[int, ...], order: int, clip: bool = True) -> Array:
+    from skimage.transform import resize  # late: few victims need it
+
+    found: Array = resize(array, size, order, mode="edge", anti_aliasing=False, clip=clip)
+    return found
 
 
 def _centres(size: int, new_size: int) -> Array:

@@ -11,6 +11,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
+from ...common import memory
 from ...errors import SegadvError
 from ..layers.camera import keep_looking
 from ..layers.convert import mask_of
@@ -188,9 +189,13 @@ class Controller:
             limits: dict[str, Any] = {"target": wanted, "region": where, "slices": slices}
             limits["channels"] = channels
             ways: dict[str, Any] = {"present": present, "device": device, "seed": seed}
-            example = yield from craft_steps(
-                scan, victim, attack, poll=poll, watch=watch, **ways, **limits
-            )
+            try:
+                example = yield from craft_steps(
+                    scan, victim, attack, poll=poll, watch=watch, **ways, **limits
+                )
+            finally:
+                # Between attacks, a desktop has other uses for the memory of their steps.
+                memory.give_back()
             return example, example_tuples(example)
 
         def done(found: tuple[Any, dict[str, LayerTuple]]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
+from ...common import memory
 from ...data.scan import Scan
 from ...errors import NeedsDescription, NeedsTrust, SegadvError
 from ..layers.convert import mask_of, mask_tuple, scan_of
@@ -127,6 +128,7 @@ class VictimJobs:
 
             from ... import attacks, crafting, victims  # noqa: F401
 
+            memory.keep_freed()
             return attacks.available()
 
         def done(attacks: dict[str, Any]) -> None:

@@ -1,0 +1,56 @@
+"""What a command must not import: each of these takes longer than the command's own work."""
+
+import subprocess
+import sys
+
+import pytest
+
+from napari_segadv import io, load_victim
+from napari_segadv.samples import phantom
+from napari_segadv.targets import heart
+
+HEAVY = ("torch", "monai", "numpy", "scipy", "matplotlib", "SimpleITK", "pydicom", "napari")
+# For filters, statistics and tables that an attack on a film does not need, and for a window.
+UNNEEDED = (
+    *("scipy.stats", "scipy.signal", "scipy.optimize", "scipy.interpolate", "scipy.spatial"),
+    *("skimage.metrics", "skimage.transform", "skimage.morphology", "pandas"),
+    *("highdicom", "dicomanonymizer", "jinja2", "napari", "qtpy", "napari_segadv.viewer"),
+    *("napari_segadv.reproduce", "napari_segadv.training", "napari_segadv.results.report"),
+)
+LISTED = """
+import sys
+from napari_segadv import cli
+try:
+    cli.app(sys.argv[1:], standalone_mode=False)
+except SystemExit:
+    pass
+print("imported:", *sys.modules)
+"""
+
+
+def imported(*arguments):
+    """Run a command in a Python of its own; return the modules that it has imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", LISTED, *map(str, arguments)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("imported:")[2].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["attack", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments):
+    assert not imported(*arguments) & set(HEAVY)
+
+
+def test_an_attack_on_a_film_imports_what_it_needs(tmp_path):
+    scan, _ = phantom("chest-xray", 20001)
+    image, target, out = tmp_path / "xray.png", tmp_path / "target.png", tmp_path / "out"
+    io.save(scan, image)
+    io.save_mask(heart(load_victim("demo:chest-xray").predict(scan), label=1), target)
+    found = imported(
+        *("attack", image, "--victim", "demo:chest-xray", "--target", target),
+        *("--out", out, "--set", "steps=1"),
+    )
+    assert (out / "result.json").exists()
+    assert {"torch", "monai", "matplotlib"} <= found
+    assert not found & set(UNNEEDED)
