@@ -1,4 +1,4 @@
-"""The part of the attack panel for what an interactive model is shown: clicks, or classes by name."""
+"""The part of the attack panel for what a model is shown: clicks, or classes by their names."""
 
 from collections.abc import Callable
 from typing import Any

@@ -59,7 +59,7 @@ class Clicks:
         # By image: the victim that is shown clicks, by the clicks.
         self._guided: weakref.WeakKeyDictionary[Image, dict[str, Victim]]
         self._guided = weakref.WeakKeyDictionary()
-        # By image: the hash of the victim that has made its clean prediction, and what it was shown.
+        # By image: the hash of the victim that made its prediction, and what that was shown.
         self._predicted: weakref.WeakKeyDictionary[Image, tuple[str, Mapping[str, Any]]]
         self._predicted = weakref.WeakKeyDictionary()
         # By layer: the clicks that listeners know of.

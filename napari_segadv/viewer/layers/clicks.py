@@ -20,7 +20,7 @@ OBJECT = "objects"
 # Pixels of the screen, whatever the zoom.
 SIZE = 13
 PLAIN = (1.0, 1.0, 1.0)
-# Clicks that say where a structure is, and those that say where none is: told apart without colours.
+# Clicks where a structure is, and those where none is: told apart without colours, too.
 HERE, NOT_HERE = "disc", "cross"
 
 # Clicks by the name of their structure, each in pixels of the image's array.
@@ -111,23 +111,26 @@ def kinds_in(layer: Points) -> tuple[Kind, ...]:
 
 
 def offer(layer: Points, kinds: Sequence[Kind]) -> None:
-    """Let a layer's clicks lie on other structures from now on; those that are there keep theirs."""
-    there = {click for click in _titles(layer)}
+    """Let a layer's next clicks lie on other structures; those that are there keep theirs."""
+    there = set(_titles(layer))
     kept = [kind for kind in kinds_in(layer) if kind.title in there]
     titles = {kind.title for kind in kinds}
     found = (*kinds, *(kind for kind in kept if kind.title not in titles))
     if found != kinds_in(layer):
         layer.metadata = {**layer.metadata, KEY: found}
-        if chosen(layer) not in [kind.name for kind in kinds] and kinds:
-            choose(layer, kinds[0].name)
+        now = chosen(layer)
+        _prefer(layer, next((kind for kind in kinds if kind.name == now), kinds[0]))
         recolour(layer)
 
 
 def choose(layer: Points, name: str) -> None:
     """Let the next clicks lie on a structure; clicks that are selected stay what they are."""
     kind = next((kind for kind in kinds_in(layer) if kind.name == name), None)
-    if kind is None or kind.name == chosen(layer):
-        return
+    if kind is not None and kind.name != chosen(layer):
+        _prefer(layer, kind)
+
+
+def _prefer(layer: Points, kind: Kind) -> None:
     # Otherwise the last click, which napari selects, would become one of this kind.
     layer.selected_data = set()
     layer.feature_defaults = {STRUCTURE: kind.title}

@@ -168,4 +168,4 @@ def test_a_click_in_3d_is_taken_back(window, panel, qtbot, tmp_path):
     assert panel.controller.clicks.on(image) == {}
     window.dims.ndisplay = 2
     click_on(window, qtbot, image, [9, 18, 16])
-    assert sum(panel.controller.clicks.on(image).values(), []) == [[9, 18, 16]]
+    assert list(panel.controller.clicks.on(image).values()) == [[[9, 18, 16]]]
