@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.layers import Image, Points
+from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QPushButton, QWidget
 
@@ -103,15 +103,12 @@ class ClicksSection(QWidget):
         show_row(self.structure, len(kinds) > 1)
         why = clicks.why_not(image)
         self.add_button.setEnabled(image is not None and not why)
-        self.add_button.setChecked(self._adding(layer))
+        adding = image is not None and clicks.being_made(image) is not None
+        self.add_button.setChecked(adding)
         filled = layer is not None and len(layer.data) > 0
         self.undo_button.setEnabled(filled)
         self.save_button.setEnabled(filled)
         self.text.setText(why if image is not None and why else clicks.text(image))
-
-    def _adding(self, layer: Points | None) -> bool:
-        active = self._viewer.layers.selection.active
-        return layer is not None and layer is active and layer.mode == ADD
 
     def _begin(self) -> None:
         image = self._image()

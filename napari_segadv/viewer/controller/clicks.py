@@ -97,6 +97,12 @@ class Clicks:
         layer = self.layer(image)
         return None if layer is None or image is None else clicks_in(layer, image)
 
+    def being_made(self, image: Image) -> Points | None:
+        """Return the layer of an image's clicks if the user is making some."""
+        viewer, layer = self._viewer(), self.layer(image)
+        active = None if viewer is None else viewer.layers.selection.active
+        return layer if layer is not None and layer is active and layer.mode == "add" else None
+
     def begin(self, image: Image) -> Points:
         """Return the layer of an image's clicks; the first time, with those of the victim's file.
 
@@ -124,7 +130,7 @@ class Clicks:
         if before is not None:
             # A layer that is gone has nothing to say.
             self._listen(before, False)
-        layer = self._shown.show_beside(image, CLICKS, clicks_tuple(places, kinds, image.ndim))
+        layer = self._shown.show_beside(image, CLICKS, clicks_tuple(places, kinds, image))
         assert isinstance(layer, Points)
         self._told[layer] = clicks_in(layer, image)
         self._listen(layer, True)
@@ -294,6 +300,9 @@ class Clicks:
         group = self._shown.groups.find(layer)
         if group is None or group.image is None or layer not in self._shown.layers:
             return
+        if layer.mode == "add" and layer.selected_data:
+            # napari selects what was just added, in a colour that is none of the structures'.
+            layer.selected_data = set()
         clicks = clicks_in(layer, group.image)
         if self._told.get(layer) == clicks:
             return

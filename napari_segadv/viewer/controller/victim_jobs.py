@@ -403,8 +403,12 @@ class VictimJobs:
     def _show_prediction(self, layer: Image, predicted: Predicted) -> None:
         self.keep(predicted)
         if layer in self._shown.layers:
+            clicking = self._clicks.being_made(layer)
             clean = view_of(predicted.victim.task.name).clean(predicted.prediction, predicted.scan)
             self._shown.show_beside(layer, CLEAN, clean)
+            if clicking is not None:
+                # A new layer becomes the active one, but the next click is to be a click.
+                self._shown.select(clicking)
             self._clicks.note(layer, predicted.victim.sha256, predicted.victim.shown)
         self.predicted.emit(predicted.prediction, layer)
 

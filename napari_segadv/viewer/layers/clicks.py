@@ -17,9 +17,14 @@ STRUCTURE = "structure"
 BACKGROUND = "background"
 # What clicks of one kind are called if the model has no name for what they lie on.
 OBJECT = "objects"
-# Pixels of the screen, whatever the zoom.
-SIZE = 13
+# How many clicks fit side by side into an image, and how wide their rim is, as a share of them.
+ACROSS, RIM = 50, 0.1
+# Pixels of the screen: a click grows no further when the view is zoomed in. A rim that is drawn
+# then has at least half of the least size.
+LEAST, MOST = 2, 15
 PLAIN = (1.0, 1.0, 1.0)
+# A little more than half of a slice.
+HALF = 0.5 + 1e-4
 # Clicks where a structure is, and those where none is: told apart without colours, too.
 HERE, NOT_HERE = "disc", "cross"
 
@@ -67,14 +72,15 @@ def kinds_of(structures: Sequence[str], classes: Sequence[str]) -> tuple[Kind, .
     return tuple(sorted(found, key=lambda kind: kind.symbol == NOT_HERE))
 
 
-def clicks_tuple(places: Places, kinds: Sequence[Kind], ndim: int) -> LayerTuple:
-    """Return a layer of clicks in the pixels of an image of so many dimensions.
+def clicks_tuple(places: Places, kinds: Sequence[Kind], image: Image) -> LayerTuple:
+    """Return a layer of clicks in the pixels of an image.
 
     Args:
         places: the clicks.
         kinds: what they can lie on, the first one preferred; more are added for other clicks.
-        ndim: of the image.
+        image: the image.
     """
+    ndim = image.ndim
     known = {kind.name: kind for kind in kinds}
     more = tuple(kind for kind in kinds_of([n for n in places if n not in known], ()))
     kinds = (*kinds, *more)
@@ -89,14 +95,20 @@ def clicks_tuple(places: Places, kinds: Sequence[Kind], ndim: int) -> LayerTuple
         "face_color": np.array(shades),
         "symbol": [kind.symbol for kind, _ in listed] or first.symbol,
         "border_color": "black",
-        "border_width": 0.12,
-        "size": SIZE,
-        "canvas_size_limits": (SIZE, SIZE),
+        "border_width": RIM,
+        "size": _size_on(image),
+        "canvas_size_limits": (LEAST, MOST),
         "opacity": 1.0,
         "metadata": {KEY: kinds},
     }
     data = np.array([point for _, point in listed], float).reshape(-1, ndim)
     return data, keywords, "points"
+
+
+def _size_on(image: Image) -> float:
+    """Return the size of points for an image; napari multiplies it by `scale`, and no affine."""
+    sides = np.linalg.norm(matrix_of(image)[:-1, :-1], axis=0) * image.data.shape[: image.ndim]
+    return float(sides[-2:].max() / ACROSS / abs(image.scale[-1]))
 
 
 def _table(kinds: Sequence[Kind]) -> pd.DataFrame:
@@ -195,5 +207,8 @@ def snap(layer: Points, image: Image, dims: Any, indices: Sequence[int]) -> None
     through = [axis - offset for axis in dims.not_displayed if axis >= offset]
     if dims.ndisplay == 2 and through and len(indices):
         # As napari picks the slice that it shows.
-        here = np.round(image.world_to_data(dims.point)[-image.ndim :])
-        layer.data[np.ix_(list(indices), through)] = here[through]
+        here = np.round(image.world_to_data(dims.point)[-image.ndim :])[through]
+        for index in indices:
+            # Points that a script adds lie anywhere, and stay there.
+            if (np.abs(layer.data[index, through] - here) < HALF).all():
+                layer.data[index, through] = here

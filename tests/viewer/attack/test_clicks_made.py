@@ -5,13 +5,14 @@ import json
 import numpy as np
 import pytest
 from clicks import click, drained, idle, move
-from interactive import canvas, click_on, deepedit, guided, nuclick, opened
-from qtpy.QtCore import Qt
+from interactive import canvas, click_on, deepedit, guided, nuclick, on_screen, opened
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
 
 import napari_segadv as sa
+from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.viewer.controller.clicks import FLAT_ONLY
+from napari_segadv.viewer.controller.clicks import FLAT_ONLY, SINGLE
 from napari_segadv.viewer.layers.names import CLEAN, CLICKS
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
@@ -169,3 +170,103 @@ def test_a_click_in_3d_is_taken_back(window, panel, qtbot, tmp_path):
     window.dims.ndisplay = 2
     click_on(window, qtbot, image, [9, 18, 16])
     assert list(panel.controller.clicks.on(image).values()) == [[[9, 18, 16]]]
+
+
+def test_the_next_click_after_a_prediction_is_a_click(window, panel, qtbot, tmp_path):
+    model, place = deepedit(tmp_path)
+    image = opened(window, qtbot, panel, model, place)
+    make(window, qtbot, panel, image, {"dim": [[9, 18, 16]]})
+    # In no colour but the structure's: napari selects what was just added.
+    assert not panel.controller.shown(CLICKS).selected_data
+    predicted(qtbot, panel)
+    assert panel.clicks_section.add_button.isChecked()
+    click_on(window, qtbot, image, [8, 16, 18])
+    assert panel.controller.clicks.on(image) == {"dim": [[9, 18, 16], [8, 16, 18]]}
+    assert "changed since the prediction" in panel.clicks_section.text.text()
+    click(qtbot, panel.clicks_section.add_button)
+    click_on(window, qtbot, image, [7, 20, 20])
+    assert panel.clicks_section.text.text().startswith("dim 2;")
+    # Back to what the prediction was made with.
+    click(qtbot, panel.clicks_section.undo_button)
+    assert panel.clicks_section.text.text() == "dim 1"
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 0, 1)])
+def test_clicks_in_every_plane(window, panel, qtbot, tmp_path, order):
+    model, place = deepedit(tmp_path)
+    image = opened(window, qtbot, panel, model, place)
+    window.dims.order = order
+    window.fit_to_view()
+    make(window, qtbot, panel, image, {"bright": [[5, 27, 31], [12, 30, 33]]})
+    assert panel.controller.clicks.on(image) == {"bright": [[5, 27, 31], [12, 30, 33]]}
+
+
+@pytest.mark.parametrize("flip", [1.0, -1.0])
+def test_a_click_lies_in_the_slice_that_is_shown(window, panel, qtbot, tmp_path, flip):
+    """Half-way between two slices, where thinner slices of another image stop the slider."""
+    model, _ = deepedit(tmp_path)
+    rng = np.random.default_rng(0)
+    array = rng.normal(0, 30, (18, 40, 44)).astype(np.int16)
+    place = tmp_path / "thick.nii.gz"
+    grid = Grid(array.shape, (2.0, 1.0, 1.0), (3.0, 0.0, 0.0), np.diag([flip, 1.0, 1.0]))
+    sa.io.save(Scan(array, grid, "HU", Storage("int16")), place)
+    window.add_image(np.zeros((80, 8, 8)), scale=(0.5, 1, 1), translate=(-40, 0, 0), name="thin")
+    image = opened(window, qtbot, panel, model, place)
+    click(qtbot, panel.clicks_section.add_button)
+    for number in range(10):
+        world = 3.0 + flip * (2 * number + 1)
+        window.dims.set_point(0, world)
+        drained(qtbot)
+        seen = int(np.flatnonzero((array == np.asarray(image._data_view)).all((1, 2)))[0])
+        at = QPoint(*np.rint(on_screen(window, (world, 20, 21))).astype(int).tolist())
+        native = canvas(window).native
+        move(qtbot, native, at)
+        qtbot.mouseClick(native, Qt.LeftButton, pos=at)
+        drained(qtbot)
+        assert panel.controller.clicks.on(image)["dim"][-1] == [seen, 20, 21]
+        # It stays in sight.
+        assert len(panel.controller.shown(CLICKS)._view_data)
+
+
+def test_clicks_of_a_file_can_be_added_to(window, panel, qtbot, tmp_path):
+    model, place = deepedit(tmp_path)
+    scan = sa.read(place)
+    world = (scan.grid.affine @ [9, 18, 16, 1])[:3][::-1].tolist()
+    path = guided(tmp_path, model, {"dim": [world]}, coordinates="lps")
+    image = opened(window, qtbot, panel, path, place)
+    section, clicks = panel.clicks_section, panel.controller.clicks
+    assert section.text.text() == "those of the model's file"
+    of_file = np.array(predicted(qtbot, panel))
+    click(qtbot, section.add_button)
+    assert clicks.on(image) == {"dim": [[9, 18, 16]]}
+    assert section.text.text() == "dim 1"
+    make(window, qtbot, panel, image, {"background": [[3, 5, 39]]})
+    assert "changed" in section.text.text()
+    both = sa.load_victim(guided(tmp_path / "..", model, {**CLICKS_MADE, "dim": [[9, 18, 16]]}))
+    np.testing.assert_array_equal(predicted(qtbot, panel), both.predict(scan).array)
+    click(qtbot, section.undo_button)
+    np.testing.assert_array_equal(predicted(qtbot, panel), of_file)
+    # Without the last one, none: the file's are no longer shown either.
+    click(qtbot, section.undo_button)
+    without = sa.load_victim(model).predict(scan)
+    np.testing.assert_array_equal(predicted(qtbot, panel), without.array)
+    # By a script, in another slice than the one that is shown.
+    section.structure.value = 0
+    clicks.layer(image).add([9, 18, 16])
+    clicks.write(image, tmp_path / "saved.json")
+    assert json.loads((tmp_path / "saved.json").read_text()) == {
+        "model": "Zoo",
+        "points": {"dim": [[9, 18, 16]]},
+    }
+
+
+def test_a_model_of_single_images_takes_no_clicks_on_a_volume(window, panel, qtbot, tmp_path):
+    model, place = nuclick(tmp_path)
+    opened(window, qtbot, panel, model, place)
+    slices = np.random.default_rng(0).integers(0, 255, (4, 48, 64, 3)).astype(np.uint8)
+    window.add_image(slices, rgb=True, name="slices")
+    drained(qtbot)
+    assert not panel.clicks_section.add_button.isEnabled()
+    assert panel.clicks_section.text.text() == SINGLE
+    assert panel.missing.text() == SINGLE
+    assert not panel.run_button.isEnabled()
