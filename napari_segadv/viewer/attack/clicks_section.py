@@ -17,6 +17,7 @@ from ..widgets.plain import Plain
 from .prompt_list import PromptList
 
 ADD, PAN = "add", "pan_zoom"
+STALE = "the prediction is of other classes: press Predict"
 SAVED = "saved in {}; on the command line it takes the model's place: --victim {}"
 
 
@@ -50,7 +51,7 @@ class ClicksSection(QWidget):
         self.add_button, self.undo_button = QPushButton("Add clicks"), QPushButton("Remove last")
         self.save_button = QPushButton("Save…")
         self.add_button.setCheckable(True)
-        self.prompts = PromptList()
+        self.prompts, self.stale = PromptList(), Plain(STALE, wrap=True)
         self.clicking = QWidget()
         form = QFormLayout(self.clicking)
         rows = QFormLayout(self)
@@ -62,6 +63,7 @@ class ClicksSection(QWidget):
         form.addRow(Plain("clicks"), self.text)
         rows.addRow(self.clicking)
         rows.addRow(self.prompts)
+        rows.addRow(self.stale)
         set_tips(
             {
                 self.structure: "What the next clicks lie on",
@@ -88,6 +90,7 @@ class ClicksSection(QWidget):
         self.clicking.setVisible(bool(kinds))
         asked = None if clicks.takes is None else clicks.takes.asked
         self.prompts.setVisible(asked is not None)
+        self.stale.setVisible(asked is not None and clicks.stale(image))
         if asked is not None:
             self.prompts.offer(asked, self._controller.victims.victim.network.asked)
         self.setVisible(bool(kinds) or asked is not None)
