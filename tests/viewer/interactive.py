@@ -14,7 +14,6 @@ from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.places import matrix_of
 
 NAMES = ("background", "dim", "bright")
-# A kernel of one pixel in each axis but the last ones, so that clicks count where they are made.
 NUCLEI = metadata(2, 5, named("Nuclei"), num_channels=1)
 
 
@@ -26,6 +25,28 @@ def deepedit(folder):
 def nuclick(folder):
     """A bundle that needs clicks on nuclei, and a photograph."""
     return save_zoo(folder, NUCLICK, NUCLEI), save_colour(folder)
+
+
+def flat(folder):
+    """A bundle in DeepEdit's form for grey pictures, which does without clicks as well."""
+    kept = [
+        one
+        for one in (*DEEPEDIT["preprocessing_transforms"], *DEEPEDIT["deepedit_transforms"])
+        if not one["_target_"].split(".")[-1].startswith(("Orientation", "ScaleIntensity"))
+    ]
+    scaled = {"a_min": 0, "a_max": 255, "b_min": 0.0, "b_max": 1.0, "clip": True}
+    network = {"_target_": "UNet", "channels": [4, 8], "strides": [2], "spatial_dims": 2}
+    config = {
+        **DEEPEDIT,
+        "spatial_size": [32, 40],
+        "network_def": {**network, "in_channels": 4, "out_channels": 3},
+        "preprocessing_transforms": [
+            *kept[:2],
+            {"_target_": "ScaleIntensityRanged", "keys": "@image_key", **scaled},
+        ],
+        "deepedit_transforms": kept[2:],
+    }
+    return save_zoo(folder, config, metadata(2, 4, named(*NAMES)))
 
 
 def opened(window, qtbot, panel, model, place):

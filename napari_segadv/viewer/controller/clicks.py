@@ -101,9 +101,9 @@ class Clicks:
         """Return the layer of an image's clicks if the user is making some."""
         viewer, layer = self._viewer(), self.layer(image)
         active = None if viewer is None else viewer.layers.selection.active
-        if layer is None or layer is not active or layer.mode != "add":
+        if layer is None or layer.mode != "add":
             return None
-        return layer
+        return layer if layer is active else None
 
     def begin(self, image: Image) -> Points:
         """Return the layer of an image's clicks; the first time, with those of the victim's file.
