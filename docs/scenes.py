@@ -99,6 +99,8 @@ def clicks(session: Session) -> Iterator[QWidget]:
             section.structure.value = number
             for place in places:
                 layer.add(place)
+        above = session.attack.victim_section
+        session.wait(lambda: above.height() == above.sizeHint().height(), "the layout")
         yield session.window
         session.viewer.layers.remove(layer)
         session.attack.victim_section.open(builtin)
