@@ -18,7 +18,7 @@ from .prompt_list import PromptList
 
 ADD, PAN = "add", "pan_zoom"
 STALE = "the prediction is of other classes: press Predict"
-SAVED = "saved in {}; on the command line it takes the model's place: --victim {}"
+SAVED = "saved in {}; on the command line, give it in place of the model"
 
 
 class ClicksSection(QWidget):
@@ -147,4 +147,4 @@ class ClicksSection(QWidget):
         path = None if image is None else pick_clicks(self, f"{image.name} clicks")
         if path is not None and image is not None:
             self._controller.clicks.write(image, path)
-            self.said.emit(SAVED.format(path, path.name))
+            self.said.emit(SAVED.format(path))
