@@ -11,12 +11,14 @@ from qtpy.QtWidgets import QWidget
 from session import SAMPLES, SIZE, Session
 
 from napari_segadv.samples import bundles
-from napari_segadv.viewer.layers.names import NOISE, TARGET
+from napari_segadv.viewer.layers.names import CLICKS, NOISE, TARGET
 from napari_segadv.viewer.views.tools import ViewTools
 
 Arrange = Callable[[Session], AbstractContextManager[QWidget]]
 # What a scene needs before it is arranged: nothing, a target, one run, all runs.
 OPENED, TARGETED, RUN, RUNS = 0, 1, 2, 99
+# Clicks on the phantom's spleen and on its background.
+CLICKED = (((66, 100, 118), (66, 82, 122)), ((66, 96, 88),))
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,34 @@ def describe(session: Session) -> Iterator[QWidget]:
         session.wait(form.save_button.isEnabled, "the prediction")
         yield form
         form.close_button.click()
+        session.idle()
+
+
+@scene("clicks", OPENED, ("ct",))
+def clicks(session: Session) -> Iterator[QWidget]:
+    """Show clicks on the spleen and beside it, for a model that is not trained."""
+    # Late: it needs MONAI, which is there by now.
+    from interactive import bundle
+
+    builtin, victims = session.controller.victims.source, session.controller.victims
+    with TemporaryDirectory() as folder:
+        model = bundle(Path(folder))
+        session.attack.victim_section.open(str(model))
+        session.wait(lambda: victims.source == str(model), "the model")
+        session.idle()
+        section = session.attack.clicks_section
+        section.add_button.click()
+        layer = session.controller.shown(CLICKS)
+        for number, places in enumerate(CLICKED):
+            section.structure.value = number
+            for place in places:
+                layer.add(place)
+        above = session.attack.victim_section
+        session.wait(lambda: above.height() == above.sizeHint().height(), "the layout")
+        yield session.window
+        session.viewer.layers.remove(layer)
+        session.attack.victim_section.open(builtin)
+        session.wait(lambda: victims.source == builtin, "the built-in model")
         session.idle()
 
 

@@ -26,6 +26,7 @@ from ..results.loading import adversarial_in, listed_channels
 from ..results.provenance import describe_image, hash_of
 from ..results.sources import Saved
 from ..victims import load_victim
+from ..victims.guiding import shown_to
 from ..victims.victim import Victim
 from .craft import craft_steps
 from .record import describe_machine
@@ -136,9 +137,11 @@ def repeat_steps(
     place = saved.image() if image is None else image
     scan = place if isinstance(place, Scan) else io.read(place)
     shares = _shares(entry, scan)
-    loaded = _loaded(saved.victim() if victim is None else victim, load)
+    listed = entry.entries("surrogates") if "surrogates" in entry.values else []
+    loaded = _loaded(saved.victim() if victim is None else victim, load, entry.entry("victim"))
     substitutes = surrogates or saved.surrogates()
-    others = [_loaded(one, load) for one in substitutes]
+    recorded = [*listed, *[None] * len(substitutes)]
+    others = [_loaded(one, load, of) for one, of in zip(substitutes, recorded, strict=False)]
     given = {role: (inputs or {}).get(role) for role in ROLES}
     given = {r: saved.given(r, scan) if one is None else one for r, one in given.items()}
     if (given["target"] is None) != (saved.goal == "untargeted"):
@@ -192,8 +195,22 @@ def _attack(saved: Saved) -> Attack:
     return kind(**listed)
 
 
-def _loaded(source: Victim | str | Path, load: Callable[[str], Victim]) -> Victim:
-    return source if isinstance(source, Victim) else load(str(source))
+def _loaded(
+    source: Victim | str | Path, load: Callable[[str], Victim], recorded: Entry | None
+) -> Victim:
+    """Load a network, and show it what the record says that it was shown, such as clicks.
+
+    Raises:
+        SegadvError: if it can't be loaded, or takes nothing of the kind.
+    """
+    victim = source if isinstance(source, Victim) else load(str(source))
+    if recorded is None or "shown" not in recorded.values:
+        return victim
+    shown = recorded.entry("shown")
+    try:
+        return shown_to(victim, shown.values)
+    except SegadvError as error:
+        raise shown.wrong(str(error)) from None
 
 
 def _slices(entry: Entry) -> tuple[int, int] | None:

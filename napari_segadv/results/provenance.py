@@ -92,10 +92,12 @@ def hash_of(array: Array) -> str:
 def describe_victim(victim: Victim, classes: tuple[str, ...]) -> dict[str, Any]:
     """Describe a victim: its source, hash, task and classes, and what it does to an image first."""
     windows = victim.windows
+    shown = {"shown": plain(victim.shown)} if victim.shown else {}
     return {
         "path": victim.name if victim.trust == "built-in" else str(victim.path),
         "sha256": victim.sha256,
         "trust": victim.trust,
+        **shown,
         "task": victim.task.name,
         "classes": list(classes),
         "name": victim.name,

@@ -52,7 +52,7 @@ class Prompted(nn.Module):
         """
         numbers: list[int] = []
         folded = {name.casefold(): number for number, name in names.items()}
-        last = int(getattr(getattr(network, "point_head", None), "last_supported", max(names)))
+        last = _last(network, names)
         for one in asked:
             number = folded.get(one.casefold(), -1) if isinstance(one, str) else one
             if isinstance(number, bool) or number not in names or not 1 <= number <= last:
@@ -64,6 +64,12 @@ class Prompted(nn.Module):
         if not numbers:
             raise SegadvError("is asked for no class; name at least one")
         return cls(network, names, parts, tuple(dict.fromkeys(numbers)))
+
+    @property
+    def known(self) -> dict[int, str]:
+        """The names of all classes that it can be asked for, by number."""
+        last = _last(self.network, self.names)
+        return {n: name for n, name in sorted(self.names.items()) if 1 <= n <= last}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -85,6 +91,11 @@ class Prompted(nn.Module):
         ]
         logits = torch.cat(found)
         return torch.cat([torch.zeros_like(logits[:, :1]), logits], dim=1)
+
+
+def _last(network: nn.Module, names: Mapping[int, str]) -> int:
+    """Return the last class that a network knows by its number; others it knows only by clicks."""
+    return int(getattr(getattr(network, "point_head", None), "last_supported", max(names)))
 
 
 def prompts_in(

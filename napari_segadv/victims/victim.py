@@ -1,6 +1,6 @@
 """Victim: a network under attack, with its task and where it came from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +28,8 @@ class Victim(Pipeline):
         path, sha256: the file or folder that it was loaded from, and the hash of its contents.
         trust: the tier: "data" (no code in the file runs), "code" (it runs, as somebody agreed)
             or "built-in".
+        shown: what it is shown beside the image, or asked for, that its file does not say, as
+            `guiding.shown_to` takes it.
 
     Examples:
         A network of your own, here two classes by a threshold at 100 grey levels.
@@ -53,6 +55,7 @@ class Victim(Pipeline):
     path: Path | None = None
     sha256: str = ""
     trust: str = "data"
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.task, str):

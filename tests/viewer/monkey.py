@@ -7,6 +7,7 @@ As a script it goes on for longer than the test, and prints what it does:
 
 import argparse
 import gc
+import json
 import random
 from pathlib import Path
 
@@ -205,6 +206,29 @@ class Monkey:
         if there and len(self.viewer.layers) < MOST_LAYERS // 2:
             self.panel("Runs").sessions.open(self.pick(there))
 
+    def do_click_for_the_model(self):
+        """A click on the chosen image, if the model takes any there; now and then outside of it."""
+        section, image = self.attack.clicks_section, self.controller.image
+        if image is None or not section.add_button.isVisible():
+            return
+        if not section.add_button.isChecked():
+            self.click(section.add_button)
+        layer = self.controller.clicks.layer(image)
+        if layer is not None and section.structure.count():
+            section.structure.value = self.random.randrange(section.structure.count())
+            layer.add([self.random.uniform(-1, n) for n in image.data.shape[: image.ndim]])
+
+    def do_take_a_click_back(self):
+        self.click(self.attack.clicks_section.undo_button)
+
+    def do_move_clicks(self):
+        layer = self.controller.clicks.layer(self.controller.image)
+        if layer is not None and len(layer.data):
+            layer.mode = self.pick(("select", "add", "pan_zoom"))
+            layer.selected_data = {self.random.randrange(len(layer.data))}
+            if self.random.random() < 0.3:
+                layer.remove_selected()
+
     def do_scroll(self):
         dims = self.viewer.dims
         for axis in dims.not_displayed:
@@ -275,17 +299,19 @@ class Monkey:
             if layer.data.shape != image.data.shape or not same_place(layer, image):
                 return f"{layer.name} does not lie on {image.name}: {lies(layer)}, {lies(image)}"
         clean = self.controller.shown(CLEAN, image)
-        if clean is not None and self.controller.victims.victim is not None:
-            expected = self._predicted(image)
+        clicks, victim = self.controller.clicks, self.controller.victims.victim
+        told = clicks.stale(image) or clicks.missing(image)
+        if clean is not None and victim is not None and not told:
+            expected = self._predicted(image, clicks.shown(victim, image))
             if not np.array_equal(clean.data, expected.array):
                 return f"{clean.name} is not what the model predicts on {image.name}"
         return ""
 
-    def _predicted(self, image: Image) -> Mask:
+    def _predicted(self, image: Image, victim) -> Mask:
         scan = scan_of(image)
-        key = scan.array.tobytes()
+        key = scan.array.tobytes(), json.dumps(victim.shown)
         if key not in self.predictions:
-            self.predictions[key] = self.controller.victims.victim.predict(scan, "cpu")
+            self.predictions[key] = victim.predict(scan, "cpu")
         return self.predictions[key]
 
     def go(self, actions: int, tell=lambda line: None) -> None:

@@ -1,5 +1,6 @@
 """The commands that make a run's image again."""
 
+import json
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,8 @@ from ..example import Example
 from .privacy import from_dicom, shown_name
 
 TARGET = "TARGET"
+# Letters of what a model was shown that are written out.
+LONGEST = 400
 
 
 def repeat_command() -> str:
@@ -111,4 +114,15 @@ def files_to_give(example: Example) -> str:
     listed = " and ".join([", ".join(found[:-1]), found[-1]]) if len(found) > 1 else found[0]
     verb = "stand for the files" if len(found) > 1 else "stands for the file"
     kept = "; the target lies in the folder of the saved run" if TARGET in found else ""
-    return f"{listed} {verb} with the hashes below{kept}. DIR is a new folder."
+    return f"{listed} {verb} with the hashes below{kept}. {_shown(record)}DIR is a new folder."
+
+
+def _shown(record: Mapping[str, Any]) -> str:
+    """Say how a model gets what it was shown beside the image, if its file does not say that."""
+    shown = record["victim"].get("shown")
+    if not isinstance(shown, Mapping):
+        return ""
+    text = json.dumps({"model": "…", **shown}, ensure_ascii=False)
+    if len(text) > LONGEST:
+        text = '{"model": "…"} with what stands under victim, shown in its record'
+    return f"In place of MODEL, give a JSON file: {text}. "

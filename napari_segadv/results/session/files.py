@@ -13,9 +13,10 @@ from ...data.boxes import Boxes
 from ...data.scan import Mask, Scan
 from ...errors import SegadvError
 from ...io.registry import suffix
+from ...victims.guiding import points_in
 from ..loading import load_example, load_verdicts
 from .plain_data import read_grid, read_scan, scan_data, typed
-from .session import SessionBoxes, SessionImage, SessionLabels, SessionRun
+from .session import SessionBoxes, SessionClicks, SessionImage, SessionLabels, SessionRun
 
 # Headers that may name another file for the pixels.
 HEADERS = (".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
@@ -135,6 +136,17 @@ def read_boxes(entry: Entry, images: list[SessionImage]) -> SessionBoxes:
         corners.append(box)
     boxes = Boxes.of(np.array(corners, np.float32), labels, grid, classes)
     return SessionBoxes(entry.text("name"), boxes, image)
+
+
+def read_clicks(entry: Entry, images: list[SessionImage]) -> SessionClicks:
+    """Read clicks from their entry in the session's file."""
+    image = entry.index("image", len(images))
+    if image is None:
+        raise entry.wrong('"image" must be the number of an image in the list')
+    try:
+        return SessionClicks(points_in(entry.values, images[image].scan.grid.ndim), image)
+    except SegadvError as error:
+        raise entry.wrong(str(error)) from None
 
 
 def read_run(entry: Entry, root: Path, images: list[SessionImage]) -> SessionRun:

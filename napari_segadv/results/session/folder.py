@@ -1,6 +1,6 @@
 """A session in one folder: images, target, victim's source, runs and verdicts.
 
-    session.json            the contents, the drawn boxes, and which run is shown
+    session.json            the contents, the drawn boxes and clicks, and which run is shown
     images/00/ct.nii.gz     each clean image once, in its own format or one that can be written
     labels/00.nii.gz        the painted label maps, the target among them
     runs/00/                as `save_run` writes a run
@@ -25,6 +25,7 @@ from .files import (
     image_data,
     kept_inside,
     read_boxes,
+    read_clicks,
     read_image,
     read_labels,
     read_run,
@@ -95,8 +96,9 @@ def _read(root: Path, poll: Poll) -> Session:
     for one in listed["runs"]:
         runs.append(read_run(one, root, images))
         poll()
-    # Earlier versions did not save boxes.
+    # Earlier versions did not save boxes and clicks.
     drawn = entry.entries("boxes") if "boxes" in entry.values else []
+    clicked = entry.entries("clicks") if "clicks" in entry.values else []
     victim = None
     if entry.values.get("victim") is not None:
         victim = VictimSource.read(entry.entry("victim"))
@@ -108,6 +110,7 @@ def _read(root: Path, poll: Poll) -> Session:
         entry.index("shown", len(runs)),
         victim,
         boxes=tuple(read_boxes(one, images) for one in drawn),
+        clicks=tuple(read_clicks(one, images) for one in clicked),
         choice=_choice(entry),
         # Earlier versions did not save it.
         present=entry.text("present") if "present" in entry.values else "auto",
@@ -133,6 +136,7 @@ def _write(session: Session, folder: Path, poll: Poll) -> None:
         "labels": _write_labels(session, numbers, folder, poll),
         "images": images.entries,
         "boxes": [{**one.data, "image": numbers[one.image]} for one in session.boxes],
+        "clicks": [{**one.data, "image": numbers[one.image]} for one in session.clicks],
         "target": session.target,
         "shown": session.shown,
         "choice": session.choice,

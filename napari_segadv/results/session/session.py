@@ -1,6 +1,6 @@
 """Session: what the viewer saves of one sitting, and its parts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ class VictimSource:
         trust: its tier then: "data", "code" or "built-in". It is no consent to run code now.
         task: the name of its task.
         classes: class names.
+        shown: the classes that it was asked for, if others than its file says, as
+            `victims.guiding.shown_to` takes them.
     """
 
     source: str
@@ -32,18 +34,21 @@ class VictimSource:
     trust: str
     task: str
     classes: tuple[str, ...]
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def data(self) -> dict[str, Any]:
         """As plain data."""
-        return {**self.__dict__, "classes": list(self.classes)}
+        return {**self.__dict__, "classes": list(self.classes), "shown": dict(self.shown)}
 
     @classmethod
     def read(cls, entry: Entry) -> "VictimSource":
         """Read a source from plain data."""
         names = ("source", "name", "sha256", "trust", "task")
         texts = {name: entry.text(name) for name in names}
-        return cls(**texts, classes=entry.texts("classes"))
+        # Earlier versions did not save it.
+        shown = entry.entry("shown").values if "shown" in entry.values else {}
+        return cls(**texts, classes=entry.texts("classes"), shown=shown)
 
     @property
     def missing(self) -> bool:
@@ -101,6 +106,19 @@ class SessionBoxes:
 
 
 @dataclass(frozen=True, eq=False)
+class SessionClicks:
+    """Clicks on an image by structure, in its pixels; `image` is its number."""
+
+    points: Mapping[str, Sequence[Sequence[float]]]
+    image: int
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """As plain data, without the image's number."""
+        return {"points": {name: [list(p) for p in some] for name, some in self.points.items()}}
+
+
+@dataclass(frozen=True, eq=False)
 class SessionRun:
     """A run; its image is the example's clean one."""
 
@@ -121,6 +139,7 @@ class Session:
         shown: number of the run that is shown; None: none.
         victim: where it came from; None: none was loaded.
         boxes: the drawn boxes.
+        clicks: that a model is shown; images that none lie on are not listed.
         choice: a target that is neither labels nor boxes: the number of a class, "none" or "none:2"
             for boxes to erase, "untargeted"; None: none.
         present: how images are presented to the victim, as the viewer's list has it.
@@ -134,6 +153,7 @@ class Session:
     shown: int | None = None
     victim: VictimSource | None = None
     boxes: tuple[SessionBoxes, ...] = ()
+    clicks: tuple[SessionClicks, ...] = ()
     choice: int | str | None = None
     present: str = "auto"
     chosen: int | None = None

@@ -107,6 +107,11 @@ class Guided(ABC):
         return self.before
 
     @property
+    def structures(self) -> tuple[str, ...]:
+        """What clicks may lie on; one without a name if they are of one kind, none for a mask."""
+        return ("",)
+
+    @property
     def name(self) -> str:
         return type(self).__name__
 
@@ -202,6 +207,10 @@ class Signals(Guided):
     @property
     def steps(self) -> tuple[Step, ...]:
         return (*self.before, *self.after)
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        return self.labels
 
     def check(self, guidance: Guidance) -> None:
         if guidance.mask is not None:
@@ -324,6 +333,10 @@ class LabelChannel(Guided):
 
     takes: ClassVar[str] = "the mask of an object"
     key: ClassVar[str] = '"mask"'
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        return ()
 
     def check(self, guidance: Guidance) -> None:
         if guidance.mask is None or not guidance.mask.any():

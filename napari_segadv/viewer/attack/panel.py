@@ -27,6 +27,7 @@ from ..widgets.plain import Plain
 from ..widgets.progress import CANCELLED, ProgressStrip
 from ..widgets.settings import keep, settings
 from . import steps
+from .clicks_section import ClicksSection
 from .guide import Guide
 from .options_section import AttackSection
 from .preview import Preview
@@ -59,6 +60,9 @@ class AttackPanel(Panel):
         self.form: DescriptionForm | None = None
         self.structures = Structures.of(self.viewer)
         self.victim_section = VictimSection(self.controller, self.structures)
+        self.clicks_section = ClicksSection(
+            self.viewer, self.controller, lambda: self.image.value, self.attempt
+        )
         self.target_section = TargetSection(self.viewer, self.controller, lambda: self.image.value)
         self.guide = Guide(self.viewer, self.structures)
         self.erased = Erased.of(self.viewer)
@@ -85,7 +89,7 @@ class AttackPanel(Panel):
         self.expert.setChecked(settings().expert)
         groups = [
             group(steps.IMAGE, [self.images]),
-            group(steps.MODEL, [self.victim_section]),
+            group(steps.MODEL, [self.victim_section, self.clicks_section]),
             group(steps.TARGET, [self.target_section, ("target", self.target)]),
             group(steps.ATTACK, [self.attack_section]),
         ]
@@ -112,6 +116,7 @@ class AttackPanel(Panel):
             partial(self.attempt, self.controller.victims.load_victim)
         )
         self.victim_section.predict_button.clicked.connect(self._predict)
+        self.clicks_section.said.connect(self.say)
         self.target_section.button.clicked.connect(self._make_target)
         self.run_button.clicked.connect(self._run)
         self.target.changed.connect(self._show_missing)
@@ -123,6 +128,9 @@ class AttackPanel(Panel):
                 layers.inserted: self._refresh_layers,
                 layers.removed: self._refresh_layers,
                 layers.reordered: self._refresh_layers,
+                self.viewer.layers.selection.events.active: self.clicks_section.refresh,
+                self.controller.clicks.changed: self._clicks_changed,
+                self.controller.clicks.refused: self.failed,
                 self.controller.jobs.busy_changed: self._busy_changed,
                 self.controller.victims.prepared: self._prepared,
                 self.controller.jobs.failed: self._job_failed,
@@ -171,6 +179,12 @@ class AttackPanel(Panel):
         missing = steps.missing(self.controller, self.image.value, self.target.value)
         self.missing.setText(missing)
         self.run_button.setEnabled(not missing)
+        lacking = self.controller.clicks.missing(self.image.value)
+        self.victim_section.predict_button.setEnabled(not lacking)
+
+    def _clicks_changed(self) -> None:
+        self.clicks_section.refresh()
+        self._show_missing()
 
     def _image_chosen(self, image: Image | None) -> None:
         """Show the chosen image in all controls, with the target that was chosen for it."""
@@ -184,6 +198,7 @@ class AttackPanel(Panel):
             self.victim_section.suggest(self._fitting())
 
     def _image_changed(self) -> None:
+        self.clicks_section.refresh()
         self.target_section.part.clear()
         self._show_missing()
         self._watch_window(self.image.value)

@@ -23,6 +23,9 @@ def missing(controller: Controller, image: Any, target: Any) -> str:
         return "open an image first"
     if victims.victim is None or not victims.attacks:
         return "wait for the model" if controller.jobs.busy else "choose a model first"
+    lacking = controller.clicks.missing(image)
+    if lacking:
+        return lacking
     if same(target, CHOOSE):
         return view_of(victims.task).missing
     return ""

@@ -4,7 +4,7 @@ One controller belongs to a viewer and outlives the panels that show it.
 """
 
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from napari.components import ViewerModel
@@ -21,6 +21,7 @@ from ..layers.names import LayerTuple
 from ..layers.task_view import view_of
 from ..layers.upright import keep_upright
 from ..notices import complain
+from .clicks import Clicks
 from .descriptions import Descriptions
 from .jobs import Jobs
 from .runner import Poll, Runner
@@ -44,6 +45,7 @@ class Controller:
     Attributes:
         jobs: one at a time; every action runs in one.
         victims: the victim, and the actions that need nothing but it.
+        clicks: on the images, which an interactive victim is shown.
         descriptions: of models that do not describe themselves, tried and saved.
         runs: the history.
         visibility: how visible each run's change is in every window.
@@ -63,7 +65,8 @@ class Controller:
         self.jobs = Jobs(runner)
         self._shown = shown = ShownLayers(viewer)
         self.jobs.open = lambda: not shown.closed
-        self.victims = VictimJobs(self.jobs, shown)
+        self.clicks = Clicks(viewer, shown, self.jobs.soon)
+        self.victims = VictimJobs(self.jobs, shown, self.clicks)
         self.descriptions = Descriptions(self.jobs, self.victims)
         self.runs = Runs()
         self.visibility = Visibility(self.runs, runner)
@@ -229,8 +232,14 @@ class Controller:
                 return
             layer = self._shown.image_of(run)
             self.choose(layer)
+
+            def ready() -> None:
+                self._now_shown(layer, run)
+                if layer in self.layers:
+                    self.clicks.restore(layer, _victim_of(run).get("shown"))
+
             pieces = self._shown.show_example(layer, run.example, shown)
-            self.jobs.unfold(title, pieces, lambda: self._now_shown(layer, run))
+            self.jobs.unfold(title, pieces, ready)
 
         title = f"showing {run.name}"
         self.jobs.start(title, work, done, can_cancel=False)
@@ -241,6 +250,8 @@ class Controller:
             return
         group = self._shown.groups.of(layer)
         group.run = run
+        victim = _victim_of(run)
+        self.clicks.note(layer, str(victim.get("sha256")), victim.get("shown"))
         if group.chosen:
             self.runs.current = run
 
@@ -298,3 +309,9 @@ class Controller:
     def hide(self, *roles: str, image: Image | None = None) -> None:
         """Remove layers that `show_beside` has shown; image None: those of the chosen one."""
         self._shown.remove(*roles, image=image)
+
+
+def _victim_of(run: Run) -> Mapping[str, Any]:
+    """Return what a run's record says of its victim; a record from a file may say nothing."""
+    victim = run.example.record.get("victim")
+    return victim if isinstance(victim, Mapping) else {}

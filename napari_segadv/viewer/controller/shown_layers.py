@@ -13,6 +13,7 @@ from ..layers.names import (
     ADVERSARIAL,
     BECOMES,
     CLEAN,
+    CLICKS,
     NOISE,
     TARGET,
     LayerTuple,
@@ -89,8 +90,8 @@ class ShownLayers:
         return layer if layer in self.layers else None
 
     def made(self, layer: Layer) -> bool:
-        """Return whether a layer is a result. A target is not."""
-        return self._role(layer) not in (None, TARGET)
+        """Return whether a layer is a result. A target is not, nor are clicks."""
+        return self._role(layer) not in (None, TARGET, CLICKS)
 
     def _role(self, layer: Layer) -> str | None:
         group = self.groups.find(layer)

@@ -4,7 +4,7 @@ Layers are touched on the main thread only. Jobs get copies, so painting during 
 affect it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ..layers.edits import repainted
 from ..layers.names import CLEAN, TARGET, LayerTuple
 from ..layers.refill import takes
 from ..layers.task_view import view_of
+from .clicks import Clicks
 from .jobs import Jobs
 from .runner import Poll
 from .shown_layers import ShownLayers
@@ -97,12 +98,14 @@ class VictimJobs:
     present_changed = Signal(str)
     description_asked = Signal(object)
 
-    def __init__(self, jobs: Jobs, shown: ShownLayers) -> None:
+    def __init__(self, jobs: Jobs, shown: ShownLayers, clicks: Clicks) -> None:
         self.attacks: dict[str, Any] = {}
         self.victim: Any = None
         self.source = ""
         self.present = "auto"
-        self._jobs, self._shown = jobs, shown
+        self._jobs, self._shown, self._clicks = jobs, shown, clicks
+        # Before others hear of it: what clicks may lie on depends on the victim.
+        self.victim_changed.connect(clicks.follow)
         self._claimed: NeedsTrust | None = None
         # The last clean predictions, the newest first.
         self._known: list[Predicted] = []
@@ -302,16 +305,32 @@ class VictimJobs:
             self.target_made.emit(target)
 
     def checked(self, layer: Image | None) -> tuple[Scan, Any]:
-        """Return the scan of an image layer, and the victim.
+        """Return the scan of an image layer, and the victim with the clicks on that image.
 
         Raises:
-            SegadvError: if either is missing.
+            SegadvError: if either is missing, or clicks that the victim needs.
         """
         if self.victim is None:
             raise SegadvError("no model is loaded; choose one first")
         if layer is None or layer not in self._shown.layers:
             raise SegadvError("no image is chosen; open one first")
-        return scan_of(layer), self.victim
+        return scan_of(layer), self._clicks.shown(self.victim, layer)
+
+    def ask(self, classes: Sequence[int | str]) -> None:
+        """Ask the victim for other classes, by number or name; ends in `victim_changed`.
+
+        Raises:
+            SegadvError: if it can't be asked for them.
+        """
+        from ...victims.guiding import CLASSES, shown_to
+
+        if self.victim is None:
+            raise SegadvError("no model is loaded; choose one first")
+        asked = {CLASSES: list(classes)}
+        if asked != self.victim.shown:
+            self.victim = shown_to(self.victim, asked)
+            self._known.clear()
+            self.victim_changed.emit(self.victim)
 
     def show_as(self, choice: str) -> None:
         """Present images in another way from now on; ends in `present_changed`."""
@@ -386,8 +405,13 @@ class VictimJobs:
     def _show_prediction(self, layer: Image, predicted: Predicted) -> None:
         self.keep(predicted)
         if layer in self._shown.layers:
+            clicking = self._clicks.being_made(layer)
             clean = view_of(predicted.victim.task.name).clean(predicted.prediction, predicted.scan)
             self._shown.show_beside(layer, CLEAN, clean)
+            if clicking is not None:
+                # A new layer becomes the active one, but the next click is to be a click.
+                self._shown.select(clicking)
+            self._clicks.note(layer, predicted.victim.sha256, predicted.victim.shown)
         self.predicted.emit(predicted.prediction, layer)
 
 

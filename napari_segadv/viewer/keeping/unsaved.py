@@ -1,11 +1,11 @@
-"""What a viewer holds that is in no file: runs, verdicts, and labels that the user has painted."""
+"""What a viewer holds that is in no file: runs, verdicts, painted labels, and clicks."""
 
 import weakref
 import zlib
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels, Layer
+from napari.layers import Labels, Layer, Points
 
 from ...common.wording import counted
 from ..controller.controller import Controller
@@ -39,19 +39,31 @@ class Unsaved:
             and self._known.get(layer, 0) != fingerprint(layer)
         ]
 
+    def clicked(self) -> list[str]:
+        """Name the images with clicks that are not saved."""
+        clicks = self._controller.clicks
+        pairs = [(image, clicks.layer(image)) for image in self._controller.images]
+        return [
+            image.name
+            for image, layer in pairs
+            if layer is not None and self._known.get(layer, 0) != fingerprint(layer)
+        ]
+
     def sentence(self) -> str:
         """Say what would be lost; "" for nothing."""
-        lost, runs, names = [], self.runs(), self.painted()
+        lost, runs, names, clicked = [], self.runs(), self.painted(), self.clicked()
         if runs:
             lost.append(counted(runs, "run"))
         if names:
             lost.append(f"what you painted on {', '.join(names)}")
+        if clicked:
+            lost.append(f"your clicks on {', '.join(clicked)}")
         return " and ".join(lost)
 
     def saved(self, kept: Kept) -> None:
         """Note that a session is on the disk; what was painted meanwhile is not in it."""
         for layer, own in zip(kept.layers, kept.own, strict=True):
-            if isinstance(own.layer, Labels):
+            if isinstance(own.layer, (Labels, Points)):
                 self._known[layer] = fingerprint(own.layer)
 
     def forget(self) -> None:
@@ -64,11 +76,14 @@ class Unsaved:
         self._note(event.value)
 
     def _note(self, layer: Layer) -> None:
-        if isinstance(layer, Labels) and not self._controller.made(layer):
+        if isinstance(layer, (Labels, Points)) and not self._controller.made(layer):
             self._known[layer] = fingerprint(layer)
 
 
-def fingerprint(layer: Labels) -> int:
-    """Return a checksum of a layer's labels; without any labels it is the same for all shapes."""
+def fingerprint(layer: Labels | Points) -> int:
+    """Return a checksum of a layer's labels or points; without any it is always the same."""
+    if isinstance(layer, Points):
+        told = f"{np.rint(layer.data).tolist()} {layer.features.to_dict('list')}"
+        return zlib.crc32(told.encode()) if len(layer.data) else 0
     array = np.ascontiguousarray(painted(layer))
     return zlib.crc32(array.tobytes()) if array.any() else 0

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer, Shapes
+from napari.layers import Image, Labels, Layer, Points, Shapes
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from ...common.hashing import sha256_of_array
@@ -169,13 +169,13 @@ def shows(layer: Image, scan: Scan) -> bool:
 
 
 def copied(layer: Layer) -> Layer:
-    """Copy a labels or shapes layer for another thread; return any other layer itself."""
-    if not isinstance(layer, (Labels, Shapes)):
+    """Copy a layer on which users draw for another thread; return any other layer itself."""
+    if not isinstance(layer, (Labels, Points, Shapes)):
         return layer
     data, keywords, kind = layer.as_layer_data_tuple()
     if isinstance(layer, Labels) and layer.multiscale:
         data, keywords["multiscale"] = np.asarray(layer.data[0]), False
-    own = data.copy() if isinstance(layer, Labels) else [shape.copy() for shape in data]
+    own = [shape.copy() for shape in data] if isinstance(layer, Shapes) else data.copy()
     return Layer.create(own, keywords, kind)
 
 

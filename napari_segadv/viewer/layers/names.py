@@ -17,6 +17,8 @@ CHANNEL = "channel"
 CLEAN, AFTER = "prediction (clean)", "prediction (adversarial)"
 # A hatch over what the target takes away from the prediction's structures.
 ERASED = "erased"
+# What the user shows an interactive model.
+CLICKS = "clicks"
 # The layers of a running attack, and what they become when it has ended.
 PREVIEW, PREVIEW_SEEN = "preview", "preview (prediction)"
 BECOMES = {PREVIEW: ADVERSARIAL, PREVIEW_SEEN: AFTER}
@@ -31,6 +33,7 @@ HEIGHTS = {
     PREVIEW_SEEN: 5,
     ERASED: 6,
     TARGET: 7,
+    CLICKS: 8,
 }
 BETWEEN = 3
 # Opacity of predictions, so that the image shows through.

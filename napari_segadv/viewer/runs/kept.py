@@ -29,6 +29,7 @@ class Kept:
         shown: number of the run that is shown.
         layers: the user's own in the viewer.
         own: the same, copied where they can be painted on, each with its image.
+        clicks: on images, by structure, in their pixels.
         image: the chosen image.
         victim: where it came from.
         choice, present: as the controller has them.
@@ -38,6 +39,7 @@ class Kept:
     shown: int | None
     layers: tuple[Layer, ...]
     own: tuple[Own, ...]
+    clicks: tuple[tuple[Image, Any], ...]
     image: Image | None
     victim: "VictimSource | None"
     choice: int | str | None
@@ -54,6 +56,7 @@ class Kept:
             next((n for n, (run, *_) in enumerate(runs) if run is current), None),
             layers,
             tuple(_own(controller, layer) for layer in layers),
+            tuple((image, controller.clicks.on(image)) for image in controller.images),
             controller.image,
             victim,
             controller.choice,
@@ -67,7 +70,7 @@ class Kept:
             SegadvError: if it can't be written.
         """
         from ...results.session.folder import save_session
-        from ...results.session.session import Session, SessionImage, SessionRun
+        from ...results.session.session import Session, SessionClicks, SessionImage, SessionRun
 
         notes: list[str] = []
         images: list[tuple[Image, Scan]] = []
@@ -79,6 +82,12 @@ class Kept:
                 except SegadvError as error:
                     notes.append(str(error))
         labels = painted_labels(self.own, images, notes)
+        clicks = tuple(
+            SessionClicks(found, number)
+            for number, (layer, _) in enumerate(images)
+            for image, found in self.clicks
+            if image is layer and found is not None
+        )
         chosen = next((n for n, (layer, _) in enumerate(images) if layer is self.image), None)
         targets = (n for n, one in enumerate(labels) if one.target and one.image == chosen)
         session = Session(
@@ -89,6 +98,7 @@ class Kept:
             self.shown,
             self.victim,
             boxes=drawn_boxes(self.own, images, notes),
+            clicks=clicks,
             choice=self.choice,
             present=self.present,
             chosen=chosen,

@@ -115,6 +115,12 @@ class SessionOpening:
             if number == session.target and beside is not None:
                 self._target = self._controller.shown(TARGET, beside)
             yield
+        for clicked in session.clicks:
+            if self._over:
+                return
+            if shown[clicked.image] in self._controller.layers:
+                self._controller.clicks.restore(shown[clicked.image], clicked.data)
+            yield
 
     def _runs(self, session: "Session", shown: list[Any]) -> None:
         if self._over:

@@ -28,6 +28,7 @@ def source_of(controller: Controller) -> "VictimSource | None":
         victim.trust,
         victim.task.name,
         tuple(victim.classes),
+        victim.shown,
     )
 
 
@@ -59,7 +60,9 @@ class SessionVictim:
         if victim is None:
             return
         known = self._controller.victims.victim
-        if known is not None and known.sha256 == victim.sha256 and victim.sha256:
+        same = known is not None and known.sha256 == victim.sha256 and victim.sha256
+        if same and (known.shown == victim.shown or victim.shown):
+            self._ask(victim)
             return
         if victim.missing:
             self._missing = victim
@@ -75,6 +78,14 @@ class SessionVictim:
             self._expected = None
             self._warn(f"{victim.name}: not loaded ({error})")
 
+    def _ask(self, victim: "VictimSource") -> None:
+        """Ask the loaded victim for the classes that it was asked for."""
+        try:
+            if victim.shown:
+                self._controller.victims.ask(victim.shown.get("classes", ()))
+        except SegadvError as error:
+            self._warn(f"{victim.name}: is asked for other classes than then ({error})")
+
     def _loaded(self, victim: "Victim") -> None:
         expected, self._expected, self._missing = self._expected, None, None
         if expected is None or self._controller.victims.source != expected.source:
@@ -84,3 +95,5 @@ class SessionVictim:
                 f"{expected.source}: has changed since the session was saved, so new runs may "
                 "differ; restore the earlier file to continue the saved runs"
             )
+        # Once all have heard of this one: asked for other classes, it is another.
+        self._controller.jobs.soon(lambda: self._ask(expected))

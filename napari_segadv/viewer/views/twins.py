@@ -8,8 +8,9 @@ painting on both: one array and one list of what can be undone, the original's.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Layer, Vectors
+from napari.layers import Image, Labels, Layer, Points, Vectors
 
 from ..compare.lines import OUTLINED, Lines, Outlined
 
@@ -24,6 +25,8 @@ OF_LABELS = (
     *("brush_size", "n_edit_dimensions", "contiguous", "mode"),
 )
 OF_VECTORS = ("edge_width", "length", "edge_color", "vector_style")
+# Of each point.
+OF_POINTS = ("size", "symbol", "face_color", "border_color", "border_width")
 # What contours follow: their data, place and width are those of their own view.
 OF_LINES = ("visible", "opacity", "blending", "edge_color")
 # What is set with the mouse on a twin: the brush's size, and the class that was picked.
@@ -209,10 +212,38 @@ class LinesTwin(Twin):
             self._lines.draw()
 
 
+class PointsTwin(Twin):
+    """Points in a further view, each with its own colour and form."""
+
+    def _follow_look(self) -> None:
+        super()._follow_look()
+        events = self.original.events
+        names = (*(name for name in OF_POINTS if name in events), "features")
+        self._links += [(events[name], self._looks) for name in names]
+
+    def _data_set(self, event: Any = None) -> None:
+        super()._data_set(event)
+        self._looks()
+
+    def _looks(self, event: Any = None) -> None:
+        count = len(self.original.data)
+        # In between, napari has set the one and not yet the other.
+        if count and all(
+            count == len(getattr(each, name))
+            for each in (self.original, self.layer)
+            for name in OF_POINTS
+        ):
+            for name in OF_POINTS:
+                setattr(self.layer, name, np.array(getattr(self.original, name)))
+        self._refresh()
+
+
 def twin_in(viewer: ViewerModel, layer: Layer) -> Twin:
     """Return the twin of a viewer's layer, of the kind that it needs."""
     of = layer.metadata.get(OUTLINED)
-    return LinesTwin(viewer, layer, of) if isinstance(of, Outlined) else Twin(viewer, layer)
+    if isinstance(of, Outlined):
+        return LinesTwin(viewer, layer, of)
+    return (PointsTwin if isinstance(layer, Points) else Twin)(viewer, layer)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -19,6 +19,7 @@ LONG = 160
 WORD = 80
 CSV, TABLES = ".csv", "Tables (*.csv)"
 HTML, PAGES = ".html", "Web pages (*.html)"
+JSON, CLICKS = ".json", "Models with clicks (*.json)"
 PATTERNS = (
     "Networks and programs (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.onnx "
     "*.json *.yaml *.yml)"
@@ -62,6 +63,11 @@ def pick_table(parent: QWidget, title: str, name: str) -> Path | None:
 def pick_page(parent: QWidget, title: str, name: str) -> Path | None:
     """Ask for the web page to write; return None if the user cancels."""
     return _pick_new(parent, title, name, HTML, PAGES)
+
+
+def pick_clicks(parent: QWidget, name: str) -> Path | None:
+    """Ask for the JSON file to write clicks to; return None if the user cancels."""
+    return _pick_new(parent, "Save clicks", name, JSON, CLICKS)
 
 
 def _pick_new(parent: QWidget, title: str, name: str, end: str, kinds: str) -> Path | None:

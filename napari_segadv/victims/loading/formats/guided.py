@@ -10,23 +10,23 @@
 """
 
 import hashlib
-import math
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
+from ....common.atomic_files import write_text
 from ....common.hashing import sha256_of, sha256_of_files
 from ....common.json_data import bytes_of_json, parse_json
+from ....data.scan import Array
 from ....errors import SegadvError
 from ....io import read_mask
-from ...preprocessing.guidance import Coordinates, Guidance, Guided, Points
-from ...prompts import Prompted
+from ...guiding import KEYS, MASK, Takes, shown_to
 from ...victim import Victim
 from ..registry import VictimFormat, load_file
 
-KEYS = frozenset({"model", "points", "coordinates", "mask", "classes"})
-MOST_CLICKS = 1000
+MODEL = "model"
 
 
 def claims(path: Path) -> bool:
@@ -36,109 +36,62 @@ def claims(path: Path) -> bool:
         content = parse_json(bytes_of_json(path), path)
     except SegadvError:
         return False
-    return isinstance(content, Mapping) and "model" in content
+    return isinstance(content, Mapping) and MODEL in content
 
 
 def load(path: Path, trusted_hash: str | None) -> Victim:
     read = bytes_of_json(path)
     content = parse_json(read, path)
-    if not isinstance(content, Mapping) or not isinstance(content.get("model"), str):
+    if not isinstance(content, Mapping) or not isinstance(content.get(MODEL), str):
         raise SegadvError(f'{path}: has no "model"; name the model\'s file or folder there')
-    unknown = sorted(content.keys() - KEYS)
+    known = KEYS | {MODEL}
+    unknown = sorted(content.keys() - known)
     if unknown:
-        raise SegadvError(f"{path}: unknown key {unknown[0]}; use only {', '.join(sorted(KEYS))}")
-    inner = path.parent / content["model"]
+        raise SegadvError(f"{path}: unknown key {unknown[0]}; use only {', '.join(sorted(known))}")
+    inner = path.parent / content[MODEL]
     if claims(inner):
         raise SegadvError(f"{path}: its model is guided itself; name the model of {inner.name}")
     victim = load_file(inner, trusted_hash)
-    if "classes" in content:
-        asked = _asked(victim, content, path)
-        sha256 = sha256_of_files([victim.sha256, hashlib.sha256(read).hexdigest()])
-        return replace(asked, path=path, sha256=sha256)
-    guided = [step for step in victim.steps if isinstance(step, Guided)]
-    if not guided:
-        what = "clicks, only classes" if isinstance(victim.network, Prompted) else "clicks"
-        raise SegadvError(f"{path}: {victim.name} takes no {what}; use {inner.name} itself")
-    guidance = _guidance(content, path, reverse=not victim.array_order)
+    shown = {name: value for name, value in content.items() if name != MODEL}
+    mask = _mask(shown.get(MASK), path)
+    if Takes.of(victim) == Takes() and "classes" not in shown:
+        raise SegadvError(f"{path}: {victim.name} takes no clicks; use {inner.name} itself")
     try:
-        shown = {id(step): step.shown(guidance) for step in guided}
+        guided = shown_to(victim, shown, mask)
     except SegadvError as error:
-        raise SegadvError(f"{path}: {victim.name} {error}") from None
-    before = {step.describe() for step in guided}
-    after = tuple(step.describe() for step in shown.values())
+        raise SegadvError(f"{path}: {error}") from None
     parts = [victim.sha256, hashlib.sha256(read).hexdigest()]
-    if guidance.mask is not None:
-        parts.append(sha256_of(path.parent / content["mask"]))
-    return replace(
-        victim,
-        steps=tuple(shown.get(id(step), step) for step in victim.steps),
-        notes=(*(note for note in victim.notes if note not in before), *after),
-        path=path,
-        sha256=sha256_of_files(parts),
-    )
+    if mask is not None:
+        parts.append(sha256_of(path.parent / shown[MASK]))
+    # What it is shown is part of the file.
+    return replace(guided, path=path, sha256=sha256_of_files(parts), shown={})
 
 
-def _asked(victim: Victim, content: Mapping[str, Any], path: Path) -> Victim:
-    """Return a victim that is asked for the classes that a file names.
-
-    Raises:
-        SegadvError: if it can't be asked for them.
-    """
-    network, classes = victim.network, content["classes"]
-    if not isinstance(network, Prompted):
-        raise SegadvError(f'{path}: {victim.name} predicts all its classes; leave out "classes"')
-    if content.keys() & {"points", "mask"}:
-        raise SegadvError(f'{path}: {victim.name} takes no clicks here; give "classes" alone')
-    if not isinstance(classes, list) or not all(isinstance(one, (int, str)) for one in classes):
-        raise SegadvError(f'{path}: "classes" must be a list of names or numbers')
-    try:
-        asked = Prompted.of(network.network, network.names, network.parts, classes)
-    except SegadvError as error:
-        raise SegadvError(f"{path}: {victim.name} {error}") from None
-    notes = tuple(note for note in victim.notes if note != network.describe())
-    return replace(victim, network=asked, classes=asked.classes, notes=(*notes, asked.describe()))
-
-
-def _guidance(content: Mapping[str, Any], path: Path, *, reverse: bool) -> Guidance:
-    """Read what a file shows a model.
-
-    Raises:
-        SegadvError: if it is invalid.
-    """
-    coordinates = content.get("coordinates", "array")
-    if coordinates not in get_args(Coordinates):
-        known = ", ".join(get_args(Coordinates))
-        raise SegadvError(f'{path}: "coordinates" must be one of {known}')
-    mask = content.get("mask")
-    if mask is not None and not isinstance(mask, str):
+def _mask(name: Any, path: Path) -> Array | None:
+    if name is not None and not isinstance(name, str):
         raise SegadvError(f'{path}: "mask" must name a file')
-    array = None if mask is None else read_mask(path.parent / mask).array
-    return Guidance(_points(content.get("points", {}), path), coordinates, array, reverse)
+    return None if name is None else read_mask(path.parent / name).array
 
 
-def _points(listed: Any, path: Path) -> Mapping[str, Points]:
-    named = listed if isinstance(listed, Mapping) else {"": listed}
-    points: dict[str, Points] = {
-        str(name): list(some) for name, some in named.items() if isinstance(some, Sequence)
-    }
-    every = [point for some in points.values() for point in some]
-    if len(points) < len(named) or not all(_is_point(point) for point in every):
-        raise SegadvError(
-            f'{path}: "points" must be lists of points by structure, as in '
-            '{"spleen": [[60, 210, 133]]}'
-        )
-    if len(every) > MOST_CLICKS:
-        raise SegadvError(f"{path}: holds {len(every)} clicks; give at most {MOST_CLICKS}")
-    return points
+def write(path: Path, model: Path, shown: Mapping[str, Any]) -> None:
+    """Write what a model is shown as a file that takes the model's place.
 
+    Args:
+        path: the file.
+        model: the model's file or folder, or a file of this format, whose model is taken.
+        shown: as `shown_to` takes it.
 
-def _is_point(point: Any) -> bool:
-    return (
-        isinstance(point, list)
-        and 2 <= len(point) <= 3
-        and all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in point)
-        and all(math.isfinite(n) for n in point)
-    )
+    Raises:
+        SegadvError: if the file can't be written.
+    """
+    model = model.absolute()
+    if claims(model):
+        model = model.parent / parse_json(bytes_of_json(model), model)[MODEL]
+    # A folder that holds both can be moved.
+    inside = model.is_relative_to(path.absolute().parent)
+    name = model.relative_to(path.absolute().parent) if inside else model
+    text = json.dumps({MODEL: name.as_posix(), **shown}, indent=1, ensure_ascii=False)
+    write_text(path, text + "\n")
 
 
 FORMAT = VictimFormat("model with clicks (JSON)", claims, load)
