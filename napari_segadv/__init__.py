@@ -7,7 +7,7 @@ to find the plugin) imports neither torch nor napari.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .common import late_imports, moved
+from .common import moved
 
 __version__ = "0.1.0"
 
@@ -71,7 +71,6 @@ __all__ = [
 
 
 moved.install()
-late_imports.install()
 
 
 def __getattr__(name: str) -> Any:

@@ -20,6 +20,7 @@ UNNEEDED = (
 LISTED = """
 import sys
 from napari_segadv import cli
+cli.prepare_process()
 try:
     cli.app(sys.argv[1:], standalone_mode=False)
 except SystemExit:

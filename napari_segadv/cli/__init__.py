@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..common import discovery, memory
+from ..common import discovery, late_imports, memory
 from . import commands
 from .terminal import guarded
 
@@ -43,11 +43,14 @@ for module in sorted(discovery.modules(commands), key=lambda one: getattr(one, "
 
 
 def prepare_process() -> None:
-    """Let Python look for garbage seldom, and keep freed memory: the process runs one command.
+    """Import late what can wait, look for garbage seldom, and keep freed memory.
+
+    The process runs one command, so nobody else's MONAI is concerned.
 
     Libraries make a million objects that stay. Looking among them for garbage, as often as Python
     does by default, takes a sixth of the time of importing them.
     """
+    late_imports.install()
     gc.set_threshold(100_000, 50, 100)
     memory.keep_freed()
 

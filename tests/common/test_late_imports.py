@@ -8,6 +8,9 @@ import pytest
 from napari_segadv.common.late_imports import CAN_WAIT, Late, waiting
 
 
+INSTALLED = "from napari_segadv.common import late_imports; late_imports.install()"
+
+
 def run(code):
     """Run code in a Python that has imported nothing yet."""
     done = subprocess.run(
@@ -21,7 +24,8 @@ def test_monai_leaves_out_what_it_only_might_need():
     found = run(
         """
         import sys
-        import napari_segadv
+        from napari_segadv.common import late_imports
+        late_imports.install()
         import monai
         from napari_segadv.common.late_imports import CAN_WAIT
         print(*[name for name in (*CAN_WAIT, "scipy.stats") if name in sys.modules])
@@ -34,7 +38,8 @@ def test_monai_leaves_out_what_it_only_might_need():
 def test_what_waits_is_the_real_thing_when_it_is_used():
     run(
         """
-        import napari_segadv
+        from napari_segadv.common import late_imports
+        late_imports.install()
         import monai.data.utils, monai.data.ultrasound_confidence_map as ultrasound
         import monai.transforms.utils as transforms
         from napari_segadv.common.late_imports import Late
@@ -59,7 +64,7 @@ def test_monai_as_a_whole_is_the_same_with_and_without_it():
         print(*sorted(name for name in sys.modules if name.startswith("monai")))
         print(monai.utils.module.__spec__.loader.__class__.__name__)
         """
-    assert run(code.format(first="import napari_segadv")) == run(code.format(first=""))
+    assert run(code.format(first=INSTALLED)) == run(code.format(first=""))
 
 
 def theirs(module, version="", version_checker=lambda package, version: False, name=""):
