@@ -11,6 +11,7 @@ from ...measures.sizes import Box, Structure, structures, widest
 from .convert import painted
 from .places import matrix_of
 from .slice_place import SlicePlace
+from .structure_layers import map_of
 
 # Share of the canvas that a structure fills at most, if the view has to be widened for it.
 FILLS = 0.8
@@ -39,7 +40,7 @@ def go_to(
     Returns:
         Whether the layer has the structure.
     """
-    data = painted(layer)
+    data = map_of(layer, label)
     if found is None:
         found = structures(data, only=label).get(label)
     if found is None:
