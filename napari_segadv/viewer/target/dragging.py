@@ -52,6 +52,11 @@ class DragToShift:
         """Whether dragging is on."""
         return self._layer is not None
 
+    @property
+    def moving(self) -> bool:
+        """Whether a drag is going on: the target shows what is not in it yet."""
+        return self._moving is not None
+
     def start(self) -> None:
         """Switch dragging on for the target.
 
