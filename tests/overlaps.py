@@ -31,7 +31,7 @@ def discs() -> Victim:
 
 
 def nested() -> Victim:
-    return victim(Discs((95.0, 155.0, 185.0)), NESTED)
+    return victim(Discs((95.0, 155.0, 170.0)), NESTED)
 
 
 def victim(network: Discs, names: tuple[str, ...]) -> Victim:

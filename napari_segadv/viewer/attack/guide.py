@@ -95,7 +95,8 @@ class Guide:
     def _go(self, layer: Labels | None, label: int, found: Structure) -> None:
         viewer = self._viewer()
         if viewer is not None and layer is not None and layer in viewer.layers:
-            go_to(viewer, layer, label, found, only_if_hidden=True)
+            labels = map_of(layer, label)
+            go_to(viewer, layer, label, found, only_if_hidden=True, labels=labels)
 
 
 def _find(labels: Array, label: int, poll: Any) -> Structure | None:

@@ -24,7 +24,7 @@ from ..layers.names import (
 )
 from ..layers.places import placed_like
 from ..layers.refill import refill, takes
-from ..layers.structure_layers import members, raise_all, split, structure_of
+from ..layers.structure_layers import raise_all, set_of, split, structure_of
 from ..layers.task_view import view_of
 from .groups import Group, Groups, is_of
 from .runs import Run
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from ...results.example import Example
 
 
-# Width of a target's contours, in pixels of the image.
-CONTOUR = 2
+# Width of a target's contours, in pixels of the image, and how much wider those below may be.
+CONTOUR, WIDER = 2, 2
 # How the roles of further channels' layers begin.
 FURTHER = (of_channel(ADVERSARIAL, ""), of_channel(NOISE, ""))
 
@@ -237,15 +237,17 @@ class ShownLayers:
         self._release_target(image)
         shown, tuples = {}, split(made)
         sizes = [np.count_nonzero(data) for data, _, _ in tuples]
-        # The smaller on top of the larger, in which they may lie.
-        for place in sorted(range(len(tuples)), key=lambda k: -sizes[k]):
+        # The smaller on top of the larger, in which they may lie. Where their borders meet, the
+        # wider line of the larger one is seen beside that of the smaller.
+        order = sorted(range(len(tuples)), key=lambda k: -sizes[k])
+        for above, place in zip(reversed(range(len(order))), order, strict=True):
             structure = structure_of(tuples[place])
             role = TARGET if structure is None else of_structure(TARGET, structure)
             while self.groups.of(image).get(role) is not None:
                 role += "'"
             layer = self.show_beside(image, role, tuples[place])
             assert isinstance(layer, Labels)
-            layer.contour = CONTOUR
+            layer.contour = CONTOUR + min(above, WIDER)
             shown[place] = layer
         return shown[0]
 
@@ -285,7 +287,7 @@ class ShownLayers:
             return
         if on_top:
             raise_all(self.layers, layer)
-            # Who paints a structure of a target goes on with it.
-            active = self.layers.selection.active
-            layer = next((each for each in members(layer) if each is active), layer)
+            # Who has painted a structure of a target goes on with it.
+            found = set_of(layer)
+            layer = layer if found is None else found.layer_of(found.label) or layer
         self.layers.selection.active = layer

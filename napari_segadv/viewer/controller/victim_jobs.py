@@ -17,7 +17,7 @@ from ...errors import NeedsDescription, NeedsTrust, SegadvError
 from ..layers.convert import mask_of, mask_tuple, scan_of
 from ..layers.edits import repainted, takes_target
 from ..layers.names import CLEAN, TARGET, LayerTuple
-from ..layers.structure_layers import canvas_of
+from ..layers.structure_layers import set_of
 from ..layers.task_view import view_of
 from .jobs import Jobs
 from .runner import Poll
@@ -299,7 +299,12 @@ class VictimJobs:
 
     def _made(self, target: Labels, label: int | None) -> None:
         if target in self._shown.layers:
-            self._shown.select(canvas_of(target, label) if label else target)
+            found = set_of(target)
+            if found is not None:
+                found.label = label if label in found.labels else found.label
+                self._shown.select(found.layer_of(found.label) or target)
+            else:
+                self._shown.select(target)
             self.target_made.emit(target)
 
     def checked(self, layer: Image | None) -> tuple[Scan, Any]:

@@ -40,11 +40,13 @@ class StructureLayers:
     Attributes:
         structures: names of the structures.
         classes: names of all their combinations.
+        label: class number of the structure that was chosen or painted last.
     """
 
     def __init__(self, structures: Sequence[str]) -> None:
         self.structures = tuple(structures)
         self.classes = combinations(self.structures)
+        self.label = 1
         self._layers: dict[int, weakref.ref[Labels]] = {}
         self._gone: weakref.WeakSet[Labels] = weakref.WeakSet()
         # Numbers of the layers that each step has changed; a layer may be in one several times.
@@ -166,7 +168,7 @@ class StructureLayers:
     def _painted(self, event: Any) -> None:
         """Note whose stroke it was: napari tells of each that it has put into a history."""
         self._undone.clear()
-        place = self.place(event.source)
+        place, self.label = self.place(event.source), self.label_of(event.source)
         if self._open is None:
             self._done.append([place])
         else:

@@ -70,8 +70,6 @@ class Designer(Jobs):
         viewer = unwrapped(viewer)
         self.controller = Controller.of(viewer)
         self._target: weakref.ref[Labels] | None = None
-        # The structure that is painted, of a target with a layer for each.
-        self._label = 1
         self.watch = Watch(viewer, self.controller, measurer)
         self._closed = False
         self.controller.victims.target_made.connect(self._made)
@@ -98,10 +96,10 @@ class Designer(Jobs):
 
         Setting it chooses the layer of that structure, if each has its own.
         """
-        layer = self.target
+        layer, found = self.target, set_of(self.target)
         if layer is None:
             return 0
-        return int(layer.selected_label) if set_of(layer) is None else self._label
+        return int(layer.selected_label) if found is None else found.label
 
     @label.setter
     def label(self, label: int) -> None:
@@ -114,7 +112,7 @@ class Designer(Jobs):
         own, before = found.layer_of(label), self.canvas
         if own is None or before is None:
             return
-        self._label = label
+        found.label = label
         if self.controller.layers.selection.active is before:
             self._hand_over(before, own)
         self.brush_changed.emit()
@@ -162,8 +160,8 @@ class Designer(Jobs):
                 for event in (each.events.selected_label, each.events.n_edit_dimensions):
                     (event.connect if join else event.disconnect)(self._brush_changed)
         self._target = None if layer is None else weakref.ref(layer)
-        first = 1 if found is None or layer is None else found.label_of(layer)
-        self._label = self._active_label() or first
+        if found is not None:
+            found.label = self._active_label() or found.label
         self.watch.follow(layer)
         self.target_changed.emit(layer)
 
@@ -279,9 +277,9 @@ class Designer(Jobs):
 
     def _layer_chosen(self, event: Any = None) -> None:
         """Paint the structure whose layer the user has chosen."""
-        label = self._active_label()
-        if label is not None and label != self._label:
-            self._label = label
+        label, found = self._active_label(), set_of(self.target)
+        if found is not None and label is not None and label != found.label:
+            found.label = label
             self.brush_changed.emit()
 
     def _edited(self) -> list[Labels]:
@@ -334,7 +332,7 @@ class Designer(Jobs):
         self.start(
             MAKING,
             lambda poll: mask_tuple(mask, TARGET),
-            lambda made: self.controller.victims.show_target(image, made, self, self._label),
+            lambda made: self.controller.victims.show_target(image, made, self),
         )
 
     def _made(self, layer: Labels) -> None:

@@ -249,7 +249,7 @@ class TargetPanel(Panel):
         self._rest.start()
 
     def _measured(self, found: TargetChange | None) -> None:
-        # In mid-change the part lies nowhere; what is measured at the end finds it where it is then.
+        # In mid-change the part lies nowhere; it is found where it is at the end.
         if not (self.drag.moving or self.designer.busy):
             self.part.renew()
         self.distance.setText(difference_text(found, self.designer.classes, self.designer.target))
