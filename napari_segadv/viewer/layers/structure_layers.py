@@ -279,7 +279,8 @@ def map_of(layer: Labels, label: int) -> Array:
     found = set_of(layer)
     if found is not None:
         own = found.layer_of(label)
-        return (np.asarray(layer.data if own is None else own.data) != 0) * np.uint8(label)
+        there = np.asarray((layer if own is None else own).data) != 0
+        return there.astype(np.uint8) * np.uint8(label)
     labels = numbers_in(layer)
     if label and overlaps(layer):
         labels = np.bitwise_and(labels, labels.dtype.type(label))

@@ -13,7 +13,9 @@ from napari_segadv.common.palette import colour
 from napari_segadv.data.overlapping import Overlapping, combinations
 from napari_segadv.data.scan import Grid
 from napari_segadv.errors import SegadvError
+from napari_segadv.results.session.folder import open_session
 from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.keeping.unsaved import Unsaved
 from napari_segadv.viewer.layers.convert import mask_of, mask_tuple, scan_of
 from napari_segadv.viewer.layers.names import AFTER, CLEAN, TARGET
 from napari_segadv.viewer.layers.structure_layers import (
@@ -25,7 +27,10 @@ from napari_segadv.viewer.layers.structure_layers import (
     structure_at,
 )
 from napari_segadv.viewer.layers.task_view import view_of
+from napari_segadv.viewer.runs.kept import Kept
+from napari_segadv.viewer.runs.sessions import Sessions
 from napari_segadv.viewer.target.designer import EMPTY, PREDICTION, Designer
+from napari_segadv.viewer.views.twins import Twin
 
 VIEW = view_of("overlapping")
 
@@ -253,6 +258,62 @@ def test_a_copy_of_a_layer_does_not_belong_to_the_target(viewer, layers):
     copy.undo()
     viewer.layers.remove(copy)
     assert VIEW.wanted(layers[0], viewer.layers["mri"], scan_of(viewer.layers["mri"]))
+
+
+def test_painting_in_a_further_view_is_painting_the_structure(viewer, layers):
+    whole, core, _ = layers
+    outside, alone, _ = places(layers)
+    twin = Twin(viewer, core)
+    stroke(whole, outside)
+    stroke(twin.layer, alone)
+    assert numbers_in(whole)[alone] == 3
+    assert set_of(twin.layer) is None
+    twin.layer.undo()
+    assert (numbers_in(whole)[alone], numbers_in(whole)[outside]) == (1, 1)
+    twin.layer.undo()
+    assert numbers_in(whole)[outside] == 0
+    twin.layer.redo()
+    assert numbers_in(whole)[outside] == 1
+    twin.close()
+
+
+def test_what_is_unsaved_is_told_once_for_the_target(viewer, layers, tmp_path):
+    controller = Controller.of(viewer)
+    unsaved = Unsaved(controller)
+    assert unsaved.painted() == []
+    stroke(layers[2], places(layers)[0])
+    assert unsaved.painted() == ["mri / target"]
+    kept = Kept.of(controller, None)
+    (own,) = [one for one in kept.own if isinstance(one.layer, Labels)]
+    assert own.target
+    np.testing.assert_array_equal(own.layer.data, numbers_in(layers[0]))
+    unsaved.saved(kept)
+    assert unsaved.painted() == []
+    stroke(layers[1], places(layers)[0])
+    assert unsaved.painted() == ["mri / target"]
+    # Of one that is no longer whole, each layer is kept by itself.
+    viewer.layers.remove(layers[0])
+    assert unsaved.painted() == ["mri / target: core", "mri / target: enhancing"]
+    kept = Kept.of(controller, None)
+    unsaved.saved(kept)
+    assert unsaved.painted() == []
+    kept.write(tmp_path / "s", lambda: None)
+    named = {one.name: one for one in open_session(tmp_path / "s").labels}
+    assert set(named) == {"mri / target: core", "mri / target: enhancing"}
+    assert named["mri / target: core"].mask.classes == ("background", "core")
+    np.testing.assert_array_equal(named["mri / target: core"].mask.array, layers[1].data)
+
+
+def test_the_users_own_targets_come_back_from_a_session_layer_by_layer(viewer, layers, tmp_path):
+    layers[0].name = "mine: whole"
+    Kept.of(Controller.of(viewer), None).write(tmp_path / "s", lambda: None)
+    fresh = ViewerModel()
+    opened = controlled(fresh, NowRunner())
+    Sessions(opened).open(tmp_path / "s")
+    assert opened.shown(TARGET) is None
+    again = members(fresh.layers[-1])
+    assert [layer.name for layer in again] == [f"mine: {name}" for name in NESTED]
+    np.testing.assert_array_equal(numbers_in(again[0]), numbers_in(layers[0]))
 
 
 def test_a_renamed_layer_makes_the_target_the_users_own(viewer, designer, layers):
