@@ -150,7 +150,10 @@ class TargetSection(QWidget):
             declared = parameters(available()[self.shape.value])
             gives_up = any(p.name == "to" and p.optional for p in declared)
             to = ClassChooser(LEFT_BEHIND if gives_up else {})
-            to.offer({number: name for name, number in self._structures})
+            # Where structures may overlap, none gives its pixels up to another.
+            exclusive = view_of(self._controller.victims.task).exclusive
+            listed = self._structures if exclusive or not gives_up else []
+            to.offer({number: name for name, number in listed})
             self.form = ParameterForm(declared, leave_out=["label", COMPONENT], editors={"to": to})
             title_fields(self.form, self.shape.value)
             self._place.addWidget(self.form)

@@ -279,8 +279,10 @@ def map_of(layer: Labels, label: int) -> Array:
     found = set_of(layer)
     if found is not None:
         own = found.layer_of(label)
-        there = np.asarray((layer if own is None else own).data) != 0
-        return there.astype(np.uint8) * np.uint8(label)
+        there = np.zeros(layer.data.shape, np.uint8)
+        if own is not None:
+            there[np.asarray(own.data) != 0] = label
+        return there
     labels = numbers_in(layer)
     if label and overlaps(layer):
         labels = np.bitwise_and(labels, labels.dtype.type(label))

@@ -14,7 +14,7 @@ from ...errors import SegadvError
 from ...measures.target_change import TargetChange
 from ..controller.erased import Erased
 from ..layers.names import TARGET
-from ..layers.structure_layers import colour_in, leads
+from ..layers.structure_layers import colour_in, leads, overlaps
 from ..widgets.choices import ComboBox
 from ..widgets.class_chooser import ClassChooser
 from ..widgets.hatch_box import HatchBox
@@ -198,7 +198,9 @@ class TargetPanel(Panel):
         self.structure.offer(classes, **colours)
         others = {n: name for n, name in classes.items() if n != self.structure.value}
         for box in self.change.choosers:
-            box.offer(others, **colours)
+            # Where structures may overlap, none gives its pixels up to another.
+            apart = box is self.change.left_behind and layer is not None and overlaps(layer)
+            box.offer({} if apart else others, **colours)
 
     def _show_brush(self) -> None:
         layer = self.designer.target

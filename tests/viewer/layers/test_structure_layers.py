@@ -13,11 +13,15 @@ from napari_segadv.common.palette import colour
 from napari_segadv.data.overlapping import Overlapping, combinations
 from napari_segadv.data.scan import Grid
 from napari_segadv.errors import SegadvError
+from napari_segadv.io import read_mask
+from napari_segadv.io.structures import read_structures
 from napari_segadv.results.session.folder import open_session
 from napari_segadv.viewer.controller.controller import Controller
+from napari_segadv.viewer.hooks import read, write_structures
 from napari_segadv.viewer.keeping.unsaved import Unsaved
 from napari_segadv.viewer.layers.convert import mask_of, mask_tuple, scan_of
 from napari_segadv.viewer.layers.names import AFTER, CLEAN, TARGET
+from napari_segadv.viewer.layers.saving import save_labels
 from napari_segadv.viewer.layers.structure_layers import (
     leads,
     members,
@@ -314,6 +318,30 @@ def test_the_users_own_targets_come_back_from_a_session_layer_by_layer(viewer, l
     again = members(fresh.layers[-1])
     assert [layer.name for layer in again] == [f"mine: {name}" for name in NESTED]
     np.testing.assert_array_equal(numbers_in(again[0]), numbers_in(layers[0]))
+
+
+def test_the_layers_are_saved_in_one_file_and_opened_again(viewer, layers, tmp_path):
+    path = tmp_path / "target.nii.gz"
+    stroke(layers[1], places(layers)[0])
+    wanted = numbers_in(layers[0])
+    # As napari hands over what is selected, in the order of its list.
+    tuples = [layer.as_layer_data_tuple() for layer in reversed(layers)]
+    assert write_structures(str(path), tuples) == [str(path)]
+    np.testing.assert_array_equal(read_structures(path, NESTED).array[0], wanted)
+    for each in read(str(path)):
+        viewer.add_layer(Labels.create(*each))
+    opened = members(viewer.layers[-1])
+    assert len(opened) == 3
+    np.testing.assert_array_equal(numbers_in(opened[0])[0], wanted)
+    assert name_in(opened[0]) == "target.nii.gz"
+    for some in (tuples[:2], [tuples[0], tuples[1], opened[0].as_layer_data_tuple()]):
+        with pytest.raises(SegadvError, match="not all structures of one target"):
+            write_structures(str(path), some)
+    # One alone is a mask of its structure.
+    data, attributes, _ = layers[1].as_layer_data_tuple()
+    save_labels(tmp_path / "core.nii.gz", data, attributes)
+    found = read_mask(tmp_path / "core.nii.gz")
+    np.testing.assert_array_equal(np.squeeze(found.array), layers[1].data)
 
 
 def test_a_renamed_layer_makes_the_target_the_users_own(viewer, designer, layers):

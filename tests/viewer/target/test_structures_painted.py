@@ -97,6 +97,9 @@ def test_the_panel_follows_the_layer_that_is_chosen_in_naparis_list(
 
 def test_shapes_swap_and_undo_by_the_buttons(designing, target, qtbot):
     before = copies(target)
+    # None gives its pixels up to another.
+    given_up = designing.change.left_behind
+    assert [given_up.itemData(n) for n in range(given_up.count())] == [0, None]
     applied(qtbot, designing, "erase", CORE)
     assert changed(target, before) == ["core"]
     click(qtbot, designing.undo_button)

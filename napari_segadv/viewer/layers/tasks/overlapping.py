@@ -22,6 +22,7 @@ class OverlappingView(SegmentationView):
     """A brush or a target shape changes one structure alone."""
 
     name: ClassVar[str] = "overlapping"
+    exclusive: ClassVar[bool] = False
 
     def follow(self, layers: Sequence[Layer]) -> None:
         for layer in layers:
