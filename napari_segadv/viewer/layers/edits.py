@@ -89,7 +89,7 @@ def repainted(layer: Labels, made: LayerTuple) -> Iterator[None]:
     if found is not None:
         with found.step():
             for label, each in zip(found.labels, found.layers, strict=True):
-                each.metadata = {**keywords["metadata"], PART: each.metadata[PART]}
+                each.metadata = {**keywords["metadata"], PART: (found, found.place(each))}
                 yield from written(each, _differences((data & label != 0) * ONE, each.data))
         return
     for name in ("colormap", "features", "metadata"):

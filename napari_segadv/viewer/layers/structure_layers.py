@@ -97,7 +97,7 @@ class StructureLayers:
 
     def place(self, layer: Labels) -> int:
         """Return which structure, counted from 0, a layer shows."""
-        return int(layer.metadata[PART][1])
+        return next(place for place, own in self._layers.items() if own() is layer)
 
     def label_of(self, layer: Labels) -> int:
         """Return the class number of a layer's structure."""
@@ -115,15 +115,15 @@ class StructureLayers:
             total |= (np.asarray(layer.data[key]) != 0).astype(np.uint8) << self.place(layer)
         return total
 
-    def took(self, layer: Labels) -> bool:
-        """Let a layer join unless another one shows its structure; return whether it is one."""
-        place = self.place(layer)
-        if place not in self._layers:
-            self._layers[place] = weakref.ref(layer)
-            layer.events.paint.connect(self._painted)
-            layer.__dict__["undo"] = self.undo
-            layer.__dict__["redo"] = self.redo
-        return self._layers[place]() is layer
+    def took(self, layer: Labels, place: int) -> bool:
+        """Let a layer show a structure, unless another one does; return whether it does now."""
+        if place in self._layers:
+            return False
+        self._layers[place] = weakref.ref(layer)
+        layer.events.paint.connect(self._painted)
+        layer.__dict__["undo"] = self.undo
+        layer.__dict__["redo"] = self.redo
+        return True
 
     def set_gone(self, layer: Labels, gone: bool) -> None:
         """Note that a layer has left the viewer, or has come back."""
@@ -175,12 +175,19 @@ class StructureLayers:
             self._open.append(place)
 
 
+# Metadata may be replaced by anybody; who has joined stays.
+_KNOWN: "weakref.WeakKeyDictionary[Labels, StructureLayers]" = weakref.WeakKeyDictionary()
+
+
 def set_of(layer: Layer | None) -> StructureLayers | None:
     """Return the target of which a layer is one of several; a copy of such a layer is of none."""
-    if not isinstance(layer, Labels) or PART not in layer.metadata:
+    if not isinstance(layer, Labels):
         return None
-    found: StructureLayers = layer.metadata[PART][0]
-    return found if found.took(layer) else None
+    if layer not in _KNOWN and PART in layer.metadata:
+        found, place = layer.metadata[PART]
+        if found.took(layer, place):
+            _KNOWN[layer] = found
+    return _KNOWN.get(layer)
 
 
 def members(layer: Layer) -> list[Any]:

@@ -119,9 +119,12 @@ class Designer(Jobs):
 
     @property
     def canvas(self) -> Labels | None:
-        """The layer that is painted on: that of the chosen structure, if each has its own."""
-        layer = self.target
-        return None if layer is None else canvas_of(layer, self.label)
+        """The layer that is painted on: that of the chosen structure, if each has its own.
+
+        None if it is gone.
+        """
+        layer, found = self.target, set_of(self.target)
+        return layer if found is None else found.layer_of(found.label)
 
     @property
     def solid(self) -> bool:

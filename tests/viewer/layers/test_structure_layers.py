@@ -24,6 +24,7 @@ from napari_segadv.viewer.layers.names import AFTER, CLEAN, TARGET
 from napari_segadv.viewer.layers.saving import save_labels
 from napari_segadv.viewer.layers.structure_layers import (
     leads,
+    map_of,
     members,
     name_in,
     numbers_in,
@@ -103,6 +104,7 @@ def test_painting_a_layer_changes_its_structure_alone(viewer, layers):
     stroke(core, inside, 0)
     assert numbers_in(enhancing)[inside] == 5
     # Whatever number napari's box has: what is painted is the structure, in its colour.
+    enhancing.metadata = {}
     stroke(enhancing, outside, 9)
     assert numbers_in(whole)[outside] == 6
     np.testing.assert_array_equal(enhancing.get_color(9), enhancing.get_color(1))
@@ -221,6 +223,19 @@ def test_a_click_means_the_chosen_structure_or_the_smallest(layers):
     assert structure_at(layers[0], alone, 4) == 1
 
 
+def test_a_structure_is_seen_whole_whichever_others_overlap_it(viewer, layers):
+    clean = Controller.of(viewer).shown(CLEAN)
+    for label in (1, 2, 4):
+        expected = (clean.data & label != 0) * label
+        np.testing.assert_array_equal(map_of(clean, label), expected)
+        np.testing.assert_array_equal(map_of(layers[0], label), expected)
+    viewer.layers.remove(layers[1])
+    assert not map_of(layers[0], 2).any()
+    # Labels whose classes exclude each other are what they are.
+    plain = viewer.add_labels(clean.data.copy())
+    assert np.shares_memory(map_of(plain, 2), plain.data)
+
+
 def test_a_target_whose_layer_was_removed_is_refused_and_another_can_be_made(
     viewer, designer, layers
 ):
@@ -234,6 +249,8 @@ def test_a_target_whose_layer_was_removed_is_refused_and_another_can_be_made(
     designer.choose(layers[1])
     with pytest.raises(SegadvError, match="the layer of whole was removed"):
         designer.apply("erase", {"label": 2})
+    set_of(layers[1]).label = 1
+    assert designer.canvas is None
     # In its place again, it is as it was.
     viewer.layers.append(layers[0])
     assert VIEW.wanted(layers[1], image, scan_of(image)).array.any()
