@@ -49,12 +49,14 @@ def _holds_channels(path: str) -> bool:
 def read(path: str | list[str]) -> "list[LayerTuple]":
     """Read files or DICOM folders as image or labels layers.
 
-    Images that are opened together, as a stack, are the channels of one image.
+    Structures that may overlap get a labels layer each, which belong together. Images that are
+    opened together, as a stack, are the channels of one image.
     """
     from .. import io
     from ..data.scan import Scan
     from .layers.convert import channel_tuples, image_tuple, mask_tuple
     from .layers.series import one_series
+    from .layers.structure_layers import split
 
     layers, images = [], []
     for name in [path] if isinstance(path, str) else path:
@@ -65,7 +67,7 @@ def read(path: str | list[str]) -> "list[LayerTuple]":
         if mask is None:
             images.append(io.read(chosen))
         else:
-            layers.append(mask_tuple(mask, Path(name).name))
+            layers += split(mask_tuple(mask, Path(name).name))
     parts = [part for scan in images for part in scan.singles]
     for scan in [Scan.of_parts(parts)] if parts else []:
         layers = [image_tuple(scan), *channel_tuples(scan), *layers]
@@ -131,6 +133,14 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     from .layers.saving import save_labels
 
     return [save_labels(Path(path), data, attributes)]
+
+
+@told_in_plain_text()
+def write_structures(path: str, layers: "list[LayerTuple]") -> list[str]:
+    """Write the layers of a target of overlapping structures into one file."""
+    from .layers.saving import save_together
+
+    return [save_together(Path(path), layers)]
 
 
 def chest_xray() -> "list[LayerTuple]":

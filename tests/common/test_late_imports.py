@@ -7,7 +7,6 @@ import pytest
 
 from napari_segadv.common.late_imports import CAN_WAIT, Late, waiting
 
-
 INSTALLED = "from napari_segadv.common import late_imports; late_imports.install()"
 
 

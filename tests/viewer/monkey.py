@@ -12,7 +12,7 @@ import random
 from pathlib import Path
 
 import numpy as np
-from helpers import PATIENCE, disc_image, save_small_victim
+from helpers import ARGUMENTS, PATIENCE, describe, disc_image, save_small_victim
 from napari.layers import Image, Labels
 from qtpy.QtCore import QDeadlineTimer, QEvent, QEventLoop, Qt, QTimer
 from qtpy.QtTest import QTest
@@ -24,14 +24,26 @@ from napari_segadv.viewer.keeping.guard import guard
 from napari_segadv.viewer.layers.convert import scan_of
 from napari_segadv.viewer.layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE, TARGET
 from napari_segadv.viewer.layers.places import matrix_of, same_place
+from napari_segadv.viewer.layers.structure_layers import members, set_of
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 
+# Of the victim whose structures overlap.
+STRUCTURES = ("one", "two", "three")
 PANELS = ("Adversarial attack", "Target designer", "Compare", "Slices", "Runs")
 ROLES = (ADVERSARIAL, NOISE, CLEAN, AFTER, TARGET)
 # The most layers and runs that are open at once: more slow the window down, and show nothing new.
 MOST_LAYERS, MOST_RUNS = 24, 4
 # Milliseconds after which a look is taken even if nothing has come.
 WAKES = 50
+
+
+def save_victim(folder: Path, overlapping: bool) -> Path:
+    """Write a small victim into a folder; its structures overlap, or they don't."""
+    weights = save_small_victim(folder)
+    if overlapping:
+        more = {"task": "overlapping", "classes": list(STRUCTURES)}
+        describe(weights, network="UNet", arguments=ARGUMENTS, **more)
+    return weights
 
 
 def volume(seed=0):
@@ -298,6 +310,12 @@ class Monkey:
                 continue
             if layer.data.shape != image.data.shape or not same_place(layer, image):
                 return f"{layer.name} does not lie on {image.name}: {lies(layer)}, {lies(image)}"
+        target = self.controller.shown(TARGET, image)
+        parts = [] if target is None else members(target)
+        if any(self.controller.image_of(layer) is not image for layer in parts):
+            return f"a layer of the target of {image.name} belongs to another image"
+        if len(parts) > 1 and set_of(target).structures != STRUCTURES:
+            return f"the target of {image.name} lacks a structure"
         clean = self.controller.shown(CLEAN, image)
         clicks, victim = self.controller.clicks, self.controller.victims.victim
         told = clicks.stale(image) or clicks.missing(image)
@@ -342,11 +360,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--actions", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--overlapping", action="store_true", help="structures that overlap")
     parser.add_argument("folder", type=Path, help="an empty folder for a victim and sessions")
     given = parser.parse_args()
     torch.set_num_threads(1)
     viewer = napari.Viewer(show=True)
-    weights = save_small_victim(given.folder)
+    weights = save_victim(given.folder, given.overlapping)
     monkey = Monkey(viewer, weights, given.folder, given.seed)
     # Half of the time would go to searching what the imports hold, see tests/conftest.py.
     gc.freeze()

@@ -55,8 +55,11 @@ def test_every_pattern_and_ending_is_tried_here():
     (reader,) = contributed().readers
     endings = [pattern for pattern in reader.filename_patterns if "[" not in pattern]
     assert sorted(endings) == sorted((*VOLUMES, *SERIES))
-    for writer in contributed().writers:
+    *single, together = contributed().writers
+    for writer in single:
         assert sorted(writer.filename_extensions) == sorted((*ENDINGS, ".dcm"))
+    # Tried in layers/test_structure_layers.py; no other format holds a map for each structure.
+    assert together.filename_extensions == [".nii.gz"]
 
 
 @pytest.mark.parametrize("pattern", [*VOLUMES, *SERIES])

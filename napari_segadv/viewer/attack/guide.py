@@ -12,8 +12,8 @@ from ...measures.sizes import Structure, structures
 from ..controller.latest import Latest
 from ..controller.runner import Poll, Runner
 from ..controller.structures import Structures
-from ..layers.convert import painted
 from ..layers.go_to import go_to, shows_any
+from ..layers.structure_layers import map_of
 from ..widgets.part_picker import Picked
 
 
@@ -77,11 +77,11 @@ class Guide:
             return
         # Painting during this does no harm: it is only looked where the structure is.
         before = wanted.start or self._structures.layer
-        places = [(each, painted(each)) for each in (layer, before) if each is not None]
+        places = [each for each in (layer, before) if each is not None]
 
         def work(poll: Poll) -> tuple[Labels, Structure] | None:
-            for each, labels in places:
-                found = _find(labels, wanted.label, poll)
+            for each in places:
+                found = _find(map_of(each, wanted.label), wanted.label, poll)
                 if found is not None:
                     return each, found
             return None
@@ -95,7 +95,8 @@ class Guide:
     def _go(self, layer: Labels | None, label: int, found: Structure) -> None:
         viewer = self._viewer()
         if viewer is not None and layer is not None and layer in viewer.layers:
-            go_to(viewer, layer, label, found, only_if_hidden=True)
+            labels = map_of(layer, label)
+            go_to(viewer, layer, label, found, only_if_hidden=True, labels=labels)
 
 
 def _find(labels: Array, label: int, poll: Any) -> Structure | None:

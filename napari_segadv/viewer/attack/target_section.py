@@ -13,6 +13,7 @@ from ...targets.components import NAME as COMPONENT
 from ..controller.controller import Controller
 from ..controller.erased import Erased
 from ..layers.names import CLEAN
+from ..layers.structure_layers import leads, name_in
 from ..layers.task_view import view_of
 from ..widgets.choices import ComboBox
 from ..widgets.class_chooser import LEFT_BEHIND, ClassChooser
@@ -47,7 +48,9 @@ class TargetSection(QWidget):
         super().__init__()
         self._controller = controller
         self._expert = True
-        self.part = PartPicker(viewer, self._labels, NO_LABELS, self._names, image)
+        self.part = PartPicker(
+            viewer, self._labels, NO_LABELS, self._names, image, lambda: self.structure.value
+        )
         self.hatch = HatchBox(Erased.of(viewer))
         self._structures = [("class 1", 1)]
         self.structure = ComboBox(choices=self._structures)
@@ -110,9 +113,10 @@ class TargetSection(QWidget):
     def set_layers(self, layers: list[Labels]) -> None:
         """Offer the viewer's labels layers as a basis."""
         kept = self.start.value
-        choices: list[Any] = [FROM_PREDICTION, *layers]
-        self.start.choices = choices
-        if any(kept is choice for choice in choices):
+        listed = leads(layers)
+        choices: list[Any] = [(FROM_PREDICTION, FROM_PREDICTION)]
+        self.start.choices = [*choices, *((name_in(layer), layer) for layer in listed)]
+        if any(kept is choice for choice in (FROM_PREDICTION, *listed)):
             self.start.value = kept
 
     def settings(self) -> tuple[str, dict[str, Any], Labels | None]:
@@ -146,7 +150,10 @@ class TargetSection(QWidget):
             declared = parameters(available()[self.shape.value])
             gives_up = any(p.name == "to" and p.optional for p in declared)
             to = ClassChooser(LEFT_BEHIND if gives_up else {})
-            to.offer({number: name for name, number in self._structures})
+            # Where structures may overlap, none gives its pixels up to another.
+            exclusive = view_of(self._controller.victims.task).exclusive
+            listed = self._structures if exclusive or not gives_up else []
+            to.offer({number: name for name, number in listed})
             self.form = ParameterForm(declared, leave_out=["label", COMPONENT], editors={"to": to})
             title_fields(self.form, self.shape.value)
             self._place.addWidget(self.form)

@@ -14,6 +14,7 @@ from ..controller.controller import Controller
 from ..controller.runs import Run
 from ..layers.convert import mask_tuple
 from ..layers.names import AFTER, CLEAN, KEY, SEE_THROUGH, TARGET
+from ..layers.structure_layers import is_whole, members, numbers_in
 from .box_edges import BoxEdges
 from .contours import AS_SHOWN, CONTOURS, FILLED, HIDDEN, ROLES, Role
 from .lines import ContourLines, still
@@ -204,7 +205,7 @@ class Predictions:
             return []
         for layer in maps:
             if _shows(layer, target):
-                return [layer]
+                return members(layer)
             self._loan.set(layer, "visible", False)
         made = mask_tuple(target, TARGET)
         self._own = self._controller.show_beside(run.image, OWN_TARGET, made)
@@ -249,18 +250,19 @@ def _targets(viewer: ViewerModel, controller: Controller, run: Run) -> list[Labe
     """Return the layers that show a target: the one made here, and any that holds the run's."""
     target, made = run.example.target, controller.shown(TARGET)
     if not isinstance(target, Mask):
-        return [made] if isinstance(made, Labels) else []
+        return members(made) if isinstance(made, Labels) else []
+    ours = [] if made is None else members(made)
     others = (controller.shown(CLEAN), controller.shown(AFTER))
     return [
         layer
         for layer in viewer.layers
         if isinstance(layer, Labels)
         and all(layer is not other for other in others)
-        and (layer is made or (layer.visible and _shows(layer, target)))
+        and (any(layer is one for one in ours) or (layer.visible and _shows(layer, target)))
     ]
 
 
 def _shows(layer: Labels, target: Mask) -> bool:
-    """Return whether a layer holds a target's class numbers."""
-    same = not layer.multiscale and layer.data.shape == target.array.shape
-    return bool(same and np.array_equal(np.asarray(layer.data), target.array))
+    """Return whether a layer stands for a target's class numbers."""
+    same = not layer.multiscale and layer.data.shape == target.array.shape and is_whole(layer)
+    return bool(same and np.array_equal(numbers_in(layer), target.array))

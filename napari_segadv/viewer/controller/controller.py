@@ -17,7 +17,8 @@ from ..layers.camera import keep_looking
 from ..layers.convert import mask_of
 from ..layers.example import example_tuples
 from ..layers.gl_context import keep_current
-from ..layers.names import LayerTuple
+from ..layers.names import TARGET, LayerTuple, is_target
+from ..layers.structure_layers import set_of
 from ..layers.task_view import view_of
 from ..layers.upright import keep_upright
 from ..notices import complain
@@ -106,9 +107,15 @@ class Controller:
         ]
 
     def title(self, layer: Layer) -> str:
-        """Return what a layer is to the chosen image, else its name."""
-        group = self._shown.groups.current
-        return (None if group is None else group.role_of(layer)) or str(layer.name)
+        """Return what a layer is to the chosen image, else its name.
+
+        One of several layers of a target stands for all of them.
+        """
+        group, found = self._shown.groups.current, set_of(layer)
+        role = None if group is None else group.role_of(layer)
+        if found is None:
+            return role or str(layer.name)
+        return TARGET if is_target(role) and found.whole else found.name
 
     def own(self, layer: Layer, image: Image) -> None:
         """Let a layer of the user's belong to an image; call it before the layer is added."""
@@ -181,7 +188,7 @@ class Controller:
         scan, victim = self.victims.checked(layer)
         present = self.victims.presented(layer)
         painted = isinstance(region, Labels)
-        where = mask_of(region, layer, scan.grid, "region") if painted else region
+        where = mask_of(region, layer, scan.grid, "region", alone=True) if painted else region
         wanted = None if target is None else view_of(victim.task.name).wanted(target, layer, scan)
 
         def work(poll: Poll) -> Generator[Any, None, Any]:

@@ -12,6 +12,7 @@ from ..layers.convert import painted
 from ..layers.hatch import Hatched, hatch_tuple
 from ..layers.names import CLEAN, ERASED
 from ..layers.places import same_place
+from ..layers.structure_layers import is_whole, members
 from .controller import Controller
 from .shown_layers import unwrapped
 
@@ -79,8 +80,8 @@ class Erased:
 
     def _listen(self, old: Labels | None, new: Labels | None) -> None:
         for layer, join in ((old, False), (new, True)):
-            if layer is not None:
-                events = layer.events
+            for each in () if layer is None else members(layer):
+                events = each.events
                 # Undo has no event, but it redraws the layer, which emits `set_data`.
                 for event in (events.paint, events.data, events.set_data, events.colormap):
                     (event.connect if join else event.disconnect)(self._drawn)
@@ -133,8 +134,9 @@ class Erased:
         layer = controller.show_beside(image, ERASED, hatch_tuple(target, clean))
         layer.visible = self._seen and viewer.dims.ndisplay == 2
         # Right below the target, whose contours stay on top.
-        if viewer.layers.index(layer) > viewer.layers.index(target):
-            viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(target))
+        lowest = min(viewer.layers.index(x) for x in members(target) if x in viewer.layers)
+        if viewer.layers.index(layer) > lowest:
+            viewer.layers.move(viewer.layers.index(layer), lowest)
         viewer.layers.selection = {x for x in chosen if x in viewer.layers}
         viewer.layers.selection.active = active
 
@@ -142,8 +144,9 @@ class Erased:
         """Return target and prediction, if both are there and show the same pixels."""
         target = None if self._target is None else self._target()
         clean = controller.shown(CLEAN)
-        there = target is not None and target in controller.layers and self._on
-        if not there or not isinstance(clean, Labels) or clean is target:
+        if target is None or target not in controller.layers or not self._on:
+            return None, None
+        if not isinstance(clean, Labels) or clean is target or not is_whole(target):
             return None, None
         alike = isinstance(painted(target), np.ndarray) and _same_pixels(target, clean)
         return (target, clean) if alike else (None, None)

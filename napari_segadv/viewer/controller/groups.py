@@ -14,8 +14,9 @@ from psygnal import Signal
 from ...data.scan import Scan
 from ..layers.camera import View, show_whole
 from ..layers.convert import known_scan, shows
-from ..layers.names import BETWEEN, CHANNEL, HEIGHTS, JOINED, TARGET, layer_name
+from ..layers.names import BETWEEN, CHANNEL, HEIGHTS, JOINED, TARGET, is_target, layer_name
 from ..layers.places import same_place
+from ..layers.structure_layers import set_of
 from .runs import Run
 
 
@@ -49,6 +50,19 @@ class Group:
         """Return the layer in a role; one that the user has renamed is the user's own."""
         layer, name = self._roles.get(role, (None, None))
         return layer if layer is not None and name in (None, layer.name) else None
+
+    def target(self) -> Labels | None:
+        """Return the image's target; of one with a layer for each structure, the first.
+
+        If the user has renamed or removed one of these layers, they are the user's own.
+        """
+        layers = [self.get(role) for role in self.roles() if is_target(role)]
+        found = next((each for each in map(set_of, layers) if each is not None), None)
+        if found is None:
+            return next((layer for layer in layers if isinstance(layer, Labels)), None)
+        there = found.layers
+        ours = found.whole and all(any(x is layer for layer in layers) for x in there)
+        return there[0] if ours else None
 
     def put(self, role: str, layer: Layer) -> None:
         """Let a layer have a role; the one before it, if it was renamed, stays as the user's."""
@@ -100,7 +114,7 @@ class Group:
     @staticmethod
     def height(role: str) -> int:
         """Return how high a role's layer lies above the image."""
-        return HEIGHTS.get(role, BETWEEN)
+        return HEIGHTS.get(TARGET if is_target(role) else role, BETWEEN)
 
     def heights(self) -> dict[Layer, int]:
         """Return all layers of the group, also renamed ones, with their heights."""
@@ -187,6 +201,8 @@ class Groups:
     def _begin(self, viewer: ViewerModel) -> None:
         """Choose the uppermost image, and leave the view as it is."""
         for layer in viewer.layers:
+            # A copy, which lies above its original, does not belong to the target.
+            set_of(layer)
             if isinstance(layer, Image):
                 self.current = self.of(layer)
         for group in self._groups:
@@ -282,6 +298,9 @@ class Groups:
         layer = event.value
         if layer not in self._layers():
             return
+        structures = set_of(layer)
+        if structures is not None:
+            structures.set_gone(layer, False)
         if isinstance(layer, Image):
             if self.of(layer).image is layer:
                 self.choose(layer)
@@ -297,6 +316,9 @@ class Groups:
 
     def _removed(self, event: Any) -> None:
         layer, layers = event.value, self._layers()
+        structures = set_of(layer)
+        if structures is not None and layer not in layers:
+            structures.set_gone(layer, True)
         group = self.find(layer)
         if group is None or layer in layers:
             return

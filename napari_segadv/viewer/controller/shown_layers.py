@@ -4,8 +4,9 @@ import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Layer
+from napari.layers import Image, Labels, Layer
 
 from ..layers.convert import channel_tuples, image_tuple, looking_like
 from ..layers.fields import FIELDS
@@ -17,11 +18,14 @@ from ..layers.names import (
     NOISE,
     TARGET,
     LayerTuple,
+    is_target,
     layer_name,
     of_channel,
+    of_structure,
 )
 from ..layers.places import placed_like
 from ..layers.refill import refill, takes
+from ..layers.structure_layers import raise_all, set_of, split, structure_of
 from ..layers.task_view import view_of
 from .groups import Group, Groups, is_of
 from .runs import Run
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from ...results.example import Example
 
 
+# Width of a target's contours, in pixels of the image, and how much wider those below may be.
+CONTOUR, WIDER = 2, 2
 # How the roles of further channels' layers begin.
 FURTHER = (of_channel(ADVERSARIAL, ""), of_channel(NOISE, ""))
 
@@ -86,12 +92,15 @@ class ShownLayers:
             image: None: the chosen one.
         """
         group = self.groups.current if image is None else self.groups.at(image)
-        layer = None if group is None else group.get(role)
+        if group is None:
+            return None
+        layer = group.target() if role == TARGET else group.get(role)
         return layer if layer in self.layers else None
 
     def made(self, layer: Layer) -> bool:
         """Return whether a layer is a result. A target is not, nor are clicks."""
-        return self._role(layer) not in (None, TARGET, CLICKS)
+        role = self._role(layer)
+        return role not in (None, CLICKS) and not is_target(role)
 
     def _role(self, layer: Layer) -> str | None:
         group = self.groups.find(layer)
@@ -130,7 +139,7 @@ class ShownLayers:
         look = looking_like(image) if role == ADVERSARIAL else {}
         made = (data, {**look, **keywords}, kind)
         # A target is never refilled: others may hold the old layer, on which the user has painted.
-        if old is None or role == TARGET or not takes(old, image, made):
+        if old is None or is_target(role) or not takes(old, image, made):
             return self.show(image, role, (data, {**made[1], **placed_like(image)}, kind))
         refill(old, made)
         self._raise(image, old, role)
@@ -218,13 +227,42 @@ class ShownLayers:
                 for layer in there:
                     self.layers.remove(layer)
 
-    def release(self, role: str, image: Image) -> None:
-        """Let a layer become the user's own, under another name, and free its role."""
-        group, layer = self.groups.of(image), self.get(role, image)
-        if layer is not None:
+    def show_target(self, image: Image, made: LayerTuple) -> Labels:
+        """Show a target on an image, as a layer for each structure if they may overlap.
+
+        The layers of the one before become the user's own, under other names.
+
+        Returns:
+            The layer, or the first of them.
+        """
+        self._release_target(image)
+        shown, tuples = {}, split(made)
+        sizes = [np.count_nonzero(data) for data, _, _ in tuples]
+        # The smaller on top of the larger, in which they may lie. Where their borders meet, the
+        # wider line of the larger one is seen beside that of the smaller.
+        order = sorted(range(len(tuples)), key=lambda k: -sizes[k])
+        for above, place in zip(reversed(range(len(order))), order, strict=True):
+            structure = structure_of(tuples[place])
+            role = TARGET if structure is None else of_structure(TARGET, structure)
+            while self.groups.of(image).get(role) is not None:
+                role += "'"
+            layer = self.show_beside(image, role, tuples[place])
+            assert isinstance(layer, Labels)
+            layer.contour = CONTOUR + min(above, WIDER)
+            shown[place] = layer
+        return shown[0]
+
+    def _release_target(self, image: Image) -> None:
+        """Let a target become the user's own, under another name, and free its roles."""
+        group = self.groups.of(image)
+        for role in filter(is_target, group.roles()):
+            layer = group.get(role)
+            if layer is None or layer not in self.layers:
+                continue
             group.own[layer] = group.height(role)
             group.drop(role)
-            layer.name = f"{layer.name} (earlier)"
+            own = role.removeprefix(TARGET)
+            layer.name = f"{layer.name.removesuffix(own)} (earlier){own}"
 
     def remove_example(self, image: Image | None) -> None:
         """Remove the layers of the example that is shown on an image."""
@@ -249,5 +287,8 @@ class ShownLayers:
         if layer not in self.layers or (group is not None and not group.chosen):
             return
         if on_top:
-            self.layers.move(self.layers.index(layer), len(self.layers))
+            raise_all(self.layers, layer)
+            # Who has painted a structure of a target goes on with it.
+            found = set_of(layer)
+            layer = layer if found is None else found.layer_of(found.label) or layer
         self.layers.selection.active = layer

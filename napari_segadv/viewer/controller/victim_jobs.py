@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels
 from psygnal import Signal
 
 from ...common import memory
 from ...data.scan import Scan
 from ...errors import NeedsDescription, NeedsTrust, SegadvError
 from ..layers.convert import mask_of, mask_tuple, scan_of
-from ..layers.edits import repainted
+from ..layers.edits import repainted, takes_target
 from ..layers.names import CLEAN, TARGET, LayerTuple
-from ..layers.refill import takes
+from ..layers.structure_layers import set_of
 from ..layers.task_view import view_of
 from .clicks import Clicks
 from .jobs import Jobs
@@ -271,37 +271,45 @@ class VictimJobs:
         def done(made: tuple[Predicted, LayerTuple]) -> None:
             predicted, target = made
             self._show_prediction(layer, predicted)
-            self.show_target(layer, target)
+            self.show_target(layer, target, label=settings.get("label"))
 
         self._jobs.start("making the target", work, done)
 
-    def show_target(self, layer: Image, target: LayerTuple, jobs: Jobs | None = None) -> None:
+    def show_target(
+        self,
+        layer: Image,
+        target: LayerTuple,
+        jobs: Jobs | None = None,
+        label: int | None = None,
+    ) -> None:
         """Show a target on its image; ends in `target_made`.
 
         What was painted on the target before comes back with undo.
 
         Args:
             layer: the image.
-            target: the labels.
+            target: the labels; structures that may overlap as the numbers of their combinations.
             jobs: in which they are painted; None: those of the controller.
+            label: class number of the structure that is painted next, if it has its own layer.
         """
         if layer not in self._shown.layers:
             return
         before = self._shown.get(TARGET, layer)
-        if isinstance(before, Labels) and takes(before, layer, target):
+        if isinstance(before, Labels) and takes_target(before, layer, target):
             (jobs or self._jobs).unfold(
-                "painting the target", repainted(before, target), lambda: self._made(before)
+                "painting the target", repainted(before, target), lambda: self._made(before, label)
             )
             return
-        if before is not None:
-            self._shown.release(TARGET, layer)
-        shown = self._shown.show_beside(layer, TARGET, target)
-        shown.contour = 2
-        self._made(shown)
+        self._made(self._shown.show_target(layer, target), label)
 
-    def _made(self, target: Layer) -> None:
+    def _made(self, target: Labels, label: int | None) -> None:
         if target in self._shown.layers:
-            self._shown.select(target)
+            found = set_of(target)
+            if found is not None:
+                found.label = label if label in found.labels else found.label
+                self._shown.select(found.layer_of(found.label) or target)
+            else:
+                self._shown.select(target)
             self.target_made.emit(target)
 
     def checked(self, layer: Image | None) -> tuple[Scan, Any]:

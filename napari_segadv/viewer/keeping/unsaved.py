@@ -10,6 +10,7 @@ from napari.layers import Labels, Layer, Points
 from ...common.wording import counted
 from ..controller.controller import Controller
 from ..layers.convert import painted
+from ..layers.structure_layers import in_files, is_whole, members, name_in, numbers_in
 from ..runs.kept import Kept
 
 
@@ -31,12 +32,11 @@ class Unsaved:
 
     def painted(self) -> list[str]:
         """Name the labels on which something is painted that is not saved."""
+        own = [x for x in self._controller.layers if not self._controller.made(x)]
         return [
-            layer.name
-            for layer in self._controller.layers
-            if isinstance(layer, Labels)
-            and not self._controller.made(layer)
-            and self._known.get(layer, 0) != fingerprint(layer)
+            name_in(layer) if is_whole(layer) else str(layer.name)
+            for layer in in_files(own)
+            if isinstance(layer, Labels) and self._known.get(layer, 0) != fingerprint(layer)
         ]
 
     def clicked(self) -> list[str]:
@@ -64,7 +64,8 @@ class Unsaved:
         """Note that a session is on the disk; what was painted meanwhile is not in it."""
         for layer, own in zip(kept.layers, kept.own, strict=True):
             if isinstance(own.layer, (Labels, Points)):
-                self._known[layer] = fingerprint(own.layer)
+                for each in members(layer) if is_whole(layer) else [layer]:
+                    self._known[each] = fingerprint(own.layer)
 
     def forget(self) -> None:
         """Take everything for unsaved."""
@@ -77,13 +78,17 @@ class Unsaved:
 
     def _note(self, layer: Layer) -> None:
         if isinstance(layer, (Labels, Points)) and not self._controller.made(layer):
-            self._known[layer] = fingerprint(layer)
+            for each in members(layer):
+                self._known[each] = fingerprint(each)
 
 
 def fingerprint(layer: Labels | Points) -> int:
-    """Return a checksum of a layer's labels or points; without any it is always the same."""
+    """Return a checksum of a layer's labels or points; without any it is always the same.
+
+    Of several layers of a target, it is that of all.
+    """
     if isinstance(layer, Points):
         told = f"{np.rint(layer.data).tolist()} {layer.features.to_dict('list')}"
         return zlib.crc32(told.encode()) if len(layer.data) else 0
-    array = np.ascontiguousarray(painted(layer))
+    array = np.ascontiguousarray(numbers_in(layer) if is_whole(layer) else painted(layer))
     return zlib.crc32(array.tobytes()) if array.any() else 0

@@ -25,6 +25,7 @@ from .places import (
     same_place,
     shown_grid,
 )
+from .structure_layers import check_whole, numbers_in
 
 # The largest class number that a file can hold.
 MOST_LABEL = np.iinfo(np.uint16).max
@@ -190,8 +191,10 @@ def units_of(layer: Image) -> str:
     return known.units if isinstance(known, Scan) else "grey level"
 
 
-def mask_of(layer: Labels, beside: Image, grid: Grid, role: str = "label map") -> Mask:
-    """Copy the mask that a labels layer holds, on the grid of the image layer beside it.
+def mask_of(
+    layer: Labels, beside: Image, grid: Grid, role: str = "label map", alone: bool = False
+) -> Mask:
+    """Copy the mask that a labels layer stands for, on the grid of the image layer beside it.
 
     Labels painted on the image have its pixels; others are brought onto it by their geometry.
 
@@ -200,11 +203,14 @@ def mask_of(layer: Labels, beside: Image, grid: Grid, role: str = "label map") -
         beside: the image.
         grid: of the image.
         role: what the mask is for, for the message.
+        alone: of a target of several layers, whether only this one counts.
 
     Raises:
-        SegadvError: if the labels are no label map, or do not fit the image.
+        SegadvError: if the labels are no label map, do not fit the image, or are not whole.
     """
-    data = np.array(painted(layer))
+    if not alone:
+        check_whole(layer)
+    data = np.array(painted(layer) if alone else numbers_in(layer))
     check_labels(data, f"layer {layer.name}")
     data = data.astype(np.uint8 if data.max(initial=0) < 256 else np.uint16)
     if data.shape == grid.shape and same_place(layer, beside):

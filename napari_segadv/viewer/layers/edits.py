@@ -1,20 +1,25 @@
 """Writes new labels into a layer as one step of its history, without blocking the window."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 
 import numpy as np
-from napari.layers import Labels, Layer
+from napari.layers import Image, Labels, Layer
 
 from ...data.scan import Array, Grid, Scan
 from ...errors import SegadvError
-from .names import KEY, LayerTuple
+from .names import KEY, PART, LayerTuple
 from .places import grid_from, matrix_in_mm, same_place
+from .refill import takes
+from .structure_layers import set_of, structures_named
 
 # Pixels that are written at once: more would block the window.
 SIZE = 200_000
 
 # Pixels that are compared at once.
-PART = 4_000_000
+AT_ONCE = 4_000_000
+
+ONE = np.uint8(1)
 
 # Indices along each axis and the labels there, as `Labels.data_setitem` takes them.
 Piece = tuple[tuple[Array, ...], Array]
@@ -49,14 +54,44 @@ def written(layer: Labels, changes: Iterable[Piece]) -> Iterator[None]:
     layer.refresh(extent=False)
 
 
+def written_together(changes: Sequence[tuple[Labels, Iterable[Piece]]]) -> Iterator[None]:
+    """Write pieces into several layers of a target; undo takes all of them back at once."""
+    found = set_of(changes[0][0])
+    with nullcontext() if found is None else found.step():
+        for layer, own in changes:
+            yield from written(layer, own)
+
+
+def takes_target(layer: Labels, image: Image, made: LayerTuple) -> bool:
+    """Return whether a target on an image can be painted over with another one.
+
+    Args:
+        layer: of the target; of one with a layer for each structure, any.
+        image: the image.
+        made: the other one, in one layer.
+    """
+    found, structures = set_of(layer), structures_named(made)
+    if found is None or not structures:
+        return found is None and not structures and takes(layer, image, made)
+    same = structures == found.structures and found.whole
+    return same and all(takes(each, image, made) for each in found.layers)
+
+
 def repainted(layer: Labels, made: LayerTuple) -> Iterator[None]:
     """Paint other labels over a layer's own, a part at each step; undo takes all back at once.
 
     Args:
-        layer: of labels in memory.
+        layer: of labels in memory; one of several of a target stands for all.
         made: labels of the same shape and type, with the colours and names of their classes.
     """
     data, keywords, _ = made
+    found = set_of(layer)
+    if found is not None:
+        with found.step():
+            for label, each in zip(found.labels, found.layers, strict=True):
+                each.metadata = {**keywords["metadata"], PART: (found, found.place(each))}
+                yield from written(each, _differences((data & label != 0) * ONE, each.data))
+        return
     for name in ("colormap", "features", "metadata"):
         if name in keywords:
             setattr(layer, name, keywords[name])
@@ -65,7 +100,7 @@ def repainted(layer: Labels, made: LayerTuple) -> Iterator[None]:
 
 def _differences(new: Array, old: Array) -> Iterator[Piece]:
     """Yield where labels differ and what they become, from the first slice or row on."""
-    rows = max(1, PART // max(1, new[:1].size))
+    rows = max(1, AT_ONCE // max(1, new[:1].size))
     for first in range(0, len(new), rows):
         part = slice(first, first + rows)
         for where, values in pieces(new[part], old[part]):

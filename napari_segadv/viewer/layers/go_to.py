@@ -23,6 +23,7 @@ def go_to(
     found: Structure | None = None,
     *,
     only_if_hidden: bool = False,
+    labels: Array | None = None,
 ) -> bool:
     """Show a structure: of a volume the slice in view direction in which it is largest.
 
@@ -35,11 +36,12 @@ def go_to(
         found: the structure or a part of it as measured; None: measured here, which takes time on
             a volume.
         only_if_hidden: leave the slice alone if it shows the structure, and the camera if it does.
+        labels: in which the structure is looked for; None: those that the layer holds.
 
     Returns:
         Whether the layer has the structure.
     """
-    data = painted(layer)
+    data = painted(layer) if labels is None else labels
     if found is None:
         found = structures(data, only=label).get(label)
     if found is None:

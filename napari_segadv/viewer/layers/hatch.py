@@ -16,6 +16,7 @@ from ...measures.sizes import Box
 from .convert import painted
 from .hidden_classes import colour_of, is_hidden
 from .names import LayerTuple
+from .structure_layers import numbers_in, overlaps
 
 # Lines along the longer side of the image, and least pixels from one line to the next.
 LINES, LEAST = 40, 8
@@ -76,9 +77,13 @@ class Hatched:
 
     def _lost(self, keys: tuple[Any, ...]) -> Array:
         """Return the class that each pixel loses; 0 for none."""
-        predicted, wanted = painted(self.clean)[keys], painted(self.target)[keys]
+        predicted, wanted = painted(self.clean)[keys], numbers_in(self.target, keys)
         if predicted.shape != wanted.shape:
             return np.zeros_like(predicted)
+        if overlaps(self.clean) and overlaps(self.target):
+            # The structures that are gone: those that were added take nothing away.
+            gone: Array = predicted & ~wanted.astype(predicted.dtype)
+            return gone
         return np.where(predicted != wanted, predicted, 0)
 
     def _drawn(self, lost: Array, keys: tuple[Any, ...], box: Box) -> Array:

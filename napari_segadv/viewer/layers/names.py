@@ -11,6 +11,8 @@ KEY = "segadv"
 JOINT, JOINED = "segadv channels", "segadv channel of"
 # The key for the target shapes that made the labels, and the hash of those labels.
 MADE = "segadv made"
+# The key for the target of overlapping structures of which a layer shows one, and for which one.
+PART = "segadv structure"
 # What layers are to the image that they belong to: their roles.
 ADVERSARIAL, NOISE, TARGET = "adversarial", "noise", "target"
 CHANNEL = "channel"
@@ -51,6 +53,26 @@ def of_channel(role: str, channel: str) -> str:
         'noise, T1'
     """
     return f"{role}, {untagged(channel)}"
+
+
+def of_structure(role: str, structure: str) -> str:
+    """Return the role of the layer that shows one of several structures.
+
+    Examples:
+        >>> of_structure(TARGET, "core")
+        'target: core'
+    """
+    return f"{role}: {untagged(structure)}"
+
+
+def is_target(role: str | None) -> bool:
+    """Return whether a role is that of a target, or of one structure of it.
+
+    Examples:
+        >>> is_target("target: core"), is_target("targeted")
+        (True, False)
+    """
+    return role is not None and (role == TARGET or role.startswith(of_structure(TARGET, "")))
 
 
 def layer_name(image: str, role: str) -> str:

@@ -1,8 +1,9 @@
-"""Painting on overlapping structures: a brush changes its own structure, the others stay.
+"""Painting on one layer of overlapping structures: a brush changes its own, the others stay.
 
-One labels layer holds all structures, as numbers of their combinations. A stroke of the brush, the
-bucket or a polygon adds the selected structure where it paints; the eraser removes the selected
-structure, and no other. napari's history takes each stroke back.
+A target has a layer for each structure, see `structure_layers`. Labels that were opened from a
+file, and copies of a prediction, hold all of them, as numbers of their combinations. A stroke of
+the brush, the bucket or a polygon adds the selected structure where it paints; the eraser removes
+the selected structure, and no other. napari's history takes each stroke back.
 """
 
 import weakref
@@ -13,26 +14,20 @@ import numpy as np
 from napari.layers import Labels
 
 from ...common.screen import untagged
-from ...common.wording import class_name
 from ...data.overlapping import Overlapping, are_combinations, combinations, structures_of
 from ...data.scan import Array, Mask
-from .class_names import names_of
+from .class_names import classes_of
 
 # Where napari writes a stroke: since 0.9 by this method, before that by `data_setitem`.
 BY_MASK = "_paint_region_with_mask"
 _FOLLOWED: "weakref.WeakSet[Labels]" = weakref.WeakSet()
 
 
-def classes_of(layer: Labels) -> tuple[str, ...]:
-    """Return the names of a layer's classes, background first; empty if they have none."""
-    known = names_of(layer)
-    if not known:
-        return ()
-    return ("background", *(known.get(n, class_name(n)) for n in range(1, max(known) + 1)))
+def holds_combinations(layer: Labels) -> bool:
+    """Return whether a layer alone holds all of several structures that may overlap.
 
-
-def overlaps(layer: Labels) -> bool:
-    """Return whether a layer holds structures that may overlap, by the names of its classes."""
+    The names of its classes tell.
+    """
     return are_combinations(classes_of(layer), untagged)
 
 
@@ -74,7 +69,7 @@ def paint_own_maps(layer: Labels) -> None:
         if own is None:
             return
         # What a target shape writes are whole labels, an array of them.
-        if np.ndim(value) == 0 and overlaps(own):
+        if np.ndim(value) == 0 and holds_combinations(own):
             value = stroke(np.asarray(own.data[indices]), int(value), own.selected_label)
         type(own).data_setitem(own, indices, value, refresh)
 
@@ -85,7 +80,7 @@ def paint_own_maps(layer: Labels) -> None:
         if own is None:
             return
         whole = getattr(type(own), BY_MASK)
-        if not overlaps(own):
+        if not holds_combinations(own):
             whole(own, slice_key, mask, new_label, dims_to_paint, *given, **more)
             return
         others = tuple(axis for axis in range(own.ndim) if axis not in dims_to_paint)

@@ -10,6 +10,7 @@ from napari.layers import Labels
 
 from .convert import painted
 from .hidden_classes import is_hidden
+from .structure_layers import members, numbers_in
 
 # A press and a release further apart than this, in pixels of the screen, are a drag.
 STILL = 4
@@ -41,7 +42,9 @@ class Picking:
         self._mode = None if self._active is None else str(self._active.mode)
         if self._active is not None and self._mode != "pan_zoom":
             self._active.mode = "pan_zoom"
-        self._seen, layer.visible = layer.visible, True
+        self._seen = [(each, each.visible) for each in members(layer)]
+        for each, _ in self._seen:
+            each.visible = True
         self._cursor = viewer.cursor.style
         viewer.cursor.style = "cross"
         viewer.mouse_drag_callbacks.append(self._pressed)
@@ -54,8 +57,9 @@ class Picking:
         if self._pressed in viewer.mouse_drag_callbacks:
             viewer.mouse_drag_callbacks.remove(self._pressed)
         viewer.cursor.style = self._cursor
-        if self.layer in viewer.layers and not self._seen:
-            self.layer.visible = False
+        for layer, seen in self._seen:
+            if layer in viewer.layers and not seen:
+                layer.visible = False
         if self._active is not None and self._active in viewer.layers and self._mode is not None:
             self._active.mode = self._mode
 
@@ -74,11 +78,11 @@ class Picking:
         if len(event.dims_displayed) != 2:
             self._missed(FLAT_ONLY)
             return
-        data = painted(self.layer)
+        shape = painted(self.layer).shape
         place = np.asarray(self.layer.world_to_data(event.position))[-self.layer.ndim :]
         point = tuple(int(p) for p in np.rint(place))
-        inside = all(0 <= p < n for p, n in zip(point, data.shape, strict=True))
-        label = int(data[point]) if inside else 0
+        inside = all(0 <= p < n for p, n in zip(point, shape, strict=True))
+        label = int(numbers_in(self.layer, point)) if inside else 0
         if not label or is_hidden(self.layer, label):
             self._missed(NOTHING)
         else:

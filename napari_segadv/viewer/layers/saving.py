@@ -1,5 +1,6 @@
 """Saves layers: an image with its scan's geometry and storage type, labels with their grid."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ...errors import SegadvError
 from ...io.output import is_dicom
 from ...io.structures import save_structures
 from .convert import check_labels
-from .names import KEY
+from .names import KEY, PART, LayerTuple
 from .own_maps import as_structures
 from .places import grid_from, grid_now, lies_on, matrix_from, matrix_in_mm
 
@@ -57,11 +58,8 @@ def save_labels(path: Path, data: Any, attributes: dict[str, Any]) -> str:
     """
     array = np.asarray(data)
     check_labels(array, str(path))
-    known = attributes.get("metadata", {}).get(KEY)
-    fits = isinstance(known, Grid) and known.shape == array.shape
     matrix = matrix_from(attributes, array.ndim)
-    grid = known if fits else grid_below(matrix, array.shape)
-    mask = Mask(array.astype(np.uint16), grid)
+    mask = Mask(array.astype(np.uint16), _grid_of(array, attributes))
     if path.suffix.lower() == DICOM:
         from ...io.dicom_out import write_seg
 
@@ -75,6 +73,37 @@ def save_labels(path: Path, data: Any, attributes: dict[str, Any]) -> str:
     else:
         io.save_mask(mask, path)
     return str(path)
+
+
+def save_together(path: Path, layers: Sequence[LayerTuple]) -> str:
+    """Write the layers of one target, a structure each, into one file; return the path.
+
+    Raises:
+        SegadvError: if they are not all layers of one target, or the format can't hold them.
+    """
+    parts = [keywords.get("metadata", {}).get(PART, (None, -1)) for _, keywords, _ in layers]
+    found = parts[0][0]
+    order = sorted(range(len(parts)), key=lambda n: parts[n][1])
+    whole = found is not None and all(each is found for each, _ in parts)
+    if not whole or [parts[n][1] for n in order] != list(found.places):
+        raise SegadvError(
+            f"{path}: the selected layers are not all structures of one target, so they have no "
+            "file in common; select these, or save one layer at a time"
+        )
+    maps = [np.asarray(layers[n][0]) != 0 for n in order]
+    data, keywords, _ = layers[order[0]]
+    if any(one.shape != maps[0].shape for one in maps):
+        raise SegadvError(f"{path}: the layers have different sizes; make the target again")
+    save_structures(Overlapping.of(maps, _grid_of(data, keywords), found.structures), path)
+    return str(path)
+
+
+def _grid_of(data: Any, attributes: dict[str, Any]) -> Grid:
+    """Return the grid of labels: their own, else that of the image that they lie on."""
+    known, shape = attributes.get("metadata", {}).get(KEY), np.shape(data)
+    if isinstance(known, Grid) and known.shape == shape:
+        return known
+    return grid_below(matrix_from(attributes, len(shape)), shape)
 
 
 def _save_series(path: Path, array: Array, attributes: dict[str, Any], ndim: int) -> str:

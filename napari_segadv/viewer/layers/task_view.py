@@ -24,12 +24,14 @@ class TaskView(ABC):
     Class attributes of a subclass:
         name: of the task.
         paints: whether targets are made from the structures of a prediction, and painted on.
+        exclusive: whether a pixel has one class, so that one structure can get another's pixels.
         on_top: whether both predictions are visible, above the adversarial image.
         missing: the message if no target has been chosen.
     """
 
     name: ClassVar[str]
     paints: ClassVar[bool] = False
+    exclusive: ClassVar[bool] = True
     on_top: ClassVar[bool] = False
     missing: ClassVar[str]
 

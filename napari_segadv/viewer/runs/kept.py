@@ -13,7 +13,8 @@ from ..controller.runner import Poll
 from ..controller.runs import Run
 from ..layers.convert import copied, scan_of
 from ..layers.names import JOINED, TARGET
-from .session_layers import Own, drawn_boxes, painted_labels, window_of_layer
+from ..layers.structure_layers import in_files
+from .session_layers import Own, drawn_boxes, joined, painted_labels, window_of_layer
 
 if TYPE_CHECKING:
     from ...results.session.session import VictimSource
@@ -27,8 +28,8 @@ class Kept:
     Attributes:
         runs: each with its name, example and verdicts at that moment.
         shown: number of the run that is shown.
-        layers: the user's own in the viewer.
-        own: the same, copied where they can be painted on, each with its image.
+        layers: the user's own in the viewer; of several of a target, the first.
+        own: the same, copied where they can be painted on, each with its image; a target is one.
         clicks: on images, by structure, in their pixels.
         image: the chosen image.
         victim: where it came from.
@@ -50,7 +51,7 @@ class Kept:
         """Take what a controller's viewer holds now; call it on the main thread."""
         current = controller.runs.current
         runs = tuple((run, run.name, run.example, dict(run.verdicts)) for run in controller.runs)
-        layers = tuple(layer for layer in controller.layers if not controller.made(layer))
+        layers = tuple(in_files(x for x in controller.layers if not controller.made(x)))
         return cls(
             runs,
             next((n for n, (run, *_) in enumerate(runs) if run is current), None),
@@ -114,4 +115,4 @@ class Kept:
 def _own(controller: Controller, layer: Layer) -> Own:
     image = controller.image_of(layer)
     target = image is not None and controller.shown(TARGET, image) is layer
-    return Own(copied(layer), image, target)
+    return Own(joined(layer) or copied(layer), image, target)

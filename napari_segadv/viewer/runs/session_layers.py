@@ -12,9 +12,10 @@ from ...common.wording import class_name
 from ...data.boxes import Boxes, swapped
 from ...data.scan import Grid, Mask, Scan
 from ...errors import SegadvError
-from ..layers.convert import check_labels
-from ..layers.names import KEY, LayerTuple
-from ..layers.places import grid_from, matrix_in_mm, same_place
+from ..layers.convert import check_labels, class_keywords
+from ..layers.names import KEY, PART, LayerTuple
+from ..layers.places import grid_from, matrix_in_mm, placed_like, same_place
+from ..layers.structure_layers import set_of
 from ..layers.tasks.detection import CLASS, boxes_in, outlines
 
 if TYPE_CHECKING:
@@ -64,6 +65,19 @@ def painted_labels(
         except SegadvError as error:
             notes.append(str(error))
     return tuple(found)
+
+
+def joined(layer: Layer) -> Labels | None:
+    """Copy a target of several layers as one, of the numbers of combinations; None: it is of one.
+
+    A session keeps one label map, whatever has shown it.
+    """
+    found = set_of(layer)
+    if found is None or not isinstance(layer, Labels) or not found.whole:
+        return None
+    metadata = {key: kept for key, kept in layer.metadata.items() if key != PART}
+    keywords = {**class_keywords(found.classes), **placed_like(layer), "metadata": metadata}
+    return Labels(found.numbers(), name=found.name, **keywords)
 
 
 def place_of(

@@ -12,6 +12,7 @@ from ..controller.victim_jobs import PRESENT
 from ..layers.convert import channel_tuples, image_tuple, mask_tuple
 from ..layers.names import TARGET, LayerTuple
 from ..layers.places import placed_like
+from ..layers.structure_layers import raise_all, split
 from .session_layers import boxes_tuple
 from .session_victim import SessionVictim
 
@@ -154,7 +155,8 @@ class SessionOpening:
             self._controller.victims.show_target(beside, layer_tuple)
         else:
             place = {} if beside is None else placed_like(beside)
-            self.added((data, {**keywords, **place}, kind), beside)
+            for each in split((data, {**keywords, **place}, kind)):
+                self.added(each, beside)
 
     def _chosen(self, run: Run | None) -> None:
         """Once the session's run is shown, put its target on top, then load its victim."""
@@ -163,6 +165,6 @@ class SessionOpening:
         self._awaited = None
         layers, target, self._target = self._controller.layers, self._target, None
         if isinstance(target, Labels) and target in layers:
-            layers.move(layers.index(target), len(layers))
+            raise_all(layers, target)
             layers.selection.active = target
         self._victim.load(self._awaited_victim)

@@ -8,6 +8,7 @@ from napari.layers import Labels
 from ...common.screen import markup
 from ...common.wording import amount, class_name, share
 from ...measures.target_change import Change, TargetChange
+from ..layers.structure_layers import colour_in
 
 # Structures that are listed; the rest are counted.
 LISTED = 4
@@ -52,6 +53,6 @@ def figure(found: TargetChange, pixels: int) -> str:
 
 def css(layer: Labels, label: int) -> str:
     """Return the colour of a class in a layer."""
-    rgb = layer.get_color(label)
+    rgb = colour_in(layer, label)
     red, green, blue = np.rint(255 * np.asarray((0.5,) * 3 if rgb is None else rgb[:3])).astype(int)
     return f"rgb({red},{green},{blue})"

@@ -14,8 +14,8 @@ from ..controller.latest import Latest
 from ..controller.runner import Poll, Runner
 from ..layers.edits import grid_of
 from ..layers.names import CLEAN
-from ..layers.own_maps import classes_of, overlaps
 from ..layers.places import same_place
+from ..layers.structure_layers import classes_in, is_whole, members, numbers_in, overlaps
 
 
 class Watch:
@@ -37,6 +37,8 @@ class Watch:
         # Its own runner: the comparison need not wait for an attack that runs for minutes.
         self._latest = Latest(runner)
         self._layer: weakref.ref[Labels] | None = None
+        # The layers that are listened to: those of all its structures.
+        self._heard: weakref.WeakSet[Labels] = weakref.WeakSet()
         self._seen: Any = None
         controller.victims.predicted.connect(self._touch)
         controller.runs.chosen.connect(self._touch)
@@ -50,13 +52,14 @@ class Watch:
 
     def follow(self, layer: Labels | None) -> None:
         """Follow a layer instead of the one before."""
-        old = None if self._layer is None else self._layer()
-        for followed, join in ((old, False), (layer, True)):
-            if followed is not None:
-                events = followed.events
+        heard = weakref.WeakSet(() if layer is None else members(layer))
+        for layers, join in ((self._heard, False), (heard, True)):
+            for each in layers:
+                events = each.events
                 # Undo has no event, but it redraws the layer, which emits `set_data`.
                 for event in (events.paint, events.data, events.set_data):
                     (event.connect if join else event.disconnect)(self._drawn)
+        self._heard = heard
         self._layer = None if layer is None else weakref.ref(layer)
         self._seen = self._place()
         self._touch()
@@ -68,6 +71,7 @@ class Watch:
         if (
             layer is None
             or layer not in layers
+            or not is_whole(layer)
             or not isinstance(clean, Labels)
             or layer.data.shape != clean.data.shape
             or not same_place(layer, clean)
@@ -75,11 +79,11 @@ class Watch:
             self._latest.drop()
             self.measured.emit(None)
             return
-        wanted, found, grid = layer.data, clean.data, grid_of(layer, layers)
-
-        classes = classes_of(layer) if overlaps(layer) else ()
+        found, grid = clean.data, grid_of(layer, layers)
+        classes = classes_in(layer) if overlaps(layer) else ()
 
         def work(poll: Poll) -> Any:
+            wanted = numbers_in(layer)
             if classes:
                 return change_of_each(wanted, found, grid, numbered(classes), poll)
             return target_change(wanted, found, grid, poll)

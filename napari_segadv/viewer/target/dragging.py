@@ -11,11 +11,14 @@ from ...data.scan import Array
 from ...errors import SegadvError
 from ...targets.components import NAME as COMPONENT
 from ...targets.components import Part
+from ..layers.structure_layers import set_of
 from .designer import NO_TARGET, Designer
 
 
 class DragToShift:
     """While it is on, a drag moves the structure under the mouse, or else the selected one.
+
+    Of structures that may overlap, each in a layer of its own, it moves the selected one.
 
     During the drag, the slice in view shows where the structure will lie. When the button is
     released, the whole structure is shifted, as one step of the history.
@@ -41,6 +44,7 @@ class DragToShift:
         self._layer: Labels | None = None
         self._moving: Preview | None = None
         designer.target_changed.connect(self.stop)
+        designer.brush_changed.connect(self._follow)
         designer.failed.connect(self._redraw)
 
     @property
@@ -48,13 +52,18 @@ class DragToShift:
         """Whether dragging is on."""
         return self._layer is not None
 
+    @property
+    def moving(self) -> bool:
+        """Whether a drag is going on: the target shows what is not in it yet."""
+        return self._moving is not None
+
     def start(self) -> None:
         """Switch dragging on for the target.
 
         Raises:
             SegadvError: if there is no target.
         """
-        layer = self.designer.target
+        layer = self.designer.canvas
         if layer is None:
             raise SegadvError(NO_TARGET)
         self.stop()
@@ -78,6 +87,11 @@ class DragToShift:
             layer.mouse_pan = str(layer.mode) == "pan_zoom"
             self.switched.emit(False)
 
+    def _follow(self) -> None:
+        """Go on with the layer of another structure."""
+        if self.on and self.designer.canvas is not self._layer:
+            self.start()
+
     def _put_back(self, event: Any = None) -> None:
         """Remove what a drag has drawn. It is not in the history, so undo would not remove it."""
         moving, self._moving = self._moving, None
@@ -100,9 +114,9 @@ class DragToShift:
             return
         start = np.asarray(layer.world_to_data(event.position))[-layer.ndim :]
         under = layer.get_value(event.position, world=True)
-        if under:
+        if under and set_of(layer) is None:
             layer.selected_label = under
-        label = layer.selected_label
+        label = self.designer.label
         axes = [axis - len(event.position) for axis in event.dims_displayed]
         part = self.part(label)
         preview = self._moving = Preview(layer, label, start, axes, part)
@@ -154,7 +168,6 @@ class Preview:
             part: the part of the structure that moves; None: all of it.
         """
         self.layer, self._data = layer, layer.data
-        self._label = label
         self._axes = sorted(axes)
         middle = np.clip(np.rint(place).astype(int), 0, np.array(layer.data.shape) - 1)
         self._key = tuple(
@@ -162,7 +175,9 @@ class Preview:
             for axis in range(layer.ndim)
         )
         self._before = layer.data[self._key].copy()
-        moving = self._before == label
+        alone = set_of(layer) is not None
+        moving = self._before != 0 if alone else self._before == label
+        self._label = 1 if alone else label
         if part is not None:
             # Its box is near enough while the mouse moves.
             inside = np.zeros_like(moving)

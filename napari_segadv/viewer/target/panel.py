@@ -1,5 +1,6 @@
 """The dock widget "Target designer": make a target, change it, see how it differs."""
 
+from functools import partial
 from typing import Any
 
 import napari
@@ -13,6 +14,7 @@ from ...errors import SegadvError
 from ...measures.target_change import TargetChange
 from ..controller.erased import Erased
 from ..layers.names import TARGET
+from ..layers.structure_layers import colour_in, leads, overlaps
 from ..widgets.choices import ComboBox
 from ..widgets.class_chooser import ClassChooser
 from ..widgets.hatch_box import HatchBox
@@ -51,7 +53,11 @@ class TargetPanel(Panel):
         self.target.null_string = NONE_YET
         self.structure = ClassChooser()
         self.part = PartPicker(
-            self.viewer, lambda: self.designer.target, NO_TARGET, lambda: self.designer.classes
+            self.viewer,
+            lambda: self.designer.target,
+            NO_TARGET,
+            lambda: self.designer.classes,
+            structure=lambda: self.structure.value,
         )
         self.hatch = HatchBox(Erased.of(self.viewer))
         self.change = ShapeSection()
@@ -148,11 +154,11 @@ class TargetPanel(Panel):
 
     def _targets(self, widget: Any = None) -> list[tuple[str, Labels]]:
         controller = self.controller
-        labels = controller.here(Labels)
+        labels = leads(controller.here(Labels))
         return [(controller.title(x), x) for x in labels if not controller.made(x)]
 
     def _starts(self, widget: Any = None) -> list[tuple[str, Any]]:
-        labels = self.controller.here(Labels)
+        labels = leads(self.controller.here(Labels))
         return [(n, n) for n in (PREDICTION, EMPTY)] + [
             (self.controller.title(x), x) for x in labels
         ]
@@ -185,33 +191,32 @@ class TargetPanel(Panel):
 
     def _offer_classes(self, victim: Any = None) -> None:
         layer, classes = self.designer.target, self.designer.classes
-        colours = {} if layer is None else {"colours": layer.get_color}
-        painted = 0 if layer is None else layer.selected_label
+        colours = {} if layer is None else {"colours": partial(colour_in, layer)}
+        painted = self.designer.label
         if painted and painted not in classes:
             classes = {**classes, painted: class_name(painted)}
         self.structure.offer(classes, **colours)
         others = {n: name for n, name in classes.items() if n != self.structure.value}
         for box in self.change.choosers:
-            box.offer(others, **colours)
+            # Where structures may overlap, none gives its pixels up to another.
+            apart = box is self.change.left_behind and layer is not None and overlaps(layer)
+            box.offer({} if apart else others, **colours)
 
     def _show_brush(self) -> None:
         layer = self.designer.target
         self.solid.enabled = layer is not None and layer.ndim == 3
         if layer is not None:
-            self.solid.value = layer.n_edit_dimensions == 3
-            if layer.selected_label:
-                self.structure.value = layer.selected_label
+            self.solid.value = self.designer.solid
+            if self.designer.label:
+                self.structure.value = self.designer.label
 
     def _chosen(self, label: int | None) -> None:
-        layer = self.designer.target
-        if layer is not None and label and label != layer.selected_label:
-            layer.selected_label = label
+        if label:
+            self.designer.label = label
         self._offer_classes()
 
     def _brush(self, solid: bool) -> None:
-        layer = self.designer.target
-        if layer is not None and layer.ndim == 3:
-            layer.n_edit_dimensions = 3 if solid else 2
+        self.designer.solid = solid
 
     def _start(self) -> None:
         self.designer.begin(self.image.value, self.start.value)
@@ -246,5 +251,7 @@ class TargetPanel(Panel):
         self._rest.start()
 
     def _measured(self, found: TargetChange | None) -> None:
-        self.part.renew()
+        # In mid-change the part lies nowhere; it is found where it is at the end.
+        if not (self.drag.moving or self.designer.busy):
+            self.part.renew()
         self.distance.setText(difference_text(found, self.designer.classes, self.designer.target))

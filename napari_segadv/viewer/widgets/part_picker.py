@@ -26,6 +26,7 @@ from ..layers.convert import painted
 from ..layers.edits import grid_of
 from ..layers.picking import Picking
 from ..layers.places import same_place
+from ..layers.structure_layers import map_of, structure_at
 from .layout import set_tips
 from .plain import Plain
 
@@ -67,6 +68,7 @@ class PartPicker(QWidget):
         missing: str,
         names: Callable[[], Mapping[int, str]],
         image: Callable[[], Image | None] = lambda: None,
+        structure: Callable[[], int | None] = lambda: None,
     ) -> None:
         """Lay out the row.
 
@@ -77,10 +79,11 @@ class PartPicker(QWidget):
             names: returns the names of their classes, by number.
             image: returns the image on whose pixels the part is given; without one, it is on those
                 of the labels.
+            structure: returns the chosen class, which a click means where several overlap.
         """
         super().__init__()
         self._viewer, self._source, self._image = viewer, source, image
-        self._missing, self._names = missing, names
+        self._missing, self._names, self._structure = missing, names, structure
         self._latest = Latest()
         self._picking: Picking | None = None
         # By how many pixels a shape moves the part.
@@ -191,7 +194,8 @@ class PartPicker(QWidget):
         self, layer: Labels, point: tuple[int, ...], world: tuple[float, ...], label: int | None
     ) -> None:
         """Find the part at a point; if it must have a class and has another, there is none."""
-        labels, grid = painted(layer), grid_of(layer, self._viewer.layers)
+        shape, grid = painted(layer).shape, grid_of(layer, self._viewer.layers)
+        chosen = self._structure() if label is None else label
         places, moves = [point], self._moves[-len(point) :]
         self._moves = ()
         if len(moves) == len(point):
@@ -199,9 +203,12 @@ class PartPicker(QWidget):
 
         def work(poll: Poll) -> Part | None:
             for at in places:
-                inside = all(0 <= p < n for p, n in zip(at, labels.shape, strict=False))
-                if inside and len(at) == labels.ndim and label in (None, int(labels[at])):
-                    return part_at(labels, grid, at)
+                inside = all(0 <= p < n for p, n in zip(at, shape, strict=False))
+                if not inside or len(at) != len(shape):
+                    continue
+                there = structure_at(layer, at, chosen)
+                if label in (None, there):
+                    return part_at(map_of(layer, there), grid, at)
             return None
 
         def done(part: Part | None) -> None:

@@ -98,6 +98,11 @@ def test_the_mouse_drags_the_part(window, designing, mine, qtbot):
     # In mid-drag the other part lies where it lay.
     np.testing.assert_array_equal(mine.data[:, :30], two()[:, :30])
     assert (mine.data[:, 30:] != two()[:, 30:]).any()
+    # A mouse that rests for a while: the part is looked for only when it lies somewhere again.
+    measured = []
+    designing.designer.watch.measured.connect(measured.append)
+    qtbot.waitUntil(lambda: bool(measured))
+    qtbot.waitUntil(lambda: not designing.part._latest.busy)
     qtbot.mouseRelease(canvas(window), Qt.LeftButton, pos=end)
     still(qtbot, designing)
     np.testing.assert_array_equal(mine.data[:, :30], two()[:, :30])

@@ -1,4 +1,9 @@
-"""Overlapping structures in the viewer: one labels layer, whose classes are combinations."""
+"""Overlapping structures in the viewer: predictions are one labels layer, targets one for each.
+
+A prediction is looked at: in one layer it is a map of regions in which every border is seen once,
+and it is shown, hidden, compared and refilled at once. A target is painted on, structure by
+structure.
+"""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -8,14 +13,16 @@ from napari.layers import Image, Labels, Layer
 from ....common.screen import untagged
 from ....data.overlapping import are_combinations, numbered
 from ....data.scan import Array, Grid, Mask, Scan
-from ..own_maps import as_structures, classes_of, paint_own_maps
+from ..own_maps import as_structures, paint_own_maps
+from ..structure_layers import classes_in
 from .segmentation import SegmentationView
 
 
 class OverlappingView(SegmentationView):
-    """Predictions are labels layers; a brush or a target shape changes one structure alone."""
+    """A brush or a target shape changes one structure alone."""
 
     name: ClassVar[str] = "overlapping"
+    exclusive: ClassVar[bool] = False
 
     def follow(self, layers: Sequence[Layer]) -> None:
         for layer in layers:
@@ -30,7 +37,7 @@ class OverlappingView(SegmentationView):
         return as_structures(Mask(array, grid, tuple(classes)))
 
     def wanted(self, chosen: Labels, beside: Image, scan: Scan) -> Mask:
-        return as_structures(super().wanted(chosen, beside, scan).named(classes_of(chosen)))
+        return as_structures(super().wanted(chosen, beside, scan).named(classes_in(chosen)))
 
 
 VIEW = OverlappingView()

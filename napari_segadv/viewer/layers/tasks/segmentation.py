@@ -8,6 +8,7 @@ from napari.layers import Image, Labels, Layer
 from ....data.scan import Mask, Scan
 from ..convert import class_keywords, mask_of, mask_tuple
 from ..names import AFTER, CLEAN, KEY, SEE_THROUGH, LayerTuple
+from ..structure_layers import leads
 from ..task_view import TaskView
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class SegmentationView(TaskView):
         }
 
     def choices(self, layers: Sequence[Layer], classes: Sequence[str]) -> list[Any]:
-        return [layer for layer in reversed(layers) if isinstance(layer, Labels)]
+        labels = leads(layer for layer in layers if isinstance(layer, Labels))
+        return [*reversed(labels)]
 
     def wanted(self, chosen: Labels, beside: Image, scan: Scan) -> Mask:
         return mask_of(chosen, beside, scan.grid, "target")
