@@ -1,12 +1,12 @@
 """The classes that a model can be asked for, chosen by name."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
-    QListWidgetItem,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -76,7 +76,7 @@ class PromptList(QWidget):
         self.list.blockSignals(True)
         self.list.clear()
         for number in sorted(known, key=lambda n: (n not in now, n)):
-            item: QListWidgetItem = entry(known[number], self.list)
+            item: Any = entry(known[number], self.list)
             item.setData(NUMBER, number)
             item.setFlags(Qt.ItemIsEnabled | Qt.ItemIsUserCheckable)
             item.setCheckState(Qt.Checked if number in now else Qt.Unchecked)

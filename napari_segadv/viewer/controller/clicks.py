@@ -73,8 +73,8 @@ class Clicks:
             return ()
         return kinds_of(self.takes.structures, self._victim.classes)
 
-    def follow(self, victim: "Victim | None") -> None:
-        """Let the clicks be for another victim."""
+    def follow(self, victim: Any) -> None:
+        """Let the clicks be for another victim; None: for none."""
         from ...victims.guiding import Takes, is_guided
 
         self._victim = victim
