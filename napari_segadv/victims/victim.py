@@ -123,6 +123,6 @@ class Victim(Pipeline):
             return known.prediction
         prediction = bound.predict()
         # Of others the notes, which take passes, are not known yet.
-        if self.windows is self.own is self.deployed is None:
+        if self.windows is None and self.own is None and self.deployed is None:
             KNOWN.put(self, bound, prediction, bound.agreement_notes(prediction))
         return prediction
