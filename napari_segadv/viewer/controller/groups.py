@@ -264,11 +264,14 @@ class Groups:
         """Show an image with its layers, where it was left, and hide those of other images.
 
         Args:
-            image: None: no image.
+            image: None: no image. One that has left the viewer is not chosen: whoever asks for it,
+                at the end of a job for instance, asks too late.
             sliced: whether the viewer still slices its layers.
         """
         viewer = self._viewer()
-        group = None if image is None or image not in self._layers() else self.of(image)
+        if image is not None and image not in self._layers():
+            return
+        group = None if image is None else self.of(image)
         if viewer is None or group is self.current:
             return
         self.leaving.emit()

@@ -182,3 +182,15 @@ def test_a_heart_stands_upright_on_the_screen(flip):
     widths = heart.sum(1)[rows[0] : rows[-1] + 1]
     shown = widths[:: flip[0]]
     assert shown[len(shown) // 4] > 2 * shown[-len(shown) // 6]
+
+
+def test_an_image_that_has_left_is_not_chosen(window):
+    """A session that is being opened chooses its image last, and the user may have removed it."""
+    controller = Controller.of(window)
+    first, second, third = (window.add_image(disc_image(), name=name) for name in "abc")
+    window.layers.remove(third)
+    assert controller.image is second
+    controller.choose(third)
+    assert controller.image is second
+    controller.choose(first)
+    assert controller.image is first
