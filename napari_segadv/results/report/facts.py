@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...common.budgets import NORM_NAMES
+from ...common.budgets import norm_name
 from ...common.wording import counted, with_units
 from ...data.scan import Grid, Scan
 from ..example import Example
@@ -278,7 +278,7 @@ def budget_in_brief(example: Example) -> str:
     epsilon, share = budget.get("epsilon"), budget.get("epsilon_percent_of_window")
     if epsilon is None:
         return "none"
-    norm = "" if budget["norm"] == "linf" else f" ({NORM_NAMES[budget['norm']]})"
+    norm = "" if budget["norm"] == "linf" else f" ({norm_name(str(budget['norm']))})"
     part = "" if share is None or example.channels else f", {share:.2g} % of the window"
     return f"{with_units(f'{epsilon:.4g}', str(budget['units']))}{norm}{part}"
 
