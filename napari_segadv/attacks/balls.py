@@ -30,13 +30,30 @@ class Ball:
 
     Attributes:
         problem: gives the bounds on intensities and the region.
-        norm: "linf" or "l2" (over all pixels and channels of an item).
+        norm: "linf", or over all pixels and channels of an item "l2" or "visible", which is L2 of
+            the perturbation times `scale`.
         radius: (N,), in the image's units.
     """
 
     problem: Problem
     norm: str
     radius: Tensor
+
+    @property
+    def round(self) -> bool:
+        """True if the ball is one of a sum of squares, False if it is a box."""
+        return self.norm != "linf"
+
+    @property
+    def scale(self) -> Tensor | None:
+        """What each pixel is multiplied with before its square is taken; None: 1."""
+        return self.problem.visible if self.norm == "visible" else None
+
+    def size(self, d: Tensor) -> Tensor:
+        """Return the size (N,) of perturbations in the ball's norm."""
+        if not self.round:
+            return d.abs().flatten(1).amax(1)
+        return l2_norm(d if self.scale is None else d * self.scale)
 
     @cached_property
     def limits(self) -> tuple[Tensor, Tensor]:
@@ -55,10 +72,10 @@ class Ball:
         return low, high
 
     def project(self, d: Tensor) -> Tensor:
-        """Project onto the set; for L2 onto the ball, then the limits, which only shorten it."""
-        if self.norm == "l2":
+        """Project onto the set; round ones: onto the ball, then the limits, which only shorten."""
+        if self.round:
             d = self.restrict(d)
-            length = per_item(l2_norm(d), d)
+            length = per_item(self.size(d), d)
             d = d * (per_item(self.radius, d) / length.clamp_min(1e-30)).clamp_max(1.0)
         return torch.clamp(d, *self.limits)
 
@@ -69,15 +86,19 @@ class Ball:
 
     def steepest(self, gradient: Tensor) -> Tensor:
         """Return the unit step (in the ball's norm) along a gradient; 0 where the gradient is 0."""
-        return gradient.sign() if self.norm == "linf" else steepest_l2(gradient)
+        if self.scale is None:
+            return steepest_l2(gradient) if self.round else gradient.sign()
+        # In the variable scale * d, the ball is one of L2.
+        return steepest_l2(gradient / self.scale) / self.scale
 
     def random(self, generator: torch.Generator) -> Tensor:
-        """Draw a perturbation uniformly (Linf) or with uniform direction and length (L2)."""
+        """Draw a perturbation uniformly (Linf) or with uniform direction and length."""
         clean = self.problem.clean
-        if self.norm == "linf":
+        if not self.round:
             noise = (torch.rand(clean.shape, generator=generator) * 2 - 1).to(clean.device)
         else:
             noise = torch.randn(clean.shape, generator=generator).to(clean.device)
             reach = torch.rand(len(clean), generator=generator).to(clean.device)
-            noise = self.steepest(noise) * per_item(reach, noise)
+            noise = steepest_l2(noise) * per_item(reach, noise)
+            noise = noise if self.scale is None else noise / self.scale
         return self.project(noise * per_item(self.radius, noise))

@@ -14,6 +14,7 @@ from ..errors import SegadvError
 from .balls import Ball
 from .loop import Plan, optimise
 from .losses import Loss
+from .polish import Polish
 from .problem import Attacking, Problem
 from .rules import RULES, Rule
 
@@ -21,6 +22,8 @@ from .rules import RULES, Rule
 LARGEST = 1e9
 # An attack succeeds when `moved` and `kept` both reach this, unless it declares another goal.
 DEFAULT_GOAL = 0.99
+# A run that polishes begins with steps of the radius over this, if they are Adam's in a round ball.
+POLISH_STEP = 5
 
 # Parameters that several attacks declare.
 Steps = Annotated[int, Param("Largest number of gradient steps", low=1, high=100_000)]
@@ -80,15 +83,20 @@ class Attack(ABC):
     epsilon: Annotated[
         float | None,
         Param(
-            "Largest change of a pixel (Linf) or length of the whole change (L2); none: 2 % of "
-            "the model's window (Linf) or 0.5 % of it as root mean square (L2)",
+            "Largest change of a pixel (Linf) or length of the whole change (L2, visible); none: "
+            "2 % of the model's window (Linf), or as root mean square 0.5 % (L2) or 1 % (visible) "
+            "of it",
             low=0.0,
             high=LARGEST,
             unit=IMAGE_UNITS,
         ),
     ] = None
     norm: Annotated[
-        Literal["linf", "l2"], Param("How the size of the perturbation is measured")
+        Literal["linf", "l2", "visible"],
+        Param(
+            "How the size of the perturbation is measured; visible: as L2, but texture hides part "
+            "of it"
+        ),
     ] = "linf"
 
     def __post_init__(self) -> None:
@@ -106,6 +114,7 @@ class Attack(ABC):
         pixels = problem.clean[0].numel()
         if self.without_budget:
             whole = problem.width
+            # On flat ground, "visible" is L2; elsewhere it is less.
             return whole if self.norm == "linf" else whole * math.sqrt(pixels)
         return default_budget(self.norm, problem.window, pixels)
 
@@ -146,7 +155,7 @@ class GradientAttack(Attack):
         float | None,
         Param(
             "Length of the first step; none: epsilon (adam; half of it in L2), 2 epsilon (apgd), "
-            "epsilon / 20 (sign, momentum)",
+            "epsilon / 20 (sign, momentum); with polish, a fifth (adam; not in Linf)",
             low=0.0,
             high=LARGEST,
             unit=IMAGE_UNITS,
@@ -154,6 +163,13 @@ class GradientAttack(Attack):
         ),
     ] = None
     goal: Goal = DEFAULT_GOAL
+    polish: Annotated[
+        bool,
+        Param(
+            "At the goal, go on and make the change less visible until the steps are used; false: "
+            "stop there"
+        ),
+    ] = False
     random_start: Annotated[
         bool, Param("Start at a random point in the budget, not at the image", advanced=True)
     ] = False
@@ -167,20 +183,37 @@ class GradientAttack(Attack):
         ),
     ] = 1
 
+    # Results that were saved before it existed stopped at the goal.
+    added: ClassVar[Mapping[str, Any]] = {"polish": False}
+
     def run(self, problem: Problem, seed: int = 0) -> Attacking:
         ball = self.ball(problem)
         generator = torch.Generator().manual_seed(seed)
+        polish = self._polish(ball)
         plan = Plan.additive(
             ball,
             steps=self.steps,
-            loss=self.objective(),
-            rule=lambda: self.make_rule(ball),
+            loss=self.objective() if polish is None else polish.loss,
+            rule=(lambda: self.make_rule(ball)) if polish is None else polish.start,
             goal=self.goal,
             first_random=self.random_start,
             restarts=self.restarts,
             generator=generator,
+            size=None if polish is None else polish.size,
         )
         return optimise(problem, plan)
+
+    def _polish(self, ball: Ball) -> Polish | None:
+        """Return what is done beyond the goal; None: the attack stops there or has none."""
+        if not self.polish or self.goal is None:
+            return None
+        first = None if self.balanced else self.objective()
+        return Polish(ball, self.steps, self.goal, first, lambda: self.make_rule(ball))
+
+    @property
+    def balanced(self) -> bool:
+        """True if the objective is the margin: `polish` balances it from the start."""
+        return False
 
     @abstractmethod
     def objective(self) -> Loss:
@@ -189,4 +222,7 @@ class GradientAttack(Attack):
     def make_rule(self, ball: Ball) -> Rule:
         """Return a new step rule for one start in a ball."""
         size = None if self.step_size is None else torch.full_like(ball.radius, self.step_size)
+        if size is None and self.polish and ball.round and self.step == "adam":
+            # A run that goes on needs a direction without the noise of long steps.
+            size = ball.radius / POLISH_STEP
         return RULES[self.step](ball, self.steps, size)

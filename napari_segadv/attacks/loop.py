@@ -78,8 +78,8 @@ class Plan:
         goal: success at which an item is done; None: never.
         restarts: number of starts; the later ones continue with the items that are not done.
         penalty: gives a penalty (N,) of the variable, added to the loss; None: none.
-        size: gives the size (N,) of the variable. With it, the run continues beyond the goal, and
-            the smallest variable that reaches it is the best.
+        size: gives the size (N,) of the variable. With it, the run continues beyond the goal until
+            its steps are used, and the smallest variable that reaches the goal is the best.
         blind: True for an attack that sees only scores and needs no gradient.
         keeps_best: False for an attack whose paper returns the last image.
         fields: gives the named fields of the best variable, for the Outcome; None: noise alone.
@@ -184,7 +184,8 @@ def optimise(problem: Problem, plan: Plan) -> Attacking:
 
     It takes steps + 1 forward passes and as many backward passes as steps (none if blind). If the
     model can be quick, it is so until the last steps, or until it seems to be at the goal; the best
-    image of these passes is then judged again, which takes one or two forward passes more.
+    image of these passes is then judged again, which takes one or two forward passes more; of a
+    run that goes on beyond its goal, so is the first at the goal.
     Closing the generator stops it before the next pass. Between checks, this loop copies nothing
     from the device.
     """
@@ -203,8 +204,11 @@ class _Loop:
         self.first = plan.start(0)
         self.best = Best.of(self.first, not plan.keeps_best)
         self.rough: Best | None = None
-        # Of a quick start, one image is judged twice or three times.
-        self.curve = _Curve((plan.steps + 3) * plan.restarts, problem.clean)
+        # With a size, the quick pass of most success, until one at the goal is confirmed: the
+        # smallest change may not hold.
+        self.surest: Best | None = None
+        # Of a quick start, up to four images are judged once more.
+        self.curve = _Curve((plan.steps + 5) * plan.restarts, problem.clean)
         self.every = STEPS_BETWEEN_CHECKS.get(problem.clean.device.type, 10)
         self.stops_at = plan.goal if plan.size is None else None
         self.taken = 0
@@ -213,6 +217,8 @@ class _Loop:
         plan = self.plan
         for restart in range(plan.restarts):
             yield from self._start(plan.start(restart) if restart else self.first)
+            # With a size, a start goes on beyond the goal; the next one is for the other items.
+            self.best.finish(plan.goal)
             if bool(self.best.done.all()):
                 break
         best = self.best
@@ -248,8 +254,35 @@ class _Loop:
                 variable = rule(variable, given, seen)
             self.taken += 1
             step += 1
+            if checked and self._sure() and not self._confirm(step):
+                # What it has learnt is of a model that was wrong.
+                rule = self.plan.rule()
             total = plan.steps * plan.restarts
             yield Progress(self.taken, total, seen.losses, self._found().score)
+
+    def _sure(self) -> bool:
+        """Return whether all items seem to be at the goal, and none was confirmed yet."""
+        surest, goal = self.surest, self.plan.goal
+        if self.rough is None or surest is None or goal is None:
+            return False
+        return bool((surest.score >= goal).all())
+
+    def _confirm(self, step: int) -> bool:
+        """Judge the surest quick pass by the model at its best; return whether it is at the goal.
+
+        If so, a goal is there that what follows can't lose, and the model may stay quick.
+        """
+        surest, rough, quick = self.surest, self.rough, self.problem.quick
+        assert surest is not None
+        assert quick is not None
+        quick.on, self.rough, self.surest = False, None, None
+        with torch.no_grad():
+            _, _, seen = self._pass(surest.variable, step)
+        quick.compare(surest.score, seen.scores)
+        if not bool((self.best.score >= (self.plan.goal or 0.0)).all()):
+            return False
+        quick.on, self.rough = True, rough
+        return True
 
     def _hurry(self, variable: Tensor, last: int) -> None:
         """Let the model be quick until step `last`, if it can be."""
@@ -258,6 +291,8 @@ class _Loop:
         self.problem.quick.on = True
         self.rough = Best.of(variable, self.best.newest)
         self.rough.done = self.best.done
+        if self.plan.size is not None:
+            self.surest = Best.of(variable)
 
     def _found(self) -> Best:
         """Return the best so far of the passes that count for one another."""
@@ -276,6 +311,8 @@ class _Loop:
             seen = Seen(step, losses.detach(), torch.minimum(moved, kept))
             best.update(variable, *plan.rank(variable, seen.scores, seen.losses), moved, kept)
             best.finish(self.stops_at)
+            if self.rough is not None and self.surest is not None:
+                self.surest.update(variable, seen.scores, seen.losses, moved, kept)
             self.curve.add(seen.losses, best.score)
         return leaf, losses, seen
 
@@ -290,7 +327,10 @@ class _Loop:
         quick.on, self.rough = False, None
         with torch.no_grad():
             _, _, seen = self._pass(rough.variable, step)
-        quick.compare(rough.score, seen.scores)
+            quick.compare(rough.score, seen.scores)
+            surest, self.surest, goal = self.surest, None, self.plan.goal
+            if surest is not None and goal is not None and bool((self.best.score < goal).any()):
+                self._pass(surest.variable, step)
         return bool(self.best.done.all())
 
 

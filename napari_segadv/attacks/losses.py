@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..common.tensors import applied
+from ..common.tensors import applied, per_item
 from .problem import Problem
 
 Loss = Callable[["Outputs"], Tensor]
@@ -95,6 +95,21 @@ def margin(outputs: Outputs, kappa: float = 1.0) -> Tensor:
     """
     margins = outputs.margins if outputs.problem.targeted else -outputs.margins
     return outputs.mean(torch.relu(margins + kappa))
+
+
+def balanced_margin(outputs: Outputs, kappa: float = 1.0) -> Tensor:
+    """Return the mean of `margin` in which the pixels that have to change weigh more.
+
+    Success counts a pixel that has to change as a share of those, and a lost one as a share of the
+    structures, which are many more. Each pixel that has to change weighs sqrt(structures / moving),
+    half way between counting pixels and counting shares, so that neither is reached long before
+    the other.
+    """
+    problem = outputs.problem
+    margins = outputs.margins if problem.targeted else -outputs.margins
+    ratio = (problem.structures / problem.movers.clamp_min(1)).clamp_min(1).sqrt()
+    weights = torch.where(problem.moving, per_item(ratio, margins), 1.0)
+    return outputs.mean(torch.relu(margins + kappa) * weights)
 
 
 def cross_entropy(outputs: Outputs) -> Tensor:

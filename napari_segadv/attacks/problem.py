@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..common.tensors import per_item
 from ..common.wording import in_percent
+from .visible import visible_weights
 
 
 class Model(Protocol):
@@ -125,6 +126,11 @@ class Problem:
             return self.clean.new_tensor(1.0 / self.labels[0].numel())
         care = self.care.to(self.clean)
         return care / per_item(care.flatten(1).sum(1).clamp_min(1e-12), care)
+
+    @cached_property
+    def visible(self) -> Tensor:
+        """Roots (N, C, *S) of the weights of a pixel's squared change in the norm "visible"."""
+        return visible_weights(self.clean, self.window).sqrt_()
 
     @cached_property
     def moving(self) -> Tensor:

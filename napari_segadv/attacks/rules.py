@@ -73,7 +73,7 @@ class Adam:
     is higher (`benchmarks/hearts.py`). A run has a few dozen steps, so both averages are
     shorter than those for training a network.
 
-    In an L2 ball, the direction is m^ itself and the first step is half the radius. Dividing each
+    In a round ball, the direction is m^ itself and the first step is half the radius. Dividing each
     entry by its size suits a box; in a ball it spends length on pixels that hardly matter.
     """
 
@@ -81,8 +81,7 @@ class Adam:
 
     def __init__(self, ball: Ball, steps: int, size: Tensor | None) -> None:
         self.ball, self.steps = ball, steps
-        self.round = ball.norm == "l2"
-        first = ball.radius / 2 if self.round else ball.radius
+        first = ball.radius / 2 if ball.round else ball.radius
         self.size = first if size is None else size
         self.m = self.v = self.scale = torch.empty(0)
 
@@ -92,7 +91,7 @@ class Adam:
             self.m, self.v = torch.zeros_like(gradient), torch.zeros_like(gradient)
         g = gradient * self.scale
         self.m.lerp_(g, 1 - self.beta1)
-        direction = self.ball.steepest(self.m) if self.round else self._divided(g, seen.step)
+        direction = self.ball.steepest(self.m) if self.ball.round else self._divided(g, seen.step)
         share = (1 + math.cos(math.pi * seen.step / self.steps)) / 2
         return self.ball.project(d - direction * per_item(share * self.size, d))
 

@@ -55,9 +55,15 @@ def tell(notes: Iterable[str]) -> None:
 
 
 def report(example: "Example", folder: "Path") -> None:
-    """Print an example's notes and summary in a few lines."""
+    """Print an example's notes and summary in a few lines, with what the change looks like."""
+    from ..measures.by_window import seen_in_windows, similarity_text
+
     tell(example.notes)
-    say(f"{folder}: {example.summary[0]}", *example.summary[1:])
+    head, *more = example.summary
+    # The channels of several are each read in a window of their own.
+    seen = () if example.channels else seen_in_windows(example.clean, example.adversarial)
+    similar = similarity_text(example.measures["ssim"], seen)
+    say(f"{folder}: {head}{f'; {similar}' if similar else ''}", *more)
 
 
 def guarded(command: Callable[[], Any]) -> NoReturn:

@@ -83,9 +83,10 @@ def _with_change(scan: Scan, change: Array, setup: Setup, prepared: Prepared) ->
     """Return a scan with a change, exactly, and as its files can hold it inside the budget."""
     norm, epsilon = prepared.attack.norm, prepared.epsilon
     array = scan.array + change
+    scale = as_array(prepared.problem.visible, scan) if norm == "visible" else None
     if scan.parts:
         changed = [replace(part, array=array[..., n]) for n, part in enumerate(scan.parts)]
-        stored = quantise_channels(scan, array, norm, epsilon, setup.channels)
+        stored = quantise_channels(scan, array, norm, epsilon, setup.channels, scale)
         return Scan.of_parts(changed), stored
     exact = replace(scan, array=array)
-    return exact, replace(scan, array=quantise(scan, array, norm, epsilon))
+    return exact, replace(scan, array=quantise(scan, array, norm, epsilon, scale))

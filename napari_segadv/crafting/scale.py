@@ -130,25 +130,32 @@ def in_own_units(outcome: Outcome, problem: Problem) -> Outcome:
 
 
 def quantise_channels(
-    scan: Scan, adversarial: Array, norm: str, epsilon: float, channels: Sequence[Channel]
+    scan: Scan,
+    adversarial: Array,
+    norm: str,
+    epsilon: float,
+    channels: Sequence[Channel],
+    weights: Array | None = None,
 ) -> Scan:
     """Return the image nearest to `adversarial` that the files of its channels can hold.
 
     Args:
         scan: the clean scan, of several channels.
         adversarial: of its shape, each channel in its own units.
-        norm: "linf" or "l2".
+        norm: "linf", "l2" or "visible".
         epsilon: the budget, in percent of the channels' shares of their windows.
         channels: with windows and shares.
+        weights: what each change is multiplied with before its square is taken, for "visible".
 
     Returns:
-        The scan with other intensities, inside the budget: of an L2 budget, each channel keeps to
-        the part of it that its change takes up.
+        The scan with other intensities, inside the budget: of one for the whole image, each
+        channel keeps to the part of it that its change takes up.
     """
     scale = Scale.of(channels)
     limits = scale.limits(epsilon)
-    if norm == "l2":
+    if norm != "linf":
         noise = in_percent(adversarial - scan.array.astype(np.float64), channels)
+        noise = noise if weights is None else noise * weights
         lengths = [
             float(np.linalg.norm(noise[..., n])) * one.percent / unit
             for n, (one, unit) in enumerate(zip(channels, scale.units, strict=True))
@@ -160,7 +167,16 @@ def quantise_channels(
             for limit, length in zip(limits, lengths, strict=True)
         )
     stored = [
-        replace(part, array=quantise(part, adversarial[..., n], norm, limit))
+        replace(
+            part,
+            array=quantise(
+                part,
+                adversarial[..., n],
+                norm,
+                limit,
+                None if weights is None else weights[..., n],
+            ),
+        )
         for n, (part, limit) in enumerate(zip(scan.parts, limits, strict=True))
     ]
     return Scan.of_parts(stored)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..common.wording import share
 from ..data.scan import Array, Scan
 from ..data.window_presets import WindowPreset, presets_for
 from .images import SSIM_WINDOW, slice_ssim
@@ -101,6 +102,21 @@ def worst(table: Sequence[Seen]) -> Seen | None:
 
     visible = [seen for seen in table if seen.psnr is not None]
     return min(visible, key=rank, default=None)
+
+
+def similarity_text(ssim: float | None, seen: Sequence[Seen] = ()) -> str:
+    """Return the SSIM in the model's window, and in the window where the change shows most.
+
+    Args:
+        ssim: in the model's window; None: the image is too small, and nothing is said.
+        seen: how visible the change is in each window, once that is measured.
+    """
+    if ssim is None:
+        return ""
+    text, most = f"SSIM {share(ssim)}", worst(seen)
+    if most is None or most.ssim is None or len(seen) < 2:
+        return text
+    return f"{text}, worst window {share(most.ssim)} ({most.preset.name})"
 
 
 def _slice_sums(

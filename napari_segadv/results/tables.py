@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..common.budgets import norm_name
 from ..common.wording import cell, share, with_units
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def budget(record: Mapping[str, Any]) -> str:
     if record.get("epsilon") is None:
         return NO_BUDGET
     # Linf, the largest change of a pixel, is not named.
-    norm = "" if record["norm"] == "linf" else f" ({str(record['norm']).upper()})"
+    norm = "" if record["norm"] == "linf" else f" ({norm_name(str(record['norm']))})"
     size = with_units(format(record["epsilon"], "g"), record["units"])
     return f"{size}{norm}"
 

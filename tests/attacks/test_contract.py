@@ -19,7 +19,7 @@ from napari_segadv.victims import tasks as task_module
 JOINT = {"universal"}
 # Small settings, for the attacks that have such a parameter.
 SMALL = {"epsilon": 12.0, "steps": 6, "goal": None}
-BUDGETS = {"linf": 7.0, "l2": 40.0}
+BUDGETS = {"linf": 7.0, "l2": 40.0, "visible": 40.0}
 
 
 def declared(name):
@@ -34,6 +34,13 @@ def attack_of(name, **settings):
         if key in known and (value is not None or known[key].optional):
             given[key] = value
     return attacks.get(name)(**given)
+
+
+def size_of(d, norm, problem):
+    """Return the size (N,) of perturbations."""
+    if norm == "linf":
+        return d.abs().flatten(1).amax(1)
+    return (d * problem.visible if norm == "visible" else d).flatten(1).norm(dim=1)
 
 
 def takes_a_file(name):
@@ -109,10 +116,10 @@ def test_one_that_is_blind_needs_no_gradient(name, case):
 
 
 @every_case
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", list(BUDGETS))
 def test_budget_bounds_and_region(name, case, norm):
     if norm not in declared(name)["norm"].choices:
-        with pytest.raises(SegadvError, match="norm=l2"):
+        with pytest.raises(SegadvError, match=f"norm={norm}"):
             attack_of(name, norm=norm)
         return
     clean = images_of(2)
@@ -128,7 +135,7 @@ def test_budget_bounds_and_region(name, case, norm):
     assert outcome.adversarial.shape == clean.shape
     assert outcome.adversarial.dtype == clean.dtype
     d = (outcome.adversarial - clean).double()
-    size = d.abs().flatten(1).amax(1) if norm == "linf" else d.flatten(1).norm(dim=1)
+    size = size_of(d, norm, problem)
     # In float32, clean + noise - clean is the noise except for the image's last bits.
     assert (size <= epsilon * (1 + 1e-5)).all()
     assert (d[~region] == 0).all()
@@ -150,6 +157,24 @@ def test_each_item_of_a_batch_gets_what_it_gets_alone(name, case):
         torch.testing.assert_close(
             together.adversarial[item], alone.adversarial[0], rtol=0, atol=5e-2
         )
+
+
+@every_case
+def test_polish_keeps_the_goal_the_budget_and_the_steps(name, case):
+    if "polish" not in declared(name):
+        return
+    problem = problem_of(n=2, **case)
+    settings = {"steps": 30, "epsilon": 25.0, "goal": 0.7}
+    first, _ = run_or_skip(name, problem, **settings)
+    reached = torch.minimum(first.moved, first.kept) >= 0.7
+    outcome, states = run_or_skip(name, problem, **settings, polish=True)
+    assert len(states) == 30
+    d = (outcome.adversarial - problem.clean).double()
+    assert (d.abs() <= 25.0 * (1 + 1e-5)).all()
+    shares = Outputs(problem.model(outcome.adversarial), problem).shares()
+    torch.testing.assert_close(outcome.moved, shares[0])
+    torch.testing.assert_close(outcome.kept, shares[1])
+    assert (torch.minimum(*shares)[reached] >= 0.7).all()
 
 
 @every_case
@@ -205,7 +230,7 @@ def test_colour(name, case):
 
 
 @every_case
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", list(BUDGETS))
 def test_channels_with_bounds_and_a_region_of_their_own(name, case, norm):
     """Channels are of different kinds: each has its own ends, and one of them may have to stay."""
     if norm not in declared(name)["norm"].choices:
@@ -217,7 +242,7 @@ def test_channels_with_bounds_and_a_region_of_their_own(name, case, norm):
     epsilon = BUDGETS[norm]
     outcome, _ = run_or_skip(name, problem, norm=norm, epsilon=epsilon, random_start=True)
     d = (outcome.adversarial - problem.clean).double()
-    size = d.abs().flatten(1).amax(1) if norm == "linf" else d.flatten(1).norm(dim=1)
+    size = size_of(d, norm, problem)
     assert (size <= epsilon * (1 + 1e-5)).all()
     assert (d[~region] == 0).all()
     assert (d[:, [0, 2]] != 0).any()

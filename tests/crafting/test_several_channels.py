@@ -10,6 +10,7 @@ from several import half, network, saved, victim_of
 
 import napari_segadv as sa
 from napari_segadv import attacks
+from napari_segadv.attacks.visible import visible_weights
 from napari_segadv.common.parameters import parameters
 from napari_segadv.data.scan import SHARES, Scan
 from napari_segadv.errors import SegadvError
@@ -34,6 +35,14 @@ def percents(example) -> np.ndarray:
     return 100 * noise / np.array(widths)
 
 
+def roots(example, shares) -> np.ndarray:
+    """The roots of the weights of "visible", for channels in percent of their shares."""
+    widths = np.array([high - low for low, high in (one.window for one in example.channels)])
+    image = 100 * example.clean.array.astype(np.float64) / (widths * shares)
+    weights = visible_weights(torch.from_numpy(image).float().movedim(-1, 0)[None], 100.0)
+    return weights[0].movedim(0, -1).sqrt().numpy()
+
+
 def names() -> list[str]:
     """The attacks on segmentations that need no file."""
     return [
@@ -53,7 +62,7 @@ def attack_of(name, **settings):
 
 
 @pytest.mark.parametrize("name", names())
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", ["linf", "l2", "visible"])
 def test_every_attack_keeps_to_budget_region_and_channels(victim, scan, name, norm):
     choices = {one.name: one for one in parameters(attacks.get(name))}["norm"].choices
     if norm not in choices:
@@ -74,8 +83,11 @@ def test_every_attack_keeps_to_budget_region_and_channels(victim, scan, name, no
     assert (change[region == 0] == 0).all()
     assert (change[..., 0] != 0).any()
     weighed = change / np.array([1.0, 1.0, 0.5])
+    if norm == "visible":
+        weighed = weighed * roots(example, np.array([1.0, 1.0, 0.5]))
     size = np.abs(weighed).max() if norm == "linf" else np.linalg.norm(weighed)
-    assert size <= epsilon * (1 + 1e-9)
+    # The weights are float32.
+    assert size <= epsilon * (1 + (1e-6 if norm == "visible" else 1e-9))
     assert example.measures["linf"] == pytest.approx(np.abs(change).max())
     assert example.measures["l2"] == pytest.approx(np.linalg.norm(change))
     for part, clean in zip(example.adversarial.parts, scan.parts, strict=True):

@@ -27,17 +27,22 @@ def scan_of(storage: Storage, seed=0) -> Scan:
 
 
 @pytest.mark.parametrize("storage", STORAGES, ids=str)
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", ["linf", "l2", "visible"])
 @pytest.mark.parametrize("epsilon", [0.3, 0.5, 1.0, 5.1, 30.0])
 def test_never_beyond_the_budget_and_always_storable(storage, norm, epsilon):
     scan = scan_of(storage)
     rng = np.random.default_rng(1)
     noise = epsilon * rng.uniform(-1, 1, scan.array.shape)
-    if norm == "l2":
-        noise *= epsilon / np.linalg.norm(noise)
-    out = quantise(scan, scan.array + noise, norm, epsilon)
+    scale = rng.uniform(0.05, 1, noise.shape).astype(np.float32) if norm == "visible" else None
+    weighted = lambda change: change if scale is None else change * scale
+    if norm != "linf":
+        noise *= epsilon / np.linalg.norm(weighted(noise))
+    out = quantise(scan, scan.array + noise, norm, epsilon, scale)
     moved = out.astype(np.float64) - scan.array.astype(np.float64)
-    size = np.abs(moved).max() if norm == "linf" else np.linalg.norm(moved)
+    size = np.abs(moved).max() if norm == "linf" else np.linalg.norm(weighted(moved))
+    if norm == "visible" and epsilon == 30.0:
+        # The budget is used.
+        assert size > 0.9 * epsilon
     assert size <= epsilon
     assert out.dtype == scan.array.dtype
     if storage.integer:

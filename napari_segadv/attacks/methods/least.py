@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...common.budgets import default_budget
 from ...common.parameters import IMAGE_UNITS, Param
-from ..balls import Ball, l2_norm
+from ..balls import Ball
 from ..base import DEFAULT_GOAL, LARGEST, Attack
 from ..loop import Plan, optimise
 from ..losses import margin
@@ -54,23 +54,15 @@ class Least(Attack):
     def run(self, problem: Problem, seed: int = 0) -> Attacking:
         widest = self.ball(problem)
 
-        def size(noise: Tensor) -> Tensor:
-            return size_of(noise, self.norm)
-
         plan = Plan.additive(
             widest,
             steps=self.steps,
             loss=margin,
             rule=lambda: Following(widest, self.steps, self.goal),
             goal=self.goal,
-            size=size,
+            size=widest.size,
         )
         return optimise(problem, plan)
-
-
-def size_of(noise: Tensor, norm: str) -> Tensor:
-    """Return the Linf or L2 size (N,) of noise (N, C, *S)."""
-    return l2_norm(noise) if norm == "l2" else noise.abs().flatten(1).amax(1)
 
 
 class Patient(Adam):
@@ -94,7 +86,7 @@ class Pace:
     widen: float
 
 
-PACES = {"linf": Pace(1.0, 0.015), "l2": Pace(0.1, 0.02)}
+PACES = {"linf": Pace(1.0, 0.015), "l2": Pace(0.1, 0.02), "visible": Pace(0.1, 0.02)}
 # Share by which a success shrinks the radius: first, last. A miss widens it by WIDEN times that.
 SHRINK, LAST_SHRINK, WIDEN = 0.1, 0.005, 0.2
 # Steps of the run for which the paces were found; a shorter one grows faster, to get as far.
@@ -121,7 +113,7 @@ class Following:
         shrink = SHRINK * (1 - seen.step / self.steps) + LAST_SHRINK
         there = seen.scores >= self.goal
         self.found = self.found | there
-        smaller = torch.minimum(self.epsilon, size_of(d, self.widest.norm)) * (1 - shrink)
+        smaller = torch.minimum(self.epsilon, self.widest.size(d)) * (1 - shrink)
         far = ((self.goal - seen.scores) / NEAR).clamp(SLOWEST, 1.0)
         pace = self.pace.widen * PACED / self.steps
         faster = pace * (1 + seen.step * PACED / self.steps / MISSES) * far

@@ -53,6 +53,10 @@ class PGD(GradientAttack):
     def objective(self) -> Loss:
         return partial(margin, kappa=self.kappa) if self.loss == "margin" else LOSSES[self.loss]
 
+    @property
+    def balanced(self) -> bool:
+        return self.loss == "margin"
+
 
 @dataclass(frozen=True, kw_only=True)
 class FGSM(Attack):

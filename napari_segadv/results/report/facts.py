@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...common.budgets import norm_name
 from ...common.wording import counted, with_units
 from ...data.scan import Grid, Scan
 from ..example import Example
@@ -251,12 +252,13 @@ def budget_words(example: Example) -> str:
     if epsilon is None:
         return "none: the attack keeps the change small by itself"
     size = with_units(f"{epsilon:.4g}", units)
+    kind = "L2, less on texture" if budget["norm"] == "visible" else "L2"
     if example.channels:
         rms = epsilon / np.sqrt(example.clean.array.size)
         if budget["norm"] == "linf":
             return f"no pixel of a channel may change by more than {epsilon:.4g} % of its window"
         return (
-            f"the whole change, in % of the channels' windows, may have a length (L2) of "
+            f"the whole change, in % of the channels' windows, may have a length ({kind}) of "
             f"{epsilon:.4g}: {rms:.3g} % RMS"
         )
     low, high = example.window
@@ -267,7 +269,7 @@ def budget_words(example: Example) -> str:
         return f"no pixel may change by more than {size} (Linf){part}"
     rms = with_units(f"{epsilon / np.sqrt(example.clean.array.size):.3g}", units)
     typical = "" if share is None else f", {share:.2g} % of {window}"
-    return f"the whole change may have a length (L2) of {size}: {rms} RMS{typical}"
+    return f"the whole change may have a length ({kind}) of {size}: {rms} RMS{typical}"
 
 
 def budget_in_brief(example: Example) -> str:
@@ -276,7 +278,7 @@ def budget_in_brief(example: Example) -> str:
     epsilon, share = budget.get("epsilon"), budget.get("epsilon_percent_of_window")
     if epsilon is None:
         return "none"
-    norm = "" if budget["norm"] == "linf" else f" ({str(budget['norm']).upper()})"
+    norm = "" if budget["norm"] == "linf" else f" ({norm_name(str(budget['norm']))})"
     part = "" if share is None or example.channels else f", {share:.2g} % of the window"
     return f"{with_units(f'{epsilon:.4g}', str(budget['units']))}{norm}{part}"
 

@@ -14,12 +14,12 @@ from ..widgets.plain import Plain, tip
 TIP = (
     "How much the image may change, in its own units.\n"
     "Per pixel: the largest change of a pixel. Overall: the length of the whole change, "
-    "the root of the sum of squares.\n"
+    "the root of the sum of squares. As seen: the same, but what lies on texture counts less.\n"
     "The percentage is of the intensity window that the model sees, for the overall change as "
     "root mean square (RMS)."
 )
 
-NORMS = [("per pixel", "linf"), ("overall", "l2")]
+NORMS = [("per pixel", "linf"), ("overall", "l2"), ("as seen", "visible")]
 
 
 class BudgetEditor(QWidget):

@@ -162,6 +162,7 @@ class AttackSection(QWidget):
         preset = next((p for p in self._known() if p.name == name), None)
         if preset is None or self.form is None:
             return
+        self.budget.norm.value = preset.norm
         self.budget.suggest(preset.budget)
         for parameter, value in preset.settings.items():
             self.form.editors[parameter].value = value

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...common.wording import counted, share
-from ...measures.by_window import Seen, worst
+from ...common.wording import counted
+from ...measures.by_window import Seen, similarity_text
 
 if TYPE_CHECKING:
     from ...results.example import Example
@@ -17,7 +17,8 @@ def result_text(example: "Example", seen: Sequence[Seen] = ()) -> str:
         example: the result.
         seen: how visible the change is in each window, once that is measured.
     """
-    found = "; ".join(text for text in (_found(example), _visible(example, seen)) if text)
+    similar = similarity_text(example.measures["ssim"], seen)
+    found = "; ".join(text for text in (_found(example), similar) if text)
     _, change = example.summary
     return outcome_text(example) + _where(example) + (f": {found}" if found else "") + f"\n{change}"
 
@@ -33,17 +34,6 @@ def _where(example: "Example") -> str:
         return ""
     first, last = example.record["slices"]
     return f", slice {first}" if first == last else f", slices {first} to {last}"
-
-
-def _visible(example: "Example", seen: Sequence[Seen]) -> str:
-    """Return the SSIM in the model's window, and in the window where the change shows most."""
-    similar = example.measures["ssim"]
-    if similar is None:
-        return ""
-    text, most = f"SSIM {share(similar)}", worst(seen)
-    if most is None or most.ssim is None or len(seen) < 2:
-        return text
-    return f"{text}, worst window {share(most.ssim)} ({most.preset.name})"
 
 
 def _found(example: "Example") -> str:

@@ -10,6 +10,7 @@ from roles import role, shown_as, titles
 
 from napari_segadv import attacks
 from napari_segadv.attacks.presets import presets_of
+from napari_segadv.common.budgets import share_of_window
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.viewer.attack.options_section import PRESETS
 from napari_segadv.viewer.attack.slice_range import ALL, IN_VIEW, SOME
@@ -65,8 +66,13 @@ def test_presets_set_form_and_budget(untargeted, qtbot):
     section = untargeted.attack_section
     usual = section.budget.epsilon.value
     click(qtbot, section.presets["subtle"])
-    assert section.budget.epsilon.value == pytest.approx(usual / 2, rel=0.05)
+    values = section.values()
+    assert (values["norm"], values["polish"], values["steps"]) == ("visible", True, 60)
+    size = untargeted.image.value.data.size
+    share = share_of_window("visible", values["epsilon"], 255, size)
+    assert share == pytest.approx(1.0, rel=0.05)
     click(qtbot, section.presets["strong"])
+    assert (section.values()["norm"], section.values()["polish"]) == ("linf", False)
     assert section.budget.epsilon.value == pytest.approx(usual * 2, rel=0.05)
     assert section.values()["steps"] == 100
     click(qtbot, section.presets["paper"])

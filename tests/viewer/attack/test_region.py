@@ -75,8 +75,8 @@ def test_an_attack_without_a_budget_has_none_at_first(ready, qtbot):
 
 
 def test_the_norms_are_those_of_the_attack(ready):
-    assert set(ready.attack_section.budget.norm.choices) == {"linf", "l2"}
+    assert set(ready.attack_section.budget.norm.choices) == {"linf", "l2", "visible"}
     ready.attack_section.method.value = "square"
     assert tuple(ready.attack_section.budget.norm.choices) == ("linf",)
     ready.attack_section.method.value = "pgd"
-    assert set(ready.attack_section.budget.norm.choices) == {"linf", "l2"}
+    assert set(ready.attack_section.budget.norm.choices) == {"linf", "l2", "visible"}

@@ -1,0 +1,58 @@
+"""How much a change of each pixel shows: the weights of the norm "visible"."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# SSIM's local window (Wang 2004): a Gaussian of sigma 1.5, eleven pixels across.
+SIGMA, RADIUS = 1.5, 5
+# SSIM's constant for contrast, K2: as a share of the window's width.
+CONTRAST = 0.03
+# How fast the weight of a square falls with the variance of what it lies on.
+MASKING = 0.35
+# No pixel counts less than this, however strong its texture.
+LEAST = 1e-3
+
+
+def visible_weights(clean: Tensor, window: float) -> Tensor:
+    """Return what the square of a change of each pixel counts: 1 on flat ground, less on texture.
+
+    w = G * (1 + s^2 / s_0^2)^-0.35, with s the standard deviation of the clean image around a pixel
+    (under a Gaussian G of sigma 1.5 pixels), s_0 = 0.03 / sqrt 2 of the window's width, and * the
+    convolution. The size of a change d in the norm "visible" is sqrt(sum w d^2): L2 on flat ground.
+
+    A background masks what lies on it: the contrast at which a pattern is seen rises as that of its
+    background to a power of 0.6 to 0.7 (contrast masking, Legge & Foley 1980; just-noticeable
+    differences in images, Chou & Li 1995), so a square counts (s^2)^-0.6 to -0.7. With -1, w is the
+    noise visibility function of Voloshynovskiy 1999, and what SSIM charges for noise: 1 - SSIM is
+    nearly the mean of s_d^2 / (2 s^2 + C_2), with C_2 = (0.03 L)^2 (Wang 2004). The power here is
+    about half of that of masking. The noise then stays nearer to L2's, which a run of 60 passes
+    makes smaller: on a chest film, both SSIM and PSNR came out higher than with 0.65.
+
+    The convolution protects edges: flat ground beside one, such as air beside a collimator, masks
+    nothing and keeps its weight. There is no term for brightness, since a display calibrated for
+    medical images (DICOM PS3.14) makes equal steps of grey equally visible.
+
+    Args:
+        clean: images (N, C, *S). Of a volume, each slice along the first axis is a picture of its
+            own, since readers see slices; of several channels, each is one.
+        window: width of the intensity window in which they are read, in their units.
+
+    Returns:
+        Weights (N, C, *S), from LEAST to 1.
+    """
+    slices = clean.reshape(-1, 1, *clean.shape[-2:])
+    # Squares of intensities far from 0 would lose the digits of a small variance.
+    slices = slices - slices.mean((2, 3), keepdim=True)
+    variance = (blurred(slices.square()) - blurred(slices).square()).clamp_min(0)
+    masked = (1 + variance * (2 / (CONTRAST * window) ** 2)).pow(-MASKING)
+    return blurred(masked).clamp(LEAST, 1).reshape(clean.shape)
+
+
+def blurred(slices: Tensor) -> Tensor:
+    """Return slices (N, 1, H, W) blurred by SSIM's Gaussian; the border's pixels go on outwards."""
+    steps = torch.arange(-RADIUS, RADIUS + 1, dtype=slices.dtype, device=slices.device)
+    kernel = torch.exp(-0.5 * (steps / SIGMA).square())
+    kernel = kernel / kernel.sum()
+    padded = F.pad(slices, (RADIUS,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
