@@ -1,6 +1,5 @@
 """All panels in one dock: tabs that are made when they are opened, and one line on what runs."""
 
-import gc
 import weakref
 
 import pytest
@@ -138,8 +137,6 @@ def test_closed_it_leaves_nothing_behind(window, qtbot, flat):
     close_dock(qtbot, docked(window, qtbot))
     idle(qtbot, controller)
     drained(qtbot)
-    # What a closed panel held may listen until it is collected.
-    gc.collect()
     before = heard(window)
     bench = docked(window, qtbot)
     panels = [weakref.ref(go(qtbot, bench, short)) for short, _, _ in TABS]
@@ -149,7 +146,6 @@ def test_closed_it_leaves_nothing_behind(window, qtbot, flat):
     del bench
     idle(qtbot, controller)
     drained(qtbot)
-    gc.collect()
     assert heard(window) == before
     assert known() is None
     assert [panel() for panel in panels] == [None] * len(TABS)
@@ -157,7 +153,6 @@ def test_closed_it_leaves_nothing_behind(window, qtbot, flat):
     close_dock(qtbot, docked(window, qtbot))
     idle(qtbot, controller)
     drained(qtbot)
-    gc.collect()
     assert heard(window) == before
 
 
