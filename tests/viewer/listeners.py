@@ -28,6 +28,16 @@ def heard(window):
         [sorted(map(str, layer.keymap)) for layer in layers],
         list(window.mouse_drag_callbacks),
         [list(layer.mouse_drag_callbacks) for layer in layers],
-        [len(signal) for signal in signals],
-        [len(event.callbacks) for event in events],
+        [sum(map(is_alive, signal._slots)) for signal in signals],
+        [sum(map(is_there, event.callbacks)) for event in events],
     )
+
+
+def is_alive(slot):
+    """Whether a listener of a signal is there: psygnal drops dead ones when it emits next."""
+    return slot.dereference() is not None
+
+
+def is_there(callback):
+    """Whether a listener of an event is there: napari, too, drops dead ones when it emits next."""
+    return not isinstance(callback, tuple) or callback[0]() is not None
