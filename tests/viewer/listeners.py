@@ -2,6 +2,8 @@
 
 import gc
 
+from napari.utils.events import EventEmitter
+
 from napari_segadv.viewer.controller.controller import Controller
 
 SIGNALS = {
@@ -39,5 +41,10 @@ def is_alive(slot):
 
 
 def is_there(callback):
-    """Whether a listener of an event is there: napari, too, drops dead ones when it emits next."""
+    """Whether a listener of an event is there: napari, too, drops dead ones when it emits next.
+
+    All events of a layer together listen to each of them for as long as they have listeners.
+    """
+    if isinstance(callback, EventEmitter):
+        return any(map(is_there, callback.callbacks))
     return not isinstance(callback, tuple) or callback[0]() is not None
