@@ -139,6 +139,15 @@ def small_network() -> torch.nn.Module:
     return UNet(**ARGUMENTS).eval()
 
 
+def small_unet() -> torch.nn.Module:
+    """A frozen 3-D UNet of three classes."""
+    from monai.networks.nets import UNet
+
+    torch.manual_seed(0)
+    net = UNet(3, 1, 3, (4, 8, 16), (2, 2), num_res_units=1).eval()
+    return net.requires_grad_(False)
+
+
 def save_small_victim(folder: Path) -> Path:
     """Write the weights of `small_network` with a description; return their file."""
     path = folder / "net.pt"

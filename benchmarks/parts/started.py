@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -65,7 +66,7 @@ def window(parts: Parts, image: Path) -> None:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    def until(done, seconds: float = 300.0) -> None:  # type: ignore[no-untyped-def]
+    def until(done: Callable[[], object], seconds: float = 300.0) -> None:
         started = time.monotonic()
         while not done():
             QApplication.processEvents()

@@ -9,7 +9,7 @@ from ..data.channels import Channel
 from ..data.scan import Scan
 from ..errors import SegadvError
 from ..victims.bound import BoundVictim
-from ..victims.known import KNOWN
+from ..victims.clean_predictions import KNOWN
 from ..victims.prediction import Prediction
 from ..victims.recall import Recall
 from ..victims.victim import Victim

@@ -12,7 +12,7 @@ from ..data.scan import Mask
 from ..errors import SegadvError
 from ..io.quantise import effective_epsilon
 from ..victims.graphs import Graphs, budget
-from ..victims.precision import Reduced, reduced
+from ..victims.precision import Reduced, reduced_for
 from ..victims.prediction import Prediction
 from ..victims.wrappers import Checked, Rounded, Watch, Watched
 from .binding import Setup
@@ -54,7 +54,7 @@ def prepare(
         setup: a victim on a scan, with the request to it.
         attack: the attack, its budget in the scan's units.
         watch: called with the images and logits of each pass of the attack.
-        precision: of the attack's passes, see `victims.precision.reduced`.
+        precision: of the attack's passes, see `victims.precision.reduced_for`.
         memory: GiB for graphs of pieces, see `victims.graphs.budget`.
 
     Raises:
@@ -81,7 +81,7 @@ def prepare(
     for network in setup.networks:
         network.graphs = graphs
     most = getattr(attack, "steps", 0)
-    quick = reduced(precision, setup.networks, lambda: setup.attacked.passes, most)
+    quick = reduced_for(precision, setup.networks, lambda: setup.attacked.passes, most)
     problem = replace(problem, model=model, quick=quick)
     if scan.parts:
         problem, epsilon, notes = _in_percent(setup, attack, problem)

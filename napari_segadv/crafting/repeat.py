@@ -26,7 +26,7 @@ from ..results.loading import adversarial_in, listed_channels
 from ..results.provenance import describe_image, hash_of
 from ..results.sources import Saved
 from ..victims import load_victim
-from ..victims.guiding import shown_to
+from ..victims.shown import shown_to
 from ..victims.victim import Victim
 from .craft import craft_steps
 from .record import describe_machine

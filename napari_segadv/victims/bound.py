@@ -1,6 +1,5 @@
 """BoundVictim: a victim on the grid of one Scan, as an attack sees it."""
 
-import inspect
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from ..data.scan import Scan
 from ..errors import SegadvError
 from .graphs import Graphs
 from .heads import in_float32, leaves
-from .pipeline import Pipeline
+from .pipeline import Pipeline, owner
 from .precision import Reduced
 from .prediction import Prediction
 from .preprocessing.axes import Affine
@@ -318,11 +317,6 @@ class BoundVictim(ABC):
         return self.victim.classes or tuple(
             self.default_name(label) for label in range(logits.shape[1])
         )
-
-
-def owner(network: Any) -> Any:
-    """Return the object of a method: a bound method is a new object each time."""
-    return network.__self__ if inspect.ismethod(network) else network
 
 
 def _is_steady(network: Any) -> bool:

@@ -1,5 +1,6 @@
 """Pipeline: a network with its preprocessing, sliding window and head, for any task."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
@@ -140,3 +141,8 @@ class Pipeline:
         if low < HU_BELOW:
             return "HU"
         return "grey level" if low >= 0 and high in (BYTES[1], 1.0) else ""
+
+
+def owner(network: Any) -> Any:
+    """Return the object of a method: a bound method is a new object each time."""
+    return network.__self__ if inspect.ismethod(network) else network

@@ -25,6 +25,7 @@ from ..common.atomic_files import write_text
 from ..common.device import Precision, describe_processor
 from ..common.wording import in_percent
 from ..errors import SegadvError
+from .pipeline import owner
 from .windows import Passes
 
 # What "auto" means can be set for all runs on a machine.
@@ -119,7 +120,7 @@ class Tried(Protocol):
         """Return a piece of what the network sees, and the logits as a function of it."""
 
 
-def reduced(
+def reduced_for(
     asked: str, models: Sequence[Tried], passes: Callable[[], Passes], steps: int | None
 ) -> Reduced | None:
     """Return the switch for the attack's passes; None if all of them are in float32.
@@ -214,7 +215,7 @@ def _store() -> Path:
 def _key(model: Tried) -> str:
     """Return what a trial depends on: the network's file, and what computes."""
     parts = (
-        model.victim.sha256 if hasattr(model.victim, "sha256") else "",
+        _file(model),
         describe_processor(str(model.device)),
         str(torch.get_num_threads()),
         torch.__version__,
@@ -222,16 +223,17 @@ def _key(model: Tried) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _owner(model: Tried) -> Any:
-    return getattr(model.victim.network, "__self__", model.victim.network)
+def _file(model: Tried) -> str:
+    """Return the hash of a victim's file; "" if it comes from none."""
+    return str(getattr(model.victim, "sha256", ""))
 
 
 def _known(model: Tried, key: str) -> Trial | None:
     with suppress(TypeError):
-        found = _TRIED.get(_owner(model), {}).get(key)
+        found = _TRIED.get(owner(model.victim.network), {}).get(key)
         if found is not None:
             return found
-    if not getattr(model.victim, "sha256", ""):
+    if not _file(model):
         return None
     one = _stored().get(key)
     if not isinstance(one, dict):
@@ -252,8 +254,8 @@ def _stored() -> dict[str, Any]:
 def _keep(model: Tried, key: str, found: Trial) -> None:
     # Some objects can't be remembered, and some caches not written: then each run tries again.
     with suppress(TypeError):
-        _TRIED.setdefault(_owner(model), {})[key] = found
-    if getattr(model.victim, "sha256", ""):
+        _TRIED.setdefault(owner(model.victim.network), {})[key] = found
+    if _file(model):
         with suppress(OSError, SegadvError):
             _store().parent.mkdir(parents=True, exist_ok=True)
             write_text(_store(), json.dumps({**_stored(), key: asdict(found)}, indent=1))

@@ -10,7 +10,7 @@ import torch
 from ..data.scan import Scan
 from ..errors import SegadvError
 from .bound import BoundVictim
-from .known import KNOWN
+from .clean_predictions import KNOWN
 from .pipeline import Pipeline
 from .preprocessing.chain import Step
 from .preprocessing.presenting import Presented
@@ -29,7 +29,7 @@ class Victim(Pipeline):
         trust: the tier: "data" (no code in the file runs), "code" (it runs, as somebody agreed)
             or "built-in".
         shown: what it is shown beside the image, or asked for, that its file does not say, as
-            `guiding.shown_to` takes it.
+            `shown.shown_to` takes it.
 
     Examples:
         A network of your own, here two classes by a threshold at 100 grey levels.

@@ -35,7 +35,7 @@ def test_memory_of_a_container(tmp_path, monkeypatch):
     assert memory.available() > 1000
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the C library decides there")
+@pytest.mark.skipif(sys.platform != "linux", reason="other C libraries take no such order")
 def test_what_is_freed_is_used_again():
     def faults(*arguments):
         done = subprocess.run(

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from monai.networks.nets import UNet
+from helpers import small_unet
 
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims.graphs import GIB, Graphs, budget
@@ -17,11 +17,7 @@ PLENTY = GIB
 
 @pytest.fixture(scope="module")
 def small_network():
-    torch.manual_seed(0)
-    net = UNet(3, 1, 3, (4, 8, 16), (2, 2), num_res_units=1).eval()
-    for parameter in net.parameters():
-        parameter.requires_grad_(False)
-    return net
+    return small_unet()
 
 
 @pytest.fixture

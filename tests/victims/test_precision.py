@@ -14,7 +14,7 @@ from napari_segadv.attacks import PGD
 from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims import precision
-from napari_segadv.victims.precision import FEWEST, Reduced, Trial, reduced, trial
+from napari_segadv.victims.precision import FEWEST, Reduced, Trial, reduced_for, trial
 from napari_segadv.victims.victim import Victim
 from napari_segadv.victims.windows import Passes, SlidingWindows
 
@@ -142,7 +142,7 @@ def test_a_network_that_does_not_run_in_bfloat16_stays_in_float32(film, monkeypa
     model = victim_of(Strict()).on(film)
     assert trial(model) == Trial(0.0, 0.0)
     monkeypatch.delenv(precision.VARIABLE)
-    assert reduced("auto", [model], Passes, 40) is None
+    assert reduced_for("auto", [model], Passes, 40) is None
     assert model.reduced is None
 
 
@@ -176,7 +176,7 @@ def test_which_precision_it_is(film, monkeypatch, asked, variable, steps, found,
         monkeypatch.setenv(precision.VARIABLE, variable)
     monkeypatch.setattr(precision, "trial", lambda model: found)
     model = victim_of(unet()).on(film)
-    switch = reduced(asked, [model], Passes, steps)
+    switch = reduced_for(asked, [model], Passes, steps)
     assert (switch is not None) == on
     assert model.reduced is switch
 
@@ -186,12 +186,12 @@ def test_all_networks_of_an_attack_must_gain(film, monkeypatch):
     models = [victim_of(unet()).on(film) for _ in range(2)]
     trials = {id(models[0]): PAYS, id(models[1]): Trial(1.0, 1.0)}
     monkeypatch.setattr(precision, "trial", lambda model: trials[id(model)])
-    assert reduced("auto", models, Passes, 40) is None
+    assert reduced_for("auto", models, Passes, 40) is None
 
 
 def test_an_unknown_precision_is_refused(film):
     with pytest.raises(SegadvError, match=r"precision float16: unknown; use one of auto, float32"):
-        reduced("float16", [victim_of(unet()).on(film)], Passes, 40)
+        reduced_for("float16", [victim_of(unet()).on(film)], Passes, 40)
 
 
 def test_passes_are_counted_while_it_is_on():

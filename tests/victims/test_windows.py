@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import small_unet
 from monai.inferers import sliding_window_inference
 from monai.networks.nets import UNet
 
@@ -19,11 +20,7 @@ SHAPE, ROI = (2, 1, 12, 40, 28), (16, 16, 16)
 
 @pytest.fixture(scope="module")
 def network():
-    torch.manual_seed(0)
-    net = UNet(3, 1, 3, (4, 8, 16), (2, 2), num_res_units=1).eval()
-    for parameter in net.parameters():
-        parameter.requires_grad_(False)
-    return net
+    return small_unet()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from ...data.boxes import Boxes
 from ...data.scan import Mask, Scan
 from ...errors import SegadvError
 from ...io.registry import suffix
-from ...victims.guiding import points_in
+from ...victims.shown import points_in
 from ..loading import load_example, load_verdicts
 from .plain_data import read_grid, read_scan, scan_data, typed
 from .session import SessionBoxes, SessionClicks, SessionImage, SessionLabels, SessionRun

@@ -25,7 +25,7 @@ class VictimSource:
         task: the name of its task.
         classes: class names.
         shown: the classes that it was asked for, if others than its file says, as
-            `victims.guiding.shown_to` takes them.
+            `victims.shown.shown_to` takes them.
     """
 
     source: str

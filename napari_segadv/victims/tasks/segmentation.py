@@ -15,9 +15,9 @@ from ...errors import SegadvError
 from ...io.registry import check_label_map
 from ...measures.labels import overlaps
 from .. import context
-from ..bound import BoundVictim, owner
+from ..bound import BoundVictim
 from ..decision import Decision
-from ..pipeline import Pipeline
+from ..pipeline import Pipeline, owner
 from ..preprocessing.chain import DATA_DEPENDENT, all_steps
 from ..preprocessing.guidance import is_shown
 from ..recall import Recall

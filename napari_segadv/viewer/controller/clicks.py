@@ -18,7 +18,7 @@ from ..layers.names import CLEAN, CLICKS
 from .shown_layers import ShownLayers
 
 if TYPE_CHECKING:
-    from ...victims.guiding import Takes
+    from ...victims.shown import Takes
     from ...victims.victim import Victim
 
 POINTS, CLASSES = "points", "classes"
@@ -75,7 +75,7 @@ class Clicks:
 
     def follow(self, victim: Any) -> None:
         """Let the clicks be for another victim; None: for none."""
-        from ...victims.guiding import Takes, is_guided
+        from ...victims.shown import Takes, is_guided
 
         self._victim = victim
         self.takes = None if victim is None else Takes.of(victim)
@@ -111,7 +111,7 @@ class Clicks:
         Raises:
             SegadvError: if the victim takes no clicks on the image.
         """
-        from ...victims.guiding import clicks_on
+        from ...victims.shown import clicks_on
 
         found, why = self.layer(image), self.why_not(image)
         if why or self._victim is None:
@@ -148,7 +148,7 @@ class Clicks:
         """
         if not isinstance(shown, Mapping) or POINTS not in shown or self.layer(image) is not None:
             return
-        from ...victims.guiding import points_in
+        from ...victims.shown import points_in
 
         try:
             self.show(image, points_in(shown, image.ndim))
@@ -177,7 +177,7 @@ class Clicks:
         found = self._content(image)
         if found is None:
             return victim
-        from ...victims.guiding import shown_to
+        from ...victims.shown import shown_to
 
         known, key = self._guided.setdefault(image, {}), json.dumps(found)
         if key not in known:

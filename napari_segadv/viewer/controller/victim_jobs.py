@@ -330,7 +330,7 @@ class VictimJobs:
         Raises:
             SegadvError: if it can't be asked for them.
         """
-        from ...victims.guiding import CLASSES, shown_to
+        from ...victims.shown import CLASSES, shown_to
 
         if self.victim is None:
             raise SegadvError("no model is loaded; choose one first")

@@ -13,8 +13,8 @@ from zoo_itself import save_ct, save_zoo
 import napari_segadv as sa
 from napari_segadv.errors import NeedsTrust
 from napari_segadv.victims import load_victim
-from napari_segadv.victims.guiding import shown_to
 from napari_segadv.victims.loading.consent import remember
+from napari_segadv.victims.shown import shown_to
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.layers.convert import image_tuple
 from napari_segadv.viewer.layers.names import CLEAN

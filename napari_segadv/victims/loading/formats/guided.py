@@ -22,7 +22,7 @@ from ....common.json_data import bytes_of_json, parse_json
 from ....data.scan import Array
 from ....errors import SegadvError
 from ....io import read_mask
-from ...guiding import KEYS, MASK, Takes, shown_to
+from ...shown import KEYS, MASK, Takes, shown_to
 from ...victim import Victim
 from ..registry import VictimFormat, load_file
 

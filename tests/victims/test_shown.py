@@ -12,8 +12,8 @@ from napari_segadv.errors import SegadvError
 from napari_segadv.results.provenance import describe_victim
 from napari_segadv.results.report.command import files_to_give
 from napari_segadv.victims import load_victim
-from napari_segadv.victims.guiding import Takes, clicks_on, points_in, shown_to
 from napari_segadv.victims.loading.formats.guided import write
+from napari_segadv.victims.shown import Takes, clicks_on, points_in, shown_to
 
 POINTS = {"dim": [[9, 18, 16]], "background": [[3, 5, 39]]}
 

@@ -8,7 +8,7 @@ import torch
 
 from napari_segadv import attacks, craft, load_victim
 from napari_segadv.samples import phantom
-from napari_segadv.victims.known import KNOWN, MOST
+from napari_segadv.victims.clean_predictions import KNOWN, MOST
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_the_oldest_is_forgotten(victim, passes):
 
 
 def test_a_large_prediction_is_not_kept(victim, scan, passes, monkeypatch):
-    monkeypatch.setattr("napari_segadv.victims.known.LARGEST", 1000)
+    monkeypatch.setattr("napari_segadv.victims.clean_predictions.LARGEST", 1000)
     victim.predict(scan)
     victim.predict(scan)
     assert len(passes) == 2
