@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -87,8 +87,9 @@ def clicks(session: Session) -> Iterator[QWidget]:
     from interactive import bundle
 
     builtin, victims = session.controller.victims.source, session.controller.victims
-    with TemporaryDirectory() as folder:
-        model = bundle(Path(folder))
+    # By a path that names no machine's folder: the panel shows it.
+    with TemporaryDirectory() as folder, chdir(folder):
+        model = bundle(Path())
         session.attack.victim_section.open(str(model))
         session.wait(lambda: victims.source == str(model), "the model")
         session.idle()
