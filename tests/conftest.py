@@ -47,6 +47,8 @@ def own_settings(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    # Matplotlib's list of the machine's fonts takes seconds to make: once for all tests.
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path_factory.getbasetemp() / "matplotlib"))
     # What pays is timed, and differs from run to run on small networks.
     monkeypatch.setenv("SEGADV_PRECISION", "float32")
 

@@ -28,6 +28,13 @@ except SystemExit:
 print("imported:", *sys.modules)
 """
 
+SAYS = """
+import logging
+from napari_segadv import cli
+cli.prepare_process()
+logging.getLogger("matplotlib.font_manager").warning("This may take a moment.")
+"""
+
 
 def imported(*arguments):
     """Run a command in a Python of its own; return the modules that it has imported."""
@@ -55,3 +62,9 @@ def test_an_attack_on_a_film_imports_what_it_needs(tmp_path):
     assert (out / "result.json").exists()
     assert {"torch", "monai", "matplotlib"} <= found
     assert not found & set(UNNEEDED)
+
+
+def test_matplotlib_says_nothing_of_fonts():
+    """While it lists those of a machine, on a slow one, it says so."""
+    done = subprocess.run([sys.executable, "-c", SAYS], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,6 +1,7 @@
 """segadv: the command line. Each command is a thin layer over the library."""
 
 import gc
+import logging
 from typing import Annotated
 
 import typer
@@ -43,9 +44,12 @@ for module in sorted(discovery.modules(commands), key=lambda one: getattr(one, "
 
 
 def prepare_process() -> None:
-    """Import late what can wait, look for garbage seldom, and keep freed memory.
+    """Import late what can wait, look for garbage seldom, keep freed memory, and quiet matplotlib.
 
     The process runs one command, so nobody else's MONAI is concerned.
+
+    On a slow machine, matplotlib says that it is looking at the fonts, where only our own lines
+    belong.
 
     Libraries make a million objects that stay. Looking among them for garbage, as often as Python
     does by default, takes a sixth of the time of importing them.
@@ -53,6 +57,7 @@ def prepare_process() -> None:
     late_imports.install()
     gc.set_threshold(100_000, 50, 100)
     memory.keep_freed()
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 
 def main() -> None:

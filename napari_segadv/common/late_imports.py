@@ -2,7 +2,9 @@
 
 `import monai` imports all of MONAI, and with it SciPy's statistics, pandas, nibabel and others, for
 readers, filters and tables that few runs ask for. They take three times as long as MONAI itself.
-MONAI asks for them by a function of its own, `optional_import`, which here gives a stand-in.
+MONAI asks for them by a function of its own, `optional_import`, which here gives a stand-in. One
+it imports outright, matplotlib's pyplot, which looks at every font of the machine when it is
+imported for the first time; that module is there at once, but loaded on its first use.
 """
 
 import importlib
@@ -11,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import find_spec
+from importlib.util import LazyLoader, find_spec
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +25,8 @@ CAN_WAIT = (
     *("nibabel", "pandas", "pydicom", "requests", "skimage"),
     *("scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.spatial"),
 )
+# What MONAI imports without asking, and uses only if it draws.
+DRAWS = "matplotlib.pyplot"
 
 
 class Late:
@@ -57,9 +61,11 @@ def waiting(theirs: Callable[..., tuple[Any, bool]]) -> Callable[..., tuple[Any,
         bound.apply_defaults()
         asked = bound.arguments
         module, version = asked["module"], asked["version"]
-        can_wait = any(f"{module}.".startswith(f"{one}.") for one in CAN_WAIT)
+        can_wait = any(f"{module}.".startswith(f"{one}.") for one in (*CAN_WAIT, DRAWS))
         package = module.partition(".")[0]
-        if not can_wait or module in sys.modules or find_spec(package) is None:
+        # To import pyplot once more would load it.
+        here = module in sys.modules and module != DRAWS
+        if not can_wait or here or find_spec(package) is None:
             return theirs(*args, **kwargs)
         # To know the version of SciPy, it is enough to import its first file.
         if version and not asked["version_checker"](importlib.import_module(package), version):
@@ -90,11 +96,12 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != ASKED_IN:
+        if fullname not in (ASKED_IN, DRAWS):
             return None
         spec = PathFinder.find_spec(fullname, path)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader)
+            late = _Loader if fullname == ASKED_IN else LazyLoader
+            spec.loader = late(spec.loader)
         return spec
 
 

@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from helpers import PATIENCE
 
 # An in-tree build backend, so that pip installs the project without the index.
 BACKEND = '''
@@ -144,14 +145,14 @@ def installed(tmp_path_factory) -> Path:
         '[project]\nname = "segadv-extra"\nversion = "1.0"\n'
     )
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
-    subprocess.run([*command, "--target", str(place), str(source)], check=True, timeout=300)
+    subprocess.run([*command, "--target", str(place), str(source)], check=True, timeout=PATIENCE)
     return place
 
 
 def test_what_another_distribution_adds_is_used(installed, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(installed), prepend=":")
     done = subprocess.run(
-        [sys.executable, "-c", USE], cwd=tmp_path, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", USE], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.stdout == "used\n", done.stderr
     # A fault in the other distribution is logged, and stops nothing.
@@ -167,7 +168,7 @@ def test_the_command_line_lists_it(installed, monkeypatch):
         [sys.executable, "-m", "napari_segadv.cli", "attacks"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert "nudge  Nudge (a test; segmentation, classification, detection)" in done.stdout
 

@@ -34,6 +34,19 @@ def test_monai_leaves_out_what_it_only_might_need():
     assert set(found.split()) <= {"skimage", "scipy.sparse"}
 
 
+def test_monai_does_not_look_at_the_fonts():
+    """It takes seconds on a machine's first use, and matplotlib says so where errors belong."""
+    code = """
+        import sys
+        {first}
+        import monai.utils.jupyter_utils as jupyter
+        print("matplotlib.font_manager" in sys.modules)
+        assert jupyter.plt.Figure is sys.modules["matplotlib.figure"].Figure
+        """
+    assert run(code.format(first=INSTALLED)) == "False"
+    assert run(code.format(first="")) == "True"
+
+
 def test_what_waits_is_the_real_thing_when_it_is_used():
     run(
         """

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers import PATIENCE
 
 from napari_segadv.common.moved import MOVED
 
@@ -36,7 +37,7 @@ def test_an_earlier_name_is_the_same_module(old):
     ],
 )
 def test_scripts_go_on_working(line):
-    subprocess.run([sys.executable, "-c", line], check=True, timeout=300)
+    subprocess.run([sys.executable, "-c", line], check=True, timeout=PATIENCE)
 
 
 def test_other_names_are_still_missing():

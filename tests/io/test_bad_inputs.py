@@ -64,7 +64,7 @@ def answers(tmp_path_factory):
         text=True,
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=4 * PATIENCE,
+        timeout=2 * PATIENCE,
     )
     found = [json.loads(line) for line in done.stdout.splitlines()]
     answered = {(Path(name).name, how): rest for name, how, *rest in found}
