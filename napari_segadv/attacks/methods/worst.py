@@ -211,7 +211,11 @@ class _Search:
             best.kept,
             self.taken,
             self.curve.values(),
-            details={"winner": self.winners, "members": self.reached},
+            details={
+                "winner": self.winners,
+                "members": self.reached,
+                "left_out": ["square"] if self.attack.leaves_square_out else [],
+            },
             notes=self._notes(),
         )
 
