@@ -2,11 +2,12 @@
 
 Untargeted: away from the truth of phantoms that no victim was trained on, and for a victim from a
 file (by default a brain network that others trained, as data) away from what it predicts on the
-middle of its image. Every member gets the same steps. SEA alone gets as many gradient steps as all
-members together, the queries of square counted as steps. Dice is the mean over the structures of an
-image, then over the images; it is what the members reach before the file is written, and of the
-rows *worst* and *SEA* that of the file read back. Prints Markdown tables for each victim, by
-attack, by class and by size.
+middle of its image. Every member gets the same steps. SEA alone gets at least as many gradient
+steps as all members together take, with the queries of square counted as such.
+
+Dice is the mean over the structures of an image, then over the images. It is what the members reach
+before the file is written; in the rows *worst* and *SEA with all steps* it is that of the file read
+back. Prints Markdown tables for each victim, by attack, by class and by size.
 Run: python benchmarks/worst.py, or with --quick as a smoke test.
 """
 
@@ -48,16 +49,17 @@ def main() -> None:
     options = arguments()
     torch.set_num_threads(options.threads)
     started, report = time.perf_counter(), []
-    for name, cases in victims(options):
-        for percent in options.percent:
-            report.append(measured(name, cases, percent, options))
-            if options.json:
-                Path(options.json).write_text(json.dumps(report), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, cases in victims(options, Path(folder)):
+            for percent in options.percent:
+                report.append(measured(name, cases, percent, options))
+                if options.json:
+                    Path(options.json).write_text(json.dumps(report), encoding="utf-8")
     print(f"\n{time.perf_counter() - started:.0f} s")
 
 
-def victims(options: argparse.Namespace) -> Iterator[tuple[str, list[Case]]]:
-    """Yield the name and the cases of each victim."""
+def victims(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, list[Case]]]:
+    """Yield the name and the cases of each victim; images that are cut out go into the folder."""
     for name in options.demo:
         victim = load_victim(name)
         seeds = range(FIRST_SEED, FIRST_SEED + options.cases)
@@ -67,20 +69,20 @@ def victims(options: argparse.Namespace) -> Iterator[tuple[str, list[Case]]]:
         print(f"\n{options.victim}: not there, so not measured")
         return
     trusted = hashlib.sha256(options.victim.read_bytes()).hexdigest()
-    victim, scan = load_victim(str(options.victim), trusted), middle(options.image, options.side)
+    victim = load_victim(str(options.victim), trusted)
+    scan = middle(options.image, options.side, folder)
     yield options.victim.name, [Case(scan, victim, victim.predict(scan))]
 
 
-def middle(path: Path, side: int) -> Scan:
-    """Read the middle of a NIfTI volume, up to `side` voxels along each axis."""
+def middle(path: Path, side: int, folder: Path) -> Scan:
+    """Save and read the middle of a NIfTI volume, up to `side` voxels along each axis."""
     import nibabel
 
     whole = nibabel.load(path)
     starts = [max(0, (size - side) // 2) for size in whole.shape[:3]]
     part = whole.slicer[tuple(slice(start, start + side) for start in starts)]
-    with tempfile.TemporaryDirectory() as folder:
-        nibabel.save(part, Path(folder) / path.name)
-        return read(Path(folder) / path.name)
+    nibabel.save(part, folder / path.name)
+    return read(folder / path.name)
 
 
 def measured(
