@@ -130,12 +130,9 @@ class Problem:
     @cached_property
     def counted(self) -> Tensor:
         """Whether each pixel counts (N, pixels), bool."""
-        labels = self.labels.flatten(1)
-        return (
-            torch.ones_like(labels, dtype=torch.bool)
-            if self.care is None
-            else (self.care.flatten(1) > 0)
-        )
+        if self.care is None:
+            return torch.ones_like(self.labels, dtype=torch.bool).flatten(1)
+        return self.care.flatten(1) > 0
 
     @cached_property
     def balanced(self) -> Tensor:

@@ -113,16 +113,16 @@ class Worst(Attack):
     def __post_init__(self) -> None:
         super().__post_init__()
         chosen = (self.margin, self.sea, self.cross_entropy, self.cosine, self.least)
-        if not any(chosen) and (not self.square or self.leaves_square_out):
+        if any(chosen) or (self.square and not self.leaves_square_out):
+            return
+        if self.square:
             raise SegadvError(
-                "method worst: "
-                + (
-                    f"square is for Linf alone, not for norm={self.norm}; choose another attack too"
-                    if self.square
-                    else "no attack is chosen; set one of margin, sea, cross_entropy, cosine, "
-                    "least, square to true"
-                )
+                f"norm={self.norm}: square is for Linf alone; choose another attack too"
             )
+        raise SegadvError(
+            "method worst: no attack is chosen; set one of margin, sea, cross_entropy, cosine, "
+            "least, square to true"
+        )
 
     @property
     def leaves_square_out(self) -> bool:
