@@ -71,7 +71,11 @@ def victims(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, li
     trusted = hashlib.sha256(options.victim.read_bytes()).hexdigest()
     victim = load_victim(str(options.victim), trusted)
     scan = middle(options.image, options.side, folder)
-    yield options.victim.name, [Case(scan, victim, victim.predict(scan))]
+    clean = victim.predict(scan)
+    if not clean.array.any():
+        print(f"\n{options.victim.name}: finds nothing in the middle; give a larger --side")
+        return
+    yield options.victim.name, [Case(scan, victim, clean)]
 
 
 def middle(path: Path, side: int, folder: Path) -> Scan:
@@ -170,7 +174,7 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.quick:
         options.demo, options.cases, options.steps = options.demo[:1], 1, 1
-        options.percent, options.side = options.percent[:1], 24
+        options.percent, options.side = options.percent[:1], 64
     return options
 
 
