@@ -47,7 +47,7 @@ FreeBudget = Annotated[
     ),
 ]
 StepRule = Literal["adam", "apgd", "sign", "momentum"]
-LossName = Literal["margin", "cross-entropy", "soft-iou", "js"]
+LossName = Literal["margin", "cross-entropy", "soft-iou", "js", "cosine"]
 Objective = Annotated[LossName, Param("Objective to minimise")]
 
 

@@ -39,8 +39,10 @@ class Best:
 
     def update(
         self, variable: Tensor, score: Tensor, tie: Tensor, moved: Tensor, kept: Tensor
-    ) -> None:
-        """Update the items that are better now. An item that is done no longer changes.
+    ) -> Tensor:
+        """Update the items that are better now; return which ones (N,).
+
+        An item that is done no longer changes.
 
         Args:
             variable: of this pass.
@@ -55,6 +57,7 @@ class Best:
         self.moved = torch.where(better, moved, self.moved)
         self.kept = torch.where(better, kept, self.kept)
         self.variable = torch.where(per_item(better, variable), variable, self.variable)
+        return better
 
     def finish(self, goal: float | None) -> None:
         """Mark the items that have reached the goal as done."""
@@ -159,7 +162,7 @@ class Plan:
         return scores.clamp_max(self.goal), tie
 
 
-class _Curve:
+class Curve:
     """Loss and score of each pass, in one tensor.
 
     Small tensors that stay, made between large ones that are freed, would keep the allocator from
@@ -171,11 +174,13 @@ class _Curve:
         self.length = 0
 
     def add(self, losses: Tensor, scores: Tensor) -> None:
+        """Note the means of losses and scores, each (N,)."""
         self.points[self.length, 0] = losses.mean()
         self.points[self.length, 1] = scores.mean()
         self.length += 1
 
     def values(self) -> tuple[tuple[float, float], ...]:
+        """Return loss and score of each pass."""
         return tuple((loss, score) for loss, score in self.points[: self.length].tolist())
 
 
@@ -196,6 +201,23 @@ def optimise(problem: Problem, plan: Plan) -> Attacking:
             problem.quick.on = False
 
 
+def relayed(run: Attacking, change: Callable[[Progress], Progress]) -> Attacking:
+    """Run an attack as a part of another one: yield its Progress, changed; return its Outcome.
+
+    Closing this generator closes the attack's own first.
+    """
+    try:
+        while True:
+            try:
+                progress = next(run)
+            except StopIteration as stop:
+                outcome: Outcome = stop.value
+                return outcome
+            yield change(progress)
+    finally:
+        run.close()
+
+
 class _Loop:
     """A run: the best of its passes, and of the quick ones among them while those last."""
 
@@ -208,7 +230,7 @@ class _Loop:
         # smallest change may not hold.
         self.surest: Best | None = None
         # Of a quick start, up to four images are judged once more.
-        self.curve = _Curve((plan.steps + 5) * plan.restarts, problem.clean)
+        self.curve = Curve((plan.steps + 5) * plan.restarts, problem.clean)
         self.every = STEPS_BETWEEN_CHECKS.get(problem.clean.device.type, 10)
         self.stops_at = plan.goal if plan.size is None else None
         self.taken = 0

@@ -144,9 +144,50 @@ def jensen_shannon(outputs: Outputs) -> Tensor:
     return signed(outputs.mean(pixels), outputs)
 
 
+def cosine(outputs: Outputs) -> Tensor:
+    """Return 1 - the mean cosine of the angle between logits and one-hot labels (Halmosi 2024).
+
+    It depends on the direction of the logits alone, so a model that is very sure of itself does not
+    flatten it. Logits mean the same if a number is added to all of them, so they are centred first.
+    With two classes, centred logits have only two directions; there it is that of softmax z.
+    """
+    z = outputs.logits
+    z = z.softmax(1) if z.shape[1] == 2 else z - z.mean(1, keepdim=True)
+    own = z.gather(1, outputs.problem.labels.unsqueeze(1)).squeeze(1)
+    length = torch.linalg.vector_norm(z, dim=1).clamp_min(1e-12)
+    return signed(outputs.mean(1 - own / length), outputs)
+
+
+def masked_cross_entropy(outputs: Outputs, weights: Tensor | None = None) -> Tensor:
+    """Return the cross-entropy of the pixels that still miss the goal, as a mean over all pixels.
+
+    This is the mask cross-entropy of Croce 2024 (SEA): untargeted, of the pixels still right.
+    Targeted, it is that of the pixels not yet at the target.
+
+    Args:
+        outputs: of one pass.
+        weights: (N, *S) of the pixels, which sum to 1 in each item; None: `Problem.weights`.
+    """
+    problem = outputs.problem
+    pixels = F.cross_entropy(outputs.logits, problem.labels, reduction="none")
+    pixels = pixels * (problem.weights if weights is None else weights)
+    return signed(torch.where(outputs.hits, 0.0, pixels).flatten(1).sum(1), outputs)
+
+
+def balanced_masked_cross_entropy(outputs: Outputs) -> Tensor:
+    """Return `masked_cross_entropy` in which each class of the labels weighs the same.
+
+    This is the balanced mask cross-entropy of Croce 2024 (SEA), whose weights are those of the
+    training set's classes. Here they are those of the image: a model's file does not hold the
+    others.
+    """
+    return masked_cross_entropy(outputs, outputs.problem.balanced)
+
+
 LOSSES: dict[str, Loss] = {
     "margin": margin,
     "cross-entropy": cross_entropy,
     "soft-iou": soft_iou,
     "js": jensen_shannon,
+    "cosine": cosine,
 }

@@ -1,7 +1,7 @@
 """What an attack is given, what it reports while it runs, and what it returns: tensors only."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -128,6 +128,23 @@ class Problem:
         return care / per_item(care.flatten(1).sum(1).clamp_min(1e-12), care)
 
     @cached_property
+    def counted(self) -> Tensor:
+        """Whether each pixel counts (N, pixels), bool."""
+        if self.care is None:
+            return torch.ones_like(self.labels, dtype=torch.bool).flatten(1)
+        return self.care.flatten(1) > 0
+
+    @cached_property
+    def balanced(self) -> Tensor:
+        """Weights (N, *S), of sum 1, that are equal in sum for each class that `labels` has."""
+        labels, counted = self.labels.flatten(1), self.counted
+        counts = labels.new_zeros(len(self), int(labels.max()) + 1)
+        counts.scatter_add_(1, labels, counted.long())
+        classes = (counts > 0).sum(1, keepdim=True).clamp_min(1)
+        weights = counted.to(self.clean) / (counts.gather(1, labels).clamp_min(1) * classes)
+        return weights.view_as(self.labels)
+
+    @cached_property
     def visible(self) -> Tensor:
         """Roots (N, C, *S) of the weights of a pixel's squared change in the norm "visible"."""
         return visible_weights(self.clean, self.window).sqrt_()
@@ -163,6 +180,33 @@ class Problem:
         lost = (~hits & self.keeping).flatten(1).sum(1)
         return moved, (1 - lost / self.structures.clamp_min(1)).clamp_min(0)
 
+    def predicted(self, logits: Tensor) -> Tensor:
+        """Return the classes (N, *S) that the victim predicts, from logits (N, K, *S)."""
+        return logits.argmax(1) if self.decide is None else self.decide(logits)
+
+    def dice(self, found: Tensor) -> Tensor:
+        """Return the mean Dice (N,), in float64, of predicted classes (N, *S) with `labels`.
+
+        The mean is over the structures that `labels` has where pixels count; 1 if it has none. It
+        is that of the task's measures, such as `dice_with_truth` of `measures.labels.overlaps`.
+        """
+        size = int(torch.maximum(self.labels, found).max()) + 1
+        pairs = (self.labels * size + found).flatten(1)
+        counts = pairs.new_zeros(len(self), size * size)
+        counts.scatter_add_(1, pairs, self.counted.long())
+        counts = counts.view(-1, size, size)
+        asked, hit = counts.sum(2), counts.diagonal(dim1=1, dim2=2)
+        each = 2 * hit.double() / (asked + counts.sum(1)).clamp_min(1)
+        return mean_of(each[:, 1:], asked[:, 1:] > 0)
+
+    def only(self, items: Tensor) -> "Problem":
+        """Return the problem of some items, given by their numbers (M,)."""
+        parts = {name: getattr(self, name) for name in ("clean", "labels", "reference")}
+        for name in ("region", "care"):
+            if getattr(self, name) is not None:
+                parts[name] = getattr(self, name)
+        return replace(self, **{name: tensor[items] for name, tensor in parts.items()})
+
     def soft_maps(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Return the maps (N, M, *S) whose overlap counts: probabilities, and what they should be.
 
@@ -188,6 +232,12 @@ class Problem:
     def erases(self) -> bool:
         """True if the target has background where the clean prediction has a structure."""
         return self.targeted and bool(((self.labels == 0) & (self.reference != 0)).any())
+
+
+def mean_of(values: Tensor, there: Tensor) -> Tensor:
+    """Return the mean (N,) of the values (N, M) that are there, (N, M) bool; 1 if none is."""
+    total = torch.where(there, values, 0.0).sum(1)
+    return torch.where(there.any(1), total / there.sum(1).clamp_min(1), 1.0)
 
 
 @dataclass(frozen=True)
@@ -225,6 +275,8 @@ class Outcome:
         fields: what the images were made with, if not with noise alone: "displacement"
             (N, dims, *S), in pixels along each axis of the array (the image at p takes what was
             at p + D(p)), and "intensity" (N, C, *S), in the image's units.
+        details: what else `result.json` should say of the run, as plain data.
+        notes: what the user should know of the run.
     """
 
     adversarial: Tensor
@@ -233,6 +285,8 @@ class Outcome:
     steps: int
     curve: tuple[tuple[float, float], ...]
     fields: Mapping[str, Tensor] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 Attacking = Generator[Progress, None, Outcome]

@@ -69,6 +69,7 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
             *setup.judge.seen,
             *setup.notes,
             *prepared.notes,
+            *outcome.notes,
             *prepared.checked.notes,
             *(prepared.reduced.notes if prepared.reduced else ()),
             *departures,

@@ -18,6 +18,7 @@ from ..results.provenance import (
     describe_image,
     describe_versions,
     describe_victim,
+    plain,
 )
 from ..victims.victim import Victim
 from .binding import Setup
@@ -96,6 +97,8 @@ def record_of(
         **describe_machine(str(setup.judge.device)),
         "curve": describe_curve(outcome),
     }
+    if outcome.details:
+        record["details"] = plain(outcome.details)
     if setup.judge.presented is not None:
         record["presentation"] = setup.judge.presented.data
     if prepared.problem.trained is not None:

@@ -339,6 +339,8 @@ def checked_record(result: Entry) -> dict[str, Any]:
         budget.text(name)
     if budget.values.get("epsilon") is not None:
         budget.number("epsilon")
+    if "details" in result.values:
+        _check_details(result.entry("details"))
     for name in ("measures", "measures_before_saving"):
         figures = result.entry(name)
         figures.text("units")
@@ -353,6 +355,21 @@ def checked_record(result: Entry) -> dict[str, Any]:
             if figures.values.get(figure, figures) is not None:
                 figures.number(figure)
     return {name: value for name, value in result.values.items() if name not in ELSEWHERE}
+
+
+def _check_details(details: Entry) -> None:
+    """Refuse what an attack made of several says of them, if it is not as `tables` reads it."""
+    for name in ("winner", "left_out"):
+        if name in details.values:
+            details.texts(name)
+    members = details.entry("members").values if "members" in details.values else {}
+    for name in members:
+        member = details.entry("members").entry(name)
+        for figure in ("moved", "kept", "dice"):
+            # Images that an attack did not run on have no figure.
+            values = member.values.get(figure, [])
+            known = [v for v in values if v is not None] if isinstance(values, list) else values
+            Entry({figure: known}, member.where, member.remedy).numbers(figure)
 
 
 def check_summary(example: Example, path: Path) -> None:

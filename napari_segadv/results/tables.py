@@ -87,6 +87,9 @@ def facts(example: "Example") -> dict[str, str]:
         "steps taken": str(record["steps"]),
         "seconds": figure(record.get("seconds")),
     }
+    winner = _found_by(record)
+    if winner:
+        found["found by"] = winner
     # The budget already holds these.
     settings = {k: v for k, v in record["parameters"].items() if k not in ("epsilon", "norm")}
     found |= {name: figure(value) for name, value in settings.items() if name not in found}
@@ -97,6 +100,32 @@ def facts(example: "Example") -> dict[str, str]:
     if measures.get("target_iou") is not None and not _draws(measures):
         found[FIGURES["target_iou"]] = "\N{EN DASH}"
     return found
+
+
+def _found_by(record: Mapping[str, Any]) -> str:
+    """Return which attack of several found the image; "" if there was one."""
+    return ", ".join(record.get("details", {}).get("winner", ()))
+
+
+def ensemble(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say which attack of several found the image, and what each has reached.
+
+    Returns:
+        Names and values; nothing if there was one attack.
+    """
+    if not _found_by(record):
+        return []
+    found = [("found by", _found_by(record))]
+    for name, member in record["details"].get("members", {}).items():
+        texts = [
+            f"{title} {share(value)}"
+            for figure, title in (("dice", "Dice"), ("moved", "changed"), ("kept", "left intact"))
+            for value in member.get(figure, ())
+            if value is not None
+        ]
+        found.append((f"reached by {name}", ", ".join(texts) or "-"))
+    left = record["details"].get("left_out", ())
+    return [*found, *((f"reached by {name}", "left out") for name in left)]
 
 
 def _image(record: Mapping[str, Any]) -> str:

@@ -49,7 +49,12 @@ def pairs(numbers: Tensor, care: Tensor | None = None) -> Tensor:
         numbers: the combinations.
         care: weights (N, *S); pixels of weight 0 do not count. None: all count.
     """
+    return pairs_of_each(numbers, care).sum(1)
+
+
+def pairs_of_each(numbers: Tensor, care: Tensor | None = None) -> Tensor:
+    """Count the pixels (N, structures) of each structure in combinations, as `pairs` does."""
     if care is not None:
         numbers = numbers * (care > 0)
     flat = numbers.flatten(1)
-    return torch.stack([(flat >> k & 1).sum(1) for k in range(MOST_STRUCTURES)]).sum(0)
+    return torch.stack([(flat >> k & 1).sum(1) for k in range(MOST_STRUCTURES)], dim=1)

@@ -16,7 +16,7 @@ from napari_segadv.reproduce import get, names
 from napari_segadv.reproduce.bench import rises
 from napari_segadv.reproduce.command import reproduce
 
-PIXELS = ["untargeted", "heart", "resize", "asma", "smia", "synthesis", "black-box"]
+PIXELS = ["untargeted", "heart", "resize", "asma", "smia", "synthesis", "black-box", "sizes"]
 
 
 @pytest.fixture

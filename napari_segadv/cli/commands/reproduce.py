@@ -17,7 +17,9 @@ def add(app: typer.Typer) -> None:
 def reproduce(
     name: Annotated[
         str,
-        typer.Argument(help="untargeted, heart, resize, asma, smia, synthesis or black-box."),
+        typer.Argument(
+            help="untargeted, heart, resize, asma, smia, synthesis, black-box or sizes."
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the table.")],
     victim: Annotated[

@@ -11,6 +11,7 @@ from ...common.wording import counted, with_units
 from ...data.scan import Grid, Scan
 from ..example import Example
 from ..provenance import hash_of
+from ..tables import ensemble
 from .privacy import file_name, from_dicom, shown_name
 
 Facts = list[tuple[str, str]]
@@ -228,7 +229,7 @@ def attack_facts(example: Example) -> Facts:
     settings = {k: v for k, v in record["parameters"].items() if k not in ("epsilon", "norm")}
     found.append(("parameters", ", ".join(f"{k} {_setting(v, scan)}" for k, v in settings.items())))
     found.append(("steps taken", str(record["steps"])))
-    return found
+    return [*found, *ensemble(record)]
 
 
 def _setting(value: Any, scan: Scan) -> str:

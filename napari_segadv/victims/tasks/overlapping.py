@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ... import io
-from ...attacks.problem import Answers, Problem
+from ...attacks.problem import Answers, Problem, mean_of
 from ...common.screen import untagged
 from ...data.overlapping import (
     Overlapping,
@@ -33,7 +33,7 @@ from ...measures.structures import overlaps_each
 from ..bound import BoundVictim
 from ..pipeline import Pipeline
 from ..preprocessing.axes import Back
-from ..structures import combined, joint, pairs, single, taken_apart
+from ..structures import combined, joint, pairs, pairs_of_each, single, taken_apart
 from .segmentation import BoundSegmentation, Segmentation
 
 
@@ -61,13 +61,18 @@ class OfStructures(Problem):
 
     def shares(self, answers: Answers) -> tuple[Tensor, Tensor]:
         found = answers.logits.detach()
-        now = found.argmax(1) if self.decide is None else self.decide(found)
-        off = now ^ self.labels
+        off = self.predicted(found) ^ self.labels
         asked = self.labels ^ self.reference if self.targeted else self.labels
         there = pairs(asked & (~off if self.targeted else off), self.care)
         moved = torch.where(self.movers > 0, there / self.movers.clamp_min(1), 1.0)
         lost = pairs(off & ~asked, self.care) if self.targeted else torch.zeros_like(there)
         return moved, (1 - lost / self.structures.clamp_min(1)).clamp_min(0)
+
+    def dice(self, found: Tensor) -> Tensor:
+        size = [pairs_of_each(numbers, self.care) for numbers in (self.labels, found)]
+        hit = pairs_of_each(self.labels & found, self.care)
+        each = 2 * hit.double() / (size[0] + size[1]).clamp_min(1)
+        return mean_of(each, size[0] > 0)
 
     def soft_maps(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Return the structures' maps; with one that is erased, what lies outside of each too."""
