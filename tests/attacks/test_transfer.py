@@ -293,16 +293,16 @@ def test_a_region_stays_as_it_is():
 @pytest.mark.parametrize("settings", [{"polish": True}, {}])
 def test_an_attack_for_the_smallest_change_still_returns_it(settings):
     problem = problem_of()
-    given = {"epsilon": 40.0, "steps": 30, "goal": 0.5, **ALL, **settings}
+    given = {"epsilon": 60.0, "steps": 30, "goal": 0.3, "diversity": 0.5, "scales": 2, **settings}
     attack = attacks.PGD(**given) if settings else attacks.Least(**given)
     spied, shown, _ = plain_and_copies(problem)
     outcome, _ = finish(attack, spied)
     score = float(torch.minimum(outcome.moved, outcome.kept))
-    assert score >= 0.5
+    assert score >= 0.3
     at_goal = [
         images
         for images in shown
-        if float(torch.minimum(*Outputs(problem.model(images), problem).shares())) >= 0.5
+        if float(torch.minimum(*Outputs(problem.model(images), problem).shares())) >= 0.3
     ]
     size = attack._polish(attack.ball(problem)).size if settings else attack.ball(problem).size
     sizes = [float(size(images - problem.clean)) for images in at_goal]
