@@ -13,7 +13,7 @@ from napari_segadv import io
 from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.reproduce import get, names
-from napari_segadv.reproduce.bench import rises
+from napari_segadv.reproduce.bench import Bench, rises
 from napari_segadv.reproduce.command import reproduce
 from napari_segadv.reproduce.surrogate import train_surrogates
 from napari_segadv.victims import load_victim
@@ -67,8 +67,15 @@ def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_p
     assert all(finding in text for finding in report.findings)
 
 
-def test_the_black_box_measures_each_option(table, band_victim, surrogate, tmp_path):
+def test_the_black_box_measures_each_option(table, band_victim, surrogate, tmp_path, monkeypatch):
     """With several surrogates, also on all of them at once."""
+    asked, craft = [], Bench.attack
+
+    def noted(self, scan, attack, **options):
+        asked.append((attack, options["surrogate"]))
+        return craft(self, scan, attack, **options)
+
+    monkeypatch.setattr(Bench, "attack", noted)
     third = replace(surrogate, network=bands((90.0, 150.0)), name="third")
     settings = {"victim": band_victim, "cases": table, "quick": True, "device": "cpu"}
     alone, _ = finish(reproduce("black-box", tmp_path / "1", surrogate=surrogate, **settings))
@@ -85,7 +92,15 @@ def test_the_black_box_measures_each_option(table, band_victim, surrogate, tmp_p
     # Without an option, it is the row of the table before it.
     before = next(r for r in report.rows if r[0] == kinds[0] and r[1] == 0.16)
     assert rows["away from the truth, no option"][4] == before[4]
-    assert len({rows[f"{kinds[1]}, {name}"][4:] for name in options + several}) >= 4
+    made = [
+        (one.step, one.diversity, one.translation, one.scales, len(on)) for one, on in asked[-16:]
+    ]
+    expected = [
+        *(("sign", 0.0, 0, 1, 1), ("momentum", 0.0, 0, 1, 1), ("sign", 0.5, 0, 1, 1)),
+        *(("sign", 0.0, 7, 1, 1), ("sign", 0.0, 0, 5, 1), ("sign", 0.5, 7, 5, 1)),
+        *(("sign", 0.0, 0, 1, 2), ("momentum", 0.5, 7, 5, 2)),
+    ]
+    assert made == 2 * expected
     facts = json.loads((tmp_path / "2" / "result.json").read_text())
     assert [one["name"] for one in facts["surrogates"]] == ["another", "third"]
     # Of five steps: SI takes five passes each, DI no backward pass more, all on two networks.
