@@ -17,6 +17,7 @@ from .losses import Loss
 from .polish import Polish
 from .problem import Attacking, Problem
 from .rules import RULES, Rule
+from .transfer import Transferring
 
 # Upper limit of parameters in image units: intensities are float32, and no image needs more.
 LARGEST = 1e9
@@ -143,7 +144,7 @@ class Attack(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientAttack(Attack):
+class GradientAttack(Transferring, Attack):
     """An attack by additive noise that descends its objective in steps inside a ball."""
 
     steps: Steps = 40
@@ -184,7 +185,7 @@ class GradientAttack(Attack):
     ] = 1
 
     # Results that were saved before it existed stopped at the goal.
-    added: ClassVar[Mapping[str, Any]] = {"polish": False}
+    added: ClassVar[Mapping[str, Any]] = {**Transferring.added, "polish": False}
 
     def run(self, problem: Problem, seed: int = 0) -> Attacking:
         ball = self.ball(problem)
@@ -200,6 +201,7 @@ class GradientAttack(Attack):
             restarts=self.restarts,
             generator=generator,
             size=None if polish is None else polish.size,
+            transfer=self.transfer(problem, seed),
         )
         return optimise(problem, plan)
 

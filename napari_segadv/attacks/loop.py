@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from .balls import Ball
 from .losses import Loss, Outputs
 from .problem import Attacking, Outcome, Problem, Progress
 from .rules import Rule, Seen
+from .transfer import ITSELF, Copy, Transfer
 
 # Reading a flag from a GPU waits for all the work queued on it, so it is done rarely there.
 STEPS_BETWEEN_CHECKS = {"cpu": 1, "cuda": 10}
@@ -59,6 +60,12 @@ class Best:
         self.variable = torch.where(per_item(better, variable), variable, self.variable)
         return better
 
+    def keep(self, before: "Best") -> None:
+        """Take back the items that were better at the end of an earlier start."""
+        newest, self.newest = self.newest, False
+        self.update(before.variable, before.score, before.tie, before.moved, before.kept)
+        self.newest = newest
+
     def finish(self, goal: float | None) -> None:
         """Mark the items that have reached the goal as done."""
         if goal is not None:
@@ -86,6 +93,9 @@ class Plan:
         blind: True for an attack that sees only scores and needs no gradient.
         keeps_best: False for an attack whose paper returns the last image.
         fields: gives the named fields of the best variable, for the Outcome; None: noise alone.
+        transfer: makes the gradient of noise one that copies of the images share; None: it is that
+            of the images. With it, a run does not stop at the goal, and unless it has a size, the
+            last image is the result.
     """
 
     steps: int
@@ -102,6 +112,7 @@ class Plan:
     blind: bool = False
     keeps_best: bool = True
     fields: Callable[[Tensor], Mapping[str, Tensor]] | None = None
+    transfer: Transfer | None = None
 
     @classmethod
     def additive(
@@ -119,6 +130,7 @@ class Plan:
         size: Callable[[Tensor], Tensor] | None = None,
         second: Callable[[Tensor, int], Tensor | None] | None = None,
         keeps_best: bool = True,
+        transfer: Transfer | None = None,
     ) -> "Plan":
         """Make a plan whose variable is noise in a ball.
 
@@ -145,14 +157,36 @@ class Plan:
             size=size,
             second=second,
             keeps_best=keeps_best,
+            transfer=transfer,
         )
 
-    def outputs(self, problem: Problem, variable: Tensor, step: int) -> Outputs:
-        """Run the forward pass, and the second view's if there is one, at a variable."""
-        logits = problem.model(self.apply(variable))
+    @property
+    def newest(self) -> bool:
+        """True if the last image of a start is its result, not the best."""
+        return not self.keeps_best or (self.transfer is not None and self.size is None)
+
+    @property
+    def stops_at(self) -> float | None:
+        """The success at which an item needs no further step; None: it takes them all."""
+        return self.goal if self.size is None and self.transfer is None else None
+
+    def outputs(
+        self, problem: Problem, variable: Tensor, step: int, copy: Copy = ITSELF
+    ) -> Outputs:
+        """Run the forward pass, and the second view's if there is one, at a variable.
+
+        Of a copy, the logits are those on the images' own pixels.
+        """
+        model = problem.model if copy.same else problem.of_copies or problem.model
+        logits = copy.back(model(copy(self.apply(variable))))
         view = None if self.second is None else self.second(variable, step)
-        others = None if view is None else problem.model(view)
-        return Outputs(logits, problem, step / max(self.steps, 1), others)
+        others = None if view is None else copy.back(model(copy(view)))
+        return Outputs(logits, problem, step / max(self.steps, 1), others, not copy.same)
+
+    def losses(self, outputs: Outputs, variable: Tensor) -> Tensor:
+        """Return the losses (N,) of a pass at a variable, with its penalty."""
+        losses = self.loss(outputs)
+        return losses if self.penalty is None else losses + self.penalty(variable)
 
     def rank(self, variable: Tensor, scores: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
         """Return the score and the tie-breaker of each item, see `Best.update`."""
@@ -187,10 +221,12 @@ class Curve:
 def optimise(problem: Problem, plan: Plan) -> Attacking:
     """Run a plan on a batch; yield Progress after each step and return the Outcome.
 
-    It takes steps + 1 forward passes and as many backward passes as steps (none if blind). If the
-    model can be quick, it is so until the last steps, or until it seems to be at the goal; the best
-    image of these passes is then judged again, which takes one or two forward passes more; of a
-    run that goes on beyond its goal, so is the first at the goal.
+    It takes steps + 1 forward passes and as many backward passes as steps (none if blind). With a
+    transfer, a step takes a forward and a backward pass for each of its copies, and one more
+    forward pass if the image itself is not among them.
+    If the model can be quick, it is so until the last steps, or until it seems to be at the goal;
+    the best image of these passes is then judged again, which takes one or two forward passes more;
+    of a run that goes on beyond its goal, so is the first at the goal.
     Closing the generator stops it before the next pass. Between checks, this loop copies nothing
     from the device.
     """
@@ -224,7 +260,7 @@ class _Loop:
     def __init__(self, problem: Problem, plan: Plan) -> None:
         self.problem, self.plan = problem, plan
         self.first = plan.start(0)
-        self.best = Best.of(self.first, not plan.keeps_best)
+        self.best = Best.of(self.first, plan.newest)
         self.rough: Best | None = None
         # With a size, the quick pass of most success, until one at the goal is confirmed: the
         # smallest change may not hold.
@@ -232,13 +268,15 @@ class _Loop:
         # Of a quick start, up to four images are judged once more.
         self.curve = Curve((plan.steps + 5) * plan.restarts, problem.clean)
         self.every = STEPS_BETWEEN_CHECKS.get(problem.clean.device.type, 10)
-        self.stops_at = plan.goal if plan.size is None else None
         self.taken = 0
 
     def run(self) -> Attacking:
         plan = self.plan
         for restart in range(plan.restarts):
+            before = replace(self.best)
             yield from self._start(plan.start(restart) if restart else self.first)
+            if restart and plan.newest:
+                self.best.keep(before)
             # With a size, a start goes on beyond the goal; the next one is for the other items.
             self.best.finish(plan.goal)
             if bool(self.best.done.all()):
@@ -258,7 +296,9 @@ class _Loop:
         while True:
             if self.rough is not None and step == last and self._settle(step):
                 return
-            leaf, losses, seen = self._pass(variable, step)
+            copies = (ITSELF,) if plan.transfer is None else plan.transfer.copies()
+            # The graph of this pass is that of the first copy, if that is the image itself.
+            leaf, losses, seen = self._pass(variable, step, graph=copies[0].same)
             checked = step % self.every == 0
             if step == plan.steps or (checked and bool(self._found().done.all())):
                 del leaf, losses
@@ -266,9 +306,7 @@ class _Loop:
                     return
                 # This step again, by the model at its best.
                 continue
-            gradient = leaf.new_empty(0)
-            if not plan.blind:
-                (gradient,) = torch.autograd.grad(losses.sum(), leaf)
+            gradient, seen = self._gradient(leaf, losses, seen, copies)
             # The graph holds the pass's activations: release it before the rule needs memory.
             del leaf, losses
             with torch.no_grad():
@@ -320,19 +358,39 @@ class _Loop:
         """Return the best so far of the passes that count for one another."""
         return self.best if self.rough is None else self.rough
 
-    def _pass(self, variable: Tensor, step: int) -> tuple[Tensor, Tensor, Seen]:
-        """Run and judge a forward pass; return its variable as a leaf, losses, and score."""
+    def _gradient(
+        self, leaf: Tensor, losses: Tensor, seen: Seen, copies: tuple[Copy, ...]
+    ) -> tuple[Tensor, Seen]:
+        """Return the gradient (N, ...) of a pass, and what a rule sees of it.
+
+        With a transfer, both are means over the copies.
+        """
+        plan = self.plan
+        if plan.blind:
+            return leaf.new_empty(0), seen
+        if plan.transfer is None:
+            return torch.autograd.grad(losses.sum(), leaf)[0], seen
+
+        def losses_of(copy: Copy, leaf: Tensor) -> Tensor:
+            return plan.losses(plan.outputs(self.problem, leaf, seen.step, copy), leaf)
+
+        gradient, losses = plan.transfer.gradient(leaf, losses, copies, losses_of)
+        return gradient, replace(seen, losses=losses)
+
+    def _pass(self, variable: Tensor, step: int, graph: bool = True) -> tuple[Tensor, Tensor, Seen]:
+        """Run and judge a forward pass; return its variable as a leaf, losses, and score.
+
+        Without `graph`, the losses have no gradient.
+        """
         plan, best = self.plan, self._found()
-        leaf = variable.detach().requires_grad_(not plan.blind)
+        leaf = variable.detach().requires_grad_(graph and not plan.blind)
         outputs = plan.outputs(self.problem, leaf, step)
-        losses = plan.loss(outputs)
-        if plan.penalty is not None:
-            losses = losses + plan.penalty(leaf)
+        losses = plan.losses(outputs, leaf)
         with torch.no_grad():
             moved, kept = outputs.shares()
             seen = Seen(step, losses.detach(), torch.minimum(moved, kept))
             best.update(variable, *plan.rank(variable, seen.scores, seen.losses), moved, kept)
-            best.finish(self.stops_at)
+            best.finish(plan.stops_at)
             if self.rough is not None and self.surest is not None:
                 self.surest.update(variable, seen.scores, seen.losses, moved, kept)
             self.curve.add(seen.losses, best.score)

@@ -53,12 +53,14 @@ class Outputs:
         problem: gives the labels, and which pixels count.
         share: share of the run that is over, from 0 to 1.
         others: logits (N, K, *S) of a second view of each image, if the attack makes one.
+        of_copy: True if they are of a changed copy of the images, see `transfer.Copy`.
     """
 
     logits: Tensor
     problem: Problem
     share: float = 0.0
     others: Tensor | None = None
+    of_copy: bool = False
 
     @cached_property
     def margins(self) -> Tensor:

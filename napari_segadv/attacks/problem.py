@@ -95,6 +95,10 @@ class Problem:
         decide: turns logits (N, K, *S) into the classes (N, *S) that the victim predicts; None: the
             likeliest ones.
         quick: makes the model quick for the steps before the last ones; None: it can't be.
+        black: the intensity that the window begins at, or a tensor (1, C, ...) of those of each
+            channel.
+        of_copies: the model for copies of the images, such as resized ones: it neither rounds them
+            as the file will, nor is watched. None: `model`.
     """
 
     model: Model
@@ -110,6 +114,8 @@ class Problem:
     trained: FieldGenerator | None = None
     decide: Callable[[Tensor], Tensor] | None = None
     quick: Quick | None = None
+    black: float | Tensor = 0.0
+    of_copies: Model | None = None
 
     def __len__(self) -> int:
         return len(self.clean)

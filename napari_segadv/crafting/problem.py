@@ -16,7 +16,7 @@ from ..victims.precision import Reduced, reduced_for
 from ..victims.prediction import Prediction
 from ..victims.wrappers import Checked, Rounded, Watch, Watched
 from .binding import Setup
-from .scale import Scale, on_scale, refuse_generator, steps_of_files
+from .scale import Scale, along_channels, on_scale, refuse_generator, steps_of_files
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def prepare(
         network.graphs = graphs
     most = getattr(attack, "steps", 0)
     quick = reduced_for(precision, setup.networks, lambda: setup.attacked.passes, most)
-    problem = replace(problem, model=model, quick=quick)
+    problem = replace(problem, model=model, quick=quick, of_copies=checked)
     if scan.parts:
         problem, epsilon, notes = _in_percent(setup, attack, problem)
     else:
@@ -118,6 +118,7 @@ def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
         _refuse_pixels(setup)
     low, high = request.scan.bounds
     least, most = setup.judge.window
+    lows = [low for low, _ in setup.judge.windows]
     chosen = request.truth if request.target is None else request.target
     mask = None if isinstance(request.region, str) else request.within(request.region)
     problem = setup.victim.task.problem(
@@ -133,6 +134,7 @@ def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
         care=None if request.counted is None else marked(request.counted),
         trained=trained,
         decide=setup.decide,
+        black=along_channels(lows, model.image) if request.scan.parts else least,
     )
     if isinstance(request.region, str):
         region, inside = named_region(request.region, problem), request.within(None)

@@ -103,7 +103,17 @@ def on_scale(problem: Problem, scan: Scan, scale: Scale) -> Problem:
         along_channels([part.bounds[end] for part in scan.parts], problem.clean) / model.units
         for end in (0, 1)
     )
-    changed = replace(problem, model=model, clean=model.percent, low=low, high=high, window=100.0)
+    of_copies = problem.of_copies and InPercent(problem.of_copies, problem.clean, scale)
+    changed = replace(
+        problem,
+        model=model,
+        clean=model.percent,
+        low=low,
+        high=high,
+        window=100.0,
+        black=problem.black / model.units,
+        of_copies=of_copies,
+    )
     return limited(changed, scale)
 
 

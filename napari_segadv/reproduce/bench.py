@@ -96,20 +96,25 @@ class Bench:
     Attributes:
         victim: the victim, attacked and measured.
         cases: scans with their correct labels.
-        surrogate: the network that stands in for the victim in a table of a black box.
+        surrogates: the networks that stand in for the victim in a table of a black box.
         quick: whether this is a smoke test with few steps, settings and cases.
         forwards, backwards: passes of all attacks so far.
     """
 
     victim: Victim
     cases: Sequence[Case]
-    surrogate: Victim | None = None
+    surrogates: Sequence[Victim] = ()
     quick: bool = False
     device: str = "auto"
     seed: int = 0
     forwards: float = 0.0
     backwards: float = 0.0
     started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def surrogate(self) -> Victim | None:
+        """The first of the surrogates; None: there is none."""
+        return self.surrogates[0] if self.surrogates else None
 
     def steps(self, full: int) -> int:
         """Return the steps for an attack that takes `full` in the paper; few in a smoke test."""

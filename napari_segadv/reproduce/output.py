@@ -53,14 +53,11 @@ def save(folder: Path, paper: "Paper", bench: Bench, report: Report, overwrite: 
 
 def about(paper: "Paper", bench: Bench, report: Report) -> dict[str, Any]:
     """Describe where the table comes from, and the table itself."""
-    victims = {"victim": bench.victim, "surrogate": bench.surrogate}
     return {
         "reproduction": paper.NAME,
         "source": paper.SOURCE,
-        **{
-            role: None if victim is None else describe_victim(victim, victim.classes)
-            for role, victim in victims.items()
-        },
+        "victim": describe_victim(bench.victim, bench.victim.classes),
+        "surrogates": [describe_victim(one, one.classes) for one in bench.surrogates],
         "cases": [case.scan.name for case in bench.cases],
         "quick": bench.quick,
         "seed": bench.seed,

@@ -13,8 +13,10 @@ from napari_segadv import io
 from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.reproduce import get, names
-from napari_segadv.reproduce.bench import rises
+from napari_segadv.reproduce.bench import Bench, rises
 from napari_segadv.reproduce.command import reproduce
+from napari_segadv.reproduce.surrogate import train_surrogates
+from napari_segadv.victims import load_victim
 
 PIXELS = ["untargeted", "heart", "resize", "asma", "smia", "synthesis", "black-box", "sizes"]
 
@@ -63,6 +65,70 @@ def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_p
     text = (out / "table.md").read_text()
     assert get(name).SOURCE in text
     assert all(finding in text for finding in report.findings)
+
+
+def test_the_black_box_measures_each_option(table, band_victim, surrogate, tmp_path, monkeypatch):
+    """With several surrogates, also on all of them at once."""
+    asked, craft = [], Bench.attack
+
+    def noted(self, scan, attack, **options):
+        asked.append((attack, options["surrogate"]))
+        return craft(self, scan, attack, **options)
+
+    monkeypatch.setattr(Bench, "attack", noted)
+    third = replace(surrogate, network=bands((90.0, 150.0)), name="third")
+    settings = {"victim": band_victim, "cases": table, "quick": True, "device": "cpu"}
+    alone, _ = finish(reproduce("black-box", tmp_path / "1", surrogate=surrogate, **settings))
+    both = [surrogate, third]
+    report, _ = finish(reproduce("black-box", tmp_path / "2", surrogate=both, **settings))
+    options = ["no option", "momentum", "DI", "TI", "SI", "DI, TI, SI"]
+    kinds = ("away from the truth", "large heart")
+    rows = {row[0]: row for row in report.rows}
+    several = ["2 surrogates", "all of these"]
+    for kind in kinds:
+        assert {f"{kind}, {name}" for name in options + several} <= set(rows)
+    first = {row[0] for row in alone.rows}
+    assert not {f"{kind}, {name}" for kind in kinds for name in several} & first
+    # Without an option, it is the row of the table before it.
+    before = next(r for r in report.rows if r[0] == kinds[0] and r[1] == 0.16)
+    assert rows["away from the truth, no option"][4] == before[4]
+    made = [
+        (one.step, one.diversity, one.translation, one.scales, len(on)) for one, on in asked[-16:]
+    ]
+    expected = [
+        *(("sign", 0.0, 0, 1, 1), ("momentum", 0.0, 0, 1, 1), ("sign", 0.5, 0, 1, 1)),
+        *(("sign", 0.0, 7, 1, 1), ("sign", 0.0, 0, 5, 1), ("sign", 0.5, 7, 5, 1)),
+        *(("sign", 0.0, 0, 1, 2), ("momentum", 0.5, 7, 5, 2)),
+    ]
+    assert made == 2 * expected
+    facts = json.loads((tmp_path / "2" / "result.json").read_text())
+    assert [one["name"] for one in facts["surrogates"]] == ["another", "third"]
+    # Of five steps: SI takes five passes each, DI no backward pass more, all on two networks.
+    plain = json.loads((tmp_path / "1" / "result.json").read_text())["passes"]
+    assert facts["passes"]["backward"] - plain["backward"] == 2 * (2 * 5 + 2 * 5 * 5)
+
+
+def test_surrogates_are_kept_only_if_they_are_trained(table, band_victim, surrogate, tmp_path):
+    settings = {"victim": band_victim, "cases": table, "quick": True, "surrogate": surrogate}
+    with pytest.raises(SegadvError, match="no surrogates are trained"):
+        finish(reproduce("black-box", tmp_path / "out", keep=tmp_path / "kept", **settings))
+    with pytest.raises(SegadvError, match="no surrogates are trained"):
+        finish(reproduce("heart", tmp_path / "out", keep=tmp_path / "kept"))
+    with pytest.raises(SegadvError, match="exists already"):
+        finish(reproduce("black-box", tmp_path / "out", keep=tmp_path))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_surrogates_of_a_built_in_victim_differ_and_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_segadv.reproduce.surrogate.QUICK_CASES", 1)
+    monkeypatch.setattr("napari_segadv.reproduce.surrogate.KINDS", ((2, 1), (3, 2), (2, 3)))
+    run = train_surrogates(load_victim("demo:chest-xray"), True, tmp_path / "kept")
+    found, _ = finish(run)
+    assert [one.name for one in found] == ["surrogate-1", "surrogate-2", "surrogate-3"]
+    assert len({one.sha256 for one in found}) == 3
+    names = sorted(path.name for path in (tmp_path / "kept").iterdir())
+    assert names == ["surrogate-1", "surrogate-2", "surrogate-3"]
+    assert load_victim(tmp_path / "kept" / "surrogate-2").sha256 == found[1].sha256
 
 
 def test_the_heart_table_says_what_was_measured(table, band_victim, tmp_path):

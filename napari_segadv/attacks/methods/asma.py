@@ -16,6 +16,7 @@ from ..loop import Plan, optimise
 from ..losses import Outputs
 from ..problem import Attacking, Problem
 from ..rules import Seen
+from ..transfer import Transferring
 
 # Ozbulak 2019: the constants of the step, and the number of iterations.
 TAU, BETA, PAPER_STEPS = 1e-7, 1e-6, 2501
@@ -29,7 +30,7 @@ NEAR, SHRINK = 0.9, 0.0125
 
 
 @dataclass(frozen=True, kw_only=True)
-class ASMA(Attack):
+class ASMA(Transferring, Attack):
     """Adaptive segmentation mask attack (Ozbulak 2019, MICCAI, eq. 2 and algorithm 1).
 
     It maximises S - ||x - x0||^2, where S is the sum of z_t over the pixels that are not yet at the
@@ -82,12 +83,16 @@ class ASMA(Attack):
             goal=None if paper else self.goal,
             penalty=lambda noise: (noise / scale).square().flatten(1).sum(1),
             keeps_best=not paper,
+            transfer=self.transfer(problem, seed),
         )
         return optimise(problem, plan)
 
 
 class MaskedSum:
-    """-S (eq. 2): minus the sum of z_t over the care pixels off target; it records the IoU."""
+    """-S (eq. 2): minus the sum of z_t over the care pixels off target; it records the IoU.
+
+    Of copies of the images it records none, see `transfer`.
+    """
 
     def __init__(self) -> None:
         self.iou = torch.empty(0)
@@ -98,7 +103,8 @@ class MaskedSum:
         if problem.care is not None:
             off = off & (problem.care > 0)
         own = outputs.logits.gather(1, problem.labels.unsqueeze(1)).squeeze(1)
-        self.iou = mean_iou(outputs)
+        if not outputs.of_copy:
+            self.iou = mean_iou(outputs)
         return -(own * off).flatten(1).sum(1)
 
 

@@ -14,13 +14,14 @@ from ..loop import Plan, optimise
 from ..losses import Outputs
 from ..problem import Attacking, Problem
 from ..rules import Seen
+from ..transfer import Transferring
 
 # The paper's 0.5 on a scale from 0 to 255.
 GAMMA_SHARE = 0.5 / 255
 
 
 @dataclass(frozen=True, kw_only=True)
-class DAG(Attack):
+class DAG(Transferring, Attack):
     """Dense adversary generation (Xie 2017, algorithm 1).
 
     Each step ascends the sum of z_adv - z_clean over the active pixels: those of the object that
@@ -66,6 +67,7 @@ class DAG(Attack):
             loss=_Gap(),
             rule=lambda: _Proportional(ball, gamma, self.normalise),
             goal=self.goal,
+            transfer=self.transfer(problem, seed),
         )
         return optimise(problem, plan)
 

@@ -14,10 +14,11 @@ from ..loop import Plan, optimise
 from ..losses import margin
 from ..problem import Attacking, Problem
 from ..rules import Adam, Seen
+from ..transfer import Transferring
 
 
 @dataclass(frozen=True, kw_only=True)
-class Least(Attack):
+class Least(Transferring, Attack):
     """The smallest Linf or L2 perturbation at which the goal is reached, in a single run.
 
     As in DDN (Rony 2019, CVPR, algorithm 1), the budget follows success: after a pass that reaches
@@ -61,6 +62,7 @@ class Least(Attack):
             rule=lambda: Following(widest, self.steps, self.goal),
             goal=self.goal,
             size=widest.size,
+            transfer=self.transfer(problem, seed),
         )
         return optimise(problem, plan)
 

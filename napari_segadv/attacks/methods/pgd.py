@@ -11,6 +11,7 @@ from ..loop import Plan, optimise
 from ..losses import LOSSES, Loss, margin
 from ..problem import Attacking, Problem
 from ..rules import Sign
+from ..transfer import Transferring
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ class PGD(GradientAttack):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FGSM(Attack):
+class FGSM(Transferring, Attack):
     """Fast gradient sign method (Goodfellow 2015): one step of the whole budget."""
 
     name: ClassVar[str] = "fgsm"
@@ -77,5 +78,6 @@ class FGSM(Attack):
             loss=LOSSES[self.loss],
             rule=lambda: Sign(ball, 1, ball.radius),
             goal=None,
+            transfer=self.transfer(problem, seed),
         )
         return optimise(problem, plan)

@@ -14,10 +14,11 @@ from ..loop import Plan, optimise
 from ..losses import Outputs, signed
 from ..problem import Attacking, Problem
 from ..rules import Sign
+from ..transfer import Transferring, blur
 
 
 @dataclass(frozen=True, kw_only=True)
-class SMIA(Attack):
+class SMIA(Transferring, Attack):
     """Stabilised medical image attack (Qi 2021, ICLR, eq. 3 to 5).
 
     From the second step on, it maximises L(f(x~), y) - alpha L(f(x~), f(x + W * eta)), with
@@ -83,6 +84,7 @@ class SMIA(Attack):
             second=smoothed,
             # As in the paper. Also, losses with and without the second term can't be compared.
             keeps_best=False,
+            transfer=self.transfer(problem, seed),
         )
         return optimise(problem, plan)
 
@@ -98,20 +100,3 @@ class SMIA(Attack):
             log_p, q = outputs.logits.log_softmax(1), outputs.others.softmax(1)
             stable = -(q * log_p).sum(1)
         return loss + self.alpha * outputs.mean(stable)
-
-
-def blur(noise: Tensor, kernel: int, sigma: float) -> Tensor:
-    """Blur noise (N, C, *S) by a depthwise Gaussian, axis by axis; it is 0 outside the image."""
-    offsets = torch.arange(kernel, dtype=noise.dtype, device=noise.device) - kernel // 2
-    weights = torch.exp(-0.5 * (offsets / sigma).square())
-    weights = weights / weights.sum()
-    dims = noise.ndim - 2
-    convolve = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[dims]
-    flat = noise.flatten(0, 1).unsqueeze(1)
-    for axis in range(dims):
-        shape = [1] * dims
-        shape[axis] = kernel
-        padding = [0] * dims
-        padding[axis] = kernel // 2
-        flat = convolve(flat, weights.view(1, 1, *shape), padding=padding)
-    return flat.view_as(noise)

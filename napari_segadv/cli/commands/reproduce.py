@@ -31,8 +31,15 @@ def reproduce(
         typer.Option(help="CSV with the columns image,mask. The victim's phantoms by default."),
     ] = None,
     surrogate: Annotated[
-        str | None,
-        typer.Option(help="Surrogate for black-box. For demo:NAME one is trained by default."),
+        list[str] | None,
+        typer.Option(
+            help="Surrogate for black-box. May be repeated. For demo:NAME three are trained by "
+            "default."
+        ),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="New folder for the surrogates that are trained."),
     ] = None,
     count: Annotated[
         int | None, typer.Option(min=1, help="Number of cases. By default the table's own.")
@@ -53,7 +60,8 @@ def reproduce(
         out,
         victim=None if victim is None else victim_of(victim, trust),
         cases=cases,
-        surrogate=None if surrogate is None else victim_of(surrogate, trust),
+        surrogate=[victim_of(one, trust) for one in surrogate or []],
+        keep=keep,
         count=count,
         quick=quick,
         seed=seed,

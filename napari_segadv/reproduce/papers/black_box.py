@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..bench import Bench, Curve, Report, Running
+from ..variants import compared
 from . import heart, untargeted
 
 NAME = "black-box"
@@ -14,7 +15,10 @@ SURROGATE = True
 
 
 def run(bench: Bench) -> Running:
-    """Craft both attacks on the surrogate, and the untargeted one on the victim to compare."""
+    """Craft both attacks on the surrogate, and the untargeted one on the victim to compare.
+
+    At the largest epsilon, both are also crafted with the options that let noise carry over.
+    """
     epsilons = bench.some(untargeted.EPSILONS)
     clean = untargeted.clean_iou(bench)
     black = yield from untargeted.ious(bench, epsilons, bench.surrogate)
@@ -26,6 +30,8 @@ def run(bench: Bench) -> Running:
     rows: list[tuple[Any, ...]] = [("away from the truth", *row, "") for row in away.rows]
     rows += [(f"{size} heart", *row) for size, *row in (r[:6] for r in hearts.rows)]
     last = epsilons[-1]
+    options = yield from compared(bench, last)
+    rows += options.rows
     by_size = {size: [row[4] for row in hearts.rows if row[0] == size] for size in heart.SIZES}
     fails = all(max(with_noise) <= clean_iou for clean_iou, *with_noise in by_size.values())
     weaker = black[-1] > white[0]
@@ -58,5 +64,6 @@ def run(bench: Bench) -> Running:
                 if fails
                 else "brings hearts nearer to their target, unlike in the paper."
             ),
+            *options.findings,
         ],
     )
