@@ -1,6 +1,8 @@
 """What `segadv reproduce` does: gather cases and victims, run, and write the folder."""
 
+import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 from ..common.device import pick_device
@@ -8,12 +10,16 @@ from ..errors import SegadvError
 from ..io.cases import Case, read_cases
 from ..samples import DEMO
 from ..victims import Victim, load_victim
+from ..victims.tasks import DEFAULT
 from . import Bench, Report, get
-from .bench import FIRST_SEED, Done, phantoms
-from .output import refuse, save
-from .surrogate import train_surrogate
+from .bench import FIRST_SEED, PATIENCE, Done, phantoms
+from .cells import CELLS, Cells
+from .output import check, forget, identity, save, written
+from .surrogate import surrogate_for
 
 QUICK_CASES = 1
+# The name of what a process holds while it writes the table.
+TABLE = "table"
 
 
 def reproduce(
@@ -28,12 +34,17 @@ def reproduce(
     seed: int = 0,
     device: str = "auto",
     overwrite: bool = False,
+    fresh: bool = False,
 ) -> Generator[Done, None, Report]:
     """Run one reproduction and write its folder; yield its progress.
 
+    Each figure of a setting on a case is written into `out` as it is there. A second call, or
+    another process at the same time, takes what is there and computes the rest. The table is
+    written by who comes last.
+
     Args:
         name: name of the reproduction, see `names`.
-        out: folder for table.md, table.csv, figure.png and result.json.
+        out: folder for table.md, table.csv, figure.png, result.json and the cells.
         victim: the victim to attack; None: the built-in one of this reproduction.
         cases: a CSV with columns image,mask; None: fresh phantoms of the built-in victim.
         surrogate: the network for a black box; None: train one on phantoms that nothing else uses.
@@ -41,35 +52,64 @@ def reproduce(
         quick: run a smoke test with one case, few steps and few settings.
         seed: seed of the attacks.
         device: "auto", "cpu" or "cuda".
-        overwrite: replace an earlier reproduction.
+        overwrite: replace a table of other settings.
+        fresh: compute everything again, and replace the table.
 
     Raises:
         SegadvError: if the parts do not fit each other, or the folder can't be written.
     """
     paper = get(name)
-    refuse(out, overwrite)
-    device = pick_device(device)
+    check(out)
     attacked = victim or load_victim(paper.VICTIM)
+    if attacked.task.name not in paper.TASKS:
+        raise SegadvError(
+            f"{name}: is for {' and '.join(paper.TASKS)}, but {attacked.name} does "
+            f"{attacked.task.name}; use another victim"
+        )
     found = gather(attacked, cases, QUICK_CASES if quick else count or paper.CASES)
     if count is not None and len(found) < count and not quick:
         raise SegadvError(
             f"--count {count}: there are {len(found)} cases; add some or lower --count"
         )
+    if paper.SURROGATE and surrogate is None and not attacked.name.startswith(DEMO):
+        raise SegadvError(
+            f"{name}: needs --surrogate for a victim of your own; segadv train makes one"
+        )
+    cells = Cells(out / CELLS)
+    if fresh:
+        cells.clear()
+        forget(out)
+    bench = Bench(attacked, found, surrogate, quick, pick_device(device), seed, cells, paper.NAME)
+    # A surrogate that is trained here follows from what the table is identified by anyway.
+    own = identity(bench)
+    earlier = written(out)
+    if earlier not in ("", own) and not overwrite:
+        raise SegadvError(
+            f"{out}: exists already, with a table of other settings, cases or code; name another "
+            "folder or add --overwrite"
+        )
     if paper.SURROGATE and surrogate is None:
-        if not attacked.name.startswith(DEMO):
-            raise SegadvError(
-                f"{name}: needs --surrogate for a victim of your own; segadv train makes one"
-            )
-        surrogate = yield from train_surrogate(attacked, quick)
-    bench = Bench(attacked, found, surrogate, quick, device, seed)
+        bench.surrogate = yield from surrogate_for(attacked, quick, cells)
     report = yield from paper.run(bench)
-    save(out, paper, bench, report, overwrite)
-    return report
+    while written(out) != own:
+        with cells.claim_file(TABLE) as mine:
+            # Another process may have written it in between.
+            if mine and written(out) != own:
+                save(out, paper, bench, report, own)
+        if not mine:
+            yield Done(0, 1, "waiting for another process, which writes the table")
+            time.sleep(PATIENCE)
+    return replace(report, notes=tuple(cells.notes))
 
 
 def gather(victim: Victim, table: Path | None, count: int) -> list[Case]:
     """Return the first cases of a CSV, or fresh phantoms of a built-in victim."""
     if table is not None:
+        if victim.task.name != DEFAULT:
+            raise SegadvError(
+                f"{table}: holds masks, but {victim.name} does {victim.task.name}; only phantoms "
+                "of a built-in victim are known for it, so leave out --cases"
+            )
         return read_cases(table)[:count]
     if not victim.name.startswith(DEMO):
         raise SegadvError(

@@ -16,7 +16,10 @@ from napari_segadv.reproduce import get, names
 from napari_segadv.reproduce.bench import rises
 from napari_segadv.reproduce.command import reproduce
 
-PIXELS = ["untargeted", "heart", "resize", "asma", "smia", "synthesis", "black-box"]
+PIXELS = [
+    *("untargeted", "heart", "heart-variants", "resize", "asma", "smia", "synthesis"),
+    "black-box",
+]
 
 
 @pytest.fixture
@@ -50,7 +53,9 @@ def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_p
     report, states = finish(run)
     assert all(str(state) and state.step < state.steps for state in states)
     names_written = {path.name for path in out.iterdir()}
-    assert names_written == {"table.md", "table.csv", "figure.png", "result.json"}
+    pictures = {"picture.png"} if name == "heart-variants" else set()
+    assert names_written == {"table.md", "table.csv", "figure.png", "result.json", "cells"} | pictures
+    assert not list((out / "cells").glob("*.lock"))
     facts = json.loads((out / "result.json").read_text())
     assert facts["passes"]["forward"] > facts["passes"]["backward"] > 0
     assert facts["quick"] is True
@@ -65,27 +70,44 @@ def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_p
     assert all(finding in text for finding in report.findings)
 
 
-def test_the_heart_table_says_what_was_measured(table, band_victim, tmp_path):
-    """On these cases in full: more noise gives a larger IoU, with epsilon in image units."""
+def test_the_heart_table_sets_the_heart_alone_beside_the_papers_heart(
+    table, band_victim, tmp_path
+):
+    """On these cases in full: more noise brings the heart nearer, with epsilon in image units."""
     run = reproduce("heart", tmp_path / "out", victim=band_victim, cases=table, device="cpu")
     report, states = finish(run)
-    assert len(states) == 2 * 5 * 2
-    small = [row for row in report.rows if row[0] == "small"]
-    assert [row[1] for row in small] == ["0 (clean)", 0.01, 0.02, 0.04, 0.08, 0.16]
-    assert small[3][2] == pytest.approx(0.04 / 2 * 255)
-    assert small[-1][4] >= small[0][4]
+    assert len(states) == 2 * 6 * 2
+    small = [row for row in report.rows if row[:2] == ("small heart", "heart with its target")]
+    levels = ["0 (clean)", "the target itself", 0.01, 0.02, 0.04, 0.08, 0.16]
+    assert [row[2] for row in small] == levels
+    assert small[4][3] == pytest.approx(0.04 / 2 * 255)
+    assert [row[4] for row in small] == ["", "", 88.0, 96.9, 97.8, 98.4, 98.6]
+    assert small[1][5] == 100.0
+    assert small[-1][5] > small[0][5]
 
 
-def test_an_earlier_table_is_replaced_only_if_asked(table, band_victim, tmp_path):
+def test_a_table_of_other_settings_is_replaced_only_if_asked(table, band_victim, tmp_path):
     out = tmp_path / "out"
     settings = {"victim": band_victim, "cases": table, "quick": True, "device": "cpu"}
     finish(reproduce("untargeted", out, **settings))
-    with pytest.raises(SegadvError, match="exists already"):
-        finish(reproduce("untargeted", out, **settings))
-    finish(reproduce("untargeted", out, overwrite=True, **settings))
+    before = files_of(out)
+    finish(reproduce("untargeted", out, **settings))
+    assert files_of(out) == before
+    with pytest.raises(SegadvError, match="exists already, with a table of other settings"):
+        finish(reproduce("untargeted", out, seed=1, **settings))
+    with pytest.raises(SegadvError, match="exists already, with a table of other settings"):
+        finish(reproduce("heart", out, **settings))
+    assert files_of(out) == before
+    finish(reproduce("untargeted", out, seed=1, overwrite=True, **settings))
+    assert files_of(out)["result.json"] != before["result.json"]
     (out / "mine.txt").write_text("keep")
     with pytest.raises(SegadvError, match="not a segadv reproduction"):
         finish(reproduce("untargeted", out, overwrite=True, **settings))
+
+
+def files_of(folder):
+    """Return the bytes of a table's files by name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_what_is_missing_is_one_line(table, band_victim, tmp_path):

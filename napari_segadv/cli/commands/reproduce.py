@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..arguments import Device, Overwrite, Seed, Trust, example, victim_of
-from ..terminal import follow, say
+from ..terminal import STOPPED, follow, say, tell
 
 
 def add(app: typer.Typer) -> None:
@@ -17,7 +17,9 @@ def add(app: typer.Typer) -> None:
 def reproduce(
     name: Annotated[
         str,
-        typer.Argument(help="untargeted, heart, resize, asma, smia, synthesis or black-box."),
+        typer.Argument(
+            help="untargeted, heart, heart-variants, resize, asma, smia, synthesis or black-box."
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the table.")],
     victim: Annotated[
@@ -42,8 +44,15 @@ def reproduce(
     seed: Seed = 0,
     trust: Trust = None,
     overwrite: Overwrite = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Compute everything again, and replace the table.")
+    ] = False,
 ) -> None:
-    """Make a paper's table on phantoms or your own cases: Markdown, CSV, figure and JSON."""
+    """Make a paper's table on phantoms or your own cases: Markdown, CSV, figure and JSON.
+
+    What is finished stays in DIR: the same command goes on from there, also in two processes at
+    once, which share the work.
+    """
     from ...reproduce.command import reproduce as steps
 
     run = steps(
@@ -57,6 +66,12 @@ def reproduce(
         seed=seed,
         device=device,
         overwrite=overwrite,
+        fresh=fresh,
     )
-    report = follow(run, f"reproducing {name}")
+    try:
+        report = follow(run, f"reproducing {name}")
+    except KeyboardInterrupt:
+        say(f"{out}: keeps what is finished; the same command goes on from there", err=True)
+        raise SystemExit(STOPPED) from None
+    tell(report.notes)
     say(f"{out}: table.md, table.csv, figure.png", *report.findings)

@@ -1,21 +1,23 @@
 """Chen 2019, table 1: Dice under generators of several xi, and of one field alone."""
 
-import tempfile
 from collections.abc import Generator, Sequence
-from pathlib import Path
+from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
 from ...attacks.fields.recipe import Recipe
+from ...common.hashing import sha256_of_array
 from ...data.scan import Scan
 from ...io.cases import Case
-from ..bench import Bench, Curve, Done, Report, Running, phantoms, rises
+from ..bench import Bench, Curve, Done, RealScan, Report, Running, phantoms, rises
+from ..keys import of_case, of_setting
 from ..synthesis_table import SETTINGS, Row, table
 
 NAME = "synthesis"
 TITLE = "Learned synthesis of displacement and intensity fields"
 SOURCE = "Chen et al. 2019, table 1 (2-D abdominal CT)"
 VICTIM = "demo:chest-xray"
+TASKS = ("segmentation",)
 CASES = 10
 SURROGATE = False
 
@@ -40,15 +42,26 @@ def run(bench: Bench) -> Running:
     if bench.quick:
         recipe = Recipe(epochs=1, width=4, pieces=1, seed=bench.seed)
     settings = [setting for setting in SETTINGS if setting in bench.some(SETTINGS)]
-    with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
-        steps = table(
-            images, cases, bench.victim, Path(folder), recipe=recipe, settings=settings,
-            device=bench.device,
-        )  # fmt: skip
-        rows = yield from rows_of(steps)
-    bench.forwards += sum(row.forward + len(cases) for row in rows)
-    bench.backwards += sum(row.backward for row in rows)
-    return report(rows)
+    common = {
+        "recipe": of_setting(recipe),
+        "images": [sha256_of_array(image.array) for image in images],
+        "cases": [of_case(case) for case in cases],
+    }
+    keys = [{**common, "setting": of_setting(setting)} for setting in settings]
+
+    def make(number: int) -> Generator[Done, None, dict[str, Any]]:
+        with bench.folder({**bench.key(), **keys[number]}) as folder:
+            steps = table(
+                images, cases, bench.victim, folder, recipe=recipe, settings=[settings[number]],
+                device=bench.device,
+            )  # fmt: skip
+            (row,) = yield from rows_of(steps)
+        bench.forwards += row.forward + len(cases)
+        bench.backwards += row.backward
+        return asdict(row)
+
+    rows = yield from bench.share(keys, make, lambda n: f"{settings[n][0]}, xi {settings[n][1]:g}")
+    return report([Row(**row) for row in rows])
 
 
 def divided(bench: Bench) -> tuple[list[Scan], list[Case]]:
@@ -57,10 +70,16 @@ def divided(bench: Bench) -> tuple[list[Scan], list[Case]]:
     own = any(case.scan.path is not None for case in bench.cases)
     if kind == "demo" and not own:
         made = phantoms(name, QUICK_IMAGES if bench.quick else IMAGES, IMAGE_SEED)
-        return [case.scan for case in made], list(bench.cases)
+        return [real(case).scan for case in made], [real(case) for case in bench.cases]
     half = (len(bench.cases) + 1) // 2
     # A single case can't be divided: it is trained on and measured.
-    return [case.scan for case in bench.cases[:half]], list(bench.cases[half:] or bench.cases)
+    cases = [real(case) for case in bench.cases]
+    return [case.scan for case in cases[:half]], cases[half:] or cases
+
+
+def real(case: Case) -> Case:
+    """Return a case whose image is of real numbers, as the paper's are."""
+    return Case(RealScan.of(case.scan), case.mask)
 
 
 def rows_of(steps: Generator[Any, None, list[Row]]) -> Generator[Done, None, list[Row]]:
