@@ -54,7 +54,9 @@ def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_p
     assert all(str(state) and state.step < state.steps for state in states)
     names_written = {path.name for path in out.iterdir()}
     pictures = {"picture.png"} if name == "heart-variants" else set()
-    assert names_written == {"table.md", "table.csv", "figure.png", "result.json", "cells"} | pictures
+    assert (
+        names_written == {"table.md", "table.csv", "figure.png", "result.json", "cells"} | pictures
+    )
     assert not list((out / "cells").glob("*.lock"))
     facts = json.loads((out / "result.json").read_text())
     assert facts["passes"]["forward"] > facts["passes"]["backward"] > 0
@@ -70,9 +72,7 @@ def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_p
     assert all(finding in text for finding in report.findings)
 
 
-def test_the_heart_table_sets_the_heart_alone_beside_the_papers_heart(
-    table, band_victim, tmp_path
-):
+def test_the_heart_table_sets_the_heart_alone_beside_the_papers_heart(table, band_victim, tmp_path):
     """On these cases in full: more noise brings the heart nearer, with epsilon in image units."""
     run = reproduce("heart", tmp_path / "out", victim=band_victim, cases=table, device="cpu")
     report, states = finish(run)
