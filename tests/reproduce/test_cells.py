@@ -22,6 +22,8 @@ from napari_segadv.reproduce.bench import Bench, Done
 from napari_segadv.reproduce.cells import Cell, Cells
 from napari_segadv.reproduce.command import reproduce
 from napari_segadv.reproduce.keys import of_case, of_setting, of_victim
+from napari_segadv.reproduce.trained import trained
+from napari_segadv.training.victim.recipe import Recipe
 
 KEY = {"setting": 0.25, "case": "first"}
 CELL = Cell({"iou": 0.1 + 0.2}, 3.0, 2.0, 0.5)
@@ -310,6 +312,25 @@ def test_settings_that_differ_have_keys_that_differ():
     others = [replace(plain, region="bounding-box"), replace(plain, heart_alone=True)]
     keys = [of_setting(("picture", one)) for one in (plain, *others)]
     assert all(a != b for a, b in itertools.combinations(keys, 2))
+
+
+def test_a_network_is_trained_once_and_stays(cells):
+    names = ("background", "dim", "bright")
+    cases = []
+    for seed in range(3):
+        scan = Scan.from_array(disc_image(seed=seed))
+        cases.append(Case(scan, mask_on(scan, disc_labels(), names)))
+    recipe = Recipe(dims=2, width=4, levels=2, epochs=1, window=(0, 255))
+    first, states = finish(trained("surrogate", recipe, cases, cases[:1], cells))
+    assert any("training the surrogate" in str(state) for state in states)
+    assert first.classes == names
+    second, states = finish(trained("surrogate", recipe, cases, cases[:1], cells))
+    assert states == []
+    assert second.sha256 == first.sha256
+    _, states = finish(trained("surrogate", recipe, cases[:2], cases[:1], cells))
+    assert states != []
+    cells.clear()
+    assert list(cells.folder.iterdir()) == []
 
 
 def start(arguments):

@@ -193,7 +193,7 @@ def test_a_victim_sees_real_numbers_as_it_sees_the_file(name):
 
 
 def test_dim_bytes_and_their_real_numbers_are_presented_alike(band_victim):
-    """An image of few grey levels is shown as it is if it is of bytes, but not if it is of floats."""
+    """An image of few grey levels is shown as it is if it is of bytes, not if it is of floats."""
     array = np.clip(disc_image() // 60, 0, 255).astype(np.uint8)
     scan = Scan.from_array(array)
     floats = Scan.from_array(array.astype(np.float32))
