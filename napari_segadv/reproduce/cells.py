@@ -98,7 +98,7 @@ class Cells:
         path = self.folder / f"{name}{LOCK}"
         lock = FileLock(path)
         try:
-            lock.acquire(blocking=False)
+            lock.acquire(timeout=0)
         except Timeout:
             yield False
             return

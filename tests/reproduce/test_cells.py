@@ -18,6 +18,7 @@ from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.io.cases import Case
 from napari_segadv.reproduce import bench as benches
+from napari_segadv.reproduce import bortsova
 from napari_segadv.reproduce.bench import Bench, Done
 from napari_segadv.reproduce.cells import Cell, Cells
 from napari_segadv.reproduce.command import reproduce
@@ -27,6 +28,11 @@ from napari_segadv.training.victim.recipe import Recipe
 
 KEY = {"setting": 0.25, "case": "first"}
 CELL = Cell({"iou": 0.1 + 0.2}, 3.0, 2.0, 0.5)
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    monkeypatch.setattr(bortsova, "STEPS", 5)
 
 
 @pytest.fixture
@@ -211,8 +217,8 @@ def test_a_table_that_was_stopped_goes_on_and_is_the_same(settings, steps, still
 def test_passes_are_summed_over_the_cells_whoever_computed_them(settings, tmp_path):
     finish(reproduce("untargeted", tmp_path / "out", **settings))
     facts = json.loads((tmp_path / "out" / "result.json").read_text())
-    # Five budgets, two cases, a hundred steps.
-    assert facts["passes"] == {"forward": 5 * 2 * 101, "backward": 5 * 2 * 100}
+    # Five budgets, two cases, five steps.
+    assert facts["passes"] == {"forward": 5 * 2 * 6, "backward": 5 * 2 * 5}
     found = [json.loads(text) for text in files_of(tmp_path / "out" / "cells").values()]
     assert len(found) == 6 * 2
     assert sum(one["backward"] for one in found) == facts["passes"]["backward"]

@@ -12,7 +12,7 @@ from helpers import bands, disc_image, disc_labels, finish, mask_on
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.reproduce import get, names
+from napari_segadv.reproduce import command, get, names
 from napari_segadv.reproduce.bench import rises
 from napari_segadv.reproduce.command import reproduce
 
@@ -121,6 +121,27 @@ def test_what_is_missing_is_one_line(table, band_victim, tmp_path):
     with pytest.raises(SegadvError, match="--count 5: there are 2 cases"):
         finish(reproduce("heart", out, victim=band_victim, cases=table, count=5))
     assert not out.exists()
+
+
+def test_a_victim_of_another_task_is_refused(table, band_victim, tmp_path):
+    other = replace(band_victim, task="classification")
+    settings = {"victim": other, "cases": table, "quick": True}
+    with pytest.raises(SegadvError, match="heart: is for segmentation, but bands does class"):
+        finish(reproduce("heart", tmp_path / "out", **settings))
+    with pytest.raises(SegadvError, match=r"cases.csv: holds masks, but bands does class"):
+        finish(reproduce("smia", tmp_path / "out", **settings))
+    assert not (tmp_path / "out").exists()
+
+
+def test_who_stops_the_command_is_told_that_it_goes_on(run, monkeypatch, tmp_path):
+    def stopped(*args, **options):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(command, "reproduce", stopped)
+    status, out, err = run("reproduce", "heart", "--out", tmp_path / "out")
+    assert (status, out) == (130, "")
+    assert "keeps what is finished; the same command goes on from there" in err
 
 
 def test_names_are_those_of_the_modules():
