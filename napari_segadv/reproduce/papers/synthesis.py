@@ -114,7 +114,7 @@ def rows_of(steps: Generator[Any, None, list[Row]]) -> Generator[Done, None, lis
 def report(rows: Sequence[Row]) -> Report:
     """Return the table, the figure and the findings: each organ beside the same of the paper."""
     organs = list(rows[0].clean)
-    lines = [("none", "", *side_by_side(CLEAN, rows[0].clean), 0.0, 0.0, "")]
+    lines: list[tuple[Any, ...]] = [("none", "", *side_by_side(CLEAN, rows[0].clean), 0.0, 0.0, "")]
     for row in rows:
         dice, change = PAPER[row.parts, row.xi]
         done = "yes" if row.succeeded else "no"
