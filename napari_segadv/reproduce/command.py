@@ -14,7 +14,7 @@ from ..victims.tasks import DEFAULT
 from . import Bench, Report, get
 from .bench import FIRST_SEED, PATIENCE, Done, phantoms
 from .cells import CELLS, Cells
-from .output import check, forget, identity, save, written
+from .output import check, complete, forget, identity, save, written
 from .surrogate import surrogate_for
 
 QUICK_CASES = 1
@@ -91,10 +91,10 @@ def reproduce(
     if paper.SURROGATE and surrogate is None:
         bench.surrogate = yield from surrogate_for(attacked, quick, cells)
     report = yield from paper.run(bench)
-    while written(out) != own:
+    while not complete(out, own):
         with cells.claim_file(TABLE) as mine:
             # Another process may have written it in between.
-            if mine and written(out) != own:
+            if mine and not complete(out, own):
                 save(out, paper, bench, report, own)
         if not mine:
             yield Done(0, 1, "waiting for another process, which writes the table")

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 MANY = 6
 # result.json is written last: a folder without it holds no complete table.
 RESULT = "result.json"
-FILES = ("table.md", "table.csv", "figure.png", "picture.png", RESULT)
+# Only some tables have one.
+PICTURE = "picture.png"
+FILES = ("table.md", "table.csv", "figure.png", PICTURE, RESULT)
 
 
 def check(folder: Path) -> None:
@@ -47,7 +49,7 @@ def identity(bench: Bench) -> str:
 
 
 def written(folder: Path) -> str:
-    """Return the identity of the complete table in a folder; "" if there is none."""
+    """Return the identity of the table in a folder, as its seal tells; "" if there is none."""
     try:
         found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -55,6 +57,12 @@ def written(folder: Path) -> str:
     except (OSError, ValueError):
         return "unreadable"
     return str(found.get("identity", "unknown")) if isinstance(found, dict) else "unreadable"
+
+
+def complete(folder: Path, own: str) -> bool:
+    """Return whether a folder holds the table of this identity with all that belongs to it."""
+    there = all((folder / name).is_file() for name in FILES if name != PICTURE)
+    return there and written(folder) == own
 
 
 def forget(folder: Path) -> None:
@@ -80,7 +88,7 @@ def save(folder: Path, paper: "Paper", bench: Bench, report: Report, own: str) -
     write_text(folder / "table.csv", as_csv(report))
     draw(folder / "figure.png", figure(paper, report))
     if report.panels:
-        draw(folder / "picture.png", picture(paper, report))
+        draw(folder / PICTURE, picture(paper, report))
     write_text(folder / RESULT, json.dumps(facts, indent=1, allow_nan=False) + "\n")
 
 
