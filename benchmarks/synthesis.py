@@ -17,20 +17,17 @@ import torch
 from napari_segadv import attacks, load_victim
 from napari_segadv.attacks import Attack, Problem
 from napari_segadv.attacks.fields.recipe import Recipe
-from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.io.cases import Case, ClassMap
+from napari_segadv.reproduce.bench import phantoms
+from napari_segadv.reproduce.slices import PHANTOM, VICTIM, recipe_for, slices_of
 from napari_segadv.reproduce.synthesis_table import Row, table
 from napari_segadv.samples import phantom
 from napari_segadv.training.generator.pieces import piece_of
 from napari_segadv.training.victim.fit import train
-from napari_segadv.training.victim.recipe import Recipe as Training
 from napari_segadv.training.victim.run import finish
 
-# First seed, number of phantoms, and slices of each: to train the victim, to train the generators,
-# to measure.
-VICTIM, IMAGES, CASES = (0, 16, 10), (500, 10, 6), (10_000, 4, 6)
-# A slice with this many classes shows most of the organs.
-CLASSES_SHOWN = 5
+# First seed, number of phantoms, and slices of each: to train the generators, to measure.
+IMAGES, CASES = (500, 10, 6), (10_000, 4, 6)
 
 
 def main() -> None:
@@ -59,19 +56,8 @@ def main() -> None:
 
 
 def slices(first: int, count: int, each: int) -> list[Case]:
-    """Return 2-D cases from phantoms, evenly spaced among the slices that show most organs."""
-    found = []
-    for seed in range(first, first + count):
-        scan, mask = phantom("abdomen-ct", seed)
-        assert isinstance(mask, Mask)
-        full = [z for z, part in enumerate(mask.array) if len(np.unique(part)) >= CLASSES_SHOWN]
-        for z in np.linspace(0, len(full) - 1, each).astype(int):
-            array, labels = (np.ascontiguousarray(a[full[z]]) for a in (scan.array, mask.array))
-            grid = Grid(labels.shape, scan.grid.spacing[1:], (0.0, 0.0), np.eye(2))
-            found.append(
-                Case(Scan(array, grid, scan.units, scan.storage), Mask(labels, grid, mask.classes))
-            )
-    return found
+    """Return slices of phantoms."""
+    return slices_of(phantoms(PHANTOM, count, first), each)
 
 
 def train_victim(bundle: Path, cases: list[Case]) -> None:
@@ -79,8 +65,8 @@ def train_victim(bundle: Path, cases: list[Case]) -> None:
     own = slices(*VICTIM)
     names = own[0].mask.classes
     classes = ClassMap(names, tuple((n,) for n in range(1, len(names))))
-    recipe = Training(dims=2, width=16, levels=4, epochs=16, window=(-160, 240))
-    finish(result(train(own, classes, recipe)), bundle, "slices", cases, classes, unseen=True)
+    trained = result(train(own, classes, recipe_for(quick=False)))
+    finish(trained, bundle, "slices", cases, classes, unseen=True)
 
 
 def show(rows: list[Row], organs: tuple[str, ...]) -> None:

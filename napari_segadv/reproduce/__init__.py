@@ -17,6 +17,7 @@ class Paper(Protocol):
         NAME: what the command calls it.
         TITLE, SOURCE: for the report.
         VICTIM: the built-in victim that it is run on by default.
+        TASKS: the tasks of victims that it can be run on.
         CASES: how many phantoms it takes by default.
         SURROGATE: whether it needs a network to stand in for the victim.
     """
@@ -25,6 +26,7 @@ class Paper(Protocol):
     TITLE: str
     SOURCE: str
     VICTIM: str
+    TASKS: tuple[str, ...]
     CASES: int
     SURROGATE: bool
 

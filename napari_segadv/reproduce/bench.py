@@ -1,12 +1,18 @@
 """What a reproduction works with (cases, victims, a count of passes), and what it reports."""
 
+import json
+import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, partial
 from itertools import pairwise
-from statistics import fmean
+from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any, TypeVar
 
+import numpy as np
 from torch import Tensor
 
 from ..attacks import Attack, Problem
@@ -15,17 +21,23 @@ from ..crafting import craft_steps
 from ..crafting.binding import bind
 from ..crafting.problem import problem_of
 from ..crafting.request import Request
-from ..data.scan import Array, Mask, Scan
+from ..data.presentation import Presentation
+from ..data.scan import Array, Scan, Storage
 from ..errors import SegadvError
 from ..io.cases import Case
+from ..io.quantise import quantise
 from ..results.example import Example
 from ..samples import phantom
 from ..victims import Victim
+from .cells import Cell, Cells, hash_of
+from .keys import of_case, of_code, of_setting, of_victim
 
 T = TypeVar("T")
 
 # Seed of the first phantom: no victim was trained or measured on phantoms from this seed on.
 FIRST_SEED = 30_000
+# Seconds between two looks at what other processes compute.
+PATIENCE = 0.5
 # Widths of the papers' intensity scales: -1 to 1 in Bortsova 2021, 0 to 1 in Ozbulak 2019.
 BORTSOVA_WIDTH = 2.0
 
@@ -67,6 +79,25 @@ class Step:
     labels: Array
 
 
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A picture: an image, or noise in colours from blue to red, with outlines of labels.
+
+    Attributes:
+        title: above it.
+        image: (y, x) or (y, x, 3).
+        span: intensities that are black and white, or blue and red.
+        labels: classes (y, x), drawn as outlines; None: none.
+        signed: whether it is noise.
+    """
+
+    title: str
+    image: Array
+    span: tuple[float, float]
+    labels: Array | None = None
+    signed: bool = False
+
+
 @dataclass(frozen=True)
 class Report:
     """A table in the paper's form.
@@ -77,6 +108,8 @@ class Report:
         curves: curves of the figure.
         axes: labels of the figure's x and y axes.
         findings: sentences that say which trends agree with the paper and which do not.
+        panels: pictures of a figure of the paper, row by row.
+        notes: what the user has to know of how it was made, which is no part of it.
     """
 
     columns: tuple[str, ...]
@@ -84,9 +117,45 @@ class Report:
     curves: list[Curve]
     axes: tuple[str, str]
     findings: list[str]
+    panels: Sequence[Sequence[Panel]] = ()
+    notes: Sequence[str] = ()
 
 
 Running = Generator[Done, None, Report]
+
+
+@dataclass(frozen=True, eq=False)
+class RealScan(Scan):
+    """An image of whole numbers as the real numbers that the papers compute with.
+
+    It keeps the bounds of its source, and is shown to a victim as that is.
+
+    Attributes:
+        source: the image as its file holds it.
+    """
+
+    source: Scan = field(kw_only=True)
+
+    @classmethod
+    def of(cls, scan: Scan) -> "RealScan":
+        """Return an image, which may hold real numbers already, as float32."""
+        told = {one.name: getattr(scan, one.name) for one in fields(Scan)}
+        meta = {k: v for k, v in scan.meta.items() if k not in ("files", "place")}
+        told |= {
+            "array": scan.array.astype(np.float32),
+            "storage": Storage("float32"),
+            "path": None,
+            "meta": {**meta, "title": scan.name},
+        }
+        return cls(**told, source=scan)
+
+    @cached_property
+    def bounds(self) -> tuple[float, float]:
+        return self.source.bounds
+
+    @cached_property
+    def shown(self) -> Presentation:
+        return self.source.shown
 
 
 @dataclass
@@ -96,9 +165,12 @@ class Bench:
     Attributes:
         victim: the victim, attacked and measured.
         cases: scans with their correct labels.
-        surrogates: the networks that stand in for the victim in a table of a black box.
+        surrogates: the networks that stand in for the victim in a table of a black box; rows of
+            one take the first.
         quick: whether this is a smoke test with few steps, settings and cases.
-        forwards, backwards: passes of all attacks so far.
+        cells: keeps what is computed, and shares it with other processes; None: nothing is kept.
+        paper: name of the reproduction, for the keys of its cells.
+        forwards, backwards, seconds: of all cells so far, whoever computed them.
     """
 
     victim: Victim
@@ -107,14 +179,11 @@ class Bench:
     quick: bool = False
     device: str = "auto"
     seed: int = 0
+    cells: Cells | None = None
+    paper: str = ""
     forwards: float = 0.0
     backwards: float = 0.0
-    started: float = field(default_factory=time.perf_counter)
-
-    @property
-    def surrogate(self) -> Victim | None:
-        """The first of the surrogates; None: there is none."""
-        return self.surrogates[0] if self.surrogates else None
+    seconds: float = 0.0
 
     def steps(self, full: int) -> int:
         """Return the steps for an attack that takes `full` in the paper; few in a smoke test."""
@@ -134,20 +203,59 @@ class Bench:
         """Convert a paper's epsilon, on a scale that is `width` wide, to image units."""
         return epsilon * self.window / width
 
+    @property
+    def rounded(self) -> str:
+        """What images are rounded to in their files, for headings."""
+        dtype = np.dtype(self.cases[0].scan.storage.dtype)
+        return f"{8 * dtype.itemsize} bits" if dtype.kind in "iu" else str(dtype)
+
+    def on(self, scan: Scan, shown_as: Scan) -> Any:
+        """Return the victim on a scan, which is presented to it as another one of its kind is."""
+        device = pick_device(self.device)
+        presented = self.victim.on(getattr(shown_as, "source", shown_as), device).presented
+        return self.victim.on(scan, device, presented)
+
+    def predict(self, scan: Scan, shown_as: Scan | None = None) -> Any:
+        """Predict a scan; a changed one is presented as the clean one, `shown_as`."""
+        return self.on(scan, shown_as or scan).predict()
+
     def attack(self, scan: Scan, attack: Attack, **options: Any) -> Generator[Any, None, Example]:
-        """Craft one example, measured from its file, and count its passes."""
+        """Craft one example, measured from its file, and count its passes.
+
+        An image of whole numbers is attacked as the product does: the victim sees it rounded in
+        each step. For the paper's real numbers, give a `RealScan`.
+        """
         # The papers computed in float32.
-        options = {"precision": "float32", **options}
+        options = {"precision": "float32", "present": self._present(scan), **options}
         run = craft_steps(scan, self.victim, attack, device=self.device, seed=self.seed, **options)
         made = yield from run
         self.forwards += made.record["passes"]["forward"]
         self.backwards += made.record["passes"]["backward"]
         return made
 
-    def problem(self, scan: Scan, target: Any = None, truth: Any = None) -> Problem:
+    def rounded_prediction(self, made: Example, epsilon: float) -> Any:
+        """Return what the victim predicts of a real-number example, rounded as its file would be.
+
+        It is rounded inside the Linf budget, and not attacked again.
+        """
+        source = made.clean.source if isinstance(made.clean, RealScan) else made.clean
+        array = quantise(source, made.adversarial.array, "linf", epsilon)
+        return self.predict(replace(source, array=array), source)
+
+    def _present(self, scan: Scan) -> str:
+        """Return how a scan is presented, so that a `RealScan` is presented as its source."""
+        if not isinstance(scan, RealScan):
+            return "auto"
+        return "none" if self.on(scan.source, scan.source).presented is None else "auto"
+
+    def problem(
+        self, scan: Scan, target: Any = None, truth: Any = None, care: Any = None
+    ) -> Problem:
         """Return a case as tensors, for tables that follow an attack step by step."""
-        request = Request(scan, target, truth)
-        problem = problem_of(bind(self.victim, request, device=pick_device(self.device)))
+        request = Request.of(scan, self.victim, target=target, truth=truth, care=care)
+        device = pick_device(self.device)
+        setup = bind(self.victim, request, device=device, present=self._present(scan))
+        problem = problem_of(setup)
         if not problem.targeted and not problem.moving.any():
             raise SegadvError(f"{scan.name}: its mask marks no structure; remove the case")
         return problem
@@ -156,6 +264,8 @@ class Bench:
         self, attack: Attack, problem: Problem, look: Callable[[Step], T], views: int = 1
     ) -> list[T]:
         """Follow an attack: pass each image that it shows the victim to `look`, step by step.
+
+        The images are real numbers, which no file rounds.
 
         Args:
             attack: the attack to run.
@@ -191,15 +301,128 @@ class Bench:
         make: Callable[[Any, Case], Generator[Any, None, Any]],
         name: Callable[[Any], str] = str,
     ) -> Generator[Done, None, list[list[Any]]]:
-        """Run `make` for each setting and case; yield progress, return a row for each setting."""
-        total, found = len(settings) * len(self.cases), []
-        for number, setting in enumerate(settings):
-            row = []
-            for place, case in enumerate(self.cases):
-                yield Done(number * len(self.cases) + place, total, name(setting))
-                row.append(finished(make(setting, case)))
-            found.append(row)
-        return found
+        """Run `make` for each setting and case; yield progress, return a row for each setting.
+
+        Args:
+            settings: plain data or dataclasses of it; with a case they determine a cell.
+            make: computes the values of a cell, small plain data.
+            name: what the progress calls a setting.
+        """
+        cases = [of_case(case) for case in self.cases]
+        count = len(cases)
+        found = yield from self.share(
+            [
+                {"setting": of_setting(setting), "case": case}
+                for setting in settings
+                for case in cases
+            ],
+            lambda n: make(settings[n // count], self.cases[n % count]),
+            lambda n: name(settings[n // count]),
+        )
+        return [found[first : first + count] for first in range(0, len(found), count)]
+
+    def share(
+        self,
+        keys: Sequence[Mapping[str, Any]],
+        make: Callable[[int], Generator[Any, None, Any]],
+        name: Callable[[int], str],
+    ) -> Generator[Done, None, list[Any]]:
+        """Compute what is not there yet; leave to other processes what they are computing.
+
+        Args:
+            keys: of the cells, besides what `key` adds to each.
+            make: computes the values of the cell with this number.
+            name: what the progress calls it.
+
+        Returns:
+            The values of all cells in order, as they are read from a file.
+        """
+        common = self.key()
+        whole = [{**common, **key} for key in keys]
+        done: dict[int, Cell] = {}
+        while len(done) < len(whole):
+            before = len(done)
+            for number in [n for n in range(len(whole)) if n not in done]:
+                yield Done(len(done), len(whole), name(number))
+                cell = yield from self._cell(whole[number], partial(make, number))
+                if cell is not None:
+                    done[number] = cell
+            if len(done) == before:
+                yield Done(len(done), len(whole), "waiting for another process")
+                time.sleep(PATIENCE)
+        cells = [done[n] for n in range(len(whole))]
+        self.forwards += sum(cell.forward for cell in cells)
+        self.backwards += sum(cell.backward for cell in cells)
+        self.seconds += sum(cell.seconds for cell in cells)
+        return [cell.values for cell in cells]
+
+    @contextmanager
+    def folder(self, key: Mapping[str, Any]) -> Iterator[Path]:
+        """Give a folder to what takes long and can be resumed; it stays, if cells do."""
+        if self.cells is not None:
+            yield self.cells.folder / f"part-{hash_of(key)[:32]}"
+            return
+        with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
+            yield Path(folder)
+
+    def key(self) -> dict[str, Any]:
+        """Return what determines every cell of this reproduction, besides setting and case."""
+        return {
+            "paper": self.paper,
+            "code": of_code(),
+            "victim": of_victim(self.victim),
+            "surrogates": [of_victim(one) for one in self.surrogates],
+            "window": self.window,
+            "device": pick_device(self.device),
+            "quick": self.quick,
+            "seed": self.seed,
+        }
+
+    def _cell(
+        self, key: Mapping[str, Any], make: Callable[[], Generator[Any, None, Any]]
+    ) -> Generator[Done, None, Cell | None]:
+        """Return a cell, computed if need be; None if another process is computing it."""
+        if self.cells is None:
+            return (yield from self._computed(make))
+        known = self.cells.get(key)
+        if known is not None:
+            return known
+        with self.cells.claim(key) as mine:
+            if not mine:
+                return None
+            # Another process may have finished it in between.
+            known = self.cells.get(key)
+            if known is None:
+                known = yield from self._computed(make)
+                self.cells.put(key, known)
+            return known
+
+    def _computed(
+        self, make: Callable[[], Generator[Any, None, Any]]
+    ) -> Generator[Done, None, Cell]:
+        """Compute a cell. Its passes are counted by who uses it, here or in another process."""
+        before, started = (self.forwards, self.backwards), time.perf_counter()
+        self.forwards = self.backwards = 0.0
+        try:
+            found = yield from told(make())
+            # As JSON: a value is the same whether it was computed now or read.
+            values = json.loads(json.dumps(found, allow_nan=False))
+            cost = (self.forwards, self.backwards)
+        finally:
+            self.forwards, self.backwards = before
+        return Cell(values, *cost, time.perf_counter() - started)
+
+
+def told(run: Generator[Any, None, T]) -> Generator[Done, None, T]:
+    """Run a generator to its end; yield what it says of the table, not an attack's progress."""
+    while True:
+        try:
+            state = next(run)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        if isinstance(state, Done):
+            yield state
 
 
 def finished(run: Generator[Any, None, Any]) -> Any:
@@ -216,13 +439,18 @@ def mean(values: Iterable[float]) -> float:
     return fmean(values)
 
 
+def spread(values: Sequence[float]) -> str:
+    """Return the mean and the standard deviation over cases as a paper prints them."""
+    deviation = stdev(values) if len(values) > 1 else 0.0
+    return f"{fmean(values):.4g} +- {deviation:.2g}"
+
+
 def phantoms(name: str, count: int, first: int = FIRST_SEED) -> list[Case]:
-    """Draw phantoms with consecutive seeds, with their correct labels."""
-    drawn = [phantom(name, seed) for seed in range(first, first + count)]
-    cases = [Case(scan, truth) for scan, truth in drawn if isinstance(truth, Mask)]
-    if len(cases) < count:
-        raise SegadvError(f"{name}: its phantoms have no label maps; give --cases")
-    return cases
+    """Draw phantoms with consecutive seeds, with their truth.
+
+    Of a phantom that is graded or has boxes, the mask of a case is a Grade or Boxes.
+    """
+    return [Case(*phantom(name, seed)) for seed in range(first, first + count)]
 
 
 def rises(values: Sequence[float]) -> bool:

@@ -12,13 +12,17 @@ from helpers import bands, disc_image, disc_labels, finish, mask_on
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.reproduce import get, names
+from napari_segadv.reproduce import command, get, names
 from napari_segadv.reproduce.bench import Bench, rises
+from napari_segadv.reproduce.cells import Cells
 from napari_segadv.reproduce.command import reproduce
 from napari_segadv.reproduce.surrogate import train_surrogates
 from napari_segadv.victims import load_victim
 
-PIXELS = ["untargeted", "heart", "resize", "asma", "smia", "synthesis", "black-box", "sizes"]
+PIXELS = [
+    *("untargeted", "heart", "heart-variants", "resize", "asma", "smia", "synthesis"),
+    *("black-box", "sizes"),
+]
 
 
 @pytest.fixture
@@ -52,7 +56,11 @@ def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_p
     report, states = finish(run)
     assert all(str(state) and state.step < state.steps for state in states)
     names_written = {path.name for path in out.iterdir()}
-    assert names_written == {"table.md", "table.csv", "figure.png", "result.json"}
+    pictures = {"picture.png"} if name == "heart-variants" else set()
+    assert (
+        names_written == {"table.md", "table.csv", "figure.png", "result.json", "cells"} | pictures
+    )
+    assert not list((out / "cells").glob("*.lock"))
     facts = json.loads((out / "result.json").read_text())
     assert facts["passes"]["forward"] > facts["passes"]["backward"] > 0
     assert facts["quick"] is True
@@ -65,6 +73,16 @@ def test_each_table_is_made_and_saved(name, table, band_victim, surrogate, tmp_p
     text = (out / "table.md").read_text()
     assert get(name).SOURCE in text
     assert all(finding in text for finding in report.findings)
+
+
+OPTIONS = ["no option", "momentum", "DI", "TI", "SI", "DI, TI, SI"]
+SEVERAL = ["2 surrogates", "all of these"]
+AIMS = ("away from the truth", "large heart")
+
+
+def by_option(report):
+    """Return the rows of a black box that are of an option, by their name."""
+    return {row[0]: row for row in report.rows if row[0].startswith(tuple(f"{a}, " for a in AIMS))}
 
 
 def test_the_black_box_measures_each_option(table, band_victim, surrogate, tmp_path, monkeypatch):
@@ -81,23 +99,22 @@ def test_the_black_box_measures_each_option(table, band_victim, surrogate, tmp_p
     alone, _ = finish(reproduce("black-box", tmp_path / "1", surrogate=surrogate, **settings))
     both = [surrogate, third]
     report, _ = finish(reproduce("black-box", tmp_path / "2", surrogate=both, **settings))
-    options = ["no option", "momentum", "DI", "TI", "SI", "DI, TI, SI"]
-    kinds = ("away from the truth", "large heart")
-    rows = {row[0]: row for row in report.rows}
-    several = ["2 surrogates", "all of these"]
-    for kind in kinds:
-        assert {f"{kind}, {name}" for name in options + several} <= set(rows)
-    first = {row[0] for row in alone.rows}
-    assert not {f"{kind}, {name}" for kind in kinds for name in several} & first
-    # Without an option, it is the row of the table before it.
-    before = next(r for r in report.rows if r[0] == kinds[0] and r[1] == 0.16)
-    assert rows["away from the truth, no option"][4] == before[4]
+    rows = by_option(report)
+    assert list(rows) == [f"{aim}, {name}" for aim in AIMS for name in OPTIONS + SEVERAL]
+    assert list(by_option(alone)) == [f"{aim}, {name}" for aim in AIMS for name in OPTIONS]
+    # The same is measured as in the rows of the paper, at the largest budget.
+    measured = ("all structures with the truth", "heart with its target")
+    for aim, what in zip(AIMS, measured, strict=True):
+        own = [rows[f"{aim}, {name}"] for name in OPTIONS + SEVERAL]
+        assert {row[1:5] for row in own} == {(what, 0.16, 0.16 / 2 * 255, "")}
+        (before,) = [row for row in report.rows if row[:3] == (aim, what, 0.16)]
+        assert own[0][5:] == before[5:]
     made = [
-        (one.step, one.diversity, one.translation, one.scales, len(on)) for one, on in asked[-16:]
+        (one.step, one.diversity, one.translation, one.scales, len(on)) for one, on in asked[-14:]
     ]
     expected = [
-        *(("sign", 0.0, 0, 1, 1), ("momentum", 0.0, 0, 1, 1), ("sign", 0.5, 0, 1, 1)),
-        *(("sign", 0.0, 7, 1, 1), ("sign", 0.0, 0, 5, 1), ("sign", 0.5, 7, 5, 1)),
+        *(("momentum", 0.0, 0, 1, 1), ("sign", 0.5, 0, 1, 1), ("sign", 0.0, 7, 1, 1)),
+        *(("sign", 0.0, 0, 5, 1), ("sign", 0.5, 7, 5, 1)),
         *(("sign", 0.0, 0, 1, 2), ("momentum", 0.5, 7, 5, 2)),
     ]
     assert made == 2 * expected
@@ -108,50 +125,98 @@ def test_the_black_box_measures_each_option(table, band_victim, surrogate, tmp_p
     assert facts["passes"]["backward"] - plain["backward"] == 2 * (2 * 5 + 2 * 5 * 5)
 
 
-def test_surrogates_are_kept_only_if_they_are_trained(table, band_victim, surrogate, tmp_path):
-    settings = {"victim": band_victim, "cases": table, "quick": True, "surrogate": surrogate}
-    with pytest.raises(SegadvError, match="no surrogates are trained"):
-        finish(reproduce("black-box", tmp_path / "out", keep=tmp_path / "kept", **settings))
-    with pytest.raises(SegadvError, match="no surrogates are trained"):
-        finish(reproduce("heart", tmp_path / "out", keep=tmp_path / "kept"))
-    with pytest.raises(SegadvError, match="exists already"):
-        finish(reproduce("black-box", tmp_path / "out", keep=tmp_path))
-    assert not (tmp_path / "out").exists()
+def test_a_black_box_without_an_option_is_made_once(table, band_victim, surrogate, tmp_path):
+    settings = {"victim": band_victim, "cases": table, "surrogate": surrogate, "quick": True}
+    finish(reproduce("black-box", tmp_path / "out", device="cpu", **settings))
+    # Three aims at three budgets, the white box, and five options of two aims.
+    assert len(list((tmp_path / "out" / "cells").glob("*.json"))) == 3 * 3 + 1 + 5 * 2
 
 
-def test_the_surrogates_of_a_built_in_victim_differ_and_are_kept(tmp_path, monkeypatch):
+def test_the_surrogates_of_a_built_in_victim_differ_and_stay(tmp_path, monkeypatch):
     monkeypatch.setattr("napari_segadv.reproduce.surrogate.QUICK_CASES", 1)
     monkeypatch.setattr("napari_segadv.reproduce.surrogate.KINDS", ((2, 1), (3, 2), (2, 3)))
-    run = train_surrogates(load_victim("demo:chest-xray"), True, tmp_path / "kept")
-    found, _ = finish(run)
+    victim, cells = load_victim("demo:chest-xray"), Cells(tmp_path / "cells")
+    found, _ = finish(train_surrogates(victim, True, cells))
     assert [one.name for one in found] == ["surrogate-1", "surrogate-2", "surrogate-3"]
     assert len({one.sha256 for one in found}) == 3
-    names = sorted(path.name for path in (tmp_path / "kept").iterdir())
-    assert names == ["surrogate-1", "surrogate-2", "surrogate-3"]
-    assert load_victim(tmp_path / "kept" / "surrogate-2").sha256 == found[1].sha256
+    again, states = finish(train_surrogates(victim, True, cells))
+    assert not any("training" in str(state) for state in states)
+    assert [one.sha256 for one in again] == [one.sha256 for one in found]
+    (kept,) = cells.folder.glob("surrogate-2-*/surrogate-2")
+    assert load_victim(kept).sha256 == found[1].sha256
 
 
-def test_the_heart_table_says_what_was_measured(table, band_victim, tmp_path):
-    """On these cases in full: more noise gives a larger IoU, with epsilon in image units."""
+@pytest.mark.parametrize("stop", [1, 3])
+def test_sizes_that_were_stopped_go_on(stop, table, band_victim, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_segadv.reproduce.papers.sizes.STEPS", 3)
+    settings = {"victim": band_victim, "cases": table, "device": "cpu"}
+    whole, _ = finish(reproduce("sizes", tmp_path / "whole", **settings))
+    run = reproduce("sizes", tmp_path / "out", **settings)
+    for _ in range(stop + 1):
+        next(run)
+    run.close()
+    before = cells_of(tmp_path / "out")
+    assert len(before) == stop
+    report, _ = finish(reproduce("sizes", tmp_path / "out", **settings))
+    assert (report.rows, report.findings) == (whole.rows, whole.findings)
+    assert before.items() <= cells_of(tmp_path / "out").items()
+
+
+def cells_of(folder):
+    """Return the bytes of a table's cells by name."""
+    return {path.name: path.read_bytes() for path in (folder / "cells").iterdir()}
+
+
+def test_sizes_hold_the_dice_of_each_structure_in_both_images(table, band_victim, tmp_path):
+    settings = {"victim": band_victim, "cases": table, "device": "cpu", "quick": True}
+    report, _ = finish(reproduce("sizes", tmp_path / "out", **settings))
+    assert report.columns[4:] == (
+        *("Dice x 100, clean", "Dice x 100, worst", "Dice x 100, worst, rounded to 8 bits"),
+    )
+    smallest = [row for row in report.rows if row[0] == 0.2]
+    # 0.2 % of the window is half a grey level: the file holds none of it.
+    assert smallest[0][1] == pytest.approx(0.51)
+    assert all(row[6] == row[4] >= row[5] for row in smallest)
+    assert [row[2] for row in smallest][:2] == ["class 1", "class 2"]
+    assert [row[3] for row in smallest] == [1, 1, 1, 1]
+
+
+def test_the_heart_table_sets_the_heart_alone_beside_the_papers_heart(table, band_victim, tmp_path):
+    """On these cases in full: more noise brings the heart nearer, with epsilon in image units."""
     run = reproduce("heart", tmp_path / "out", victim=band_victim, cases=table, device="cpu")
     report, states = finish(run)
-    assert len(states) == 2 * 5 * 2
-    small = [row for row in report.rows if row[0] == "small"]
-    assert [row[1] for row in small] == ["0 (clean)", 0.01, 0.02, 0.04, 0.08, 0.16]
-    assert small[3][2] == pytest.approx(0.04 / 2 * 255)
-    assert small[-1][4] >= small[0][4]
+    assert len(states) == 2 * 6 * 2
+    small = [row for row in report.rows if row[:2] == ("small heart", "heart with its target")]
+    levels = ["0 (clean)", "the target itself", 0.01, 0.02, 0.04, 0.08, 0.16]
+    assert [row[2] for row in small] == levels
+    assert small[4][3] == pytest.approx(0.04 / 2 * 255)
+    assert [row[4] for row in small] == ["", "", 88.0, 96.9, 97.8, 98.4, 98.6]
+    assert small[1][5] == 100.0
+    assert small[-1][5] > small[0][5]
 
 
-def test_an_earlier_table_is_replaced_only_if_asked(table, band_victim, tmp_path):
+def test_a_table_of_other_settings_is_replaced_only_if_asked(table, band_victim, tmp_path):
     out = tmp_path / "out"
     settings = {"victim": band_victim, "cases": table, "quick": True, "device": "cpu"}
     finish(reproduce("untargeted", out, **settings))
-    with pytest.raises(SegadvError, match="exists already"):
-        finish(reproduce("untargeted", out, **settings))
-    finish(reproduce("untargeted", out, overwrite=True, **settings))
+    before = files_of(out)
+    finish(reproduce("untargeted", out, **settings))
+    assert files_of(out) == before
+    with pytest.raises(SegadvError, match="exists already, with a table of other settings"):
+        finish(reproduce("untargeted", out, seed=1, **settings))
+    with pytest.raises(SegadvError, match="exists already, with a table of other settings"):
+        finish(reproduce("heart", out, **settings))
+    assert files_of(out) == before
+    finish(reproduce("untargeted", out, seed=1, overwrite=True, **settings))
+    assert files_of(out)["result.json"] != before["result.json"]
     (out / "mine.txt").write_text("keep")
     with pytest.raises(SegadvError, match="not a segadv reproduction"):
         finish(reproduce("untargeted", out, overwrite=True, **settings))
+
+
+def files_of(folder):
+    """Return the bytes of a table's files by name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_what_is_missing_is_one_line(table, band_victim, tmp_path):
@@ -165,6 +230,27 @@ def test_what_is_missing_is_one_line(table, band_victim, tmp_path):
     with pytest.raises(SegadvError, match="--count 5: there are 2 cases"):
         finish(reproduce("heart", out, victim=band_victim, cases=table, count=5))
     assert not out.exists()
+
+
+def test_a_victim_of_another_task_is_refused(table, band_victim, tmp_path):
+    other = replace(band_victim, task="classification")
+    settings = {"victim": other, "cases": table, "quick": True}
+    with pytest.raises(SegadvError, match="heart: is for segmentation, but bands does class"):
+        finish(reproduce("heart", tmp_path / "out", **settings))
+    with pytest.raises(SegadvError, match=r"cases.csv: holds masks, but bands does class"):
+        finish(reproduce("smia", tmp_path / "out", **settings))
+    assert not (tmp_path / "out").exists()
+
+
+def test_who_stops_the_command_is_told_that_it_goes_on(run, monkeypatch, tmp_path):
+    def stopped(*args, **options):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(command, "reproduce", stopped)
+    status, out, err = run("reproduce", "heart", "--out", tmp_path / "out")
+    assert (status, out) == (130, "")
+    assert "keeps what is finished; the same command goes on from there" in err
 
 
 def test_names_are_those_of_the_modules():

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..arguments import Device, Overwrite, Seed, Trust, example, victim_of
-from ..terminal import follow, say
+from ..terminal import STOPPED, follow, say, tell
 
 
 def add(app: typer.Typer) -> None:
@@ -18,7 +18,8 @@ def reproduce(
     name: Annotated[
         str,
         typer.Argument(
-            help="untargeted, heart, resize, asma, smia, synthesis, black-box or sizes."
+            help="untargeted, heart, heart-variants, resize, asma, smia, synthesis, black-box or "
+            "sizes."
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the table.")],
@@ -37,10 +38,6 @@ def reproduce(
             "default."
         ),
     ] = None,
-    keep: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="New folder for the surrogates that are trained."),
-    ] = None,
     count: Annotated[
         int | None, typer.Option(min=1, help="Number of cases. By default the table's own.")
     ] = None,
@@ -51,8 +48,15 @@ def reproduce(
     seed: Seed = 0,
     trust: Trust = None,
     overwrite: Overwrite = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Compute everything again, and replace the table.")
+    ] = False,
 ) -> None:
-    """Make a paper's table on phantoms or your own cases: Markdown, CSV, figure and JSON."""
+    """Make a paper's table on phantoms or your own cases: Markdown, CSV, figure and JSON.
+
+    What is finished stays in DIR: the same command goes on from there, also in two processes at
+    once, which share the work.
+    """
     from ...reproduce.command import reproduce as steps
 
     run = steps(
@@ -61,12 +65,17 @@ def reproduce(
         victim=None if victim is None else victim_of(victim, trust),
         cases=cases,
         surrogate=[victim_of(one, trust) for one in surrogate or []],
-        keep=keep,
         count=count,
         quick=quick,
         seed=seed,
         device=device,
         overwrite=overwrite,
+        fresh=fresh,
     )
-    report = follow(run, f"reproducing {name}")
+    try:
+        report = follow(run, f"reproducing {name}")
+    except KeyboardInterrupt:
+        say(f"{out}: keeps what is finished; the same command goes on from there", err=True)
+        raise SystemExit(STOPPED) from None
+    tell(report.notes)
     say(f"{out}: table.md, table.csv, figure.png", *report.findings)

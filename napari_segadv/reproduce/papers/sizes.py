@@ -1,18 +1,20 @@
 """Halmosi 2024: what the worst of several attacks leaves of each class, and of small structures."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from ...attacks.methods.worst import Worst
 from ...data.scan import Mask
 from ...io.cases import Case
 from ...measures.by_structure import Fallen, Group, by_class, by_size, fallen
-from ..bench import Bench, Curve, Report, Running
+from ..bench import Bench, Curve, RealScan, Report, Running
 
 NAME = "sizes"
 TITLE = "What the worst of several attacks leaves, by class and by size"
 SOURCE = "Halmosi et al. 2024 (size bias), with the attacks of Croce et al. 2024"
 VICTIM = "demo:fundus"
+TASKS = ("segmentation",)
 CASES = 4
 SURROGATE = False
 
@@ -21,26 +23,23 @@ PERCENTS = (0.2, 0.4, 0.8)
 STEPS = 60
 
 
+# A cell: each structure of a case, and how well it is found in the real-number image and in the
+# same image rounded to what its file holds.
+OURS, ROUNDED = "ours", "rounded"
+Cell = dict[str, list[dict[str, Any]]]
+
+
 def run(bench: Bench) -> Running:
     """Run `worst` away from the truth at each budget; report Dice by class and by thirds of size.
 
     A structure is a class in one image. Thirds hold equally many structures of all cases.
     """
     percents = bench.some(PERCENTS)
-
-    def make(percent: float, case: Case) -> Generator[Any, None, list[Fallen]]:
-        attack = Worst(epsilon=bench.window * percent / 100, steps=bench.steps(STEPS))
-        example = yield from bench.attack(case.scan, attack, truth=case.mask)
-        victim = bench.victim
-        truth = victim.task.wanted(case.mask, "truth", case.scan, victim)
-        before, after = example.prediction_clean, example.prediction_adversarial
-        # `worst` is for victims that predict label maps alone.
-        assert isinstance(before, Mask)
-        assert isinstance(after, Mask)
-        return fallen(truth, before, after)
-
-    made = yield from bench.each(percents, make, lambda p: f"{p:g} % of the window")
-    groups = [_groups([one for case in row for one in case]) for row in made]
+    made = yield from bench.each(
+        percents, lambda percent, case: cell(bench, percent, case), "{:g} % of the window".format
+    )
+    groups = [groups_of(cells, OURS) for cells in made]
+    rounded = [groups_of(cells, ROUNDED) for cells in made]
     rows = [
         (
             percent,
@@ -49,9 +48,10 @@ def run(bench: Bench) -> Running:
             one.count,
             100 * one.before,
             100 * one.after,
+            100 * same.after,
         )
-        for percent, listed in zip(percents, groups, strict=True)
-        for one in listed
+        for percent, listed, others in zip(percents, groups, rounded, strict=True)
+        for one, same in zip(listed, others, strict=True)
     ]
     curves = [
         Curve(
@@ -69,21 +69,48 @@ def run(bench: Bench) -> Running:
             "number",
             "Dice x 100, clean",
             "Dice x 100, worst",
+            f"Dice x 100, worst, rounded to {bench.rounded}",
         ),
         rows,
         curves,
         ("epsilon, % of the window", "Dice with the truth x 100"),
-        [_finding(percent, row) for percent, row in zip(percents, made, strict=True)],
+        [finding(percent, cells) for percent, cells in zip(percents, made, strict=True)],
     )
 
 
-def _groups(structures: list[Fallen]) -> list[Group]:
+def cell(bench: Bench, percent: float, case: Case) -> Generator[Any, None, Cell]:
+    """Craft the worst example of a case, and measure its structures."""
+    victim, epsilon = bench.victim, bench.window * percent / 100
+    attack = Worst(epsilon=epsilon, steps=bench.steps(STEPS))
+    example = yield from bench.attack(RealScan.of(case.scan), attack, truth=case.mask)
+    truth = victim.task.wanted(case.mask, "truth", case.scan, victim)
+    before = example.prediction_clean
+    found = {}
+    for name, after in (
+        (OURS, example.prediction_adversarial),
+        (ROUNDED, bench.rounded_prediction(example, epsilon)),
+    ):
+        # `worst` is for victims that predict label maps alone.
+        assert isinstance(before, Mask)
+        assert isinstance(after, Mask)
+        found[name] = [asdict(one) for one in fallen(truth, before, after)]
+    return found
+
+
+def structures_of(cells: Sequence[Cell], name: str) -> list[Fallen]:
+    """Return the structures of all cases."""
+    return [Fallen(**one) for cell in cells for one in cell[name]]
+
+
+def groups_of(cells: Sequence[Cell], name: str) -> list[Group]:
     """Return the groups by class, then those by size."""
+    structures = structures_of(cells, name)
     return [*by_class(structures), *by_size(structures)]
 
 
-def _finding(percent: float, row: list[list[Fallen]]) -> str:
-    thirds = by_size([one for case in row for one in case])
+def finding(percent: float, cells: Sequence[Cell]) -> str:
+    """Compare what the smallest structures lose with what the largest lose."""
+    thirds = by_size(structures_of(cells, OURS))
     small, large = thirds[0], thirds[-1]
     lost = [(one.before - one.after) / max(one.before, 1e-9) for one in (small, large)]
     return (
