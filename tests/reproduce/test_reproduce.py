@@ -109,6 +109,10 @@ def test_the_black_box_measures_each_option(table, band_victim, surrogate, tmp_p
         assert {row[1:5] for row in own} == {(what, 0.16, 0.16 / 2 * 255, "")}
         (before,) = [row for row in report.rows if row[:3] == (aim, what, 0.16)]
         assert own[0][5:] == before[5:]
+    lowest = min(rows[f"{AIMS[0]}, {name}"][5] for name in (OPTIONS + SEVERAL)[1:])
+    highest = max(rows[f"{AIMS[1]}, {name}"][5] for name in (OPTIONS + SEVERAL)[1:])
+    assert f"it leaves an IoU of {lowest:.1f} with the truth" in report.findings[2]
+    assert f"the heart alone has an IoU of {highest:.1f}" in report.findings[3]
     made = [
         (one.step, one.diversity, one.translation, one.scales, len(on)) for one, on in asked[-14:]
     ]
@@ -177,7 +181,7 @@ def test_sizes_hold_the_dice_of_each_structure_in_both_images(table, band_victim
     # 0.2 % of the window is half a grey level: the file holds none of it.
     assert smallest[0][1] == pytest.approx(0.51)
     assert all(row[6] == row[4] >= row[5] for row in smallest)
-    assert [row[2] for row in smallest][:2] == ["class 1", "class 2"]
+    assert [row[2] for row in smallest][:2] == ["dim", "bright"]
     assert [row[3] for row in smallest] == [1, 1, 1, 1]
 
 

@@ -118,11 +118,11 @@ def findings_by_option(bench: Bench, carried: Found) -> list[str]:
         }
 
     away, heart = by_option(UNTARGETED), by_option(LARGE)
+    plain_away, plain_heart = away.pop(words[NONE]), heart.pop(words[NONE])
     lowest, highest = min(away, key=lambda n: away[n]), max(heart, key=lambda n: heart[n])
-    plain = words[NONE]
     return [
-        f"Away from the truth, {lowest!r} leaves least: an IoU of {away[lowest]:.1f} with the "
-        f"truth, {plain!r} {away[plain]:.1f}.",
-        f"Towards the {LARGE} heart, {highest!r} comes nearest: the heart alone has an IoU of "
-        f"{heart[highest]:.1f} with its target, with {plain!r} {heart[plain]:.1f}.",
+        f"Away from the truth, the strongest option is {lowest!r}: it leaves an IoU of "
+        f"{away[lowest]:.1f} with the truth, the attack without any option {plain_away:.1f}.",
+        f"Towards the {LARGE} heart, the strongest option is {highest!r}: the heart alone has an "
+        f"IoU of {heart[highest]:.1f} with its target, without any option {plain_heart:.1f}.",
     ]
