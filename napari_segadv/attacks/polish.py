@@ -1,4 +1,4 @@
-"""What an attack does beyond its goal: make the change less visible until its steps are used."""
+"""What an attack does beyond its goal: make the change smaller until its steps are used."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from ..common.tensors import per_item
-from .balls import Ball
+from .balls import Ball, steepest_l2
 from .losses import Loss, Outputs, balanced_margin
-from .rules import Rule, Seen, typical_size
+from .rules import Rule, Seen
 
 # The share by which a pass at the goal shrinks the radius, and the length of a step as a share of
 # the radius: what is added at the run's start, and the rest.
@@ -33,6 +33,7 @@ class Polish:
         goal: success that counts as reached.
         first: the loss until the goal is reached; None: `balanced_margin`, as after it.
         rule: makes the rule of one start until the goal is reached.
+        norm: in which the change is made smaller, "visible" or "l2".
     """
 
     ball: Ball
@@ -40,11 +41,12 @@ class Polish:
     goal: float
     first: Loss | None
     rule: Callable[[], Rule]
+    norm: str = "visible"
     newest: "Polishing | None" = field(default=None, init=False)
 
     def size(self, d: Tensor) -> Tensor:
-        """Return how visible perturbations are (N,): their length in the norm "visible"."""
-        return replace(self.ball, norm="visible").size(d)
+        """Return the length (N,) of perturbations in the norm that is made smaller."""
+        return replace(self.ball, norm=self.norm).size(d)
 
     def start(self) -> Rule:
         """Make the rule of one start."""
@@ -60,31 +62,32 @@ class Polish:
 
 
 class Polishing:
-    """Another rule until an item is at the goal; then steps in a visible ball that shrinks.
+    """Another rule until an item is at the goal; then steps in a ball that shrinks.
 
     As in DDN (Rony 2019, CVPR, algorithm 1), the radius follows success: after a pass that reaches
     the goal it becomes (1 - g_i) times the size of the change, else it grows, more slowly. g_i
-    falls over the run, and so do the steps, which are shares of the radius.
+    falls over the run, and so do the steps, which are shares of the radius. They follow the average
+    of gradients of length 1: near the goal few pixels are left in the loss, and gradients of their
+    own length would be forgotten beside those of passes that missed it by far.
     """
 
     def __init__(self, plan: Polish, inner: Rule) -> None:
         self.plan, self.inner = plan, inner
-        self.visible = replace(plan.ball, norm="visible")
+        self.shrinking = replace(plan.ball, norm=plan.norm)
         self.found = torch.zeros_like(plan.ball.radius, dtype=torch.bool)
         self.radius = torch.zeros_like(plan.ball.radius)
-        self.m = self.unit = torch.empty(0)
+        self.m = torch.empty(0)
 
     def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
         if not self.m.numel():
-            self.unit = per_item(1 / typical_size(gradient), gradient)
             self.m = torch.zeros_like(gradient)
-        self.m.lerp_(gradient * self.unit, 1 - KEEP)
+        self.m.lerp_(steepest_l2(gradient), 1 - KEEP)
         left = 1 - seen.step / self.plan.steps
-        self._follow(self.visible.size(d), seen.scores >= self.plan.goal, left)
+        self._follow(self.shrinking.size(d), seen.scores >= self.plan.goal, left)
         before = self.inner(d, gradient, seen)
         length = per_item((STRIDE * left + LAST_STRIDE) * self.radius, d)
-        after = d - self.visible.steepest(self.m) * length
-        ratio = self.radius / self.visible.size(after).clamp_min(1e-30)
+        after = d - self.shrinking.steepest(self.m) * length
+        ratio = self.radius / self.shrinking.size(after).clamp_min(1e-30)
         after = self.plan.ball.project(after * per_item(ratio.clamp_max(1.0), after))
         return torch.where(per_item(self.found, d), after, before)
 

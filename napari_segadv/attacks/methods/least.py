@@ -11,7 +11,8 @@ from ...common.parameters import IMAGE_UNITS, Param
 from ..balls import Ball
 from ..base import DEFAULT_GOAL, LARGEST, Attack
 from ..loop import Plan, optimise
-from ..losses import margin
+from ..losses import balanced_margin
+from ..polish import Polish
 from ..problem import Attacking, Problem
 from ..rules import Adam, Seen
 from ..transfer import Transferring
@@ -23,8 +24,9 @@ class Least(Transferring, Attack):
 
     As in DDN (Rony 2019, CVPR, algorithm 1), the budget follows success: after a pass that reaches
     the goal, it becomes min(epsilon, size of the perturbation) (1 - g_i); otherwise it grows, more
-    slowly. g_i falls over the run. Inside the budget, Adam descends the margin loss. The smallest
-    perturbation that reaches the goal is the result.
+    slowly. g_i falls over the run. Inside the budget, Adam descends the balanced margin loss; in a
+    round ball, once the goal was reached, steps along the average of unit gradients do (`polish`).
+    The smallest perturbation that reaches the goal is the result.
     """
 
     name: ClassVar[str] = "least"
@@ -55,11 +57,15 @@ class Least(Transferring, Attack):
     def run(self, problem: Problem, seed: int = 0) -> Attacking:
         widest = self.ball(problem)
 
+        def following() -> Following:
+            return Following(widest, self.steps, self.goal)
+
+        polish = Polish(widest, self.steps, self.goal, None, following, self.norm)
         plan = Plan.additive(
             widest,
             steps=self.steps,
-            loss=margin,
-            rule=lambda: Following(widest, self.steps, self.goal),
+            loss=polish.loss if widest.round else balanced_margin,
+            rule=polish.start if widest.round else following,
             goal=self.goal,
             size=widest.size,
             transfer=self.transfer(problem, seed),
