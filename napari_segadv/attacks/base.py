@@ -150,7 +150,7 @@ class GradientAttack(Transferring, Attack):
     steps: Steps = 40
     step: Annotated[
         StepRule,
-        Param("Step rule: Adam is the quickest, APGD the best for 100 steps or more"),
+        Param("Step rule: Adam is the quickest; APGD halves its step size by itself"),
     ] = "adam"
     step_size: Annotated[
         float | None,
