@@ -81,7 +81,8 @@ def test_every_attack_keeps_to_budget_region_and_channels(victim, scan, name, no
     change = percents(example)
     assert (change[..., 1] == 0).all()
     assert (change[region == 0] == 0).all()
-    assert (change[..., 0] != 0).any()
+    # If none of its attacks moves anything, `worst` hands back the image itself.
+    assert (change[..., 0] != 0).any() or example.record["details"]["winner"] == ["image"]
     weighed = change / np.array([1.0, 1.0, 0.5])
     if norm == "visible":
         weighed = weighed * roots(example, np.array([1.0, 1.0, 0.5]))

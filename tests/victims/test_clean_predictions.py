@@ -112,6 +112,7 @@ def test_attacks_on_one_image_share_its_prediction(victim, scan, passes):
 def test_nothing_is_kept_of_a_victim_that_is_gone(victim, scan):
     import gc
 
+    gc.collect()
     before = len(KNOWN._kept)
     gone = replace(victim)
     gone.predict(scan)

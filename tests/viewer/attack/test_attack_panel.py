@@ -294,7 +294,8 @@ def test_every_control_has_a_tooltip_and_forms_follow_the_method(ready, qtbot):
         assert button.toolTip()
     assert "steps" in panel.attack_section.form.editors
     panel.attack_section.method.value = "fgsm"
-    assert set(panel.attack_section.form.editors) == {"loss"}
+    transfer = {"diversity", "translation", "scales"}
+    assert set(panel.attack_section.form.editors) == {"loss", *transfer}
     panel.attack_section.method.value = "pgd"
     for editor in panel.attack_section.form.editors.values():
         assert getattr(editor, "native", editor).toolTip()
