@@ -107,6 +107,8 @@ def test_fields_of_a_deformation(tmp_path, scan2d, band_victim, ct):
 
 
 def test_a_classification(tmp_path, scan2d):
+    # Of one network in a hundred, all numbers lie between 0 and 1, which could be probabilities.
+    torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Conv2d(1, 3, 1))
     victim = Victim(
         network.eval(),
