@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from napari_segadv import attacks, load_victim
 from napari_segadv.attacks import Problem
 from napari_segadv.attacks.losses import Outputs, margin
+from napari_segadv.common.generators import finished
 
 
 @dataclass(frozen=True)
@@ -140,11 +141,7 @@ def gradient(problem: Problem) -> Tensor:
 def attack(problem: Problem, steps: int, epsilon: float) -> Tensor:
     """Run the default attack; return its adversarial images."""
     run = attacks.get("pgd")(epsilon=epsilon, steps=steps, goal=None).run(problem)
-    while True:
-        try:
-            next(run)
-        except StopIteration as stop:
-            return stop.value.adversarial
+    return finished(run).adversarial
 
 
 def timed(problem: Problem, rounds: int, epsilon: float) -> dict[str, float]:

@@ -7,9 +7,7 @@ again. Run: python benchmarks/synthesis.py --out DIR
 
 import argparse
 import time
-from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +15,7 @@ import torch
 from napari_segadv import attacks, load_victim
 from napari_segadv.attacks import Attack, Problem
 from napari_segadv.attacks.fields.recipe import Recipe
+from napari_segadv.common.generators import finished
 from napari_segadv.io.cases import Case, ClassMap
 from napari_segadv.reproduce.bench import phantoms
 from napari_segadv.reproduce.slices import PHANTOM, VICTIM, recipe_for, slices_of
@@ -44,7 +43,7 @@ def main() -> None:
     victim = load_victim(bundle)
     images = [case.scan for case in slices(*IMAGES)]
     recipe = Recipe(epochs=options.epochs)
-    rows = result(table(images, cases, victim, options.out / "generators", recipe=recipe))
+    rows = finished(table(images, cases, victim, options.out / "generators", recipe=recipe))
     show(rows, victim.classes[1:])
     chest = load_victim("demo:chest-xray")
     piece = piece_of(phantom("chest-xray", 20_001)[0], chest, "cpu")
@@ -65,7 +64,7 @@ def train_victim(bundle: Path, cases: list[Case]) -> None:
     own = slices(*VICTIM)
     names = own[0].mask.classes
     classes = ClassMap(names, tuple((n,) for n in range(1, len(names))))
-    trained = result(train(own, classes, recipe_for(quick=False)))
+    trained = finished(train(own, classes, recipe_for(quick=False)))
     finish(trained, bundle, "slices", cases, classes, unseen=True)
 
 
@@ -85,17 +84,8 @@ def show(rows: list[Row], organs: tuple[str, ...]) -> None:
 def seconds(attack: Attack, problem: Problem) -> float:
     """Return the processor time of a step in seconds: other programs don't count."""
     started = time.process_time()
-    steps = result(attack.run(problem)).steps
+    steps = finished(attack.run(problem)).steps
     return (time.process_time() - started) / steps
-
-
-def result(run: Generator[Any, None, Any]) -> Any:
-    """Run a generator to its end and return what it returns."""
-    while True:
-        try:
-            next(run)
-        except StopIteration as stop:
-            return stop.value
 
 
 if __name__ == "__main__":

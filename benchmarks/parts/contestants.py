@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_segadv import attacks
+from napari_segadv.common.generators import finished
 
 from .meter import GOAL, Case, Meter
 
@@ -97,12 +98,7 @@ def ours(name: str, **settings: Any) -> Run:
 
     def run(meter: Meter, case: Case, steps: int, epsilon: float) -> Tensor:
         attack = attacks.get(name)(steps=steps, **{"epsilon": epsilon} | settings)
-        attacking = attack.run(replace(case.problem, model=meter))
-        while True:
-            try:
-                next(attacking)
-            except StopIteration as stop:
-                return stop.value.adversarial
+        return finished(attack.run(replace(case.problem, model=meter))).adversarial
 
     return run
 

@@ -37,6 +37,7 @@ def command(parts: Parts, image: Path, target: Path, out: Path) -> None:
 
     parts.end("import torch")
     from napari_segadv import attacks, io
+    from napari_segadv.common.generators import finished
     from napari_segadv.crafting import craft_steps
     from napari_segadv.results.saving import save_run
 
@@ -51,11 +52,7 @@ def command(parts: Parts, image: Path, target: Path, out: Path) -> None:
     run = craft_steps(io.read([image]), victim, attacks.PGD(), target=target)
     next(run)
     parts.end("up to the first step")
-    try:
-        while True:
-            next(run)
-    except StopIteration as stop:
-        example = stop.value
+    example = finished(run)
     parts.end("all other steps, and measuring")
     save_run(example, out, overwrite=True)
     parts.end("save the result")

@@ -5,8 +5,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ..common.generators import relayed
 from .balls import Ball
-from .loop import Plan, optimise, relayed
+from .loop import Plan, optimise
 from .losses import Loss
 from .problem import Attacking, Outcome, Progress
 from .rules import APGD

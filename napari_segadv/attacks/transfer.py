@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..common.parameters import Param
 from ..errors import SegadvError
+from .gaussian import blurred
 from .problem import Problem
 
 # The smallest size of a resized image, as a share of the image's own; in Xie 2019, 299 / 330.
@@ -219,7 +220,7 @@ class Transfer:
             return gradient
         pictures = gradient.flatten(1, -3)
         kernel, sigma = 2 * self.translation + 1, self.translation / ENDS
-        return blur(pictures, kernel, sigma).view_as(gradient)
+        return blurred(pictures, kernel, sigma).view_as(gradient)
 
 
 def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
@@ -227,20 +228,3 @@ def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
     pictures = images.flatten(1, -3)
     pictures = F.interpolate(pictures, size=size, mode="bilinear", align_corners=False)
     return pictures.view(*images.shape[:-2], *size)
-
-
-def blur(noise: Tensor, kernel: int, sigma: float) -> Tensor:
-    """Blur noise (N, C, *S) by a depthwise Gaussian, axis by axis; it is 0 outside the image."""
-    offsets = torch.arange(kernel, dtype=noise.dtype, device=noise.device) - kernel // 2
-    weights = torch.exp(-0.5 * (offsets / sigma).square())
-    weights = weights / weights.sum()
-    dims = noise.ndim - 2
-    convolve = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[dims]
-    flat = noise.flatten(0, 1).unsqueeze(1)
-    for axis in range(dims):
-        shape = [1] * dims
-        shape[axis] = kernel
-        padding = [0] * dims
-        padding[axis] = kernel // 2
-        flat = convolve(flat, weights.view(1, 1, *shape), padding=padding)
-    return flat.view_as(noise)

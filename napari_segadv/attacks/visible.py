@@ -1,11 +1,11 @@
 """How much a change of each pixel shows: the weights of the norm "visible"."""
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from .gaussian import blurred
+
 # SSIM's local window (Wang 2004): a Gaussian of sigma 1.5, eleven pixels across.
-SIGMA, RADIUS = 1.5, 5
+SIGMA, ACROSS = 1.5, 11
 # SSIM's constant for contrast, K2: as a share of the window's width.
 CONTRAST = 0.03
 # How fast the weight of a square falls with the variance of what it lies on.
@@ -44,15 +44,11 @@ def visible_weights(clean: Tensor, window: float) -> Tensor:
     slices = clean.reshape(-1, 1, *clean.shape[-2:])
     # Squares of intensities far from 0 would lose the digits of a small variance.
     slices = slices - slices.mean((2, 3), keepdim=True)
-    variance = (blurred(slices.square()) - blurred(slices).square()).clamp_min(0)
+    variance = (local(slices.square()) - local(slices).square()).clamp_min(0)
     masked = (1 + variance * (2 / (CONTRAST * window) ** 2)).pow(-MASKING)
-    return blurred(masked).clamp(LEAST, 1).reshape(clean.shape)
+    return local(masked).clamp(LEAST, 1).reshape(clean.shape)
 
 
-def blurred(slices: Tensor) -> Tensor:
-    """Return slices (N, 1, H, W) blurred by SSIM's Gaussian; the border's pixels go on outwards."""
-    steps = torch.arange(-RADIUS, RADIUS + 1, dtype=slices.dtype, device=slices.device)
-    kernel = torch.exp(-0.5 * (steps / SIGMA).square())
-    kernel = kernel / kernel.sum()
-    padded = F.pad(slices, (RADIUS,) * 4, mode="replicate")
-    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
+def local(slices: Tensor) -> Tensor:
+    """Return the mean (N, 1, H, W) of slices under SSIM's Gaussian, which looks past no border."""
+    return blurred(slices, ACROSS, SIGMA, "replicate")

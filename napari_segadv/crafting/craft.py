@@ -10,6 +10,7 @@ import torch
 
 from ..attacks import Attack, Progress
 from ..common.device import pick_device
+from ..common.generators import finished
 from ..data.channels import Chosen
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
@@ -59,13 +60,7 @@ def craft(scan: Scan, victim: Victim, attack: Attack, **options: Any) -> Example
         >>> sorted(path.name for path in folder.iterdir())[:3]
         ['adversarial.png', 'figure.png', 'noise.nii.gz']
     """
-    run = craft_steps(scan, victim, attack, **options)
-    while True:
-        try:
-            next(run)
-        except StopIteration as stop:
-            example: Example = stop.value
-            return example
+    return finished(craft_steps(scan, victim, attack, **options))
 
 
 def craft_steps(

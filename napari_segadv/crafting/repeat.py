@@ -13,6 +13,7 @@ import torch
 from .. import io
 from ..attacks import Attack, Progress, get
 from ..common.device import pick_device
+from ..common.generators import finished
 from ..common.hashing import recorded_before, sha256_of_files
 from ..common.json_data import Entry
 from ..common.parameters import parameters
@@ -95,13 +96,7 @@ def repeat(result: str | Path, **options: Any) -> Repeated:
         >>> sa.repeat(folder).lines
         ('the same image, bit for bit',)
     """
-    run = repeat_steps(result, **options)
-    while True:
-        try:
-            next(run)
-        except StopIteration as stop:
-            repeated: Repeated = stop.value
-            return repeated
+    return finished(repeat_steps(result, **options))
 
 
 def repeat_steps(

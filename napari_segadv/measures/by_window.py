@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..common.generators import finished
 from ..common.wording import share
 from ..data.scan import Array, Scan
 from ..data.window_presets import WindowPreset, presets_for
@@ -56,13 +57,7 @@ def seen_in_windows(
         clean, adversarial: on one grid.
         presets: the windows; by default those that make sense for the image.
     """
-    run = seen_steps(clean, adversarial, presets)
-    while True:
-        try:
-            next(run)
-        except StopIteration as stop:
-            found: tuple[Seen, ...] = stop.value
-            return found
+    return finished(seen_steps(clean, adversarial, presets))
 
 
 def seen_steps(

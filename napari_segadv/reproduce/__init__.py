@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 from ..common import discovery
 from . import papers
-from .bench import Bench, Report, Running
+from .bench import Bench
+from .report import Report, Running
 
 __all__ = ["Bench", "Paper", "Report", "Running", "get", "names"]
 

@@ -5,8 +5,8 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
-from functools import cached_property, partial
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, stdev
@@ -17,12 +17,12 @@ from torch import Tensor
 
 from ..attacks import Attack, Problem
 from ..common.device import pick_device
+from ..common.generators import finished, relayed
 from ..crafting import craft_steps
 from ..crafting.binding import bind
 from ..crafting.problem import problem_of
 from ..crafting.request import Request
-from ..data.presentation import Presentation
-from ..data.scan import Array, Scan, Storage
+from ..data.scan import Array, Scan
 from ..errors import SegadvError
 from ..io.cases import Case
 from ..io.quantise import quantise
@@ -31,6 +31,8 @@ from ..samples import phantom
 from ..victims import Victim
 from .cells import Cell, Cells, hash_of
 from .keys import of_case, of_code, of_setting, of_victim
+from .real_scan import RealScan
+from .report import Done
 
 T = TypeVar("T")
 
@@ -40,28 +42,6 @@ FIRST_SEED = 30_000
 PATIENCE = 0.5
 # Widths of the papers' intensity scales: -1 to 1 in Bortsova 2021, 0 to 1 in Ozbulak 2019.
 BORTSOVA_WIDTH = 2.0
-
-
-@dataclass(frozen=True)
-class Done:
-    """How far a reproduction has got."""
-
-    step: int
-    steps: int
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A curve of the figure; dashed if `published`."""
-
-    label: str
-    x: Sequence[float]
-    y: Sequence[float]
-    published: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,85 +57,6 @@ class Step:
     number: int
     noise: Tensor
     labels: Array
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """A picture: an image, or noise in colours from blue to red, with outlines of labels.
-
-    Attributes:
-        title: above it.
-        image: (y, x) or (y, x, 3).
-        span: intensities that are black and white, or blue and red.
-        labels: classes (y, x), drawn as outlines; None: none.
-        signed: whether it is noise.
-    """
-
-    title: str
-    image: Array
-    span: tuple[float, float]
-    labels: Array | None = None
-    signed: bool = False
-
-
-@dataclass(frozen=True)
-class Report:
-    """A table in the paper's form.
-
-    Attributes:
-        columns: headings.
-        rows: texts and numbers, one for each column.
-        curves: curves of the figure.
-        axes: labels of the figure's x and y axes.
-        findings: sentences that say which trends agree with the paper and which do not.
-        panels: pictures of a figure of the paper, row by row.
-        notes: what the user has to know of how it was made, which is no part of it.
-    """
-
-    columns: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
-    curves: list[Curve]
-    axes: tuple[str, str]
-    findings: list[str]
-    panels: Sequence[Sequence[Panel]] = ()
-    notes: Sequence[str] = ()
-
-
-Running = Generator[Done, None, Report]
-
-
-@dataclass(frozen=True, eq=False)
-class RealScan(Scan):
-    """An image of whole numbers as the real numbers that the papers compute with.
-
-    It keeps the bounds of its source, and is shown to a victim as that is.
-
-    Attributes:
-        source: the image as its file holds it.
-    """
-
-    source: Scan = field(kw_only=True)
-
-    @classmethod
-    def of(cls, scan: Scan) -> "RealScan":
-        """Return an image, which may hold real numbers already, as float32."""
-        told = {one.name: getattr(scan, one.name) for one in fields(Scan)}
-        meta = {k: v for k, v in scan.meta.items() if k not in ("files", "place")}
-        told |= {
-            "array": scan.array.astype(np.float32),
-            "storage": Storage("float32"),
-            "path": None,
-            "meta": {**meta, "title": scan.name},
-        }
-        return cls(**told, source=scan)
-
-    @cached_property
-    def bounds(self) -> tuple[float, float]:
-        return self.source.bounds
-
-    @cached_property
-    def shown(self) -> Presentation:
-        return self.source.shown
 
 
 @dataclass
@@ -404,34 +305,14 @@ class Bench:
         before, started = (self.forwards, self.backwards), time.perf_counter()
         self.forwards = self.backwards = 0.0
         try:
-            found = yield from told(make())
+            # An attack's own progress says nothing of the table.
+            found = yield from relayed(make(), lambda s: s if isinstance(s, Done) else None)
             # As JSON: a value is the same whether it was computed now or read.
             values = json.loads(json.dumps(found, allow_nan=False))
             cost = (self.forwards, self.backwards)
         finally:
             self.forwards, self.backwards = before
         return Cell(values, *cost, time.perf_counter() - started)
-
-
-def told(run: Generator[Any, None, T]) -> Generator[Done, None, T]:
-    """Run a generator to its end; yield what it says of the table, not an attack's progress."""
-    while True:
-        try:
-            state = next(run)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        if isinstance(state, Done):
-            yield state
-
-
-def finished(run: Generator[Any, None, Any]) -> Any:
-    """Run a generator to its end and return what it returns."""
-    while True:
-        try:
-            next(run)
-        except StopIteration as stop:
-            return stop.value
 
 
 def mean(values: Iterable[float]) -> float:

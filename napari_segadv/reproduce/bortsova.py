@@ -21,8 +21,10 @@ from ..io.cases import Case
 from ..measures.labels import Overlap
 from ..results.example import Example
 from ..victims import Victim
-from .bench import BORTSOVA_WIDTH, Bench, Curve, RealScan, mean
+from .bench import BORTSOVA_WIDTH, Bench, mean
 from .carried import NONE, OPTIONS
+from .real_scan import RealScan
+from .report import Curve
 
 # Budgets on the paper's intensity scale from -1 to 1, and its number of steps.
 EPSILONS = (0.01, 0.02, 0.04, 0.08, 0.16)

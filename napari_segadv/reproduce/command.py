@@ -12,9 +12,10 @@ from ..samples import DEMO
 from ..victims import Victim, load_victim
 from ..victims.tasks import DEFAULT
 from . import Bench, Report, get
-from .bench import FIRST_SEED, PATIENCE, Done, phantoms
+from .bench import FIRST_SEED, PATIENCE, phantoms
 from .cells import CELLS, Cells
 from .output import check, complete, forget, identity, save, written
+from .report import Done
 from .surrogate import train_surrogates
 
 QUICK_CASES = 1

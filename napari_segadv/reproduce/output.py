@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from ..common.atomic_files import HALF, beside, check_place, clear_leftovers, write_text
 from ..errors import SegadvError
 from ..results.provenance import describe_versions, describe_victim
-from .bench import Bench, Panel, Report
+from .bench import Bench
 from .cells import CELLS, hash_of
 from .keys import of_case
+from .report import Panel, Report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

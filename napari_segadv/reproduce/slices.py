@@ -8,8 +8,9 @@ from ..data.scan import Grid, Mask, Scan
 from ..io.cases import Case
 from ..training.victim.recipe import Recipe
 from ..victims import Victim
-from .bench import Done, phantoms
+from .bench import phantoms
 from .cells import Cells
+from .report import Done
 from .trained import trained
 
 PHANTOM = "abdomen-ct"

@@ -6,8 +6,9 @@ from dataclasses import replace
 from ..samples import DEMO
 from ..training.victim.recipe import Recipe
 from ..victims import Victim
-from .bench import Done, phantoms
+from .bench import phantoms
 from .cells import Cells
+from .report import Done
 from .trained import trained
 
 # Seed of the first phantom: nothing else is trained or measured on phantoms from this seed on.

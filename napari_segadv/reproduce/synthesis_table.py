@@ -10,6 +10,7 @@ import numpy as np
 from ..attacks.fields.fields import Parts
 from ..attacks.fields.recipe import Recipe
 from ..attacks.methods.synthesis import Synthesis
+from ..common.generators import relayed
 from ..crafting import craft
 from ..data.scan import Array, Mask, Scan
 from ..io.cases import Case
@@ -107,14 +108,12 @@ def table(
         chosen = replace(recipe or Recipe(), parts=parts, xi=xi)
         folder = out / f"{parts}-xi-{xi:g}"
         run = train(images, victim, chosen, folder, resume=folder.exists(), device=device)
-        try:
-            while True:
-                state = next(run)
-                share = (state.step - 1) / state.steps
-                text = f"{parts}, xi {xi:g}: {state}"
-                yield Measuring(int(100 * (number + share)), 100 * len(settings), text)
-        except StopIteration as stop:
-            content = stop.value
+
+        def told(state: Any, number: int = number, name: str = f"{parts}, xi {xi:g}") -> Measuring:
+            done = number + (state.step - 1) / state.steps
+            return Measuring(int(100 * done), 100 * len(settings), f"{name}: {state}")
+
+        content = yield from relayed(run, told)
         rows.append(measured(folder, content, cases, victim, device))
     return rows
 

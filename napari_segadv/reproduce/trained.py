@@ -3,17 +3,18 @@
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from ..common.atomic_files import written_whole
+from ..common.generators import relayed
 from ..io.cases import Case, ClassMap
-from ..training.victim.fit import train
+from ..training.victim.fit import Epoch, train
 from ..training.victim.recipe import Recipe
 from ..training.victim.run import finish
 from ..victims import Victim, load_victim
-from .bench import PATIENCE, Done
+from .bench import PATIENCE
 from .cells import Cells, hash_of
 from .keys import of_case, of_code, of_setting
+from .report import Done
 
 
 def trained(
@@ -35,24 +36,18 @@ def trained(
     drawn = [of_case(case) for case in cases]
     key = {"recipe": of_setting(asdict(recipe)), "cases": drawn, "code": of_code()}
     place = cells.folder / f"{name}-{hash_of(key)[:32]}"
+
+    def told(epoch: Epoch) -> Done:
+        return Done(epoch.step, epoch.steps + 1, f"training the {name}: {epoch}")
+
     while not place.exists():
         with cells.claim_file(place.name) as mine:
             # Another process may have finished it in between.
             if mine and not place.exists():
-                found = yield from _told(name, train(cases, classes, recipe))
+                found = yield from relayed(train(cases, classes, recipe), told)
                 with written_whole(place) as new:
                     finish(found, new / name, name, measured_on, classes, unseen=False)
         if not mine:
             yield Done(0, 1, f"waiting for another process, which trains the {name}")
             time.sleep(PATIENCE)
     return load_victim(place / name)
-
-
-def _told(name: str, run: Generator[Any, None, Any]) -> Generator[Done, None, Any]:
-    """Run a training to its end; yield its epochs as progress of a table."""
-    while True:
-        try:
-            epoch = next(run)
-        except StopIteration as stop:
-            return stop.value
-        yield Done(epoch.step, epoch.steps + 1, f"training the {name}: {epoch}")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers import bands, disc_image, disc_labels
+from helpers import bands, disc_image, disc_labels, finish
 
 from napari_segadv import attacks
 from napari_segadv.attacks.problem import Problem
@@ -44,12 +44,7 @@ def problem_of(model, images, labels, **more):
 
 
 def run(attack, problem, seed=0):
-    states, generator = [], attack.run(problem, seed)
-    while True:
-        try:
-            states.append(next(generator))
-        except StopIteration as stop:
-            return stop.value, states
+    return finish(attack.run(problem, seed))
 
 
 def erased(seed=0):

@@ -7,7 +7,7 @@ from problems import finish, path_of, problem_of
 from scipy import ndimage
 
 from napari_segadv import attacks
-from napari_segadv.attacks.methods.smia import blur
+from napari_segadv.attacks.gaussian import blurred
 from napari_segadv.errors import SegadvError
 
 STEPS, EPSILON = 5, 20.0
@@ -84,8 +84,8 @@ def test_it_is_the_published_update(targeted, second):
 @pytest.mark.parametrize("dims", [2, 3])
 def test_the_kernel_is_a_depthwise_gaussian(dims):
     noise = problem_of(dims=dims, channels=2, n=2, dtype=torch.float64).clean
-    torch.testing.assert_close(blur(noise, 3, 0.8), convolved(noise, 3, 0.8))
-    torch.testing.assert_close(blur(noise, 1, 1.0), noise)
+    torch.testing.assert_close(blurred(noise, 3, 0.8), convolved(noise, 3, 0.8))
+    torch.testing.assert_close(blurred(noise, 1, 1.0), noise)
 
 
 def test_without_alpha_it_is_a_sign_attack_of_half_the_passes():

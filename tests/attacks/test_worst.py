@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import helpers
 import numpy as np
 import pytest
 import torch
@@ -235,14 +236,7 @@ def test_the_stages_shrink_and_end_inside_the_budget(norm):
     attack = attacks.PGD(norm=norm, epsilon=epsilon)
     spied = replace(problem, model=spy)
     ball = attack.ball(spied)
-    run = staged(ball, SEA["masked"], 20)
-    states = []
-    while True:
-        try:
-            states.append(next(run))
-        except StopIteration as stop:
-            outcome = stop.value
-            break
+    outcome, states = helpers.finish(staged(ball, SEA["masked"], 20))
     sizes = torch.cat([ball.size(images - problem.clean) for images in shown]) / epsilon
     # Each stage has a pass more than steps.
     parts = sizes.split([7, 7, 9])

@@ -11,17 +11,10 @@ from typer.testing import CliRunner
 from napari_segadv import io
 from napari_segadv.attacks.universal import Universal
 from napari_segadv.cli import app
+from napari_segadv.common.generators import finished
 from napari_segadv.crafting.universal import universal_steps
 from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
-
-
-def finished(run):
-    while True:
-        try:
-            next(run)
-        except StopIteration as stop:
-            return stop.value
 
 
 @pytest.fixture

@@ -19,10 +19,11 @@ from napari_segadv.errors import SegadvError
 from napari_segadv.io.cases import Case
 from napari_segadv.reproduce import bench as benches
 from napari_segadv.reproduce import bortsova
-from napari_segadv.reproduce.bench import Bench, Done
+from napari_segadv.reproduce.bench import Bench
 from napari_segadv.reproduce.cells import Cell, Cells
 from napari_segadv.reproduce.command import reproduce
 from napari_segadv.reproduce.keys import of_case, of_setting, of_victim
+from napari_segadv.reproduce.report import Done
 from napari_segadv.reproduce.trained import trained
 from napari_segadv.training.victim.recipe import Recipe
 

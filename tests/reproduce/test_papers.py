@@ -15,9 +15,10 @@ from napari_segadv.data.grade import Grade
 from napari_segadv.data.scan import Scan
 from napari_segadv.io.cases import Case
 from napari_segadv.reproduce import bortsova
-from napari_segadv.reproduce.bench import Bench, RealScan, spread
+from napari_segadv.reproduce.bench import Bench, spread
 from napari_segadv.reproduce.bortsova import PaperPGD, Setting, soft_iou_of
 from napari_segadv.reproduce.papers import asma, heart, resize, smia
+from napari_segadv.reproduce.real_scan import RealScan
 from napari_segadv.samples import phantom
 from napari_segadv.victims import load_victim
 

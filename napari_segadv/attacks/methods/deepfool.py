@@ -10,7 +10,8 @@ from ...common.parameters import Param
 from ...common.tensors import per_item
 from ..balls import Ball
 from ..base import Attack, FreeBudget
-from ..loop import STEPS_BETWEEN_CHECKS, Best
+from ..best import Best
+from ..loop import STEPS_BETWEEN_CHECKS
 from ..losses import Outputs
 from ..problem import Attacking, Outcome, Problem, Progress
 

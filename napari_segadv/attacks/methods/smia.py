@@ -10,11 +10,12 @@ from torch import Tensor
 from ...common.parameters import IMAGE_UNITS, Param
 from ...errors import SegadvError
 from ..base import LARGEST, Attack, Goal, Steps
+from ..gaussian import blurred
 from ..loop import Plan, optimise
 from ..losses import Outputs, signed
 from ..problem import Attacking, Problem
 from ..rules import Sign
-from ..transfer import Transferring, blur
+from ..transfer import Transferring
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ class SMIA(Transferring, Attack):
             """Return x + W * eta; None at first, when there is no perturbation to smooth."""
             if step == 0 or self.alpha == 0:
                 return None
-            return problem.clean + blur(noise, self.kernel, self.sigma)
+            return problem.clean + blurred(noise, self.kernel, self.sigma)
 
         plan = Plan.additive(
             ball,

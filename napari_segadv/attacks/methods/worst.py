@@ -7,11 +7,12 @@ from typing import Annotated, Any, ClassVar
 import torch
 from torch import Tensor
 
+from ...common.generators import relayed
 from ...common.parameters import Param
 from ...common.wording import counted
 from ...errors import SegadvError
 from ..base import DEFAULT_GOAL, Attack, Steps
-from ..loop import Best, Curve, relayed
+from ..best import Best, Curve
 from ..losses import (
     Loss,
     Outputs,

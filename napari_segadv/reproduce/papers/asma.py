@@ -11,7 +11,9 @@ from ...attacks.methods.asma import ASMA, PAPER_STEPS
 from ...data.scan import Array, Mask
 from ...io.cases import Case
 from ...measures.labels import Overlap
-from ..bench import Bench, Curve, RealScan, Report, Running, Step, mean, spread
+from ..bench import Bench, Step, mean, spread
+from ..real_scan import RealScan
+from ..report import Curve, Report, Running
 
 NAME = "asma"
 TITLE = "The adaptive segmentation mask attack"

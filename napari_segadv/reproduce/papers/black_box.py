@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..bench import BORTSOVA_WIDTH, Bench, Report, Running
+from ..bench import BORTSOVA_WIDTH, Bench
 from ..bortsova import (
     ALL,
     BLACK,
@@ -23,6 +23,7 @@ from ..bortsova import (
     with_clean,
 )
 from ..carried import NONE, options_for
+from ..report import Report, Running
 
 NAME = "black-box"
 TITLE = "Black box by surrogate, untargeted and towards a heart"

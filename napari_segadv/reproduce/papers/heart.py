@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ..bench import Bench, Report, Running, rises
+from ..bench import Bench, rises
 from ..bortsova import (
     HEART,
     HEART_TRUTH,
@@ -18,6 +18,7 @@ from ..bortsova import (
     rows,
     with_clean,
 )
+from ..report import Report, Running
 
 NAME = "heart"
 TITLE = "The adversarial heart, white box"

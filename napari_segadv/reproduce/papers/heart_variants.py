@@ -11,7 +11,7 @@ import numpy as np
 from ...attacks.regions import RECEPTIVE_FIELD
 from ...data.scan import Array
 from ...io.cases import Case
-from ..bench import BORTSOVA_WIDTH, Bench, Curve, Panel, Report, Running
+from ..bench import BORTSOVA_WIDTH, Bench
 from ..bortsova import (
     BOUNDING_BOX,
     HEART,
@@ -27,6 +27,7 @@ from ..bortsova import (
     target_of,
     with_clean,
 )
+from ..report import Curve, Panel, Report, Running
 
 NAME = "heart-variants"
 TITLE = "Four variants of the adversarial heart"

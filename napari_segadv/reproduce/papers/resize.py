@@ -8,8 +8,10 @@ from ... import targets
 from ...common.wording import class_name
 from ...io.cases import Case
 from ...measures.labels import Overlap
-from ..bench import BORTSOVA_WIDTH, Bench, Curve, RealScan, Report, Running, mean
+from ..bench import BORTSOVA_WIDTH, Bench, mean
 from ..bortsova import STEPS, PaperPGD
+from ..real_scan import RealScan
+from ..report import Curve, Report, Running
 
 NAME = "resize"
 TITLE = "Resizing a structure"

@@ -8,7 +8,9 @@ from ...attacks.methods.worst import Worst
 from ...data.scan import Mask
 from ...io.cases import Case
 from ...measures.by_structure import Fallen, Group, by_class, by_size, fallen
-from ..bench import Bench, Curve, RealScan, Report, Running
+from ..bench import Bench
+from ..real_scan import RealScan
+from ..report import Curve, Report, Running
 
 NAME = "sizes"
 TITLE = "What the worst of several attacks leaves, by class and by size"

@@ -17,7 +17,9 @@ from ...data.scan import Array
 from ...io.cases import Case
 from ...measures.labels import Overlap
 from ...victims.detections import detected
-from ..bench import Bench, Curve, RealScan, Report, Running, mean
+from ..bench import Bench, mean
+from ..real_scan import RealScan
+from ..report import Curve, Report, Running
 
 NAME = "smia"
 TITLE = "The stabilised medical image attack"

@@ -5,13 +5,16 @@ from dataclasses import asdict
 from typing import Any
 
 from ...attacks.fields.recipe import Recipe
+from ...common.generators import relayed
 from ...common.hashing import sha256_of_array
 from ...data.scan import Scan
 from ...errors import SegadvError
 from ...io.cases import Case
 from ...samples import DEMO
-from ..bench import Bench, Curve, Done, RealScan, Report, Running, phantoms, rises
+from ..bench import Bench, phantoms, rises
 from ..keys import of_case, of_setting
+from ..real_scan import RealScan
+from ..report import Curve, Done, Report, Running
 from ..slices import PHANTOM, slice_victim, slices_of
 from ..synthesis_table import SETTINGS, Row, table
 
@@ -62,7 +65,7 @@ def run(bench: Bench) -> Running:
                 images, cases, bench.victim, folder, recipe=recipe, settings=[settings[number]],
                 device=bench.device,
             )  # fmt: skip
-            (row,) = yield from rows_of(steps)
+            (row,) = yield from relayed(steps, lambda s: Done(s.step, s.steps, str(s)))
         bench.forwards += row.forward + len(cases)
         bench.backwards += row.backward
         return asdict(row)
@@ -98,17 +101,6 @@ def divided(bench: Bench) -> tuple[list[Scan], list[Case]]:
 def real(case: Case) -> Case:
     """Return a case whose image is of real numbers, as the paper's are."""
     return Case(RealScan.of(case.scan), case.mask)
-
-
-def rows_of(steps: Generator[Any, None, list[Row]]) -> Generator[Done, None, list[Row]]:
-    """Return the table's rows; yield progress as a reproduction does."""
-    while True:
-        try:
-            state = next(steps)
-        except StopIteration as stop:
-            rows: list[Row] = stop.value
-            return rows
-        yield Done(state.step, state.steps, str(state))
 
 
 def report(rows: Sequence[Row]) -> Report:

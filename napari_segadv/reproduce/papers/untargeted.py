@@ -1,7 +1,8 @@
 """Bortsova 2021, table 1: untargeted attacks, white box."""
 
-from ..bench import Bench, Report, Running
+from ..bench import Bench
 from ..bortsova import ALL, UNTARGETED, WHITE, average, cell, curves, headings, rows, with_clean
+from ..report import Report, Running
 
 NAME = "untargeted"
 TITLE = "Untargeted attacks, white box"

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...common.atomic_files import check_place, write_text
+from ...common.generators import finished, relayed
 from ...common.wording import printable, with_units
 from ...data.scan import Mask, Scan
 from ...errors import SegadvError
@@ -91,13 +92,9 @@ def report(
         >>> "no pixel may change by more than 2 grey levels" in page
         True
     """
-    steps = report_steps(run, path, verdicts=verdicts, image=image, overwrite=overwrite, poll=poll)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            written: Path = stop.value
-            return written
+    return finished(
+        report_steps(run, path, verdicts=verdicts, image=image, overwrite=overwrite, poll=poll)
+    )
 
 
 def report_steps(
@@ -120,14 +117,12 @@ def report_steps(
         verdicts = found if verdicts is None else verdicts
     example = without_names(example)
     windows = windows_in(example)
-    measuring = _measuring(example, windows)
-    while True:
-        try:
-            yield Writing(int(MEASURED * next(measuring)))
-        except StopIteration as stop:
-            table: tuple[Seen, ...] = stop.value
-            break
+
+    def measured(share: float) -> Writing:
         poll()
+        return Writing(int(MEASURED * share))
+
+    table = yield from relayed(_measuring(example, windows), measured)
     planes = planes_of(example, table, poll)
     views = []
     for number, plane in enumerate(planes):
@@ -147,12 +142,11 @@ def _measuring(example: Example, windows: Sequence[Window]) -> Looking:
     for done, channel in enumerate(channels):
         before, after = (scan.singles[channel] for scan in (example.clean, example.adversarial))
         steps = seen_steps(before, after, [one.preset for one in windows if one.channel == channel])
-        while True:
-            try:
-                yield (done + next(steps)) / len(channels)
-            except StopIteration as stop:
-                table += stop.value
-                break
+
+        def whole(share: float, done: int = done) -> float:
+            return (done + share) / len(channels)
+
+        table += yield from relayed(steps, whole)
     return tuple(table)
 
 

@@ -11,6 +11,7 @@ from qtpy.QtCore import QBuffer, QByteArray, QIODevice, Signal
 from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
+from ...common.generators import relayed
 from ...common.wording import in_percent
 from ...measures.by_window import Seen, seen_steps, worst
 from ..controller.latest import Latest
@@ -96,14 +97,12 @@ class ViewSection(QWidget):
         self._waiting = view
         self.said.emit(MEASURING)
 
+        def progress(share: float) -> Snapshot:
+            return Snapshot(round(1000 * share), 1000, 0.0, 0.0)
+
         def work(poll: Poll) -> Generator[Snapshot, None, Seen | None]:
             steps = seen_steps(run.example.seen.clean, run.example.seen.adversarial)
-            while True:
-                try:
-                    done = next(steps)
-                except StopIteration as stop:
-                    return worst(stop.value)
-                yield Snapshot(round(1000 * done), 1000, 0.0, 0.0)
+            return worst((yield from relayed(steps, progress)))
 
         def measured(found: Seen | None) -> None:
             self._known[run], self._waiting = (found,), None

@@ -5,6 +5,7 @@ from weakref import WeakKeyDictionary
 
 from psygnal import Signal
 
+from ...common.generators import relayed
 from ...measures.by_window import Seen, seen_steps
 from .latest import Latest
 from .runner import Poll, Runner, Snapshot
@@ -46,16 +47,13 @@ class Visibility:
         if run in self._known or run is self.measuring:
             return
 
+        def progress(share: float) -> Snapshot:
+            return Snapshot(round(WHOLE * share), WHOLE, 0.0, 0.0)
+
         def work(poll: Poll) -> Generator[Snapshot, None, tuple[Seen, ...]]:
             shown = run.example.seen
             steps = seen_steps(shown.clean, shown.adversarial)
-            while True:
-                try:
-                    share = next(steps)
-                except StopIteration as stop:
-                    found: tuple[Seen, ...] = stop.value
-                    return found
-                yield Snapshot(round(WHOLE * share), WHOLE, 0.0, 0.0)
+            return (yield from relayed(steps, progress))
 
         before, self.measuring = self.measuring, run
         self._worker().ask(work, lambda found: self._done(run, found))

@@ -7,7 +7,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from helpers import disc_image, disc_labels
+from helpers import disc_image, disc_labels, finish
 from monai.bundle import ConfigParser
 from monai.transforms import LoadImage, Orientation
 from PIL import Image
@@ -19,16 +19,6 @@ from napari_segadv.training.victim import recipe_from, train_bundle
 
 CASES = 6
 AXES = (("L", "R"), ("P", "A"), ("I", "S"))
-
-
-def finish(steps):
-    """What a generator yields and returns."""
-    yielded = []
-    while True:
-        try:
-            yielded.append(next(steps))
-        except StopIteration as stop:
-            return yielded, stop.value
 
 
 @pytest.fixture
@@ -84,7 +74,7 @@ def predicted_by_monai(bundle, image):
 
 def test_a_2d_bundle_learns_and_monai_predicts_the_same(pictures, tmp_path):
     out = tmp_path / "bundle"
-    epochs, (dice, about) = finish(train_bundle(pictures, out, recipe(), None))
+    (dice, about), epochs = finish(train_bundle(pictures, out, recipe(), None))
     assert epochs[-1].loss < epochs[0].loss / 2
     assert min(dice.values()) > 0.9
     assert "1 cases held out" in about
@@ -99,7 +89,7 @@ def test_a_2d_bundle_learns_and_monai_predicts_the_same(pictures, tmp_path):
 def test_a_3d_bundle_learns_and_monai_predicts_the_same(volume, tmp_path, network):
     out = tmp_path / "bundle"
     steps = train_bundle(volume, out, recipe(network, 3, epochs=20), "block=7")
-    _, (dice, about) = finish(steps)
+    (dice, about), _ = finish(steps)
     assert dice["block"] > 0.9
     assert "training cases" in about
     victim = load_victim(out)
