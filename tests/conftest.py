@@ -33,6 +33,12 @@ def own_threads():
     assert left == THREADS
 
 
+@pytest.fixture(autouse=True)
+def own_seed():
+    """A test's networks have the same weights in every run, whatever ran before it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def shared() -> Path:
     """The folder of real images; a test that needs it skips where it is missing."""

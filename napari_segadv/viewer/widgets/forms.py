@@ -12,7 +12,13 @@ from .plain import Plain, tip
 
 LARGEST = 1_000_000
 # What parameters are called, if not by their names.
-TITLES = {"loss": "objective", "step": "step rule", "step_size": "first step"}
+TITLES = {
+    "loss": "objective",
+    "step": "step rule",
+    "step_size": "first step",
+    "sea": "SEA",
+    "cross_entropy": "cross-entropy",
+}
 
 
 class OptionalNumber(QWidget):

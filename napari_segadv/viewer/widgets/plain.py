@@ -11,7 +11,7 @@ from textwrap import fill
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QAction
+from qtpy.QtGui import QAction, QResizeEvent
 from qtpy.QtWidgets import QLabel, QListWidgetItem, QTableWidgetItem, QToolTip, QWidget
 
 from ...common.screen import LINES, PAGE, breakable, one_line, runs_left, some_lines
@@ -54,6 +54,8 @@ class Plain(QLabel):
         broken = breakable(shown)
         super().setText(LEFT_TO_RIGHT + broken if runs_left(shown) else broken)
         self._show_tip()
+        if self.isVisible():
+            self._keep_lines()
 
     def text(self) -> str:
         """Return what is shown, without what only lays it out."""
@@ -62,6 +64,18 @@ class Plain(QLabel):
     def setToolTip(self, text: str) -> None:  # noqa: N802 - Qt's name
         self._tip = text
         self._show_tip()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._keep_lines()
+
+    def _keep_lines(self) -> None:
+        """Ask for the height that the lines need at this width.
+
+        Qt asks for it at the width that a label has before a scroll bar appears beside it.
+        """
+        if self.wordWrap():
+            self.setMinimumHeight(self.heightForWidth(self.width()))
 
     def _show_tip(self) -> None:
         tip = "\n\n".join(filter(None, (self._whole, self._tip)))
