@@ -1,12 +1,14 @@
 """ASMA: the published update, and steps in units of the gradient."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
 import torch
-from problems import finish, problem_of
+from problems import finish, path_of, problem_of
 
 from napari_segadv import attacks
+from napari_segadv.attacks.problem import Problem
 from napari_segadv.errors import SegadvError
 
 
@@ -66,14 +68,85 @@ def test_the_scaled_preset_stops_at_the_goal_and_keeps_the_best():
     assert successes == sorted(successes)
 
 
+def followed(problem, steps, total):
+    """The preset "scaled" for one image, written from its description, in float64."""
+    x, label = problem.clean.clone(), problem.labels[0]
+    mean, usual = torch.zeros_like(x), None
+    for k in range(steps):
+        leaf = x.clone().requires_grad_()
+        z = problem.model(leaf)[0]
+        own = z.gather(0, label[None])[0]
+        best = z.scatter(0, label[None], -torch.inf).amax(0)
+        missing = (best - own).clamp_min(0).sum()
+        (gradient,) = torch.autograd.grad(missing, leaf)
+        unit = gradient / gradient.norm()
+        mean = unit if k == 0 else 0.75 * mean + 0.25 * unit
+        way = float(missing.detach() / gradient.norm())
+        way = way if usual is None else min(way, 3 * usual)
+        usual = way if usual is None else 0.9 * usual + 0.1 * way
+        x = (x - min(0.5, 25 / (total - k)) * way * mean).clamp(0, 255)
+    return x
+
+
+@pytest.mark.parametrize("steps", [1, 30, 58])
+def test_the_scaled_preset_is_what_it_says(steps):
+    problem = problem_of(dtype=torch.float64)
+    shown = path_of(attacks.get("asma")(steps=60, goal=None), problem)
+    torch.testing.assert_close(shown[steps], followed(problem, steps, 60), atol=1e-9, rtol=0)
+
+
+# Logits that do not depend on the image: not at the target.
+LOW = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)
+
+
+def line(slope):
+    """A victim of two classes and one pixel, linear: at the target from an intensity of 150 on."""
+
+    def model(images):
+        z = slope * (images - 150)
+        return torch.cat([torch.zeros_like(z), z], 1)
+
+    clean = torch.full((1, 1, 1, 1), 50.0, dtype=torch.float64)
+    target = torch.ones(1, 1, 1, dtype=torch.long)
+    return Problem(model, clean, target, torch.zeros_like(target))
+
+
+@pytest.mark.parametrize("slope", [1e-6, 0.01, 1e4])
+def test_of_a_linear_victim_a_step_leaves_the_share_that_is_told(slope):
+    shown = path_of(attacks.get("asma")(steps=250), line(slope))
+    missing = [150 - float(image) for image in shown]
+    for k in range(100):
+        assert missing[k + 1] == pytest.approx(missing[k] * (1 - 25 / (250 - k)))
+
+
 def test_scaled_steps_do_not_depend_on_the_size_of_the_gradient():
     problem = problem_of(dtype=torch.float64)
     attack = attacks.get("asma")(steps=5, goal=None)
     plain = finish(attack, problem)[0].adversarial
     model = problem.model
     louder, _ = finish(attack, replace(problem, model=lambda images: 7 * model(images)))
-    # Only the distance to the clean image is not multiplied.
-    torch.testing.assert_close(louder.adversarial, plain, atol=1e-3, rtol=0)
+    torch.testing.assert_close(louder.adversarial, plain)
+
+
+def test_without_a_gradient_nothing_moves():
+    flat = replace(line(1.0), model=lambda images: 0 * images.repeat(1, 2, 1, 1) - LOW)
+    outcome, _ = finish(attacks.get("asma")(steps=4), flat)
+    assert torch.equal(outcome.adversarial, flat.clean)
+
+
+def test_after_flat_ground_a_step_is_no_leap():
+    """Where the slope is almost 0, the way to the target seems almost endless."""
+
+    def model(images):
+        z = torch.where(images < 60, 0.01 * (images - 150), 1e-9 * (images - 60) - 0.9)
+        return torch.cat([torch.zeros_like(z), z], 1)
+
+    shown = path_of(attacks.get("asma")(steps=50, goal=None), replace(line(1.0), model=model))
+    steps = [float(b - a) for a, b in itertools.pairwise(shown)]
+    ways = [step / min(0.5, 25 / (50 - k)) for k, step in enumerate(steps)]
+    assert shown[-1] > 60
+    for before, after in itertools.pairwise(ways[:-1]):
+        assert after <= 3 * max(before, *ways[:1])
 
 
 def test_without_a_target_it_says_so():

@@ -1,8 +1,7 @@
-"""ASMA: the adaptive segmentation mask attack, as published and with gradient-scaled steps."""
+"""ASMA: the adaptive segmentation mask attack, as published and in steps that follow the victim."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -21,12 +20,13 @@ from ..transfer import Transferring
 # Ozbulak 2019: the constants of the step, and the number of iterations.
 TAU, BETA, PAPER_STEPS = 1e-7, 1e-6, 2501
 SCALED_STEPS = 250
-# Root mean square of the first step of preset "scaled" at an IoU of 1, as a share of the window.
-SCALED_RMS = 2e-4
+# Preset "scaled": in step k of K it goes the share PACE / (K - k) of the way, and never more than
+# FARTHEST. Were the logits linear, what is missing would fall like (1 - k / K)^PACE.
+PACE, FARTHEST = 25.0, 0.5
+# The way of one step is at most so many times the average of those before, which keeps SPAN of it.
+JUMP, SPAN = 3.0, 0.9
 # Share of the average gradient that a step keeps.
 MEMORY = 0.75
-# Above a success of NEAR, a step shrinks the noise: by the share SHRINK at first, later by less.
-NEAR, SHRINK = 0.9, 0.0125
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +38,13 @@ class ASMA(Transferring, Attack):
     are in units of the victim's window, as the paper's are in [0, 1].
 
     The preset "paper" is that update: no budget, no early stop, the last image is the result.
-    Whether its steps are too short or too long depends on the victim's gradient. The preset
-    "scaled" follows the average of gradients of length 1, in steps that shrink along a cosine.
-    Such steps would outweigh the second term, so the noise is shrunk instead once most pixels are
-    at the target. It stops at the goal and keeps the best image.
+    Whether its steps are too short or too long depends on the victim: its gradient's size, and how
+    far the logits are from the target. The preset "scaled" takes both from the victim. It minimises
+    M, the sum of max_c z_c - z_t over the same pixels, since raising z_t alone often raises the
+    other logits with it. To first order M is 0 after the way M / ||grad M||; a step goes a share of
+    that way, 25 / (K - k) in step k of K and at most half, along the average of gradients of length
+    1. It has no second term: short steps keep the noise small. It stops at the goal and keeps the
+    best image.
     """
 
     name: ClassVar[str] = "asma"
@@ -54,7 +57,7 @@ class ASMA(Transferring, Attack):
     epsilon: FreeBudget = None
     preset: Annotated[
         Literal["scaled", "paper"],
-        Param("scaled: steps of normalised gradients, stops at the goal; paper: as published"),
+        Param("scaled: steps as long as the model needs, stops at the goal; paper: as published"),
     ] = "scaled"
     multiplier: Annotated[float, Param("Factor on the length of a step", low=0.0, high=1e9)] = 1.0
     steps: Annotated[
@@ -65,27 +68,33 @@ class ASMA(Transferring, Attack):
 
     def run(self, problem: Problem, seed: int = 0) -> Attacking:
         self.check_goal(problem)
-        ball, paper = self.ball(problem), self.preset == "paper"
-        objective = MaskedSum()
-        scale = problem.window
+        plan = self._paper(problem) if self.preset == "paper" else self._scaled(problem)
+        return optimise(problem, replace(plan, transfer=self.transfer(problem, seed)))
 
-        steps = self.steps or (PAPER_STEPS if paper else SCALED_STEPS)
+    def _paper(self, problem: Problem) -> Plan:
+        """Return the published update."""
+        ball, objective, scale = self.ball(problem), MaskedSum(), problem.window
+        return Plan.additive(
+            ball,
+            steps=self.steps or PAPER_STEPS,
+            loss=objective,
+            rule=lambda: PaperStep(ball, objective, self.multiplier),
+            goal=None,
+            penalty=lambda noise: (noise / scale).square().flatten(1).sum(1),
+            keeps_best=False,
+        )
 
-        def rule() -> "PaperStep":
-            step = PaperStep if paper else ScaledStep
-            return step(ball, objective, self.multiplier, steps)
-
-        plan = Plan.additive(
+    def _scaled(self, problem: Problem) -> Plan:
+        """Return the update whose steps follow the victim."""
+        ball, objective = self.ball(problem), Missing()
+        steps = self.steps or SCALED_STEPS
+        return Plan.additive(
             ball,
             steps=steps,
             loss=objective,
-            rule=rule,
-            goal=None if paper else self.goal,
-            penalty=lambda noise: (noise / scale).square().flatten(1).sum(1),
-            keeps_best=not paper,
-            transfer=self.transfer(problem, seed),
+            rule=lambda: ScaledStep(ball, objective, self.multiplier, steps),
+            goal=self.goal,
         )
-        return optimise(problem, plan)
 
 
 class MaskedSum:
@@ -98,22 +107,40 @@ class MaskedSum:
         self.iou = torch.empty(0)
 
     def __call__(self, outputs: Outputs) -> Tensor:
-        problem = outputs.problem
-        off = ~outputs.hits
-        if problem.care is not None:
-            off = off & (problem.care > 0)
-        own = outputs.logits.gather(1, problem.labels.unsqueeze(1)).squeeze(1)
+        own = outputs.logits.gather(1, outputs.problem.labels.unsqueeze(1)).squeeze(1)
         if not outputs.of_copy:
             self.iou = mean_iou(outputs)
-        return -(own * off).flatten(1).sum(1)
+        return -(own * off_target(outputs)).flatten(1).sum(1)
+
+
+class Missing:
+    """M: the sum of max_c z_c - z_t over the care pixels off target; it records its size (N,).
+
+    Of copies of the images it records none, see `transfer`. Where a model's own way back decides
+    otherwise than by the likeliest class, terms can be negative: the size counts them as positive.
+    """
+
+    def __init__(self) -> None:
+        self.size = torch.empty(0)
+
+    def __call__(self, outputs: Outputs) -> Tensor:
+        margins = outputs.margins * off_target(outputs)
+        if not outputs.of_copy:
+            self.size = margins.detach().abs().flatten(1).sum(1)
+        return margins.flatten(1).sum(1)
+
+
+def off_target(outputs: Outputs) -> Tensor:
+    """Return the care pixels (N, *S) that are not at the target, bool."""
+    off = ~outputs.hits
+    return off if outputs.problem.care is None else off & (outputs.problem.care > 0)
 
 
 class PaperStep:
     """d <- Pi(d - a g), a = beta IoU + tau in units of the window; at first the IoU counts as 0."""
 
-    def __init__(self, ball: Ball, objective: MaskedSum, multiplier: float, steps: int) -> None:
+    def __init__(self, ball: Ball, objective: MaskedSum, multiplier: float) -> None:
         self.ball, self.objective, self.multiplier = ball, objective, multiplier
-        self.steps = steps
 
     def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
         return self.ball.project(d - per_item(self.length(seen), d) * gradient)
@@ -124,24 +151,37 @@ class PaperStep:
         return self.multiplier * (BETA * iou + TAU) * self.ball.problem.window**2
 
 
-class ScaledStep(PaperStep):
-    """d <- Pi((1 - s_i) d - a_i m), m the average of g / ||g||; a_i and s_i shrink on a cosine.
+class ScaledStep:
+    """d <- Pi(d - a_k m), m the average of g / ||g||, a_k = min(1/2, 25 / (K - k)) M / ||g||."""
 
-    a_i depends on the IoU as in the paper; s_i is 0 until most pixels are at the target.
-    """
-
-    m: Tensor | None = None
+    def __init__(self, ball: Ball, objective: Missing, multiplier: float, steps: int) -> None:
+        self.ball, self.objective, self.multiplier = ball, objective, multiplier
+        self.steps = steps
+        self.m: Tensor | None = None
+        # Average of the ways (N,); 0 before the first.
+        self.usual = ball.problem.clean.new_zeros(len(ball.problem))
 
     def __call__(self, d: Tensor, gradient: Tensor, seen: Seen) -> Tensor:
-        problem = self.ball.problem
-        longest = SCALED_RMS * problem.window * math.sqrt(problem.clean[0].numel())
         unit = steepest_l2(gradient)
         self.m = unit if self.m is None else torch.lerp(unit, self.m, MEMORY)
-        fall = (1 + math.cos(math.pi * seen.step / self.steps)) / 2
-        share = (BETA * self.objective.iou + TAU) / (BETA + TAU)
-        length = per_item(self.multiplier * longest * fall * share, d)
-        remaining = per_item(1 - SHRINK * fall * (seen.scores > NEAR), d)
-        return self.ball.project(remaining * d - length * self.m)
+        share = min(FARTHEST, PACE / (self.steps - seen.step))
+        length = self.multiplier * share * self.way(gradient)
+        return self.ball.project(d - per_item(length, d) * self.m)
+
+    def way(self, gradient: Tensor) -> Tensor:
+        """Return how far (N,) it is until nothing is missing, to first order; 0 without a gradient.
+
+        Where the logits are flat, that is a leap over all that lies between: so it is at most three
+        times as far as usual.
+        """
+        steepness = gradient.flatten(1).norm(dim=1)
+        sloping = steepness > 0
+        way = torch.where(sloping, self.objective.size / steepness, 0.0)
+        known = self.usual > 0
+        way = torch.where(known, torch.minimum(way, JUMP * self.usual), way)
+        average = torch.where(known, torch.lerp(way, self.usual, SPAN), way)
+        self.usual = torch.where(sloping, average, self.usual)
+        return way
 
 
 def mean_iou(outputs: Outputs) -> Tensor:

@@ -1,4 +1,4 @@
-"""Ozbulak 2019: ASMA as published, and the gradient-scaled default in a tenth of the passes."""
+"""Ozbulak 2019: ASMA as published, and our default in a tenth of the passes."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
