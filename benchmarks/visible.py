@@ -1,8 +1,7 @@
-"""How visible the change is: today's default, the least L2, and a run that polishes, beside each
-other.
+"""How visible the change is: presets "standard" and "least visible", and the least L2.
 
 The images are real films, a fundus photograph and CT slices that no victim was trained on, and
-phantoms. The settings of `polish` were found on chest-xray phantom 20101, fundus phantom 20101 and
+phantoms. The settings of "least visible" were found on chest-xray phantom 20101, fundus phantom 20101 and
 film 2, so film 2 is no test. Every figure is of the saved image; the worst window is that of a
 reading room in which the change shows most. Prints a Markdown table, and with --pictures writes
 for each case the clean and the adversarial image in the worst window, and the noise.
@@ -51,9 +50,9 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder for pictures")
     options = parser.parse_args()
     ways: dict[str, Attack] = {
-        "default": attacks.PGD(),
+        "standard": attacks.PGD(),
         "least, L2": attacks.get("least")(norm="l2", steps=options.passes),
-        "polish": attacks.PGD(norm="visible", steps=options.passes, polish=True),
+        "least visible": attacks.PGD(norm="visible", steps=options.passes, polish=True),
     }
     heads = ("image", "method", "passes", "target IoU", "moved", "kept", "SSIM", "worst window's")
     print(f"| {' | '.join(heads)} SSIM | PSNR | mean change | goals |")

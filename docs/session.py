@@ -41,7 +41,11 @@ SAMPLES = {
         "chest-xray",
         "heart",
         "heart",
-        ({}, {"epsilon": 2.55, "steps": 30}, {"epsilon": 10.0, "steps": 10}),
+        (
+            {"norm": "visible", "polish": True, "steps": 60},
+            {"epsilon": 2.55, "steps": 30},
+            {"epsilon": 10.0, "steps": 10},
+        ),
     ),
     "ct": Sample(
         "abdomen-ct",

@@ -1,6 +1,6 @@
 """Presets that every attack has besides its defaults: subtle, as published, strong."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ from .base import Attack, GradientAttack
 
 SUBTLE_BUDGET, STRONG_BUDGET, MORE_STEPS = 0.5, 2.0, 2.5
 SUBTLE_STEPS = 60
+# What can be set of an attack that still starts from "subtle".
+NEUTRAL = frozenset({"steps"})
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class Preset:
     budget: float | None
     norm: str
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The settings and the norm, as an attack takes them."""
+        return {"norm": self.norm, **self.settings}
+
 
 def presets_of(attack: type[Attack]) -> tuple[Preset, ...]:
     """Return the presets of an attack, the one with its defaults first.
@@ -46,6 +53,20 @@ def presets_of(attack: type[Attack]) -> tuple[Preset, ...]:
         Preset("paper", f"As published: {attack.source}", attack.published, usual, norm),
         Preset("strong", "Twice the standard budget, more steps", longer, STRONG_BUDGET, norm),
     )
+
+
+def first_preset(attack: type[Attack], told: Collection[str] = ()) -> Preset:
+    """Return the preset that an attack starts from in the viewer and on the command line.
+
+    A gradient attack makes its change as hard to see as it can, unless its user has said otherwise
+    by a parameter. Another attack starts from its defaults.
+
+    Args:
+        attack: the attack.
+        told: names of the parameters that its user sets.
+    """
+    usual, subtle, *_ = presets_of(attack)
+    return subtle if issubclass(attack, GradientAttack) and NEUTRAL.issuperset(told) else usual
 
 
 def _subtle(attack: type[Attack], norm: str) -> Preset:

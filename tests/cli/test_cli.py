@@ -94,6 +94,35 @@ def test_untargeted_with_truth(run, image, target, weights_file, tmp_path):
     assert result["measures"]["dice_with_truth"] is not None
 
 
+HIDDEN, PLAIN = ("visible", True), ("linf", False)
+
+
+@pytest.mark.parametrize(
+    ("told", "steps", "how"),
+    [
+        ((), 60, HIDDEN),
+        (("--set", "steps=3"), 3, HIDDEN),
+        (("--method", "segpgd", "--set", "steps=3"), 3, HIDDEN),
+        (("--set", "epsilon=20", "--set", "steps=3"), 3, PLAIN),
+        (("--set", "polish=false"), 40, PLAIN),
+    ],
+)
+def test_the_change_is_hard_to_see_unless_told_otherwise(
+    run, image, weights_file, tmp_path, told, steps, how
+):
+    status, _, err = run(
+        "attack", image, "--victim", weights_file, "--untargeted", "--out", "r", *told
+    )
+    assert (status, err) == (0, "")
+    result = json.loads((tmp_path / "r" / "result.json").read_text())
+    parameters = result["parameters"]
+    assert (parameters["norm"], parameters["polish"]) == how
+    assert parameters["steps"] == steps
+    share = result["budget"]["epsilon_percent_of_window"]
+    if "--set" not in told or "epsilon=20" not in told:
+        assert share == pytest.approx(1.0 if how == HIDDEN else 2.0)
+
+
 def test_notes_go_to_stderr(run, weights_file, tmp_path):
     Image.fromarray(disc_image()).save(tmp_path / "x.jpg")
     status, _, err = run(

@@ -50,7 +50,12 @@ Truth = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the method. May be repeated."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A parameter of the method. May be repeated. pgd, segpgd and cospgd make the change "
+        "as hard to see as they can if none but steps is set.",
+    ),
 ]
 Region = Annotated[
     str | None,
@@ -171,8 +176,10 @@ def attack(
 def _parameters(method: str, settings: list[str]) -> "tuple[Attack, str | None]":
     """Return an attack with its parameters, and the folder of its generator, if it has one."""
     from ...attacks import get
+    from ...attacks.presets import first_preset
     from ...common.parameters import from_texts
 
     chosen = get(method)
-    parameters = chosen(**from_texts(chosen, settings_of(settings)))
+    told = from_texts(chosen, settings_of(settings))
+    parameters = chosen(**{**first_preset(chosen, told).parameters, **told})
     return parameters, getattr(parameters, chosen.loads) if chosen.loads else None

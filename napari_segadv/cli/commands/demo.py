@@ -53,6 +53,7 @@ def run() -> "Crafting":
     """Return the demo's attack as a generator, see `crafting.craft_steps`."""
     from ... import targets
     from ...attacks import get
+    from ...attacks.presets import first_preset
     from ...crafting import craft_steps
     from ...samples import DEMO, DEMO_SEED, phantom
     from ...victims import load_victim
@@ -61,7 +62,8 @@ def run() -> "Crafting":
     victim = load_victim(f"{DEMO}{NAME}")
     label = victim.classes.index(STRUCTURE)
     target = targets.get("heart")(victim.predict(scan), label=label)
-    return craft_steps(scan, victim, get("pgd")(), target=target)
+    attack = get("pgd")
+    return craft_steps(scan, victim, attack(**first_preset(attack).parameters), target=target)
 
 
 def display_works() -> bool:

@@ -21,8 +21,8 @@ from .slice_range import SliceRange
 
 # Title of each preset by the name that `attacks.presets` gives it.
 PRESETS = {
-    "usual": "standard",
     "subtle": "least visible",
+    "usual": "standard",
     "paper": "as published",
     "strong": "strong",
 }
@@ -58,7 +58,7 @@ class AttackSection(QWidget):
         self.preview: Any = CheckBox(value=True, text="preview while it runs")
         self._expert = False
         self._lay_out()
-        self.method.changed.connect(self.rebuild)
+        self.method.changed.connect(self.begin)
         for name, button in self.presets.items():
             button.clicked.connect(lambda _, name=name: self.apply(name))
 
@@ -66,7 +66,7 @@ class AttackSection(QWidget):
         QVBoxLayout(self.form_place).setContentsMargins(0, 0, 0, 0)
         presets = QWidget()
         # Side by side, four titles would be wider than the panel.
-        first = [self.presets[name] for name in ("usual", "subtle", "strong")]
+        first = [self.presets[name] for name in ("subtle", "usual", "strong")]
         grid = in_rows([first, [self.presets["paper"]]])
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(2)
@@ -138,7 +138,16 @@ class AttackSection(QWidget):
         # None are known yet if a session's model comes before them.
         if fit:
             self.method.value = next((n for n in (chosen, "pgd") if n in fit), next(iter(fit)))
-        self.rebuild()
+        if self.form is None:
+            self.begin()
+
+    def begin(self) -> None:
+        """Set the form and the budget to what the chosen attack starts from."""
+        if self.method.value not in self.attacks:
+            return
+        from ...attacks.presets import first_preset  # late: it imports torch
+
+        self.apply(first_preset(self.attacks[self.method.value]).name)
 
     def rebuild(self) -> None:
         """Make a form for the parameters of the chosen attack, with its defaults."""

@@ -75,7 +75,8 @@ class Plain(QLabel):
         Qt asks for it at the width that a label has before a scroll bar appears beside it.
         """
         if self.wordWrap():
-            self.setMinimumHeight(self.heightForWidth(self.width()))
+            # An empty text has a height of -1.
+            self.setMinimumHeight(max(0, self.heightForWidth(self.width())))
 
     def _show_tip(self) -> None:
         tip = "\n\n".join(filter(None, (self._whole, self._tip)))

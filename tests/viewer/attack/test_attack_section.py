@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from clicks import click, close_dock, idle, loaded
 from controls import tip_of
-from helpers import volume_victim
+from helpers import disc_image, volume_victim
 from napari.layers import Labels
 from roles import role, shown_as, titles
 
@@ -57,9 +57,35 @@ def deep(window, panel, qtbot):
 def test_every_attack_has_the_buttons_presets():
     for attack in attacks.available().values():
         presets = presets_of(attack)
-        assert tuple(p.name for p in presets) == tuple(PRESETS)
+        assert {p.name for p in presets} == PRESETS.keys()
         for preset in presets:
             attack(**preset.settings)
+
+
+def test_an_attack_starts_from_what_is_hard_to_see(window, qtbot, weights_file):
+    _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Adversarial attack")
+    qtbot.waitUntil(lambda: bool(panel.controller.victims.attacks))
+    idle(qtbot, panel.controller)
+    panel.expert.setChecked(True)
+    section = panel.attack_section
+
+    def starts():
+        values = section.values()
+        return values["norm"], values.get("polish"), values["steps"]
+
+    assert starts() == ("visible", True, 60)
+    # Another method starts from its own preset, and each model leaves what is set.
+    section.method.value = "square"
+    assert starts() == ("linf", None, attacks.get("square")().steps)
+    section.method.value = "segpgd"
+    assert starts() == ("visible", True, 60)
+    section.form.editors["steps"].value = 7
+    window.add_image(disc_image(), name="xray")
+    panel.victim_section.open(str(weights_file))
+    idle(qtbot, panel.controller)
+    assert starts() == ("visible", True, 7)
+    share = share_of_window("visible", section.values()["epsilon"], 255, disc_image().size)
+    assert share == pytest.approx(1.0, rel=0.05)
 
 
 def test_presets_set_form_and_budget(untargeted, qtbot):
