@@ -1,10 +1,10 @@
 """How visible the change is: presets "standard" and "least visible", and the least L2.
 
 The images are real films, a fundus photograph and CT slices that no victim was trained on, and
-phantoms. The settings of "least visible" were found on chest-xray phantom 20101, fundus phantom 20101 and
-film 2, so film 2 is no test. Every figure is of the saved image; the worst window is that of a
-reading room in which the change shows most. Prints a Markdown table, and with --pictures writes
-for each case the clean and the adversarial image in the worst window, and the noise.
+phantoms. The settings of "least visible" were found on chest-xray phantom 20101, fundus phantom
+20101 and film 2, so film 2 is no test. Every figure is of the saved image; the worst window is that
+of a reading room in which the change shows most. Prints a Markdown table, and with --pictures
+writes for each case the clean and the adversarial image in the worst window, and the noise.
 Run: python benchmarks/visible.py
 """
 

@@ -26,6 +26,9 @@ class BudgetEditor(QWidget):
     """Norm and epsilon. A new image, victim or norm changes the suggested epsilon.
 
     If the attack works without a budget, a check mark says whether there is one.
+
+    Attributes:
+        own: whether epsilon is a person's own, and not what was suggested last.
     """
 
     def __init__(self) -> None:
@@ -35,6 +38,7 @@ class BudgetEditor(QWidget):
         self.limited = CheckBox(value=True, text="")
         self.limited.visible = False
         self.share = Plain(wrap=True)
+        self.own = False
         self._window = 255.0
         self._pixels = 1
         self._units = "grey level"
@@ -49,7 +53,7 @@ class BudgetEditor(QWidget):
         layout.addWidget(self.share)
         tip(self, TIP)
         tip(self.limited.native, "Limit the change to a budget")
-        self.epsilon.changed.connect(self._describe)
+        self.epsilon.changed.connect(self._typed)
         self.norm.changed.connect(lambda _: self._suggest())
         self.limited.changed.connect(self._describe)
 
@@ -89,6 +93,11 @@ class BudgetEditor(QWidget):
         self.epsilon.native.setDecimals(digits + 2)
         self.epsilon.step = 10.0**-digits
         self.epsilon.value = float(f"{suggestion:.2g}")
+        self.own = False
+        self._describe()
+
+    def _typed(self) -> None:
+        self.own = True
         self._describe()
 
     def _describe(self) -> None:

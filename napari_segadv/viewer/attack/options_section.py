@@ -58,7 +58,7 @@ class AttackSection(QWidget):
         self.preview: Any = CheckBox(value=True, text="preview while it runs")
         self._expert = False
         self._lay_out()
-        self.method.changed.connect(self.begin)
+        self.method.changed.connect(self._method_changed)
         for name, button in self.presets.items():
             button.clicked.connect(lambda _, name=name: self.apply(name))
 
@@ -139,6 +139,13 @@ class AttackSection(QWidget):
         if fit:
             self.method.value = next((n for n in (chosen, "pgd") if n in fit), next(iter(fit)))
         if self.form is None:
+            self.begin()
+
+    def _method_changed(self) -> None:
+        """Begin anew, but keep a budget that somebody has set."""
+        if self.budget.own:
+            self.rebuild()
+        else:
             self.begin()
 
     def begin(self) -> None:

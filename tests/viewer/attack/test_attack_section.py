@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from clicks import click, close_dock, idle, loaded
-from controls import tip_of
+from controls import tip_of, type_in
 from helpers import disc_image, volume_victim
 from napari.layers import Labels
 from roles import role, shown_as, titles
@@ -78,6 +78,14 @@ def test_an_attack_starts_from_what_is_hard_to_see(window, qtbot, weights_file):
     section.method.value = "square"
     assert starts() == ("linf", None, attacks.get("square")().steps)
     section.method.value = "segpgd"
+    assert starts() == ("visible", True, 60)
+    # A budget of one's own stays, and means the defaults.
+    type_in(qtbot, section.budget.epsilon, "9")
+    section.method.value = "cospgd"
+    assert starts() == ("visible", False, 40)
+    assert section.values()["epsilon"] == 9
+    click(qtbot, section.presets["subtle"])
+    section.method.value = "pgd"
     assert starts() == ("visible", True, 60)
     section.form.editors["steps"].value = 7
     window.add_image(disc_image(), name="xray")
