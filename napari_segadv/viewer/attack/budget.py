@@ -107,7 +107,5 @@ class BudgetEditor(QWidget):
             self.share.setText("no limit: the attack decides how large the change is")
             return
         share = share_of_window(norm, float(self.epsilon.value), self._window, self._pixels)
-        kind = "" if norm == "linf" else " (RMS)"
-        self.share.setText(
-            f"{self._units}: {share:.2g} %{kind} of the model's window ({self._window:g})"
-        )
+        kind, whose = ("", "model's window") if norm == "linf" else ("RMS ", "window")
+        self.share.setText(f"{self._units}: {kind}{share:.2g} % of the {whose} ({self._window:g})")

@@ -68,7 +68,7 @@ def test_a_budget_for_the_whole_change(ready, qtbot):
     assert share_of_window("l2", suggested, 255, pixels) == pytest.approx(0.5, rel=0.05)
     type_in(qtbot, budget.epsilon, "90")
     share = share_of_window("l2", 90, 255, pixels)
-    line = f"grey level: {share:.2g} % (RMS) of the model's window (255)"
+    line = f"grey level: RMS {share:.2g} % of the window (255)"
     assert budget.share.text() == line
     example = run(qtbot, ready)
     assert example.record["budget"]["norm"] == "l2"
