@@ -27,6 +27,8 @@ PACE, FARTHEST = 25.0, 0.5
 JUMP, SPAN = 3.0, 0.9
 # Share of the average gradient that a step keeps.
 MEMORY = 0.75
+# Length of the pull towards the clean image at first, beside a gradient of length 1.
+PULL = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,8 @@ class ASMA(Transferring, Attack):
     M, the sum of max_c z_c - z_t over the same pixels, since raising z_t alone often raises the
     other logits with it. To first order M is 0 after the way M / ||grad M||; a step goes a share of
     that way, 25 / (K - k) in step k of K and at most half, along the average of gradients of length
-    1. It has no second term: short steps keep the noise small. It stops at the goal and keeps the
-    best image.
+    1. The second term is a pull towards the clean image, a fifth as long as a gradient at first and
+    falling to 0. It stops at the goal and keeps the best image.
     """
 
     name: ClassVar[str] = "asma"
@@ -152,7 +154,10 @@ class PaperStep:
 
 
 class ScaledStep:
-    """d <- Pi(d - a_k m), m the average of g / ||g||, a_k = min(1/2, 25 / (K - k)) M / ||g||."""
+    """d <- Pi(d - a_k (m + p_k d / ||d||)), m the average of g / ||g||.
+
+    In step k of K, a_k = min(1/2, 25 / (K - k)) M / ||g|| and p_k = (1 - k / K) / 5.
+    """
 
     def __init__(self, ball: Ball, objective: Missing, multiplier: float, steps: int) -> None:
         self.ball, self.objective, self.multiplier = ball, objective, multiplier
@@ -166,7 +171,8 @@ class ScaledStep:
         self.m = unit if self.m is None else torch.lerp(unit, self.m, MEMORY)
         share = min(FARTHEST, PACE / (self.steps - seen.step))
         length = self.multiplier * share * self.way(gradient)
-        return self.ball.project(d - per_item(length, d) * self.m)
+        pull = PULL * (1 - seen.step / self.steps) * steepest_l2(d)
+        return self.ball.project(d - per_item(length, d) * (self.m + pull))
 
     def way(self, gradient: Tensor) -> Tensor:
         """Return how far (N,) it is until nothing is missing, to first order; 0 without a gradient.
