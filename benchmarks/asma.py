@@ -11,8 +11,9 @@ python benchmarks/asma.py --out DIR
 
 import argparse
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,11 @@ from napari_segadv.victims import Victim
 
 # No victim was trained or measured on phantoms from this seed on.
 FIRST_SEED = 30_000
-# The structure that is changed, by phantom.
-LABELS = {"chest-xray": 1, "fundus": 1, "abdomen-ct": 1}
+# The class of the phantoms that is changed: heart, disc, liver.
+LABEL = 1
 BUILT_IN = ("chest-xray", "fundus")
+# The phantom of volumes, of which slices are taken.
+VOLUMES = "abdomen-ct"
 # Phantom, first seed to train on, how many, and what is trained.
 TRAINED = {
     "U-Net of width 12": (
@@ -49,13 +52,16 @@ TRAINED = {
         "chest-xray", 63_000, 32, Recipe(network="segresnet", epochs=12, resize=(128, 128)),
     ),
     "U-Net of width 20": (
-        "abdomen-ct", 62_000, 6, Recipe(width=20, levels=3, epochs=12, window=(-160, 240)),
+        VOLUMES, 62_000, 6, Recipe(width=20, levels=3, epochs=12, window=(-160, 240)),
     ),
 }  # fmt: skip
 NETWORK, HEAD = "brain_meshnet_small.ts", "brain_t1.nii.gz"
 # The middle of the brain (z, y, x), as large as the network's window, and the tissue to change.
 CROP, GREY = (slice(49, 145), slice(77, 173), slice(82, 178)), 2
 PUBLISHED, OURS = 2501, 250
+
+# A victim, an image, and the class that is changed.
+Attacked = tuple[Victim, Scan, int]
 
 
 @dataclass(frozen=True)
@@ -76,46 +82,65 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="where trained networks stay")
     parser.add_argument("--networks", type=Path, default=Path("../shared/data/networks"))
     parser.add_argument("--published", type=int, default=PUBLISHED, help="its passes")
-    parser.add_argument("--victims", type=int, nargs="*", help="numbers of the victims; all")
+    parser.add_argument("--only", default="", help="victims whose name contains this")
     options = parser.parse_args()
     torch.set_num_threads(1)
     heads = ("victim", "target", "published: success", "IoU", "L2", "ours: passes to both", "L2")
     print(f"| {' | '.join(heads)} | ours at its end: passes | success | IoU | L2 |")
     print(f"| {' | '.join(['---'] * 11)} |", flush=True)
-    for number, (name, victim, scan, label) in enumerate(victims(options.out, options.networks)):
-        if options.victims and number not in options.victims:
+    for name, load in victims(options.out, options.networks).items():
+        if options.only not in name:
             continue
+        victim, scan, label = load()
         bench = Bench(victim, [Case(scan, Mask(np.zeros(scan.grid.shape, np.uint8), scan.grid))])
         bench.device = "cpu"
         clean = bench.predict(scan)
         for kind, make in (("heart", targets.heart), ("erase", targets.erase)):
             target = make(clean, label=label)
-            paper = attacks.get("asma")(preset="paper", steps=options.published, goal=None)
-            print(row(name, kind, *(path(bench, a, scan, clean, target) for a in (
-                paper, attacks.get("asma")(steps=OURS),
-            ))), flush=True)  # fmt: skip
+            ways = (
+                attacks.get("asma")(preset="paper", steps=options.published, goal=None),
+                attacks.get("asma")(steps=OURS),
+            )
+            published, ours = (path(bench, way, scan, clean, target) for way in ways)
+            print(row(name, kind, published, ours), flush=True)
 
 
-def victims(out: Path, networks: Path) -> Iterator[tuple[str, Victim, Scan, int]]:
-    """Yield the name of each victim, the victim, an image, and the label that is changed."""
+def victims(out: Path, networks: Path) -> dict[str, Callable[[], Attacked]]:
+    """Return what loads or trains each victim, by name."""
+    found: dict[str, Callable[[], Attacked]] = {}
     for name in BUILT_IN:
-        (case,) = phantoms(name, 1, FIRST_SEED)
-        yield f"`demo:{name}`", load_victim(f"demo:{name}"), case.scan, LABELS[name]
+        found[f"`demo:{name}`"] = partial(built_in, name)
     for title, (name, first, count, recipe) in TRAINED.items():
-        own, (case, *_) = phantoms(name, count, first), phantoms(name, 1, FIRST_SEED)
-        if name == "abdomen-ct":
-            own, (case, *_) = slices_of(own, 10), slices_of([case], 3)[1:]
-        key = title.replace(" ", "-")
-        victim = finished(trained(key, recipe, own, [case], Cells(out)))
-        yield f"{title}, {name}", victim, case.scan, LABELS[name]
+        found[f"{title}, {name}"] = partial(own, out, title, name, first, count, recipe)
+    if (networks / NETWORK).exists():
+        found["a MeshNet of others, T1"] = partial(brain, networks)
+    return found
+
+
+def built_in(name: str) -> Attacked:
+    """Return a built-in victim with a phantom."""
+    (case,) = phantoms(name, 1, FIRST_SEED)
+    return load_victim(f"demo:{name}"), case.scan, LABEL
+
+
+def own(out: Path, title: str, name: str, first: int, count: int, recipe: Recipe) -> Attacked:
+    """Train a network on phantoms, unless it is in `out`; return it with another phantom."""
+    cases, (case, *_) = phantoms(name, count, first), phantoms(name, 1, FIRST_SEED)
+    if name == VOLUMES:
+        cases, (_, case, _) = slices_of(cases, 10), slices_of([case], 3)
+    victim = finished(trained(title.replace(" ", "-"), recipe, cases, [case], Cells(out)))
+    return victim, case.scan, LABEL
+
+
+def brain(networks: Path) -> Attacked:
+    """Return the brain network with the middle of the head."""
     network = networks / NETWORK
-    if network.exists():
-        trusted = hashlib.sha256(network.read_bytes()).hexdigest()
-        whole = io.read(networks / HEAD)
-        array = np.ascontiguousarray(whole.array[CROP])
-        grid = Grid(array.shape, whole.grid.spacing, whole.grid.origin, whole.grid.direction)
-        scan = Scan(array, grid, whole.units, whole.storage, meta={"title": "a part of a head"})
-        yield "a MeshNet of others, T1", load_victim(network, trust=trusted), scan, GREY
+    trusted = hashlib.sha256(network.read_bytes()).hexdigest()
+    whole = io.read(networks / HEAD)
+    array = np.ascontiguousarray(whole.array[CROP])
+    grid = Grid(array.shape, whole.grid.spacing, whole.grid.origin, whole.grid.direction)
+    scan = Scan(array, grid, whole.units, whole.storage, meta={"title": "a part of a head"})
+    return load_victim(network, trust=trusted), scan, GREY
 
 
 def path(bench: Bench, attack: Attack, scan: Scan, clean: Mask, target: Mask) -> list[Looked]:

@@ -18,6 +18,7 @@ from ..measures.labels import Overlap
 from ..training.generator import load_generator
 from ..training.generator.train import train
 from ..victims import Victim
+from .report import Done
 
 # Chen 2019, table 1: which fields, and xi.
 SETTINGS: tuple[tuple[Parts, float], ...] = (
@@ -65,18 +66,6 @@ class Row:
         return all(self.dice[k] <= (1 - SUCCESS) * before for k, before in self.clean.items())
 
 
-@dataclass(frozen=True)
-class Measuring:
-    """Progress: which generator, and what is done with it."""
-
-    step: int
-    steps: int
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
 def table(
     images: Sequence[Scan],
     cases: Sequence[Case],
@@ -86,7 +75,7 @@ def table(
     recipe: Recipe | None = None,
     settings: Sequence[tuple[Parts, float]] = SETTINGS,
     device: str = "cpu",
-) -> Generator[Measuring, None, list[Row]]:
+) -> Generator[Done, None, list[Row]]:
     """Train a generator for each setting and measure it; yield progress.
 
     Generators stay in `out`; those that are complete are not trained again.
@@ -109,9 +98,9 @@ def table(
         folder = out / f"{parts}-xi-{xi:g}"
         run = train(images, victim, chosen, folder, resume=folder.exists(), device=device)
 
-        def told(state: Any, number: int = number, name: str = f"{parts}, xi {xi:g}") -> Measuring:
+        def told(state: Any, number: int = number, name: str = f"{parts}, xi {xi:g}") -> Done:
             done = number + (state.step - 1) / state.steps
-            return Measuring(int(100 * done), 100 * len(settings), f"{name}: {state}")
+            return Done(int(100 * done), 100 * len(settings), f"{name}: {state}")
 
         content = yield from relayed(run, told)
         rows.append(measured(folder, content, cases, victim, device))

@@ -101,14 +101,14 @@ def test_the_scaled_preset_is_what_it_says(steps):
 LOW = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)
 
 
-def line(slope):
+def line(slope, dtype=torch.float64):
     """A victim of two classes and one pixel, linear: at the target from an intensity of 150 on."""
 
     def model(images):
         z = slope * (images - 150)
         return torch.cat([torch.zeros_like(z), z], 1)
 
-    clean = torch.full((1, 1, 1, 1), 50.0, dtype=torch.float64)
+    clean = torch.full((1, 1, 1, 1), 50.0, dtype=dtype)
     target = torch.ones(1, 1, 1, dtype=torch.long)
     return Problem(model, clean, target, torch.zeros_like(target))
 
@@ -121,6 +121,11 @@ def test_of_a_linear_victim_a_step_leaves_the_share_that_is_told(slope):
         # The gradient and the pull have one direction here, against each other from step 1 on.
         along = 1 - 0.2 * (1 - k / 250) * (k > 0)
         assert missing[k + 1] == pytest.approx(missing[k] * (1 - 25 / (250 - k) * along))
+
+
+def test_a_slope_whose_square_is_no_float_is_a_slope():
+    outcome, _ = finish(attacks.get("asma")(), line(1e-30, torch.float32))
+    assert outcome.adversarial > 149
 
 
 def test_scaled_steps_do_not_depend_on_the_size_of_the_gradient():

@@ -170,17 +170,19 @@ class ScaledStep:
         unit = steepest_l2(gradient)
         self.m = unit if self.m is None else torch.lerp(unit, self.m, MEMORY)
         share = min(FARTHEST, PACE / (self.steps - seen.step))
-        length = self.multiplier * share * self.way(gradient)
+        length = self.multiplier * share * self.way((gradient * unit).flatten(1).sum(1))
         pull = PULL * (1 - seen.step / self.steps) * steepest_l2(d)
         return self.ball.project(d - per_item(length, d) * (self.m + pull))
 
-    def way(self, gradient: Tensor) -> Tensor:
-        """Return how far (N,) it is until nothing is missing, to first order; 0 without a gradient.
+    def way(self, steepness: Tensor) -> Tensor:
+        """Return how far (N,) it is until nothing is missing, to first order; 0 on flat ground.
 
-        Where the logits are flat, that is a leap over all that lies between: so it is at most three
-        times as far as usual.
+        Where the logits are almost flat, that is a leap over all that lies between: so it is at
+        most three times as far as usual.
+
+        Args:
+            steepness: length (N,) of the gradient.
         """
-        steepness = gradient.flatten(1).norm(dim=1)
         sloping = steepness > 0
         way = torch.where(sloping, self.objective.size / steepness, 0.0)
         known = self.usual > 0

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Any
 
 from ...attacks.fields.recipe import Recipe
-from ...common.generators import relayed
 from ...common.hashing import sha256_of_array
 from ...data.scan import Scan
 from ...errors import SegadvError
@@ -61,11 +60,10 @@ def run(bench: Bench) -> Running:
 
     def make(number: int) -> Generator[Done, None, dict[str, Any]]:
         with bench.folder({**bench.key(), **keys[number]}) as folder:
-            steps = table(
+            (row,) = yield from table(
                 images, cases, bench.victim, folder, recipe=recipe, settings=[settings[number]],
                 device=bench.device,
             )  # fmt: skip
-            (row,) = yield from relayed(steps, lambda s: Done(s.step, s.steps, str(s)))
         bench.forwards += row.forward + len(cases)
         bench.backwards += row.backward
         return asdict(row)

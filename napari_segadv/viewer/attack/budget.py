@@ -8,6 +8,7 @@ from magicgui.widgets import CheckBox, FloatSpinBox
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ...common.budgets import default_budget, share_of_window
+from ...common.wording import with_units
 from ..widgets.choices import ComboBox
 from ..widgets.plain import Plain, tip
 
@@ -15,7 +16,7 @@ TIP = (
     "How much the image may change, in its own units.\n"
     "Per pixel: the largest change of a pixel. Overall: the length of the whole change, "
     "the root of the sum of squares. As seen: the same, but what lies on texture counts less.\n"
-    "The percentage is of the intensity window that the model sees, for the overall change as "
+    "The percentage is of the intensity window that the model sees, overall and as seen as "
     "root mean square (RMS)."
 )
 
@@ -107,5 +108,9 @@ class BudgetEditor(QWidget):
             self.share.setText("no limit: the attack decides how large the change is")
             return
         share = share_of_window(norm, float(self.epsilon.value), self._window, self._pixels)
-        kind, whose = ("", "model's window") if norm == "linf" else ("RMS ", "window")
-        self.share.setText(f"{self._units}: {kind}{share:.2g} % of the {whose} ({self._window:g})")
+        # A root mean square leaves no room in the line for the window's width.
+        kind, width = ("", f" ({self._window:g})") if norm == "linf" else ("RMS ", "")
+        self.share.setText(f"{self._units}: {kind}{share:.2g} % of the model's window{width}")
+        tip(
+            self.share, f"The model's window is {with_units(f'{self._window:g}', self._units)} wide"
+        )

@@ -97,12 +97,9 @@ class ViewSection(QWidget):
         self._waiting = view
         self.said.emit(MEASURING)
 
-        def progress(share: float) -> Snapshot:
-            return Snapshot(round(1000 * share), 1000, 0.0, 0.0)
-
         def work(poll: Poll) -> Generator[Snapshot, None, Seen | None]:
             steps = seen_steps(run.example.seen.clean, run.example.seen.adversarial)
-            return worst((yield from relayed(steps, progress)))
+            return worst((yield from relayed(steps, Snapshot.of_share)))
 
         def measured(found: Seen | None) -> None:
             self._known[run], self._waiting = (found,), None

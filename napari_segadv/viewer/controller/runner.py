@@ -42,6 +42,11 @@ class Snapshot:
     success: float
     left: float | None = None
 
+    @classmethod
+    def of_share(cls, share: float) -> "Snapshot":
+        """Return the progress of a job that knows only what share of it is done, 0 to 1."""
+        return cls(round(1000 * share), 1000, 0.0, 0.0)
+
 
 @dataclass(frozen=True)
 class Ended:

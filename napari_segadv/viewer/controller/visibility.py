@@ -11,9 +11,6 @@ from .latest import Latest
 from .runner import Poll, Runner, Snapshot
 from .runs import Run, Runs
 
-# The share that is done is told in thousandths.
-WHOLE = 1000
-
 
 class Visibility:
     """Measures one run at a time; another request takes its place.
@@ -47,13 +44,10 @@ class Visibility:
         if run in self._known or run is self.measuring:
             return
 
-        def progress(share: float) -> Snapshot:
-            return Snapshot(round(WHOLE * share), WHOLE, 0.0, 0.0)
-
         def work(poll: Poll) -> Generator[Snapshot, None, tuple[Seen, ...]]:
             shown = run.example.seen
             steps = seen_steps(shown.clean, shown.adversarial)
-            return (yield from relayed(steps, progress))
+            return (yield from relayed(steps, Snapshot.of_share))
 
         before, self.measuring = self.measuring, run
         self._worker().ask(work, lambda found: self._done(run, found))

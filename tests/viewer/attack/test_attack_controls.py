@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from clicks import click, idle, loaded
-from controls import notices, pick, tick, type_in
+from controls import notices, pick, tick, tip_of, type_in
 from helpers import disc_labels, volume_victim
 from roles import titles
 
@@ -68,8 +68,9 @@ def test_a_budget_for_the_whole_change(ready, qtbot):
     assert share_of_window("l2", suggested, 255, pixels) == pytest.approx(0.5, rel=0.05)
     type_in(qtbot, budget.epsilon, "90")
     share = share_of_window("l2", 90, 255, pixels)
-    line = f"grey level: RMS {share:.2g} % of the window (255)"
+    line = f"grey level: RMS {share:.2g} % of the model's window"
     assert budget.share.text() == line
+    assert "255 grey levels wide" in tip_of(budget.share)
     example = run(qtbot, ready)
     assert example.record["budget"]["norm"] == "l2"
     assert example.record["budget"]["epsilon"] == 90
