@@ -1,4 +1,4 @@
-"""How visible the change is: presets "standard" and "least visible", and the least L2.
+"""How visible the change is: presets "standard" and "least visible", textures, and the least L2.
 
 The images are real films, a fundus photograph and CT slices that no victim was trained on, and
 phantoms. The settings of "least visible" were found on chest-xray phantom 20101, fundus phantom
@@ -9,7 +9,7 @@ Run: python benchmarks/visible.py
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +53,11 @@ def main() -> None:
         "standard": attacks.PGD(),
         "least, L2": attacks.get("least")(norm="l2", steps=options.passes),
         "least visible": attacks.PGD(norm="visible", steps=options.passes, polish=True),
+        "standard, smooth": attacks.PGD(texture="smooth"),
+        "standard, quantum": attacks.PGD(texture="quantum"),
     }
+    for texture in ("smooth", "quantum"):
+        ways[f"least visible, {texture}"] = replace(ways["least visible"], texture=texture)
     heads = ("image", "method", "passes", "target IoU", "moved", "kept", "SSIM", "worst window's")
     print(f"| {' | '.join(heads)} SSIM | PSNR | mean change | goals |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")

@@ -1,6 +1,7 @@
 """The sets a perturbation must stay in, and the direction of steepest descent in each."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -28,16 +29,21 @@ def steepest_l2(gradient: Tensor) -> Tensor:
 class Ball:
     """Perturbations d (N, C, *S) of one norm and radius, within bounds and region.
 
+    With a texture T, d is the variable that an attack moves, and `noise` makes the perturbation.
+    In a round ball the size is that of T(d); in Linf it is that of d, which T(d) never exceeds.
+
     Attributes:
         problem: gives the bounds on intensities and the region.
         norm: "linf", or over all pixels and channels of an item "l2" or "visible", which is L2 of
             the perturbation times `scale`.
         radius: (N,), in the image's units.
+        texture: T, linear; None: d is the perturbation itself, see `attacks.texture`.
     """
 
     problem: Problem
     norm: str
     radius: Tensor
+    texture: Callable[[Tensor], Tensor] | None = None
 
     @property
     def round(self) -> bool:
@@ -49,11 +55,20 @@ class Ball:
         """What each pixel is multiplied with before its square is taken; None: 1."""
         return self.problem.visible if self.norm == "visible" else None
 
+    def noise(self, d: Tensor) -> Tensor:
+        """Return the perturbation (N, C, *S) that a point of the ball stands for."""
+        return d if self.texture is None else torch.clamp(self.texture(d), *self.limits)
+
     def size(self, d: Tensor) -> Tensor:
-        """Return the size (N,) of perturbations in the ball's norm."""
+        """Return the size (N,) of points in the ball's norm."""
         if not self.round:
             return d.abs().flatten(1).amax(1)
-        return l2_norm(d if self.scale is None else d * self.scale)
+        noise = d if self.texture is None else self.texture(d)
+        return l2_norm(noise if self.scale is None else noise * self.scale)
+
+    def noise_size(self, d: Tensor) -> Tensor:
+        """Return the size (N,) of the perturbations that points of the ball stand for."""
+        return replace(self, texture=None).size(self.noise(d))
 
     @cached_property
     def limits(self) -> tuple[Tensor, Tensor]:

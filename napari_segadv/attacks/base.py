@@ -17,7 +17,7 @@ from .losses import Loss
 from .polish import Polish
 from .problem import Attacking, Problem
 from .rules import RULES, Rule
-from .transfer import Transferring
+from .texture import Additive, Texture
 
 # Upper limit of parameters in image units: intensities are float32, and no image needs more.
 LARGEST = 1e9
@@ -122,7 +122,11 @@ class Attack(ABC):
     def ball(self, problem: Problem) -> Ball:
         """Return the set that the perturbations of a problem must stay in."""
         radius = problem.clean.new_full((len(problem),), self.budget(problem))
-        return Ball(problem, self.norm, radius)
+        return Ball(problem, self.norm, radius, self.woven(problem))
+
+    def woven(self, problem: Problem) -> Texture | None:
+        """Return the texture of the noise; None: any noise."""
+        return None
 
     def for_masks(self) -> "Attack":
         """Return the attack as it suits a model that gives masks alone, whose scores are 0 or 1."""
@@ -144,7 +148,7 @@ class Attack(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientAttack(Transferring, Attack):
+class GradientAttack(Additive, Attack):
     """An attack by additive noise that descends its objective in steps inside a ball."""
 
     steps: Steps = 40
@@ -185,7 +189,7 @@ class GradientAttack(Transferring, Attack):
     ] = 1
 
     # Results that were saved before it existed stopped at the goal.
-    added: ClassVar[Mapping[str, Any]] = {**Transferring.added, "polish": False}
+    added: ClassVar[Mapping[str, Any]] = {**Additive.added, "polish": False}
 
     def run(self, problem: Problem, seed: int = 0) -> Attacking:
         ball = self.ball(problem)

@@ -80,7 +80,7 @@ class Plan:
         keeps_best: bool = True,
         transfer: Transfer | None = None,
     ) -> "Plan":
-        """Make a plan whose variable is noise in a ball.
+        """Make a plan whose variable is a point of a ball: the noise, or what its texture shapes.
 
         The first start is the image itself unless `first_random`; later ones are random points
         of the ball and need a generator.
@@ -97,7 +97,7 @@ class Plan:
             loss=loss,
             rule=rule,
             start=start,
-            apply=lambda noise: clean + noise,
+            apply=lambda point: clean + ball.noise(point),
             restrict=ball.restrict,
             goal=goal,
             restarts=restarts,

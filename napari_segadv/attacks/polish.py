@@ -46,7 +46,7 @@ class Polish:
 
     def size(self, d: Tensor) -> Tensor:
         """Return the length (N,) of perturbations in the norm that is made smaller."""
-        return replace(self.ball, norm=self.norm).size(d)
+        return replace(self.ball, norm=self.norm).noise_size(d)
 
     def start(self) -> Rule:
         """Make the rule of one start."""

@@ -99,6 +99,7 @@ class Problem:
             channel.
         of_copies: the model for copies of the images, such as resized ones: it neither rounds them
             as the file will, nor is watched. None: `model`.
+        spacing: distances of the pixels along each axis S; empty: all are equal.
     """
 
     model: Model
@@ -116,6 +117,7 @@ class Problem:
     quick: Quick | None = None
     black: float | Tensor = 0.0
     of_copies: Model | None = None
+    spacing: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clean)

@@ -28,6 +28,8 @@ class Param:
         unit: shown after the number; IMAGE_UNITS becomes HU or grey levels.
         advanced: hidden until the user asks for it.
         step: by how much a click on the arrows changes the value.
+        choices: returns the values of a text that modules found at run time allow; None: any, or
+            those of its Literal.
     """
 
     doc: str
@@ -36,6 +38,7 @@ class Param:
     unit: str = ""
     advanced: bool = False
     step: float | None = None
+    choices: Callable[[], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ def parameters(declared: type | Callable[..., Any]) -> tuple[Parameter, ...]:
         if param is None:
             continue
         kind, optional, choices = _resolve(inner)
+        choices = choices if param.choices is None else param.choices()
         default = argument.default
         found.append(Parameter(name, kind, optional, default, choices, param))
     return tuple(found)

@@ -135,6 +135,7 @@ def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
         trained=trained,
         decide=setup.decide,
         black=along_channels(lows, model.image) if request.scan.parts else least,
+        spacing=request.scan.grid.spacing,
     )
     if isinstance(request.region, str):
         region, inside = named_region(request.region, problem), request.within(None)

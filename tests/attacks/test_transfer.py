@@ -60,8 +60,9 @@ def gradients_of(problem, **settings):
 
 def test_they_are_options_of_every_attack_by_noise_with_a_gradient():
     others = set(attacks.available()) - set(KINDS)
-    # Scores alone; fields in place of noise; a gradient for each class; and several attacks.
-    assert others == {"square", "deform", "synthesis", "deepfool", "worst"}
+    # Scores alone; fields in place of noise; a gradient for each class; frequencies; and several
+    # attacks.
+    assert others == {"square", "deform", "synthesis", "deepfool", "vafa", "worst"}
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -15,7 +15,7 @@ from ..loop import Plan, optimise
 from ..losses import Outputs
 from ..problem import Attacking, Problem
 from ..rules import Seen
-from ..transfer import Transferring
+from ..texture import Additive
 
 # Ozbulak 2019: the constants of the step, and the number of iterations.
 TAU, BETA, PAPER_STEPS = 1e-7, 1e-6, 2501
@@ -32,7 +32,7 @@ PULL = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class ASMA(Transferring, Attack):
+class ASMA(Additive, Attack):
     """Adaptive segmentation mask attack (Ozbulak 2019, MICCAI, eq. 2 and algorithm 1).
 
     It maximises S - ||x - x0||^2, where S is the sum of z_t over the pixels that are not yet at the

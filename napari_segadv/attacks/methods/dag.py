@@ -14,14 +14,14 @@ from ..loop import Plan, optimise
 from ..losses import Outputs
 from ..problem import Attacking, Problem
 from ..rules import Seen
-from ..transfer import Transferring
+from ..texture import Additive
 
 # The paper's 0.5 on a scale from 0 to 255.
 GAMMA_SHARE = 0.5 / 255
 
 
 @dataclass(frozen=True, kw_only=True)
-class DAG(Transferring, Attack):
+class DAG(Additive, Attack):
     """Dense adversary generation (Xie 2017, algorithm 1).
 
     Each step ascends the sum of z_adv - z_clean over the active pixels: those of the object that

@@ -14,13 +14,14 @@ from ..best import Best
 from ..loop import STEPS_BETWEEN_CHECKS
 from ..losses import Outputs
 from ..problem import Attacking, Outcome, Problem, Progress
+from ..texture import Textured
 
 # Longest step, so that its square stays finite in float32.
 LONGEST = 1e12
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepFool(Attack):
+class DeepFool(Textured, Attack):
     """DeepFool (Moosavi-Dezfooli 2016, CVPR, algorithm 2; for Linf its equation 11).
 
     With f_k = z_k - z_y and w_k its gradient, each step goes to the nearest of the linearised
@@ -74,7 +75,7 @@ class DeepFool(Attack):
         taken = 0
         for step in range(self.steps + 1):
             leaf = noise.detach().requires_grad_()
-            outputs = Outputs(problem.model(problem.clean + leaf), problem)
+            outputs = Outputs(problem.model(problem.clean + ball.noise(leaf)), problem)
             with torch.no_grad():
                 losses = _shortfall(outputs)
                 moved, kept = outputs.shares()
@@ -92,7 +93,7 @@ class DeepFool(Attack):
             yield Progress(taken, self.steps, losses, best.score)
         points = torch.stack(curve).tolist()
         return Outcome(
-            problem.clean + best.variable,
+            problem.clean + ball.noise(best.variable),
             best.moved,
             best.kept,
             taken,

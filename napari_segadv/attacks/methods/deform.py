@@ -185,7 +185,7 @@ class Fields:
     def box(self, problem: Problem) -> "Box":
         """Return the set that the controls of a problem must stay in."""
         shape = (len(problem), self.dims + self.channels, *self.lattice.size)
-        return Box(problem, "linf", problem.clean.new_ones(len(problem)), shape)
+        return Box(problem, "linf", problem.clean.new_ones(len(problem)), shape=shape)
 
 
 @dataclass(frozen=True)

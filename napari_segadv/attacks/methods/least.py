@@ -15,11 +15,11 @@ from ..losses import balanced_margin
 from ..polish import Polish
 from ..problem import Attacking, Problem
 from ..rules import Adam, Seen
-from ..transfer import Transferring
+from ..texture import Additive
 
 
 @dataclass(frozen=True, kw_only=True)
-class Least(Transferring, Attack):
+class Least(Additive, Attack):
     """The smallest Linf or L2 perturbation at which the goal is reached, in a single run.
 
     As in DDN (Rony 2019, CVPR, algorithm 1), the budget follows success: after a pass that reaches
@@ -67,7 +67,7 @@ class Least(Transferring, Attack):
             loss=polish.loss if widest.round else balanced_margin,
             rule=polish.start if widest.round else following,
             goal=self.goal,
-            size=widest.size,
+            size=widest.noise_size,
             transfer=self.transfer(problem, seed),
         )
         return optimise(problem, plan)

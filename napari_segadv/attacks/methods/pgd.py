@@ -11,7 +11,7 @@ from ..loop import Plan, optimise
 from ..losses import LOSSES, Loss, margin
 from ..problem import Attacking, Problem
 from ..rules import Sign
-from ..transfer import Transferring
+from ..texture import Additive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class PGD(GradientAttack):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FGSM(Transferring, Attack):
+class FGSM(Additive, Attack):
     """Fast gradient sign method (Goodfellow 2015): one step of the whole budget."""
 
     name: ClassVar[str] = "fgsm"

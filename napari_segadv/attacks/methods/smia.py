@@ -15,11 +15,11 @@ from ..loop import Plan, optimise
 from ..losses import Outputs, signed
 from ..problem import Attacking, Problem
 from ..rules import Sign
-from ..transfer import Transferring
+from ..texture import Additive
 
 
 @dataclass(frozen=True, kw_only=True)
-class SMIA(Transferring, Attack):
+class SMIA(Additive, Attack):
     """Stabilised medical image attack (Qi 2021, ICLR, eq. 3 to 5).
 
     From the second step on, it maximises L(f(x~), y) - alpha L(f(x~), f(x + W * eta)), with
@@ -70,11 +70,11 @@ class SMIA(Transferring, Attack):
         length = self.budget(problem) / self.steps if self.step_size is None else self.step_size
         size = torch.full_like(ball.radius, length)
 
-        def smoothed(noise: Tensor, step: int) -> Tensor | None:
+        def smoothed(point: Tensor, step: int) -> Tensor | None:
             """Return x + W * eta; None at first, when there is no perturbation to smooth."""
             if step == 0 or self.alpha == 0:
                 return None
-            return problem.clean + blurred(noise, self.kernel, self.sigma)
+            return problem.clean + blurred(ball.noise(point), self.kernel, self.sigma)
 
         plan = Plan.additive(
             ball,

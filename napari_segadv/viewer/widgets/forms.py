@@ -16,6 +16,7 @@ TITLES = {
     "loss": "objective",
     "step": "step rule",
     "step_size": "first step",
+    "q_max": "largest entry",
     "sea": "SEA",
     "cross_entropy": "cross-entropy",
 }
