@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..common.tensors import applied, per_item
-from .problem import Problem
+from .problem import Problem, mean_of
 
 Loss = Callable[["Outputs"], Tensor]
 
@@ -125,12 +125,12 @@ def soft_iou(outputs: Outputs) -> Tensor:
     from monai.losses import DiceLoss  # late: importing MONAI takes seconds, and few runs need it
 
     problem = outputs.problem
-    found, target = problem.soft_maps(outputs.logits)
+    found, target, counted = problem.soft_maps(outputs.logits)
     if problem.care is not None:
         care = (problem.care > 0).unsqueeze(1)
         found, target = found * care, target * care
     values = DiceLoss(jaccard=True, reduction="none")(found, target)
-    return signed(values.flatten(1).mean(1), outputs)
+    return signed(mean_of(values.flatten(1), counted), outputs)
 
 
 def jensen_shannon(outputs: Outputs) -> Tensor:

@@ -215,15 +215,17 @@ class Problem:
                 parts[name] = getattr(self, name)
         return replace(self, **{name: tensor[items] for name, tensor in parts.items()})
 
-    def soft_maps(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the maps (N, M, *S) whose overlap counts: probabilities, and what they should be.
+    def soft_maps(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return maps (N, M, *S) of probabilities, what they should be, and which count (N, M).
 
         They are those of the classes. The background counts only if a structure is erased: such a
         target says nothing but "background" there.
         """
         found = logits.softmax(1)
         target = torch.zeros_like(found).scatter_(1, self.labels.unsqueeze(1), 1.0)
-        return (found, target) if self.erases else (found[:, 1:], target[:, 1:])
+        counted = torch.ones(found.shape[:2], dtype=torch.bool, device=found.device)
+        counted[:, 0] = self.erases
+        return found, target, counted
 
     @cached_property
     def movers(self) -> Tensor:
@@ -237,9 +239,10 @@ class Problem:
         return bool((asked if self.care is None else asked & (self.care > 0)).any())
 
     @cached_property
-    def erases(self) -> bool:
-        """True if the target has background where the clean prediction has a structure."""
-        return self.targeted and bool(((self.labels == 0) & (self.reference != 0)).any())
+    def erases(self) -> Tensor:
+        """Whether the target (N,) has background where the clean prediction has a structure."""
+        erased = (self.labels == 0) & (self.reference != 0)
+        return erased.flatten(1).any(1) & self.targeted
 
 
 def mean_of(values: Tensor, there: Tensor) -> Tensor:

@@ -87,6 +87,20 @@ def test_soft_iou_counts_the_background_where_a_target_erases(case):
 
 
 @pytest.mark.parametrize("name", LOSSES)
+def test_an_item_s_loss_is_the_same_whoever_else_is_in_the_batch(case, name):
+    """The target of the first item erases a structure, that of the others does not."""
+    logits, labels, _ = case
+    reference = labels.clone()
+    labels = labels.clone()
+    labels[0] = 0
+    together = LOSSES[name](Outputs(logits, problem_of(labels, reference=reference)))
+    for n in range(3):
+        one = problem_of(labels[n : n + 1], reference=reference[n : n + 1])
+        alone = LOSSES[name](Outputs(logits[n : n + 1], one))
+        torch.testing.assert_close(together[n], alone[0])
+
+
+@pytest.mark.parametrize("name", LOSSES)
 def test_gradients_against_finite_differences(case, name):
     logits, labels, care = case
     problem = problem_of(labels, care=care)

@@ -37,8 +37,8 @@ class OneClass(Problem):
         return torch.zeros_like(self.labels, dtype=torch.bool)
 
     @cached_property
-    def erases(self) -> bool:
-        return True
+    def erases(self) -> Tensor:
+        return torch.ones_like(self.movers, dtype=torch.bool)
 
 
 class BoundClassification(BoundVictim):

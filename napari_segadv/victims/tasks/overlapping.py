@@ -55,9 +55,10 @@ class OfStructures(Problem):
         return pairs(self.labels | self.reference, self.care)
 
     @cached_property
-    def erases(self) -> bool:
-        """True if the target lacks a structure somewhere where the clean prediction has it."""
-        return self.targeted and bool((self.reference & ~self.labels).any())
+    def erases(self) -> Tensor:
+        """Whether the target (N,) lacks a structure where the clean prediction has it."""
+        erased = (self.reference & ~self.labels) != 0
+        return erased.flatten(1).any(1) & self.targeted
 
     def shares(self, answers: Answers) -> tuple[Tensor, Tensor]:
         found = answers.logits.detach()
@@ -74,14 +75,15 @@ class OfStructures(Problem):
         each = 2 * hit.double() / (size[0] + size[1]).clamp_min(1)
         return mean_of(each, size[0] > 0)
 
-    def soft_maps(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the structures' maps; with one that is erased, what lies outside of each too."""
+    def soft_maps(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the structures' maps, and what lies outside of each, for items with one erased."""
         z = single(logits)
         found = z.sigmoid()
         target = taken_apart(self.labels, z.shape[1]).to(found)
-        if not self.erases:
-            return found, target
-        return torch.cat([found, 1 - found], dim=1), torch.cat([target, 1 - target], dim=1)
+        counted = torch.ones(len(z), 2 * z.shape[1], dtype=torch.bool, device=z.device)
+        counted[:, z.shape[1] :] = self.erases.unsqueeze(1)
+        found, target = (torch.cat([maps, 1 - maps], dim=1) for maps in (found, target))
+        return found, target, counted
 
 
 class BoundOverlapping(BoundSegmentation):
