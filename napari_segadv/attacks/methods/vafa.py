@@ -35,8 +35,8 @@ class VAFA(Attack):
     victim's window, 1/255 of it, as the paper's images are.
 
     The loss is the chosen objective plus `similarity` times 1 - SSIM of image and clean image,
-    slice by slice. The derivative of rounding is 0 almost everywhere; the one used here is that of
-    round(r) + (r - round(r))^3.
+    slice by slice. The derivative of rounding is 0 almost everywhere; the one used here is 1, so
+    that of q round(c / q) by q is round(c / q) - c / q: what is lost grows in proportion to q.
 
     The paper has no other budget than q_max and takes all its steps. A budget clips the change that
     the rounding makes. Pictures, which the paper does not attack, have blocks of 8 pixels.
@@ -175,10 +175,8 @@ def turned(blocks: Tensor, matrices: Sequence[Tensor]) -> Tensor:
 
 
 def rounded(values: Tensor) -> Tensor:
-    """Round values; the derivative is that of round(r) + (r - round(r))^3."""
-    whole = values.detach().round()
-    rest = (values - whole) ** 3
-    return whole + (rest - rest.detach())
+    """Round values; the gradient passes straight through (Bengio 2013)."""
+    return values + (values.round() - values).detach()
 
 
 def ssim(a: Tensor, b: Tensor, span: float) -> Tensor:
