@@ -183,3 +183,118 @@ def test_the_attack_panel_counts_in_percent(window, panel, folder, qtbot):
     window.add_image(np.random.default_rng(0).normal(size=(30, 31)), name="grey")
     assert shares.names == ()
     assert not shares.isVisibleTo(panel)
+
+
+@pytest.fixture
+def compared(window, folder, qtbot):
+    """The Compare panel, with a run on an image of three channels, and its example."""
+    _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Compare")
+    image, example = attacked(window, panel.controller, folder, qtbot)
+    return panel, image, example
+
+
+def choose_channel(panel, number):
+    panel.channel.setCurrentIndex(number)
+    panel.channel.activated.emit(number)
+
+
+@pytest.mark.parametrize("mode", ["", "blink", "side by side", "swipe", "difference"])
+def test_each_channel_is_compared_before_and_after(window, compared, mode):
+    """In every way to compare; the way stays, and the channel before is as it was."""
+    panel, image, example = compared
+    assert [panel.channel.itemText(n) for n in range(3)] == ["FLAIR", "T1", "CT"]
+    assert panel.channel.isVisibleTo(panel)
+    if mode:
+        panel.comparison.compare(mode)
+    choose_channel(panel, 2)
+    assert panel.comparison.name == mode
+    pair = panel.comparison.pair
+    np.testing.assert_array_equal(pair.clean.data, example.clean.parts[2].array)
+    np.testing.assert_array_equal(pair.adversarial.data, example.adversarial.parts[2].array)
+    if mode == "difference":
+        np.testing.assert_array_equal(panel.comparison.mode.layer.data, example.noise[..., 2])
+        assert panel.comparison.strongest.endswith("HU")
+    if mode == "swipe":
+        halves = panel.comparison.mode.layer.data
+        assert halves.dtype == example.clean.parts[2].array.dtype
+    panel.comparison.compare("")
+    shown = panel.controller.shown
+    names = [ADVERSARIAL, *(of_channel(ADVERSARIAL, name) for name in ("T1", "CT"))]
+    assert [shown(name).visible for name in names] == [False, False, True]
+    assert [layer.visible for layer in cleans(panel, image)] == [False, False, True]
+    choose_channel(panel, 0)
+    assert [shown(name).visible for name in names] == [True, False, False]
+    assert [layer.visible for layer in cleans(panel, image)] == [True, False, False]
+
+
+def cleans(panel, image):
+    run = panel.controller.runs.current
+    found = [panel.controller.clean_of(run, n) for n in range(3)]
+    assert found[0] is image
+    return found
+
+
+def test_the_window_is_that_of_the_channel(window, compared):
+    panel, _, example = compared
+    choose_channel(panel, 2)
+    assert panel.comparison.window.units == "HU"
+    assert panel.comparison.window.image is panel.controller.clean_of(panel.controller.runs.current)
+    names = [preset.name for preset in panel.comparison.window.presets]
+    assert "lung" in names
+    panel.preset(1)
+    pair = panel.comparison.pair
+    assert tuple(pair.clean.contrast_limits) == tuple(pair.adversarial.contrast_limits)
+
+
+def test_what_was_noise_in_view_stays_noise_in_view(window, compared):
+    panel, _, _ = compared
+    shown = panel.controller.shown
+    shown(NOISE).visible = True
+    choose_channel(panel, 1)
+    assert [shown(n).visible for n in (NOISE, of_channel(NOISE, "T1"))] == [False, True]
+
+
+def test_each_channel_is_measured_in_its_own_windows(window, compared, qtbot):
+    _, slices = window.window.add_plugin_dock_widget("napari-segadv", "Slices")
+    panel, _, _ = compared
+    section, tables = slices.visibility, []
+    for number, name in ((0, "FLAIR"), (2, "CT")):
+        choose_channel(panel, number)
+        click(section.button)
+        qtbot.waitUntil(lambda: panel.controller.visibility.measuring is None)
+        assert section.line.text().startswith(f"{name}: ")
+        tables.append(section.table.rowCount())
+    # A CT has windows of its own; what was measured of the other channel is still known.
+    assert tables[1] > tables[0]
+    choose_channel(panel, 0)
+    assert section.line.text().startswith("FLAIR: ")
+    assert section.table.rowCount() == tables[0]
+
+
+def test_the_next_run_is_shown_in_the_same_channel(window, compared, qtbot):
+    panel, image, _ = compared
+    choose_channel(panel, 1)
+    first = panel.controller.runs.current
+    panel.controller.attack(image, "pgd", {"epsilon": 20.0, "steps": 1}, None, "cpu")
+    idle(qtbot, panel.controller)
+    second = panel.controller.runs.current
+    assert second is not first
+    assert second.channel == 1
+    assert panel.channel.currentText() == "T1"
+    adversarial = panel.controller.shown(of_channel(ADVERSARIAL, "T1"))
+    assert adversarial.visible
+    assert not panel.controller.shown(ADVERSARIAL).visible
+    np.testing.assert_array_equal(adversarial.data, second.example.adversarial.parts[1].array)
+
+
+def test_a_channel_whose_layer_is_gone_is_refused(window, compared):
+    panel, image, _ = compared
+    window.layers.remove(cleans(panel, image)[1])
+    choose_channel(panel, 1)
+    assert "T1: its layer was removed" in panel.status.text()
+    assert panel.channel.currentText() == "FLAIR"
+
+
+def test_one_channel_offers_no_channels(window, qtbot):
+    _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Compare")
+    assert not panel.channel.isVisibleTo(panel)

@@ -162,7 +162,7 @@ class Comparison:
         if not isinstance(self.mode, Difference):
             return ""
         pair = self.mode.pair
-        most = with_units(f"{full_colour(pair, self.gain):.3g}", pair.run.example.seen.clean.units)
+        most = with_units(f"{full_colour(pair, self.gain):.3g}", pair.example.clean.units)
         return f"strongest colour at ±{most}"
 
     def show(self, look: str) -> None:
@@ -206,7 +206,9 @@ class Comparison:
     def _put_in_order(self) -> None:
         """Put the noise above the image: layers that replace tiled ones take over their order."""
         was, self._was_tiled = self._was_tiled, False
-        noise, image = self.controller.shown(NOISE), self.controller.shown(ADVERSARIAL)
+        run = self.controller.runs.current
+        roles = [role if run is None else run.role(role) for role in (NOISE, ADVERSARIAL)]
+        noise, image = map(self.controller.shown, roles)
         layers = self.viewer.layers
         if was and noise and image and layers.index(noise) < layers.index(image):
             layers.move(layers.index(noise), layers.index(image) + 1)

@@ -24,13 +24,13 @@ class Difference(Mode):
         self, pair: Pair, predictions: Predictions, controller: Controller, gain: float
     ) -> None:
         super().__init__(pair, predictions)
-        noise = controller.shown(NOISE)
-        data = pair.run.example.seen.noise_shown if noise is None else noise.data
+        noise = controller.shown(pair.run.role(NOISE))
+        data = pair.example.noise_shown if noise is None else noise.data
         pair.alone(self.loan)
         for image in (pair.clean, pair.adversarial):
             fade(self.loan, image, 0.0)
         keywords = {
-            "metadata": {KEY: pair.run.example.clean.grid},
+            "metadata": {KEY: pair.example.clean.grid},
             "contrast_limits": (-1.0, 1.0),
             **SIGNED,
         }
@@ -53,13 +53,13 @@ def full_colour(pair: Pair, gain: float) -> float:
 
 def width_of(pair: Pair) -> float:
     """Return the width of the window that the images are shown in; in colour, the full range."""
-    low, high = pair.run.example.seen.clean.bounds if pair.clean.rgb else pair.clean.contrast_limits
+    low, high = pair.example.clean.bounds if pair.clean.rgb else pair.clean.contrast_limits
     return float(high - low)
 
 
 def fitting_gain(pair: Pair) -> float:
     """Return a round gain at which the largest change has the strongest colour, or nearly."""
-    largest = float(pair.run.example.seen.measures["linf"])
+    largest = float(pair.example.measures["linf"])
     if largest <= 0:
         return 1.0
     gain = min(width_of(pair) / 2 / largest, MOST_GAIN)

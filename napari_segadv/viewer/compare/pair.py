@@ -1,7 +1,7 @@
 """The pair that is compared, and what all ways to compare it have in common."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.components import ViewerModel
 from napari.components.overlays import TextOverlay
@@ -13,6 +13,9 @@ from ..controller.runs import Run
 from ..layers.names import ADVERSARIAL
 from .loan import Loan
 from .predictions import Predictions
+
+if TYPE_CHECKING:
+    from ...results.example import Example
 
 # Captions over both sides of the canvas, and their size in points.
 LEFT, RIGHT, CAPTION = "segadv_left", "segadv_right", 12
@@ -27,11 +30,13 @@ class Pair:
     Attributes:
         viewer: that shows them.
         run: that they belong to.
+        example: its result; of several channels, that of the one that is shown.
         clean, adversarial: its images.
     """
 
     viewer: ViewerModel
     run: Run
+    example: "Example"
     clean: Image
     adversarial: Image
 
@@ -60,10 +65,10 @@ def pair_of(viewer: ViewerModel, controller: Controller) -> Pair:
     run = controller.runs.current
     if run is None:
         raise SegadvError("no run is shown; run an attack, or show an earlier run")
-    clean, adversarial = run.image, controller.shown(ADVERSARIAL)
+    clean, adversarial = controller.clean_of(run), controller.shown(run.role(ADVERSARIAL))
     if clean is None or clean not in viewer.layers or not isinstance(adversarial, Image):
         raise SegadvError(f"{run.name}: a layer was removed or renamed; show the run again")
-    return Pair(viewer, run, clean, adversarial)
+    return Pair(viewer, run, run.seen, clean, adversarial)
 
 
 def fade(loan: Loan, layer: Layer, opacity: float) -> None:

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ...common.screen import one_line
 from ...data.window_presets import WindowPreset, numbered
 from ..notices import warn
 from ..widgets.keys import Key
@@ -72,6 +73,7 @@ class ComparePanel(Panel):
         self.modes = {name: QPushButton(name) for name in MODES}
         self.rate, self.gain = QDoubleSpinBox(), QDoubleSpinBox()
         self.line, self.look = QSlider(Qt.Horizontal), QComboBox()
+        self.channel_name, self.channel = Plain("channel"), QComboBox()
         self.window_section = WindowSection(self.comparison.window)
         self.strip, self.view = StripSection(self.comparison), ViewSection(self.comparison)
         self.timer = QTimer(self)
@@ -106,6 +108,7 @@ class ComparePanel(Panel):
             "Clean and adversarial",
             [
                 self.run_name,
+                [self.channel_name, self.channel],
                 buttons,
                 ("blink", self.rate),
                 ("swipe line", self.line),
@@ -120,6 +123,8 @@ class ComparePanel(Panel):
         set_tips(
             {
                 self.run_name: "The run that is shown; choose another one in the Runs panel",
+                self.channel: "Which of the image's channels all panels show, before and after; "
+                "predictions are of all of them together",
                 self.rate: "How often the image changes, per second",
                 self.line: "Position of the swipe line, from the image's left edge to its right",
                 self.gain: "Factor that multiplies the difference, no unit; the result is shown in "
@@ -138,6 +143,7 @@ class ComparePanel(Panel):
         for name, button in self.modes.items():
             button.clicked.connect(lambda _, name=name: self._compare(name))
         self.rate.valueChanged.connect(self._set_rate)
+        self.channel.activated.connect(self._show_channel)
         self.line.valueChanged.connect(lambda value: comparison.set_share(value / SLIDER))
         self.gain.valueChanged.connect(self._set_gain)
         self.look.textActivated.connect(self._look)
@@ -182,6 +188,15 @@ class ComparePanel(Panel):
         # The click has pressed the button down, even if the mode was refused.
         self._refresh()
 
+    def _show_channel(self, number: int) -> None:
+        """Show another channel, in the same way to compare."""
+        self.say("")
+        name = self.comparison.name
+        self.attempt(self.controller.show_channel, number)
+        if name and self.comparison.name != name:
+            self._compare(name)
+        self._refresh()
+
     def _look(self, look: str) -> None:
         self.attempt(self.comparison.show, look)
         self.strip.draw()
@@ -197,6 +212,7 @@ class ComparePanel(Panel):
         """Show the comparison's present state."""
         comparison, run = self.comparison, self.controller.runs.current
         self.run_name.setText("no run is shown" if run is None else f"run: {run.name}")
+        self._list_channels(() if run is None else run.channels)
         for name, button in self.modes.items():
             button.setChecked(name == comparison.name)
             button.setEnabled(run is not None)
@@ -216,6 +232,18 @@ class ComparePanel(Panel):
         self.strip.show_run(run)
         self.worst.setVisible(self.strip.volume)
         self.view.refresh()
+
+    def _list_channels(self, names: tuple[str, ...]) -> None:
+        """Offer the channels of the run's image, if it has several."""
+        run = self.controller.runs.current
+        shown = [one_line(name) for name in names]
+        if [self.channel.itemText(i) for i in range(self.channel.count())] != shown:
+            self.channel.clear()
+            self.channel.addItems(shown)
+        if run is not None and names:
+            self.channel.setCurrentIndex(run.channel)
+        for widget in (self.channel_name, self.channel):
+            widget.setVisible(bool(names))
 
     def _windowed(self) -> None:
         self.window_section.refresh()

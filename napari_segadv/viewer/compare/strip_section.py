@@ -100,7 +100,7 @@ class StripSection(QWidget):
         self.note.setText("")
         if run is None or not self.volume:
             return
-        by, areas = self.by.currentText(), self._areas.get(run)
+        by, areas, shown = self.by.currentText(), self._areas.get(run), run.seen
         self.note.setText("looking for the worst slices …")
 
         def work(poll: Poll) -> tuple[Any, Order]:
@@ -111,7 +111,6 @@ class StripSection(QWidget):
             if by == CHANGED and found is not None:
                 values, unit = found
                 return found, _order(values, lambda value: with_units(_plain(value), unit))
-            shown = run.example.seen
             seen = limits or shown.clean.bounds
             values = visibility_by_slice(shown.clean, shown.adversarial, seen, poll)
             return found, _order(values, lambda value: f"SSIM {share(1 - value)}")
@@ -135,7 +134,7 @@ class StripSection(QWidget):
             if not self.latest.busy:
                 self.note.setText("no slice has changed")
             return
-        example, facing = run.example.seen, Facing.of(image, run.example.clean.grid)
+        example, facing = run.seen, Facing.of(image, run.example.clean.grid)
         look = self._comparison.look
 
         def picture(scan: Any, prediction: Any, role: Any, number: int) -> Any:

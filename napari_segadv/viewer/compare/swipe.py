@@ -37,7 +37,7 @@ class Swipe(Mode):
     ) -> None:
         super().__init__(pair, predictions)
         self.share = share
-        example = pair.run.example.seen
+        example = pair.example
         arrays = (example.clean.array, example.adversarial.array)
         halves = Halves(*arrays, self._cut, self._ink, self._line)
         keywords = {

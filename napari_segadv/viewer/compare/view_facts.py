@@ -74,12 +74,15 @@ def facts_of(comparison: Comparison) -> Facts:
         raise SegadvError("no run is shown; run an attack, or show an earlier run")
     example, flat = run.example, viewer.dims.ndisplay == 2
     zoom = float(viewer.scene.camera.zoom)
+    # A name may be that of a file.
+    count = len(run.channels)
+    which = f"channel {run.channel + 1} of {count}: " if count else ""
     return Facts(
-        seen=seen_now(comparison),
+        seen=f"{which}{seen_now(comparison)}",
         window=window_text(comparison),
         place=place_text(run.image, viewer.dims, example.clean.grid.shape),
         legend=(*_signs(comparison), *_contours(comparison), *_structures(comparison)),
-        figures=figures_text(example),
+        figures=figures_text(run.seen),
         pixel=1 / zoom if flat and zoom > 0 else None,
         unit="mm" if example.clean.grid.physical else "pixels",
     )

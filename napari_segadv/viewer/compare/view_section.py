@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,7 +16,6 @@ from ...common.wording import in_percent
 from ...measures.by_window import Seen, seen_steps, worst
 from ..controller.latest import Latest
 from ..controller.runner import Poll, Snapshot
-from ..controller.runs import Run
 from ..widgets.layout import set_tips
 from ..widgets.settings import settings
 from .comparison import Comparison
@@ -24,6 +23,9 @@ from .loan import Loan
 from .pair import CAPTIONS
 from .view_facts import Facts, facts_of
 from .view_picture import picture
+
+if TYPE_CHECKING:
+    from ...results.example import Example
 
 PNG = ".png"
 COPIED = "the view is in the clipboard"
@@ -44,7 +46,7 @@ class ViewSection(QWidget):
     def __init__(self, comparison: Comparison) -> None:
         super().__init__()
         self._comparison = comparison
-        self._known: WeakKeyDictionary[Run, tuple[Seen | None]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Example, tuple[Seen | None]] = WeakKeyDictionary()
         self.latest = Latest()
         self._waiting: Any = None
         self.copy_button, self.save_button = QPushButton("Copy view"), QPushButton("Save view …")
@@ -83,7 +85,8 @@ class ViewSection(QWidget):
         canvas = unnamed_canvas(comparison.viewer)
         ratio = canvas.width() / max(1, comparison.viewer.canvas.size[1])
         # As they are now: the user may go on while a large volume is measured.
-        known, facts = self._known.get(run), facts_of(comparison)
+        shown = run.seen
+        known, facts = self._known.get(shown), facts_of(comparison)
         chosen = QFileDialog.getSaveFileName(
             self, "Save the view", str(settings().folder / "view.png"), f"Pictures (*{PNG})"
         )[0]
@@ -98,11 +101,11 @@ class ViewSection(QWidget):
         self.said.emit(MEASURING)
 
         def work(poll: Poll) -> Generator[Snapshot, None, Seen | None]:
-            steps = seen_steps(run.example.seen.clean, run.example.seen.adversarial)
+            steps = seen_steps(shown.clean, shown.adversarial)
             return worst((yield from relayed(steps, Snapshot.of_share)))
 
         def measured(found: Seen | None) -> None:
-            self._known[run], self._waiting = (found,), None
+            self._known[shown], self._waiting = (found,), None
             self._write(view, found)
 
         self.latest.ask(work, measured)

@@ -149,7 +149,8 @@ class Window:
     def _described(self, image: Image) -> tuple[str, tuple[WindowPreset, ...]]:
         """Return an image's units and presets without reading its pixels: a volume has many."""
         run, known = self._controller.runs.current, image.metadata.get(KEY)
-        scan = run.example.seen.clean if run is not None and run.image is image else known
+        ours = run is not None and self._controller.clean_of(run) is image
+        scan = run.seen.clean if run is not None and ours else known
         if isinstance(scan, Scan) and (scan is not known or scan.units == "HU"):
             return scan.units, presets_for(scan.units, scan.bounds)
         low, high = image.contrast_limits_range

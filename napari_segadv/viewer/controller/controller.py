@@ -212,6 +212,9 @@ class Controller:
             example, shown = found
             self.victims.keep(Predicted(scan, victim, present, example.prediction_clean))
             run = self.runs.add(example, layer)
+            before = self._shown.groups.of(layer).run
+            if before is not None and before.channels == run.channels:
+                run.channel = before.channel
 
             def ready() -> None:
                 if isinstance(target, Layer):
@@ -257,10 +260,40 @@ class Controller:
             return
         group = self._shown.groups.of(layer)
         group.run = run
+        self._shown.see_channel(run)
         victim = _victim_of(run)
         self.clicks.note(layer, str(victim.get("sha256")), victim.get("shown"))
         if group.chosen:
             self.runs.current = run
+
+    def show_channel(self, number: int) -> None:
+        """Show another channel of the shown run's image, before and after, in all panels.
+
+        Raises:
+            SegadvError: if the layer of that channel's clean image was removed.
+        """
+        run = self.runs.current
+        if run is None or number == run.channel:
+            return
+        if self.clean_of(run, number) is None:
+            raise SegadvError(
+                f"{run.channels[number]}: its layer was removed; remove the image too, and show "
+                "the run again"
+            )
+        # First, so that a comparison of the one before can put its layers back as they were.
+        self.runs.current = None
+        run.channel = number
+        self._shown.see_channel(run)
+        self.runs.current = run
+
+    def clean_of(self, run: Run, channel: int | None = None) -> Image | None:
+        """Return the layer of a run's clean image: of several channels, of the one that is shown.
+
+        Args:
+            run: the run.
+            channel: another channel than the one that is shown.
+        """
+        return self._shown.clean_of(run, run.channel if channel is None else channel)
 
     def delete_run(self, run: Run) -> None:
         """Delete a run, and the layers that show it.

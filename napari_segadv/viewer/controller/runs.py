@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from ...common.screen import one_line
 from ...results.verdicts import Verdict
+from ..layers.names import of_channel
 
 if TYPE_CHECKING:
     from ...results.example import Example
@@ -24,13 +25,36 @@ class Run:
         example: the result; its record holds the parameters.
         verdicts: by number of the slice (0 for a 2-D image).
         saved: whether a folder holds the result with all its verdicts.
+        channel: the one of several channels that is shown, from 0.
     """
 
     name: str
     example: "Example"
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     saved: bool = False
+    channel: int = 0
     _image: "weakref.ref[Image] | None" = None
+    # By channel, in its own units.
+    _seen: "dict[int, Example]" = field(default_factory=dict)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The names of the channels of an image of several; empty for one."""
+        return tuple(channel.name for channel in self.example.channels)
+
+    @property
+    def seen(self) -> "Example":
+        """What happened to the channel that is shown; of an image of one channel, the example."""
+        if not self.channels:
+            return self.example
+        if self.channel not in self._seen:
+            self._seen[self.channel] = self.example.channel(self.channel)
+        return self._seen[self.channel]
+
+    def role(self, role: str, channel: int | None = None) -> str:
+        """Return what a channel's layer in a role is called; None: the channel that is shown."""
+        number = self.channel if channel is None else channel
+        return of_channel(role, self.channels[number]) if number else role
 
     @property
     def image(self) -> Image | None:

@@ -8,13 +8,15 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 
-from ..layers.convert import channel_tuples, image_tuple, looking_like
+from ..layers.convert import channel_tuples, image_tuple, known_scan, looking_like
 from ..layers.fields import FIELDS
 from ..layers.names import (
     ADVERSARIAL,
     BECOMES,
     CLEAN,
     CLICKS,
+    JOINED,
+    KEY,
     NOISE,
     TARGET,
     LayerTuple,
@@ -212,6 +214,36 @@ class ShownLayers:
                     self.layers.insert(1, Layer.create(*each))
             run.image = layer
         return layer
+
+    def clean_of(self, run: Run, channel: int) -> Image | None:
+        """Return the layer of one channel of a run's clean image, unless it was removed."""
+        image = run.image
+        group = None if image is None else self.groups.at(image)
+        if channel == 0 or image is None or group is None:
+            return image if image in self.layers else None
+        joint = known_scan(image)
+        for layer in group.own if joint is not None else ():
+            part = layer.metadata.get(KEY)
+            mine = layer.metadata.get(JOINED) is joint and part is joint.parts[channel]
+            if mine and isinstance(layer, Image) and layer in self.layers:
+                return layer
+        return None
+
+    def see_channel(self, run: Run) -> None:
+        """Show the run's channel, and hide its other channels' images and noise."""
+        image = run.image
+        if image is None or image not in self.layers or not run.channels:
+            return
+        group = self.groups.of(image)
+        numbers = range(len(run.channels))
+        noises = [self.get(run.role(NOISE, n), image) for n in numbers]
+        noisy = any(layer is not None and layer.visible for layer in noises)
+        for n in numbers:
+            on = n == run.channel
+            clean, changed = self.clean_of(run, n), self.get(run.role(ADVERSARIAL, n), image)
+            for layer, visible in ((clean, on), (changed, on), (noises[n], on and noisy)):
+                if layer is not None:
+                    group.see(layer, visible)
 
     def remove(self, *roles: str, image: Image | None = None) -> None:
         """Remove an image's layers in some roles, unless they were removed or renamed.

@@ -31,26 +31,32 @@ class Visibility:
     def __init__(self, runs: Runs, runner: Runner | None = None) -> None:
         self.measuring: Run | None = None
         self._runs, self._runner = runs, runner
-        self._known: WeakKeyDictionary[Run, tuple[Seen, ...]] = WeakKeyDictionary()
+        # By run and channel.
+        self._known: WeakKeyDictionary[Run, dict[int, tuple[Seen, ...]]] = WeakKeyDictionary()
+        self._channel = 0
         self._latest: Latest | None = None
         runs.changed.connect(self._runs_changed)
 
     def known(self, run: Run | None) -> tuple[Seen, ...]:
         """Return how a run is seen in each window; empty if that is not measured."""
-        return () if run is None else self._known.get(run, ())
+        return () if run is None else self._known.get(run, {}).get(run.channel, ())
+
+    def busy(self, run: Run | None) -> bool:
+        """Return whether the channel of a run that is shown is being measured."""
+        return run is not None and run is self.measuring and run.channel == self._channel
 
     def measure(self, run: Run) -> None:
-        """Measure a run, unless it is measured already."""
-        if run in self._known or run is self.measuring:
+        """Measure the channel of a run that is shown, unless it is measured already."""
+        if self.known(run) or self.busy(run):
             return
+        shown, channel = run.seen, run.channel
 
         def work(poll: Poll) -> Generator[Snapshot, None, tuple[Seen, ...]]:
-            shown = run.example.seen
             steps = seen_steps(shown.clean, shown.adversarial)
             return (yield from relayed(steps, Snapshot.of_share))
 
-        before, self.measuring = self.measuring, run
-        self._worker().ask(work, lambda found: self._done(run, found))
+        before, self.measuring, self._channel = self.measuring, run, channel
+        self._worker().ask(work, lambda found: self._done(run, channel, found))
         for each in (before, run):
             if each is not None:
                 self.changed.emit(each)
@@ -71,8 +77,8 @@ class Visibility:
             self._latest.failed.connect(self._failed)
         return self._latest
 
-    def _done(self, run: Run, found: tuple[Seen, ...]) -> None:
-        self._known[run] = found
+    def _done(self, run: Run, channel: int, found: tuple[Seen, ...]) -> None:
+        self._known.setdefault(run, {})[channel] = found
         self.measuring = None
         self.changed.emit(run)
 

@@ -90,13 +90,13 @@ class VisibilitySection(QWidget):
 
     @property
     def _measuring(self) -> bool:
-        return self._run is not None and self._visibility.measuring is self._run
+        return self._visibility.busy(self._run)
 
     def _show(self) -> None:
         run = self._run
         doing = MEASURING if self._measuring else ""
         self._table = self._visibility.known(run)
-        units = "" if run is None else f"\n({one_line(run.example.seen.clean.units)})"
+        units = "" if run is None else f"\n({one_line(run.seen.clean.units)})"
         self.table.horizontalHeaderItem(3).setText(f"mean |noise|{units}")
         self.table.fill([(seen.preset.name, *described(seen)) for seen in self._table])
         self.table.fit(len(self._table))
@@ -109,8 +109,7 @@ class VisibilitySection(QWidget):
                 self.table.item(row, column).setFont(font)
         volume = run is not None and run.example.clean.grid.ndim == 3
         text = sentence(self._table, volume) if self._table else doing
-        # Of several channels, the one that is shown beside the others.
-        channel = "" if run is None else "".join(f"{c.name}: " for c in run.example.channels[:1])
+        channel = f"{run.channels[run.channel]}: " if run is not None and run.channels else ""
         self.line.setText(f"{channel}{text}" if text else "")
         self.button.setText(STOP if doing else LOOK)
         self.button.setEnabled(run is not None and not self._table)
@@ -130,9 +129,12 @@ class VisibilitySection(QWidget):
 
     def _apply(self, row: int) -> None:
         """Show clean and adversarial in the window of a row; colour images have none."""
+        run = self._run
+        if run is None:
+            return
         images: tuple[Any, ...] = (
-            None if self._run is None else self._run.image,
-            self._controller.shown(ADVERSARIAL),
+            self._controller.clean_of(run),
+            self._controller.shown(run.role(ADVERSARIAL)),
         )
         for layer in images:
             there = isinstance(layer, Image) and layer in self._controller.layers
