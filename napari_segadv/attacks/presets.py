@@ -10,7 +10,7 @@ from .base import Attack, GradientAttack
 SUBTLE_BUDGET, STRONG_BUDGET, MORE_STEPS = 0.5, 2.0, 2.5
 SUBTLE_STEPS = 60
 # What can be set of an attack that still starts from "subtle".
-NEUTRAL = frozenset({"steps"})
+NEUTRAL = frozenset({"steps", "texture", "grain"})
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,17 @@ def test_attacks(run):
     assert status == 0
     assert "pgd" in out
     assert "fgsm" in out
+    starts = [line for line in out.splitlines() if line.startswith("    segadv attack starts from")]
+    # Those of the attacks whose change is made hard to see: pgd, segpgd, cospgd.
+    assert len(starts) == 3
+    assert set(starts) == {
+        '    segadv attack starts from norm="visible", polish=true, steps=60, unless you set '
+        "anything but steps, texture, grain"
+    }
     status, out, _ = run("attacks", "--json")
     listed = {entry["name"]: entry for entry in json.loads(out)}
+    assert listed["pgd"]["starts_from"] == {"norm": "visible", "polish": True, "steps": 60}
+    assert listed["least"]["starts_from"] == {"norm": "linf"}
     names = [p["name"] for p in listed["pgd"]["parameters"]]
     assert {"epsilon", "norm", "steps", "loss", "step", "goal", "restarts"} <= set(names)
 

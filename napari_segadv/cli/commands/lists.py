@@ -32,6 +32,7 @@ def attacks(
 ) -> None:
     """List the attacks with their tasks and parameters."""
     from ...attacks import available
+    from ...attacks.presets import NEUTRAL, first_preset
     from ...common.parameters import parameters
 
     if as_json:
@@ -41,6 +42,7 @@ def attacks(
                 "title": attack.title,
                 "source": attack.source,
                 "tasks": list(attack.tasks),
+                "starts_from": first_preset(attack).parameters,
                 "parameters": [p.describe() for p in parameters(attack)],
             }
             for name, attack in available().items()
@@ -49,5 +51,10 @@ def attacks(
         return
     for name, attack in available().items():
         say(f"{name}  {attack.title} ({attack.source}; {', '.join(attack.tasks)})")
-        for p in parameters(attack):
+        declared, first = parameters(attack), first_preset(attack).parameters
+        if any(p.default != first.get(p.name, p.default) for p in declared):
+            given = ", ".join(f"{key}={json.dumps(value)}" for key, value in first.items())
+            others = ", ".join(p.name for p in declared if p.name in NEUTRAL)
+            say(f"    segadv attack starts from {given}, unless you set anything but {others}")
+        for p in declared:
             say(f"    {p.name} = {p.default}  {p.param.doc} [{p.expected()}]")
