@@ -59,7 +59,7 @@ def test_attacks(run):
     assert len(starts) == 3
     assert set(starts) == {
         '    segadv attack starts from norm="visible", polish=true, steps=60, unless you set '
-        "anything but steps, texture, grain"
+        "anything but grain, steps, texture"
     }
     status, out, _ = run("attacks", "--json")
     listed = {entry["name"]: entry for entry in json.loads(out)}

@@ -54,7 +54,7 @@ def attacks(
         declared, first = parameters(attack), first_preset(attack).parameters
         if any(p.default != first.get(p.name, p.default) for p in declared):
             given = ", ".join(f"{key}={json.dumps(value)}" for key, value in first.items())
-            others = ", ".join(p.name for p in declared if p.name in NEUTRAL)
+            others = ", ".join(sorted(NEUTRAL))
             say(f"    segadv attack starts from {given}, unless you set anything but {others}")
         for p in declared:
             say(f"    {p.name} = {p.default}  {p.param.doc} [{p.expected()}]")
