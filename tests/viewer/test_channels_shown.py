@@ -7,7 +7,6 @@ from several import half, saved, victim_of
 
 from napari_segadv import io
 from napari_segadv.data.scan import SHARES, Mask, Scan
-from napari_segadv.errors import SegadvError
 from napari_segadv.results.session.folder import open_session
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.hooks import get_reader
@@ -131,10 +130,19 @@ def test_it_is_compared_in_the_channel_that_is_shown(window, folder, qtbot, mode
     assert "%" not in panel.comparison.strongest
 
 
-def test_the_reading_test_says_why_not(window, controller, folder, qtbot):
+def test_the_reading_test_shows_the_channel_that_is_shown(window, controller, folder, qtbot):
     _, example = attacked(window, controller, folder, qtbot)
-    with pytest.raises(SegadvError, match="has 3 channels; the reading test shows images of one"):
-        stimulus(example, at_change=False)
+    run = controller.runs.current
+    controller.show_channel(1)
+    found = stimulus(run.seen, at_change=False)
+    np.testing.assert_array_equal(found.clean, example.clean.parts[1].array)
+    np.testing.assert_array_equal(found.altered, example.adversarial.parts[1].array)
+    assert found.keywords["contrast_limits"] == pytest.approx(example.clean.parts[1].shown.limits)
+    _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Reading test")
+    click(qtbot, panel.start_button)
+    qtbot.waitUntil(lambda: panel.test is not None)
+    assert panel.reading.names == [f"{run.name} (T1)"]
+    panel.test.reject()
 
 
 def test_a_session_keeps_one_image_of_three_channels(window, folder, qtbot, tmp_path):

@@ -15,7 +15,6 @@ from qtpy.QtCore import Qt
 
 from ...data.scan import Array, Grid
 from ...data.window_presets import WindowPreset, numbered, presets_for
-from ...errors import SegadvError
 from ...results.by_slice import most_changed
 from ..compare.drags import dragged
 from ..layers.convert import image_tuple
@@ -52,14 +51,9 @@ def stimulus(example: "Example", at_change: bool) -> Stimulus:
     """Return what the test shows of an example. Call it off the main thread: it reads volumes.
 
     Args:
-        example: its images are shown.
+        example: its images are shown; of several channels, that of one, see `Run.seen`.
         at_change: start in the slice that changed most, not in the middle.
     """
-    if example.channels:
-        raise SegadvError(
-            f"{example.clean.name}: has {example.clean.channels} channels; the reading test shows "
-            "images of one"
-        )
     scan = example.clean
     array, keywords, _ = image_tuple(scan)
     keywords = {k: value for k, value in keywords.items() if k not in ("name", "metadata")}

@@ -119,14 +119,16 @@ class ReadingPanel(Panel):
     def _prepare(self) -> None:
         """Prepare the images off the main thread, then open the test."""
         runs, at_change = self.chosen, bool(self.at_change.value)
-        same = [run.name for run in runs if not run.example.measures["linf"]]
+        names = [name_of(run) for run in runs]
+        shown = [run.seen for run in runs]
+        same = [n for n, e in zip(names, shown, strict=True) if not e.measures["linf"]]
         if same:
             self.failed(f"{', '.join(same)}: both images are the same; remove the tick")
             return
-        reading = Reading([run.name for run in runs], self.mode.value, self.seed.value)
+        reading = Reading(names, self.mode.value, self.seed.value)
 
         def work(poll: Poll) -> list[Stimulus]:
-            return [stimulus(run.example, at_change) for run in runs]
+            return [stimulus(example, at_change) for example in shown]
 
         def done(stimuli: list[Stimulus]) -> None:
             self._begin(reading, stimuli)
@@ -178,3 +180,8 @@ class ReadingPanel(Panel):
             self.failed(str(error))
             return
         tell(f"saved {trials} and {summary.name}")
+
+
+def name_of(run: Run) -> str:
+    """Return what a run is called in the answers: with the channel that is shown of several."""
+    return f"{run.name} ({run.channels[run.channel]})" if run.channels else run.name
