@@ -57,7 +57,10 @@ class Ball:
 
     def noise(self, d: Tensor) -> Tensor:
         """Return the perturbation (N, C, *S) that a point of the ball stands for."""
-        return d if self.texture is None else torch.clamp(self.texture(d), *self.limits)
+        if self.texture is None:
+            return d
+        # Restricted first: at 0, clamping would pass on the gradient of what may not change.
+        return torch.clamp(self.restrict(self.texture(d)), *self.limits)
 
     def size(self, d: Tensor) -> Tensor:
         """Return the size (N,) of points in the ball's norm."""
@@ -87,12 +90,17 @@ class Ball:
         return low, high
 
     def project(self, d: Tensor) -> Tensor:
-        """Project onto the set; round ones: onto the ball, then the limits, which only shorten."""
+        """Project onto the set; round ones: onto the ball, then the limits, which only shorten.
+
+        With a texture, limits could lengthen T(d): they come first, and scaling keeps to them.
+        """
+        if self.texture is not None:
+            d = torch.clamp(d, *self.limits)
         if self.round:
             d = self.restrict(d)
             length = per_item(self.size(d), d)
             d = d * (per_item(self.radius, d) / length.clamp_min(1e-30)).clamp_max(1.0)
-        return torch.clamp(d, *self.limits)
+        return d if self.texture is not None else torch.clamp(d, *self.limits)
 
     def restrict(self, gradient: Tensor) -> Tensor:
         """Set a gradient to 0 outside the region; call it before the gradient is normalised."""
@@ -101,10 +109,16 @@ class Ball:
 
     def steepest(self, gradient: Tensor) -> Tensor:
         """Return the unit step (in the ball's norm) along a gradient; 0 where the gradient is 0."""
+        if not self.round:
+            return gradient.sign()
         if self.scale is None:
-            return steepest_l2(gradient) if self.round else gradient.sign()
-        # In the variable scale * d, the ball is one of L2.
-        return steepest_l2(gradient / self.scale) / self.scale
+            step = steepest_l2(gradient)
+        else:
+            # In the variable scale * d, the ball is one of L2.
+            step = steepest_l2(gradient / self.scale) / self.scale
+        if self.texture is None:
+            return step
+        return step / per_item(self.size(step).clamp_min(1e-30), step)
 
     def random(self, generator: torch.Generator) -> Tensor:
         """Draw a perturbation uniformly (Linf) or with uniform direction and length."""

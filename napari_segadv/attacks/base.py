@@ -95,8 +95,8 @@ class Attack(ABC):
     norm: Annotated[
         Literal["linf", "l2", "visible"],
         Param(
-            "How the size of the perturbation is measured; visible: as L2, but texture hides part "
-            "of it"
+            "How the size of the perturbation is measured; visible: as L2, but the image's own "
+            "texture hides part of it"
         ),
     ] = "linf"
 

@@ -57,7 +57,7 @@ class Textured:
         str,
         Param(
             "What the noise looks like. any: whatever helps most; smooth: without fine detail; "
-            "quantum: like the noise that the image has already, no stronger where it has less",
+            "quantum: like the noise that the image has already, and weaker where it has less",
             advanced=True,
             choices=choices,
         ),
@@ -77,12 +77,14 @@ class Textured:
         """Return the texture of the noise on a problem's images; None: any noise.
 
         Raises:
-            SegadvError: if the images do not suit the texture, or a grain has none.
+            SegadvError: if the images do not suit the texture, or there is a grain without one.
         """
         if self.texture != ANY:
             return TEXTURES.get(self.texture)(problem, self.grain)
         if self.grain is not None:
-            raise SegadvError(f"grain={self.grain:g}: is the size of a texture; choose one")
+            raise SegadvError(
+                f"grain={self.grain:g}: is the size of a texture; choose a texture too"
+            )
         return None
 
 

@@ -152,6 +152,44 @@ def test_polish_makes_the_noise_itself_smaller():
     assert float(torch.minimum(best.moved, best.kept)) >= 0.4
 
 
+@pytest.mark.parametrize("norm", ["l2", "visible"])
+def test_bounds_that_cut_the_variable_do_not_lengthen_the_noise(norm):
+    """A spot that a ring around it cancels: at the lower bound, the ring can't be."""
+    clean = torch.zeros(1, 1, 41, 41)
+    clean[..., 18:23, 18:23] = 128.0
+    problem = pictures((41, 41), clean)
+    ball = Ball(problem, norm, torch.tensor([50.0]), smooth(problem, 2.0))
+    spot = torch.zeros_like(clean)
+    spot[..., 20, 20] = 1.0
+    narrow, wide = smooth(problem, 2.0)(spot), smooth(problem, 4.0)(spot)
+    point = ball.project(1e6 * (narrow / narrow.sum() - wide / wide.sum()))
+    noise = ball.noise(point)
+    scaled = noise * problem.visible if norm == "visible" else noise
+    assert 0 < float(scaled.norm()) <= 50.0 * (1 + 1e-5)
+    assert (clean + noise >= 0).all()
+
+
+@every_texture
+def test_a_step_has_length_one_in_the_noise(texture):
+    problem = problem_of(n=2)
+    for norm in ("l2", "visible"):
+        ball = Ball(problem, norm, torch.ones(2), TEXTURES.get(texture)(problem, None))
+        step = ball.steepest(noisy(problem.clean.shape, 1.0))
+        torch.testing.assert_close(ball.size(step), torch.ones(2))
+
+
+@every_texture
+def test_what_may_not_change_does_not_steer(texture):
+    """Outside the region there is no noise, so its gradient is none of the variable's business."""
+    region = torch.zeros(1, 1, 12, 14, dtype=torch.bool)
+    region[..., :7] = True
+    problem = problem_of(region=region)
+    ball = Ball(problem, "linf", torch.tensor([9.0]), TEXTURES.get(texture)(problem, None))
+    point = torch.zeros_like(problem.clean).requires_grad_()
+    (gradient,) = torch.autograd.grad(ball.noise(point)[~region].sum(), point)
+    assert (gradient == 0).all()
+
+
 # --- smooth ---------------------------------------------------------------------------------
 
 
@@ -205,22 +243,32 @@ def test_quantum_noise_is_strong_where_that_of_the_image_is():
     image[:, :64] = 0.0
     weave = quantum(pictures((256, 256), image[None, None]), None)
     noise = weave(noisy((1, 1, 256, 256), 5.0))[0, 0]
-    assert float(noise[:, :48].abs().max()) == 0.0
+    # Up to the last black column beside a bright one.
+    assert float(noise[:, :63].abs().max()) == 0.0
     parts = (slice(48), slice(104, 152), slice(208, 256))
     top, middle, bottom = (noise[part, 96:].std() for part in parts)
     assert float(middle / top) == pytest.approx(4.25 / 1.2, rel=0.25)
     assert float(bottom / middle) == pytest.approx(7.3 / 4.25, rel=0.25)
 
 
+def test_a_channel_without_noise_gets_none_and_the_others_theirs():
+    image = torch.full((2, 2, 64, 64), 7.0)
+    image[:, 0] = 100 + noisy((2, 64, 64), 5.0)
+    noise = quantum(pictures((64, 64), image), None)(noisy(image.shape, 5.0))
+    assert float(noise[:, 1].abs().max()) == 0.0
+    assert float(noise[:, 0].abs().max()) > 0.1
+
+
 def test_an_image_without_noise_has_none_to_imitate():
-    image = torch.linspace(0, 1000, 64).expand(1, 1, 64, 64).round()
-    problem = pictures((64, 64), torch.zeros_like(image))
-    with pytest.raises(SegadvError, match="no noise that could be imitated"):
-        quantum(problem, None)
+    image = torch.arange(64.0).expand(1, 1, 64, 64) * 15
+    flat = torch.full((1, 1, 64, 64), 30_000.1)
+    for each in (torch.zeros_like(image), image, image + 30_000, flat):
+        with pytest.raises(SegadvError, match="no noise that could be imitated"):
+            quantum(pictures((64, 64), each), None)
 
 
 def test_a_grain_is_for_textures_that_have_one():
     with pytest.raises(SegadvError, match="grain=2: the texture quantum has the grain of the"):
         finish(attacks.PGD(texture="quantum", grain=2.0), problem_of())
-    with pytest.raises(SegadvError, match="grain=2: is the size of a texture; choose one"):
+    with pytest.raises(SegadvError, match="grain=2: is the size of a texture; choose a texture"):
         finish(attacks.PGD(grain=2.0), problem_of())

@@ -14,6 +14,7 @@ from napari_segadv.viewer.layers.convert import mask_tuple, scan_of
 from napari_segadv.viewer.layers.names import ADVERSARIAL, NOISE, of_channel
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 from napari_segadv.viewer.reading_test.canvas import stimulus
+from napari_segadv.viewer.views.readout import words
 from napari_segadv.viewer.widgets.image_choice import ImageChoice
 
 NAMES = ("case_0000", "case_0001", "case_0002")
@@ -141,7 +142,7 @@ def test_the_reading_test_shows_the_channel_that_is_shown(window, controller, fo
     _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Reading test")
     click(qtbot, panel.start_button)
     qtbot.waitUntil(lambda: panel.test is not None)
-    assert panel.reading.names == [f"{run.name} (T1)"]
+    assert panel.reading.names == [f"{run.name} (channel 2 of 3)"]
     panel.test.reject()
 
 
@@ -255,6 +256,28 @@ def test_the_window_is_that_of_the_channel(window, compared):
     assert tuple(first.contrast_limits) == before
 
 
+def test_the_film_strip_is_drawn_in_the_window_of_the_channel(window, folder, qtbot, monkeypatch):
+    from napari_segadv.viewer.compare import strip_section
+
+    drawn = []
+
+    def noting(image, *given):
+        drawn.append(image)
+        return thumbnail(image, *given)
+
+    thumbnail = strip_section.thumbnail
+    monkeypatch.setattr(strip_section, "thumbnail", noting)
+    _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Compare")
+    attacked(window, panel.controller, folder, qtbot)
+    film = panel.strip.strip.film
+    for number in (0, 2):
+        choose_channel(panel, number)
+        drawn.clear()
+        qtbot.waitUntil(lambda: bool(film.frames) and bool(drawn))
+        assert set(drawn) == {panel.comparison.pair.clean}
+        panel.strip.strip.show_frames((), 1.0)
+
+
 def test_what_was_noise_in_view_stays_noise_in_view(window, compared):
     panel, _, _ = compared
     shown = panel.controller.shown
@@ -295,12 +318,50 @@ def test_the_next_run_is_shown_in_the_same_channel(window, compared, qtbot):
     np.testing.assert_array_equal(adversarial.data, second.example.adversarial.parts[1].array)
 
 
-def test_a_channel_whose_layer_is_gone_is_refused(window, compared):
+def test_a_channel_whose_layer_is_gone_is_refused_until_the_run_is_shown_again(
+    window, compared, qtbot
+):
     panel, image, _ = compared
+    _, runs = window.window.add_plugin_dock_widget("napari-segadv", "Runs")
+    run = panel.controller.runs.current
     window.layers.remove(cleans(panel, image)[1])
     choose_channel(panel, 1)
     assert "T1: its layer was removed" in panel.status.text()
     assert panel.channel.currentText() == "FLAIR"
+    runs._show(run)
+    idle(qtbot, panel.controller)
+    choose_channel(panel, 1)
+    assert cleans(panel, image)[1].visible
+    # Of the one that is shown, either layer.
+    for gone in (cleans(panel, image)[1], panel.controller.shown(run.role(ADVERSARIAL))):
+        window.layers.remove(gone)
+        runs._show(run)
+        idle(qtbot, panel.controller)
+        choose_channel(panel, 1)
+        assert panel.comparison.pair.clean.visible
+        assert panel.comparison.pair.adversarial.visible
+
+
+def test_a_deleted_run_leaves_the_image_in_view(window, compared):
+    panel, image, _ = compared
+    choose_channel(panel, 2)
+    other = cleans(panel, image)[2]
+    panel.controller.delete_run(panel.controller.runs.current)
+    assert image.visible
+    assert not other.visible
+
+
+def test_the_readout_is_of_the_channel_that_is_shown(window, compared):
+    panel, image, example = compared
+    choose_channel(panel, 1)
+    controller = panel.controller
+    assert controller.read is cleans(panel, image)[1]
+    place = controller.read.data_to_world((3, 4))
+    told = words(controller, controller.read, place)
+    before, after = (
+        float(scan.parts[1].array[3, 4]) for scan in (example.clean, example.adversarial)
+    )
+    assert told.startswith(f"grey level {before:.5g} (adversarial {after:.5g})")
 
 
 def test_one_channel_offers_no_channels(window, qtbot):

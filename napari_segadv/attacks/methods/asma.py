@@ -82,7 +82,7 @@ class ASMA(Additive, Attack):
             loss=objective,
             rule=lambda: PaperStep(ball, objective, self.multiplier),
             goal=None,
-            penalty=lambda noise: (noise / scale).square().flatten(1).sum(1),
+            penalty=lambda point: (ball.noise(point) / scale).square().flatten(1).sum(1),
             keeps_best=False,
         )
 

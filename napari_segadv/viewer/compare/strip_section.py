@@ -127,7 +127,8 @@ class StripSection(QWidget):
 
     def draw(self) -> None:
         """Draw the slices that were found, in the present window and look."""
-        run, image = self._run, None if self._run is None else self._run.image
+        run = self._run
+        image = None if run is None else self._controller.clean_of(run)
         if run is None or not isinstance(image, Image) or not self.volume:
             return
         if not self._order:

@@ -84,6 +84,13 @@ class Controller:
         return self._shown.groups.image
 
     @property
+    def read(self) -> Image | None:
+        """The chosen image; of several channels, the layer of the one that its run shows."""
+        run = self.runs.current
+        ours = run is not None and run.image is self.image
+        return (self.clean_of(run) if run is not None and ours else None) or self.image
+
+    @property
     def images(self) -> list[Image]:
         """The images that can be chosen, bottom to top; results and noise are none."""
         return self._shown.groups.images()
@@ -259,7 +266,12 @@ class Controller:
         if layer not in self.layers:
             return
         group = self._shown.groups.of(layer)
+        if run.channels and group.chosen and self.runs.current is not None:
+            # First, so that a comparison of the one before can put its layers back as they were.
+            self.runs.current = None
         group.run = run
+        if self.clean_of(run) is None:
+            run.channel = 0
         self._shown.see_channel(run)
         victim = _victim_of(run)
         self.clicks.note(layer, str(victim.get("sha256")), victim.get("shown"))
@@ -277,8 +289,7 @@ class Controller:
             return
         if self.clean_of(run, number) is None:
             raise SegadvError(
-                f"{run.channels[number]}: its layer was removed; remove the image too, and show "
-                "the run again"
+                f"{run.channels[number]}: its layer was removed; show the run again in Runs"
             )
         # First, so that a comparison of the one before can put its layers back as they were.
         self.runs.current = None
@@ -312,6 +323,8 @@ class Controller:
             )
         # First, so that a comparison of this run can put its layers back as they were.
         self.runs.remove(run)
+        run.channel = 0
+        self._shown.see_channel(run)
         self._shown.remove_example(image)
 
     @property

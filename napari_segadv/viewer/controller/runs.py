@@ -34,8 +34,8 @@ class Run:
     saved: bool = False
     channel: int = 0
     _image: "weakref.ref[Image] | None" = None
-    # By channel, in its own units.
-    _seen: "dict[int, Example]" = field(default_factory=dict)
+    # The further channel that was asked for last, in its own units.
+    _seen: "tuple[int, Example] | None" = None
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -45,11 +45,11 @@ class Run:
     @property
     def seen(self) -> "Example":
         """What happened to the channel that is shown; of an image of one channel, the example."""
-        if not self.channels:
-            return self.example
-        if self.channel not in self._seen:
-            self._seen[self.channel] = self.example.channel(self.channel)
-        return self._seen[self.channel]
+        if self.channel == 0:
+            return self.example.seen
+        if self._seen is None or self._seen[0] != self.channel:
+            self._seen = self.channel, self.example.channel(self.channel)
+        return self._seen[1]
 
     def role(self, role: str, channel: int | None = None) -> str:
         """Return what a channel's layer in a role is called; None: the channel that is shown."""

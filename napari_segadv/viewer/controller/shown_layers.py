@@ -210,9 +210,11 @@ class ShownLayers:
                 layer = Image(data, **keywords)
                 # At the bottom: it would hide the layers that belong on it.
                 self.layers.insert(0, layer)
-                for each in channel_tuples(scan):
-                    self.layers.insert(1, Layer.create(*each))
             run.image = layer
+        joint = known_scan(layer)
+        for n, each in enumerate([] if joint is None else channel_tuples(joint), start=1):
+            if self.clean_of(run, n) is None:
+                self.layers.insert(self.layers.index(layer) + 1, Layer.create(*each))
         return layer
 
     def clean_of(self, run: Run, channel: int) -> Image | None:

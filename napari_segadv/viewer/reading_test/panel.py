@@ -183,5 +183,9 @@ class ReadingPanel(Panel):
 
 
 def name_of(run: Run) -> str:
-    """Return what a run is called in the answers: with the channel that is shown of several."""
-    return f"{run.name} ({run.channels[run.channel]})" if run.channels else run.name
+    """Return what a run is called in the answers: with the channel that is shown of several.
+
+    Its number, not its name: that may be the name of a file.
+    """
+    count = len(run.channels)
+    return f"{run.name} (channel {run.channel + 1} of {count})" if count else run.name

@@ -159,9 +159,11 @@ class RunsPanel(Panel):
         """Return whether no layer of a run was removed or renamed since it was shown."""
         from ..layers.names import ADVERSARIAL, AFTER, CLEAN, NOISE
 
-        names = (ADVERSARIAL, NOISE, CLEAN, AFTER)
         image, shown = run.image, self.controller.shown
-        return image in self.viewer.layers and all(shown(name, image) for name in names)
+        numbers = range(max(1, len(run.channels)))
+        names = [run.role(role, n) for role in (ADVERSARIAL, NOISE) for n in numbers]
+        there = all(self.controller.clean_of(run, n) is not None for n in numbers)
+        return there and all(shown(name, image) for name in (*names, CLEAN, AFTER))
 
     def _step(self, by: int) -> None:
         runs, current = list(self.controller.runs), self.controller.runs.current

@@ -25,7 +25,8 @@ def words(controller: Controller, image: Image | None, position: Any) -> str:
     if image is None or value is None:
         return ""
     parts = [in_units(value, units_of(image))]
-    adversarial = controller.shown(ADVERSARIAL)
+    run = controller.runs.current
+    adversarial = controller.shown(ADVERSARIAL if run is None else run.role(ADVERSARIAL))
     altered = value_at(adversarial, position) if isinstance(adversarial, Image) else None
     if altered is not None and not np.array_equal(altered, value):
         parts[0] += f" (adversarial {plain(altered)})"

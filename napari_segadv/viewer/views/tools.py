@@ -126,7 +126,7 @@ class ViewTools(QObject):
 
     def chosen(self) -> Image | None:
         """Return the image that is read."""
-        return self._controller.image
+        return self._controller.read
 
     def toggle_views(self) -> None:
         """Open or close the orthogonal views, or say why there is nothing to show."""
