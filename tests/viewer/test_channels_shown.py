@@ -270,7 +270,7 @@ def test_the_film_strip_is_drawn_in_the_window_of_the_channel(window, folder, qt
     _, panel = window.window.add_plugin_dock_widget("napari-segadv", "Compare")
     attacked(window, panel.controller, folder, qtbot)
     film = panel.strip.strip.film
-    for number in (0, 2):
+    for number in (2, 0):
         choose_channel(panel, number)
         drawn.clear()
         qtbot.waitUntil(lambda: bool(film.frames) and bool(drawn))
@@ -356,10 +356,10 @@ def test_the_readout_is_of_the_channel_that_is_shown(window, compared):
     choose_channel(panel, 1)
     controller = panel.controller
     assert controller.read is cleans(panel, image)[1]
-    place = controller.read.data_to_world((3, 4))
+    place = controller.read.data_to_world((2, 3, 4))
     told = words(controller, controller.read, place)
     before, after = (
-        float(scan.parts[1].array[3, 4]) for scan in (example.clean, example.adversarial)
+        float(scan.parts[1].array[2, 3, 4]) for scan in (example.clean, example.adversarial)
     )
     assert told.startswith(f"grey level {before:.5g} (adversarial {after:.5g})")
 
