@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QDialogButtonBox
 from roles import has, titles
 
 from napari_segadv import crafting
+from napari_segadv.attacks.texture import choices
 from napari_segadv.viewer.attack import panel as attack_panel
 from napari_segadv.viewer.layers.names import (
     ADVERSARIAL,
@@ -294,8 +295,9 @@ def test_every_control_has_a_tooltip_and_forms_follow_the_method(ready, qtbot):
         assert button.toolTip()
     assert "steps" in panel.attack_section.form.editors
     panel.attack_section.method.value = "fgsm"
-    transfer = {"diversity", "translation", "scales"}
-    assert set(panel.attack_section.form.editors) == {"loss", *transfer}
+    shared = {"diversity", "translation", "scales", "texture", "grain"}
+    assert set(panel.attack_section.form.editors) == {"loss", *shared}
+    assert panel.attack_section.form.editors["texture"].choices == choices()
     panel.attack_section.method.value = "pgd"
     for editor in panel.attack_section.form.editors.values():
         assert getattr(editor, "native", editor).toolTip()
