@@ -90,17 +90,19 @@ class Ball:
         return low, high
 
     def project(self, d: Tensor) -> Tensor:
-        """Project onto the set; round ones: onto the ball, then the limits, which only shorten.
+        """Project onto the set; round ones: onto the ball, then the limits, which only shorten."""
+        if self.texture is None:
+            return torch.clamp(self._shortened(d), *self.limits)
+        # Limits could lengthen T(d), so they come first: shortening keeps to them.
+        return self._shortened(torch.clamp(d, *self.limits))
 
-        With a texture, limits could lengthen T(d): they come first, and scaling keeps to them.
-        """
-        if self.texture is not None:
-            d = torch.clamp(d, *self.limits)
-        if self.round:
-            d = self.restrict(d)
-            length = per_item(self.size(d), d)
-            d = d * (per_item(self.radius, d) / length.clamp_min(1e-30)).clamp_max(1.0)
-        return d if self.texture is not None else torch.clamp(d, *self.limits)
+    def _shortened(self, d: Tensor) -> Tensor:
+        """Scale points outside a round ball onto it; points of a box stay as they are."""
+        if not self.round:
+            return d
+        d = self.restrict(d)
+        length = per_item(self.size(d), d)
+        return d * (per_item(self.radius, d) / length.clamp_min(1e-30)).clamp_max(1.0)
 
     def restrict(self, gradient: Tensor) -> Tensor:
         """Set a gradient to 0 outside the region; call it before the gradient is normalised."""

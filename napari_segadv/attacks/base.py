@@ -17,7 +17,8 @@ from .losses import Loss
 from .polish import Polish
 from .problem import Attacking, Problem
 from .rules import RULES, Rule
-from .texture import Additive, Texture
+from .texture import Texture, Textured
+from .transfer import Transferring
 
 # Upper limit of parameters in image units: intensities are float32, and no image needs more.
 LARGEST = 1e9
@@ -122,9 +123,9 @@ class Attack(ABC):
     def ball(self, problem: Problem) -> Ball:
         """Return the set that the perturbations of a problem must stay in."""
         radius = problem.clean.new_full((len(problem),), self.budget(problem))
-        return Ball(problem, self.norm, radius, self.woven(problem))
+        return Ball(problem, self.norm, radius, self.texture_of(problem))
 
-    def woven(self, problem: Problem) -> Texture | None:
+    def texture_of(self, problem: Problem) -> Texture | None:
         """Return the texture of the noise; None: any noise."""
         return None
 
@@ -145,6 +146,13 @@ class Attack(ABC):
             problem: a batch of images and their labels.
             seed: seed of all random numbers; the same seed gives the same result.
         """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Additive(Transferring, Textured):
+    """The parameters that attacks by additive noise along a gradient share."""
+
+    added: ClassVar[Mapping[str, Any]] = {**Transferring.added, **Textured.added}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,20 +23,20 @@ from ..common.parameters import Param
 from ..errors import SegadvError
 from . import textures
 from .problem import Problem
-from .transfer import Transferring
 
 Texture = Callable[[Tensor], Tensor]
-Weaver = Callable[[Problem, float | None], Texture]
+# What a module declares: makes the texture on a problem's images, of a grain in pixels.
+Maker = Callable[[Problem, float | None], Texture]
 # What the parameter is without a texture.
 ANY = "any"
 
 
-def _texture_in(module: ModuleType) -> Iterator[tuple[str, Weaver]]:
+def _texture_in(module: ModuleType) -> Iterator[tuple[str, Maker]]:
     name = module.__name__.rsplit(".", 1)[-1]
     yield name, getattr(module, name)
 
 
-TEXTURES: Registry[Weaver] = Registry(
+TEXTURES: Registry[Maker] = Registry(
     "texture", textures, _texture_in, group="napari_segadv.textures"
 )
 
@@ -73,7 +73,7 @@ class Textured:
         ),
     ] = None
 
-    def woven(self, problem: Problem) -> Texture | None:
+    def texture_of(self, problem: Problem) -> Texture | None:
         """Return the texture of the noise on a problem's images; None: any noise.
 
         Raises:
@@ -86,10 +86,3 @@ class Textured:
                 f"grain={self.grain:g}: is the size of a texture; choose a texture too"
             )
         return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Additive(Transferring, Textured):
-    """The parameters that attacks by additive noise along a gradient share."""
-
-    added: ClassVar[Mapping[str, Any]] = {**Transferring.added, **Textured.added}

@@ -1,4 +1,4 @@
-"""How much a change of each pixel shows: the weights of the norm "visible"."""
+"""How much a change shows: the weights of the norm "visible", and SSIM with a gradient."""
 
 from torch import Tensor
 
@@ -6,8 +6,8 @@ from .gaussian import blurred
 
 # SSIM's local window (Wang 2004): a Gaussian of sigma 1.5, eleven pixels across.
 SIGMA, ACROSS = 1.5, 11
-# SSIM's constant for contrast, K2: as a share of the window's width.
-CONTRAST = 0.03
+# SSIM's constants for brightness and contrast, K1 and K2: as shares of the window's width.
+BRIGHTNESS, CONTRAST = 0.01, 0.03
 # How fast the weight of a square falls with the variance of what it lies on.
 MASKING = 0.35
 # No pixel counts less than this, however strong its texture.
@@ -52,3 +52,22 @@ def visible_weights(clean: Tensor, window: float) -> Tensor:
 def local(slices: Tensor) -> Tensor:
     """Return the mean (N, 1, H, W) of slices under SSIM's Gaussian, which looks past no border."""
     return blurred(slices, ACROSS, SIGMA, "replicate")
+
+
+def ssim(a: Tensor, b: Tensor, window: float) -> Tensor:
+    """Return the SSIM (N,) of images (N, C, *S) (Wang 2004), a mean over channels and slices.
+
+    That of the measures, `measures.similarity`, has no gradient and leaves out the border.
+
+    Args:
+        a, b: the images.
+        window: width of the intensity window in which they are read, in their units.
+    """
+    x, y = (images.reshape(-1, 1, *images.shape[-2:]) / window for images in (a, b))
+    mean_x, mean_y = local(x), local(y)
+    variance_x = local(x * x) - mean_x * mean_x
+    variance_y = local(y * y) - mean_y * mean_y
+    together = local(x * y) - mean_x * mean_y
+    above = (2 * mean_x * mean_y + BRIGHTNESS**2) * (2 * together + CONTRAST**2)
+    below = (mean_x**2 + mean_y**2 + BRIGHTNESS**2) * (variance_x + variance_y + CONTRAST**2)
+    return (above / below).reshape(len(a), -1).mean(1)

@@ -58,7 +58,7 @@ def test_results_that_lack_them_had_noise_of_any_kind(name):
     defaults = {p.name: p.default for p in parameters(kind)}
     names = ("texture", "grain")
     assert {n: kind.added[n] for n in names} == {n: defaults[n] for n in names}
-    assert attack_of(name).woven(problem_of()) is None
+    assert attack_of(name).texture_of(problem_of()) is None
 
 
 def test_a_name_that_no_module_declares_is_refused():

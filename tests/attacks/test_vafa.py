@@ -9,7 +9,8 @@ from helpers import finish as finished
 from problems import finish, problem_of
 
 from napari_segadv import attacks
-from napari_segadv.attacks.methods.vafa import Frequencies, dct_matrix, rounded, ssim, turned
+from napari_segadv.attacks.methods.vafa import Frequencies, dct_matrix, rounded, turned
+from napari_segadv.attacks.visible import ssim
 from napari_segadv.common.parameters import values
 from napari_segadv.measures.similarity import ssim as reference
 

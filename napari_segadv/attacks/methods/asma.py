@@ -10,12 +10,11 @@ from torch import Tensor
 from ...common.parameters import Param
 from ...common.tensors import per_item
 from ..balls import Ball, steepest_l2
-from ..base import DEFAULT_GOAL, Attack, FreeBudget, Goal
+from ..base import DEFAULT_GOAL, Additive, Attack, FreeBudget, Goal
 from ..loop import Plan, optimise
 from ..losses import Outputs
 from ..problem import Attacking, Problem
 from ..rules import Seen
-from ..texture import Additive
 
 # Ozbulak 2019: the constants of the step, and the number of iterations.
 TAU, BETA, PAPER_STEPS = 1e-7, 1e-6, 2501

@@ -9,12 +9,11 @@ from torch import Tensor
 from ...common.parameters import IMAGE_UNITS, Param
 from ...common.tensors import per_item
 from ..balls import Ball, l2_norm
-from ..base import DEFAULT_GOAL, LARGEST, Attack, FreeBudget, Goal, Steps
+from ..base import DEFAULT_GOAL, LARGEST, Additive, Attack, FreeBudget, Goal, Steps
 from ..loop import Plan, optimise
 from ..losses import Outputs
 from ..problem import Attacking, Problem
 from ..rules import Seen
-from ..texture import Additive
 
 # The paper's 0.5 on a scale from 0 to 255.
 GAMMA_SHARE = 0.5 / 255

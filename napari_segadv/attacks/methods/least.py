@@ -9,13 +9,12 @@ from torch import Tensor
 from ...common.budgets import default_budget
 from ...common.parameters import IMAGE_UNITS, Param
 from ..balls import Ball
-from ..base import DEFAULT_GOAL, LARGEST, Attack
+from ..base import DEFAULT_GOAL, LARGEST, Additive, Attack
 from ..loop import Plan, optimise
 from ..losses import balanced_margin
 from ..polish import Polish
 from ..problem import Attacking, Problem
 from ..rules import Adam, Seen
-from ..texture import Additive
 
 
 @dataclass(frozen=True, kw_only=True)

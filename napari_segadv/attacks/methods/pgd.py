@@ -6,12 +6,11 @@ from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from ...common.parameters import Param
-from ..base import Attack, GradientAttack, Objective
+from ..base import Additive, Attack, GradientAttack, Objective
 from ..loop import Plan, optimise
 from ..losses import LOSSES, Loss, margin
 from ..problem import Attacking, Problem
 from ..rules import Sign
-from ..texture import Additive
 
 
 @dataclass(frozen=True, kw_only=True)

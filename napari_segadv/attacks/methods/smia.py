@@ -9,13 +9,12 @@ from torch import Tensor
 
 from ...common.parameters import IMAGE_UNITS, Param
 from ...errors import SegadvError
-from ..base import LARGEST, Attack, Goal, Steps
+from ..base import LARGEST, Additive, Attack, Goal, Steps
 from ..gaussian import blurred
 from ..loop import Plan, optimise
 from ..losses import Outputs, signed
 from ..problem import Attacking, Problem
 from ..rules import Sign
-from ..texture import Additive
 
 
 @dataclass(frozen=True, kw_only=True)

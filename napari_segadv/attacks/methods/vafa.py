@@ -11,16 +11,14 @@ from torch import Tensor
 
 from ...common.parameters import Param
 from ..base import DEFAULT_GOAL, Attack, FreeBudget, Goal, Objective, Steps
-from ..gaussian import blurred
 from ..loop import Plan, optimise
 from ..losses import LOSSES
 from ..problem import Attacking, Problem
 from ..rules import Seen
+from ..visible import ssim
 
 # Side of the blocks: of a volume as in the paper, of a picture as in JPEG and AdvDrop.
 VOLUME_BLOCK, PICTURE_BLOCK = 32, 8
-# SSIM's window and constants (Wang 2004).
-ACROSS, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,25 +175,3 @@ def turned(blocks: Tensor, matrices: Sequence[Tensor]) -> Tensor:
 def rounded(values: Tensor) -> Tensor:
     """Round values; the gradient passes straight through (Bengio 2013)."""
     return values + (values.round() - values).detach()
-
-
-def ssim(a: Tensor, b: Tensor, span: float) -> Tensor:
-    """Return the SSIM (N,) of images (N, C, *S), the mean over channels and slices.
-
-    Args:
-        a, b: the images.
-        span: the range of intensities.
-    """
-    a, b = (images.flatten(1, -3) / span for images in (a, b))
-    across = min(ACROSS, 2 * ((min(a.shape[-2:]) - 1) // 2) + 1)
-
-    def local(images: Tensor) -> Tensor:
-        return blurred(images, across, SIGMA, "replicate")
-
-    mean_a, mean_b = local(a), local(b)
-    variance_a = local(a * a) - mean_a * mean_a
-    variance_b = local(b * b) - mean_b * mean_b
-    together = local(a * b) - mean_a * mean_b
-    above = (2 * mean_a * mean_b + K1**2) * (2 * together + K2**2)
-    below = (mean_a**2 + mean_b**2 + K1**2) * (variance_a + variance_b + K2**2)
-    return (above / below).flatten(1).mean(1)
