@@ -11,7 +11,7 @@ from napari_segadv import attacks
 from napari_segadv.attacks.balls import Ball
 from napari_segadv.attacks.losses import Outputs
 from napari_segadv.attacks.texture import ANY, TEXTURES, Textured, choices
-from napari_segadv.attacks.textures.quantum import quantum
+from napari_segadv.attacks.textures.quantum import grainy, quantum
 from napari_segadv.attacks.textures.smooth import smooth
 from napari_segadv.common.parameters import parameters
 from napari_segadv.errors import SegadvError
@@ -249,6 +249,18 @@ def test_quantum_noise_is_strong_where_that_of_the_image_is():
     top, middle, bottom = (noise[part, 96:].std() for part in parts)
     assert float(middle / top) == pytest.approx(4.25 / 1.2, rel=0.25)
     assert float(bottom / middle) == pytest.approx(7.3 / 4.25, rel=0.25)
+
+
+def test_each_channel_is_blurred_by_its_own_kernel():
+    generator = torch.Generator().manual_seed(0)
+    v = torch.randn(2, 2, 3, 20, 17, generator=generator)
+    kernels = torch.randn(4, 5, 7, generator=generator)
+    kernels = kernels + kernels.flip(1, 2)
+    strengths = torch.rand(4, 3, 20, 17, generator=generator)
+    slices = v.reshape(strengths.shape).transpose(0, 1)
+    expected = torch.nn.functional.conv2d(slices, kernels[:, None], padding=(2, 3), groups=4)
+    expected = (expected.transpose(0, 1) * strengths).reshape(v.shape)
+    torch.testing.assert_close(grainy(v, kernels, strengths), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_channel_without_noise_gets_none_and_the_others_theirs():

@@ -95,18 +95,22 @@ def extent(pictures: Tensor) -> Tensor:
 
 
 def grainy(v: Tensor, kernels: Tensor, strengths: Tensor) -> Tensor:
-    """Return s (k * v) for v (N, C, *S).
+    """Return s (k * v) for v (N, C, *S), with zeros beyond the border.
+
+    By Fourier transforms: torch is slow with kernels of this size that differ by channel.
 
     Args:
         v: the variable.
-        kernels: k (N C, rows, columns) of each channel.
+        kernels: k (N C, rows, columns) of each channel, odd and symmetric.
         strengths: s (N C, slices, rows, columns).
     """
-    # Slices become items, so that each channel keeps its own kernel.
-    slices = v.reshape(strengths.shape).transpose(0, 1)
-    padding = (kernels.shape[-2] // 2, kernels.shape[-1] // 2)
-    noise = F.conv2d(slices, kernels.unsqueeze(1), padding=padding, groups=len(kernels))
-    return (noise.transpose(0, 1) * strengths).reshape(v.shape)
+    picture, kernel = strengths.shape[-2:], kernels.shape[-2:]
+    size = [a + b - 1 for a, b in zip(picture, kernel, strict=True)]
+    response = torch.fft.rfft2(kernels, s=size).unsqueeze(1)
+    whole = torch.fft.irfft2(torch.fft.rfft2(v.reshape(strengths.shape), s=size) * response, s=size)
+    rows, columns = (slice(b // 2, b // 2 + a) for a, b in zip(picture, kernel, strict=True))
+    noise: Tensor = whole[..., rows, columns] * strengths
+    return noise.reshape(v.shape)
 
 
 def kernel_of(pictures: Tensor, rest: Tensor) -> Tensor:
