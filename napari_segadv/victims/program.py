@@ -34,7 +34,7 @@ from .victim import Victim
 # The logit of the class that a program predicts, against 0 of the others: its softmax is exactly 1.
 SURE = 1000.0
 # In a command: a file, or a folder with one file an image.
-PLACES = re.compile(r"\{(input|output|input_folder|output_folder)\}")
+PLACES = re.compile(r"\{(input|input_\d+|output|input_folder|output_folder)\}")
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Most characters that are shown of what a program says.
 SAID = 200
@@ -78,13 +78,15 @@ class Program:
         source: the file that describes it, for messages.
         name: of the victim, for messages.
         arguments: the program's path and what it is called with; PLACES are filled in.
-        input, output: names of the files; `{name}` tells the images apart.
+        input, output: names of the files; `{name}` tells the images apart, and `{channel}` the
+            channels of one, from 0000 as nnU-Net numbers them.
         classes: names, background first.
         numbers: class of each number in the mask; None: they are the same.
         others: class of the numbers that are not listed; None: they are an error.
         seconds: after which it is stopped.
         environment: variables that it gets besides those of this process.
         agreed: its files.
+        channels: names of the channels that an image has in a file each; none: it is one file.
     """
 
     source: Path
@@ -98,12 +100,13 @@ class Program:
     others: int | None = None
     seconds: float = 600.0
     environment: Mapping[str, str] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
 
     @property
     def takes_folders(self) -> bool:
         """Whether one call predicts several images."""
         named = {place for part in self.arguments for place in PLACES.findall(part)}
-        return not named & {"input", "output"}
+        return named <= {"input_folder", "output_folder"}
 
     def predict(self, scans: Sequence[Scan], poll: Callable[[], None]) -> list[Array]:
         """Run it once and return its class numbers for each scan, on the scan's grid.
@@ -145,18 +148,10 @@ class Program:
         for made in (into, out, work):
             made.mkdir()
         names = [f"case{number:04d}" for number in range(len(scans))]
-        read = [into / self.input.replace("{name}", name) for name in names]
+        read = [self._write(scan, into, name) for scan, name in zip(scans, names, strict=True)]
         written = [out / self.output.replace("{name}", name) for name in names]
-        for scan, path in zip(scans, read, strict=True):
-            try:
-                io.save(scan, path)
-            except SegadvError as error:
-                reason = str(error).removeprefix(f"{path}: ").partition("; ")[0]
-                self._fail(
-                    f"{scan.name} can't be written as {self.input} ({reason})",
-                    f'name another format as "input" in {self.source.name}',
-                )
-        places = {"input": read[0], "output": written[0], "input_folder": into}
+        places = {"input": read[0][0], "output": written[0], "input_folder": into}
+        places |= {f"input_{number}": path for number, path in enumerate(read[0], start=1)}
         places["output_folder"] = out
         arguments = [PLACES.sub(lambda m: str(places[m[1]]), part) for part in self.arguments]
         ended = run(arguments, work, seconds=self.seconds, environment=self.environment, poll=poll)
@@ -164,6 +159,22 @@ class Program:
             remedy = f'raise "timeout" in {self.source.name}' if ended.late else BY_HAND
             self._fail(f"the program {ended.problem}{_said(ended)}", remedy)
         return [self._read(path, scan, ended) for path, scan in zip(written, scans, strict=True)]
+
+    def _write(self, scan: Scan, folder: Path, name: str) -> list[Path]:
+        """Write an image's files, one for each of several channels; return their paths."""
+        paths = []
+        for number, one in enumerate(scan.singles):
+            file = self.input.replace("{name}", name).replace("{channel}", f"{number:04d}")
+            paths.append(folder / file)
+            try:
+                io.save(one, paths[-1])
+            except SegadvError as error:
+                reason = str(error).removeprefix(f"{paths[-1]}: ").partition("; ")[0]
+                self._fail(
+                    f"{one.name} can't be written as {self.input} ({reason})",
+                    f'name another format as "input" in {self.source.name}',
+                )
+        return paths
 
     def _read(self, path: Path, scan: Scan, ended: Ended) -> Array:
         """Return the classes in the mask that the program has written for a scan."""
@@ -255,10 +266,18 @@ class BoundProgram(BoundVictim):
     differentiable: ClassVar[bool] = False
 
     def check(self, victim: Pipeline, scan: Scan) -> None:
-        if scan.parts:
+        assert isinstance(victim, ProgramVictim)
+        if scan.parts and not victim.program.channels:
             raise SegadvError(
                 f"{victim.name}: is a program that gets one file an image; {scan.name} has "
-                f"{scan.channels} channels, each in its own file. Choose another model or image."
+                f"{scan.channels} channels, each in its own file. If the program takes them so, "
+                f'list their names as "channels" in {victim.program.source.name}.'
+            )
+        if scan.colour and victim.program.channels:
+            raise SegadvError(
+                f"{victim.name}: is a program that gets a file for each of its channels "
+                f"({', '.join(victim.program.channels)}); {scan.name} is in colour. Choose another "
+                "model or image."
             )
 
     def __init__(self, victim: Pipeline, *given: Any, **more: Any) -> None:
@@ -331,21 +350,30 @@ class BoundProgram(BoundVictim):
         return [found[key] for key in keys]
 
     def _scan_of(self, image: Tensor) -> Scan:
-        """Return an image (1, C, *S) as the Scan that its file would hold."""
+        """Return an image (1, C, *S) as the Scan that its files would hold."""
         scan = self.scan
         if self.presented is None or self.victim.window is None:
             values = as_array(self._present(image), scan)
-            if scan.array.dtype.kind in "iu":
-                values = np.rint(values)
-            return replace(scan, array=values.astype(scan.array.dtype))
+            if not scan.parts:
+                return _as_stored(scan, values)
+            pairs = zip(scan.parts, np.moveaxis(values, -1, 0), strict=True)
+            return Scan.of_parts([_as_stored(part, own) for part, own in pairs])
         values = as_array(self.presented(image), scan)
         if self.victim.expects == "grey level" and self.victim.window[1] == BYTES[1]:
             return replace(scan, array=np.rint(values).astype(np.uint8), storage=Storage("uint8"))
         return replace(scan, array=values, storage=Storage("float32"))
 
 
+def _as_stored(scan: Scan, values: Array) -> Scan:
+    """Return an image with other intensities, as whole numbers if it has those."""
+    values = np.rint(values) if scan.array.dtype.kind in "iu" else values
+    return replace(scan, array=np.ascontiguousarray(values.astype(scan.array.dtype)))
+
+
 def _slice(scan: Scan, z: int) -> Scan:
     """Return a slice along a volume's first axis, in its plane, as an image of its own."""
+    if scan.parts:
+        return Scan.of_parts([_slice(part, z) for part in scan.parts])
     grid = flat_grid(replace(scan.grid, shape=(1, *scan.grid.shape[1:])))
     return replace(scan, array=scan.array[z], grid=grid)
 
@@ -357,14 +385,20 @@ class ProgramVictim(Victim):
     Attributes, besides those of `Victim`:
         program: the program; the victim's `network` is none.
         intensities: the window that it sees, in the image's units; None if that is not known.
+        windows_of_channels: the same for each of several channels, in its own units; empty: one
+            for all.
     """
 
     program: Program = field(kw_only=True)
     intensities: tuple[float, float] | None = field(default=None, kw_only=True)
+    windows_of_channels: tuple[tuple[float, float], ...] = field(default=(), kw_only=True)
 
     @property
     def window(self) -> tuple[float, float] | None:
         return self.intensities
+
+    def channel_windows(self, count: int) -> tuple[tuple[float, float] | None, ...]:
+        return self.windows_of_channels or super().channel_windows(count)
 
     @property
     def binding(self) -> type[BoundVictim]:

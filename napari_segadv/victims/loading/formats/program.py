@@ -6,7 +6,7 @@
     classes: [background, spleen]
     labels: {1: spleen, "*": background}   numbers in the mask; the same as the classes if omitted
     dims: 3                            or 2
-    channels: 1                        of the image: 1 grey, 3 RGB
+    channels: 1                        of the image: 1 grey, 3 RGB; or a list of their names
     window: [-160, 240]                intensities that it sees, in the image's units
     timeout: 600                       seconds
     environment: {nnUNet_results: /data/models}
@@ -15,6 +15,9 @@
 In a command, {input} and {output} stand for the files, {input_folder} and {output_folder} for
 their folders, and {here} for the folder of the YAML file. No shell reads it. Nothing runs before
 somebody has agreed to the command, and to its files as they are.
+
+Channels with names, as in [FLAIR, T1], lie in a file each: {channel} in "input" stands for 0000 and
+0001, and in a command {input_1} and {input_2} for the files. "window" may then list one for each.
 """
 
 import hashlib
@@ -33,6 +36,7 @@ from ....common.screen import MESSAGE, one_line, some_lines
 from ....common.yaml_data import refuse_bomb
 from ....data.labels import MOST_LABEL
 from ....errors import SegadvError
+from ....io.channels import MOST_CHANNELS
 from ....io.registry import formats
 from ...program import PLACES, Agreed, Program, ProgramVictim, no_network
 from ...tasks import task_of
@@ -49,6 +53,8 @@ COMMAND = re.compile(r"""^["']?command["']?\s*:""", re.MULTILINE)
 HERE = "{here}"
 # Stands for each number that "labels" does not list.
 OTHERS = "*"
+# In "input": the number of a channel. And the names of files if a description gives none.
+CHANNEL, NAMED = "{channel}", "{name}.nii.gz"
 # Bytes of a description, and seconds that a program may take.
 MOST_BYTES, MOST_SECONDS = 1 << 20, 1e6
 
@@ -65,6 +71,9 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     entry = description(content, path)
     arguments, files = command(entry, path)
     environment = variables(entry)
+    count, channels = image_channels(entry)
+    check_places(entry, arguments, channels)
+    window, windows = intensity_windows(entry, channels)
     runs = question(arguments, environment, entry)
     name = (entry.text("name") if "name" in entry.values else "") or path.stem
     classes, numbers, others = labels(entry)
@@ -77,7 +86,7 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         source=path,
         name=name,
         arguments=arguments,
-        input=file_name(entry, "input", written=True),
+        input=input_name(entry, channels),
         output=file_name(entry, "output", written=False),
         classes=classes,
         agreed=agreed,
@@ -85,6 +94,7 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         others=others,
         seconds=_seconds(entry),
         environment=environment,
+        channels=channels,
     )
     for key in ("input", "output") if program.takes_folders else ():
         if "{name}" not in getattr(program, key):
@@ -93,7 +103,8 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         no_network,
         name,
         _one_of(entry, "dims", (2, 3)),
-        channels=_one_of(entry, "channels", (1, 3), 1),
+        channels=count,
+        channel_names=channels,
         classes=classes,
         array_order=True,
         task=task_of("segmentation"),
@@ -101,7 +112,8 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         sha256=sha256,
         trust="code",
         program=program,
-        intensities=_window(entry),
+        intensities=window,
+        windows_of_channels=windows,
     )
     consent.require(path, sha256, runs, trusted_hash)
     return victim
@@ -194,9 +206,11 @@ def command(entry: Entry, path: Path) -> tuple[tuple[str, ...], list[Path]]:
         beside = re.search(r"[./\\]", part) and _is_file(place)
         arguments.append(str(place) if beside else part)
     places = {place for part in arguments[1:] for place in PLACES.findall(part)}
-    for kind in ("input", "output"):
-        if not places & {kind, f"{kind}_folder"}:
-            raise entry.wrong(f'"command" must hold {{{kind}}} or {{{kind}_folder}}')
+    several = {place for place in places if place.startswith("input_")}
+    if not places & {"input"} and not several:
+        raise entry.wrong('"command" must hold {input} or {input_folder}')
+    if not places & {"output", "output_folder"}:
+        raise entry.wrong('"command" must hold {output} or {output_folder}')
     return tuple(arguments), [Path(part) for part in arguments if _is_file(Path(part))]
 
 
@@ -218,18 +232,75 @@ def variables(entry: Entry) -> dict[str, str]:
     return {name: inner.text(name) for name in inner.values}
 
 
-def file_name(entry: Entry, key: str, *, written: bool) -> str:
+def image_channels(entry: Entry) -> tuple[int, tuple[str, ...]]:
+    """Return how many channels an image has, and their names if each has a file of its own.
+
+    Raises:
+        SegadvError: if they are invalid.
+    """
+    if not isinstance(entry.values.get("channels"), list):
+        return _one_of(entry, "channels", (1, 3), 1, " or a list of names"), ()
+    names = entry.texts("channels")
+    if not names or len(names) > MOST_CHANNELS or len(set(names)) < len(names) or "" in names:
+        raise entry.wrong(f'"channels" must name 1 to {MOST_CHANNELS} channels, each once')
+    return len(names), names
+
+
+def check_places(entry: Entry, arguments: Sequence[str], channels: Sequence[str]) -> None:
+    """Refuse a command that does not say how it gets the files of several channels.
+
+    Raises:
+        SegadvError: if {input} could be one of several files, or a numbered one is not there.
+    """
+    places = {place for part in arguments for place in PLACES.findall(part)}
+    if "input" in places and len(channels) > 1:
+        raise entry.wrong(
+            f'"command" holds {{input}}, but an image has {len(channels)} files; use {{input_1}}, '
+            "{input_2}, ... or {input_folder}"
+        )
+    numbered = {place for place in places if place.removeprefix("input_").isdigit()}
+    known = {f"input_{number}" for number in range(1, (len(channels) or 1) + 1)}
+    if numbered - known:
+        wrong = min(numbered - known)
+        raise entry.wrong(
+            f'"command" holds {{{wrong}}}, but an image has {len(channels) or "one"} '
+            f'file{"s" if len(channels) > 1 else ""}; correct it, or list "channels" by name'
+        )
+
+
+def input_name(entry: Entry, channels: Sequence[str]) -> str:
+    """Return the name of the image files that the program is given.
+
+    Raises:
+        SegadvError: as `file_name`, or if several channels would be one file.
+    """
+    default = f"{{name}}_{CHANNEL}.nii.gz" if channels else NAMED
+    name = file_name(entry, "input", written=True, default=default)
+    if len(channels) > 1 and CHANNEL not in name:
+        raise entry.wrong(
+            f'"input" must hold {CHANNEL}, which tells the {len(channels)} files of an image apart'
+        )
+    if CHANNEL in name and entry.values.get("channels") == 3:
+        raise entry.wrong(
+            f'"input" holds {CHANNEL}, so "channels" must be a list of their names; 3 stands for '
+            "the colours of one file"
+        )
+    return name
+
+
+def file_name(entry: Entry, key: str, *, written: bool, default: str = NAMED) -> str:
     """Return the name of the file that the program reads or writes.
 
     Args:
         entry: the description.
         key: "input" or "output".
         written: whether we write it; if not, we read it.
+        default: the name if the description has none.
 
     Raises:
         SegadvError: if it is no file name, or none of a format that can be written or read.
     """
-    name = entry.text(key) if key in entry.values else "{name}.nii.gz"
+    name = entry.text(key) if key in entry.values else default
     if Path(name).name != name or "\\" in name:
         raise entry.wrong(f'"{key}" must be the name of a file, without a folder')
     fit = [
@@ -280,17 +351,43 @@ def labels(entry: Entry) -> tuple[tuple[str, ...], dict[int, int] | None, int | 
     return names, {0: 0, **numbers}, others
 
 
-def _one_of(entry: Entry, key: str, choices: Sequence[int], default: int = 0) -> int:
-    value = entry.whole(key) if key in entry.values else default
-    if value not in choices:
-        raise entry.wrong(f'"{key}" must be {" or ".join(map(str, choices))}')
+def _one_of(
+    entry: Entry, key: str, choices: Sequence[int], default: int = 0, more: str = ""
+) -> int:
+    value = entry.values.get(key, default)
+    if type(value) is not int or value not in choices:
+        raise entry.wrong(f'"{key}" must be {" or ".join(map(str, choices))}{more}')
     return value
 
 
-def _window(entry: Entry) -> tuple[float, float] | None:
+def intensity_windows(
+    entry: Entry, channels: Sequence[str]
+) -> tuple[tuple[float, float] | None, tuple[tuple[float, float], ...]]:
+    """Return the window that the program sees, and that of each channel if they differ.
+
+    Raises:
+        SegadvError: if one is invalid, or there is not one for each channel.
+    """
+    found = entry.values.get("window")
     if "window" not in entry.values:
-        return None
-    low, high = entry.numbers("window", 2)
+        return None, ()
+    if not (isinstance(found, list) and any(isinstance(one, list) for one in found)):
+        low, high = entry.numbers("window", 2)
+        return _ordered(entry, low, high), ()
+    if len(found) != len(channels):
+        raise entry.wrong(
+            f'"window" lists {len(found)}, but "channels" names {len(channels) or "none"}; give '
+            "one for each"
+        )
+    windows = []
+    for one in found:
+        # Each is checked as if it were the only one.
+        low, high = Entry({"window": one}, entry.where, entry.remedy).numbers("window", 2)
+        windows.append(_ordered(entry, low, high))
+    return None, tuple(windows)
+
+
+def _ordered(entry: Entry, low: float, high: float) -> tuple[float, float]:
     if not low < high:
         raise entry.wrong('"window" must have its lower end first')
     return low, high
