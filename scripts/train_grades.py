@@ -91,7 +91,7 @@ def write(network: nn.Module, folder: Path, metrics: dict[str, float], about: st
     """Write the bundle and load it as a victim."""
     classes = phantom_modules()[NAME].CLASSES
     task = "classification of fundus photographs by diabetic lesions"
-    meta = metadata_of(NAME, task, about, metrics, classes, 3, (SIZE, SIZE))
+    meta = metadata_of(NAME, task, about, metrics, classes, ("red", "green", "blue"), (SIZE, SIZE))
     return load_file(write_files(folder, inference(), meta, network))
 
 

@@ -16,7 +16,7 @@ from ..common.atomic_files import written_whole
 from ..common.device import pick_device
 from ..data.scan import Mask, Scan
 from ..errors import SegadvError
-from ..io.cases import check_alike
+from ..io.cases import check_alike, refuse_channels
 from ..io.quantise import quantise
 from ..measures.labels import FIGURES_VERSION, away, moved_and_kept
 from ..results.provenance import describe_budget, describe_image, describe_victim
@@ -104,6 +104,7 @@ def universal_steps(
             f"{victim.name}: is shown clicks on one image, which mean nothing on others; use the "
             "model itself"
         )
+    refuse_channels(scans, "one perturbation is made for single channels alone")
     check_alike(scans)
     if held_out >= len(scans):
         raise SegadvError(f"{len(scans)} images: too few to hold out {held_out}; give more")

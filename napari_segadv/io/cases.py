@@ -1,6 +1,7 @@
 """Pairs of image and mask for training, read from a CSV, and the classes that their labels make."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
 from .masks import held
 
+# Columns of the further channels of an image.
+FURTHER = re.compile(r"image_\d+")
 # If the masks hold more labels than this, the user has to choose some.
 MAX_LABELS = 32
 
@@ -117,12 +120,15 @@ def names_of(masks: Sequence[Mask]) -> dict[int, str]:
 def read_cases(path: Path) -> list[Case]:
     """Read the cases of a CSV with columns `image` and `mask`; paths are relative to the CSV.
 
+    Further channels of an image are in the columns `image_2`, `image_3`, ...; or one path stands
+    for all, see `io.read`.
+
     Raises:
         SegadvError: if the CSV or a file in it is invalid, or the images are of different kinds.
     """
     cases = []
     for row in _rows(path, ("image", "mask")):
-        scan = io.read(path.parent / row["image"])
+        scan = _image(path, row)
         cases.append(Case(scan, io.read_mask(path.parent / row["mask"], scan.grid)))
     check_alike([case.scan for case in cases])
     return cases
@@ -134,9 +140,15 @@ def read_images(path: Path) -> list[Scan]:
     Raises:
         SegadvError: as `read_cases`.
     """
-    scans = [io.read(path.parent / row["image"]) for row in _rows(path, ("image",))]
+    scans = [_image(path, row) for row in _rows(path, ("image",))]
     check_alike(scans)
     return scans
+
+
+def _image(table: Path, row: Mapping[str, str]) -> Scan:
+    """Read the image of a line of a CSV, of one channel or several."""
+    named = [name for name in row if name is not None and FURTHER.fullmatch(name)]
+    return io.read([table.parent / row[name] for name in ("image", *named)])
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
@@ -146,6 +158,14 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SegadvError(f"{path}: can't be read as CSV ({error}); check the file") from None
+    further = [name for name in rows[0] if name and FURTHER.fullmatch(name)] if rows else []
+    wanted = [f"image_{number}" for number in range(2, len(further) + 2)]
+    if further != wanted:
+        raise SegadvError(
+            f"{path}: has the columns {', '.join(further)}; name the further channels of an image "
+            f"{', '.join(wanted)}, in this order"
+        )
+    columns = (*columns, *further)
     if not rows or not set(columns) <= set(rows[0]):
         heading = ",".join(columns)
         raise SegadvError(
@@ -167,30 +187,46 @@ def check_alike(scans: Sequence[Scan]) -> None:
     """
     first = scans[0]
     for scan in scans:
-        if scan.parts:
-            raise SegadvError(
-                f"{scan.name}: has several channels, for which nothing is trained or shared yet; "
-                "use images of one channel"
-            )
-        kind = (scan.channels, scan.grid.ndim, scan.units)
-        if kind != (first.channels, first.grid.ndim, first.units):
+        if _kind(scan) != _kind(first):
             raise SegadvError(
                 f"{scan.name}: differs from {first.name} in its channels, dimensions or units; "
                 "train on images of one kind"
             )
 
 
+def _kind(scan: Scan) -> tuple[object, ...]:
+    return scan.channels, scan.colour, scan.grid.ndim, tuple(one.units for one in scan.singles)
+
+
+def refuse_channels(scans: Sequence[Scan], what: str) -> None:
+    """Refuse images of several channels where they are not supported.
+
+    Args:
+        scans: the images.
+        what: is not supported, for the message.
+
+    Raises:
+        SegadvError: if there is one.
+    """
+    several = next((scan for scan in scans if scan.parts), None)
+    if several is not None:
+        raise SegadvError(
+            f"{several.name}: has several channels, and {what}; use images of one channel"
+        )
+
+
 def intensity_window(cases: Sequence[Case], classes: ClassMap) -> tuple[float, float] | None:
     """Return the intensity window to train in: for HU that of the structures, for bytes all.
 
-    None for other images, which are scaled by their own percentiles.
+    Of several channels, it is one for all. None for other images, and for channels of different
+    kinds, which are scaled by their own percentiles.
     """
     first = cases[0].scan
-    if first.storage.dtype == "uint8":
+    if all(one.storage.dtype == "uint8" for one in first.singles):
         return 0.0, 255.0
-    if first.units != "HU":
+    if any(one.units != "HU" for one in first.singles):
         return None
-    inside = np.concatenate([c.scan.array[classes(c.mask.array) > 0] for c in cases])
+    inside = np.concatenate([c.scan.array[classes(c.mask.array) > 0].ravel() for c in cases])
     low, high = np.percentile(inside, (0.5, 99.5))
     # Leave room on both sides, so that fat, air and bone still differ from the structures.
     room = 0.25 * (high - low) + 20

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..common.device import pick_device
 from ..errors import SegadvError
-from ..io.cases import Case, read_cases
+from ..io.cases import Case, read_cases, refuse_channels
 from ..samples import DEMO
 from ..victims import Victim, load_victim
 from ..victims.tasks import DEFAULT
@@ -114,7 +114,9 @@ def gather(victim: Victim, table: Path | None, count: int) -> list[Case]:
                 f"{table}: holds masks, but {victim.name} does {victim.task.name}; only phantoms "
                 "of a built-in victim are known for it, so leave out --cases"
             )
-        return read_cases(table)[:count]
+        cases = read_cases(table)[:count]
+        refuse_channels([case.scan for case in cases], "tables are made of single channels alone")
+        return cases
     if not victim.name.startswith(DEMO):
         raise SegadvError(
             f"{victim.name}: has no phantoms; give its cases with --cases CSV (image,mask)"

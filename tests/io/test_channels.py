@@ -1,5 +1,7 @@
 """Images of several channels: read from their files, on one grid, each as it is alone."""
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -144,6 +146,10 @@ def test_no_channel_is_no_image(tmp_path):
         io.save(Scan.of_parts([channel(), channel(1)]), tmp_path / "a.nii.gz")
 
 
-def test_nothing_is_trained_on_several_channels():
-    with pytest.raises(SegadvError, match="has several channels, for which"):
-        check_alike([Scan.of_parts([channel(), channel(1)])])
+def test_images_of_as_many_channels_are_of_one_kind_if_their_units_are():
+    one, two = Scan.of_parts([channel(), channel(1)]), Scan.of_parts([channel(2), channel(3)])
+    check_alike([one, two])
+    hounsfield = replace(channel(3), units="HU")
+    for other in (channel(), Scan.of_parts([channel(), hounsfield])):
+        with pytest.raises(SegadvError, match="differs from .* in its channels"):
+            check_alike([one, other])

@@ -308,7 +308,7 @@ def test_a_bundle_says_its_task(saved):
     victim = sa.load_victim(saved / "net.pt")
     network = json.loads((saved / "net.json").read_text())
     config = {"network_def": {"_target_": "DenseNet", **network["arguments"]}}
-    meta = metadata_of("g", "classification of light", "", {}, CLASSES, 1, (64, 48))
+    meta = metadata_of("g", "classification of light", "", {}, CLASSES, ("grey",), (64, 48))
     found = sa.load_victim(write_files(saved / "bundle", config, meta, victim.network))
     assert (found.task.name, found.classes, found.channels) == ("classification", CLASSES, 1)
 

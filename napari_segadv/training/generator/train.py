@@ -19,7 +19,7 @@ from ...attacks.fields.training import Step, Training
 from ...common.atomic_files import check_place
 from ...data.scan import Scan
 from ...errors import SegadvError
-from ...io.cases import check_alike
+from ...io.cases import check_alike, refuse_channels
 from ...results.provenance import describe_victim
 from ...victims import Victim
 from ...victims.windows import Passes
@@ -69,6 +69,7 @@ def train(
     check_place(out)
     if not scans:
         raise SegadvError("there are no images to train on; list some")
+    refuse_channels(scans, "a generator is trained on single channels alone")
     check_alike(scans)
     resumed = load_training(out, device) if resume else None
     if resumed is not None:

@@ -95,7 +95,7 @@ def _config(
     trained: Trained, transforms: list[dict[str, Any]], inferer: dict[str, Any]
 ) -> dict[str, Any]:
     return {
-        "network_def": trained.recipe.network_config(trained.channels, len(trained.classes)),
+        "network_def": trained.recipe.network_config(len(trained.channels), len(trained.classes)),
         "preprocessing": {"_target_": "Compose", "transforms": transforms},
         "inferer": inferer,
         "postprocessing": {
@@ -114,7 +114,7 @@ def metadata_of(
     about: str,
     metrics: Mapping[str, float],
     classes: Sequence[str],
-    channels: int,
+    channels: Sequence[str],
     shape: Sequence[int],
 ) -> dict[str, Any]:
     """Return the contents of metadata.json.
@@ -125,10 +125,9 @@ def metadata_of(
         about: one sentence on the cases of its training and measurement.
         metrics: the measured values by name.
         classes: names of the output's channels.
-        channels: of the image.
+        channels: names of the image's channels.
         shape: pixels that the network sees at a time, in its axis order.
     """
-    colours = ("red", "green", "blue") if channels == 3 else ("grey",)
     image = {"type": "image", "spatial_shape": list(shape), "dtype": "float32"}
     return {
         "version": "1.0.0",
@@ -144,10 +143,10 @@ def metadata_of(
             "inputs": {
                 "image": {
                     **image,
-                    "num_channels": channels,
+                    "num_channels": len(channels),
                     "value_range": [0, 1],
                     "is_patch_data": len(shape) == 3,
-                    "channel_def": {str(n): c for n, c in enumerate(colours)},
+                    "channel_def": {str(n): c for n, c in enumerate(channels)},
                 }
             },
             "outputs": {

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...data.scan import Scan
 from ...errors import SegadvError
 from ...io.cases import Case, ClassMap, counts
 from ...measures.labels import Overlap
@@ -35,7 +36,7 @@ class Trained:
     network: nn.Module
     recipe: Recipe
     classes: tuple[str, ...]
-    channels: int
+    channels: tuple[str, ...]
     losses: tuple[float, ...]
     cases: int
 
@@ -59,16 +60,26 @@ def train(
     if recipe.dims == 3 and cases[0].scan.grid.ndim == 2:
         raise SegadvError(f"{cases[0].scan.name}: is 2-D; train with --dims 2")
     recipe = recipe.completed(cases, classes)
-    channels = cases[0].scan.channels
+    channels = _channels([case.scan for case in cases])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        network = _build(recipe, channels, len(classes.names))
+        network = _build(recipe, len(channels), len(classes.names))
         losses = []
         steps = _steps(cases, classes, recipe, network)
         for number in range(1, recipe.epochs + 1):
             losses.append(next(steps))
             yield Epoch(number, recipe.epochs, losses[-1])
     return Trained(network.eval(), recipe, classes.names, channels, tuple(losses), len(cases))
+
+
+def _channels(scans: Sequence[Scan]) -> tuple[str, ...]:
+    """Return the names of the images' channels: those of their files, if these are alike."""
+    first = scans[0]
+    if not first.parts:
+        return ("red", "green", "blue") if first.colour else ("grey",)
+    if all(scan.channel_names == first.channel_names for scan in scans):
+        return first.channel_names
+    return tuple(str(number) for number in range(1, first.channels + 1))
 
 
 def _build(recipe: Recipe, channels: int, classes: int) -> nn.Module:

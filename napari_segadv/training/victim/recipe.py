@@ -26,6 +26,7 @@ class Recipe:
         batch: patches in a step.
         spacing: mm; None: the median of the cases.
         window: intensity window; None: taken from the cases.
+        channel_wise: without a window, scale each of several channels by its own percentiles.
         resize: pixels that every image is resized to; None: no resizing.
         crop: crop 2-D images to what is brighter than the window's lower end before resizing.
         bend: share of the patches that are rotated and scaled at random.
@@ -45,6 +46,7 @@ class Recipe:
     batch: int = 0
     spacing: tuple[float, ...] | None = None
     window: tuple[float, float] | None = None
+    channel_wise: bool = False
     resize: tuple[int, ...] | None = None
     crop: bool = False
     bend: float = 0.5
@@ -68,6 +70,7 @@ class Recipe:
             batch=self.batch or (2 if self.dims == 3 else 4),
             spacing=self.spacing or median_spacing(cases, self.dims),
             window=self.window or intensity_window(cases, classes),
+            channel_wise=self.channel_wise or bool(cases[0].scan.parts),
         )
 
     def network_config(self, channels: int, classes: int) -> dict[str, Any]:
@@ -108,6 +111,7 @@ class Recipe:
             steps.append({"_target_": "ScaleIntensityRanged", "keys": "image", **scaling})
         else:
             scaling = {"lower": 0.5, "upper": 99.5, "clip": True}
+            scaling |= {"channel_wise": True} if self.channel_wise else {}
             steps.append(
                 {"_target_": "ScaleIntensityRangePercentilesd", "keys": "image", **scaling}
             )
