@@ -17,11 +17,11 @@ from ..layers.camera import keep_looking
 from ..layers.convert import mask_of
 from ..layers.example import example_tuples
 from ..layers.gl_context import keep_current
-from ..layers.names import TARGET, LayerTuple, is_target
+from ..layers.names import CLEAN, TARGET, LayerTuple, is_target
 from ..layers.structure_layers import set_of
 from ..layers.task_view import view_of
 from ..layers.upright import keep_upright
-from ..notices import complain
+from ..notices import complain, warn
 from .clicks import Clicks
 from .descriptions import Descriptions
 from .jobs import Jobs
@@ -42,6 +42,7 @@ class Controller:
         choice_opened: the target chosen in an opened session, if it is not a layer.
         image_chosen: the image that is worked on from now on, or None.
         session_saved: what a session on the disk holds, a `runs.kept.Kept`.
+        warned: something that is not as the user may expect, in one line.
 
     Attributes:
         jobs: one at a time; every action runs in one.
@@ -59,6 +60,7 @@ class Controller:
     choice_opened = Signal(object)
     image_chosen = Signal(object)
     session_saved = Signal(object)
+    warned = Signal(str)
 
     _known: ClassVar[dict[int, "Controller"]] = {}
 
@@ -77,6 +79,7 @@ class Controller:
         groups = self._shown.groups
         groups.leaving.connect(self._leave)
         groups.chosen.connect(self._enter)
+        groups.replaced.connect(self._replaced)
 
     @property
     def image(self) -> Image | None:
@@ -106,12 +109,12 @@ class Controller:
 
     def here(self, kind: type[L]) -> list[L]:
         """List the layers of a kind that lie on the chosen image or on none, bottom to top."""
+        return [x for x in self.layers if isinstance(x, kind) and self.on_chosen(x)]
+
+    def on_chosen(self, layer: Layer) -> bool:
+        """Return whether a layer lies on the chosen image or on none."""
         groups = self._shown.groups
-        return [
-            layer
-            for layer in self.layers
-            if isinstance(layer, kind) and groups.find(layer) in (None, groups.current)
-        ]
+        return groups.find(layer) in (None, groups.current)
 
     def title(self, layer: Layer) -> str:
         """Return what a layer is to the chosen image, else its name.
@@ -135,11 +138,25 @@ class Controller:
 
     def _enter(self, image: Image | None) -> None:
         group = self._shown.groups.current
-        if group is not None and group.image is not None and group.run is not None:
+        if group is not None and group.image is not None and group.run in list(self.runs):
             # The image may have been closed and opened again, as another layer.
             group.run.image = group.image
             self.runs.current = group.run
         self.image_chosen.emit(image)
+
+    def _replaced(self, image: Image) -> None:
+        """Take away the results of an image whose pixels are others now; targets stay."""
+        group = self._shown.groups.at(image)
+        if group is None:
+            return
+        if self.runs.current is not None and self.runs.current is group.run:
+            # First, so that a comparison can put its layers back as they were.
+            self.runs.current = None
+        if self._shown.remove_example(group, CLEAN):
+            self.warned.emit(
+                f"{image.name}: its pixels have changed, so its results were taken away; show a "
+                "run in Runs to see it beside the image as it was"
+            )
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> "Controller":
@@ -151,6 +168,7 @@ class Controller:
             # Here, not in a panel: errors are shown once, whichever panels are open.
             cls._known[key].jobs.failed.connect(complain)
             cls._known[key].visibility.failed.connect(complain)
+            cls._known[key].warned.connect(warn)
             # napari's private attribute: there is no public way to a canvas.
             keep_current(viewer, lambda: viewer.window._qt_viewer)
             keep_looking(viewer)
@@ -218,18 +236,26 @@ class Controller:
         def done(found: tuple[Any, dict[str, LayerTuple]]) -> None:
             example, shown = found
             self.victims.keep(Predicted(scan, victim, present, example.prediction_clean))
-            run = self.runs.add(example, layer)
-            before = self._shown.groups.of(layer).run
+            still = self._shown.still(layer, scan)
+            run = self.runs.add(example, layer if still or layer not in self.layers else None)
+            group = self._shown.groups.at(layer)
+            before = None if group is None else group.run
             if before is not None and before.channels == run.channels:
                 run.channel = before.channel
 
             def ready() -> None:
                 if isinstance(target, Layer):
                     self._shown.select(target, on_top=True)
-                self._now_shown(layer, run)
+                if run.image is not None:
+                    self._now_shown(layer, run)
+                else:
+                    self.warned.emit(
+                        f"{layer.name}: its pixels have changed since the attack began; show "
+                        f"{run.name} in Runs to see it beside the image as it was"
+                    )
                 self.finished.emit(example)
 
-            pieces = self._shown.show_example(layer, example, shown)
+            pieces = self._shown.show_example(layer, example, shown) if still else iter(())
             self.jobs.unfold("showing the result", pieces, ready)
 
         def begin() -> None:
@@ -312,9 +338,9 @@ class Controller:
         Raises:
             SegadvError: if the run is shown while a job is running, which may use the layers.
         """
-        image = run.image
-        group = None if image is None else self._shown.groups.at(image)
-        if group is None or group.run is not run:
+        # By what it shows: its image may have been closed.
+        group = self._shown.groups.showing(run)
+        if group is None:
             self.runs.remove(run)
             return
         if self.jobs.busy:
@@ -325,7 +351,7 @@ class Controller:
         self.runs.remove(run)
         run.channel = 0
         self._shown.see_channel(run)
-        self._shown.remove_example(image)
+        self._shown.remove_example(group)
 
     @property
     def layers(self) -> Any:

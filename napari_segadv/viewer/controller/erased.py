@@ -146,6 +146,8 @@ class Erased:
         clean = controller.shown(CLEAN)
         if target is None or target not in controller.layers or not self._on:
             return None, None
+        if not controller.on_chosen(target):
+            return None, None
         if not isinstance(clean, Labels) or clean is target or not is_whole(target):
             return None, None
         alike = isinstance(painted(target), np.ndarray) and _same_pixels(target, clean)

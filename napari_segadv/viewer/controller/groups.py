@@ -7,15 +7,16 @@ found by a name.
 import weakref
 from typing import Any
 
+import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
-from ...data.scan import Scan
+from ...data.scan import Array, Scan
 from ..layers.camera import View, show_whole
-from ..layers.convert import known_scan, shows
+from ..layers.convert import known_scan, same_pixels, shows
 from ..layers.names import BETWEEN, CHANNEL, HEIGHTS, JOINED, TARGET, is_target, layer_name
-from ..layers.places import same_place
+from ..layers.places import MOVES, matrix_of, put_like, same_place
 from ..layers.structure_layers import set_of
 from .runs import Run
 
@@ -44,6 +45,7 @@ class Group:
         self._was: Scan | None = None
         self._former: weakref.ref[Image] | None = None
         self._view: View | None = None
+        self._matrix = matrix_of(image)
         self._active: weakref.ref[Layer] | None = None
 
     def get(self, role: str) -> Layer | None:
@@ -140,6 +142,18 @@ class Group:
             layer.name = layer_name(str(self.image), role)
             self.named(role)
 
+    def move(self) -> None:
+        """Move the layers that lay exactly on the image to where it lies now."""
+        image, before = self.image, self._matrix
+        if image is None:
+            return
+        self._matrix = matrix_of(image)
+        if self._matrix.shape != before.shape:
+            return
+        for layer in self.heights():
+            if layer is not image and layer.ndim == image.ndim and _lies(layer, before):
+                put_like(layer, image)
+
     def set_aside(self, viewer: ViewerModel) -> None:
         """Hide everything, and remember what was visible."""
         if self.chosen:
@@ -184,10 +198,12 @@ class Groups:
     Signals:
         leaving: another image is about to be chosen.
         chosen: the image that is chosen, or None.
+        replaced: an image whose pixels are others from now on.
     """
 
     leaving = Signal()
     chosen = Signal(object)
+    replaced = Signal(object)
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = weakref.ref(viewer)
@@ -225,23 +241,36 @@ class Groups:
         ]
 
     def of(self, layer: Layer) -> Group:
-        """Return the group of a layer; an image that belongs to none gets one of its own."""
+        """Return the group of a layer; an image that belongs to none gets one of its own.
+
+        That of an image that is not in the viewer is of no account: nobody else finds it.
+        """
         group = self.find(layer) or self._of_channel(layer)
+        if group is None and layer not in self._layers():
+            return self.at(layer) or Group(layer)
         if group is None:
             group = next((g for g in self._groups if g.was_of(layer)), None)
             if group is not None:
                 # The same image, opened again: what was left of it is its own.
                 group.image = layer
-                layer.events.name.connect(self._renamed)
+                group.move()
+                self._follow(layer)
         if group is None:
             group = Group(layer)
             group.chosen = False
             self._groups.append(group)
-            layer.events.name.connect(self._renamed)
+            self._follow(layer)
             for other in self._layers():
                 if not isinstance(other, Image) and self.find(other) is None:
                     self._adopt(other)
         return group
+
+    def _follow(self, image: Image, join: bool = True) -> None:
+        """Listen, or no longer, to what happens to an image."""
+        events = image.events
+        moves = [(getattr(events, name), self._moved) for name in MOVES]
+        for event, heard in ((events.name, self._renamed), (events.data, self._changed), *moves):
+            (event.connect if join else event.disconnect)(heard)
 
     def _of_channel(self, layer: Layer) -> Group | None:
         """Let a further channel of an image of several belong to that image, if it is there."""
@@ -259,6 +288,10 @@ class Groups:
     def at(self, image: Image) -> Group | None:
         """Return the group of an image, also after the image was closed."""
         return next((group for group in self._groups if group.belongs_to(image)), None)
+
+    def showing(self, run: Run) -> Group | None:
+        """Return the group whose layers show a run."""
+        return next((group for group in self._groups if group.run is run), None)
 
     def choose(self, image: Image | None, sliced: bool = True) -> None:
         """Show an image with its layers, where it was left, and hide those of other images.
@@ -329,7 +362,7 @@ class Groups:
         image = group.image
         if image is None or image is not layer:
             return
-        image.events.name.disconnect(self._renamed)
+        self._follow(image, join=False)
         left = [x for x in self.images() if x is not layer]
         group.close()
         self._groups = [g for g in self._groups if any(x in layers for x in g.heights())]
@@ -346,6 +379,17 @@ class Groups:
         group = self.find(image) if isinstance(image, Image) else None
         if group is not None and group.image is image:
             group.rename()
+
+    def _moved(self, event: Any) -> None:
+        group = self.at(event.source)
+        if group is not None and group.image is event.source:
+            group.move()
+
+    def _changed(self, event: Any) -> None:
+        image = event.source
+        known = known_scan(image)
+        if known is None or not same_pixels(image, known.singles[0]):
+            self.replaced.emit(image)
 
     def own(self, layer: Layer, image: Image) -> None:
         """Let a layer of the user's belong to an image; call it before the layer is added."""
@@ -365,6 +409,11 @@ def is_of(layer: Image, scan: Scan) -> bool:
     """Return whether a layer shows a scan, or another scan of the same content."""
     known = known_scan(layer)
     return known is not None and shows(layer, known.singles[0]) and known.same_as(scan)
+
+
+def _lies(layer: Layer, matrix: Array) -> bool:
+    own = matrix_of(layer)
+    return own.shape == matrix.shape and np.allclose(own, matrix, atol=1e-6)
 
 
 def lies_on(layer: Layer, image: Image) -> bool:

@@ -151,6 +151,10 @@ class Jobs:
                     done()
                 finally:
                     self._go_on()
+            except SegadvError as error:
+                self._set_busy("")
+                self.failed.emit(str(error))
+                self._go_on()
             except BaseException:
                 self._set_busy("")
                 self._go_on()

@@ -1,14 +1,20 @@
 """The layers that a controller has put into its viewer: one for each role of each image."""
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 
-from ..layers.convert import channel_tuples, image_tuple, known_scan, looking_like
+from ..layers.convert import (
+    channel_tuples,
+    image_tuple,
+    known_scan,
+    looking_like,
+    same_pixels,
+)
 from ..layers.fields import FIELDS
 from ..layers.names import (
     ADVERSARIAL,
@@ -33,6 +39,7 @@ from .groups import Group, Groups, is_of
 from .runs import Run
 
 if TYPE_CHECKING:
+    from ...data.scan import Scan
     from ...results.example import Example
 
 
@@ -199,11 +206,14 @@ class ShownLayers:
         layer.name = layer_name(str(group.image), role)
         group.named(role)
 
+    def still(self, image: Image | None, scan: "Scan") -> bool:
+        """Return whether an image is in the viewer, and its pixels are still those of its scan."""
+        return image in self.layers and same_pixels(image, scan.singles[0])
+
     def image_of(self, run: Run) -> Image:
-        """Return the layer of a run's clean image; open it again if it was closed."""
-        layer = run.image
-        if layer is None or layer not in self.layers:
-            scan = run.example.clean
+        """Return the layer of a run's clean image; open it again if it was closed or replaced."""
+        layer, scan = run.image, run.example.clean
+        if not self.still(layer, scan):
             layer = next((x for x in self.groups.images() if is_of(x, scan)), None)
             if layer is None:
                 data, keywords, _ = image_tuple(scan)
@@ -254,12 +264,21 @@ class ShownLayers:
             roles: of the layers.
             image: None: the chosen one.
         """
-        there = [layer for layer in (self.get(r, image) for r in roles) if layer is not None]
+        group = self.groups.current if image is None else self.groups.at(image)
+        if group is not None:
+            self._take_away(group, roles)
+
+    def _take_away(self, group: Group, roles: Iterable[str]) -> bool:
+        """Remove layers of a group by their roles; return whether there were any."""
+        # A target's first layer stands for all of them.
+        found = (group.target() if role == TARGET else group.get(role) for role in roles)
+        there = [layer for layer in found if layer is not None and layer in self.layers]
         if there:
             # At once: napari collects garbage after each removal, which takes 0.3 s.
             with self.layers.batched_update():
                 for layer in there:
                     self.layers.remove(layer)
+        return bool(there)
 
     def show_target(self, image: Image, made: LayerTuple) -> Labels:
         """Show a target on an image, as a layer for each structure if they may overlap.
@@ -298,13 +317,16 @@ class ShownLayers:
             own = role.removeprefix(TARGET)
             layer.name = f"{layer.name.removesuffix(own)} (earlier){own}"
 
-    def remove_example(self, image: Image | None) -> None:
-        """Remove the layers of the example that is shown on an image."""
-        group = None if image is None else self.groups.at(image)
-        if group is not None:
-            self.remove(*group.by_runs, image=image)
-            group.by_runs.clear()
-            group.run = None
+    def remove_example(self, group: Group, *more: str) -> bool:
+        """Remove the layers of the example that is shown on an image, and those in more roles.
+
+        Returns:
+            Whether there were any.
+        """
+        there = self._take_away(group, {*group.by_runs, *more})
+        group.by_runs.clear()
+        group.run = None
+        return there
 
     def lift(self, image: Image, *roles: str) -> None:
         """Put an image's layers in some roles in the order of their heights."""

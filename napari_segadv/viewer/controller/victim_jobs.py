@@ -281,6 +281,7 @@ class VictimJobs:
         target: LayerTuple,
         jobs: Jobs | None = None,
         label: int | None = None,
+        anew: bool = False,
     ) -> None:
         """Show a target on its image; ends in `target_made`.
 
@@ -291,11 +292,12 @@ class VictimJobs:
             target: the labels; structures that may overlap as the numbers of their combinations.
             jobs: in which they are painted; None: those of the controller.
             label: class number of the structure that is painted next, if it has its own layer.
+            anew: let a target that is there already become the user's own, as it is.
         """
         if layer not in self._shown.layers:
             return
         before = self._shown.get(TARGET, layer)
-        if isinstance(before, Labels) and takes_target(before, layer, target):
+        if not anew and isinstance(before, Labels) and takes_target(before, layer, target):
             (jobs or self._jobs).unfold(
                 "painting the target", repainted(before, target), lambda: self._made(before, label)
             )
@@ -412,7 +414,7 @@ class VictimJobs:
 
     def _show_prediction(self, layer: Image, predicted: Predicted) -> None:
         self.keep(predicted)
-        if layer in self._shown.layers:
+        if self._shown.still(layer, predicted.scan):
             clicking = self._clicks.being_made(layer)
             clean = view_of(predicted.victim.task.name).clean(predicted.prediction, predicted.scan)
             self._shown.show_beside(layer, CLEAN, clean)

@@ -169,6 +169,20 @@ def shows(layer: Image, scan: Scan) -> bool:
     return lies_on(matrix_in_mm(layer), scan.grid)
 
 
+def same_pixels(layer: Image, scan: Scan) -> bool:
+    """Return whether a layer has the pixels of a scan, of one channel, wherever it lies."""
+    if layer.multiscale:
+        return False
+    data = np.asarray(layer.data)
+    data = data[..., :3] if layer.rgb else data
+    if data.shape != scan.array.shape:
+        return False
+    alike = (data.dtype, data.strides) == (scan.array.dtype, scan.array.strides)
+    if alike and data.ctypes.data == scan.array.ctypes.data:
+        return True
+    return bool(np.array_equal(data, scan.array))
+
+
 def copied(layer: Layer) -> Layer:
     """Copy a layer on which users draw for another thread; return any other layer itself."""
     if not isinstance(layer, (Labels, Points, Shapes)):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.utils.transforms import Affine
 
 from ...data.scan import Array, Grid
@@ -12,7 +12,8 @@ from ...errors import SegadvError
 
 # Labels of napari's sliders, which would otherwise read "-3".
 AXES = ("slice", "row", "column")
-PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+MOVES = ("scale", "translate", "rotate", "shear", "affine")
+PLACED = (*MOVES, "units", "axis_labels")
 
 
 def placement(grid: Grid) -> dict[str, Any]:
@@ -36,13 +37,20 @@ def placed_like(layer: Image | Labels) -> dict[str, Any]:
     return {name: getattr(layer, name) for name in PLACED} | own
 
 
+def put_like(layer: Layer, image: Image) -> None:
+    """Put a layer where an image of as many axes is."""
+    placed = placed_like(image)
+    for name in MOVES:
+        setattr(layer, name, placed[name])
+
+
 def same_place(one: Image | Labels, other: Image | Labels) -> bool:
     """Return whether two layers put their pixels at the same place in napari's world."""
     a, b = matrix_of(one), matrix_of(other)
     return a.shape == b.shape and bool(np.allclose(a, b, atol=1e-3))
 
 
-def matrix_of(layer: Image | Labels) -> Array:
+def matrix_of(layer: Layer) -> Array:
     """Return the matrix from a layer's pixels to the world."""
     origin = np.asarray(layer.data_to_world((0.0,) * layer.ndim))
     matrix = np.eye(layer.ndim + 1)

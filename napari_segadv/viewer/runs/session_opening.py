@@ -152,7 +152,8 @@ class SessionOpening:
         """Show labels or boxes on their image."""
         data, keywords, kind = layer_tuple
         if beside is not None and target:
-            self._controller.victims.show_target(beside, layer_tuple)
+            # The image, opened again, may have a target, which is the user's work.
+            self._controller.victims.show_target(beside, layer_tuple, anew=True)
         else:
             place = {} if beside is None else placed_like(beside)
             for each in split((data, {**keywords, **place}, kind)):

@@ -339,6 +339,9 @@ class Designer(Jobs):
         )
 
     def _made(self, layer: Labels) -> None:
+        if not self.controller.on_chosen(layer):
+            # Another image was chosen meanwhile: it is edited once its own is.
+            return
         if any(layer is each for each in self._edited()):
             # Its classes may have other names.
             self.target_changed.emit(layer)

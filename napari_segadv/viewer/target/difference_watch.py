@@ -71,6 +71,7 @@ class Watch:
         if (
             layer is None
             or layer not in layers
+            or not self._controller.on_chosen(layer)
             or not is_whole(layer)
             or not isinstance(clean, Labels)
             or layer.data.shape != clean.data.shape
