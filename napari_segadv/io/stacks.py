@@ -30,6 +30,9 @@ WHITE_IS_0, BLACK_IS_0, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 OTHERS = {4: "a transparency mask", 8: "CIELab colours", 9: "ICCLab colours", 10: "ITULab colours"}
 OTHERS |= {32803: "the raw values of a camera", 34892: "the raw values of a camera"}
 INVERTED = "White is 0 in its file; here black is 0."
+AS_STORED = (
+    "White is 0 in its file: the class numbers are those stored, so what is shown white is class 0."
+)
 PRINT = "Its colours are for print (CMYK); they are converted to RGB without a profile."
 
 
@@ -139,9 +142,12 @@ def _image(path: Path, file: BufferedReader, page: Any, number: int, mask: bool)
     check_page(page, layout, path)
     if code in BY_PILLOW:
         array = by_pillow(path, file, number)
+        white = int(page.photometric) == WHITE_IS_0
+        if mask and white:  # Pillow inverts
+            array = ~array
         if array.dtype == bool:
             array = array.astype(np.uint8) * (1 if mask else 255)
-        return Pixels(array, Grid.pixels(array.shape[:2]))
+        return Pixels(array, Grid.pixels(array.shape[:2]), notes=_said(white, mask))
     found = _meant(path, page, numbers(page, layout, file, path), layout.bits, mask)
     tag = page.tags.get(TAG)
     turned = upright(found.array, tag.value if tag is not None else 1)
@@ -152,21 +158,21 @@ def _image(path: Path, file: BufferedReader, page: Any, number: int, mask: bool)
 
 
 def _meant(path: Path, page: Any, array: Array, bits: int, mask: bool) -> Pixels:
-    """Return what the stored numbers of a page mean: grey with black as 0, or RGB."""
-    kind, notes = int(page.photometric), []
+    """Return what the stored numbers of a page mean: grey with black as 0, RGB, or classes."""
+    kind = int(page.photometric)
+    notes = _said(kind == WHITE_IS_0, mask)
     colours = {RGB: 3, CMYK: 4, YCBCR: 3}.get(kind, 1)
     samples = 1 if array.ndim == 2 else array.shape[-1]
     if kind in OTHERS or kind > YCBCR or samples < colours:
         named = OTHERS.get(kind, f"colours of kind {kind}")
         raise SegadvError(f"{path}: holds {named}; convert it to grey or RGB")
-    if kind == WHITE_IS_0:
+    if kind == WHITE_IS_0 and not mask:
         if array.dtype.kind != "u":
             raise SegadvError(
                 f"{path}: white is its lowest value, and its values are not whole numbers from 0; "
                 "invert it"
             )
         array = array.dtype.type((1 << bits) - 1) - array
-        notes.append(INVERTED)
     if bits < 8 and kind in (WHITE_IS_0, BLACK_IS_0) and not mask:
         array = array * np.uint8(255 // ((1 << bits) - 1))
     if kind == PALETTE and not mask:
@@ -175,7 +181,16 @@ def _meant(path: Path, page: Any, array: Array, bits: int, mask: bool) -> Pixels
     if kind in (CMYK, YCBCR):
         array, note = _converted(path, array[..., :colours], kind)
         return Pixels(array, Grid.pixels(array.shape[:2]), notes=(*notes, *note))
-    return _extras(array, samples - colours, page, tuple(notes))
+    return _extras(array, samples - colours, page, notes)
+
+
+def _said(white: bool, mask: bool) -> tuple[str, ...]:
+    """Return the note on a page in which white is 0: of an image, this is put right.
+
+    A mask keeps its numbers: tifffile writes truth values so, and ImageJ masks with an inverting
+    look-up table, without inverting what is stored.
+    """
+    return ((AS_STORED if mask else INVERTED),) if white else ()
 
 
 def _extras(array: Array, extra: int, page: Any, notes: tuple[str, ...]) -> Pixels:
