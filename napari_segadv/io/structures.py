@@ -18,9 +18,9 @@ from ..data.overlapping import MOST_STRUCTURES, Overlapping
 from ..data.scan import Array, Grid, Mask
 from ..errors import SegadvError
 from .geometry import ras_of
-from .images import found_at, load
+from .images import found_at
 from .integrity import one_line
-from .masks import read_mask, save_mask, to_grid
+from .masks import pixels_of_classes, read_mask, save_mask, to_grid
 from .nifti import header_of
 from .place import SEPARATOR, split
 from .registry import check_label_map
@@ -200,9 +200,10 @@ def _maps(path: Path, expected: int) -> tuple[list[Array], Grid] | None:
             f"{path}: holds {count} volumes; up to {MOST_STRUCTURES} structures are supported"
         )
     if count > 1:
-        parts = [load(f"{path}{SEPARATOR}{number + 1}")[2] for number in range(count)]
+        places = [f"{path}{SEPARATOR}{number + 1}" for number in range(count)]
+        parts = [pixels_of_classes(place) for place in places]
         return [part.array for part in parts], parts[0].grid
-    _, _, found = load(path)
+    found = pixels_of_classes(path)
     if found.components == 1 or not (found.grid.physical or found.vectors):
         return None
     if found.components != expected and (found.array == found.array[..., :1]).all():
