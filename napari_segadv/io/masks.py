@@ -15,7 +15,7 @@ from ..data.scan import Array, Grid, Mask, Scan, Storage
 from ..errors import SegadvError
 from .geometry import flat_grid
 from .images import found_at, intensities, write
-from .integrity import one_line
+from .integrity import lossy, one_line
 from .itk import image_of
 from .pixels import Pixels
 
@@ -27,6 +27,12 @@ MOST_OUTSIDE = 0.01
 LEAST_SHARED = 0.5
 # Points an axis at which the place of an empty mask is looked at.
 POINTS = 17
+# Transfer syntaxes of DICOM that change numbers, or may.
+LOSSY_DICOM = {
+    **{f"1.2.840.10008.1.2.4.{end}": "JPEG" for end in (50, 51, 81, 111)},
+    **{f"1.2.840.10008.1.2.4.{end}": "JPEG 2000" for end in (91, 93, 203)},
+    "1.2.840.10008.1.2.4.112": "JPEG XL",
+}
 # Slopes are kept as float32: values that should be whole come out this far from it, relatively ...
 SLOPE_ROUNDING = 2.0**-22
 # ... and never further than this.
@@ -67,11 +73,15 @@ def pixels_of_classes(path: str | Path) -> Pixels:
         path: a file of an image format; PATH::WHICH chooses one of several images.
 
     Raises:
-        SegadvError: if it can't be read.
+        SegadvError: if it can't be read, or was compressed by a method that changes numbers.
     """
     form, place, which = found_at(path)
     with one_line(place):
-        return _whole((form.read if form.read_mask is None else form.read_mask)(place, which))
+        found = (form.read if form.read_mask is None else form.read_mask)(place, which)
+        kind = LOSSY_DICOM.get(str(found.meta.get("transfer_syntax", "")), "")
+        if kind or found.meta.get("lossy") == "01":
+            raise lossy(place, kind or "a lossy method, as its header says,")
+        return _whole(found)
 
 
 def mask_for(given: Mask | Array | str | Path, scan: Scan, role: str) -> Mask:

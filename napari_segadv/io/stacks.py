@@ -10,12 +10,13 @@ import tifffile
 
 from ..data.scan import Array, Grid, Scan
 from ..errors import SegadvError
-from .integrity import check_memory, damaged, truncated
+from .integrity import check_memory, damaged, lossy, truncated
 from .pixels import Pixels, without_alpha
 from .place import SEPARATOR, number_of
 from .streams import LEVEL
 from .tiff import (
     BY_PILLOW,
+    LOSSY,
     NONE,
     by_pillow,
     check_page,
@@ -138,7 +139,10 @@ def _several(text: str) -> str:
 
 def _image(path: Path, file: BufferedReader, page: Any, number: int, mask: bool) -> Pixels:
     """Read one page."""
-    code, layout = int(page.compression), layout_of(page, path)
+    code = int(page.compression)
+    if mask and code in LOSSY:
+        raise lossy(path, LOSSY[code])
+    layout = layout_of(page, path)
     check_page(page, layout, path)
     if code in BY_PILLOW:
         array = by_pillow(path, file, number)
