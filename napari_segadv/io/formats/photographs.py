@@ -11,11 +11,12 @@ from ...errors import SegadvError
 from .. import png
 from ..integrity import check_memory, lossy, opened
 from ..itk import read_image, write_image
+from ..pages import PRINT
 from ..pillow import pillow
 from ..pixels import Pixels, without_alpha
 from ..place import only_one
 from ..registry import Format
-from ..stacks import PRINT, read_pages, write_pages
+from ..stacks import read_pages, write_pages
 from ..tiff import MAGIC as TIFF
 from ..upright import NOTE, TAG, upright
 
