@@ -232,16 +232,17 @@ def _class_numbers(found: Pixels, path: Path) -> Array:
         SegadvError: if a pixel has several that differ, or its transparency is what counts.
     """
     if found.components > 1 and found.grid.physical:
-        if (found.array == found.array[..., :1]).all():
-            return np.ascontiguousarray(found.array[..., 0])
-        raise SegadvError(
-            f"{path}: has {found.components} values per pixel, layers or colours; save one label "
-            "map"
-        )
-    array, colour = intensities(found, path)
+        if not (found.array == found.array[..., :1]).all():
+            raise SegadvError(
+                f"{path}: has {found.components} values per pixel, layers or colours; save one "
+                "label map"
+            )
+        array, colour = np.ascontiguousarray(found.array[..., 0]), False
+    else:
+        array, colour = intensities(found, path)
     if colour:
         raise SegadvError(f"{path}: is a colour image; save class numbers as grey values")
-    alpha = found.array[..., -1] if found.components in (2, 4) else None
+    alpha = found.alpha
     if alpha is not None and (alpha != alpha.flat[0]).any() and not _opaque(array, alpha):
         raise SegadvError(
             f"{path}: is transparent where it holds class numbers, or holds none; save class "

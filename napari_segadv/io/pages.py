@@ -10,6 +10,7 @@ import numpy as np
 from ..data.scan import Array, Grid
 from ..errors import SegadvError
 from .integrity import check_memory, damaged, lossy, truncated
+from .palettes import check_palette
 from .pixels import Pixels, without_alpha
 from .tiff import BY_PILLOW, LOSSY, NONE, by_pillow, check_page, layout_of, numbers
 from .upright import NOTE, TAG, upright
@@ -60,8 +61,9 @@ def _upright(found: Pixels, page: Any) -> Pixels:
     turned = upright(found.array, tag.value if tag is not None else 1)
     if turned is found.array:
         return found
-    notes = (*found.notes, NOTE)
-    return Pixels(turned, Grid.pixels(turned.shape[:2]), notes=notes, vectors=found.vectors)
+    alpha = None if found.alpha is None else upright(found.alpha, tag.value)
+    grid, notes = Grid.pixels(turned.shape[:2]), (*found.notes, NOTE)
+    return replace(found, array=turned, grid=grid, notes=notes, alpha=alpha)
 
 
 def _meant(path: Path, page: Any, array: Array, bits: int, mask: bool) -> Pixels:
@@ -73,6 +75,8 @@ def _meant(path: Path, page: Any, array: Array, bits: int, mask: bool) -> Pixels
     if kind in OTHERS or kind > YCBCR or samples < colours:
         named = OTHERS.get(kind, f"colours of kind {kind}")
         raise SegadvError(f"{path}: holds {named}; convert it to grey or RGB")
+    if kind in (CMYK, YCBCR) and mask:
+        raise SegadvError(f"{path}: is a colour image; save class numbers as grey values")
     if kind == WHITE_IS_0 and not mask:
         if array.dtype.kind != "u":
             raise SegadvError(
@@ -85,6 +89,10 @@ def _meant(path: Path, page: Any, array: Array, bits: int, mask: bool) -> Pixels
     if kind == PALETTE and not mask:
         array = _colours(path, page, array if array.ndim == 2 else array[..., 0])
         samples = 1
+    if kind == PALETTE and mask:
+        notes += check_palette(
+            array if array.ndim == 2 else array[..., 0], _table(path, page), path
+        )
     if kind in (CMYK, YCBCR):
         array, note = _converted(path, array[..., :colours], kind)
         return Pixels(array, Grid.pixels(array.shape[:2]), notes=(*notes, *note))
@@ -126,12 +134,20 @@ def values_of(page: Any) -> int:
 
 def _colours(path: Path, page: Any, indices: Array) -> Array:
     """Return the colours of a palette, as bytes."""
+    table = _table(path, page)
+    if indices.max(initial=0) >= len(table):
+        raise damaged(path, "its palette is too short")
+    return np.ascontiguousarray(table[indices])
+
+
+def _table(path: Path, page: Any) -> Array:
+    """Return the palette of a page, (N, 3) bytes."""
     table = np.asarray(page.colormap)
-    if table.ndim != 2 or len(table) != 3 or indices.max(initial=0) >= table.shape[1]:
+    if table.ndim != 2 or len(table) != 3:
         raise damaged(path, "its palette is too short")
     # Colours have 16 bits; programs that write 8 leave the upper byte empty.
     table = table >> 8 if table.max() > 255 else table
-    return np.ascontiguousarray(table.T.astype(np.uint8)[indices])
+    return table.T.astype(np.uint8)
 
 
 def _converted(path: Path, array: Array, kind: int) -> tuple[Array, tuple[str, ...]]:

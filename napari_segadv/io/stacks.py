@@ -102,7 +102,9 @@ def _stacked(found: list[Pixels], path: Path) -> Pixels:
     array = np.stack([one.array for one in found])
     notes = tuple(dict.fromkeys(note for one in found for note in one.notes))
     grid = Grid.pixels((len(found), *found[0].grid.shape))
-    return Pixels(array, grid, notes=notes, vectors=found[0].vectors)
+    alphas = [one.alpha for one in found if one.alpha is not None]
+    alpha = np.stack(alphas) if len(alphas) == len(found) else None
+    return Pixels(array, grid, notes=notes, vectors=found[0].vectors, alpha=alpha)
 
 
 def _kinds(pages: list[Any], full: list[int]) -> set[tuple[Any, ...]]:

@@ -12,6 +12,7 @@ from .. import png
 from ..integrity import check_memory, lossy, opened
 from ..itk import read_image, write_image
 from ..pages import PRINT
+from ..palettes import check_palette
 from ..pillow import pillow
 from ..pixels import Pixels, without_alpha
 from ..place import only_one
@@ -81,6 +82,9 @@ def _png(path: Path, file: BufferedReader, mask: bool) -> Pixels:
             array = np.array(image.convert("RGB"))
         else:
             array = np.array(image)
+            if head.colour == png.PALETTE:
+                table = np.reshape(image.getpalette() or [], (-1, 3))
+                notes += check_palette(array, table, path)
     if head.bits < 8 and head.colour == png.GREY:
         array = array.astype(np.uint8)
         # Pillow spreads 2 and 4 bits over 0 to 255, but not one.
