@@ -24,7 +24,7 @@ SLICES = (
 LINE, UNCALIBRATED = 0, 20
 # The fields of ImageJ that are read.
 FIELDS = re.compile(r"^(images|channels|frames|cf|c0|c1|vunit)=(.{1,40})$", re.M)
-SHAPE = re.compile(r'^(?:\{"shape": \[|shape=\()([\d, ]+)[\])]')
+SHAPE = re.compile(r'^(?:\{"shape": \[|shape=\()([\d, ]{1,200})[\])]')
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """One page of a TIFF file: what its stored numbers mean, as grey, RGB or class numbers."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
@@ -164,7 +165,7 @@ def _converted(path: Path, array: Array, kind: int) -> tuple[Array, tuple[str, .
 
 
 def read_block(
-    path: Path, file: BufferedReader, page: Any, images: int, wanted: list[int], mask: bool
+    path: Path, file: BufferedReader, page: Any, images: int, wanted: Sequence[int], mask: bool
 ) -> list[Pixels]:
     """Read images that lie one behind the other, with tags for the first alone.
 
@@ -173,7 +174,7 @@ def read_block(
         file: the file, open.
         page: the one page, which is that of the first image.
         images: how many there are.
-        wanted: the numbers, from 0, of those that are read.
+        wanted: the numbers, from 0, of those that are read, rising.
         mask: whether class numbers are meant.
 
     Raises:
@@ -185,7 +186,7 @@ def read_block(
     plain = int(page.compression) == NONE and layout.bits % 8 == 0 and page.fillorder != 2
     if not (together and plain) or layout.tiled or layout.shape[0] > 1:
         raise SegadvError(f"{path}: has {images} images but one page; save them as pages")
-    start, claimed = page.dataoffsets[0], layout.nbytes * (max(wanted) + 1)
+    start, claimed = page.dataoffsets[0], layout.nbytes * (wanted[-1] + 1)
     held = path.stat().st_size - start
     if held < claimed:
         raise truncated(path, held, claimed)

@@ -1,5 +1,6 @@
 """TIFF files as images: one page, a volume of pages, or one of several that a number chooses."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
@@ -69,10 +70,10 @@ def _read(path: Path, file: BufferedReader, pages: list[Any], which: str, mask: 
     # Where each pixel has several values, these are what is chosen from.
     values = values_of(pages[0]) if len(kinds) == 1 and not block else 1
     if which and values == 1:
-        chosen = [number_of(which, block or len(pages), path, "")]
+        chosen: Sequence[int] = [number_of(which, block or len(pages), path, "")]
     else:
         _check_volume(path, pages, full, claim, block)
-        chosen = list(range(block)) if block else full
+        chosen = range(block) if block else full
     for number in [0] if block else chosen:
         _check_hidden(path, pages[number])
     if block:
