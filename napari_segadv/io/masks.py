@@ -81,6 +81,10 @@ def pixels_of_classes(path: str | Path) -> Pixels:
         kind = LOSSY_DICOM.get(str(found.meta.get("transfer_syntax", "")), "")
         if kind or found.meta.get("lossy") == "01":
             raise lossy(place, kind or "a lossy method, as its header says,")
+        if found.meta.get("photometric") == "PALETTE COLOR":
+            raise SegadvError(
+                f"{place}: holds the colours of a palette; save class numbers as grey values"
+            )
         return _whole(found)
 
 

@@ -2,8 +2,10 @@
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
+from helpers import write_series
 from PIL import Image
 
 from napari_segadv import io
@@ -142,3 +144,23 @@ def test_other_colours_are_no_classes_either(tmp_path, kind):
     Image.fromarray(LABELS).convert("RGB").convert(kind).save(tmp_path / "m.tif")
     with pytest.raises(SegadvError, match="is a colour image; save class numbers as grey values"):
         io.read_mask(tmp_path / "m.tif")
+
+
+def test_a_palette_of_dicom_is_refused(tmp_path):
+    """Its colours are read, not its indices: of inverted greys, the background would be 255."""
+    write_series(tmp_path, LABELS[None].astype(np.uint16))
+    (path,) = tmp_path.iterdir()
+    ds = pydicom.dcmread(path)
+    ds.PhotometricInterpretation = "PALETTE COLOR"
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 8, 8, 7, 0
+    ds.PixelData = LABELS.tobytes()
+    table = (np.arange(255, -1, -1) * 257).astype("<u2").tobytes()
+    for number in (1, 2, 3):  # red, green and blue
+        ds.add_new((0x28, 0x1100 + number), "US", [256, 0, 16])
+        ds.add_new((0x28, 0x1200 + number), "OW", table)
+    del ds.RescaleSlope, ds.RescaleIntercept
+    ds.save_as(path)
+    assert io.read(path).grid.shape == LABELS.shape
+    with pytest.raises(SegadvError, match="holds the colours of a palette; save class numbers"):
+        io.read_mask(path)
