@@ -99,7 +99,8 @@ def _ome(text: str) -> Claim:
 
 
 def _tifffile(sizes: list[int], page: Any, truncated: bool) -> Claim:
-    numbers = int(page.imagelength) * int(page.imagewidth) * int(page.samplesperpixel)
+    numbers = prod(int(n) for n in (page.imagelength, page.imagewidth, page.samplesperpixel))
+    numbers *= int(page.imagedepth)
     images = prod(sizes) // numbers if numbers and prod(sizes) % numbers == 0 else 0
     long = [n for n in sizes if n > 1]
     # Unasked, tifffile takes an axis of 3 for colours. Before the rows it is rather one of slices.

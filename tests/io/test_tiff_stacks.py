@@ -117,6 +117,13 @@ def test_two_stacks_in_one_file(tmp_path):
     same(path, VOLUME)
 
 
+def test_a_volume_in_one_page(tmp_path):
+    options = {"photometric": "minisblack", "volumetric": True, "tile": (16, 16, 16)}
+    tifffile.imwrite(tmp_path / "a.tif", VOLUME, **options)
+    with pytest.raises(SegadvError, match="holds a volume in one page; save a page for each"):
+        io.read(tmp_path / "a.tif")
+
+
 def test_planes_of_metamorph(tmp_path):
     extra = [(33629, 5, 3, (1, 1) * 3, True)]
     tifffile.imwrite(tmp_path / "a.tif", VOLUME[0], extratags=extra, metadata=None)
