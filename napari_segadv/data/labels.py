@@ -76,8 +76,10 @@ def _array(given: Any, name: str) -> npt.NDArray[Any]:
 def _check_whole(array: npt.NDArray[Any], name: str) -> None:
     if not np.isfinite(array).all():
         raise SegadvError(f"{name}: holds NaN or infinity; give whole class numbers")
-    broken = array != np.rint(array)
-    if broken.any():
-        raise SegadvError(
-            f"{name}: holds fractions, such as {array[broken].flat[0]:g}; give whole class numbers"
-        )
+    broken = array[array != np.rint(array)]
+    if broken.size:
+        worst = broken[np.abs(broken - np.rint(broken)).argmax()].item()
+        # As many digits as it takes to see the fraction.
+        texts = [f"{worst:.{digits}g}" for digits in (6, 9, 17)]
+        shown = next((text for text in texts if not float(text).is_integer()), texts[-1])
+        raise SegadvError(f"{name}: holds fractions, such as {shown}; give whole class numbers")

@@ -1,16 +1,20 @@
 """The files of an image of several channels, found by the names that nnU-Net gives them."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import SegadvError
 from .dicom.files import holds_dicom
 from .formats.dicom import SUFFIXES as DICOM
+from .formats.photographs import FORMATS
 from .place import SEPARATOR, split
 from .registry import formats
 
 # nnU-Net's names: the case, the number of the channel, and the ending of the format.
 NUMBERED = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
+# The endings of formats that have no geometry.
+PHOTOGRAPHS = tuple(ending for form in FORMATS for ending in form.suffixes)
 # With more files than this, a case is no set of channels: they are frames or slices.
 MOST_CHANNELS = 16
 # Cases whose names fit into a message.
@@ -29,7 +33,8 @@ def channel_files(place: str | Path) -> list[Path]:
 
     Raises:
         SegadvError: if there are several cases and none is chosen, there is no such one, or the
-            file of a channel is missing or there twice.
+            file of a channel is missing or there twice; or if the files are photographs and the
+            case is not named.
     """
     path, which = split(place)
     folder = path
@@ -42,6 +47,7 @@ def channel_files(place: str | Path) -> list[Path]:
         return []
     if not which and len(cases) == 1:
         (which,) = cases
+        _check_meant(path, which, [file for _, file in cases[which]])
     if which not in cases:
         named = [*cases][:MOST_NAMED]
         listed = ", ".join(f"{path}{SEPARATOR}{case}" for case in named)
@@ -49,6 +55,27 @@ def channel_files(place: str | Path) -> list[Path]:
         what = f"holds no case {which}" if which else f"holds {len(cases)} cases"
         raise SegadvError(f"{path}: {what}; choose one: {listed}{more}")
     return _in_order(cases[which], path, which)
+
+
+def _check_meant(folder: Path, case: str, files: list[Path]) -> None:
+    """Refuse several photographs as channels of one image, unless somebody names the case.
+
+    They may as well be frames, slices or X-rays of several patients: unlike NIfTI and its like,
+    they have no geometry that would tell.
+    """
+    if len(files) < 2 or not all(file.name.lower().endswith(PHOTOGRAPHS) for file in files):
+        return
+    raise SegadvError(
+        f"{folder}: its {len(files)} files {files[0].name} to {files[-1].name} may be channels of "
+        f"one image or images of their own; name one of them, or {folder}{SEPARATOR}{case} for one "
+        "image"
+    )
+
+
+def said(files: Sequence[Path]) -> str:
+    """Return the note that names the files which were taken as the channels of one image."""
+    names = ", ".join(file.name for file in files)
+    return f"Its {len(files)} channels are the files {names}."
 
 
 def cases_in(folder: Path) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..common.atomic_files import beside
 from ..data.scan import HU_BELOW, Array, Scan, Storage
 from ..errors import SegadvError
-from .channels import channel_files
+from .channels import channel_files, said
 from .integrity import one_line
 from .pixels import Pixels, component
 from .place import CHANNELS, SEPARATOR, split
@@ -55,7 +55,8 @@ def read(path: str | Path | Sequence[str | Path]) -> Scan:
         return Scan.of_parts(parts)
     files = channel_files(path)
     if files:
-        return read(files)
+        scan = read(files)
+        return replace(scan, notes=(*scan.notes, said(files))) if len(files) > 1 else scan
     form, where, found = load(path)
     if split(path)[1] == CHANNELS and found.components > 1:
         numbers = range(1, found.components + 1)

@@ -176,6 +176,14 @@ def damaged(
     return SegadvError(f"{path}: is damaged ({words}); copy it again from its source")
 
 
+def lossy(path: Path, kind: str) -> SegadvError:
+    """Return the error for class numbers behind a compression that changes numbers."""
+    return SegadvError(
+        f"{path}: is compressed by {kind}, which can change class numbers; save the mask as PNG or "
+        "as .nii.gz from its source"
+    )
+
+
 def check_memory(path: Path, needed: int) -> None:
     """Refuse an image that does not fit into free memory.
 

@@ -15,7 +15,7 @@ from ..data.scan import Array, Grid, Mask, Scan, Storage
 from ..errors import SegadvError
 from .geometry import flat_grid
 from .images import found_at, intensities, write
-from .integrity import one_line
+from .integrity import lossy, one_line
 from .itk import image_of
 from .pixels import Pixels
 
@@ -27,6 +27,18 @@ MOST_OUTSIDE = 0.01
 LEAST_SHARED = 0.5
 # Points an axis at which the place of an empty mask is looked at.
 POINTS = 17
+# Transfer syntaxes of DICOM that change numbers, or may.
+LOSSY_DICOM = {
+    **{f"1.2.840.10008.1.2.4.{end}": "JPEG" for end in (50, 51, 81, 111)},
+    **{f"1.2.840.10008.1.2.4.{end}": "JPEG 2000" for end in (91, 93, 203)},
+    "1.2.840.10008.1.2.4.112": "JPEG XL",
+}
+# Slopes are kept as float32: values that should be whole come out this far from it, relatively ...
+SLOPE_ROUNDING = 2.0**-22
+# ... and never further than this.
+MOST_ROUNDING = 1e-4
+# The largest step between two values that a file can hold, if the nearest one stands for a class.
+FINE_STEP = 0.1
 
 
 def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
@@ -46,11 +58,34 @@ def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
         if form.read_segments is not None:
             mask = form.read_segments(place, which, grid)
         else:
-            read_it = form.read if form.read_mask is None else form.read_mask
-            found = read_it(place, which)
+            found = pixels_of_classes(path)
             array = label_array(_class_numbers(found, place), str(place))
             mask = Mask(array, found.grid, path=place, which=which, notes=found.notes)
     return mask if grid is None else to_grid(mask, grid)
+
+
+def pixels_of_classes(path: str | Path) -> Pixels:
+    """Read the numbers of a file that holds classes, as they are stored.
+
+    Where a slope made fractions of whole numbers, these are put right.
+
+    Args:
+        path: a file of an image format; PATH::WHICH chooses one of several images.
+
+    Raises:
+        SegadvError: if it can't be read, or was compressed by a method that changes numbers.
+    """
+    form, place, which = found_at(path)
+    with one_line(place):
+        found = (form.read if form.read_mask is None else form.read_mask)(place, which)
+        kind = LOSSY_DICOM.get(str(found.meta.get("transfer_syntax", "")), "")
+        if kind or found.meta.get("lossy") == "01":
+            raise lossy(place, kind or "a lossy method, as its header says,")
+        if found.meta.get("photometric") == "PALETTE COLOR":
+            raise SegadvError(
+                f"{place}: holds the colours of a palette; save class numbers as grey values"
+            )
+        return _whole(found)
 
 
 def mask_for(given: Mask | Array | str | Path, scan: Scan, role: str) -> Mask:
@@ -168,6 +203,32 @@ def save_mask(mask: Mask, path: str | Path) -> None:
     write(array, path, Scan(array, mask.grid, "class", Storage(kind.__name__), meta=meta))
 
 
+def _whole(found: Pixels) -> Pixels:
+    """Return numbers without the fractions that come from the slope of their file alone.
+
+    nibabel spreads floats over the range of a type of whole numbers: of the classes 0 and 1 as
+    bytes, 255 times the float32 nearest to 1/255 is 1.00000006; of 0, 1 and 2, the 1 lies between
+    two steps and is 1.004. Such a number is the nearest to a whole one that its file can hold.
+    """
+    storage, array = found.storage, found.array
+    scaled = storage is not None and (storage.slope, storage.intercept) != (1.0, 0.0)
+    if storage is None or not scaled or array.dtype.kind != "f" or not np.isfinite(array).all():
+        return found
+    near = np.rint(array)
+    off = max(float(np.abs(one - other).max()) for one, other in zip(array, near, strict=True))
+    size = float(np.abs(near).max()) + 2 * abs(storage.intercept)
+    step = storage.quantum if storage.quantum <= FINE_STEP else 0.0
+    if off > step / 2 + min(MOST_ROUNDING, SLOPE_ROUNDING * size):
+        return found
+    if off <= MOST_ROUNDING:
+        return replace(found, array=near)
+    note = (
+        f"Its header scales its class numbers, which are whole only to {off:.2g}, since it stores "
+        f"steps of {step:.2g}; they are rounded."
+    )
+    return replace(found, array=near, notes=(*found.notes, note))
+
+
 def _class_numbers(found: Pixels, path: Path) -> Array:
     """Return one number for each pixel of what a format has read.
 
@@ -175,16 +236,17 @@ def _class_numbers(found: Pixels, path: Path) -> Array:
         SegadvError: if a pixel has several that differ, or its transparency is what counts.
     """
     if found.components > 1 and found.grid.physical:
-        if (found.array == found.array[..., :1]).all():
-            return np.ascontiguousarray(found.array[..., 0])
-        raise SegadvError(
-            f"{path}: has {found.components} values per pixel, layers or colours; save one label "
-            "map"
-        )
-    array, colour = intensities(found, path)
+        if not (found.array == found.array[..., :1]).all():
+            raise SegadvError(
+                f"{path}: has {found.components} values per pixel, layers or colours; save one "
+                "label map"
+            )
+        array, colour = np.ascontiguousarray(found.array[..., 0]), False
+    else:
+        array, colour = intensities(found, path)
     if colour:
         raise SegadvError(f"{path}: is a colour image; save class numbers as grey values")
-    alpha = found.array[..., -1] if found.components in (2, 4) else None
+    alpha = found.alpha
     if alpha is not None and (alpha != alpha.flat[0]).any() and not _opaque(array, alpha):
         raise SegadvError(
             f"{path}: is transparent where it holds class numbers, or holds none; save class "

@@ -27,6 +27,7 @@ class Pixels:
         notes: what the user has to know, a sentence each.
         vectors: whether the components of a pixel are known to be no colour: a displacement, a
             gradient, several channels.
+        alpha: how opaque each pixel is, if that was left out.
     """
 
     array: Array
@@ -37,6 +38,7 @@ class Pixels:
     meta: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     vectors: bool = False
+    alpha: Array | None = None
 
     @property
     def components(self) -> int:
@@ -80,4 +82,5 @@ def without_alpha(found: Pixels, note: str = "Its alpha channel is left out.") -
     if found.components not in (2, 4):
         return found
     array = found.array[..., 0] if found.components == 2 else found.array[..., :3]
-    return replace(found, array=np.ascontiguousarray(array), notes=(*found.notes, note))
+    notes, alpha = (*found.notes, note), found.array[..., -1]
+    return replace(found, array=np.ascontiguousarray(array), notes=notes, alpha=alpha)

@@ -1,6 +1,7 @@
 """TIFF files as images: one page, a volume of pages, or one of several that a number chooses."""
 
-import re
+from collections.abc import Sequence
+from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -10,27 +11,18 @@ import tifffile
 
 from ..data.scan import Array, Grid, Scan
 from ..errors import SegadvError
-from .integrity import check_memory, damaged, truncated
-from .pixels import Pixels, without_alpha
+from .described import Claim, calibrated, claim_of
+from .integrity import check_memory, damaged
+from .pages import WHITE_IS_0, read_block, read_page, values_of
+from .pixels import Pixels, component
 from .place import SEPARATOR, number_of
 from .streams import LEVEL
-from .tiff import (
-    BY_PILLOW,
-    NONE,
-    by_pillow,
-    check_page,
-    check_pages,
-    layout_of,
-    numbers,
-    quiet,
-)
-from .upright import NOTE, TAG, upright
+from .tiff import NONE, check_pages, layout_of, quiet
 
-WHITE_IS_0, BLACK_IS_0, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
-OTHERS = {4: "a transparency mask", 8: "CIELab colours", 9: "ICCLab colours", 10: "ITULab colours"}
-OTHERS |= {32803: "the raw values of a camera", 34892: "the raw values of a camera"}
-INVERTED = "White is 0 in its file; here black is 0."
-PRINT = "Its colours are for print (CMYK); they are converted to RGB without a profile."
+# Pages in the tags of another page that are looked at.
+MOST_HIDDEN = 64
+# A tail behind the image that is as long as the image, and this long, may be other images.
+LONG_TAIL = 1 << 16
 
 
 def read_pages(path: Path, file: BufferedReader, which: str, mask: bool) -> Pixels:
@@ -39,7 +31,7 @@ def read_pages(path: Path, file: BufferedReader, which: str, mask: bool) -> Pixe
     Args:
         path: the file, for messages.
         file: the file, open.
-        which: the number of a page, from 1; "" for the whole.
+        which: the number of a page, or of a value that each pixel has, from 1; "" for the whole.
         mask: whether class numbers are meant: indices into a palette rather than its colours.
 
     Raises:
@@ -50,27 +42,13 @@ def read_pages(path: Path, file: BufferedReader, which: str, mask: bool) -> Pixe
     try:
         with quiet(), tifffile.TiffFile(file, name=path.name) as tif:
             pages = [_page(tif, number, path) for number in range(count)]
-            # Thumbnails and the smaller steps of a pyramid are no images of their own.
-            full = [n for n, page in enumerate(pages) if not int(page.subfiletype) & 1] or [0]
-            virtual = _virtual(pages[0], count)
-            chosen = _chosen(path, pages, full, virtual, which)
-            if virtual > 1 and not which:
-                return _one_block(path, file, pages[0], virtual, mask)
-            alike = [pages[n] for n in chosen]
-            check_memory(path, sum(layout_of(page, path).nbytes for page in alike))
-            found = [_image(path, file, pages[n], n, mask) for n in chosen]
+            return _read(path, file, pages, which, mask)
     except SegadvError:
         raise
     except (tifffile.TiffFileError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise damaged(path, str(error)[:120]) from None
     except (IndexError, OverflowError, RuntimeError, ZeroDivisionError) as error:
         raise damaged(path, str(error)[:120]) from None
-    if len(found) == 1:
-        return found[0]
-    array = np.stack([one.array for one in found])
-    notes = tuple(dict.fromkeys(note for one in found for note in one.notes))
-    grid = Grid.pixels((len(found), *found[0].grid.shape))
-    return Pixels(array, grid, notes=notes, vectors=found[0].vectors)
 
 
 def _page(tif: Any, number: int, path: Path) -> Any:
@@ -81,160 +59,121 @@ def _page(tif: Any, number: int, path: Path) -> Any:
     return page
 
 
-def _virtual(page: Any, count: int) -> int:
-    """Return how many images ImageJ wrote behind the one page that it described, else 1."""
-    found = re.search(r"^images=(\d{1,9})$", page.description, re.M)
-    if count == 1 and found and page.description.startswith("ImageJ="):
-        return int(found[1])
-    return 1
+def _read(path: Path, file: BufferedReader, pages: list[Any], which: str, mask: bool) -> Pixels:
+    """Read the pages that are meant."""
+    # Thumbnails and the smaller steps of a pyramid are no images of their own.
+    full = [n for n, page in enumerate(pages) if not int(page.subfiletype) & 1]
+    full = full or list(range(len(pages)))
+    claim = claim_of(pages[0])
+    block = claim.images if len(pages) == 1 and claim.behind and claim.images > 1 else 0
+    kinds = _kinds(pages, full)
+    # Where each pixel has several values, these are what is chosen from.
+    values = values_of(pages[0]) if len(kinds) == 1 and not block else 1
+    if which and values == 1:
+        chosen: Sequence[int] = [number_of(which, block or len(pages), path, "")]
+    else:
+        _check_volume(path, pages, full, claim, block)
+        chosen = range(block) if block else full
+    for number in [0] if block else chosen:
+        _check_hidden(path, pages[number])
+    if block:
+        found = read_block(path, file, pages[0], block, chosen, mask)
+    else:
+        check_memory(path, sum(layout_of(pages[n], path).nbytes for n in chosen))
+        found = [read_page(path, file, pages[n], n, mask) for n in chosen]
+    whole = _stacked(found, path)
+    inverted = int(pages[chosen[0] if not block else 0].photometric) == WHITE_IS_0 and not mask
+    whole = calibrated(whole, claim, mask, inverted)
+    tail = () if block or len(pages) > 1 else _tail(path, pages[0])
+    whole = replace(whole, notes=(*whole.notes, *claim.notes, *tail))
+    if which and whole.vectors:
+        if values == 1:
+            raise SegadvError(
+                f"{path}: page {which} has {whole.components} values per pixel; save it as a file "
+                "of its own"
+            )
+        return component(whole, path, which)
+    return whole
 
 
-def _chosen(path: Path, pages: list[Any], full: list[int], virtual: int, which: str) -> list[int]:
-    """Return the numbers, from 0, of the pages to read.
+def _stacked(found: list[Pixels], path: Path) -> Pixels:
+    """Return one image, or several of one kind as a volume."""
+    if len(found) == 1:
+        return found[0]
+    array = np.stack([one.array for one in found])
+    notes = tuple(dict.fromkeys(note for one in found for note in one.notes))
+    grid = Grid.pixels((len(found), *found[0].grid.shape))
+    alphas = [one.alpha for one in found if one.alpha is not None]
+    alpha = np.stack(alphas) if len(alphas) == len(found) else None
+    return Pixels(array, grid, notes=notes, vectors=found[0].vectors, alpha=alpha)
 
-    Raises:
-        SegadvError: if there is no such page, or the pages are no volume.
-    """
-    if which:
-        return [number_of(which, len(pages), path, "")]
-    choose = f"choose one by {path.name}{SEPARATOR}1 to {SEPARATOR}{len(pages)}"
-    kinds = {
+
+def _kinds(pages: list[Any], full: list[int]) -> set[tuple[Any, ...]]:
+    return {
         (page.shape, str(page.dtype), int(page.photometric), int(page.planarconfig))
         for page in (pages[n] for n in full)
     }
-    if len(kinds) > 1:
+
+
+def _check_volume(path: Path, pages: list[Any], full: list[int], claim: Claim, block: int) -> None:
+    """Refuse pages that are not the slices of one volume, or not all that are described.
+
+    Raises:
+        SegadvError: if they are not.
+    """
+    choose = f"choose one by {path.name}{SEPARATOR}1 to {SEPARATOR}{block or len(pages)}"
+    if len(_kinds(pages, full)) > 1:
         sizes = dict.fromkeys(f"{p.imagewidth} x {p.imagelength}" for p in (pages[n] for n in full))
         listed = ", ".join(sizes)[:120]
         raise SegadvError(
             f"{path}: has {len(full)} pages that do not belong together ({listed}); {choose}"
         )
-    several = _several(pages[0].description)
-    if several and (len(full) > 1 or virtual > 1):
-        remedy = choose if virtual == 1 else "save one of them"
-        raise SegadvError(f"{path}: holds {several} in {max(len(full), virtual)} pages; {remedy}")
-    return full
-
-
-def _several(text: str) -> str:
-    """Say what a description holds beside slices: channels, points in time; "" if nothing."""
-    if text.startswith("ImageJ="):
-        named = dict(re.findall(r"^(channels|frames)=(\d+)$", text, re.M))
-        counts = {"channels": named.get("channels"), "points in time": named.get("frames")}
-    elif "<OME" in text[:4096]:
-        sizes = dict(re.findall(r"\bSize([CT])=\"(\d+)\"", text)[:2])
-        samples = re.search(r"\bSamplesPerPixel=\"(\d+)\"", text)
-        channels = int(sizes.get("C", "1")) // max(1, int(samples[1]) if samples else 1)
-        counts = {"channels": str(channels), "points in time": sizes.get("T")}
-    else:
-        shape = re.match(r'\{"shape": \[([\d, ]+)\]', text)
-        long = [n for n in (shape[1].split(", ") if shape else ()) if n not in ("1", "")]
-        dimensions = len(long) - (long[-1:] in (["3"], ["4"]))
-        counts = {"volumes": long[0] if dimensions > 3 else None}
-    return " and ".join(f"{n} {what}" for what, n in counts.items() if int(n or 1) > 1)
-
-
-def _image(path: Path, file: BufferedReader, page: Any, number: int, mask: bool) -> Pixels:
-    """Read one page."""
-    code, layout = int(page.compression), layout_of(page, path)
-    check_page(page, layout, path)
-    if code in BY_PILLOW:
-        array = by_pillow(path, file, number)
-        if array.dtype == bool:
-            array = array.astype(np.uint8) * (1 if mask else 255)
-        return Pixels(array, Grid.pixels(array.shape[:2]))
-    found = _meant(path, page, numbers(page, layout, file, path), layout.bits, mask)
-    tag = page.tags.get(TAG)
-    turned = upright(found.array, tag.value if tag is not None else 1)
-    if turned is found.array:
-        return found
-    notes = (*found.notes, NOTE)
-    return Pixels(turned, Grid.pixels(turned.shape[:2]), notes=notes, vectors=found.vectors)
-
-
-def _meant(path: Path, page: Any, array: Array, bits: int, mask: bool) -> Pixels:
-    """Return what the stored numbers of a page mean: grey with black as 0, or RGB."""
-    kind, notes = int(page.photometric), []
-    colours = {RGB: 3, CMYK: 4, YCBCR: 3}.get(kind, 1)
-    samples = 1 if array.ndim == 2 else array.shape[-1]
-    if kind in OTHERS or kind > YCBCR or samples < colours:
-        named = OTHERS.get(kind, f"colours of kind {kind}")
-        raise SegadvError(f"{path}: holds {named}; convert it to grey or RGB")
-    if kind == WHITE_IS_0:
-        if array.dtype.kind != "u":
+    held = block or len(full)
+    if claim.several and held > 1:
+        raise SegadvError(f"{path}: holds {claim.several} in {held} pages; {choose}")
+    if claim.images > held:
+        pages_are = "1 page" if held == 1 else f"{held} pages"
+        raise SegadvError(
+            f"{path}: describes {claim.images} images ({claim.program}), but has {pages_are}; save "
+            f"them all as pages of one file, or choose one by {path.name}{SEPARATOR}1"
+            + (f" to {SEPARATOR}{held}" if held > 1 else "")
+        )
+    if claim.program == "tifffile" and claim.images < held:
+        stacks = [n for n in (claim_of(pages[n]).images for n in full) if n]
+        if len(stacks) > 1 and max(stacks) > 1:
+            listed = " and ".join(map(str, stacks[:9]))
             raise SegadvError(
-                f"{path}: white is its lowest value, and its values are not whole numbers from 0; "
-                "invert it"
+                f"{path}: holds {len(stacks)} stacks, of {listed} pages; save one of them, or "
+                f"{choose}"
             )
-        array = array.dtype.type((1 << bits) - 1) - array
-        notes.append(INVERTED)
-    if bits < 8 and kind in (WHITE_IS_0, BLACK_IS_0) and not mask:
-        array = array * np.uint8(255 // ((1 << bits) - 1))
-    if kind == PALETTE and not mask:
-        array = _colours(path, page, array if array.ndim == 2 else array[..., 0])
-        samples = 1
-    if kind in (CMYK, YCBCR):
-        array, note = _converted(path, array[..., :colours], kind)
-        return Pixels(array, Grid.pixels(array.shape[:2]), notes=(*notes, *note))
-    return _extras(array, samples - colours, page, tuple(notes))
 
 
-def _extras(array: Array, extra: int, page: Any, notes: tuple[str, ...]) -> Pixels:
-    """Return an image without its alpha; other values that a pixel has besides are no colour."""
-    found = Pixels(array, Grid.pixels(array.shape[:2]), notes=notes)
-    kinds = [int(kind) for kind in page.extrasamples]
-    # Many programs write an alpha of RGB as "unspecified".
-    alpha = extra == 1 and (kinds[:1] in ([1], [2]) or int(page.photometric) == RGB)
-    if extra < 1 or alpha:
-        return without_alpha(found) if alpha else found
-    return Pixels(array, found.grid, notes=notes, vectors=True)
+def _check_hidden(path: Path, page: Any) -> None:
+    """Refuse a page with others in its tags that are not smaller steps of it.
+
+    Raises:
+        SegadvError: if there are such ones: which is the image is not known.
+    """
+    size = int(page.imagelength) * int(page.imagewidth)
+    for index in range(min(len(page.subifds or ()), MOST_HIDDEN)):
+        other = page.pages[index]
+        if int(other.imagelength) * int(other.imagewidth) >= size:
+            other_size = f"{other.imagewidth} x {other.imagelength}"
+            raise SegadvError(
+                f"{path}: has a second image of {other_size} in the tags of a page (SubIFD), no "
+                "smaller than the page; save the one that is meant as a plain TIFF file"
+            )
 
 
-def _colours(path: Path, page: Any, indices: Array) -> Array:
-    """Return the colours of a palette, as bytes."""
-    table = np.asarray(page.colormap)
-    if table.ndim != 2 or len(table) != 3 or indices.max(initial=0) >= table.shape[1]:
-        raise damaged(path, "its palette is too short")
-    # Colours have 16 bits; programs that write 8 leave the upper byte empty.
-    table = table >> 8 if table.max() > 255 else table
-    return np.ascontiguousarray(table.T.astype(np.uint8)[indices])
-
-
-def _converted(path: Path, array: Array, kind: int) -> tuple[Array, tuple[str, ...]]:
-    """Return colours as RGB, as Pillow converts them."""
-    if array.dtype != np.uint8:
-        raise SegadvError(f"{path}: holds colours that are no bytes; convert it to RGB")
-    if kind == CMYK:
-        ink = 255 - array.astype(np.uint16)
-        return (ink[..., :3] * ink[..., 3:] // 255).astype(np.uint8), (PRINT,)
-    y, cb, cr = np.moveaxis(array.astype(np.float32), -1, 0)
-    cb, cr = cb - 128, cr - 128
-    rgb = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], -1)
-    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8), ()
-
-
-def _one_block(path: Path, file: BufferedReader, page: Any, images: int, mask: bool) -> Pixels:
-    """Read the images that ImageJ writes one behind the other, with tags for the first alone."""
-    layout = layout_of(page, path)
-    if int(page.compression) != NONE or layout.bits % 8 or layout.tiled or layout.shape[0] > 1:
-        raise SegadvError(f"{path}: has {images} images but one page; save them as pages")
-    start, claimed = page.dataoffsets[0], layout.nbytes * images
-    held = path.stat().st_size - start
-    if held < claimed:
-        raise truncated(path, held, claimed)
-    check_memory(path, claimed)
-    file.seek(start)
-    kind = layout.dtype.newbyteorder(">" if page.parent.byteorder == ">" else "<")
-    stored = np.frombuffer(file.read(claimed), kind).astype(layout.dtype)
-    shape = layout.shape[1:] if layout.shape[3] > 1 else layout.shape[1:3]
-    slices = [_meant(path, page, one, layout.bits, mask) for one in stored.reshape(images, *shape)]
-    array = np.stack([one.array for one in slices])
-    first = slices[0]
-    return Pixels(
-        array,
-        Grid.pixels((images, *first.grid.shape)),
-        notes=first.notes,
-        vectors=first.vectors,
-    )
+def _tail(path: Path, page: Any) -> tuple[str, ...]:
+    """Say that the file goes on behind an image as if there were others."""
+    if int(page.compression) != NONE:
+        return ()
+    ends = [a + b for a, b in zip(page.dataoffsets, page.databytecounts, strict=False)]
+    tail, size = path.stat().st_size - max(ends), sum(page.databytecounts)
+    if tail < max(size, LONG_TAIL):
+        return ()
+    return (f"{tail} bytes behind its image are ignored: its header names one page.",)
 
 
 def write_pages(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:

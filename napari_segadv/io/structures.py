@@ -18,9 +18,9 @@ from ..data.overlapping import MOST_STRUCTURES, Overlapping
 from ..data.scan import Array, Grid, Mask
 from ..errors import SegadvError
 from .geometry import ras_of
-from .images import found_at, load
+from .images import found_at
 from .integrity import one_line
-from .masks import read_mask, save_mask, to_grid
+from .masks import pixels_of_classes, read_mask, save_mask, to_grid
 from .nifti import header_of
 from .place import SEPARATOR, split
 from .registry import check_label_map
@@ -130,13 +130,14 @@ def read_structures(
             return mask
         alone = Overlapping.of([mask.array], mask.grid, structures)
         return replace(alone, path=mask.path, which=mask.which, notes=mask.notes)
-    maps, own = found
+    maps, own, notes = found
     if structures and len(maps) != len(structures):
         raise SegadvError(
             f"{place}: holds {len(maps)} maps, but there are {len(structures)} structures "
             f"({', '.join(structures)}); give one map each, in this order"
         )
-    mask = replace(Overlapping.of(maps, own, structures or _numbered(len(maps))), path=place)
+    mask = Overlapping.of(maps, own, structures or _numbered(len(maps)))
+    mask = replace(mask, path=place, notes=notes)
     # A number is that of a combination: the nearest pixel's counts, as for a label map.
     return mask if grid is None else to_grid(mask, grid)
 
@@ -189,8 +190,8 @@ def _of_segments(path: Path, structures: Sequence[str], grid: Grid | None) -> Ov
     return replace(Overlapping.of(maps, first, structures), path=path, notes=notes)
 
 
-def _maps(path: Path, expected: int) -> tuple[list[Array], Grid] | None:
-    """Read the maps of a file, each (z, y, x) or (y, x); None if it holds one label map.
+def _maps(path: Path, expected: int) -> tuple[list[Array], Grid, tuple[str, ...]] | None:
+    """Read the maps of a file, each (z, y, x) or (y, x), with notes; None if it is a label map.
 
     A label map that was saved in colour has equal values in each pixel.
     """
@@ -200,14 +201,16 @@ def _maps(path: Path, expected: int) -> tuple[list[Array], Grid] | None:
             f"{path}: holds {count} volumes; up to {MOST_STRUCTURES} structures are supported"
         )
     if count > 1:
-        parts = [load(f"{path}{SEPARATOR}{number + 1}")[2] for number in range(count)]
-        return [part.array for part in parts], parts[0].grid
-    _, _, found = load(path)
+        places = [f"{path}{SEPARATOR}{number + 1}" for number in range(count)]
+        parts = [pixels_of_classes(place) for place in places]
+        notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+        return [part.array for part in parts], parts[0].grid, notes
+    found = pixels_of_classes(path)
     if found.components == 1 or not (found.grid.physical or found.vectors):
         return None
     if found.components != expected and (found.array == found.array[..., :1]).all():
         return None
-    return list(_split(found.array)), found.grid
+    return list(_split(found.array)), found.grid, found.notes
 
 
 def _split(array: Array) -> Iterator[Array]:

@@ -30,6 +30,10 @@ NONE, LZW, PACKBITS = 1, 5, 32773
 DEFLATES = (8, 32946)
 # JPEG, and codes for pages of single bits: Pillow reads pages of these as a whole.
 BY_PILLOW = {2: "CCITT", 3: "CCITT fax 3", 4: "CCITT fax 4", 6: "old JPEG", 7: "JPEG"}
+# Codes of compressions that change numbers, or may.
+LOSSY = {6: "JPEG", 7: "JPEG", 33003: "JPEG 2000", 33004: "JPEG 2000", 33005: "JPEG 2000"}
+LOSSY |= {33007: "JPEG", 34712: "JPEG 2000", 34887: "LERC", 34892: "JPEG", 34927: "WebP"}
+LOSSY |= {34934: "JPEG XR", 22610: "JPEG XR", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL"}
 # Sizes of packed whole numbers that are spread to bytes or words.
 PACKED = (1, 2, 4, 6, 10, 12, 14)
 

@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from PIL import Image
 
 from napari_segadv import io, read
 from napari_segadv.data.scan import SHARES, Scan
@@ -64,6 +65,37 @@ def test_a_folder_named_as_for_nnunet(tmp_path):
         read(tmp_path / "c")
     # A file that is named is that file.
     assert not read(paths[0]).multichannel
+
+
+@pytest.mark.parametrize("endings", [(".nii.gz",) * 3, (".nrrd", ".mha", ".nii"), (".png",) * 3])
+def test_the_files_that_are_taken_for_channels_are_told(tmp_path, endings):
+    flat = endings[0] == ".png"
+    kind = {"dtype": "uint8", "spacing": None, "shape": (12, 14)} if flat else {}
+    names = [f"a_{number:04d}{ending}" for number, ending in enumerate(endings)]
+    save(tmp_path, *names, **kind)
+    found = read(tmp_path / "a")
+    assert found.notes[-1] == f"Its 3 channels are the files {', '.join(names)}."
+    assert read(f"{tmp_path}::a").notes == found.notes
+    if not flat:
+        assert read(tmp_path).notes == found.notes
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".jpg"])
+@pytest.mark.parametrize("count", [1, 2, 10, 16])
+def test_photographs_are_channels_only_if_the_case_is_named(tmp_path, ending, count):
+    """Ten X-rays of ten patients, or frames: nothing in them says that they belong together."""
+    values = np.random.default_rng(0).integers(0, 255, (count, 12, 14)).astype(np.uint8)
+    paths = [tmp_path / f"patient_{number:04d}{ending}" for number in range(count)]
+    for array, path in zip(values, paths, strict=True):
+        Image.fromarray(array).save(path)
+    if count == 1:
+        assert read(tmp_path).same_as(read(paths[0]))
+        return
+    with pytest.raises(SegadvError, match=f"its {count} files patient_0000") as caught:
+        read(tmp_path)
+    assert f"{tmp_path}::patient for one image" in str(caught.value)
+    for place in (f"{tmp_path}::patient", tmp_path / "patient"):
+        assert read(place).same_as(read(paths))
 
 
 @pytest.mark.parametrize(

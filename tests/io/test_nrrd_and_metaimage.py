@@ -391,3 +391,17 @@ def test_a_header_that_names_its_data_file_needs_no_end(tmp_path, field):
     (tmp_path / "v.raw").write_bytes(ARRAY.tobytes())
     path.write_text(path.read_text().rstrip("\n") + f"\n{field}: v.raw\n")
     np.testing.assert_array_equal(io.read(path).array, ARRAY)
+
+
+@pytest.mark.parametrize("sign", [" = ", ": ", " : ", ":", "="])
+@pytest.mark.parametrize("every", [1, 2])
+def test_fields_of_metaimage_end_at_an_equals_sign_or_a_colon(tmp_path, sign, every):
+    """ITK takes either, also both in one header, and the first one of a line."""
+    path = tmp_path / "a.mha"
+    sitk.WriteImage(itk_image(), path)
+    head, _, data = path.read_bytes().partition(b"ElementDataFile = LOCAL\n")
+    lines = ["Comment = a: b = c", *head.decode().splitlines(), "ElementDataFile = LOCAL"]
+    for number in range(0, len(lines), every):
+        lines[number] = lines[number].replace(" = ", sign, 1)
+    path.write_bytes(("\n".join(lines) + "\n").encode() + data)
+    same_as_itk(path)

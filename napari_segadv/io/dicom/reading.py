@@ -46,6 +46,7 @@ META = {
     "rescale_type": "RescaleType",
     "rescale_slope": "RescaleSlope",
     "rescale_intercept": "RescaleIntercept",
+    "lossy": "LossyImageCompression",
 }
 
 

@@ -1,5 +1,6 @@
 """MetaImage: values and geometry as ITK takes them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ TYPES = {
     **{"long": "i4", "ulong": "u4", "long_long": "i8", "ulong_long": "u8"},
     **{"float": "f4", "double": "f8"},
 }
+# ITK takes either sign, the first one of a line.
+FIELD = re.compile(r"([^=:]{1,79})[=:](.*)", re.S)
 ORIGIN = ("offset", "position", "origin")
 AXES = ("transformmatrix", "rotation", "orientation")
 SPACING = ("elementspacing", "elementsize")
@@ -116,11 +119,12 @@ def read_header(path: Path) -> Header:
     end = 0
     while end < len(text) and "elementdatafile" not in fields:
         stop = text.find(b"\n", end) + 1 or len(text)
-        name, equals, value = text[end:stop].decode("utf-8", "replace").partition("=")
+        line = text[end:stop].decode("utf-8", "replace")
         end = stop
-        if equals and len(name) < 80:
-            fields[name.strip().lower()] = value.strip()
-        elif name.strip():
+        found = FIELD.match(line)
+        if found is not None:
+            fields[found[1].strip().lower()] = found[2].strip()
+        elif line.strip():
             break
     if not {"ndims", "dimsize"} & fields.keys():
         raise SegadvError(

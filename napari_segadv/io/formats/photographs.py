@@ -9,19 +9,22 @@ import SimpleITK as sitk
 from ...data.scan import Array, Grid, Scan
 from ...errors import SegadvError
 from .. import png
-from ..integrity import check_memory, opened
+from ..integrity import check_memory, lossy, opened
 from ..itk import read_image, write_image
+from ..pages import PRINT
+from ..palettes import check_palette
 from ..pillow import pillow
 from ..pixels import Pixels, without_alpha
 from ..place import only_one
 from ..registry import Format
-from ..stacks import PRINT, read_pages, write_pages
+from ..stacks import read_pages, write_pages
 from ..tiff import MAGIC as TIFF
 from ..upright import NOTE, TAG, upright
 
 JPEG = b"\xff\xd8\xff"
 # What else a file with the name of a photograph may be.
 OTHERS = {b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"\0\0\0": "HEIF, AVIF or JPEG 2000"}
+LOSSY = ("WebP", "HEIF, AVIF or JPEG 2000")
 
 
 def read(path: Path, which: str) -> Pixels:
@@ -43,8 +46,12 @@ def _read(path: Path, which: str, mask: bool) -> Pixels:
         if start == png.MAGIC:
             return _png(path, file, mask)
         if start[:3] == JPEG:
+            if mask:
+                raise lossy(path, "JPEG")
             return _jpeg(path, file)
     kind = next((name for magic, name in OTHERS.items() if start.startswith(magic)), "")
+    if kind and mask and kind in LOSSY:
+        raise lossy(path, kind)
     if kind:
         raise SegadvError(f"{path}: is a {kind} file; convert it to PNG or TIFF")
     raise SegadvError(
@@ -75,6 +82,9 @@ def _png(path: Path, file: BufferedReader, mask: bool) -> Pixels:
             array = np.array(image.convert("RGB"))
         else:
             array = np.array(image)
+            if head.colour == png.PALETTE:
+                table = np.reshape(image.getpalette() or [], (-1, 3))
+                notes += check_palette(array, table, path)
     if head.bits < 8 and head.colour == png.GREY:
         array = array.astype(np.uint8)
         # Pillow spreads 2 and 4 bits over 0 to 255, but not one.

@@ -2,14 +2,18 @@
 
 from types import SimpleNamespace
 
+import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
+from helpers import write_series
 
 from napari_segadv import io
 from napari_segadv.data.labels import label_array
 from napari_segadv.data.scan import Grid, Mask, Scan, Storage
 from napari_segadv.errors import SegadvError
+from napari_segadv.io.structures import read_structures
 from napari_segadv.results.provenance import describe_given
 from napari_segadv.victims.tasks.segmentation import Segmentation
 
@@ -146,3 +150,86 @@ def test_a_target_for_a_victim_gets_its_numbers(tmp_path):
     found = describe_given(target)
     assert found["segments"] == "Liver"
     assert found["path"] == str(tmp_path / "organs.seg.nrrd")
+
+
+STORED = ["u1", "i1", "u2", "i2", "u4", "i4"]
+
+
+@pytest.mark.parametrize("stored", STORED)
+@pytest.mark.parametrize("given", ["f4", "f8", "i8"])
+@pytest.mark.parametrize("most", [1, 3, 5, 15, 17])
+def test_labels_that_nibabel_scales_stay_whole(tmp_path, stored, given, most):
+    """It spreads floats over the type: the slope is a float32, so the classes get fractions."""
+    labels = np.random.default_rng(most).integers(0, most + 1, (7, 8, 6)).astype(given)
+    labels.flat[:2] = 0, most
+    image = nib.Nifti1Image(labels, np.eye(4), dtype=np.dtype(given))
+    image.set_data_dtype(stored)
+    nib.save(image, tmp_path / "m.nii.gz")
+    mask = io.read_mask(tmp_path / "m.nii.gz")
+    np.testing.assert_array_equal(mask.array, labels.T)
+    assert mask.notes == ()
+
+
+@pytest.mark.parametrize("most", [2, 4, 7, 104])
+@pytest.mark.parametrize("stored", STORED)
+def test_labels_between_the_steps_of_a_scaled_file_are_rounded_and_told(tmp_path, stored, most):
+    """255 is no multiple of 2: as bytes, nibabel's 1 of 0 to 2 is 1.0039."""
+    labels = np.random.default_rng(most).integers(0, most + 1, (7, 8, 6)).astype(np.float64)
+    labels.flat[:2] = 0, most
+    image = nib.Nifti1Image(labels, np.eye(4))
+    image.set_data_dtype(stored)
+    nib.save(image, tmp_path / "m.nii.gz")
+    off = np.abs(nib.load(tmp_path / "m.nii.gz").get_fdata() - labels).max()
+    if most == 104 and "1" in stored:
+        with pytest.raises(SegadvError, match=r"fractions, such as \d+\.\d*[1-9]"):
+            io.read_mask(tmp_path / "m.nii.gz")
+        return
+    mask = io.read_mask(tmp_path / "m.nii.gz")
+    np.testing.assert_array_equal(mask.array, labels.T)
+    assert ["are rounded" in note for note in mask.notes] == ([True] if off > 1e-4 else [])
+
+
+@pytest.mark.parametrize(
+    ("slope", "stored", "shown"),
+    [(0.25, 1, "0.25"), (1.0004, 1, "1.0004"), (0.0004, 2501, "1.0004"), (0.5, 3, "1.5")],
+)
+@pytest.mark.parametrize("ending", [".nii.gz", ".nii"])
+def test_fractions_of_a_scaled_file_are_refused_and_shown(tmp_path, slope, stored, shown, ending):
+    image = nib.Nifti1Image(np.full((7, 8, 6), stored, np.int16), np.eye(4))
+    image.header.set_slope_inter(slope, 0)
+    nib.save(image, tmp_path / f"m{ending}")
+    with pytest.raises(SegadvError, match=f"holds fractions, such as {shown}"):
+        io.read_mask(tmp_path / f"m{ending}")
+
+
+@pytest.mark.parametrize("value", [0.25, 1.0004, 1.0000001, 2.9999998, 1 + 1e-9])
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_fractions_without_a_slope_are_refused_and_seen(tmp_path, value, kind):
+    if np.array(value, kind) == np.rint(value):
+        return
+    nib.save(nib.Nifti1Image(np.full((7, 8, 6), value, kind), np.eye(4)), tmp_path / "m.nii")
+    with pytest.raises(SegadvError, match="holds fractions, such as ") as caught:
+        io.read_mask(tmp_path / "m.nii")
+    shown = str(caught.value).partition("such as ")[2].partition(";")[0]
+    assert float(shown) != round(float(shown))
+
+
+def test_maps_of_structures_that_nibabel_scales(tmp_path):
+    maps = np.random.default_rng(0).integers(0, 2, (7, 8, 6, 2)).astype(np.float64)
+    image = nib.Nifti1Image(maps, np.eye(4))
+    image.set_data_dtype(np.uint8)
+    nib.save(image, tmp_path / "m.nii.gz")
+    mask = read_structures(tmp_path / "m.nii.gz", ["core", "whole"])
+    np.testing.assert_array_equal(mask.array, maps[..., 0].T + 2 * maps[..., 1].T)
+
+
+@pytest.mark.parametrize("slope", ["0.003921568859", "0.003922", "0.0039"])
+def test_a_scaled_dicom_mask(tmp_path, slope):
+    labels = np.zeros((1, 8, 8), np.uint16)
+    labels[:, 2:4, 3:5] = round(1 / float(slope))
+    write_series(tmp_path, labels)
+    (path,) = tmp_path.iterdir()
+    ds = pydicom.dcmread(path)
+    ds.RescaleSlope, ds.RescaleIntercept = slope, "0"
+    ds.save_as(path)
+    np.testing.assert_array_equal(io.read_mask(path).array, labels[0] > 0)
