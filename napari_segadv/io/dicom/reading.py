@@ -13,6 +13,7 @@ from ...common.wording import in_percent
 from ...data.scan import Array, Storage
 from ...errors import SegadvError
 from ..pixels import Pixels
+from .belonging import made_from, subject_of, uids
 from .choice import Chosen, choose
 from .elements import groups, text
 from .files import FAULTS, parse, quiet, reason
@@ -81,6 +82,8 @@ def _read(chosen: Chosen, planes: Sequence[Plane]) -> Pixels:
     scaling: Scaling | None = None
     stack: Array | None = None
     kept: tuple[FileDataset, Layout] | None = None
+    images: set[str] = set()
+    drawn_on: set[str] = set()
     for index, (plane, ds, layout, frame) in enumerate(_slices(planes)):
         values = _values(frame, plane, ds, layout, planes)
         if stack is None:
@@ -91,9 +94,15 @@ def _read(chosen: Chosen, planes: Sequence[Plane]) -> Pixels:
         stack[index] = values
         if plane is middle:
             kept = ds, layout
+        with quiet():
+            images.add(text(ds, "SOPInstanceUID"))
+            drawn_on |= made_from(ds, plane.frame)
     assert stack is not None
     assert kept is not None
-    return _pixels(chosen, planes, stack, scaling, middle, *kept)
+    found = _pixels(chosen, planes, stack, scaling, middle, *kept)
+    with quiet():
+        subject = subject_of(kept[0], uids(images), uids(drawn_on), middle.placed)
+    return replace(found, grid=replace(found.grid, subject=subject))
 
 
 def _slices(planes: Sequence[Plane]) -> Iterator[tuple[Plane, FileDataset, Layout, Array]]:

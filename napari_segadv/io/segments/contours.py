@@ -6,6 +6,7 @@ plane, as holes and keyholes ask for.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydicom.dataset import Dataset
 
 from ...data.scan import Grid, Mask
 from ...errors import SegadvError
+from .belonging import of_contours
 from .choice import Canvas, Segment, check_numbers, chosen, class_names, cleaned, listed
 from .dicom_files import items, read_dicom, understood
 
@@ -54,10 +56,12 @@ def read(path: Path, which: str, grid: Grid | None) -> Mask:
             "that they were drawn on"
         )
     with understood(path):
-        structures = _structures(dataset, path)
-        contours = _contours(dataset)
+        shift = _shift(dataset)
+        structures = _structures(dataset, shift, path)
+        contours = _contours(dataset, shift)
         wanted = chosen(structures, which, path, NOUN)
         canvas = Canvas(grid.shape, wanted, path, which)
+        subject = of_contours(dataset, [structure.number - shift for structure in wanted])
         notes = []
         for structure in wanted:
             notes += _fill(canvas, structure, contours.get(structure.number, []), grid, path)
@@ -70,25 +74,27 @@ def read(path: Path, which: str, grid: Grid | None) -> Mask:
         )
     if empty:
         notes.append(f"{path}: holds no pixel of {listed(empty)}")
-    return Mask(canvas.array, grid, class_names(wanted), path, which, tuple(dict.fromkeys(notes)))
+    where = replace(grid, subject=subject)
+    return Mask(canvas.array, where, class_names(wanted), path, which, tuple(dict.fromkeys(notes)))
 
 
-def _structures(dataset: Dataset, path: Path) -> list[Segment]:
+def _shift(dataset: Dataset) -> int:
+    """Return what is added to ROI Numbers: some programs count from 0, the background here."""
+    numbers = [int(item.ROINumber) for item in items(dataset, "StructureSetROISequence")]
+    return 1 if 0 in numbers else 0
+
+
+def _structures(dataset: Dataset, shift: int, path: Path) -> list[Segment]:
     found = [
-        Segment(int(item.ROINumber), cleaned(item.get("ROIName") or ""))
+        Segment(int(item.ROINumber) + shift, cleaned(item.get("ROIName") or ""))
         for item in items(dataset, "StructureSetROISequence")
     ]
-    if any(structure.number == 0 for structure in found):
-        # Some programs count from 0, which is the background here.
-        found = [Segment(structure.number + 1, structure.name) for structure in found]
     check_numbers(found, path, NOUN)
     return found
 
 
-def _contours(dataset: Dataset) -> dict[int, list[Dataset]]:
+def _contours(dataset: Dataset, shift: int) -> dict[int, list[Dataset]]:
     """Return the contours of each structure by its class number."""
-    numbers = [int(item.ROINumber) for item in items(dataset, "StructureSetROISequence")]
-    shift = 1 if 0 in numbers else 0
     found: dict[int, list[Dataset]] = defaultdict(list)
     for item in items(dataset, "ROIContourSequence"):
         found[int(item.ReferencedROINumber) + shift] += items(item, "ContourSequence")

@@ -5,7 +5,7 @@ entries the standard asks for, as many programs write them; on those that it rea
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from pydicom.uid import (
 from ...data.scan import Array, Grid, Mask
 from ...errors import SegadvError
 from ..dicom.geometry import SAME_PLACE
+from .belonging import of_segmentation
 from .choice import Canvas, Segment, check_numbers, chosen, class_names, cleaned, listed
 from .dicom_files import floats, items, meta_of, read_dicom, understood
 from .stack import OFF, Plane, axes_of, stacked
@@ -78,6 +79,8 @@ def read(path: Path, which: str, grid: Grid | None) -> Mask:
                 continue
             part = canvas.array if found.ndim == 2 else canvas.array[number]
             _paint(canvas, part, _pixels(seg, frame.index), seg, frame)
+        placed = any(frame.plane is not None for frame in seg.frames)
+        found = replace(found, subject=of_segmentation(dataset, placed))
     return Mask(
         canvas.array, found, class_names(labels), path, which, _notes(seg, canvas, labels, path)
     )
