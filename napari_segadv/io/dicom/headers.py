@@ -10,9 +10,9 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from ...errors import SegadvError
-from .elements import clean, groups, items, numbers, raw, text, whole
+from .elements import clean, first_text, groups, items, numbers, raw, text, whole
 from .files import FAULTS, parse, quiet, reason
-from .kinds import ENHANCED, LOCALIZERS, is_projection, refusal_of, sop_class
+from .kinds import FUNCTIONAL_GROUPS, LOCALIZERS, is_projection, refusal_of
 
 IDENTITY = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge", "PatientWeight",
@@ -48,7 +48,7 @@ TAGS: tuple[str | int, ...] = (
     "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
     "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope", "RescaleIntercept",
     "ModalityLUTSequence", "InConcatenationTotalNumber", "ViewPosition", "ImageLaterality",
-    "Laterality",
+    "Laterality", *FUNCTIONAL_GROUPS,
 )  # fmt: skip
 
 Vector = tuple[float, ...]
@@ -138,8 +138,8 @@ def header_of(path: Path) -> Header:
     try:
         with quiet():
             frames = whole(ds, "NumberOfFrames", 1)
-            if frames > 1 or sop_class(ds) in ENHANCED:
-                # The groups of an enhanced image are in sequences, all of which are needed.
+            if frames > 1 or any(name in ds for name in FUNCTIONAL_GROUPS):
+                # Facts of frames are in sequences, all of which are needed.
                 ds = parse(path)
             return _facts(ds, path, max(frames, 1))
     except FAULTS as error:
@@ -156,7 +156,9 @@ def _facts(ds: Dataset, path: Path, frames: int) -> Header:
         return Header(path, refusal, modality=modality)
     localizer = bool(LOCALIZERS & set(text(ds, "ImageType").upper().split("\\")))
     stacks = not is_projection(ds, modality) and not (localizer and modality == "CT")
-    enhanced = bool(items(ds, "PerFrameFunctionalGroupsSequence"))
+    shared, own = (bool(items(ds, name)) for name in FUNCTIONAL_GROUPS)
+    # Facts that are shared by several frames do not say where each of them lies.
+    enhanced = own or (shared and frames == 1)
     group = group_of(ds, localizer, path if frames > 1 else None)
     if frames == 1 and not enhanced:
         planes = [plane_of(ds, path, None, group, shape)]
@@ -207,10 +209,12 @@ def plane_of(
 
     orientation = first("ImageOrientationPatient", 6)
     slope, intercept = first("RescaleSlope", 1), first("RescaleIntercept", 1)
+    # Frames of one file may hold HU, densities and atomic numbers.
+    kind = "" if frame is None else first_text(described, "RescaleType")
     return Plane(
         path,
         frame,
-        group,
+        f"{group} {kind}".strip(),
         shape,
         first("ImagePositionPatient", 3),
         orientation if is_orientation(orientation) else (),
@@ -261,10 +265,10 @@ def _told_apart(described: Sequence[Dataset], path: Path) -> tuple[tuple[str, st
     found = {"folder": str(path.parent)}
     for name in TOLD_APART:
         if name[0].isupper():
-            found[name] = next((t for each in described if (t := text(each, name))), "")
+            found[name] = first_text(described, name)
     if not found["EchoTime"]:
-        found["EchoTime"] = next((t for d in described if (t := text(d, "EffectiveEchoTime"))), "")
-    found["ImageType"] += next((t for d in described if (t := text(d, "FrameType"))), "")
+        found["EchoTime"] = first_text(described, "EffectiveEchoTime")
+    found["ImageType"] += first_text(described, "FrameType")
     found["b-value"] = _b_value(described)
     directions = [
         item for d in described for item in items(d, "DiffusionGradientDirectionSequence")

@@ -34,12 +34,8 @@ CLASSES_OF_NO_IMAGES = {
 # What makers call an image from which the slices of a scan are planned.
 LOCALIZERS = {"LOCALIZER", "SCOUT", "TOPOGRAM", "SCANOGRAM", "SURVIEW"}
 DICOMDIR = "1.2.840.10008.1.3.10"
-# Enhanced CT, MR, PET and X-ray volumes describe their frames in sequences, even a single one.
-ENHANCED = (
-    "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2", "1.2.840.10008.5.1.4.1.1.4.1",
-    "1.2.840.10008.5.1.4.1.1.4.3", "1.2.840.10008.5.1.4.1.1.4.4", "1.2.840.10008.5.1.4.1.1.128.1",
-    "1.2.840.10008.5.1.4.1.1.130", *VOLUMES_OF_PROJECTIONS,
-)  # fmt: skip
+# Objects of any class can describe their frames in sequences, even a single one.
+FUNCTIONAL_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 # Numbers that values and places depend on, and how many each element has.
 NUMBERS = {
     "RescaleSlope": 1,

@@ -15,7 +15,7 @@ from ...errors import SegadvError
 from ..pixels import Pixels
 from .belonging import made_from, subject_of, uids
 from .choice import Chosen, choose
-from .elements import groups, text
+from .elements import first_text, groups, text
 from .files import FAULTS, parse, quiet, reason
 from .geometry import picture_grid, volume_grid
 from .headers import MAGNIFICATION, Plane, description_of, plane_of, spacing_of
@@ -165,7 +165,7 @@ def _pixels(
     with quiet():
         described = list(groups(ds, middle.frame))
         padding = padding_of(ds, middle) if layout.mono else None
-        units, notes = _units(ds, planes, layout, stack)
+        units, notes = _units(described, planes, layout, stack)
         shown = presentation_of(described, stack, padding) if layout.mono else None
         meta = _meta(planes, described, layout)
         if padding is not None:
@@ -189,17 +189,19 @@ def _pixels(
 
 
 def _units(
-    ds: FileDataset, planes: Sequence[Plane], layout: Layout, stack: Array
+    described: Sequence[Any], planes: Sequence[Plane], layout: Layout, stack: Array
 ) -> tuple[str, tuple[str, ...]]:
     """Return the units of an image, with notes; colours have none."""
-    return units_of(ds, planes, float(stack.min())) if layout.mono else ("grey level", ())
+    if not layout.mono:
+        return "grey level", ()
+    return units_of(described, planes, float(stack.min()))
 
 
 def _meta(planes: Sequence[Plane], described: Sequence[Any], layout: Layout) -> dict[str, Any]:
     """Return the facts that are worth keeping, and those that a derived series needs."""
     meta: dict[str, Any] = {}
     for name, keyword in META.items():
-        found = next((t for each in described if (t := text(each, keyword))), "")
+        found = first_text(described, keyword)
         if found:
             meta[name] = description_of(described[-1]) if name == "description" else found
     meta["files"] = tuple(dict.fromkeys(str(plane.path) for plane in planes))

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 
 from ...data.scan import HU_BELOW, Array, Storage
-from .elements import items, number, numbers, text, whole
+from .elements import first_text, items, number, numbers, text, whole
 from .headers import Plane
 from .lookups import lookup_of
 from .stored import NATIVE, Layout
@@ -111,21 +111,24 @@ def coloured(frame: Array, ds: Dataset) -> Array:
     return colours
 
 
-def units_of(ds: Dataset, planes: Sequence[Plane], least: float) -> tuple[str, tuple[str, ...]]:
+def units_of(
+    described: Sequence[Dataset], planes: Sequence[Plane], least: float
+) -> tuple[str, tuple[str, ...]]:
     """Return the units of values, and what the user has to know about them.
 
     Args:
-        ds: the header.
+        described: the data sets that describe the image, the closest first.
         planes: of the image.
         least: its lowest value.
     """
-    kind = text(ds, "RescaleType") or text(ds, "Units")
-    if text(ds, "Modality") == "CT" and kind in ("", "US", "HU"):
-        rescaled = "RescaleIntercept" in ds or any(p.intercept for p in planes) or kind == "HU"
-        if rescaled or least < HU_BELOW:
+    modality = text(described[-1], "Modality")
+    kind = first_text(described, "RescaleType") or first_text(described, "Units")
+    if modality == "CT" and kind in ("", "US", "HU"):
+        stated = any("RescaleIntercept" in each for each in described) or kind == "HU"
+        if stated or any(p.intercept for p in planes) or least < HU_BELOW:
             return "HU", ()
         return "grey level", ("The header does not say how its numbers become HU.",)
-    if kind == "HU" and text(ds, "Modality") in ("CT", ""):
+    if kind == "HU" and modality in ("CT", ""):
         return "HU", ()
     known = ("", "US", "HU")
     return "grey level", () if kind in known else (f"The values are in {kind[:16]}.",)

@@ -32,7 +32,7 @@ def presentation_of(
     ds = described[-1]
     negative = text(ds, "PhotometricInterpretation").upper() == "MONOCHROME1"
     negative = negative or text(ds, "PresentationLUTShape").upper() == "INVERSE"
-    found = next((shown for each in described if (shown := _of_header(each, ds))), None)
+    found = next((shown for each in described if (shown := _of_header(each, described))), None)
     if found is not None:
         return found.inverted if negative else found
     if not negative:
@@ -40,16 +40,16 @@ def presentation_of(
     return _negative(array, padding)
 
 
-def _of_header(described: Dataset, ds: Dataset) -> Presentation | None:
+def _of_header(one: Dataset, described: Sequence[Dataset]) -> Presentation | None:
     """Return what one data set says: its VOI LUT, else its first window."""
-    for item in items(described, "VOILUTSequence")[:1]:
-        points = _lookup(item, ds)
+    for item in items(one, "VOILUTSequence")[:1]:
+        points = _lookup(item, described)
         if points is not None:
             return Presentation(*points, "VOI LUT of the header")
-    centres, widths = numbers(described, "WindowCenter"), numbers(described, "WindowWidth")
+    centres, widths = numbers(one, "WindowCenter"), numbers(one, "WindowWidth")
     if not centres or not widths or widths[0] <= 0:
         return None
-    return window(centres[0], widths[0], text(described, "VOILUTFunction").upper())
+    return window(centres[0], widths[0], text(one, "VOILUTFunction").upper())
 
 
 def window(centre: float, width: float, function: str) -> Presentation:
@@ -74,9 +74,13 @@ def window(centre: float, width: float, function: str) -> Presentation:
     return Presentation.between(centre - 0.5 - half, centre - 0.5 + half, source)
 
 
-def _lookup(item: Dataset, ds: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+def _lookup(
+    item: Dataset, described: Sequence[Dataset]
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Return the points of a VOI LUT, None if it is damaged."""
-    signed = whole(ds, "PixelRepresentation") == 1 or number(ds, "RescaleIntercept", 0) < 0
+    ds = described[-1]
+    lowest = min(number(each, "RescaleIntercept", 0) for each in described)
+    signed = whole(ds, "PixelRepresentation") == 1 or lowest < 0
     found = lookup_of(item, signed, ds.original_encoding[1] is not False)
     if found is None or found.entries.min() == found.entries.max():
         return None
