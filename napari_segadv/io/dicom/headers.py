@@ -12,7 +12,14 @@ from pydicom.dataset import Dataset
 from ...errors import SegadvError
 from .elements import clean, first_text, groups, items, numbers, raw, text, whole
 from .files import FAULTS, parse, quiet, reason
-from .kinds import FUNCTIONAL_GROUPS, LOCALIZERS, is_projection, refusal_of
+from .kinds import (
+    FUNCTIONAL_GROUPS,
+    LOCALIZERS,
+    SIDE_BY_SIDE,
+    is_image,
+    is_projection,
+    refusal_of,
+)
 
 IDENTITY = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge", "PatientWeight",
@@ -48,7 +55,7 @@ TAGS: tuple[str | int, ...] = (
     "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
     "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope", "RescaleIntercept",
     "ModalityLUTSequence", "InConcatenationTotalNumber", "ViewPosition", "ImageLaterality",
-    "Laterality", *FUNCTIONAL_GROUPS,
+    "Laterality", *FUNCTIONAL_GROUPS, *SIDE_BY_SIDE, *(each for each, _ in SIDE_BY_SIDE.values()),
 )  # fmt: skip
 
 Vector = tuple[float, ...]
@@ -104,7 +111,7 @@ class Header:
         frames: how many there are.
         stacks: whether its planes can be part of a volume.
         localizer: whether it is one.
-        shape: rows and columns.
+        shape: rows and columns; (0, 0) if it is no image.
         planes: of it; none for frames without a place.
     """
 
@@ -153,7 +160,8 @@ def _facts(ds: Dataset, path: Path, frames: int) -> Header:
     modality = clean(text(ds, "Modality"))[:16]
     refusal = refusal_of(ds, modality, shape)
     if refusal:
-        return Header(path, refusal, modality=modality)
+        meant = is_image(ds, modality, shape)
+        return Header(path, refusal, modality=modality, shape=shape if meant else (0, 0))
     localizer = bool(LOCALIZERS & set(text(ds, "ImageType").upper().split("\\")))
     stacks = not is_projection(ds, modality) and not (localizer and modality == "CT")
     shared, own = (bool(items(ds, name)) for name in FUNCTIONAL_GROUPS)
