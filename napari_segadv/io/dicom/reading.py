@@ -166,11 +166,11 @@ def _pixels(
         described = list(groups(ds, middle.frame))
         padding = padding_of(ds, middle) if layout.mono else None
         units, notes = _units(described, planes, layout, stack)
-        shown = presentation_of(described, stack, padding) if layout.mono else None
+        shown, remarks = presentation_of(described, stack, padding) if layout.mono else (None, ())
         meta = _meta(planes, described, layout)
         if padding is not None:
             meta["padding"] = padding
-        notes += _notes(planes, described, layout, stack, padding)
+        notes += _notes(planes, described, layout, stack, padding) + remarks
     storage = scaling.storage if scaling is not None and not middle.lookup else None
     if storage is None:
         storage = Storage(str(stack.dtype))
