@@ -21,7 +21,7 @@ from pydicom.uid import (
 
 from ...data.scan import Array, Grid, Mask
 from ...errors import SegadvError
-from ..dicom.geometry import SAME_PLACE
+from ..dicom.geometry import closest
 from .belonging import of_segmentation
 from .choice import Canvas, Segment, check_numbers, chosen, class_names, cleaned, listed
 from .dicom_files import floats, items, meta_of, read_dicom, understood
@@ -219,9 +219,9 @@ def _steps(seg: Seg, planes: Sequence[Plane], grid: Grid | None) -> list[float]:
     normal = axes_of(planes[0].orientation, seg.path)[2]
     places = np.array([plane.position for plane in planes]) @ normal
     apart = np.diff(np.sort(places))
-    closest = apart[apart > SAME_PLACE].min(initial=np.inf)
+    least = apart[apart > closest(places, planes[0].spacing)].min(initial=np.inf)
     steps = [between] if between else []
-    if thickness and (closest == np.inf or abs(thickness - closest) < 0.01 * closest):
+    if thickness and (least == np.inf or abs(thickness - least) < 0.01 * least):
         steps.append(thickness)
     if grid is not None and grid.ndim == 3:
         across = float(normal[::-1] @ grid.direction[:, 0])
