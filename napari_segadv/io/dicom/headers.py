@@ -16,21 +16,27 @@ from .kinds import (
     FUNCTIONAL_GROUPS,
     LOCALIZERS,
     SIDE_BY_SIDE,
+    is_ct,
     is_image,
     is_projection,
     refusal_of,
 )
 
 IDENTITY = (
-    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge", "PatientWeight",
+    "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge",
+    "PatientWeight",
     "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber",
     "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality", "SOPClassUID",
     "FrameOfReferenceUID", "Manufacturer", "ManufacturerModelName", "StationName",
-    "DeviceSerialNumber", "ProtocolName", "BodyPartExamined", "PatientPosition", "KVP",
-    "ConvolutionKernel", "RescaleType", "Units",
+    "DeviceSerialNumber", "BodyPartExamined", "PatientPosition", "RescaleType", "Units",
 )  # fmt: skip
+# Numbers, which are spelt in several ways.
+SPELT = ("PatientWeight", "SeriesNumber", "AcquisitionNumber", "KVP")
 # Where the series has no UID, so that patients whose UIDs were blanked stay apart.
-WITHOUT_UID = ("AcquisitionNumber", "AcquisitionDate", "SeriesDate", "SeriesTime", "ContentDate")
+WITHOUT_UID = (
+    "AcquisitionNumber", "AcquisitionDate", "SeriesDate", "SeriesTime", "ContentDate", "KVP",
+    "ProtocolName", "ConvolutionKernel",
+)  # fmt: skip
 # What can tell slices at one position apart, with the words for it, the likeliest first.
 TOLD_APART = {
     "EchoTime": "echo time", "EchoNumbers": "echo", "ImageType": "image type",
@@ -39,6 +45,7 @@ TOLD_APART = {
     "NominalPercentageOfCardiacPhase": "cardiac phase", "TriggerTime": "trigger time",
     "FrameReferenceTime": "frame time", "StackID": "stack", "AcquisitionNumber": "acquisition",
     "DiffusionGradientOrientation": "gradient", "ContrastBolusAgent": "contrast",
+    "ConvolutionKernel": "kernel", "KVP": "kV",
     "SliceThickness": "slice thickness", "SeriesTime": "series time",
     "AcquisitionTime": "acquisition time", "ContentTime": "content time", "folder": "folder",
 }  # fmt: skip
@@ -163,7 +170,7 @@ def _facts(ds: Dataset, path: Path, frames: int) -> Header:
         meant = is_image(ds, modality, shape)
         return Header(path, refusal, modality=modality, shape=shape if meant else (0, 0))
     localizer = bool(LOCALIZERS & set(text(ds, "ImageType").upper().split("\\")))
-    stacks = not is_projection(ds, modality) and not (localizer and modality == "CT")
+    stacks = not is_projection(ds, modality) and not (localizer and is_ct(ds))
     shared, own = (bool(items(ds, name)) for name in FUNCTIONAL_GROUPS)
     # Facts that are shared by several frames do not say where each of them lies.
     enhanced = own or (shared and frames == 1)
@@ -200,7 +207,9 @@ def group_of(ds: Dataset, localizer: bool, path: Path | None) -> str:
     An image of several frames is in one file, the path of which is given.
     """
     names = IDENTITY if raw(ds, "SeriesInstanceUID") else (*IDENTITY, *WITHOUT_UID)
-    facts = [raw(ds, name) for name in names]
+    facts: list[object] = [
+        (numbers(ds, name) if name in SPELT else ()) or raw(ds, name) for name in names
+    ]
     facts += [raw(ds, "SamplesPerPixel"), raw(ds, "PhotometricInterpretation"), bytes([localizer])]
     facts += [os.fsencode(path or "")]
     return hashlib.sha256(repr(facts).encode()).hexdigest()

@@ -21,6 +21,17 @@ VOLUMES_OF_PROJECTIONS = (
     "1.2.840.10008.5.1.4.1.1.13.1.1", "1.2.840.10008.5.1.4.1.1.13.1.2",
     "1.2.840.10008.5.1.4.1.1.13.1.3",
 )  # fmt: skip
+# Slices, whatever modality a header states: a cone-beam CT of an angiography device is XA.
+CONE_BEAM = ("XA", "XF", "RF", "PX")
+CT_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2",
+)  # fmt: skip
+SLICE_CLASSES = (
+    *CT_CLASSES, *VOLUMES_OF_PROJECTIONS, "1.2.840.10008.5.1.4.1.1.4",
+    "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.3", "1.2.840.10008.5.1.4.1.1.4.4",
+    "1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.128",
+    "1.2.840.10008.5.1.4.1.1.128.1", "1.2.840.10008.5.1.4.1.1.130",
+)  # fmt: skip
 # With Rows and Columns, but no images.
 NOT_IMAGES = {
     "SEG": "a segmentation (SEG), not an image; give it as a mask",
@@ -58,10 +69,16 @@ def sop_class(ds: Dataset) -> str:
     return text(ds, "SOPClassUID") or (text(meta, "MediaStorageSOPClassUID") if meta else "")
 
 
+def is_ct(ds: Dataset) -> bool:
+    """Return whether an image is a CT: by its modality or, from a cone-beam device, its class."""
+    modality = text(ds, "Modality")
+    return modality == "CT" or (modality in CONE_BEAM and sop_class(ds) in CT_CLASSES)
+
+
 def is_projection(ds: Dataset, modality: str) -> bool:
     """Return whether an image is a projection, photograph or screenshot: never a slice."""
     kind = sop_class(ds)
-    if kind in VOLUMES_OF_PROJECTIONS:
+    if kind in SLICE_CLASSES:
         return False
     return modality in NEVER_A_VOLUME or f"{kind}.".startswith(PROJECTION_CLASSES)
 

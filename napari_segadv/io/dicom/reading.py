@@ -15,9 +15,9 @@ from ...errors import SegadvError
 from ..pixels import Pixels
 from .belonging import made_from, subject_of, uids
 from .choice import Chosen, choose
-from .elements import first_text, groups, text
+from .elements import first_text, groups, number, numbers, text
 from .files import FAULTS, parse, quiet, reason
-from .geometry import picture_grid, volume_grid
+from .geometry import axes, picture_grid, volume_grid
 from .headers import MAGNIFICATION, Plane, description_of, plane_of, spacing_of
 from .kinds import is_projection
 from .stored import Layout, frames_of, layout_of
@@ -34,6 +34,8 @@ from .values import (
 )  # fmt: skip
 from .windows import presentation_of
 
+# Degrees of a gantry's tilt that are worth a word.
+LEAST_TILT = 1.0
 META = {
     "modality": "Modality",
     "description": "SeriesDescription",
@@ -228,7 +230,7 @@ def _notes(
     notes = []
     if planes[0].lookup:
         notes.append("Its values are those of the header's Modality LUT, not the stored numbers.")
-    if len({(plane.slope, plane.intercept) for plane in planes}) > 1:
+    if len({(plane.slope, plane.intercept) for plane in planes}) > 1 and stack.dtype.kind == "f":
         notes.append("Its slices have different rescale slopes: the values are floating point.")
     if padding is not None:
         inside = (stack >= padding[0]) & (stack <= padding[1])
@@ -240,14 +242,34 @@ def _notes(
             )
     if layout.photometric == "PALETTE COLOR":
         notes.append("Its palette was expanded to RGB.")
-    notes += _spacing_notes(described)
+    notes += [*_spacing_notes(described), *_tilt_note(planes, described)]
     return tuple(notes)
+
+
+def _tilt_note(planes: Sequence[Plane], described: Sequence[Any]) -> list[str]:
+    """Say that slices lie upright though the header states a tilted gantry."""
+    tilt = max((abs(number(each, "GantryDetectorTilt", 0)) for each in described), default=0)
+    if tilt < LEAST_TILT or len(planes) < 2 or not planes[0].placed:
+        return []
+    lying = abs(float(axes(planes[0].orientation)[2][2]))
+    if lying < np.cos(np.radians(LEAST_TILT)):
+        return []
+    return [
+        f"Its header states a gantry tilted by {tilt:g} degrees, but positions of slices that are "
+        "not: the positions count. If they were not corrected, the volume is sheared."
+    ]
 
 
 def _spacing_notes(described: Sequence[Any]) -> list[str]:
     """Say which spacing a projection has: at the detector, or in the patient."""
     ds = described[-1]
     found, source = spacing_of(described)
+    ratio = numbers(ds, "PixelAspectRatio", 2)
+    if not found and ratio and min(ratio) > 0 and ratio[0] != ratio[1]:
+        return [
+            f"Its pixels are not square (PixelAspectRatio {ratio[0]:g} to {ratio[1]:g}), but have "
+            "no spacing: they are taken as square."
+        ]
     if not is_projection(ds, text(ds, "Modality")) or not found:
         return []
     if source == "ImagerPixelSpacing":
