@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from .subject import Subject
+
 
 @dataclass(frozen=True, eq=False)
 class Grid:
@@ -16,6 +18,8 @@ class Grid:
     coordinates (LPS: z to the head, y to the back, x to the patient's left).
 
     A photograph has no geometry: `physical` is then False, spacing 1 and origin 0.
+
+    A DICOM file says in whose body its pixels lie, too: `subject`, None if that is unknown.
     """
 
     shape: tuple[int, ...]
@@ -23,6 +27,7 @@ class Grid:
     origin: tuple[float, ...]
     direction: npt.NDArray[np.float64]
     physical: bool = True
+    subject: Subject | None = None
 
     @classmethod
     def pixels(cls, shape: tuple[int, ...]) -> "Grid":

@@ -345,6 +345,12 @@ class Mask:
 
 def _check_place(part: Scan, first: Scan) -> None:
     """Refuse a channel that does not lie where the first one does."""
+    own, other = part.grid.subject, first.grid.subject
+    if own is not None and other is not None and own.of_another(other):
+        raise SegadvError(
+            f"{part.name}: is of another patient than {first.name} (another PatientID); give the "
+            "channels of one patient, or save an anonymised copy as .nii.gz"
+        )
     if part.grid.physical == first.grid.physical and part.grid.same_as(first.grid):
         return
     sizes = [" x ".join(map(str, scan.grid.shape)) for scan in (part, first)]

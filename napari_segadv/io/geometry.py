@@ -157,12 +157,13 @@ def flat_grid(grid: Grid) -> Grid:
     """
     shape, spacing = grid.shape[1:], grid.spacing[1:]
     if not grid.physical:
-        return Grid(shape, spacing, (0.0, 0.0), np.eye(2), physical=False)
+        return Grid(shape, spacing, (0.0, 0.0), np.eye(2), False, grid.subject)
     flat = plane_of(lps_of(grid))
     # Adding 0 turns -0 into 0.
     direction = (flat[:2, :2] / np.array(spacing[::-1]))[::-1, ::-1] + 0.0
     row, column = (float(mm) for mm in flat[:2, 2][::-1])
-    return Grid(shape, spacing, (row, column), np.ascontiguousarray(direction))
+    turned = np.ascontiguousarray(direction)
+    return Grid(shape, spacing, (row, column), turned, subject=grid.subject)
 
 
 def lps_of(grid: Grid) -> Matrix:

@@ -18,8 +18,12 @@ from .images import found_at, intensities, write
 from .integrity import lossy, one_line
 from .itk import image_of
 from .pixels import Pixels
+from .place import SEPARATOR
 
 M = TypeVar("M", bound=Mask)
+
+# Takes a mask whose file names another patient or image.
+ANYWAY = "anyway"
 
 # More of the labelled voxels outside the image than this: the mask belongs to something else.
 MOST_OUTSIDE = 0.01
@@ -47,13 +51,15 @@ def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
     Args:
         path: a file; PATH::WHICH chooses segments by number, label or both, and + joins several.
             A DICOM segmentation, an RTSTRUCT and a 3D Slicer segmentation name their classes.
+            PATH::anyway, or WHICH+anyway, takes a mask whose file names another patient or image.
         grid: of the image. Contours (RTSTRUCT) can't be read without it.
 
     Raises:
         SegadvError: if it can't be read, holds anything but whole numbers from 0 to 65535, or
             does not fit `grid` (see `to_grid`).
     """
-    form, place, which = found_at(path)
+    form, place, asked = found_at(path)
+    which, anyway = without_check(asked)
     with one_line(place):
         if form.read_segments is not None:
             mask = form.read_segments(place, which, grid)
@@ -61,6 +67,9 @@ def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
             found = pixels_of_classes(path)
             array = label_array(_class_numbers(found, place), str(place))
             mask = Mask(array, found.grid, path=place, which=which, notes=found.notes)
+    mask = replace(mask, which=asked)
+    if anyway:
+        mask = _unchecked(mask, grid)
     return mask if grid is None else to_grid(mask, grid)
 
 
@@ -120,8 +129,12 @@ def to_grid(mask: M, grid: Grid) -> M:
 
     Raises:
         SegadvError: if the mask is a slice and the image a volume; if either has no geometry and
-            their shapes differ; or if the mask lies elsewhere: then it belongs to something else.
+            their shapes differ; or if the mask lies elsewhere, or its file names another patient
+            or image: then it belongs to something else.
     """
+    odd = belonging(mask, grid)
+    if odd:
+        mask = replace(mask, notes=(*mask.notes, *odd))
     if mask.grid.same_as(grid):
         return replace(mask, grid=grid)
     name = mask.path or "the mask"
@@ -145,6 +158,50 @@ def to_grid(mask: M, grid: Grid) -> M:
         lost = ", ".join(class_name(number, mask.classes) for number in gone[:9])
         notes.append(f"{name}: no pixel of the image has its centre in {lost}, so it is left out")
     return replace(mask, array=moved, grid=grid, notes=tuple(notes))
+
+
+def belonging(mask: Mask, grid: Grid) -> tuple[str, ...]:
+    """Return what is odd about where a mask comes from, beside the image of a grid.
+
+    Raises:
+        SegadvError: if its file names another patient or another image.
+    """
+    own, other = mask.grid.subject, grid.subject
+    if own is None or other is None:
+        return ()
+    name = mask.path or "the mask"
+    wrong = own.contradiction(other)
+    if wrong:
+        place = f"{name}{SEPARATOR}{f'{mask.which}+' if mask.which else ''}{ANYWAY}"
+        remedy = f"name {place}" if mask.path else "give its array"
+        raise SegadvError(
+            f"{name}: {wrong}; use the mask of this image, or {remedy} if it is of this image all "
+            "the same, for example of an anonymised copy"
+        )
+    odd = own.remark(other)
+    return (f"{name}: {odd}",) if odd else ()
+
+
+def without_check(which: str) -> tuple[str, bool]:
+    """Split what chooses segments from the wish to take them whatever patient their file names.
+
+    Examples:
+        >>> without_check("liver+anyway"), without_check("anyway"), without_check("liver")
+        (('liver', True), ('', True), ('liver', False))
+    """
+    if which == ANYWAY:
+        return "", True
+    head, plus, tail = which.rpartition("+")
+    return (head, True) if plus and tail == ANYWAY else (which, False)
+
+
+def _unchecked(mask: Mask, grid: Grid | None) -> Mask:
+    """Return a mask that belongs to any image, with a note if its file says otherwise."""
+    own, other = mask.grid.subject, None if grid is None else grid.subject
+    wrong = own.contradiction(other) if own is not None and other is not None else ""
+    notes = (f"{mask.path}: {wrong}, and is used all the same, as asked",) if wrong else ()
+    where = replace(mask.grid, subject=None)
+    return replace(mask, grid=where, notes=(*mask.notes, *notes))
 
 
 def renumbered(mask: Mask, classes: Sequence[str]) -> Mask:

@@ -20,7 +20,7 @@ from ..errors import SegadvError
 from .geometry import ras_of
 from .images import found_at
 from .integrity import one_line
-from .masks import pixels_of_classes, read_mask, save_mask, to_grid
+from .masks import ANYWAY, pixels_of_classes, read_mask, save_mask, to_grid
 from .nifti import header_of
 from .place import SEPARATOR, split
 from .registry import check_label_map
@@ -121,8 +121,8 @@ def read_structures(
     if EACH in Path(path).name:
         return _of_files(Path(path), structures, grid)
     form, place, which = found_at(path)
-    if form.read_segments is not None and structures and not which:
-        return _of_segments(place, structures, grid)
+    if form.read_segments is not None and structures and which in ("", ANYWAY):
+        return _of_segments(place, which, structures, grid)
     found = None if which else _maps(place, len(structures))
     if found is None:
         mask = read_mask(path, grid)
@@ -173,12 +173,15 @@ def _of_files(path: Path, structures: Sequence[str], grid: Grid | None) -> Overl
     return replace(found, path=path, notes=notes)
 
 
-def _of_segments(path: Path, structures: Sequence[str], grid: Grid | None) -> Overlapping:
+def _of_segments(
+    path: Path, which: str, structures: Sequence[str], grid: Grid | None
+) -> Overlapping:
     """Read the segments of a segmentation one after the other: they may overlap, or be empty."""
+    end = f"+{which}" if which else ""
     masks: dict[str, Mask] = {}
     for name in structures:
         try:
-            masks[name] = read_mask(f"{path}{SEPARATOR}{name}", grid)
+            masks[name] = read_mask(f"{path}{SEPARATOR}{name}{end}", grid)
         except NoPixel as error:
             empty = error
     if not masks:
@@ -187,7 +190,7 @@ def _of_segments(path: Path, structures: Sequence[str], grid: Grid | None) -> Ov
     nothing = np.zeros(first.shape, bool)
     notes = tuple(dict.fromkeys(note for mask in masks.values() for note in mask.notes))
     maps = [masks[name].array != 0 if name in masks else nothing for name in structures]
-    return replace(Overlapping.of(maps, first, structures), path=path, notes=notes)
+    return replace(Overlapping.of(maps, first, structures), path=path, which=which, notes=notes)
 
 
 def _maps(path: Path, expected: int) -> tuple[list[Array], Grid, tuple[str, ...]] | None:

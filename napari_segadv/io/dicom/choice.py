@@ -43,11 +43,19 @@ class Choice:
 
 @dataclass(frozen=True)
 class Found:
-    """The images of a folder, its damaged files, and the modalities of those that hold no image."""
+    """The images of a folder, and what else is in it.
+
+    Attributes:
+        images: that can be read.
+        damaged: names of files.
+        others: modalities of files that hold none.
+        refused: of each other image, why it can't be read.
+    """
 
     images: list[Image]
     damaged: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def headers_in(folder: Path, nested: bool = True) -> tuple[list[Header], tuple[str, ...]]:
@@ -65,7 +73,8 @@ def images_in(folder: Path, nested: bool = True) -> Found:
     """Return the images of a folder, with one pass over its headers."""
     headers, damaged = headers_in(folder, nested)
     others = {header.modality for header in headers if header.refusal}
-    return Found(images_of(headers), damaged, tuple(sorted(others - {""})))
+    refused = tuple(header.refusal for header in headers if header.refusal and min(header.shape))
+    return Found(images_of(headers), damaged, tuple(sorted(others - {""})), refused)
 
 
 def choices(path: Path) -> list[Choice]:
@@ -141,12 +150,14 @@ def _straightened(which: str) -> tuple[str, bool]:
 
 def _in_folder(path: Path, folder: Path, which: str) -> Chosen:
     found = images_in(folder)
+    if not found.images and found.refused:
+        raise SegadvError(f"{path}: {found.refused[0]}")
     if not found.images:
         held = f" (only {', '.join(found.others)})" if found.others else ""
         what = f"holds DICOM files, but none with an image that can be read{held}"
         raise SegadvError(f"{path}: {what}; name a folder that holds an image")
     image = None if which else _evident(found.images)
-    notes = _damage(found.damaged)
+    notes = _damage(found.damaged) + _refused(found.refused)
     if image is None:
         image = pick(found.images, path, which)
     elif len(found.images) > 1:
@@ -173,6 +184,14 @@ def _damage(names: tuple[str, ...]) -> tuple[str, ...]:
     were = "was" if len(names) == 1 else "were"
     return (
         f"{counted(len(names), 'file')} of the folder can't be read and {were} left out: {listed}.",
+    )
+
+
+def _refused(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    """Say which images of a folder can't be read, and why."""
+    return tuple(
+        f"Left out: {counted(reasons.count(reason), 'image')} of the folder that {reason}."
+        for reason in dict.fromkeys(reasons)
     )
 
 
@@ -216,7 +235,8 @@ def _series_of(path: Path) -> Chosen:
             f"{path}: its series holds slices that do not fit together; "
             f"{listing(found.images, path.parent)}"
         )
-    notes = _damage(found.damaged) + (_beside(path, rest) if own.header.uid else ())
+    notes = _damage(found.damaged) + _refused(found.refused)
+    notes += _beside(path, rest) if own.header.uid else ()
     return Chosen(own, notes=notes)
 
 

@@ -1,6 +1,6 @@
 """Elements of a header as plain values: what can't be read counts as absent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -127,6 +127,11 @@ def _first_item(ds: Dataset, tag: Any) -> list[Dataset]:
         return list(element.value)[:1] if element.VR == "SQ" and element.value else []
     except FAULTS:
         return []
+
+
+def first_text(described: Iterable[Dataset], name: str | int) -> str:
+    """Return the text of the closest of some data sets that has an element; "" if none has it."""
+    return next((found for each in described if (found := text(each, name))), "")
 
 
 def clean(found: str) -> str:

@@ -10,6 +10,7 @@ import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pydicom
@@ -34,8 +35,9 @@ MOST_READS = 3_000_000
 # Of a compressed data set, the bytes that are searched for the header.
 MOST_HEADER = 1 << 24
 MOST_FILES = 100_000
-# Files that are opened to find out whether a folder holds DICOM, and levels of folders below it.
-MOST_TRIED, MOST_LEVELS = 1000, 12
+# Files that are opened to find out whether a folder holds DICOM: of those whose names are like it,
+# and of all; and levels of folders below it.
+MOST_LIKELY, MOST_TRIED, MOST_LEVELS = 20_000, 1000, 12
 
 # The VRs that a first element can have, and its groups: file meta information, or identification.
 FIRST_VRS = (b"UL", b"CS", b"UI", b"DA", b"TM", b"LO", b"SH", b"OB", b"PN", b"DT", b"SQ", b"ST")
@@ -135,13 +137,26 @@ def files_below(folder: Path, nested: bool = True) -> Iterator[Path]:
 
 
 def holds_dicom(folder: Path) -> bool:
-    """Return whether one of a folder's first files, or those in folders below it, is DICOM."""
-    for number, path in enumerate(files_below(folder)):
-        if number >= MOST_TRIED:
-            return False
-        if is_dicom_file(path):
-            return True
-    return False
+    """Return whether one of a folder's first files, or those in folders below it, is DICOM.
+
+    A disc often has a viewer, the many files of which come first by name: files without an ending
+    are tried before those that have one.
+    """
+    likely = (path for path in islice(files_below(folder), MOST_FILES) if may_be_dicom(path.name))
+    if any(is_dicom_file(path) for path in islice(likely, MOST_LIKELY)):
+        return True
+    return any(is_dicom_file(path) for path in islice(files_below(folder), MOST_TRIED))
+
+
+def may_be_dicom(name: str) -> bool:
+    """Return whether a file's name is like those of DICOM files.
+
+    Examples:
+        >>> [may_be_dicom(name) for name in ("IM0001", "1.2.840.10", "a.DCM", "a.nii.gz", "x.dll")]
+        [True, True, True, False, False]
+    """
+    ending = Path(name).suffix[1:].lower()
+    return not ending or ending.isdecimal() or ending in ("dcm", "dicom", "ima", "img")
 
 
 def dicom_files(folder: Path, nested: bool = True) -> Iterator[Path]:

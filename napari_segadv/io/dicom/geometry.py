@@ -12,8 +12,9 @@ from .headers import Plane
 
 Float = npt.NDArray[np.float64]
 
-# mm. Slices that are closer lie at one position.
-SAME_PLACE = 1e-2
+# Slices lie at one position if they are closer than this share of a pixel; or, beside others that
+# are further apart, than these shares of a pixel and of the largest step. In mm without a spacing.
+ONE_PLACE, JITTER_OF_PIXEL, JITTER_OF_STEP = 0.02, 0.1, 0.05
 # Share of the step between slices by which one may be off: positions are often rounded to 0.1 mm.
 UNEVEN = 0.1
 # Share of a pixel by which the last slice may lie beside the place where a box would have it.
@@ -63,6 +64,26 @@ def along(planes: Sequence[Plane]) -> Float:
     return np.asarray(positions @ axes(planes[0].orientation)[2], np.float64)
 
 
+def closest(places: npt.ArrayLike, spacing: Sequence[float]) -> float:
+    """Return the distance in mm up to which slices lie at one position.
+
+    A table that moves on between two phases comes to rest some hundredths of a millimetre beside
+    its place; the slices of a micro-CT are closer than that.
+
+    Args:
+        places: of the slices along their normal, in mm.
+        spacing: of their pixels, () if it is unknown.
+
+    Examples:
+        >>> closest([0, 0.02, 3, 3.02], (0.7, 0.7)), closest([0, 0.009, 0.018], (0.009, 0.009))
+        (0.07, 0.00045)
+    """
+    pixel = min(spacing, default=1.0)
+    largest = float(np.diff(np.sort(np.asarray(places, np.float64))).max(initial=0.0))
+    jitter = min(JITTER_OF_STEP * largest, JITTER_OF_PIXEL * pixel)
+    return round(max(jitter, ONE_PLACE * pixel), 9)
+
+
 def course(planes: Sequence[Plane]) -> Course:
     """Sort slices along their normal, and check that they are evenly spaced and fill a box."""
     places = along(planes)
@@ -85,7 +106,7 @@ def name_of(plane: Plane) -> str:
 
 
 def _doubled(planes: Sequence[Plane], places: Float) -> str:
-    at = np.flatnonzero(np.diff(places) < SAME_PLACE)
+    at = np.flatnonzero(np.diff(places) <= closest(places, planes[0].spacing))
     if not len(at):
         return ""
     one, other = (name_of(planes[int(at[0]) + n]) for n in (0, 1))
@@ -97,8 +118,9 @@ def _uneven(planes: Sequence[Plane], places: Float, step: float) -> str:
     even = places[0] + step * np.arange(len(places))
     steps = np.diff(places)
     usual = float(np.median(steps))
-    off = np.abs(places - even).max() > UNEVEN * step + 1e-3
-    if not off and np.abs(steps - usual).max() <= 3 * UNEVEN * usual + 1e-3:
+    rounded = min(1e-3, UNEVEN * step)
+    off = np.abs(places - even).max() > UNEVEN * step + rounded
+    if not off and np.abs(steps - usual).max() <= 3 * UNEVEN * usual + rounded:
         return ""
     at = int(np.abs(steps - usual).argmax())
     return (

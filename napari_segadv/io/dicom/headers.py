@@ -10,20 +10,33 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from ...errors import SegadvError
-from .elements import clean, groups, items, numbers, raw, text, whole
+from .elements import clean, first_text, groups, items, numbers, raw, text, whole
 from .files import FAULTS, parse, quiet, reason
-from .kinds import ENHANCED, LOCALIZERS, is_projection, refusal_of, sop_class
+from .kinds import (
+    FUNCTIONAL_GROUPS,
+    LOCALIZERS,
+    SIDE_BY_SIDE,
+    is_ct,
+    is_image,
+    is_projection,
+    refusal_of,
+)
 
 IDENTITY = (
-    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge", "PatientWeight",
+    "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientAge",
+    "PatientWeight",
     "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber",
     "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality", "SOPClassUID",
     "FrameOfReferenceUID", "Manufacturer", "ManufacturerModelName", "StationName",
-    "DeviceSerialNumber", "ProtocolName", "BodyPartExamined", "PatientPosition", "KVP",
-    "ConvolutionKernel", "RescaleType", "Units",
+    "DeviceSerialNumber", "BodyPartExamined", "PatientPosition", "RescaleType", "Units",
 )  # fmt: skip
+# Numbers, which are spelt in several ways.
+SPELT = ("PatientWeight", "SeriesNumber", "AcquisitionNumber", "KVP")
 # Where the series has no UID, so that patients whose UIDs were blanked stay apart.
-WITHOUT_UID = ("AcquisitionNumber", "AcquisitionDate", "SeriesDate", "SeriesTime", "ContentDate")
+WITHOUT_UID = (
+    "AcquisitionNumber", "AcquisitionDate", "SeriesDate", "SeriesTime", "ContentDate", "KVP",
+    "ProtocolName", "ConvolutionKernel",
+)  # fmt: skip
 # What can tell slices at one position apart, with the words for it, the likeliest first.
 TOLD_APART = {
     "EchoTime": "echo time", "EchoNumbers": "echo", "ImageType": "image type",
@@ -32,6 +45,7 @@ TOLD_APART = {
     "NominalPercentageOfCardiacPhase": "cardiac phase", "TriggerTime": "trigger time",
     "FrameReferenceTime": "frame time", "StackID": "stack", "AcquisitionNumber": "acquisition",
     "DiffusionGradientOrientation": "gradient", "ContrastBolusAgent": "contrast",
+    "ConvolutionKernel": "kernel", "KVP": "kV",
     "SliceThickness": "slice thickness", "SeriesTime": "series time",
     "AcquisitionTime": "acquisition time", "ContentTime": "content time", "folder": "folder",
 }  # fmt: skip
@@ -48,7 +62,7 @@ TAGS: tuple[str | int, ...] = (
     "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
     "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope", "RescaleIntercept",
     "ModalityLUTSequence", "InConcatenationTotalNumber", "ViewPosition", "ImageLaterality",
-    "Laterality",
+    "Laterality", *FUNCTIONAL_GROUPS, *SIDE_BY_SIDE, *(each for each, _ in SIDE_BY_SIDE.values()),
 )  # fmt: skip
 
 Vector = tuple[float, ...]
@@ -104,7 +118,7 @@ class Header:
         frames: how many there are.
         stacks: whether its planes can be part of a volume.
         localizer: whether it is one.
-        shape: rows and columns.
+        shape: rows and columns; (0, 0) if it is no image.
         planes: of it; none for frames without a place.
     """
 
@@ -138,8 +152,8 @@ def header_of(path: Path) -> Header:
     try:
         with quiet():
             frames = whole(ds, "NumberOfFrames", 1)
-            if frames > 1 or sop_class(ds) in ENHANCED:
-                # The groups of an enhanced image are in sequences, all of which are needed.
+            if frames > 1 or any(name in ds for name in FUNCTIONAL_GROUPS):
+                # Facts of frames are in sequences, all of which are needed.
                 ds = parse(path)
             return _facts(ds, path, max(frames, 1))
     except FAULTS as error:
@@ -153,10 +167,13 @@ def _facts(ds: Dataset, path: Path, frames: int) -> Header:
     modality = clean(text(ds, "Modality"))[:16]
     refusal = refusal_of(ds, modality, shape)
     if refusal:
-        return Header(path, refusal, modality=modality)
+        meant = is_image(ds, modality, shape)
+        return Header(path, refusal, modality=modality, shape=shape if meant else (0, 0))
     localizer = bool(LOCALIZERS & set(text(ds, "ImageType").upper().split("\\")))
-    stacks = not is_projection(ds, modality) and not (localizer and modality == "CT")
-    enhanced = bool(items(ds, "PerFrameFunctionalGroupsSequence"))
+    stacks = not is_projection(ds, modality) and not (localizer and is_ct(ds))
+    shared, own = (bool(items(ds, name)) for name in FUNCTIONAL_GROUPS)
+    # Facts that are shared by several frames do not say where each of them lies.
+    enhanced = own or (shared and frames == 1)
     group = group_of(ds, localizer, path if frames > 1 else None)
     if frames == 1 and not enhanced:
         planes = [plane_of(ds, path, None, group, shape)]
@@ -190,7 +207,9 @@ def group_of(ds: Dataset, localizer: bool, path: Path | None) -> str:
     An image of several frames is in one file, the path of which is given.
     """
     names = IDENTITY if raw(ds, "SeriesInstanceUID") else (*IDENTITY, *WITHOUT_UID)
-    facts = [raw(ds, name) for name in names]
+    facts: list[object] = [
+        (numbers(ds, name) if name in SPELT else ()) or raw(ds, name) for name in names
+    ]
     facts += [raw(ds, "SamplesPerPixel"), raw(ds, "PhotometricInterpretation"), bytes([localizer])]
     facts += [os.fsencode(path or "")]
     return hashlib.sha256(repr(facts).encode()).hexdigest()
@@ -207,10 +226,12 @@ def plane_of(
 
     orientation = first("ImageOrientationPatient", 6)
     slope, intercept = first("RescaleSlope", 1), first("RescaleIntercept", 1)
+    # Frames of one file may hold HU, densities and atomic numbers.
+    kind = "" if frame is None else first_text(described, "RescaleType")
     return Plane(
         path,
         frame,
-        group,
+        f"{group} {kind}".strip(),
         shape,
         first("ImagePositionPatient", 3),
         orientation if is_orientation(orientation) else (),
@@ -261,10 +282,10 @@ def _told_apart(described: Sequence[Dataset], path: Path) -> tuple[tuple[str, st
     found = {"folder": str(path.parent)}
     for name in TOLD_APART:
         if name[0].isupper():
-            found[name] = next((t for each in described if (t := text(each, name))), "")
+            found[name] = first_text(described, name)
     if not found["EchoTime"]:
-        found["EchoTime"] = next((t for d in described if (t := text(d, "EffectiveEchoTime"))), "")
-    found["ImageType"] += next((t for d in described if (t := text(d, "FrameType"))), "")
+        found["EchoTime"] = first_text(described, "EffectiveEchoTime")
+    found["ImageType"] += first_text(described, "FrameType")
     found["b-value"] = _b_value(described)
     directions = [
         item for d in described for item in items(d, "DiffusionGradientDirectionSequence")

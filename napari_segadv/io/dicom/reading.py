@@ -13,10 +13,11 @@ from ...common.wording import in_percent
 from ...data.scan import Array, Storage
 from ...errors import SegadvError
 from ..pixels import Pixels
+from .belonging import made_from, subject_of, uids
 from .choice import Chosen, choose
-from .elements import groups, text
+from .elements import first_text, groups, number, numbers, text
 from .files import FAULTS, parse, quiet, reason
-from .geometry import picture_grid, volume_grid
+from .geometry import axes, picture_grid, volume_grid
 from .headers import MAGNIFICATION, Plane, description_of, plane_of, spacing_of
 from .kinds import is_projection
 from .stored import Layout, frames_of, layout_of
@@ -33,6 +34,8 @@ from .values import (
 )  # fmt: skip
 from .windows import presentation_of
 
+# Degrees of a gantry's tilt that are worth a word.
+LEAST_TILT = 1.0
 META = {
     "modality": "Modality",
     "description": "SeriesDescription",
@@ -82,6 +85,8 @@ def _read(chosen: Chosen, planes: Sequence[Plane]) -> Pixels:
     scaling: Scaling | None = None
     stack: Array | None = None
     kept: tuple[FileDataset, Layout] | None = None
+    images: set[str] = set()
+    drawn_on: set[str] = set()
     for index, (plane, ds, layout, frame) in enumerate(_slices(planes)):
         values = _values(frame, plane, ds, layout, planes)
         if stack is None:
@@ -92,9 +97,15 @@ def _read(chosen: Chosen, planes: Sequence[Plane]) -> Pixels:
         stack[index] = values
         if plane is middle:
             kept = ds, layout
+        with quiet():
+            images.add(text(ds, "SOPInstanceUID"))
+            drawn_on |= made_from(ds, plane.frame)
     assert stack is not None
     assert kept is not None
-    return _pixels(chosen, planes, stack, scaling, middle, *kept)
+    found = _pixels(chosen, planes, stack, scaling, middle, *kept)
+    with quiet():
+        subject = subject_of(kept[0], uids(images), uids(drawn_on), middle.placed)
+    return replace(found, grid=replace(found.grid, subject=subject))
 
 
 def _slices(planes: Sequence[Plane]) -> Iterator[tuple[Plane, FileDataset, Layout, Array]]:
@@ -157,12 +168,12 @@ def _pixels(
     with quiet():
         described = list(groups(ds, middle.frame))
         padding = padding_of(ds, middle) if layout.mono else None
-        units, notes = _units(ds, planes, layout, stack)
-        shown = presentation_of(described, stack, padding) if layout.mono else None
+        units, notes = _units(described, planes, layout, stack)
+        shown, remarks = presentation_of(described, stack, padding) if layout.mono else (None, ())
         meta = _meta(planes, described, layout)
         if padding is not None:
             meta["padding"] = padding
-        notes += _notes(planes, described, layout, stack, padding)
+        notes += _notes(planes, described, layout, stack, padding) + remarks
     storage = scaling.storage if scaling is not None and not middle.lookup else None
     if storage is None:
         storage = Storage(str(stack.dtype))
@@ -181,17 +192,19 @@ def _pixels(
 
 
 def _units(
-    ds: FileDataset, planes: Sequence[Plane], layout: Layout, stack: Array
+    described: Sequence[Any], planes: Sequence[Plane], layout: Layout, stack: Array
 ) -> tuple[str, tuple[str, ...]]:
     """Return the units of an image, with notes; colours have none."""
-    return units_of(ds, planes, float(stack.min())) if layout.mono else ("grey level", ())
+    if not layout.mono:
+        return "grey level", ()
+    return units_of(described, planes, float(stack.min()))
 
 
 def _meta(planes: Sequence[Plane], described: Sequence[Any], layout: Layout) -> dict[str, Any]:
     """Return the facts that are worth keeping, and those that a derived series needs."""
     meta: dict[str, Any] = {}
     for name, keyword in META.items():
-        found = next((t for each in described if (t := text(each, keyword))), "")
+        found = first_text(described, keyword)
         if found:
             meta[name] = description_of(described[-1]) if name == "description" else found
     meta["files"] = tuple(dict.fromkeys(str(plane.path) for plane in planes))
@@ -218,7 +231,7 @@ def _notes(
     notes = []
     if planes[0].lookup:
         notes.append("Its values are those of the header's Modality LUT, not the stored numbers.")
-    if len({(plane.slope, plane.intercept) for plane in planes}) > 1:
+    if len({(plane.slope, plane.intercept) for plane in planes}) > 1 and stack.dtype.kind == "f":
         notes.append("Its slices have different rescale slopes: the values are floating point.")
     if padding is not None:
         inside = (stack >= padding[0]) & (stack <= padding[1])
@@ -230,14 +243,34 @@ def _notes(
             )
     if layout.photometric == "PALETTE COLOR":
         notes.append("Its palette was expanded to RGB.")
-    notes += _spacing_notes(described)
+    notes += [*_spacing_notes(described), *_tilt_note(planes, described)]
     return tuple(notes)
+
+
+def _tilt_note(planes: Sequence[Plane], described: Sequence[Any]) -> list[str]:
+    """Say that slices lie upright though the header states a tilted gantry."""
+    tilt = max((abs(number(each, "GantryDetectorTilt", 0)) for each in described), default=0)
+    if tilt < LEAST_TILT or len(planes) < 2 or not planes[0].placed:
+        return []
+    lying = abs(float(axes(planes[0].orientation)[2][2]))
+    if lying < np.cos(np.radians(LEAST_TILT)):
+        return []
+    return [
+        f"Its header states a gantry tilted by {tilt:g} degrees, but positions of slices that are "
+        "not: the positions count. If they were not corrected, the volume is sheared."
+    ]
 
 
 def _spacing_notes(described: Sequence[Any]) -> list[str]:
     """Say which spacing a projection has: at the detector, or in the patient."""
     ds = described[-1]
     found, source = spacing_of(described)
+    ratio = numbers(ds, "PixelAspectRatio", 2)
+    if not found and ratio and min(ratio) > 0 and ratio[0] != ratio[1]:
+        return [
+            f"Its pixels are not square (PixelAspectRatio {ratio[0]:g} to {ratio[1]:g}), but have "
+            "no spacing: they are taken as square."
+        ]
     if not is_projection(ds, text(ds, "Modality")) or not found:
         return []
     if source == "ImagerPixelSpacing":

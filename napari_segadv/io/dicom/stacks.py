@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .elements import clean
-from .geometry import SAME_PLACE, Course, along, course, orientation_name
+from .geometry import Course, along, closest, course, orientation_name
 from .headers import TOLD_APART, Header, Plane
 
 # How far orientations may differ (the largest difference of two numbers), and spacings (a share).
@@ -175,7 +175,8 @@ def _fits(plane: Plane, other: Plane) -> bool:
 def _most_at_one_place(planes: Sequence[Plane]) -> int:
     """Return the largest number of slices that lie at one position."""
     places = np.sort(along(planes))
-    ends = np.append(np.flatnonzero(np.diff(places) >= SAME_PLACE) + 1, len(places))
+    apart = np.diff(places) > closest(places, planes[0].spacing)
+    ends = np.append(np.flatnonzero(apart) + 1, len(places))
     return int(np.diff(ends, prepend=0).max())
 
 

@@ -8,8 +8,9 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 
 from ...data.scan import HU_BELOW, Array, Storage
-from .elements import items, number, numbers, text, whole
+from .elements import first_text, items, number, numbers, text, whole
 from .headers import Plane
+from .kinds import is_ct
 from .lookups import lookup_of
 from .stored import NATIVE, Layout
 
@@ -32,16 +33,19 @@ class Scaling:
 def scaling_of(planes: Sequence[Plane], layout: Layout) -> Scaling:
     """Return the type that holds the values of all planes, and how they can be stored.
 
-    With a slope of 1 the values are whole numbers that are stored as they are. Another slope is
-    kept, so that the step between two values that a file can hold is known. Slices with different
-    slopes, as in PET, have no such step.
+    With a slope of 1 the values are whole numbers that are stored as they are, also if the
+    intercepts of slices differ. Another slope is kept, so that the step between two values that a
+    file can hold is known. Slices with different slopes, as in PET, have no such step.
     """
     pairs = {(plane.slope, plane.intercept) for plane in planes}
     if layout.keyword != "PixelData":
         wide = layout.keyword.startswith("Double")
         return Scaling(np.dtype(np.float64 if wide else np.float32), None, False)
     if len(pairs) > 1:
-        return Scaling(np.dtype(np.float32), None, False)
+        kinds = [_integer(layout, *pair) if pair[0] == 1 else None for pair in pairs]
+        if None in kinds:
+            return Scaling(np.dtype(np.float32), None, False)
+        return Scaling(np.result_type(*(kind for kind in kinds if kind)), None, True)
     ((slope, intercept),) = pairs
     kind = _integer(layout, slope, intercept)
     if kind is None:
@@ -111,21 +115,24 @@ def coloured(frame: Array, ds: Dataset) -> Array:
     return colours
 
 
-def units_of(ds: Dataset, planes: Sequence[Plane], least: float) -> tuple[str, tuple[str, ...]]:
+def units_of(
+    described: Sequence[Dataset], planes: Sequence[Plane], least: float
+) -> tuple[str, tuple[str, ...]]:
     """Return the units of values, and what the user has to know about them.
 
     Args:
-        ds: the header.
+        described: the data sets that describe the image, the closest first.
         planes: of the image.
         least: its lowest value.
     """
-    kind = text(ds, "RescaleType") or text(ds, "Units")
-    if text(ds, "Modality") == "CT" and kind in ("", "US", "HU"):
-        rescaled = "RescaleIntercept" in ds or any(p.intercept for p in planes) or kind == "HU"
-        if rescaled or least < HU_BELOW:
+    ct = is_ct(described[-1])
+    kind = first_text(described, "RescaleType") or first_text(described, "Units")
+    if ct and kind in ("", "US", "HU"):
+        stated = any("RescaleIntercept" in each for each in described) or kind == "HU"
+        if stated or any(p.intercept for p in planes) or least < HU_BELOW:
             return "HU", ()
         return "grey level", ("The header does not say how its numbers become HU.",)
-    if kind == "HU" and text(ds, "Modality") in ("CT", ""):
+    if kind == "HU" and (ct or not text(described[-1], "Modality")):
         return "HU", ()
     known = ("", "US", "HU")
     return "grey level", () if kind in known else (f"The values are in {kind[:16]}.",)

@@ -12,14 +12,17 @@ from .lookups import lookup_of
 
 # Points of a curve: a line between two of them is off by less than one of 4096 grey levels.
 POINTS = 257
+# The formula of the linear function is made for whole numbers: it takes 1 off the width. With
+# fractions, a window narrower than this is meant exactly, unless its header names the function.
+NARROW = 10
 # Sigmoid windows end where they are within a thousandth of black and white.
 SIGMOID_REACH = 1.75
 
 
 def presentation_of(
     described: Sequence[Dataset], array: Array, padding: tuple[float, float] | None
-) -> Presentation | None:
-    """Return how a grey image is shown, None if its header does not say.
+) -> tuple[Presentation | None, tuple[str, ...]]:
+    """Return how a grey image is shown, None if its header does not say, and notes on it.
 
     A VOI LUT goes before a window, and the first of several windows counts. MONOCHROME1, and a
     Presentation LUT Shape INVERSE, exchange black and white.
@@ -32,24 +35,46 @@ def presentation_of(
     ds = described[-1]
     negative = text(ds, "PhotometricInterpretation").upper() == "MONOCHROME1"
     negative = negative or text(ds, "PresentationLUTShape").upper() == "INVERSE"
-    found = next((shown for each in described if (shown := _of_header(each, ds))), None)
-    if found is not None:
-        return found.inverted if negative else found
-    if not negative:
-        return None
-    return _negative(array, padding)
+    for each in described:
+        found, notes = _of_header(each, described, array)
+        if found is not None:
+            return (found.inverted if negative else found), notes
+    return (_negative(array, padding) if negative else None), ()
 
 
-def _of_header(described: Dataset, ds: Dataset) -> Presentation | None:
-    """Return what one data set says: its VOI LUT, else its first window."""
-    for item in items(described, "VOILUTSequence")[:1]:
-        points = _lookup(item, ds)
+def _of_header(
+    one: Dataset, described: Sequence[Dataset], array: Array
+) -> tuple[Presentation | None, tuple[str, ...]]:
+    """Return what one data set says: its VOI LUT, else its first window; and notes on it."""
+    for item in items(one, "VOILUTSequence")[:1]:
+        points = _lookup(item, described)
         if points is not None:
-            return Presentation(*points, "VOI LUT of the header")
-    centres, widths = numbers(described, "WindowCenter"), numbers(described, "WindowWidth")
+            return Presentation(*points, "VOI LUT of the header"), ()
+    centres, widths = numbers(one, "WindowCenter"), numbers(one, "WindowWidth")
     if not centres or not widths or widths[0] <= 0:
-        return None
-    return window(centres[0], widths[0], text(described, "VOILUTFunction").upper())
+        return None, ()
+    centre, width, function = centres[0], widths[0], text(one, "VOILUTFunction").upper()
+    if not _is_exact(width, function, array):
+        return window(centre, width, function), ()
+    note = (
+        f"Its window (width {width:g}) is too narrow for the linear formula of DICOM, which is for "
+        "whole numbers: it is taken exactly."
+    )
+    return window(centre, width, "LINEAR_EXACT"), (note,)
+
+
+def _is_exact(width: float, function: str, array: Array) -> bool:
+    """Whether a linear window is meant exactly: by its formula it would be a step, or invalid."""
+    if function not in ("", "LINEAR"):
+        return False
+    narrow = width < NARROW if not function else width <= 1
+    return width < 1 or (narrow and _has_fractions(array))
+
+
+def _has_fractions(array: Array) -> bool:
+    if array.dtype.kind != "f":
+        return False
+    return any(bool((plane != np.rint(plane)).any()) for plane in array)
 
 
 def window(centre: float, width: float, function: str) -> Presentation:
@@ -74,9 +99,13 @@ def window(centre: float, width: float, function: str) -> Presentation:
     return Presentation.between(centre - 0.5 - half, centre - 0.5 + half, source)
 
 
-def _lookup(item: Dataset, ds: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+def _lookup(
+    item: Dataset, described: Sequence[Dataset]
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Return the points of a VOI LUT, None if it is damaged."""
-    signed = whole(ds, "PixelRepresentation") == 1 or number(ds, "RescaleIntercept", 0) < 0
+    ds = described[-1]
+    lowest = min(number(each, "RescaleIntercept", 0) for each in described)
+    signed = whole(ds, "PixelRepresentation") == 1 or lowest < 0
     found = lookup_of(item, signed, ds.original_encoding[1] is not False)
     if found is None or found.entries.min() == found.entries.max():
         return None

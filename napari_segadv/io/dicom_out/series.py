@@ -183,7 +183,7 @@ def _derived(
                 for plane, before in zip(values, clean, strict=True)
             ]
         else:
-            frames = source.frames or (None,)
+            frames = source.frames or (0,)
             stored = [
                 stored_of(plane, before, _rescale(dataset, frame, path), layout, path)
                 for plane, before, frame in zip(values, clean, frames, strict=True)
@@ -221,7 +221,7 @@ def _derived(
     return dataset
 
 
-def _rescale(dataset: Dataset, frame: int | None, path: Path) -> tuple[float, float]:
+def _rescale(dataset: Dataset, frame: int, path: Path) -> tuple[float, float]:
     """Return slope and intercept of a file, or of one of its frames, as reading takes them."""
     plane = plane_of(dataset, path, frame, "", (0, 0))
     return plane.slope, plane.intercept

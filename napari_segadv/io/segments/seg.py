@@ -5,7 +5,7 @@ entries the standard asks for, as many programs write them; on those that it rea
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from pydicom.uid import (
 
 from ...data.scan import Array, Grid, Mask
 from ...errors import SegadvError
-from ..dicom.geometry import SAME_PLACE
+from ..dicom.geometry import closest
+from .belonging import of_segmentation
 from .choice import Canvas, Segment, check_numbers, chosen, class_names, cleaned, listed
 from .dicom_files import floats, items, meta_of, read_dicom, understood
 from .stack import OFF, Plane, axes_of, stacked
@@ -78,6 +79,8 @@ def read(path: Path, which: str, grid: Grid | None) -> Mask:
                 continue
             part = canvas.array if found.ndim == 2 else canvas.array[number]
             _paint(canvas, part, _pixels(seg, frame.index), seg, frame)
+        placed = any(frame.plane is not None for frame in seg.frames)
+        found = replace(found, subject=of_segmentation(dataset, placed))
     return Mask(
         canvas.array, found, class_names(labels), path, which, _notes(seg, canvas, labels, path)
     )
@@ -216,9 +219,9 @@ def _steps(seg: Seg, planes: Sequence[Plane], grid: Grid | None) -> list[float]:
     normal = axes_of(planes[0].orientation, seg.path)[2]
     places = np.array([plane.position for plane in planes]) @ normal
     apart = np.diff(np.sort(places))
-    closest = apart[apart > SAME_PLACE].min(initial=np.inf)
+    least = apart[apart > closest(places, planes[0].spacing)].min(initial=np.inf)
     steps = [between] if between else []
-    if thickness and (closest == np.inf or abs(thickness - closest) < 0.01 * closest):
+    if thickness and (least == np.inf or abs(thickness - least) < 0.01 * least):
         steps.append(thickness)
     if grid is not None and grid.ndim == 3:
         across = float(normal[::-1] @ grid.direction[:, 0])

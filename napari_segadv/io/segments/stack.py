@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ...data.scan import Grid
 from ...errors import SegadvError
-from ..dicom.geometry import SAME_PLACE, axes
+from ..dicom.geometry import axes, closest
 from ..dicom.headers import is_orientation
 
 # Share of the step by which a plane may lie beside its place: positions are often rounded.
@@ -86,7 +86,7 @@ def stacked(
     row, column, normal = axes_of(first.orientation, path)
     positions = np.array([plane.position for plane in planes], np.float64)
     places = positions @ normal
-    step = _step(places, steps, path)
+    step = _step(places, steps, first.spacing, path)
     numbers = np.rint((places - places.min()) / step).astype(int)
     lowest = positions[int(places.argmin())]
     sideways = positions - lowest - (places - places.min())[:, None] * normal
@@ -104,11 +104,11 @@ def stacked(
     return Stack(grid, tuple(map(int, numbers)))
 
 
-def _step(places: Float, steps: Sequence[float], path: Path) -> float:
+def _step(places: Float, steps: Sequence[float], spacing: Vector, path: Path) -> float:
     """Return the distance between slices that all planes fit."""
     apart = np.diff(np.sort(places))
-    apart = apart[apart > SAME_PLACE]
-    usual = [step for step in steps if step > SAME_PLACE]
+    apart = apart[apart > closest(places, spacing)]
+    usual = [step for step in steps if step > 0]
     if not len(apart):
         return usual[0] if usual else 1.0
     for step in (*usual, float(apart.min())):

@@ -7,7 +7,7 @@ rounds the geometry and does not know the other two.
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ def read_scan(entry: Entry, read: Scan) -> Scan:
         meta["files"] = read.meta["files"]
     return Scan(
         typed(read.array, entry),
-        read_grid(entry.entry("grid"), read.grid.shape),
+        replace(read_grid(entry.entry("grid"), read.grid.shape), subject=read.grid.subject),
         entry.text("units"),
         Storage(kind, slope, intercept),
         read.colour,

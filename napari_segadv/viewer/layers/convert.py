@@ -227,15 +227,24 @@ def mask_of(
     data = np.array(painted(layer) if alone else numbers_in(layer))
     check_labels(data, f"layer {layer.name}")
     data = data.astype(np.uint8 if data.max(initial=0) < 256 else np.uint16)
-    if data.shape == grid.shape and same_place(layer, beside):
-        return Mask(data, grid, made=_made(layer, data))
-    from ...io import to_grid
+    from ...io import belonging, to_grid
 
+    known = layer.metadata.get(KEY)
+    try:
+        notes = belonging(Mask(data, known), grid) if _holds(known, data) else ()
+    except SegadvError as error:
+        wrong, _, _ = str(error).removeprefix("the mask: ").partition(";")
+        raise SegadvError(
+            f"layer {layer.name}: {wrong}; choose another {role}, or, if it is of this image all "
+            "the same, save the layer as .nii.gz and open that"
+        ) from None
+    if data.shape == grid.shape and same_place(layer, beside):
+        return Mask(data, grid, notes=notes, made=_made(layer, data))
     if data.ndim not in (2, 3):
         raise SegadvError(
             f"layer {layer.name}: is not a 2-D or 3-D label map; choose another {role}"
         )
-    own, there = kept_grid(layer, layer.metadata.get(KEY)), kept_grid(beside, grid)
+    own, there = kept_grid(layer, known), kept_grid(beside, grid)
     if own is None or own.shape != data.shape or there is None:
         own, there = shown_grid(layer, data.shape), shown_grid(beside, grid.shape)
     try:
@@ -244,6 +253,11 @@ def mask_of(
         raise SegadvError(
             f"This {role} belongs to another image. Choose another {role} or image."
         ) from None
+
+
+def _holds(known: Any, data: Array) -> bool:
+    """Return whether labels came with a grid that they still have."""
+    return isinstance(known, Grid) and known.shape == data.shape
 
 
 def _made(layer: Labels, data: Array) -> tuple[Mapping[str, Any], ...]:

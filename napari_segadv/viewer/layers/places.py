@@ -141,7 +141,7 @@ def grid_now(matrix: Array, known: Grid) -> Grid:
     """
     if lies_on(matrix, known):
         return known
-    moved = grid_from(matrix, known.shape)
+    moved = replace(grid_from(matrix, known.shape), subject=known.subject)
     if not (known.physical and known.turned and moved.physical):
         return moved
     # Such a grid is shown by its spacing alone, from the origin: it was moved from there.

@@ -119,7 +119,6 @@ def test_damaged_files_end_in_one_line(tmp_path, scan):
 
 
 def test_a_few_contours_outside_the_image_are_told(tmp_path, scan):
-    # An odd number of times in each slice: an even one would be a hole.
     inside = [contour(scan, n % 6, SQUARE) for n in range(6 * 21)]
     away = contour(scan, 2, SQUARE) + 400
     path = made.rtstruct(tmp_path / "rs.dcm", {1: ("a", [*inside, away])})
