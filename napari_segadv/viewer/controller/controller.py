@@ -25,6 +25,7 @@ from ..notices import complain
 from .clicks import Clicks
 from .descriptions import Descriptions
 from .jobs import Jobs
+from .results import Results
 from .runner import Poll, Runner
 from .runs import Run, Runs
 from .shown_layers import ShownLayers, unwrapped
@@ -65,6 +66,7 @@ class Controller:
     def __init__(self, viewer: ViewerModel, runner: Runner | None = None) -> None:
         self.jobs = Jobs(runner)
         self._shown = shown = ShownLayers(viewer)
+        self._results = Results(viewer, shown)
         self.jobs.open = lambda: not shown.closed
         self.clicks = Clicks(viewer, shown, self.jobs.soon)
         self.victims = VictimJobs(self.jobs, shown, self.clicks)

@@ -18,6 +18,7 @@ from ...errors import NeedsDescription, NeedsTrust, SegadvError
 from ..layers.convert import mask_of, mask_tuple, scan_of
 from ..layers.edits import repainted, takes_target
 from ..layers.names import CLEAN, TARGET, LayerTuple
+from ..layers.selected import selection_kept
 from ..layers.structure_layers import set_of
 from ..layers.task_view import view_of
 from .clicks import Clicks
@@ -413,12 +414,10 @@ class VictimJobs:
     def _show_prediction(self, layer: Image, predicted: Predicted) -> None:
         self.keep(predicted)
         if layer in self._shown.layers:
-            clicking = self._clicks.being_made(layer)
             clean = view_of(predicted.victim.task.name).clean(predicted.prediction, predicted.scan)
-            self._shown.show_beside(layer, CLEAN, clean)
-            if clicking is not None:
-                # A new layer becomes the active one, but the next click is to be a click.
-                self._shown.select(clicking)
+            # Nobody paints on a prediction: who has painted or clicked elsewhere goes on there.
+            with selection_kept(self._shown.layers):
+                self._shown.show_beside(layer, CLEAN, clean)
             self._clicks.note(layer, predicted.victim.sha256, predicted.victim.shown)
         self.predicted.emit(predicted.prediction, layer)
 
