@@ -261,7 +261,7 @@ class Controller:
             self.jobs.unfold(title, pieces, ready)
 
         title = f"showing {run.name}"
-        self.jobs.start(title, work, done, can_cancel=False)
+        self.jobs.start(title, work, done, can_cancel=False, wanted=False)
 
     def _now_shown(self, layer: Image, run: Run) -> None:
         """Note which run an image's layers show; it is the current one if the image is chosen."""

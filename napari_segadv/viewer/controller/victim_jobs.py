@@ -139,7 +139,8 @@ class VictimJobs:
             self.attacks = attacks
             self.prepared.emit(attacks)
 
-        self._jobs.start("loading torch and MONAI", work, done, can_cancel=False)
+        title = "loading torch and MONAI"
+        self._jobs.start(title, work, done, can_cancel=False, wanted=False)
 
     def load_victim(
         self, source: str, trust: str | None = None, loaded: Callable[[], None] | None = None
@@ -175,7 +176,7 @@ class VictimJobs:
                     loaded()
                 self.victim_changed.emit(victim)
 
-        self._jobs.start(f"loading {source}", work, done)
+        self._jobs.start(f"loading {source}", work, done, wanted=False)
 
     def _ask_description(self, missing: Undescribed, asked: object) -> None:
         if asked is not self._asked:
