@@ -43,6 +43,7 @@ class Guard(QObject):
         self._sessions.said.connect(tell)
         self._sessions.warned.connect(warn)
         self._sessions.failed.connect(complain)
+        self.recovery.failed.connect(complain)
         controller.session_saved.connect(self.unsaved.saved)
         window.installEventFilter(self)
 
@@ -70,10 +71,12 @@ class Guard(QObject):
             jobs.cancel()
         if self._controller.visibility.measuring is not None:
             self._controller.visibility.stop()
-        self.recovery.drop()
+        self.recovery.stop()
         self._sessions.drop()
         # A thread that outlives the window would end the process.
         QThreadPool.globalInstance().waitForDone(LAST_WORDS)
+        # Only now does nobody write it any more.
+        self.recovery.drop()
         self.parent().removeEventFilter(self)
         self.setParent(None)
 

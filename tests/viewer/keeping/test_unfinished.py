@@ -1,6 +1,7 @@
 """A window with work that is unfinished, or that can't be written, loses none of it silently."""
 
 import threading
+import time
 
 import pytest
 from clicks import click, close_dock, drained, idle
@@ -14,9 +15,11 @@ from napari_segadv.errors import SegadvError
 from napari_segadv.results.session import folder as session_folder
 from napari_segadv.results.session.folder import open_session
 from napari_segadv.viewer.keeping import guard as guarding
+from napari_segadv.viewer.keeping import recovery
 from napari_segadv.viewer.keeping.guard import guard
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 from napari_segadv.viewer.runs import sessions as saving_sessions
+from napari_segadv.viewer.runs.kept import Kept
 from napari_segadv.viewer.widgets.dialogs import Question
 
 
@@ -150,3 +153,40 @@ def test_a_panel_that_is_closed_while_it_saves_has_saved(window, ready, qtbot, f
     go_on.set()
     idle(qtbot, ready.controller)
     assert guard(window).unsaved.sentence() == ""
+
+
+def test_a_copy_that_is_being_written_does_not_survive_the_window(
+    window, ready, qtbot, monkeypatch
+):
+    attacked(ready, qtbot)
+    watching, write, begun = guard(window), Kept.write, threading.Event()
+
+    def slow(kept, folder, poll):
+        begun.set()
+        deadline = time.monotonic() + PATIENCE
+        while not watching.recovery._dropped and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return write(kept, folder, lambda: None)
+
+    monkeypatch.setattr(Kept, "write", slow)
+    watching.recovery.write()
+    qtbot.waitUntil(begun.is_set)
+    with answered(qtbot, Question, press(qtbot, "Close without saving")):
+        assert closes(window)
+    qtbot.waitUntil(lambda: not watching.recovery._latest.busy)
+    assert list(recovery.place().glob("*")) == []
+
+
+def test_that_no_copy_can_be_kept_is_told_once(window, ready, qtbot):
+    attacked(ready, qtbot)
+    watching, said = guard(window), []
+    watching.recovery.failed.connect(said.append)
+    recovery.place().parent.mkdir(parents=True, exist_ok=True)
+    recovery.place().write_text("a file where the folder is to be")
+    for _ in range(2):
+        watching.recovery.write()
+        qtbot.waitUntil(lambda: not watching.recovery._latest.busy)
+    (line,) = said
+    assert line.startswith("no copy of your unsaved work can be kept: ")
+    assert line.endswith("; save the session yourself")
+    assert str(recovery.place()) in line
