@@ -81,7 +81,7 @@ class VictimJobs:
         prepared: the attacks by name, once torch is loaded.
         victim_changed: the Victim, or None.
         predicted: the clean prediction, a Mask for segmentation, and the image's layer.
-        target_made: the target's Labels layer.
+        target_made: the target's Labels layer, and whether it holds painting that is not saved.
         present_changed: how images are presented from now on.
         description_asked: an Undescribed, whose description the user may write.
 
@@ -90,12 +90,13 @@ class VictimJobs:
         victim: the one that is loaded, or None.
         source: what it was loaded from, as `load_victim` takes it.
         present: how images are presented to it, as `Victim.on` takes it, or ON_SCREEN.
+        unsaved: returns whether labels hold what was painted and is not saved.
     """
 
     prepared = Signal(object)
     victim_changed = Signal(object)
     predicted = Signal(object, object)
-    target_made = Signal(object)
+    target_made = Signal(object, bool)
     present_changed = Signal(str)
     description_asked = Signal(object)
 
@@ -104,6 +105,7 @@ class VictimJobs:
         self.victim: Any = None
         self.source = ""
         self.present = "auto"
+        self.unsaved: Callable[[Labels], bool] = lambda labels: False
         self._jobs, self._shown, self._clicks = jobs, shown, clicks
         # Before others hear of it: what clicks may lie on depends on the victim.
         self.victim_changed.connect(clicks.follow)
@@ -259,6 +261,7 @@ class VictimJobs:
                 f"{victim.name}: predicts no structures to change; choose its target in the list"
             )
         painted = None if start is None else mask_of(start, layer, scan.grid)
+        unsaved = start is not None and self.unsaved(start)
         present = self.presented(layer)
 
         def work(poll: Poll) -> tuple[Predicted, LayerTuple]:
@@ -273,7 +276,7 @@ class VictimJobs:
         def done(made: tuple[Predicted, LayerTuple]) -> None:
             predicted, target = made
             self._show_prediction(layer, predicted)
-            self.show_target(layer, target, label=settings.get("label"))
+            self.show_target(layer, target, label=settings.get("label"), unsaved=unsaved)
 
         self._jobs.start("making the target", work, done)
 
@@ -283,6 +286,7 @@ class VictimJobs:
         target: LayerTuple,
         jobs: Jobs | None = None,
         label: int | None = None,
+        unsaved: bool = False,
     ) -> None:
         """Show a target on its image; ends in `target_made`.
 
@@ -293,18 +297,18 @@ class VictimJobs:
             target: the labels; structures that may overlap as the numbers of their combinations.
             jobs: in which they are painted; None: those of the controller.
             label: class number of the structure that is painted next, if it has its own layer.
+            unsaved: whether it holds what was painted and is not saved.
         """
         if layer not in self._shown.layers:
             return
         before = self._shown.get(TARGET, layer)
         if isinstance(before, Labels) and takes_target(before, layer, target):
-            (jobs or self._jobs).unfold(
-                "painting the target", repainted(before, target), lambda: self._made(before, label)
-            )
+            pieces, done = repainted(before, target), lambda: self._made(before, label, unsaved)
+            (jobs or self._jobs).unfold("painting the target", pieces, done)
             return
-        self._made(self._shown.show_target(layer, target), label)
+        self._made(self._shown.show_target(layer, target), label, unsaved)
 
-    def _made(self, target: Labels, label: int | None) -> None:
+    def _made(self, target: Labels, label: int | None, unsaved: bool) -> None:
         if target in self._shown.layers:
             found = set_of(target)
             if found is not None:
@@ -312,7 +316,7 @@ class VictimJobs:
                 self._shown.select(found.layer_of(found.label) or target)
             else:
                 self._shown.select(target)
-            self.target_made.emit(target)
+            self.target_made.emit(target, unsaved)
 
     def checked(self, layer: Image | None) -> tuple[Scan, Any]:
         """Return the scan of an image layer, and the victim with the clicks on that image.

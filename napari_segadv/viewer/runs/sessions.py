@@ -18,7 +18,7 @@ from ..controller.runs import Run
 from ..layers.convert import channel_tuples, image_tuple, scan_of
 from ..layers.names import LayerTuple
 from ..notices import complain, tell, warn
-from .kept import Kept
+from .kept import Kept, Written
 from .session_opening import SessionOpening, image_tuples, painted_tuples
 from .session_victim import SessionVictim
 
@@ -104,13 +104,12 @@ class Sessions:
     def _save(self, folder: Path, then: Callable[[], None]) -> None:
         kept = Kept.of(self.controller, self._victim.source)
 
-        def done(result: tuple[Path, tuple[str, ...]]) -> None:
-            saved, notes = result
-            kept.note_saved()
-            self._tell(self.said, f"session saved in {saved}", tell)
-            for note in notes:
+        def done(written: Written) -> None:
+            written.held.note_saved()
+            self._tell(self.said, f"session saved in {written.folder}", tell)
+            for note in written.notes:
                 self._tell(self.warned, f"not saved: {note}", warn)
-            self.controller.session_saved.emit(kept)
+            self.controller.session_saved.emit(written.held)
             then()
 
         self._start(SAVING, lambda poll: kept.write(folder, poll), done, saves=True)
