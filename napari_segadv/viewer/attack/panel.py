@@ -13,6 +13,7 @@ from ...common.screen import one_line
 from ...errors import SegadvError
 from ...samples import fitting
 from ..controller.erased import Erased
+from ..controller.results import PAINTED
 from ..controller.runs import Run
 from ..controller.structures import Structures
 from ..controller.victim_jobs import ON_SCREEN, Undescribed
@@ -276,7 +277,7 @@ class AttackPanel(Panel):
         ):
             self._offer_classes(prediction.classes)
         self.victim_section.show_seen(self.image.value)
-        self.say("")
+        self.say(PAINTED if view_of(self.controller.victims.task).paints else "")
 
     def _measured(self) -> None:
         self.guide.measured()

@@ -87,7 +87,8 @@ class Preview:
 
         def done(canvas: dict[str, Array]) -> None:
             self._canvas = canvas
-            self._controller.jobs.unfold("preparing the preview", self._shown(), begun)
+            jobs = self._controller.jobs
+            jobs.unfold("preparing the preview", self._shown(), begun, wanted=True)
 
         def begun() -> None:
             if self._image not in self._controller.layers:

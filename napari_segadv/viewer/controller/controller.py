@@ -25,6 +25,7 @@ from ..notices import complain, warn
 from .clicks import Clicks
 from .descriptions import Descriptions
 from .jobs import Jobs
+from .results import Results
 from .runner import Poll, Runner
 from .runs import Run, Runs
 from .shown_layers import ShownLayers, unwrapped
@@ -67,6 +68,7 @@ class Controller:
     def __init__(self, viewer: ViewerModel, runner: Runner | None = None) -> None:
         self.jobs = Jobs(runner)
         self._shown = shown = ShownLayers(viewer)
+        self._results = Results(viewer, shown)
         self.jobs.open = lambda: not shown.closed
         self.clicks = Clicks(viewer, shown, self.jobs.soon)
         self.victims = VictimJobs(self.jobs, shown, self.clicks)
@@ -285,7 +287,7 @@ class Controller:
             self.jobs.unfold(title, pieces, ready)
 
         title = f"showing {run.name}"
-        self.jobs.start(title, work, done, can_cancel=False)
+        self.jobs.start(title, work, done, can_cancel=False, wanted=False)
 
     def _now_shown(self, layer: Image, run: Run) -> None:
         """Note which run an image's layers show; it is the current one if the image is chosen."""

@@ -6,16 +6,24 @@ from typing import Any
 
 from psygnal import Signal
 
+from ...common.wording import counted
 from ...errors import SegadvError
 from .runner import Ended, Runner, Snapshot, Work
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A job that waits for its turn."""
+    """A job that waits for its turn.
+
+    Attributes:
+        title: of the job.
+        begin: begins it.
+        wanted: whether the user would lose something without it.
+    """
 
     title: str
     begin: Callable[[], None]
+    wanted: bool
 
 
 class Jobs:
@@ -47,7 +55,7 @@ class Jobs:
         self.latest: Snapshot | None = None
         self.open: Callable[[], bool] = lambda: True
         self._runner = runner or _qt_runner()
-        self._busy = ""
+        self._busy, self._wanted = "", False
         self._queue: list[Waiting] = []
 
     @property
@@ -60,6 +68,14 @@ class Jobs:
         """Titles of the jobs that wait, the next one first."""
         return [one.title for one in self._queue]
 
+    @property
+    def unfinished(self) -> str:
+        """What a user would lose if all ended now, in a few words; "" for nothing."""
+        running = self._busy if self._busy and self._wanted else ""
+        waiting = sum(one.wanted for one in self._queue)
+        parts = [running, f"{counted(waiting, 'job')} waiting" if waiting else ""]
+        return " and ".join(filter(None, parts))
+
     def cancel(self) -> None:
         """Stop the running job within a step; the next one that waits begins."""
         self._runner.cancel()
@@ -71,7 +87,12 @@ class Jobs:
             self.waiting_changed.emit([])
 
     def start(
-        self, title: str, work: Work, done: Callable[[Any], None], can_cancel: bool = True
+        self,
+        title: str,
+        work: Work,
+        done: Callable[[Any], None],
+        can_cancel: bool = True,
+        wanted: bool = True,
     ) -> None:
         """Start a job, or let it wait until those before it have ended.
 
@@ -80,15 +101,16 @@ class Jobs:
             work: computes, in another thread.
             done: gets what `work` returned, on the main thread.
             can_cancel: whether the job can be stopped.
+            wanted: whether a user who closes the window would lose something without it.
         """
 
         def begin() -> None:
-            self.can_cancel, self.latest = can_cancel, None
+            self.can_cancel, self.latest, self._wanted = can_cancel, None, wanted
             self._set_busy(title)
             self._runner.start(work, self._progressed, lambda how: self._ended(how, done))
 
         if self._busy:
-            self._queue.append(Waiting(title, begin))
+            self._queue.append(Waiting(title, begin, wanted))
             self.waiting_changed.emit(self.waiting)
         else:
             begin()
@@ -127,7 +149,11 @@ class Jobs:
             waiting.begin()
 
     def unfold(
-        self, title: str, pieces: Iterator[None], done: Callable[[], None] = lambda: None
+        self,
+        title: str,
+        pieces: Iterator[None],
+        done: Callable[[], None] = lambda: None,
+        wanted: bool = False,
     ) -> None:
         """Do work on the main thread in pieces; the window handles its events between them.
 
@@ -135,6 +161,7 @@ class Jobs:
             title: of the job, for `busy`.
             pieces: does one piece at each step.
             done: called at the end.
+            wanted: whether a user who closes the window would lose something without it.
 
         Raises:
             SegadvError: if a job is running.
@@ -162,7 +189,7 @@ class Jobs:
             else:
                 self._runner.soon(piece)
 
-        self.can_cancel, self.latest = False, None
+        self.can_cancel, self.latest, self._wanted = False, None, wanted
         self._set_busy(title)
         piece()
 

@@ -18,6 +18,7 @@ from ...errors import NeedsDescription, NeedsTrust, SegadvError
 from ..layers.convert import mask_of, mask_tuple, scan_of
 from ..layers.edits import repainted, takes_target
 from ..layers.names import CLEAN, TARGET, LayerTuple
+from ..layers.selected import selection_kept
 from ..layers.structure_layers import set_of
 from ..layers.task_view import view_of
 from .clicks import Clicks
@@ -80,7 +81,7 @@ class VictimJobs:
         prepared: the attacks by name, once torch is loaded.
         victim_changed: the Victim, or None.
         predicted: the clean prediction, a Mask for segmentation, and the image's layer.
-        target_made: the target's Labels layer.
+        target_made: the target's Labels layer, and whether it holds painting that is not saved.
         present_changed: how images are presented from now on.
         description_asked: an Undescribed, whose description the user may write.
 
@@ -89,12 +90,13 @@ class VictimJobs:
         victim: the one that is loaded, or None.
         source: what it was loaded from, as `load_victim` takes it.
         present: how images are presented to it, as `Victim.on` takes it, or ON_SCREEN.
+        unsaved: returns whether labels hold what was painted and is not saved.
     """
 
     prepared = Signal(object)
     victim_changed = Signal(object)
     predicted = Signal(object, object)
-    target_made = Signal(object)
+    target_made = Signal(object, bool)
     present_changed = Signal(str)
     description_asked = Signal(object)
 
@@ -103,6 +105,7 @@ class VictimJobs:
         self.victim: Any = None
         self.source = ""
         self.present = "auto"
+        self.unsaved: Callable[[Labels], bool] = lambda labels: False
         self._jobs, self._shown, self._clicks = jobs, shown, clicks
         # Before others hear of it: what clicks may lie on depends on the victim.
         self.victim_changed.connect(clicks.follow)
@@ -138,7 +141,8 @@ class VictimJobs:
             self.attacks = attacks
             self.prepared.emit(attacks)
 
-        self._jobs.start("loading torch and MONAI", work, done, can_cancel=False)
+        title = "loading torch and MONAI"
+        self._jobs.start(title, work, done, can_cancel=False, wanted=False)
 
     def load_victim(
         self, source: str, trust: str | None = None, loaded: Callable[[], None] | None = None
@@ -174,7 +178,7 @@ class VictimJobs:
                     loaded()
                 self.victim_changed.emit(victim)
 
-        self._jobs.start(f"loading {source}", work, done)
+        self._jobs.start(f"loading {source}", work, done, wanted=False)
 
     def _ask_description(self, missing: Undescribed, asked: object) -> None:
         if asked is not self._asked:
@@ -257,6 +261,7 @@ class VictimJobs:
                 f"{victim.name}: predicts no structures to change; choose its target in the list"
             )
         painted = None if start is None else mask_of(start, layer, scan.grid)
+        unsaved = start is not None and self.unsaved(start)
         present = self.presented(layer)
 
         def work(poll: Poll) -> tuple[Predicted, LayerTuple]:
@@ -271,7 +276,7 @@ class VictimJobs:
         def done(made: tuple[Predicted, LayerTuple]) -> None:
             predicted, target = made
             self._show_prediction(layer, predicted)
-            self.show_target(layer, target, label=settings.get("label"))
+            self.show_target(layer, target, label=settings.get("label"), unsaved=unsaved)
 
         self._jobs.start("making the target", work, done)
 
@@ -282,6 +287,7 @@ class VictimJobs:
         jobs: Jobs | None = None,
         label: int | None = None,
         anew: bool = False,
+        unsaved: bool = False,
     ) -> None:
         """Show a target on its image; ends in `target_made`.
 
@@ -293,18 +299,18 @@ class VictimJobs:
             jobs: in which they are painted; None: those of the controller.
             label: class number of the structure that is painted next, if it has its own layer.
             anew: let a target that is there already become the user's own, as it is.
+            unsaved: whether it holds what was painted and is not saved.
         """
         if layer not in self._shown.layers:
             return
         before = self._shown.get(TARGET, layer)
         if not anew and isinstance(before, Labels) and takes_target(before, layer, target):
-            (jobs or self._jobs).unfold(
-                "painting the target", repainted(before, target), lambda: self._made(before, label)
-            )
+            pieces, done = repainted(before, target), lambda: self._made(before, label, unsaved)
+            (jobs or self._jobs).unfold("painting the target", pieces, done)
             return
-        self._made(self._shown.show_target(layer, target), label)
+        self._made(self._shown.show_target(layer, target), label, unsaved)
 
-    def _made(self, target: Labels, label: int | None) -> None:
+    def _made(self, target: Labels, label: int | None, unsaved: bool) -> None:
         if target in self._shown.layers:
             found = set_of(target)
             if found is not None:
@@ -312,7 +318,7 @@ class VictimJobs:
                 self._shown.select(found.layer_of(found.label) or target)
             else:
                 self._shown.select(target)
-            self.target_made.emit(target)
+            self.target_made.emit(target, unsaved)
 
     def checked(self, layer: Image | None) -> tuple[Scan, Any]:
         """Return the scan of an image layer, and the victim with the clicks on that image.
@@ -415,12 +421,10 @@ class VictimJobs:
     def _show_prediction(self, layer: Image, predicted: Predicted) -> None:
         self.keep(predicted)
         if self._shown.still(layer, predicted.scan):
-            clicking = self._clicks.being_made(layer)
             clean = view_of(predicted.victim.task.name).clean(predicted.prediction, predicted.scan)
-            self._shown.show_beside(layer, CLEAN, clean)
-            if clicking is not None:
-                # A new layer becomes the active one, but the next click is to be a click.
-                self._shown.select(clicking)
+            # Nobody paints on a prediction: who has painted or clicked elsewhere goes on there.
+            with selection_kept(self._shown.layers):
+                self._shown.show_beside(layer, CLEAN, clean)
             self._clicks.note(layer, predicted.victim.sha256, predicted.victim.shown)
         self.predicted.emit(predicted.prediction, layer)
 

@@ -1,4 +1,4 @@
-"""Asks before a window with unsaved work is closed."""
+"""Asks before a window with unsaved or unfinished work is closed."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QEvent, QObject, QThreadPool
 
 from ..controller.controller import Controller
-from ..notices import complain
-from ..runs.kept import Kept
+from ..notices import complain, tell, warn
 from ..runs.sessions import Sessions
 from ..widgets.dialogs import Question, pick_new_folder
 from .offer import Offer
@@ -17,6 +16,11 @@ from .unsaved import Unsaved
 
 # Milliseconds that threads have to end when a window closes.
 LAST_WORDS = 3_000
+# What becomes of a job that runs.
+MORE = (
+    "Save session … waits until it is finished, then saves and closes. Close without saving stops "
+    "it."
+)
 
 
 class Guard(QObject):
@@ -29,13 +33,18 @@ class Guard(QObject):
 
     def __init__(self, viewer: ViewerModel, window: Any) -> None:
         super().__init__(window)
-        controller = Controller.of(viewer)
+        self._controller = controller = Controller.of(viewer)
         self.unsaved = Unsaved(controller)
         self._sessions = Sessions(controller)
         self.recovery = Recovery(controller, self.unsaved)
-        self._closing = self._then_close = False
+        self._closing = False
+        # The answer "Save session …" after which the window is to close, until there is another.
+        self._answer: object = None
+        self._sessions.said.connect(tell)
+        self._sessions.warned.connect(warn)
         self._sessions.failed.connect(complain)
-        controller.session_saved.connect(self._saved)
+        self.recovery.failed.connect(complain)
+        controller.session_saved.connect(self.unsaved.saved)
         window.installEventFilter(self)
 
     def offer(self) -> Question | None:
@@ -55,20 +64,33 @@ class Guard(QObject):
         return True
 
     def close(self) -> None:
-        """Watch no more, and delete the copy."""
-        self.recovery.drop()
+        """Watch no more, stop what runs, and delete the copy."""
+        jobs = self._controller.jobs
+        jobs.cancel_waiting()
+        if jobs.busy:
+            jobs.cancel()
+        if self._controller.visibility.measuring is not None:
+            self._controller.visibility.stop()
+        self.recovery.stop()
         self._sessions.drop()
         # A thread that outlives the window would end the process.
         QThreadPool.globalInstance().waitForDone(LAST_WORDS)
+        # Only now does nobody write it any more.
+        self.recovery.drop()
         self.parent().removeEventFilter(self)
         self.setParent(None)
 
     def _leave(self) -> bool:
-        """Return whether the window may close: nothing is unsaved, or the user agrees."""
-        lost = self.unsaved.sentence()
-        if not lost:
+        """Return whether the window may close: nothing is lost, or the user agrees."""
+        # Whoever closes the window again has thought again.
+        self._answer = None
+        lost, unfinished = self.unsaved.sentence(), self._controller.jobs.unfinished
+        if not lost and not unfinished:
             return True
-        box = Question(Question.Warning, self.parent(), "Unsaved work", f"Not saved: {lost}.")
+        text = [f"Not saved: {lost}."] if lost else []
+        text += [f"Not finished: {unfinished}."] if unfinished else []
+        more = MORE if unfinished else ""
+        box = Question(Question.Warning, self.parent(), "Unsaved work", " ".join(text), more)
         save = box.addButton("Save session …", Question.AcceptRole)
         discard = box.addButton("Close without saving", Question.DestructiveRole)
         box.setDefaultButton(save)
@@ -80,14 +102,20 @@ class Guard(QObject):
 
     def _save_and_close(self) -> None:
         path = pick_new_folder(self.parent(), "Save the session in a new folder", "session")
-        if path:
-            self._then_close = True
-            self._sessions.save(Path(path))
+        if not path:
+            return
+        answer = self._answer = object()
 
-    def _saved(self, kept: Kept) -> None:
-        self.unsaved.saved(kept)
-        then, self._then_close = self._then_close, False
-        if then and not self.unsaved.sentence():
+        def saved() -> None:
+            # This save alone closes the window, and only while nothing else was answered.
+            if answer is self._answer:
+                self._answer = None
+                self._close_if_all_is_saved()
+
+        self._sessions.save(Path(path), saved)
+
+    def _close_if_all_is_saved(self) -> None:
+        if not self.unsaved.sentence() and not self._controller.jobs.unfinished:
             self._closing = True
             self.parent().close()
 

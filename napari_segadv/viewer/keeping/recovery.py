@@ -15,8 +15,10 @@ from uuid import uuid4
 
 import platformdirs
 import psutil
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from ...errors import SegadvError
 from ..controller.controller import Controller
 from ..controller.latest import Latest
 from ..controller.runner import Poll
@@ -38,13 +40,20 @@ def place() -> Path:
 
 
 class Recovery:
-    """Writes the copy of one window."""
+    """Writes the copy of one window.
+
+    Signals, on the main thread:
+        failed: why no copy can be kept, in one line; once, until one can be kept again.
+    """
+
+    failed = Signal(str)
 
     def __init__(self, controller: Controller, unsaved: Unsaved) -> None:
         self._controller, self._unsaved = controller, unsaved
         self._folder = place() / f"{os.getpid()}-{uuid4().hex[:8]}"
         self._latest = Latest()
-        self._dropped = False
+        self._latest.failed.connect(self._failed)
+        self._dropped = self._told = False
         self._opened: list[Left] = []
         self._rest = QTimer(singleShot=True, interval=REST)
         self._rest.timeout.connect(self.write)
@@ -85,25 +94,58 @@ class Recovery:
         folder = self._folder
 
         def work(poll: Poll) -> None:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / OWNER).write_text(owner(), encoding="utf-8")
-            new = folder / f"{SESSION}-{uuid4().hex[:8]}"
-            kept.write(new, poll)
-            for old in folder.glob(f"{SESSION}-*"):
-                if old != new:
-                    shutil.rmtree(old, ignore_errors=True)
+            try:
+                write_copy(kept, folder, poll)
+            finally:
+                if self._dropped:
+                    # The window was closed meanwhile, and has not waited for so long.
+                    shutil.rmtree(folder, ignore_errors=True)
 
-        self._latest.ask(work, lambda value: None)
+        self._latest.ask(work, self._written)
 
-    def drop(self) -> None:
-        """Write no more, and delete the copy."""
+    def _written(self, value: Any) -> None:
+        self._told = False
+
+    def _failed(self, message: str) -> None:
+        if not self._told and not self._dropped:
+            self._told = True
+            self.failed.emit(f"no copy of your unsaved work can be kept: {message}")
+
+    def stop(self) -> None:
+        """Write no more. A copy that is being written goes on for a moment."""
         self._dropped = True
         self._rest.stop()
         self._look.stop()
         self._latest.drop()
+
+    def drop(self) -> None:
+        """Write no more, and delete the copy."""
+        self.stop()
         for left in self._opened:
             left.delete()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def write_copy(kept: Kept, folder: Path, poll: Poll) -> None:
+    """Write a copy into the folder of a window, in place of the one before.
+
+    Raises:
+        SegadvError: if it can't be written.
+    """
+    new = folder / f"{SESSION}-{uuid4().hex[:8]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / OWNER).write_text(owner(), encoding="utf-8")
+        kept.write(new, poll)
+    except (OSError, SegadvError) as error:
+        # What another error advises is of no use here: the user has not chosen the folder.
+        problem = str(error).partition("; ")[0]
+        if isinstance(error, OSError):
+            problem = f"{folder}: {error.strerror or error}"
+        raise SegadvError(f"{problem}; save the session yourself") from None
+    for old in folder.glob(f"{SESSION}-*"):
+        if old != new:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ def refill(layer: Layer, made: LayerTuple) -> None:
     data, keywords, _ = made
     # Before the data, since listeners to the data's event look at the metadata.
     layer.metadata = keywords.get("metadata", {})
+    # New data would make a layer editable that is not.
+    editable = layer.editable
     layer.data = data
     for name in (*PLACED, *BELONGS):
         if name in keywords:
@@ -41,5 +43,5 @@ def refill(layer: Layer, made: LayerTuple) -> None:
         layer.contrast_limits_range = keywords["contrast_limits"]
     if isinstance(layer, Labels):
         # Clears the undo history, which belongs to the old data.
-        editable, layer.editable = layer.editable, False
-        layer.editable = editable
+        layer.editable = False
+    layer.editable = editable

@@ -133,8 +133,9 @@ class ReadingPanel(Panel):
         def done(stimuli: list[Stimulus]) -> None:
             self._begin(reading, stimuli)
 
-        title = "preparing the reading test"
-        self.attempt(lambda: self.controller.jobs.start(title, work, done, can_cancel=False))
+        ways = {"can_cancel": False, "wanted": False}
+        jobs, title = self.controller.jobs, "preparing the reading test"
+        self.attempt(lambda: jobs.start(title, work, done, **ways))
 
     def _begin(self, reading: Reading, stimuli: list[Stimulus]) -> None:
         if self.left:

@@ -1,10 +1,10 @@
 """What a session holds, taken from a viewer at one moment, to be written off the main thread."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Layer
+from napari.layers import Image, Layer, Points
 
 from ...data.scan import Scan
 from ...errors import SegadvError
@@ -64,8 +64,8 @@ class Kept:
             controller.victims.present,
         )
 
-    def write(self, folder: Path, poll: Poll) -> tuple[Path, tuple[str, ...]]:
-        """Write it as a session; return its folder, and a note on each layer that is left out.
+    def write(self, folder: Path, poll: Poll) -> "Written":
+        """Write it as a session.
 
         Raises:
             SegadvError: if it can't be written.
@@ -73,16 +73,16 @@ class Kept:
         from ...results.session.folder import save_session
         from ...results.session.session import Session, SessionClicks, SessionImage, SessionRun
 
-        notes: list[str] = []
+        left_out: dict[Own, str] = {}
         images: list[tuple[Image, Scan]] = []
-        for layer in self.layers:
+        for layer, own in zip(self.layers, self.own, strict=True):
             # Further channels of an image are saved with it.
             if isinstance(layer, Image) and JOINED not in layer.metadata:
                 try:
                     images.append((layer, scan_of(layer)))
                 except SegadvError as error:
-                    notes.append(str(error))
-        labels = painted_labels(self.own, images, notes)
+                    left_out[own] = str(error)
+        labels = painted_labels(self.own, images, left_out)
         clicks = tuple(
             SessionClicks(found, number)
             for number, (layer, _) in enumerate(images)
@@ -98,18 +98,46 @@ class Kept:
             next(targets, None),
             self.shown,
             self.victim,
-            boxes=drawn_boxes(self.own, images, notes),
+            boxes=drawn_boxes(self.own, images, left_out),
             clicks=clicks,
             choice=self.choice,
             present=self.present,
             chosen=chosen,
         )
-        return save_session(session, folder, poll), tuple(notes)
+        saved = save_session(session, folder, poll)
+        held = self._of([own for own in self.own if own not in left_out], [x for x, _ in images])
+        return Written(saved, held, tuple(left_out.values()))
+
+    def _of(self, own: list[Own], images: list[Image]) -> "Kept":
+        """Return the part that a session holds: some of the layers, and clicks on some images."""
+        on_image = [x for x in own if not isinstance(x.layer, Points) or x.image in images]
+        pairs = [(x, y) for x, y in zip(self.layers, self.own, strict=True) if y in on_image]
+        return replace(
+            self,
+            layers=tuple(layer for layer, _ in pairs),
+            own=tuple(each for _, each in pairs),
+            clicks=tuple((image, found) for image, found in self.clicks if image in images),
+        )
 
     def note_saved(self) -> None:
         """Note which runs are saved, unless they were judged anew meanwhile."""
         for run, _, _, verdicts in self.runs:
             run.saved = run.verdicts == verdicts
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """A session on the disk.
+
+    Attributes:
+        folder: where it is.
+        held: what it holds.
+        notes: one line on each layer that is left out.
+    """
+
+    folder: Path
+    held: Kept
+    notes: tuple[str, ...]
 
 
 def _own(controller: Controller, layer: Layer) -> Own:

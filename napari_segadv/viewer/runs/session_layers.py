@@ -41,14 +41,14 @@ class Own:
 
 
 def painted_labels(
-    layers: Sequence[Own], images: Sequence[tuple[Image, Scan]], notes: list[str]
+    layers: Sequence[Own], images: Sequence[tuple[Image, Scan]], left_out: dict[Own, str]
 ) -> "tuple[SessionLabels, ...]":
     """Return the labels among a user's layers.
 
     Args:
         layers: the user's own.
         images: those that are saved with them.
-        notes: gets one line for each layer that can't be saved.
+        left_out: gets each layer that can't be saved, and why, in one line.
     """
     from ...results.session.session import SessionLabels
 
@@ -63,7 +63,7 @@ def painted_labels(
             target = own.target and place is not None
             found.append(SessionLabels(layer.name, mask_in(layer, grid), place, target))
         except SegadvError as error:
-            notes.append(str(error))
+            left_out[own] = str(error)
     return tuple(found)
 
 
@@ -129,22 +129,27 @@ def window_of_layer(layer: Image) -> tuple[float, float] | None:
     return (low, high) if np.isfinite([low, high]).all() and low < high else None
 
 
+def has_boxes(layer: Layer) -> bool:
+    """Return whether a session keeps what is drawn on a layer: shapes that have classes."""
+    return isinstance(layer, Shapes) and CLASS in layer.features
+
+
 def drawn_boxes(
-    layers: Sequence[Own], images: Sequence[tuple[Image, Scan]], notes: list[str]
+    layers: Sequence[Own], images: Sequence[tuple[Image, Scan]], left_out: dict[Own, str]
 ) -> "tuple[SessionBoxes, ...]":
     """Return the boxes among a user's layers: shapes that have classes.
 
     Args:
         layers: the user's own.
         images: those that are saved with them.
-        notes: gets one line for each layer that can't be saved.
+        left_out: gets each layer that can't be saved, and why, in one line.
     """
     from ...results.session.session import SessionBoxes
 
     found = []
     for own in layers:
         layer = own.layer
-        if not isinstance(layer, Shapes) or CLASS not in layer.features:
+        if not has_boxes(layer):
             continue
         place = next((n for n, (image, _) in enumerate(images) if image is own.image), None)
         try:
@@ -153,7 +158,7 @@ def drawn_boxes(
             image, scan = images[place]
             found.append(SessionBoxes(layer.name, boxes_of(layer, image, scan), place))
         except SegadvError as error:
-            notes.append(str(error))
+            left_out[own] = str(error)
     return tuple(found)
 
 

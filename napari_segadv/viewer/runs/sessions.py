@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.layers import Image
-from psygnal import Signal
+from psygnal import Signal, SignalInstance
 
 from ...errors import SegadvError
 from ..controller.controller import Controller
@@ -17,9 +17,12 @@ from ..controller.runner import Poll, Work
 from ..controller.runs import Run
 from ..layers.convert import channel_tuples, image_tuple, scan_of
 from ..layers.names import LayerTuple
-from .kept import Kept
+from ..notices import complain, tell, warn
+from .kept import Kept, Written
 from .session_opening import SessionOpening, image_tuples, painted_tuples
 from .session_victim import SessionVictim
+
+SAVING = "saving the session"
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Sessions:
         self._opening = SessionOpening(controller, self._victim, self.said.emit)
 
     def drop(self) -> None:
-        """Show nothing more of a session that is being opened; files already written stay."""
+        """Show nothing more of a session that is being opened; what is written is still told."""
         self._dropped = True
         self._opening.drop()
         self._victim.drop()
@@ -79,23 +82,37 @@ class Sessions:
 
         def done(told: tuple[str, ...]) -> None:
             run.saved = run.verdicts == verdicts
-            self.said.emit(". ".join([f"{run.name}: saved in {folder}", *told]))
+            self._tell(self.said, ". ".join([f"{run.name}: saved in {folder}", *told]), tell)
 
-        self._start(f"saving {run.name}", work, done)
+        self._start(f"saving {run.name}", work, done, saves=True)
 
-    def save(self, folder: Path) -> None:
-        """Write the session into a new folder; ends in `said`, `warned` or `failed`."""
+    def save(self, folder: Path, then: Callable[[], None] = lambda: None) -> None:
+        """Write the session into a new folder; ends in `said`, `warned` or `failed`.
+
+        While jobs run or wait it is written after them, with what they have made.
+
+        Args:
+            folder: where to write it.
+            then: called once it is written.
+        """
+        if self.controller.jobs.busy:
+            # A job of its own: what is saved is taken when its turn comes.
+            self._start(SAVING, lambda poll: None, lambda _: self._save(folder, then), saves=True)
+        else:
+            self._save(folder, then)
+
+    def _save(self, folder: Path, then: Callable[[], None]) -> None:
         kept = Kept.of(self.controller, self._victim.source)
 
-        def done(result: tuple[Path, tuple[str, ...]]) -> None:
-            saved, notes = result
-            kept.note_saved()
-            self.said.emit(f"session saved in {saved}")
-            for note in notes:
-                self.warned.emit(f"not saved: {note}")
-            self.controller.session_saved.emit(kept)
+        def done(written: Written) -> None:
+            written.held.note_saved()
+            self._tell(self.said, f"session saved in {written.folder}", tell)
+            for note in written.notes:
+                self._tell(self.warned, f"not saved: {note}", warn)
+            self.controller.session_saved.emit(written.held)
+            then()
 
-        self._start("saving the session", lambda poll: kept.write(folder, poll), done)
+        self._start(SAVING, lambda poll: kept.write(folder, poll), done, saves=True)
 
     def open(self, folder: Path) -> None:
         """Open a session beside the present layers; ends in `said`, `warned` or `failed`."""
@@ -140,8 +157,24 @@ class Sessions:
 
         self._start(f"opening {folder.name}", work, done)
 
-    def _start(self, title: str, work: Work, done: Callable[[Any], None]) -> None:
-        """Start a job; if it is refused, emit `failed`."""
+    def _tell(self, signal: SignalInstance, line: str, notify: Callable[[str], None]) -> None:
+        """Tell one line; if the panel that was to hear of it is gone, as napari's notification."""
+        if not self._dropped:
+            signal.emit(line)
+        elif not self.controller.closed:
+            notify(line)
+
+    def _start(
+        self, title: str, work: Work, done: Callable[[Any], None], saves: bool = False
+    ) -> None:
+        """Start a job; if it is refused, emit `failed`.
+
+        Args:
+            title: of the job.
+            work: computes, in another thread.
+            done: gets what `work` returned.
+            saves: whether files are written, which is also noted after `drop`.
+        """
 
         def guarded(poll: Poll) -> Any:
             try:
@@ -153,14 +186,12 @@ class Sessions:
             return value
 
         def ended(value: Any) -> None:
-            if self._dropped:
-                return
             if isinstance(value, Refused):
-                self.failed.emit(value.message)
-            else:
+                self._tell(self.failed, value.message, complain)
+            elif not self._dropped or (saves and not self.controller.closed):
                 done(value)
 
-        self.controller.jobs.start(title, guarded, ended)
+        self.controller.jobs.start(title, guarded, ended, wanted=saves)
 
 
 def _with_image(

@@ -154,7 +154,7 @@ def test_a_second_run_fills_the_layers_of_the_first_and_leaves_what_was_set(
     assert after.contour == 3
     after.undo()
     np.testing.assert_array_equal(after.data, example.prediction_adversarial.array)
-    assert after.editable
+    assert not after.editable
 
 
 def test_the_clean_prediction_is_seen_after_predicting_and_hidden_by_a_run(

@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 from clicks import click, idle
+from closing import attacked, closes, press
 from modal import answered
 from preferences import own
-from qtpy.QtCore import Qt
 from roles import role
 
 from napari_segadv.viewer.controller.controller import Controller
@@ -15,35 +15,8 @@ from napari_segadv.viewer.keeping import recovery
 from napari_segadv.viewer.keeping.guard import guard
 from napari_segadv.viewer.keeping.offer import ask
 from napari_segadv.viewer.layers.names import TARGET
-from napari_segadv.viewer.layers.task_view import UNTARGETED
 from napari_segadv.viewer.runs.sessions import Sessions
 from napari_segadv.viewer.widgets.dialogs import Question
-
-
-def attacked(panel, qtbot):
-    panel.target.value = UNTARGETED
-    panel.attack_section.form.editors["steps"].value = 1
-    click(qtbot, panel.run_button)
-    idle(qtbot, panel.controller)
-
-
-def press(qtbot, words):
-    """Answers a question by the button with these words."""
-
-    def answer(box):
-        (button,) = [one for one in box.buttons() if words in one.text().replace("&", "")]
-        click(qtbot, button)
-
-    return answer
-
-
-def closes(window):
-    """Closes the window as its cross does; returns whether it is gone.
-
-    Qt keeps it, for napari's fixture closes each viewer once more.
-    """
-    window.window._qt_window.setAttribute(Qt.WA_DeleteOnClose, False)
-    return window.window._qt_window.close()
 
 
 def test_nothing_unsaved_asks_nothing(window, ready, qtbot):
