@@ -238,33 +238,39 @@ class Controller:
         def done(found: tuple[Any, dict[str, LayerTuple]]) -> None:
             example, shown = found
             self.victims.keep(Predicted(scan, victim, present, example.prediction_clean))
-            still = self._shown.still(layer, scan)
-            run = self.runs.add(example, layer if still or layer not in self.layers else None)
-            group = self._shown.groups.at(layer)
-            before = None if group is None else group.run
-            if before is not None and before.channels == run.channels:
-                run.channel = before.channel
-
-            def ready() -> None:
-                if isinstance(target, Layer):
-                    self._shown.select(target, on_top=True)
-                if run.image is not None:
-                    self._now_shown(layer, run)
-                else:
-                    self.warned.emit(
-                        f"{layer.name}: its pixels have changed since the attack began; show "
-                        f"{run.name} in Runs to see it beside the image as it was"
-                    )
-                self.finished.emit(example)
-
-            pieces = self._shown.show_example(layer, example, shown) if still else iter(())
-            self.jobs.unfold("showing the result", pieces, ready)
+            self._show_result(layer, target, example, shown)
 
         def begin() -> None:
             self.targeted = target is not None
             self.jobs.start("attacking", work, done)
 
         begin() if opening is None else opening(begin)
+
+    def _show_result(
+        self, layer: Image, target: Any, example: Any, shown: dict[str, LayerTuple]
+    ) -> None:
+        """Add a run that has ended, and show it if its image still has the pixels attacked."""
+        still = self._shown.still(layer, example.clean)
+        run = self.runs.add(example, layer if still or layer not in self.layers else None)
+        group = self._shown.groups.at(layer)
+        before = None if group is None else group.run
+        if before is not None and before.channels == run.channels:
+            run.channel = before.channel
+
+        def ready() -> None:
+            if isinstance(target, Layer):
+                self._shown.select(target, on_top=True)
+            if run.image is not None:
+                self._now_shown(layer, run)
+            else:
+                self.warned.emit(
+                    f"{layer.name}: its pixels have changed since the attack began; show "
+                    f"{run.name} in Runs to see it beside the image as it was"
+                )
+            self.finished.emit(example)
+
+        pieces = self._shown.show_example(layer, example, shown) if still else iter(())
+        self.jobs.unfold("showing the result", pieces, ready)
 
     def show_run(self, run: Run) -> None:
         """Show an earlier run beside its image, which is opened again if it was closed."""
