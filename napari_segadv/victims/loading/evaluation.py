@@ -30,6 +30,7 @@ from .expressions import Component, NotPlain, Plain
 from .names import import_in, imported, imports_in, located
 from .network import build, cause, network_class, read_tensors, without_fetching
 from .values import Code, holds_code, holds_components, is_true, literals, transforms_in
+from .written_out import written_out
 
 # How a component may be made: called, or handed on with its arguments.
 MODES = ("default", "callable")
@@ -311,7 +312,9 @@ class Evaluation:
                     self._given[line] = action()
             return self._given[line]
         for place, named in (references or {}).values():
-            self._value(place, True, named)
+            found = self._value(place, True, named)
+            if place != ("bundle_root",):
+                self._note_literals(found, "::".join(place))
         return Code(raw)
 
     def _note(self, line: str) -> None:
@@ -401,8 +404,13 @@ class Evaluation:
             return
         self._note(by_expression if isinstance(target, Code) else line)
         for key, value in arguments.items():
-            for place, leaf in literals(value, f"{where}::{key}"):
-                self._note(f"{place}: {leaf!r}")
+            self._note_literals(value, f"{where}::{key}")
+
+    def _note_literals(self, value: Any, where: str) -> None:
+        """List what code is given, in full: it may be code as well."""
+        for place, leaf in literals(value, where):
+            name = f"{self._config.source}: {place}"
+            self._note(f"{place}: {written_out(leaf, consent.LONGEST_PIECE, name)}")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
