@@ -71,6 +71,8 @@ class Evaluation:
         self._nodes = 0
         # What expressions have given: one is evaluated once, though it is asked for twice.
         self._given: dict[str, Any] = {}
+        # Reads what never runs, and lists nothing here.
+        self._beside: Evaluation | None = None
 
     def network(self) -> Any:
         """Return the network, built; or a `Code` in its place while nothing may run."""
@@ -355,11 +357,13 @@ class Evaluation:
         if is_true(inner("_disabled_")):
             return _Disabled()
         if not built:
-            unseen = isinstance(target, str) and plain_name(target, STEPS) in UNSEEN
-            given = {} if unseen else arguments_of(raw)
             data = Component({"_target_": target})
             data.place = place
-            data.update(self._entries(given.items(), place, False))
+            given = arguments_of(raw).items()
+            if isinstance(target, str) and plain_name(target, STEPS) in UNSEEN:
+                data.update((key, self._aside(one, (*place, str(key)))) for key, one in given)
+            else:
+                data.update(self._entries(given, place, False))
             return data
         mode = inner("_mode_", MODES[0])
         if mode not in MODES:
@@ -386,6 +390,22 @@ class Evaluation:
                 arguments = without_fetching(found, arguments)
             made = functools.partial(found, **arguments)
             return made if mode != MODES[0] else made()
+
+    def _aside(self, raw: Any, place: Place) -> Any:
+        """Return an argument that never runs, of a step that is read and not built.
+
+        That is its value if it is plain, and else what is written there.
+        """
+        if not isinstance(raw, (str, list, Mapping)):
+            return raw
+        if self._beside is None:
+            self._beside = Evaluation(self._config)
+        try:
+            value = self._beside._value(place, False, raw=raw)
+        except SegadvError:
+            self._beside = None
+            return raw
+        return raw if holds_code(value) or holds_components(value) else value
 
     def _note_component(
         self, target: Any, written: Any, arguments: Mapping[str, Any], where: str
