@@ -105,13 +105,25 @@ class Evaluation:
         found = self.part("inferer")
         return found if isinstance(found, Mapping) else {"_target_": found}
 
-    def checkpoint(self) -> str | None:
-        """Return the file of weights that the bundle loads, by its path in the bundle; or None."""
-        for place in _checkpoints_in(self._config.content):
-            path = self._value(place, False)
-            if isinstance(path, str) and not isinstance(path, Code):
-                return self._config.inside(path)
-        return None
+    def at(self, place: Place) -> Any:
+        """Return what is at a place as data; a `Code` in place of what would have to run."""
+        return self._value(place, False)
+
+    def parsed(self, raw: str, place: Place) -> tuple[ast.Expression, dict[str, tuple[Place, str]]]:
+        """Parse an expression; return it with names in place of its references, and those.
+
+        Raises:
+            SegadvError: if it is none.
+        """
+        return self._read(raw, place)
+
+    def plain(self, node: ast.expr, references: Mapping[str, tuple[Place, str]]) -> Any:
+        """Return the value of a part of an expression.
+
+        Raises:
+            NotPlain: if it is code.
+        """
+        return self._argument(node, references)
 
     def calls(
         self, part: str, methods: Collection[str]
@@ -457,20 +469,3 @@ def _expressions_in(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]
     elif isinstance(value, Mapping) and not place:
         for key, one in value.items():
             yield from _expressions_in(one, (str(key),))
-
-
-def _checkpoints_in(value: Any, place: Place = ()) -> Iterator[Place]:
-    """Yield the places that name the file of a network's weights."""
-    if isinstance(value, Mapping):
-        loaded = value.get("load_dict")
-        if (
-            str(value.get("_target_", "")).endswith("CheckpointLoader")
-            and "load_path" in value
-            and (not isinstance(loaded, Mapping) or "model" in loaded)
-        ):
-            yield (*place, "load_path")
-        for key, one in value.items():
-            yield from _checkpoints_in(one, (*place, str(key)))
-    elif isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from _checkpoints_in(one, (*place, str(number)))
