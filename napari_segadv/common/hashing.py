@@ -124,9 +124,12 @@ def earlier_hash(folder: Path, known: dict[Path, str] | None = None) -> str:
 
 def sha256_of_all(files: Sequence[Path]) -> str:
     """Return the hash of a file, or of several that belong together, in their order."""
-    if len(files) == 1:
-        return sha256_of(files[0])
-    return hashlib.sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()
+    return sha256_of_each([sha256_of(file) for file in files])
+
+
+def sha256_of_each(hashes: Sequence[str]) -> str:
+    """Return what `sha256_of_all` gives of files, from the hash of each."""
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def sha256_of_array(array: npt.NDArray[Any]) -> str:

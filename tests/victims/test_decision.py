@@ -12,8 +12,9 @@ from monai.networks.nets import UNet
 import napari_segadv as sa
 from napari_segadv.data.scan import Grid, Scan, Storage
 from napari_segadv.errors import SegadvError
-from napari_segadv.victims.decision import Decision, Tidying, read_decision
+from napari_segadv.victims.decision import Decision, Tidying
 from napari_segadv.victims.loading.registry import load_file
+from napari_segadv.victims.postprocessing import read_decision
 
 WAY = {"transform": "@preprocessing", "orig_keys": "image"}
 SOFTMAX = {"_target_": "Activationsd", "keys": "pred", "softmax": True}

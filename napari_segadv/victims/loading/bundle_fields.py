@@ -6,8 +6,9 @@ from typing import Any
 
 from ...data.overlapping import check_count, text_of
 from ...errors import SegadvError
-from ..decision import TIDYING, Decision, inverts, read_decision
-from ..heads import Activation, Head
+from ..decision import CHOOSES, TIDYING, Decision, inverts
+from ..heads import Head
+from ..postprocessing import read_decision
 from ..preprocessing.chain import Step
 from ..preprocessing.guidance import Guided, Patches
 from ..preprocessing.joining import joined_images
@@ -26,6 +27,10 @@ ADAPTED = ("TorchVisionFCModel", "NetAdapter")
 SEVERAL_AT_ONCE = (
     "its own program names every class whose probability reaches a threshold, several or none; "
     "here the likeliest class counts"
+)
+CUT_EACH = (
+    "its own program keeps a class wherever its probability reaches a threshold, so that pixels "
+    "may have none; here the likeliest class counts"
 )
 OVERLAPPING = "overlapping"
 BACKGROUND = "background"
@@ -63,13 +68,19 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         listed = listed[spare:]
         check_count(count - spare, str(config.root))
     windows = windows_of(parts, dims, config) if parts.inferer else None
-    head = _head(parts, overlap, spare)
+    head = _head(parts, spare)
     guided = next((step for step in steps if isinstance(step, Guided)), None)
     independent = not overlap and task.name != DEFAULT and count > 1
     independent = independent and parts.afterwards("Activations", "sigmoid")
     after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
     regions = painted_labels(after, listed) if overlap and listed else None
-    decision, notes = _decided(task.name, after, head, regions, guided)
+    known = int(outputs) if outputs else None
+    try:
+        decision, notes = _decided(task.name, after, known, regions, guided)
+    except SegadvError as error:
+        raise SegadvError(f"{config.source}: {error}") from None
+    if task.name == DEFAULT and count > 2 and parts.cuts and not _largest(parts):
+        notes = (*notes, CUT_EACH)
     if independent and any("threshold" in step for step in after):
         notes = (*notes, SEVERAL_AT_ONCE)
     if spare:
@@ -113,7 +124,7 @@ def _own(
 def _decided(
     task: str,
     after: Sequence[Mapping[str, Any]],
-    head: Head,
+    count: int | None,
     regions: Mapping[str, tuple[int, ...]] | None,
     guided: Guided | None,
 ) -> tuple[Decision, tuple[str, ...]]:
@@ -122,17 +133,20 @@ def _decided(
     Args:
         task: name of the task.
         after: the steps after the network.
-        head: the network's.
+        count: how many channels the network has, if that is known.
         regions: the labels to which the bundle's program paints overlapping structures, if it does.
         guided: the step that shows the network clicks or a mask, if there is one.
     """
     overlap = task == OVERLAPPING
     # Painted structures are the same ones: what is attacked and judged are their own masks.
     kept = [step for step in after if regions is None or "Lambda" not in str(step["_target_"])]
-    decision, notes = read_decision(kept) if overlap or task == DEFAULT else (Decision(), ())
-    if head.activation == "sigmoid" and decision.carried == "logits":
-        decision = replace(decision, carried="probabilities")
-    if overlap and not any("AsDiscrete" in str(step.get("_target_")) for step in after):
+    followed = overlap or task == DEFAULT
+    decision, notes = read_decision(kept, count) if followed else (Decision(), ())
+    # Each structure goes its way alone, as one of two classes.
+    decision = replace(decision, each=decision.each and not overlap)
+    ends = ("AsDiscrete", CHOOSES)
+    decided = any(name in str(step.get("_target_")) for step in after for name in ends)
+    if overlap and not decided:
         notes = (*notes, "its own program writes probabilities; here a structure begins at 0.5")
     if regions is not None:
         notes = (*notes, f"its own program paints its structures to labels: {text_of(regions)}")
@@ -277,6 +291,11 @@ def _names(named: Any, key: str, config: BundleConfig) -> tuple[str, ...]:
     return tuple(str(named[number]) for number in sorted(named, key=lambda n: int(str(n))))
 
 
+def _largest(parts: Parts) -> bool:
+    """Return whether a step after the network takes the largest class."""
+    return parts.afterwards("AsDiscrete", "argmax") or parts.after(CHOOSES)
+
+
 def _overlap(parts: Parts, task: Task[Any], count: int) -> bool:
     """Return whether each of several channels is cut at a threshold, and not only the largest."""
     if task.name != DEFAULT or count < 2 or parts.afterwards("AsDiscrete", "argmax"):
@@ -296,12 +315,6 @@ def _spare(parts: Parts, listed: Sequence[str], count: int) -> int:
     return int(named and not any(parts.after(name) for name in TIDYING))
 
 
-def _head(parts: Parts, overlap: bool, left_out: int) -> Head:
-    """Return the head: of overlapping structures, what the bundle's own steps take the output for.
-
-    Whatever its values: they are logits if a sigmoid follows, and else compared as they are.
-    """
-    if not overlap:
-        return Head("none" if _activates(parts) else None)
-    kind: Activation = "none" if parts.afterwards("Activations", "sigmoid") else "sigmoid"
-    return Head(kind, left_out=left_out)
+def _head(parts: Parts, left_out: int) -> Head:
+    """Return the head: its values are logits if an activation follows, and else as they are."""
+    return Head("none" if _activates(parts) else None, left_out=left_out)

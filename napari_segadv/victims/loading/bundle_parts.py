@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import SegadvError
+from ..postprocessing import of_prediction, sigmoid_of
 from .bundle_config import BundleConfig
 from .evaluation import Evaluation
 from .values import transforms_in
@@ -18,7 +20,8 @@ class Parts:
         arguments: of the network.
         transforms: of the preprocessing.
         inferer: its class and arguments.
-        postprocessing: transforms; expressions among them are never evaluated.
+        postprocessing: transforms that act on the prediction, with their arguments for it;
+            expressions among them are never evaluated.
     """
 
     target: Any
@@ -32,6 +35,10 @@ class Parts:
         arguments, transforms = evaluation.arguments(), evaluation.transforms()
         inferer = evaluation.inferer()
         after = transforms_in(Evaluation(config).part("postprocessing"))
+        try:
+            after = of_prediction(after)
+        except SegadvError as error:
+            raise SegadvError(f"{config.source}: {error}") from None
         return cls(evaluation.target(), arguments, transforms, inferer, after)
 
     @property
@@ -41,7 +48,8 @@ class Parts:
     def afterwards(self, name: str, argument: str) -> bool:
         """Return whether a step after the network has an argument that is true."""
         return any(
-            name in str(step.get("_target_")) and step.get(argument) is True
+            name in str(step.get("_target_"))
+            and (bool(step.get(argument)) or (argument == "sigmoid" and sigmoid_of(step)))
             for step in self.postprocessing
             if isinstance(step, Mapping)
         )

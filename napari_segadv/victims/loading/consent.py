@@ -18,6 +18,7 @@ import platformdirs
 
 from ...common.atomic_files import write_text
 from ...errors import NeedsTrust, SegadvError
+from .written_out import written_out
 
 _NETWORKS = "monai.networks.nets"
 # Classes of this package that a file may name as well: they take literals and run nothing.
@@ -131,15 +132,23 @@ def fetches(target: str, arguments: Mapping[str, Any]) -> Iterator[str]:
     default = {p.name: p.default for p in declared if "pretrained" in p.name and p.default is True}
     for key, value in {**default, **arguments}.items():
         replaced = found is not None and key == "pretrained" and value is True
-        if ("pretrained" in key or key in _FETCHING) and value and not replaced:
-            yield f"{key}: {value!r} (fetches weights)"
+        if ("pretrained" in key or key in _FETCHING) and _given(value) and not replaced:
+            yield f"{key}: {written_out(value, LONGEST_PIECE, key)} (fetches weights)"
+
+
+def _given(value: Any) -> bool:
+    try:
+        return bool(value)
+    except (RuntimeError, ValueError):
+        return True  # a tensor, or an array
 
 
 def network_runs(target: str, arguments: Mapping[str, Any]) -> Iterator[str]:
     """Yield what building a network of literals would run: another class, a download of weights."""
     if not harmless(target) and not _unknown(target):
         yield f"_target_ {target}"
-        yield from (f"{key}: {value!r}" for key, value in arguments.items())
+        for key, value in arguments.items():
+            yield f"{key}: {written_out(value, LONGEST_PIECE, key)}"
     yield from fetches(target, arguments)
 
 

@@ -30,6 +30,7 @@ from .expressions import Component, NotPlain, Plain
 from .names import import_in, imported, imports_in, located
 from .network import build, cause, network_class, read_tensors, without_fetching
 from .values import Code, holds_code, holds_components, is_true, literals, transforms_in
+from .written_out import written_out
 
 # How a component may be made: called, or handed on with its arguments.
 MODES = ("default", "callable")
@@ -70,6 +71,8 @@ class Evaluation:
         self._nodes = 0
         # What expressions have given: one is evaluated once, though it is asked for twice.
         self._given: dict[str, Any] = {}
+        # Reads what never runs, and lists nothing here.
+        self._beside: Evaluation | None = None
 
     def network(self) -> Any:
         """Return the network, built; or a `Code` in its place while nothing may run."""
@@ -102,13 +105,25 @@ class Evaluation:
         found = self.part("inferer")
         return found if isinstance(found, Mapping) else {"_target_": found}
 
-    def checkpoint(self) -> str | None:
-        """Return the file of weights that the bundle loads, by its path in the bundle; or None."""
-        for place in _checkpoints_in(self._config.content):
-            path = self._value(place, False)
-            if isinstance(path, str) and not isinstance(path, Code):
-                return self._config.inside(path)
-        return None
+    def at(self, place: Place) -> Any:
+        """Return what is at a place as data; a `Code` in place of what would have to run."""
+        return self._value(place, False)
+
+    def parsed(self, raw: str, place: Place) -> tuple[ast.Expression, dict[str, tuple[Place, str]]]:
+        """Parse an expression; return it with names in place of its references, and those.
+
+        Raises:
+            SegadvError: if it is none.
+        """
+        return self._read(raw, place)
+
+    def plain(self, node: ast.expr, references: Mapping[str, tuple[Place, str]]) -> Any:
+        """Return the value of a part of an expression.
+
+        Raises:
+            NotPlain: if it is code.
+        """
+        return self._argument(node, references)
 
     def calls(
         self, part: str, methods: Collection[str]
@@ -311,7 +326,9 @@ class Evaluation:
                     self._given[line] = action()
             return self._given[line]
         for place, named in (references or {}).values():
-            self._value(place, True, named)
+            found = self._value(place, True, named)
+            if place != ("bundle_root",):
+                self._note_literals(found, "::".join(place))
         return Code(raw)
 
     def _note(self, line: str) -> None:
@@ -352,11 +369,13 @@ class Evaluation:
         if is_true(inner("_disabled_")):
             return _Disabled()
         if not built:
-            unseen = isinstance(target, str) and plain_name(target, STEPS) in UNSEEN
-            given = {} if unseen else arguments_of(raw)
             data = Component({"_target_": target})
             data.place = place
-            data.update(self._entries(given.items(), place, False))
+            given = arguments_of(raw).items()
+            if isinstance(target, str) and plain_name(target, STEPS) in UNSEEN:
+                data.update((key, self._aside(one, (*place, str(key)))) for key, one in given)
+            else:
+                data.update(self._entries(given, place, False))
             return data
         mode = inner("_mode_", MODES[0])
         if mode not in MODES:
@@ -384,6 +403,22 @@ class Evaluation:
             made = functools.partial(found, **arguments)
             return made if mode != MODES[0] else made()
 
+    def _aside(self, raw: Any, place: Place) -> Any:
+        """Return an argument that never runs, of a step that is read and not built.
+
+        That is its value if it is plain, and else what is written there.
+        """
+        if not isinstance(raw, (str, list, Mapping)):
+            return raw
+        if self._beside is None:
+            self._beside = Evaluation(self._config)
+        try:
+            value = self._beside._value(place, False, raw=raw)
+        except SegadvError:
+            self._beside = None
+            return raw
+        return raw if holds_code(value) or holds_components(value) else value
+
     def _note_component(
         self, target: Any, written: Any, arguments: Mapping[str, Any], where: str
     ) -> None:
@@ -401,8 +436,13 @@ class Evaluation:
             return
         self._note(by_expression if isinstance(target, Code) else line)
         for key, value in arguments.items():
-            for place, leaf in literals(value, f"{where}::{key}"):
-                self._note(f"{place}: {leaf!r}")
+            self._note_literals(value, f"{where}::{key}")
+
+    def _note_literals(self, value: Any, where: str) -> None:
+        """List what code is given, in full: it may be code as well."""
+        for place, leaf in literals(value, where):
+            name = f"{self._config.source}: {place}"
+            self._note(f"{place}: {written_out(leaf, consent.LONGEST_PIECE, name)}")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -429,20 +469,3 @@ def _expressions_in(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]
     elif isinstance(value, Mapping) and not place:
         for key, one in value.items():
             yield from _expressions_in(one, (str(key),))
-
-
-def _checkpoints_in(value: Any, place: Place = ()) -> Iterator[Place]:
-    """Yield the places that name the file of a network's weights."""
-    if isinstance(value, Mapping):
-        loaded = value.get("load_dict")
-        if (
-            str(value.get("_target_", "")).endswith("CheckpointLoader")
-            and "load_path" in value
-            and (not isinstance(loaded, Mapping) or "model" in loaded)
-        ):
-            yield (*place, "load_path")
-        for key, one in value.items():
-            yield from _checkpoints_in(one, (*place, str(key)))
-    elif isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from _checkpoints_in(one, (*place, str(number)))

@@ -157,8 +157,15 @@ def check_finite(network: nn.Module, path: Path) -> None:
         raise SegadvError(f"{path}: {broken[0]} holds NaN or infinite weights; use another file")
 
 
-def read_weights(path: Path, content: bytes | None = None) -> dict[str, Tensor]:
-    """Read the tensors of a state dict or safetensors file; the arguments are `load_weights`'s.
+def read_weights(
+    path: Path, content: bytes | None = None, key: str | None = None
+) -> dict[str, Tensor]:
+    """Read the tensors of a state dict or safetensors file.
+
+    Args:
+        path: of the file, for messages and its ending.
+        content: its bytes, if they have been read already.
+        key: under which the weights are, if they are not all of the file; None: not known.
 
     Raises:
         SegadvError: if the file is damaged or holds something else.
@@ -180,12 +187,31 @@ def read_weights(path: Path, content: bytes | None = None) -> dict[str, Tensor]:
         raise SegadvError(
             f"{path}: damaged or incomplete ({one_line(error)}); copy the file again"
         ) from None
-    for key in NESTED:
-        if isinstance(held, Mapping) and isinstance(held.get(key), Mapping):
-            held = held[key]
+    held = _weights_in(held, key, path)
     if not isinstance(held, Mapping) or not all(isinstance(v, Tensor) for v in held.values()):
         raise SegadvError(f"{path}: holds no state dict; save network.state_dict() into it")
     return dict(held)
+
+
+def _weights_in(held: Any, key: str | None, path: Path) -> Any:
+    """Return the weights among what a training framework keeps.
+
+    Raises:
+        SegadvError: if there are several, and nothing says which count.
+    """
+    if isinstance(held, Mapping) and key is not None and key in held:
+        return held[key]
+    while isinstance(held, Mapping):
+        nested = [name for name in NESTED if isinstance(held.get(name), Mapping)]
+        if len(nested) > 1:
+            raise SegadvError(
+                f"{path}: holds several state dicts ({', '.join(nested)}); save the one that "
+                "counts alone"
+            )
+        if not nested:
+            break
+        held = held[nested[0]]
+    return held
 
 
 def read_tensors(file: IO[bytes]) -> Any:

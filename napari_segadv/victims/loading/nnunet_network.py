@@ -1,6 +1,7 @@
 """The networks of nnU-Net's trainer folders, built from the plans as data."""
 
 import importlib
+import io
 import re
 import warnings
 from collections.abc import Mapping
@@ -122,8 +123,12 @@ def old_architecture(configuration: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path, held: bytes | None = None) -> dict[str, Any]:
     """Read a checkpoint of nnU-Net's trainer; no code in the file runs.
+
+    Args:
+        path: the file.
+        held: its bytes, if they have been read already.
 
     Raises:
         SegadvError: if it is damaged, or holds anything but tensors, plain data and numpy's
@@ -135,7 +140,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     allowed += [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     try:
         with torch.serialization.safe_globals(allowed):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            source = path if held is None else io.BytesIO(held)
+            content = torch.load(source, map_location="cpu", weights_only=True)
     except OSError as error:
         raise SegadvError(f"{path}: can't be read ({error.strerror or error})") from None
     except Exception as error:  # noqa: BLE001 - a damaged file makes torch raise almost anything

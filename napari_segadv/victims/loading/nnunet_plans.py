@@ -1,5 +1,6 @@
 """What an nnU-Net v2 trainer folder says of its model: plans.json and dataset.json, as data."""
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...common.json_data import read_json
+from ...common.json_data import bytes_of_json, parse_json
 from ...errors import SegadvError
 from ..preprocessing.nnunet import SCHEMES, Normalisation
 from ..preprocessing.resampling import Resampler
@@ -36,6 +37,7 @@ TRAINERS = frozenset(
         *("nnUNetTrainer_MOSAIC_1k_QuarterLR_NoMirroring", "nnUNetTrainerSkeletonRecall"),
     }
 )
+FILES = ("plans.json", "dataset.json")
 EPOCHS = re.compile(r"_\d+epochs?(?=$|_NoMirroring$)")
 # nnU-Net's readers, and what each does to the axes.
 AS_STORED = ("SimpleITKIO", "NibabelIO", "Tiff3DIO", "NaturalImage2DIO")
@@ -54,6 +56,7 @@ class Plan:
         name: of the configuration, such as 3d_fullres.
         plans, dataset: contents of plans.json and dataset.json.
         configuration: the configuration, with what it inherits.
+        hashes: of the bytes that plans.json and dataset.json were read from.
     """
 
     root: Path
@@ -61,6 +64,7 @@ class Plan:
     plans: Mapping[str, Any]
     dataset: Mapping[str, Any]
     configuration: Mapping[str, Any]
+    hashes: tuple[str, str]
 
     @classmethod
     def read(cls, root: Path, name: str) -> "Plan":
@@ -69,9 +73,9 @@ class Plan:
         Raises:
             SegadvError: if it is none that can be reproduced, with the name of what stands against.
         """
-        plans, dataset = _object(root / "plans.json"), _object(root / "dataset.json")
+        (plans, first), (dataset, second) = (_object(root / file) for file in FILES)
         configuration = _inherited(plans.get("configurations", {}), name, root)
-        plan = cls(root, name, plans, dataset, configuration)
+        plan = cls(root, name, plans, dataset, configuration, (first, second))
         plan.check()
         return plan
 
@@ -232,11 +236,13 @@ def check_trainer(name: str, root: Path) -> None:
         )
 
 
-def _object(path: Path) -> dict[str, Any]:
-    content = read_json(path)
+def _object(path: Path) -> tuple[dict[str, Any], str]:
+    """Return a file's JSON object, and the hash of the bytes that it was read from."""
+    held = bytes_of_json(path)
+    content = parse_json(held, path)
     if not isinstance(content, dict):
         raise SegadvError(f"{path}: holds no JSON object; is it of nnU-Net v2?")
-    return content
+    return content, hashlib.sha256(held).hexdigest()
 
 
 def _inherited(configurations: Any, name: str, root: Path) -> dict[str, Any]:

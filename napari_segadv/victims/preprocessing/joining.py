@@ -18,6 +18,7 @@ from .chain import (
     bind,
     tells_zero,
 )
+from .without_effect import Stored
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Concatenated:
         images: names of the scan's channels, if the images are several.
     """
 
-    branches: tuple[tuple[Transform, ...], ...]
+    branches: tuple[tuple[Transform | Stored, ...], ...]
     sources: tuple[int, ...] = ()
     images: tuple[str, ...] = ()
 

@@ -4,9 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import torch
-
 from ...errors import SegadvError
 from .chain import (
     ASKING,
@@ -25,6 +22,7 @@ from .chain import (
 )
 from .guidance import Guided, LabelChannel, Patches, Signals
 from .joining import Concatenated, joined_images
+from .without_effect import PLACED, Stored, check_whole, check_wide, checked, dtype_name, of_key
 
 
 def image_channels(seen: int, steps: Sequence[Step]) -> int:
@@ -121,6 +119,20 @@ class _Entry:
         ]
         return tuple(dict.fromkeys(found)) or (self.source,)
 
+    def like(self, other: "_Entry") -> bool:
+        """Return whether it holds the same as another one: a copy that went through the same."""
+        pairs = zip(self.steps, other.steps, strict=False)
+        same = (self.source, len(self.steps)) == (other.source, len(other.steps))
+        return same and all(one is two or _alike(one, two) for one, two in pairs)
+
+
+def _alike(one: _Waiting | _Join, two: _Waiting | _Join) -> bool:
+    """Return whether two steps are one transform, that of two keys."""
+    if isinstance(one, _Join) or isinstance(two, _Join) or one.arguments is not two.arguments:
+        return False
+    each = [one.arguments.get(name) for name in (*BY_KEY, "dtype")]
+    return all(str(of_key(value, one.place)) == str(of_key(value, two.place)) for value in each)
+
 
 class _Entries:
     """What each key of the data holds. A key that is met first holds an image as it was loaded."""
@@ -157,20 +169,46 @@ def _entries(configs: Sequence[Mapping[str, Any]], default: str) -> _Entries:
             continue
         plain = plain_name(str(config["_target_"]), KNOWN)
         check_step(plain)
-        if plain in UNSEEN or plain == ASKING or plain in GUIDING:
+        if plain == ASKING or plain in GUIDING or plain in KEEPING:
             continue
         arguments = {k: v for k, v in config.items() if not k.startswith("_")}
         given = arguments.pop("keys", default)
         keys = [given] if isinstance(given, str) else list(given)
+        if plain in UNSEEN and any(str(one).startswith("$") for one in keys):
+            keys = [default]  # keys that are code: they may name the image
         if plain == COPIES:
             names = arguments.get("names", ())
             entries.copy(keys, [names] if isinstance(names, str) else list(names or ()))
         elif plain == CONCATENATES:
             entries.join(keys, str(arguments.get("name", keys[0])), arguments.get("dim", 0))
         else:
+            _check_source(plain, arguments, keys, entries)
             for place, one in enumerate(keys):
                 entries.add(one, _Waiting(plain, arguments, one, place))
     return entries
+
+
+def _check_source(
+    plain: str, arguments: Mapping[str, Any], keys: Sequence[str], entries: _Entries
+) -> None:
+    """Refuse a crop by the content of something else than the image that is cropped.
+
+    Raises:
+        SegadvError: if it is one.
+    """
+    by = arguments.get("source_key")
+    if plain not in DATA_DEPENDENT or by is None:
+        return
+    for key in keys:
+        if by != key and not entries.of(by).like(entries.of(key)):
+            raise _cropped_by_another(plain, key, by)
+
+
+def _cropped_by_another(plain: str, key: str, by: Any) -> SegadvError:
+    return SegadvError(
+        f"preprocessing step {plain} crops {key} by the content of {by}, which is another image; "
+        "let each be cropped by its own"
+    )
 
 
 def _guided(names: Sequence[str], configs: Sequence[Mapping[str, Any]], key: str) -> Guided:
@@ -209,28 +247,25 @@ PATCH_SETTINGS = ("bb_size", "gaussian", "sigma", "truncated", "add_exclusion_ma
 
 def _of_key(plain: str, arguments: Mapping[str, Any], place: int) -> dict[str, Any]:
     """Return the arguments of a transform for one of its keys, without those that only name."""
-    left_out = ("allow_missing_keys", "source_key", "lazy", "meta_keys", "meta_key_postfix",
-                "start_coord_key", "end_coord_key", "dtype")  # fmt: skip
-    found = {name: value for name, value in arguments.items() if name not in left_out}
-    for name in ("mode", "padding_mode", "align_corners"):
+    found = {name: value for name, value in arguments.items() if name not in LEFT_OUT}
+    for name in BY_KEY:
         if isinstance(found.get(name), list):
             found[name] = found[name][place]
-    if plain == "Spacing" and "dtype" in arguments:
+    if plain != "Spacing":
+        check_wide(plain, arguments, place)
+    elif "dtype" in arguments:
         # It decides which of two pixels is the nearer one: see `ties`.
-        kind = arguments["dtype"]
-        found["dtype"] = _dtype_name(kind[place] if isinstance(kind, list) else kind)
+        found["dtype"] = dtype_name(of_key(arguments["dtype"], place))
     return found
 
 
-def _dtype_name(kind: Any) -> str | None:
-    """Return the name of a number's type that MONAI takes, such as "float32"."""
-    if kind is None:
-        return None
-    text = str(kind).removeprefix("torch.")
-    try:
-        return np.dtype(text if isinstance(kind, str | torch.dtype) else kind).name
-    except TypeError:
-        raise SegadvError(f"dtype {text} is no type of numbers; use torch.float32") from None
+# Arguments that may be lists with a value for each key.
+BY_KEY = ("mode", "padding_mode", "align_corners")
+# Arguments that name something; `dtype` and `source_key` are looked at by themselves.
+LEFT_OUT = ("allow_missing_keys", "source_key", "lazy", "meta_keys", "meta_key_postfix",
+            "start_coord_key", "end_coord_key", "dtype")  # fmt: skip
+# Steps that keep the image, whatever their arguments.
+KEEPING = frozenset({"ToDevice", "Identity", "SelectItems", "DeleteItems"})
 
 
 def _steps(entry: _Entry) -> tuple[Step, ...]:
@@ -238,17 +273,57 @@ def _steps(entry: _Entry) -> tuple[Step, ...]:
     steps: list[Step] = []
     several = len(entry.sources) > 1
     for one in entry.steps:
-        steps += _joined(one, several) if isinstance(one, _Join) else [_transform(one, several)]
-    return tuple(steps)
+        if isinstance(one, _Join):
+            steps += _joined(one, several)
+    alone = [one for one in entry.steps if isinstance(one, _Waiting)]
+    return (*steps, *_transforms(alone, several, begun=bool(steps)))
+
+
+def _transforms(
+    waiting: Sequence[_Waiting], several: bool, begun: bool = False
+) -> list[Transform | Stored]:
+    """Return the transforms among steps, once those without an effect were found to have none.
+
+    Args:
+        waiting: the steps.
+        several: whether the network's input is made of several images.
+        begun: whether transforms stand before them.
+
+    Raises:
+        SegadvError: if a step does what can't be reproduced.
+    """
+    found: list[Transform | Stored] = []
+    whole = lost = None
+    for one in waiting:
+        if one.plain in UNSEEN:
+            dtype = checked(one.plain, one.arguments, one.place)
+            if dtype is not None and (found or begun):
+                raise SegadvError(
+                    f"preprocessing step {one.plain} turns what the steps before it made into "
+                    f"{dtype}, which rounds it or cuts it off; use float32"
+                )
+            if dtype is not None:
+                found.append(Stored(one.plain, dtype))
+            if "dtype" in one.arguments and of_key(one.arguments["dtype"], one.place) is not None:
+                whole = dtype
+            lost = one.plain if one.arguments.get("track_meta") is False else lost
+            continue
+        if whole is not None:
+            check_whole(one.plain, one.arguments, whole)
+            whole = None
+        if lost is not None and one.plain in PLACED:
+            raise SegadvError(
+                f"preprocessing step {one.plain} needs the image's place, which {lost} with "
+                "track_meta = False throws away; leave track_meta out"
+            )
+        found.append(_transform(one, several))
+    return found
 
 
 def _transform(one: _Waiting, several: bool) -> Transform:
     by = one.arguments.get("source_key", one.key)
     if several and one.plain in DATA_DEPENDENT and by != one.key:
-        raise SegadvError(
-            f"preprocessing step {one.plain} crops {one.key} by the content of {by}, which is "
-            "another image; let each be cropped by its own"
-        )
+        raise _cropped_by_another(one.plain, one.key, by)
     return Transform(one.plain, _of_key(one.plain, one.arguments, one.place))
 
 
@@ -264,12 +339,11 @@ def _joined(join: _Join, several: bool) -> list[Step]:
         len(one) > shared and one[shared] is listed[0][shared] for one in listed
     ):
         shared += 1
-    read = [
-        [_transform(one, several) for one in steps if isinstance(one, _Waiting)] for steps in listed
-    ]
-    rest = tuple(tuple(steps[shared:]) for steps in read)
+    waiting = [[one for one in steps if isinstance(one, _Waiting)] for steps in listed]
+    front = _transforms(waiting[0][:shared], several)
+    rest = tuple(tuple(_transforms(w[shared:], several, begun=bool(front))) for w in waiting)
     if not several:
-        return [*read[0][:shared], Concatenated(rest)]
+        return [*front, Concatenated(rest)]
     images = tuple(dict.fromkeys(entry.source for entry in join.joined))
     begins = tuple(images.index(entry.source) for entry in join.joined)
     return [Concatenated(rest, begins, images)]

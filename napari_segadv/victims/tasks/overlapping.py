@@ -4,7 +4,7 @@ To attacks, files of sessions and layers, such a victim is a segmentation whose 
 those of combinations of structures, see `victims.structures`. What counts are the structures.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from ...errors import SegadvError
 from ...io.structures import check_structures, read_structures, save_structures
 from ...measures.structures import overlaps_each
 from ..bound import BoundVictim
+from ..decision import spacing_of
 from ..pipeline import Pipeline
 from ..preprocessing.axes import Back
 from ..structures import combined, joint, pairs, pairs_of_each, single, taken_apart
@@ -136,10 +137,10 @@ class BoundOverlapping(BoundSegmentation):
 
     def _mapped_maps(self, z: Tensor) -> Tensor:
         """Map tidied maps (N, K, *S) back from the network's grid."""
-        threshold = self.decision.threshold
-        maps = (z.sigmoid() >= threshold).to(z)
-        for step in self.decision.before:
-            maps = step.together(maps)
+        decision = self.decision
+        maps = (z >= decision.cut).to(z)
+        for step in decision.before:
+            maps = step.together(maps, spacing_of(self.chain))
         return self.chain.backward(maps, Back(nearest=True, certain=0.0))
 
     def _tidied_maps(self, maps: Tensor, steps: Any) -> Tensor:
@@ -147,12 +148,12 @@ class BoundOverlapping(BoundSegmentation):
         if not steps:
             return maps
 
-        def tidy(images: Tensor) -> Tensor:
+        def tidy(images: Tensor, spacing: Sequence[float]) -> Tensor:
             for step in steps:
-                images = step.together(images)
+                images = step.together(images, spacing)
             return images
 
-        found = self._by_image(maps.float(), tidy)
+        found = self._tidying(maps.float(), tidy, kept=1)
         return found.transpose(1, 2) if self.by_slice else found
 
     @property

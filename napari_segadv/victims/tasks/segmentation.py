@@ -1,6 +1,6 @@
 """Segmentation: a class for every pixel, mapped back to the scan's grid."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -93,7 +93,7 @@ class BoundSegmentation(BoundVictim):
         """Return label maps (N, *S) of logits (N, K, *S), near to those of `prediction`."""
         if not self.decision.tidies:
             return logits.argmax(1)
-        return self._by_image(logits, self.decision.decided)
+        return self._tidying(logits, self.decision.decided)
 
     def agreement(self, prediction: Mask) -> float | None:
         """Compare the scan's prediction with what the victim's own pipeline predicts.
@@ -133,12 +133,40 @@ class BoundSegmentation(BoundVictim):
 
     @property
     def decision(self) -> Decision:
-        return self.victim.decision
+        return self.victim.decision.of(self.victim.head.activation)
 
     def _tidied(self, labels: Tensor) -> Tensor:
         if not self.decision.after:
             return labels
-        return self._by_image(labels, self.decision.tidied, channels=0)
+        return self._tidying(labels, self.decision.tidied, channels=0)
+
+    def _tidying(
+        self,
+        values: Tensor,
+        function: Callable[[Tensor, Sequence[float]], Tensor],
+        channels: int = 1,
+        kept: int = 0,
+    ) -> Tensor:
+        """Tidy up what the victim sees as images, in its own order of axes.
+
+        Args:
+            values: on the scan's grid.
+            function: called with the values and the spacing of their pixels, in mm.
+            channels: how many axes of the values lie before the pixels', without the images'.
+            kept: how many of the result.
+        """
+        dims = self.scan.grid.ndim - self.by_slice
+        spacing = tuple(self.scan.grid.spacing)[-dims:]
+
+        def turned(x: Tensor, axes: int) -> Tensor:
+            if self.victim.array_order:
+                return x
+            return x.permute(*range(1 + axes), *range(x.ndim - 1, axes, -1))
+
+        def run(x: Tensor) -> Tensor:
+            return turned(function(turned(x, channels), spacing), kept)
+
+        return self._by_image(values, run, channels)
 
     def _by_image(
         self, values: Tensor, function: Callable[[Tensor], Tensor], channels: int = 1

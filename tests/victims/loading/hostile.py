@@ -454,7 +454,7 @@ IN_STEPS = {
     "requirement of all steps": Hostile(LOADS, steps(RANGE, _requires_=CODE)),
     "component as an argument of a step": Hostile(REFUSED, steps({**RANGE, "a_min": TOUCH})),
     "reader of a step": Hostile(
-        LOADS,
+        REFUSED,
         steps({"_target_": "LoadImaged", "keys": "image", "reader": "planted.Reader"}, RANGE),
     ),
     "steps by expression": Hostile(ASKED, network({}, preprocessing=CODE), (CODE,)),

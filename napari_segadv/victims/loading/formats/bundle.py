@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ....errors import SegadvError
 from ...detector import Detector
@@ -19,6 +19,7 @@ from ..bundle_config import BundleConfig, find, read_config
 from ..bundle_fields import describe, dims_of, image_key, steps_of
 from ..bundle_inferer import BY_DETECTOR, PROMPTING, check_inferer
 from ..bundle_parts import Parts
+from ..checkpoints import Weights, find_weights
 from ..contents import Contents
 from ..detector_config import DetectorConfig, detector_of
 from ..evaluation import Evaluation
@@ -45,7 +46,8 @@ def claims(path: Path) -> bool:
 def load(path: Path, trusted_hash: str | None) -> Victim:
     contents = Contents.of(path)
     config = read_config(contents)
-    weights = find_weights(config)
+    found_weights = find_weights(config)
+    weights = found_weights.file
     script = weights.endswith(".ts")
     listing = Evaluation(config)
     # The network first: the question lists what runs in this order.
@@ -55,7 +57,7 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     if not script:
         check_class(listing.target(), config.source)
     _check(config, parts, listing)
-    tensors = {} if script else read_weights(path / weights, contents.read(weights))
+    tensors = {} if script else _tensors(contents, found_weights)
     runs = (*listing.runs, *((SCRIPT,) if script else ()))
     consent.require(path, contents.sha256, runs, trusted_hash)
     scripts, agreed = Scripts(contents), Evaluation(config, tuple(listing.runs))
@@ -72,6 +74,7 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
             "name a class there"
         )
     fields = describe(config, parts)
+    fields["notes"] = (*fields["notes"], *found_weights.notes)
     if not script:
         fit_weights(network.eval(), tensors, path / weights)
         scripts.beside(network)
@@ -86,6 +89,11 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         network = OnSlices(network, parts.slices)
     trust = "code" if runs else "data"
     return Victim(network, **fields, path=path, sha256=contents.sha256, trust=trust)
+
+
+def _tensors(contents: Contents, weights: Weights) -> dict[str, Tensor]:
+    content = contents.read(weights.file)
+    return read_weights(contents.root / weights.file, content, weights.key)
 
 
 def _joined(parts: Parts, agreed: Evaluation, config: BundleConfig, scripts: Scripts) -> Parts:
@@ -123,30 +131,6 @@ def _prompted(
     notes = (*fields["notes"], asked.describe())
     more = {"classes": asked.classes, "head": Head("none"), "own": None, "notes": notes}
     return asked, fields | more
-
-
-def find_weights(config: BundleConfig) -> str:
-    """Find the file with a bundle's weights; return its path in the bundle.
-
-    That is the one that its configuration loads, or else one with a usual name, or the only one.
-
-    Raises:
-        SegadvError: if there is none, or several without a usual name.
-    """
-    contents = config.contents
-    named = Evaluation(config).checkpoint()
-    usual = [f"models/{name}" for name in ("model.safetensors", "model.pt", "model.ts")]
-    for file in (named, *usual):
-        if file is not None and contents.hash_of(file) is not None:
-            return file
-    folder = contents.folder.folders.get("models")
-    found = sorted(name for name in folder.files if name.endswith(".pt")) if folder else []
-    if len(found) == 1:
-        return f"models/{found[0]}"
-    raise SegadvError(
-        f"{contents.root / 'models'}: no model.pt or model.safetensors; download the bundle's "
-        "weights"
-    )
 
 
 def _check(config: BundleConfig, parts: Parts, listing: Evaluation) -> None:

@@ -14,16 +14,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ....common.atomic_files import write_text
-from ....common.hashing import sha256_of, sha256_of_files
+from ....common.hashing import sha256_of_files
 from ....common.json_data import bytes_of_json, parse_json
 from ....data.scan import Array
 from ....errors import SegadvError
-from ....io import read_mask
+from ....io import files_of, read_mask
+from ....io.images import found_at
 from ...shown import KEYS, MASK, Takes, shown_to
 from ...victim import Victim
+from ..contents import read_hashed
 from ..registry import VictimFormat, load_file
 
 MODEL = "model"
@@ -53,24 +56,47 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         raise SegadvError(f"{path}: its model is guided itself; name the model of {inner.name}")
     victim = load_file(inner, trusted_hash)
     shown = {name: value for name, value in content.items() if name != MODEL}
-    mask = _mask(shown.get(MASK), path)
+    mask, hashes = _mask(shown.get(MASK), path)
     if Takes.of(victim) == Takes() and "classes" not in shown:
         raise SegadvError(f"{path}: {victim.name} takes no clicks; use {inner.name} itself")
     try:
         guided = shown_to(victim, shown, mask)
     except SegadvError as error:
         raise SegadvError(f"{path}: {error}") from None
-    parts = [victim.sha256, hashlib.sha256(read).hexdigest()]
-    if mask is not None:
-        parts.append(sha256_of(path.parent / shown[MASK]))
+    parts = [victim.sha256, hashlib.sha256(read).hexdigest(), *hashes]
     # What it is shown is part of the file.
     return replace(guided, path=path, sha256=sha256_of_files(parts), shown={})
 
 
-def _mask(name: Any, path: Path) -> Array | None:
-    if name is not None and not isinstance(name, str):
+def _mask(name: Any, path: Path) -> tuple[Array | None, list[str]]:
+    """Return the mask that a file names, and the hashes of the bytes that it was read from.
+
+    It is read from a copy of those bytes: its own file may change in between.
+    """
+    if name is None:
+        return None, []
+    if not isinstance(name, str):
         raise SegadvError(f'{path}: "mask" must name a file')
-    return None if name is None else read_mask(path.parent / name).array
+    _, place, which = found_at(path.parent / name)
+    folder = place if place.is_dir() else place.parent
+    files = sorted(f for f in place.rglob("*") if f.is_file()) if place.is_dir() else None
+    hashes = []
+    with TemporaryDirectory() as temporary:
+        held = Path(temporary)
+        for file in files_of(place) if files is None else files:
+            content, sha256 = read_hashed(file)
+            hashes.append(sha256)
+            copy = held / (file.relative_to(folder) if file.is_relative_to(folder) else "..")
+            if ".." in copy.parts:
+                raise SegadvError(f"{place}: {file} lies elsewhere; put it beside the mask")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(content)
+        copied = held if place.is_dir() else held / place.name
+        try:
+            mask = read_mask(f"{copied}::{which}" if which else copied)
+        except SegadvError as error:
+            raise SegadvError(str(error).replace(str(copied), str(place))) from None
+    return mask.array, hashes
 
 
 def write(path: Path, model: Path, shown: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ....common.hashing import sha256_of_all
+from ....common.hashing import sha256_of_each
 from ....errors import SegadvError
 from ...heads import Head
 from ...members import Mean, Mirrored, OnSlices, Stacked
@@ -20,12 +20,12 @@ from ...preprocessing.totalsegmentator import Zoom
 from ...regions import Regions
 from ...victim import Victim
 from ...windows import NnunetWindows
+from ..contents import read_hashed
 from ..nnunet_network import build_planned, fill, old_architecture, read_checkpoint
-from ..nnunet_plans import PICTURES, REORIENTED, Plan, check_trainer
+from ..nnunet_plans import FILES, PICTURES, REORIENTED, Plan, check_trainer
 from ..registry import VictimFormat
 
 FINAL = "checkpoint_final.pth"
-FILES = ("plans.json", "dataset.json")
 # Share of a patch by which nnU-Net moves its window at most.
 STEP = 0.5
 # TotalSegmentator's models, by their names or by where it keeps them, but for those that it gives
@@ -79,7 +79,7 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     check_trainer(first.trainer, root)
     plan = Plan.read(root, first.configuration)
     victim = describe(plan, [one.network(plan) for one in trained], first.mirrored)
-    sha256 = sha256_of_all([*(root / name for name in FILES), *checkpoints])
+    sha256 = sha256_of_each([*plan.hashes, *(one.sha256 for one in trained)])
     return replace(victim, path=path, sha256=sha256)
 
 
@@ -111,6 +111,7 @@ class Trained:
         weights: the network's.
         configuration, trainer: their names.
         mirrored: the axes along which its program mirrors the image.
+        sha256: of the bytes that it was read from.
     """
 
     path: Path
@@ -118,10 +119,12 @@ class Trained:
     configuration: str
     trainer: str
     mirrored: tuple[int, ...]
+    sha256: str
 
     @classmethod
     def read(cls, path: Path) -> "Trained":
-        content = read_checkpoint(path)
+        held, sha256 = read_hashed(path)
+        content = read_checkpoint(path, held)
         arguments = content["init_args"]
         if not isinstance(arguments, Mapping) or "configuration" not in arguments:
             raise SegadvError(f"{path}: does not say of which configuration it is")
@@ -132,6 +135,7 @@ class Trained:
             str(arguments["configuration"]),
             str(content["trainer_name"]),
             tuple(int(axis) for axis in axes),
+            sha256,
         )
 
     def network(self, plan: Plan) -> nn.Module:
