@@ -11,7 +11,7 @@ import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.attacks.universal import Universal
 from napari_segadv.crafting.universal import universal_steps
-from napari_segadv.data.scan import Mask, Scan
+from napari_segadv.data.scan import Mask
 from napari_segadv.errors import SegadvError
 from napari_segadv.victims.victim import Victim
 

@@ -8,7 +8,7 @@ from ...data.overlapping import check_count, text_of
 from ...errors import SegadvError
 from ..decision import TIDYING, Decision, inverts, read_decision
 from ..heads import Activation, Head
-from ..preprocessing.chain import Step
+from ..preprocessing.chain import Step, is_monais, plain_name
 from ..preprocessing.guidance import Guided, Patches
 from ..preprocessing.joining import joined_images
 from ..preprocessing.reading import from_monai, image_channels, sources
@@ -128,11 +128,11 @@ def _decided(
     """
     overlap = task == OVERLAPPING
     # Painted structures are the same ones: what is attacked and judged are their own masks.
-    kept = [step for step in after if regions is None or "Lambda" not in str(step["_target_"])]
+    kept = [step for step in after if regions is None or not _is(step, "Lambda")]
     decision, notes = read_decision(kept) if overlap or task == DEFAULT else (Decision(), ())
     if head.activation == "sigmoid" and decision.carried == "logits":
         decision = replace(decision, carried="probabilities")
-    if overlap and not any("AsDiscrete" in str(step.get("_target_")) for step in after):
+    if overlap and not any(_is(step, "AsDiscrete") for step in after):
         notes = (*notes, "its own program writes probabilities; here a structure begins at 0.5")
     if regions is not None:
         notes = (*notes, f"its own program paints its structures to labels: {text_of(regions)}")
@@ -149,8 +149,8 @@ def _channels(parts: Parts, image: Mapping[str, Any]) -> int:
 
     A network that is cut out of another one takes `in_channels` for those of its last layer.
     """
-    name = str(parts.target).rsplit(".", 1)[-1]
-    given = None if name in ADAPTED else parts.arguments.get("in_channels")
+    adapted = is_monais(str(parts.target)) and str(parts.target).rsplit(".", 1)[-1] in ADAPTED
+    given = None if adapted else parts.arguments.get("in_channels")
     return int(image.get("num_channels", 1) if given is None else given)
 
 
@@ -172,12 +172,17 @@ def _rows_first(config: BundleConfig, parts: Parts) -> bool:
     MONAI's LoadImage puts the columns first; its readers of whole slides cut out patches as they
     are seen.
     """
-    loads = any("LoadImage" in str(one.get("_target_")) for one in parts.transforms)
+    loads = any(_is(one, "LoadImage") for one in parts.transforms)
     return not loads and any(
         "WSI" in str(part.get("_target_"))
         for part in config.content.values()
         if isinstance(part, Mapping)
     )
+
+
+def _is(step: Mapping[str, Any], name: str) -> bool:
+    """Return whether a step is MONAI's of a name."""
+    return plain_name(str(step.get("_target_")), {name}) == name
 
 
 def _activates(parts: Parts) -> bool:

@@ -8,11 +8,11 @@ from .bundle_config import BundleConfig
 from .bundle_parts import Parts
 
 # The inferer of a RetinaNet's bundle is a script; its windows are those of its detector.
-BY_DETECTOR = "RetinaNetInferer"
+BY_DETECTOR = "scripts.detection_inferer.RetinaNetInferer"
 WHOLE_IMAGE = ("SimpleInferer", BY_DETECTOR)
 WINDOWS = ("SlidingWindowInferer", "SlidingWindowInfererAdapt", "SliceInferer")
 # The inferer of VISTA3D, a script of its bundle: MONAI's sliding window with a Gaussian.
-PROMPTING = "Vista3dInferer"
+PROMPTING = "scripts.inferer.Vista3dInferer"
 PADDED = re.compile(rb"""padding_mode\s*=\s*["'](\w+)["']""")
 
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from ...errors import SegadvError
 from ..detector import NMS, Detector
+from ..preprocessing.chain import is_monais
 from ..windows import SlidingWindows
 from .bundle_config import BundleConfig, arguments_of
 from .evaluation import Evaluation
@@ -117,7 +118,7 @@ def detector_of(config: BundleConfig, evaluation: Evaluation, dims: int) -> Dete
 
 def _kind(part: Any) -> str:
     target = part.get("_target_", "") if isinstance(part, Mapping) else ""
-    return str(target).rsplit(".", 1)[-1]
+    return str(target).rsplit(".", 1)[-1] if is_monais(str(target)) else str(target)
 
 
 def _named(name: str, given: list[Any], named: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...errors import SegadvError
-from ..preprocessing.chain import CONCATENATES, KNOWN, plain_name
+from ..preprocessing.chain import CONCATENATES, KNOWN, is_monais, plain_name
 from .bundle_parts import Parts
 from .evaluation import Evaluation
 from .expressions import Component
@@ -57,7 +57,7 @@ def joins(step: Any, key: str) -> tuple[str, ...]:
     if not isinstance(step, Component):
         return ()
     target = str(step.get("_target_"))
-    if "." not in target or target.startswith("monai.") or plain_name(target, KNOWN) in KNOWN:
+    if is_monais(target) or plain_name(target, KNOWN) in KNOWN:
         return ()
     given = [value for name, value in step.items() if name != "_target_"]
     lists = [value for value in given if isinstance(value, (list, tuple)) and len(value) > 1]
