@@ -67,7 +67,7 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     guided = next((step for step in steps if isinstance(step, Guided)), None)
     independent = not overlap and task.name != DEFAULT and count > 1
     independent = independent and parts.afterwards("Activations", "sigmoid")
-    after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
+    after = parts.postprocessing
     regions = painted_labels(after, listed) if overlap and listed else None
     decision, notes = _decided(task.name, after, head, regions, guided)
     if independent and any("threshold" in step for step in after):
@@ -104,7 +104,7 @@ def _own(
 ) -> OwnPipeline:
     """Return the bundle's own pipeline; the arguments are those of `OwnPipeline`."""
     key = image_key(config)
-    after = [one for one in parts.postprocessing if isinstance(one, Mapping)]
+    after = parts.postprocessing
     images = sources(parts.transforms, key)
     images = () if images == (key,) else images
     return OwnPipeline(parts.transforms, after, windows, key, structures, images, left_out)
@@ -211,8 +211,9 @@ def steps_of(config: BundleConfig, parts: Parts) -> tuple[Step, ...]:
     Raises:
         SegadvError: if one of them is not known.
     """
-    odd = next((one for one in parts.transforms if not isinstance(one, Mapping)), None)
-    if odd is not None:
+    whole = [isinstance(one, Mapping) and "_target_" in one for one in parts.transforms]
+    if not all(whole):
+        odd = parts.transforms[whole.index(False)]
         what = odd if isinstance(odd, str) else type(odd).__name__
         raise SegadvError(
             f"{config.source}: a preprocessing step is {str(what)[:80]}, not a transform with a "

@@ -1,15 +1,23 @@
 """The values of a bundle's configuration that make a victim, as far as they are known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import SegadvError
+from ..decision import NO_MATTER, TIDYING
 from ..preprocessing.chain import is_monais, plain_name
 from .bundle_config import BundleConfig
+from .bundle_places import place_after
 from .evaluation import Evaluation
-from .values import transforms_in
+from .expressions import Component
+from .values import Code, holds_code, is_true
 
 PRED = "pred"
+DISABLED = "_disabled_"
+# Steps after the network whose arguments decide the mask, and arguments of theirs that do not.
+DECIDING = TIDYING | {"Activations", "AsDiscrete", "Invert"}
+INDIFFERENT = NO_MATTER | {"_target_", "device", "to_tensor", "meta_keys", "orig_meta_keys"}
 
 
 @dataclass(frozen=True)
@@ -21,21 +29,25 @@ class Parts:
         arguments: of the network.
         transforms: of the preprocessing.
         inferer: its class and arguments.
-        postprocessing: transforms; expressions among them are never evaluated.
+        postprocessing: transforms; of code in them only what decides the mask is evaluated.
+        decided: whether nothing that decides the mask waits for an agreement.
     """
 
     target: Any
     arguments: Mapping[str, Any]
     transforms: Sequence[Any]
     inferer: Mapping[str, Any]
-    postprocessing: Sequence[Any]
+    postprocessing: Sequence[Mapping[str, Any]]
+    decided: bool = True
 
     @classmethod
     def of(cls, evaluation: Evaluation, config: BundleConfig) -> "Parts":
         arguments, transforms = evaluation.arguments(), evaluation.transforms()
         inferer = evaluation.inferer()
-        after = transforms_in(Evaluation(config).part("postprocessing"))
-        return cls(evaluation.target(), arguments, transforms, inferer, after)
+        found = _after(evaluation, config)
+        after = [one for one in found if not is_true(one.get(DISABLED)) and _of_pred(one)]
+        decided = not any(holds_code(value) for one in after for value in _deciding(one).values())
+        return cls(evaluation.target(), arguments, transforms, inferer, after, decided)
 
     @property
     def inferer_name(self) -> str:
@@ -49,8 +61,8 @@ class Parts:
 
     def after(self, name: str) -> list[Mapping[str, Any]]:
         """Return the steps of MONAI's of a name after the network."""
-        steps = [step for step in self.postprocessing if isinstance(step, Mapping)]
-        return [one for one in steps if plain_name(str(one.get("_target_")), {name}) == name]
+        found = self.postprocessing
+        return [one for one in found if plain_name(str(one.get("_target_")), {name}) == name]
 
     @property
     def cuts(self) -> bool:
@@ -73,3 +85,49 @@ def _for_pred(step: Mapping[str, Any], argument: str) -> Any:
         return value
     place = keys.index(PRED) if isinstance(keys, (list, tuple)) and PRED in keys else 0
     return value[place] if place < len(value) else None
+
+
+def _after(evaluation: Evaluation, config: BundleConfig) -> Iterator[Mapping[str, Any]]:
+    """Yield the transforms after the network.
+
+    Code among them stays as it is, such as the folder in which a mask is saved, and runs for no
+    victim. What decides the mask is evaluated with the network and the preprocessing.
+
+    Raises:
+        SegadvError: if one is no transform with a class.
+    """
+    for step in Evaluation(config).transforms_at(place_after(config)):
+        if not isinstance(step, Component) or not isinstance(step["_target_"], str):
+            what = step if isinstance(step, str) else type(step).__name__
+            raise SegadvError(
+                f"{config.source}: a postprocessing step is {str(what)[:80]}, not a transform with "
+                "a _target_; write it out"
+            )
+        if isinstance(step["_target_"], Code):
+            raise SegadvError(
+                f"{config.source}: the class of a postprocessing step is {step['_target_'][:80]}, "
+                "which is code; name the class"
+            )
+        if step.get("other") is not None and plain_name(step["_target_"], DECIDING) in DECIDING:
+            raise SegadvError(
+                f"{config.source}: {'::'.join(step.place)} applies a function of its own (other), "
+                'which is not reproduced; use "sigmoid" or "softmax"'
+            )
+        waiting = {key for key, value in _deciding(step).items() if holds_code(value)}
+        known = {key: value for key, value in step.items() if key != DISABLED}
+        yield known | {key: evaluation.at((*step.place, key)) for key in waiting}
+
+
+def _deciding(step: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a step after the network that decide the mask."""
+    if plain_name(str(step["_target_"]), DECIDING) not in DECIDING:
+        return {}
+    return {key: value for key, value in step.items() if key not in INDIFFERENT}
+
+
+def _of_pred(step: Mapping[str, Any]) -> bool:
+    """Return whether a step may change the mask: not if it is one that acts on other keys alone."""
+    keys = step.get("keys", PRED)
+    if holds_code(keys) or plain_name(str(step["_target_"]), DECIDING) not in DECIDING:
+        return True
+    return PRED in ([keys] if isinstance(keys, str) else keys)

@@ -103,10 +103,14 @@ def detector_of(config: BundleConfig, evaluation: Evaluation, dims: int) -> Dete
             f"of {', '.join(ANCHORS)} with literals"
         )
     assert isinstance(anchors, Mapping)
-    calls = {
-        name: _named(name, given, named)
-        for name, given, named in evaluation.calls(found, BY_PLACE.keys())
-    }
+    calls: dict[str, dict[str, Any]] = {}
+    for name, given, named in evaluation.calls(found, BY_PLACE.keys()):
+        call = _named(name, given, named)
+        if calls.setdefault(name, call) != call:
+            raise SegadvError(
+                f"{config.source}: {name} is called in two ways, and which of them counts is "
+                "unclear; remove one"
+            )
     try:
         return _config((_kind(anchors), arguments_of(anchors)), calls, dims)
     except (KeyError, TypeError, ValueError) as error:

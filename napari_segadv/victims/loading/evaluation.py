@@ -26,10 +26,18 @@ from .bundle_config import (
     arguments_of,
     place_of,
 )
+from .bundle_places import place_before, place_of_inferer
 from .expressions import Component, NotPlain, Plain
 from .names import import_in, imported, imports_in, located
 from .network import build, cause, network_class, read_tensors, without_fetching
-from .values import Code, holds_code, holds_components, is_true, literals, transforms_in
+from .values import (
+    Code,
+    holds_components,
+    holds_loose_code,
+    is_true,
+    literals,
+    transforms_in,
+)
 
 # How a component may be made: called, or handed on with its arguments.
 MODES = ("default", "callable")
@@ -77,7 +85,11 @@ class Evaluation:
 
     def part(self, key: str) -> Any:
         """Return a part with its components as data; {} if there is none, or it is disabled."""
-        found = self._value((key,), False) if self._config.has(key) else {}
+        return self.at((key,) if self._config.has(key) else None)
+
+    def at(self, place: Place | None) -> Any:
+        """Return what stands at a place, with its components as data; {} if that is nothing."""
+        found = {} if place is None else self._value(place, False)
         return {} if isinstance(found, _Disabled) else found
 
     def arguments(self) -> dict[str, Any]:
@@ -91,15 +103,29 @@ class Evaluation:
         return found.get("_target_") if isinstance(found, Component) else None
 
     def transforms(self) -> list[Any]:
-        """Return the transforms of the preprocessing as data."""
-        return transforms_in(self.part("preprocessing"))
+        """Return the transforms of the preprocessing as data.
+
+        Raises:
+            SegadvError: if they are composed in a way that is not reproduced.
+        """
+        return self.transforms_at(place_before(self._config))
+
+    def transforms_at(self, place: Place | None) -> list[Any]:
+        """Return the transforms at a place as data; raises as `transforms` does."""
+        try:
+            return transforms_in(self.at(place))
+        except SegadvError as error:
+            if str(error).startswith(str(self._config.source)):
+                raise
+            where = "::".join(place or ())
+            raise SegadvError(f"{self._config.source}: {where}: {error}") from None
 
     def made(self, component: Component) -> Any:
         """Return a component, built; or a `Code` in its place while nothing may run."""
         return self._value(component.place, True)
 
     def inferer(self) -> Mapping[str, Any]:
-        found = self.part("inferer")
+        found = self.at(place_of_inferer(self._config))
         return found if isinstance(found, Mapping) else {"_target_": found}
 
     def checkpoint(self) -> str | None:
@@ -272,12 +298,13 @@ class Evaluation:
             if name not in references:
                 raise NotPlain
             value = self._value(references[name][0], False, references[name][1])
-            if isinstance(value, Component) or holds_code(value):
+            # Code in components that are only passed on is listed, or evaluated, with them.
+            if isinstance(value, Component) or holds_loose_code(value):
                 raise NotPlain
             return value
 
         value = Plain(names, self._tensors, self._taken).value(tree.body)
-        if holds_code(value) or (built and holds_components(value)):
+        if holds_loose_code(value) or (built and holds_components(value)):
             raise NotPlain
         return value
 
@@ -349,7 +376,8 @@ class Evaluation:
         target = inner("_target_")
         if built:
             inner("_requires_")
-        if is_true(inner("_disabled_")):
+        disabled = inner("_disabled_")
+        if is_true(disabled):
             return _Disabled()
         if not built:
             unseen = isinstance(target, str) and plain_name(target, STEPS) in UNSEEN
@@ -357,6 +385,8 @@ class Evaluation:
             data = Component({"_target_": target})
             data.place = place
             data.update(self._entries(given.items(), place, False))
+            if isinstance(disabled, Code):
+                data["_disabled_"] = disabled
             return data
         mode = inner("_mode_", MODES[0])
         if mode not in MODES:
@@ -420,15 +450,15 @@ class Evaluation:
 
 
 def _expressions_in(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Yield the expressions that are an entry of the file, or of a list there, with places."""
+    """Yield the expressions anywhere in a file, with their places."""
     if isinstance(value, str) and value.startswith("$"):
         yield place, value
-    elif isinstance(value, list) and len(place) == 1:
+    elif isinstance(value, list):
         for number, one in enumerate(value):
             yield from _expressions_in(one, (*place, str(number)))
-    elif isinstance(value, Mapping) and not place:
+    elif isinstance(value, Mapping):
         for key, one in value.items():
-            yield from _expressions_in(one, (str(key),))
+            yield from _expressions_in(one, (*place, str(key)))
 
 
 def _checkpoints_in(value: Any, place: Place = ()) -> Iterator[Place]:

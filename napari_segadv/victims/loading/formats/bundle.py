@@ -152,7 +152,7 @@ def find_weights(config: BundleConfig) -> str:
 def _check(config: BundleConfig, parts: Parts, listing: Evaluation) -> None:
     """Refuse what can't be a victim, as far as that is known while nothing has run."""
     unknown = (parts.arguments, parts.transforms, parts.inferer, listing.target())
-    if not holds_code(unknown):
+    if parts.decided and not holds_code(unknown):
         describe(config, parts)
         return
     plain = [one for one in parts.transforms if not holds_code(one)]
