@@ -11,6 +11,7 @@ from ..heads import Activation, Head
 from ..preprocessing.chain import Step, is_monais, plain_name
 from ..preprocessing.guidance import Guided, Patches
 from ..preprocessing.joining import joined_images
+from ..preprocessing.keys import input_key
 from ..preprocessing.reading import from_monai, image_channels, sources
 from ..task import Task
 from ..tasks import DEFAULT, task_in, task_named, task_of
@@ -18,8 +19,9 @@ from ..windows import SlidingWindows
 from .bundle_config import BundleConfig
 from .bundle_inferer import windows_of
 from .bundle_parts import Parts
-from .own_pipeline import OwnPipeline
+from .own_pipeline import IMAGE, OwnPipeline
 from .painted import painted_labels
+from .values import holds_code
 
 # Networks whose in_channels are not those of the image.
 ADAPTED = ("TorchVisionFCModel", "NetAdapter")
@@ -103,7 +105,7 @@ def _own(
     left_out: int,
 ) -> OwnPipeline:
     """Return the bundle's own pipeline; the arguments are those of `OwnPipeline`."""
-    key = image_key(config)
+    key = image_key(config, parts.transforms)
     after = parts.postprocessing
     images = sources(parts.transforms, key)
     images = () if images == (key,) else images
@@ -199,10 +201,24 @@ def _channel_names(image: Mapping[str, Any], channels: int) -> tuple[str, ...]:
     return tuple(str({str(key): name for key, name in named.items()}[n]) for n in numbers)
 
 
-def image_key(config: BundleConfig) -> str:
-    """Return the key under which the transforms have the network's input."""
+def image_key(config: BundleConfig, transforms: Sequence[Any]) -> str:
+    """Return the key under which the transforms have the network's input.
+
+    MONAI's evaluators take `image`, unless they are told how to prepare a batch.
+
+    Raises:
+        SegadvError: if no transform acts on it, but several act on other keys.
+    """
     inputs = config.metadata.get("network_data_format", {}).get("inputs", {})
-    return next(iter(inputs), "image")
+    likely = [IMAGE, str(next(iter(inputs), IMAGE))]
+    if config.entry(("evaluator",), "prepare_batch") is not None:
+        likely.reverse()
+    try:
+        return input_key([one for one in transforms if isinstance(one, Mapping)], likely)
+    except SegadvError as error:
+        if holds_code(transforms):
+            return likely[0]
+        raise SegadvError(f"{config.source}: {error}") from None
 
 
 def steps_of(config: BundleConfig, parts: Parts) -> tuple[Step, ...]:
@@ -220,7 +236,7 @@ def steps_of(config: BundleConfig, parts: Parts) -> tuple[Step, ...]:
             "_target_; write it out"
         )
     try:
-        return from_monai(parts.transforms, image_key(config))
+        return from_monai(parts.transforms, image_key(config, parts.transforms))
     except SegadvError as error:
         raise SegadvError(f"{config.source}: {error}") from None
     except (KeyError, TypeError) as error:

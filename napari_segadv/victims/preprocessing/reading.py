@@ -238,13 +238,13 @@ def _steps(entry: _Entry) -> tuple[Step, ...]:
     steps: list[Step] = []
     several = len(entry.sources) > 1
     for one in entry.steps:
-        steps += _joined(one, several) if isinstance(one, _Join) else [_transform(one, several)]
+        steps += _joined(one, several) if isinstance(one, _Join) else [_transform(one)]
     return tuple(steps)
 
 
-def _transform(one: _Waiting, several: bool) -> Transform:
+def _transform(one: _Waiting) -> Transform:
     by = one.arguments.get("source_key", one.key)
-    if several and one.plain in DATA_DEPENDENT and by != one.key:
+    if one.plain in DATA_DEPENDENT and by != one.key:
         raise SegadvError(
             f"preprocessing step {one.plain} crops {one.key} by the content of {by}, which is "
             "another image; let each be cropped by its own"
@@ -264,9 +264,7 @@ def _joined(join: _Join, several: bool) -> list[Step]:
         len(one) > shared and one[shared] is listed[0][shared] for one in listed
     ):
         shared += 1
-    read = [
-        [_transform(one, several) for one in steps if isinstance(one, _Waiting)] for steps in listed
-    ]
+    read = [[_transform(one) for one in steps if isinstance(one, _Waiting)] for steps in listed]
     rest = tuple(tuple(steps[shared:]) for steps in read)
     if not several:
         return [*read[0][:shared], Concatenated(rest)]

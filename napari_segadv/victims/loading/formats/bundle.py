@@ -50,7 +50,8 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     listing = Evaluation(config)
     # The network first: the question lists what runs in this order.
     network = None if script else listing.network()
-    parts = with_joins(Parts.of(listing, config), listing, image_key(config))
+    parts = Parts.of(listing, config)
+    parts = with_joins(parts, listing, image_key(config, parts.transforms))
     # What is wrong is said before anybody is asked, as far as nothing has to run for that.
     if not script:
         check_class(listing.target(), config.source)
@@ -90,9 +91,11 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
 
 def _joined(parts: Parts, agreed: Evaluation, config: BundleConfig, scripts: Scripts) -> Parts:
     try:
-        return with_joins(parts, agreed, image_key(config), scripts.present)
+        key = image_key(config, parts.transforms)
+        return with_joins(parts, agreed, key, scripts.present)
     except SegadvError as error:
-        raise SegadvError(f"{config.source}: {error}") from None
+        text = str(error).removeprefix(f"{config.source}: ")
+        raise SegadvError(f"{config.source}: {text}") from None
 
 
 def _detector(
