@@ -8,17 +8,19 @@ from ...data.overlapping import check_count, text_of
 from ...errors import SegadvError
 from ..decision import TIDYING, Decision, inverts, read_decision
 from ..heads import Activation, Head
-from ..preprocessing.chain import Step, is_monais, plain_name
+from ..preprocessing.chain import SPATIAL, Step, is_monais, plain_name
 from ..preprocessing.guidance import Guided, Patches
 from ..preprocessing.joining import joined_images
 from ..preprocessing.keys import input_key
 from ..preprocessing.reading import from_monai, image_channels, sources
 from ..task import Task
 from ..tasks import DEFAULT, task_in, task_named, task_of
-from ..windows import SlidingWindows
 from .bundle_config import BundleConfig
 from .bundle_inferer import windows_of
 from .bundle_parts import Parts
+from .evaluation import Evaluation
+from .own_config import OwnConfig, own_config
+from .own_joins import OWN, PLACE
 from .own_pipeline import IMAGE, OwnPipeline
 from .painted import painted_labels
 from .values import holds_code
@@ -36,12 +38,16 @@ WITHOUT_BACKGROUND = "its channel background is no structure here: it counts now
 FORMATS = {"classes": "classification"}
 
 
-def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
+def describe(
+    config: BundleConfig, parts: Parts, evaluation: Evaluation | None = None
+) -> dict[str, Any]:
     """Return the fields of a Victim that a configuration describes.
 
     Args:
         config: the configuration.
         parts: its values.
+        evaluation: with an agreement to what they run, for a comparison with MONAI's own pipeline;
+            None: none is made.
 
     Raises:
         SegadvError: if it describes none that is supported.
@@ -91,25 +97,38 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         "regions": regions,
         "independent": independent,
         "head": head,
-        "own": _own(config, parts, windows, count if overlap else 0, spare)
-        if inverts(after) and guided is None
+        "own": _own(config, parts, evaluation, count if overlap else 0, spare, regions is not None)
+        if evaluation is not None and guided is None and _ends_on_image(parts)
         else None,
     }
+
+
+def _ends_on_image(parts: Parts) -> bool:
+    """Return whether a program ends in a mask on the image's grid: by a way back, or without."""
+    if inverts(parts.postprocessing):
+        return True
+    names = [plain_name(str(step["_target_"]), SPATIAL) for step in parts.transforms]
+    return bool(parts.after("AsDiscrete")) and SPATIAL.isdisjoint(names)
 
 
 def _own(
     config: BundleConfig,
     parts: Parts,
-    windows: SlidingWindows | None,
+    evaluation: Evaluation,
     structures: int,
     left_out: int,
+    painted: bool,
 ) -> OwnPipeline:
-    """Return the bundle's own pipeline; the arguments are those of `OwnPipeline`."""
+    """Return the bundle's own pipeline, as MONAI builds it; see `OwnPipeline` and `own_config`."""
     key = image_key(config, parts.transforms)
-    after = parts.postprocessing
     images = sources(parts.transforms, key)
-    images = () if images == (key,) else images
-    return OwnPipeline(parts.transforms, after, windows, key, structures, images, left_out)
+    joined = images if len(images) > 1 else ()
+    own = OwnPipeline(OwnConfig(), key, structures, joined, left_out, images[0])
+    made = {one[PLACE]: one[OWN] for one in parts.transforms if OWN in one}
+    try:
+        return replace(own, config=own_config(config, evaluation, made, painted))
+    except SegadvError as error:
+        return replace(own, refused=str(error).removeprefix(f"{config.source}: "))
 
 
 def _decided(

@@ -17,6 +17,7 @@ PRED = "pred"
 DISABLED = "_disabled_"
 # Steps after the network whose arguments decide the mask, and arguments of theirs that do not.
 DECIDING = TIDYING | {"Activations", "AsDiscrete", "Invert"}
+FUNCTIONS = ("other", "post_func")
 INDIFFERENT = NO_MATTER | {"_target_", "device", "to_tensor", "meta_keys", "orig_meta_keys"}
 
 
@@ -45,7 +46,7 @@ class Parts:
         arguments, transforms = evaluation.arguments(), evaluation.transforms()
         inferer = evaluation.inferer()
         found = _after(evaluation, config)
-        after = [one for one in found if not is_true(one.get(DISABLED)) and _of_pred(one)]
+        after = [one for one in found if not is_true(one.get(DISABLED)) and of_pred(one)]
         decided = not any(holds_code(value) for one in after for value in _deciding(one).values())
         return cls(evaluation.target(), arguments, transforms, inferer, after, decided)
 
@@ -108,10 +109,12 @@ def _after(evaluation: Evaluation, config: BundleConfig) -> Iterator[Mapping[str
                 f"{config.source}: the class of a postprocessing step is {step['_target_'][:80]}, "
                 "which is code; name the class"
             )
-        if step.get("other") is not None and plain_name(step["_target_"], DECIDING) in DECIDING:
+        named = plain_name(step["_target_"], DECIDING) in DECIDING
+        own = next((name for name in FUNCTIONS if named and step.get(name) is not None), None)
+        if own is not None:
             raise SegadvError(
-                f"{config.source}: {'::'.join(step.place)} applies a function of its own (other), "
-                'which is not reproduced; use "sigmoid" or "softmax"'
+                f"{config.source}: {'::'.join(step.place)} applies a function of its own ({own}), "
+                "which is not reproduced; use MONAI's own steps"
             )
         waiting = {key for key, value in _deciding(step).items() if holds_code(value)}
         known = {key: value for key, value in step.items() if key != DISABLED}
@@ -125,7 +128,7 @@ def _deciding(step: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in step.items() if key not in INDIFFERENT}
 
 
-def _of_pred(step: Mapping[str, Any]) -> bool:
+def of_pred(step: Mapping[str, Any]) -> bool:
     """Return whether a step may change the mask: not if it is one that acts on other keys alone."""
     keys = step.get("keys", PRED)
     if holds_code(keys) or plain_name(str(step["_target_"]), DECIDING) not in DECIDING:

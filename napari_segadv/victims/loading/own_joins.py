@@ -24,6 +24,8 @@ from .network import cause
 
 # The entry of a step's data under which the script itself stands.
 OWN = "_own_"
+# The entry under which its place in the configuration stands.
+PLACE = "_place_"
 # Images of random numbers on which a script is tried: those of a CT and those of a network.
 RANGES = ((-2000.0, 3000.0), (0.0, 1.0))
 
@@ -89,11 +91,11 @@ def with_joins(
     for step in parts.transforms:
         names = joins(step, key)
         if names:
-            made = evaluation.made(step)
+            made, place = evaluation.made(step), step.place
             step = {"_target_": f"{CONCATENATES}d", "keys": list(names), "name": key, "dim": 0}
             if present is not None:
                 own = OwnJoin(made, present)
-                step |= {"keys": tried(own, names, key), OWN: own}
+                step |= {"keys": tried(own, names, key), OWN: own, PLACE: place}
         found.append(step)
     return replace(parts, transforms=found)
 

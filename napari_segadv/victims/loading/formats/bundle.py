@@ -72,7 +72,7 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
             f"{config.source}: {config.network_id} is a {type(network).__name__}, not a network; "
             "name a class there"
         )
-    fields = describe(config, parts)
+    fields = describe(config, parts, agreed)
     if not script:
         fit_weights(network.eval(), tensors, path / weights)
         scripts.beside(network)
