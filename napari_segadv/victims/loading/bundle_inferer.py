@@ -34,6 +34,11 @@ def windows_of(parts: Parts, dims: int, config: BundleConfig) -> SlidingWindows 
     check_inferer(parts, config)
     if parts.inferer_name in WHOLE_IMAGE:
         return None
+    if inferer.get("with_coord"):
+        raise SegadvError(
+            f"{config.source}: its inferer tells the network where each window lies (with_coord), "
+            "which is not reproduced; use a network that does without"
+        )
     try:
         roi = inferer["roi_size"]
         roi = [roi] * (dims if parts.slices is None else 2) if isinstance(roi, int) else list(roi)

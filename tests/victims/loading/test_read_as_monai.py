@@ -266,6 +266,13 @@ LOST = {
         config({"_target_": "OneOf", "transforms": [LOAD, FIRST]}),
         "preprocessing step OneOf is not known",
     ),
+    "windows with their places": (
+        config(
+            BEFORE,
+            inferer={"_target_": "SlidingWindowInferer", "roi_size": [8, 8, 8], "with_coord": True},
+        ),
+        "tells the network where each window lies",
+    ),
     "an unknown argument": (config({**BEFORE, "upto": 1}), "argument upto of Compose is not known"),
 }
 
