@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from ..common.wording import class_name, in_percent, percent
 from ..data.scan import Scan
 from ..errors import SegadvError
+from ..io import read
 from .graphs import Graphs
 from .heads import in_float32, leaves
 from .pipeline import Pipeline, owner
@@ -186,9 +188,29 @@ class BoundVictim(ABC):
         if share >= REPRODUCED:
             return (
                 f"on this image, {percent(share)} of the structures' pixels are predicted as by "
-                "the model's own pipeline",
+                f"the model's own pipeline{self._until()}",
             )
-        return (f"only {percent(share)} {OTHERWISE}",)
+        return (f"only {percent(share)} {OTHERWISE}{self._until()}",)
+
+    def _until(self) -> str:
+        """Say where the comparison with the victim's own program ends, if that is not its mask."""
+        until = getattr(self.victim.own, "until", "")
+        return f" (compared up to its step {until})" if until else ""
+
+    def _files(self) -> tuple[Path, ...]:
+        """Return the files that hold what the victim sees of the scan; () if there are none."""
+        paths = [part.path for part in self.scan.singles]
+        files = tuple(path for path in paths if path is not None and path.is_file())
+        if self.presented is not None or len(files) != len(paths):
+            return ()
+        # They may have changed, or the scan, since it was read.
+        with suppress(SegadvError):
+            if all(
+                read(file).same_as(part)
+                for file, part in zip(files, self.scan.singles, strict=True)
+            ):
+                return files
+        return ()
 
     def departures(self, prediction: Any) -> tuple[str, ...]:
         """Say so if the victim's own program predicts otherwise on an adversarial image.

@@ -1,8 +1,9 @@
 """Pipeline: a network with its preprocessing, sliding window and head, for any task."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import torch
@@ -27,8 +28,17 @@ TRAINED = (_BatchNorm, _DropoutNd)
 class OwnPipeline(Protocol):
     """A victim's pipeline as its own program runs it, from an image to its mask."""
 
-    def __call__(self, network: Any, image: torch.Tensor, affine: Affine) -> torch.Tensor | None:
-        """Predict an image (C, *S) in the network's axis order; None if there is no such mask."""
+    def __call__(
+        self, network: Any, image: torch.Tensor, affine: Affine, files: Sequence[Path] = ()
+    ) -> torch.Tensor | None:
+        """Predict an image (C, *S) in the network's axis order; None if there is no such mask.
+
+        Args:
+            network: with its weights.
+            image: in the image's units.
+            affine: from index to RAS world.
+            files: that hold this image, one for each channel if it has several; (): none.
+        """
 
 
 @dataclass(frozen=True, eq=False)

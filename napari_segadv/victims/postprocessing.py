@@ -90,7 +90,9 @@ def of_prediction(steps: Sequence[Any]) -> list[Any]:
 
 def _keys(step: Mapping[str, Any]) -> list[str]:
     keys = step.get("keys", [])
-    return [keys] if isinstance(keys, str) else [str(key) for key in keys or []]
+    named = [keys] if isinstance(keys, str) else [str(key) for key in keys or []]
+    # Keys that are code may name the prediction.
+    return [PRED if key.startswith("$") else key for key in named]
 
 
 def _for_one(step: Mapping[str, Any], keys: Sequence[str], place: int) -> Mapping[str, Any]:

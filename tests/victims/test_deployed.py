@@ -110,7 +110,7 @@ def test_what_its_own_program_finds_otherwise_in_the_adversarial_image_is_told()
     array[10:20, 10:30] = 120
     scan = Scan.from_array(array)
 
-    def own(network, image, affine):
+    def own(network, image, affine, files):
         """Has another threshold, which makes no difference on the clean image."""
         return (image > 80)[0].long()
 

@@ -4,7 +4,7 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,7 +16,7 @@ from .contents import Contents
 from .network import one_line
 
 ENDINGS = (".json", ".yaml", ".yml")
-NETWORK_KEYS = ("network_def", "network", "net", "model")
+NETWORK_KEYS = ("network", "network_def", "net", "model")
 # The place of a value: the keys that lead to it.
 Place = tuple[str, ...]
 # A reference, such as @low, @sizes::0 or, relative to its own place, @##low; older files write #.
@@ -24,7 +24,12 @@ REFERENCE = re.compile(r"@((?:#|::)*)(\w+(?:(?:::|#)\w+)*)")
 MACRO = re.compile(r"%((?:#|::)*)(\w+(?:(?:::|#)\w+)*)")
 SEPARATOR = re.compile(r"::|#")
 # A network that is only moved to a device or set to a mode: what is moved is the network.
-MOVED = re.compile(r"\$\s*@(\w+(?:(?:::|#)\w+)*)\s*\.(?:to|eval|cuda|cpu)\([^()]*\)\s*")
+MOVED = re.compile(
+    r"\$\s*@(\w+(?:(?:::|#)\w+)*)\s*"
+    r"((?:\.(?:to|eval|cuda|cpu)\((?:[^()]|torch\.device\([^()]*\))*\)\s*)+)"
+)
+# Another type of numbers is more than another place.
+RETYPED = re.compile("float|half|double|dtype|type_as")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +85,45 @@ class BundleConfig:
             )
         return value
 
+    def followed(self, place: Place, moved: bool = False) -> Place:
+        """Return the place to which a place refers in the end: itself if it holds no reference.
+
+        Args:
+            place: the place.
+            moved: whether a network that is only moved or set to a mode counts as a reference.
+
+        Raises:
+            SegadvError: if that is missing, or refers to itself.
+        """
+        seen, named = {place}, ""
+        while True:
+            written = self.at(place, named)
+            text = written.strip() if isinstance(written, str) else ""
+            # `$@x` is `@x`.
+            found = REFERENCE.fullmatch(re.sub(r"^\$\s*", "", text)) or MACRO.fullmatch(text)
+            if found is not None:
+                place = place_of(found, place)
+            elif moved and (found := MOVED.fullmatch(text)) and not RETYPED.search(found[2]):
+                place = tuple(SEPARATOR.split(found[1]))
+            else:
+                return place
+            if place in seen:
+                raise SegadvError(f"{self.source}: {'::'.join(place)} refers to itself")
+            seen.add(place)
+            named = text
+
+    def entry(self, of: Place, key: str) -> Place | None:
+        """Return where an entry of a part stands; None if there is no such part, or entry.
+
+        Raises:
+            SegadvError: if they refer to something that is missing.
+        """
+        if not self.has(of[0]):
+            return None
+        of = self.followed(of)
+        part = self.at(of)
+        return (*of, key) if isinstance(part, Mapping) and part.get(key) is not None else None
+
     def inside(self, path: str) -> str | None:
         """Return the file of the bundle that a path means, by its path in the bundle; or None.
 
@@ -122,15 +166,14 @@ def read_config(contents: Contents) -> BundleConfig:
     content = _merged(_parsed(contents, source), root / source)
     metadata = _file(contents, "metadata")
     meta = _parsed(contents, metadata) if metadata else {}
-    key = next((k for k in NETWORK_KEYS if k in content), None)
-    if key is None:
-        raise SegadvError(f'{root / source}: has no "network_def"; name the network there')
-    place: Place = (key,)
-    moved = MOVED.fullmatch(content[key]) if isinstance(content[key], str) else None
-    if moved:
-        place = tuple(SEPARATOR.split(moved[1]))
     meta = meta if isinstance(meta, Mapping) else {}
-    return BundleConfig(root, root / source, content, place, meta, contents)
+    config = BundleConfig(root, root / source, content, (), meta, contents)
+    # What the evaluator runs; `network_def` is what most bundles' `network` moves to a device.
+    key = next((k for k in NETWORK_KEYS if k in content), None)
+    place = config.entry(("evaluator",), "network") or (None if key is None else (key,))
+    if place is None:
+        raise SegadvError(f'{root / source}: has no "network_def"; name the network there')
+    return replace(config, network_place=config.followed(place, moved=True))
 
 
 def _file(contents: Contents, name: str) -> str | None:

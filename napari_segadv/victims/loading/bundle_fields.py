@@ -9,18 +9,22 @@ from ...errors import SegadvError
 from ..decision import CHOOSES, TIDYING, Decision, inverts
 from ..heads import Head
 from ..postprocessing import read_decision
-from ..preprocessing.chain import Step
+from ..preprocessing.chain import SPATIAL, Step, is_monais, plain_name
 from ..preprocessing.guidance import Guided, Patches
 from ..preprocessing.joining import joined_images
+from ..preprocessing.keys import input_key
 from ..preprocessing.reading import from_monai, image_channels, sources
 from ..task import Task
 from ..tasks import DEFAULT, task_in, task_named, task_of
-from ..windows import SlidingWindows
 from .bundle_config import BundleConfig
 from .bundle_inferer import windows_of
 from .bundle_parts import Parts
-from .own_pipeline import OwnPipeline
+from .evaluation import Evaluation
+from .own_config import OwnConfig, own_config
+from .own_joins import OWN, PLACE
+from .own_pipeline import IMAGE, OwnPipeline
 from .painted import painted_labels
+from .values import holds_code
 
 # Networks whose in_channels are not those of the image.
 ADAPTED = ("TorchVisionFCModel", "NetAdapter")
@@ -39,12 +43,16 @@ WITHOUT_BACKGROUND = "its channel background is no structure here: it counts now
 FORMATS = {"classes": "classification"}
 
 
-def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
+def describe(
+    config: BundleConfig, parts: Parts, evaluation: Evaluation | None = None
+) -> dict[str, Any]:
     """Return the fields of a Victim that a configuration describes.
 
     Args:
         config: the configuration.
         parts: its values.
+        evaluation: with an agreement to what they run, for a comparison with MONAI's own pipeline;
+            None: none is made.
 
     Raises:
         SegadvError: if it describes none that is supported.
@@ -72,7 +80,7 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
     guided = next((step for step in steps if isinstance(step, Guided)), None)
     independent = not overlap and task.name != DEFAULT and count > 1
     independent = independent and parts.afterwards("Activations", "sigmoid")
-    after = [step for step in parts.postprocessing if isinstance(step, Mapping)]
+    after = parts.postprocessing
     regions = painted_labels(after, listed) if overlap and listed else None
     known = int(outputs) if outputs else None
     try:
@@ -100,25 +108,38 @@ def describe(config: BundleConfig, parts: Parts) -> dict[str, Any]:
         "regions": regions,
         "independent": independent,
         "head": head,
-        "own": _own(config, parts, windows, count if overlap else 0, spare)
-        if inverts(after) and guided is None
+        "own": _own(config, parts, evaluation, count if overlap else 0, spare, regions is not None)
+        if evaluation is not None and guided is None and _ends_on_image(parts)
         else None,
     }
+
+
+def _ends_on_image(parts: Parts) -> bool:
+    """Return whether a program ends in a mask on the image's grid: by a way back, or without."""
+    if inverts(parts.postprocessing):
+        return True
+    names = [plain_name(str(step["_target_"]), SPATIAL) for step in parts.transforms]
+    return bool(parts.after("AsDiscrete")) and SPATIAL.isdisjoint(names)
 
 
 def _own(
     config: BundleConfig,
     parts: Parts,
-    windows: SlidingWindows | None,
+    evaluation: Evaluation,
     structures: int,
     left_out: int,
+    painted: bool,
 ) -> OwnPipeline:
-    """Return the bundle's own pipeline; the arguments are those of `OwnPipeline`."""
-    key = image_key(config)
-    after = [one for one in parts.postprocessing if isinstance(one, Mapping)]
+    """Return the bundle's own pipeline, as MONAI builds it; see `OwnPipeline` and `own_config`."""
+    key = image_key(config, parts.transforms)
     images = sources(parts.transforms, key)
-    images = () if images == (key,) else images
-    return OwnPipeline(parts.transforms, after, windows, key, structures, images, left_out)
+    joined = images if len(images) > 1 else ()
+    own = OwnPipeline(OwnConfig(), key, structures, joined, left_out, images[0])
+    made = {one[PLACE]: one[OWN] for one in parts.transforms if OWN in one}
+    try:
+        return replace(own, config=own_config(config, evaluation, made, painted))
+    except SegadvError as error:
+        return replace(own, refused=str(error).removeprefix(f"{config.source}: "))
 
 
 def _decided(
@@ -139,14 +160,12 @@ def _decided(
     """
     overlap = task == OVERLAPPING
     # Painted structures are the same ones: what is attacked and judged are their own masks.
-    kept = [step for step in after if regions is None or "Lambda" not in str(step["_target_"])]
+    kept = [step for step in after if regions is None or not _is(step, "Lambda")]
     followed = overlap or task == DEFAULT
     decision, notes = read_decision(kept, count) if followed else (Decision(), ())
     # Each structure goes its way alone, as one of two classes.
     decision = replace(decision, each=decision.each and not overlap)
-    ends = ("AsDiscrete", CHOOSES)
-    decided = any(name in str(step.get("_target_")) for step in after for name in ends)
-    if overlap and not decided:
+    if overlap and not any(_is(step, name) for step in after for name in ("AsDiscrete", CHOOSES)):
         notes = (*notes, "its own program writes probabilities; here a structure begins at 0.5")
     if regions is not None:
         notes = (*notes, f"its own program paints its structures to labels: {text_of(regions)}")
@@ -163,8 +182,8 @@ def _channels(parts: Parts, image: Mapping[str, Any]) -> int:
 
     A network that is cut out of another one takes `in_channels` for those of its last layer.
     """
-    name = str(parts.target).rsplit(".", 1)[-1]
-    given = None if name in ADAPTED else parts.arguments.get("in_channels")
+    adapted = is_monais(str(parts.target)) and str(parts.target).rsplit(".", 1)[-1] in ADAPTED
+    given = None if adapted else parts.arguments.get("in_channels")
     return int(image.get("num_channels", 1) if given is None else given)
 
 
@@ -186,12 +205,17 @@ def _rows_first(config: BundleConfig, parts: Parts) -> bool:
     MONAI's LoadImage puts the columns first; its readers of whole slides cut out patches as they
     are seen.
     """
-    loads = any("LoadImage" in str(one.get("_target_")) for one in parts.transforms)
+    loads = any(_is(one, "LoadImage") for one in parts.transforms)
     return not loads and any(
         "WSI" in str(part.get("_target_"))
         for part in config.content.values()
         if isinstance(part, Mapping)
     )
+
+
+def _is(step: Mapping[str, Any], name: str) -> bool:
+    """Return whether a step is MONAI's of a name."""
+    return plain_name(str(step.get("_target_")), {name}) == name
 
 
 def _activates(parts: Parts) -> bool:
@@ -208,10 +232,24 @@ def _channel_names(image: Mapping[str, Any], channels: int) -> tuple[str, ...]:
     return tuple(str({str(key): name for key, name in named.items()}[n]) for n in numbers)
 
 
-def image_key(config: BundleConfig) -> str:
-    """Return the key under which the transforms have the network's input."""
+def image_key(config: BundleConfig, transforms: Sequence[Any]) -> str:
+    """Return the key under which the transforms have the network's input.
+
+    MONAI's evaluators take `image`, unless they are told how to prepare a batch.
+
+    Raises:
+        SegadvError: if no transform acts on it, but several act on other keys.
+    """
     inputs = config.metadata.get("network_data_format", {}).get("inputs", {})
-    return next(iter(inputs), "image")
+    likely = [IMAGE, str(next(iter(inputs), IMAGE))]
+    if config.entry(("evaluator",), "prepare_batch") is not None:
+        likely.reverse()
+    try:
+        return input_key([one for one in transforms if isinstance(one, Mapping)], likely)
+    except SegadvError as error:
+        if holds_code(transforms):
+            return likely[0]
+        raise SegadvError(f"{config.source}: {error}") from None
 
 
 def steps_of(config: BundleConfig, parts: Parts) -> tuple[Step, ...]:
@@ -220,15 +258,16 @@ def steps_of(config: BundleConfig, parts: Parts) -> tuple[Step, ...]:
     Raises:
         SegadvError: if one of them is not known.
     """
-    odd = next((one for one in parts.transforms if not isinstance(one, Mapping)), None)
-    if odd is not None:
+    whole = [isinstance(one, Mapping) and "_target_" in one for one in parts.transforms]
+    if not all(whole):
+        odd = parts.transforms[whole.index(False)]
         what = odd if isinstance(odd, str) else type(odd).__name__
         raise SegadvError(
             f"{config.source}: a preprocessing step is {str(what)[:80]}, not a transform with a "
             "_target_; write it out"
         )
     try:
-        return from_monai(parts.transforms, image_key(config))
+        return from_monai(parts.transforms, image_key(config, parts.transforms))
     except SegadvError as error:
         raise SegadvError(f"{config.source}: {error}") from None
     except (KeyError, TypeError) as error:
@@ -293,7 +332,7 @@ def _names(named: Any, key: str, config: BundleConfig) -> tuple[str, ...]:
 
 def _largest(parts: Parts) -> bool:
     """Return whether a step after the network takes the largest class."""
-    return parts.afterwards("AsDiscrete", "argmax") or parts.after(CHOOSES)
+    return parts.afterwards("AsDiscrete", "argmax") or bool(parts.after(CHOOSES))
 
 
 def _overlap(parts: Parts, task: Task[Any], count: int) -> bool:

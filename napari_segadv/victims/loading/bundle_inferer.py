@@ -8,11 +8,11 @@ from .bundle_config import BundleConfig
 from .bundle_parts import Parts
 
 # The inferer of a RetinaNet's bundle is a script; its windows are those of its detector.
-BY_DETECTOR = "RetinaNetInferer"
+BY_DETECTOR = "scripts.detection_inferer.RetinaNetInferer"
 WHOLE_IMAGE = ("SimpleInferer", BY_DETECTOR)
 WINDOWS = ("SlidingWindowInferer", "SlidingWindowInfererAdapt", "SliceInferer")
 # The inferer of VISTA3D, a script of its bundle: MONAI's sliding window with a Gaussian.
-PROMPTING = "Vista3dInferer"
+PROMPTING = "scripts.inferer.Vista3dInferer"
 PADDED = re.compile(rb"""padding_mode\s*=\s*["'](\w+)["']""")
 
 
@@ -34,6 +34,11 @@ def windows_of(parts: Parts, dims: int, config: BundleConfig) -> SlidingWindows 
     check_inferer(parts, config)
     if parts.inferer_name in WHOLE_IMAGE:
         return None
+    if inferer.get("with_coord"):
+        raise SegadvError(
+            f"{config.source}: its inferer tells the network where each window lies (with_coord), "
+            "which is not reproduced; use a network that does without"
+        )
     try:
         roi = inferer["roi_size"]
         roi = [roi] * (dims if parts.slices is None else 2) if isinstance(roi, int) else list(roi)

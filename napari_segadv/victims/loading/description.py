@@ -36,10 +36,12 @@ from ...errors import NeedsDescription, SegadvError
 from ..decision import Decision
 from ..heads import Head
 from ..preprocessing.chain import Step, Transform
+from ..preprocessing.keys import input_key
 from ..preprocessing.pictures import described_steps
 from ..preprocessing.reading import from_monai
 from ..tasks import DEFAULT, task_of
 from ..windows import SlidingWindows
+from .values import transforms_in
 
 # What "preprocessing" takes the place of.
 SHORT = ("window", "scale", "resize", "resample", "mean", "std", "orientation", "spacing")
@@ -236,7 +238,9 @@ def _steps(description: Mapping[str, Any], dims: int) -> tuple[Step, ...]:
             raise ValueError(
                 f'"preprocessing" takes the place of "{unused[0]}"; write the steps of both there'
             )
-        return from_monai(description["preprocessing"])
+        listed = description["preprocessing"]
+        found = transforms_in(listed) if isinstance(listed, list) else listed
+        return from_monai(found, input_key(found, ["image"]))
     steps: list[Step] = []
     if "orientation" in description:
         steps.append(Transform("Orientation", {"axcodes": str(description["orientation"])}))

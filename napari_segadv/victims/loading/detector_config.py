@@ -12,6 +12,7 @@ from torch import nn
 
 from ...errors import SegadvError
 from ..detector import NMS, Detector
+from ..preprocessing.chain import is_monais
 from ..windows import SlidingWindows
 from .bundle_config import BundleConfig, arguments_of
 from .evaluation import Evaluation
@@ -102,10 +103,14 @@ def detector_of(config: BundleConfig, evaluation: Evaluation, dims: int) -> Dete
             f"of {', '.join(ANCHORS)} with literals"
         )
     assert isinstance(anchors, Mapping)
-    calls = {
-        name: _named(name, given, named)
-        for name, given, named in evaluation.calls(found, BY_PLACE.keys())
-    }
+    calls: dict[str, dict[str, Any]] = {}
+    for name, given, named in evaluation.calls(found, BY_PLACE.keys()):
+        call = _named(name, given, named)
+        if calls.setdefault(name, call) != call:
+            raise SegadvError(
+                f"{config.source}: {name} is called in two ways, and which of them counts is "
+                "unclear; remove one"
+            )
     try:
         return _config((_kind(anchors), arguments_of(anchors)), calls, dims)
     except (KeyError, TypeError, ValueError) as error:
@@ -117,7 +122,7 @@ def detector_of(config: BundleConfig, evaluation: Evaluation, dims: int) -> Dete
 
 def _kind(part: Any) -> str:
     target = part.get("_target_", "") if isinstance(part, Mapping) else ""
-    return str(target).rsplit(".", 1)[-1]
+    return str(target).rsplit(".", 1)[-1] if is_monais(str(target)) else str(target)
 
 
 def _named(name: str, given: list[Any], named: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,10 +26,19 @@ from .bundle_config import (
     arguments_of,
     place_of,
 )
+from .bundle_places import place_before, place_of_inferer
 from .expressions import Component, NotPlain, Plain
 from .names import import_in, imported, imports_in, located
 from .network import build, cause, network_class, read_tensors, without_fetching
-from .values import Code, holds_code, holds_components, is_true, literals, transforms_in
+from .values import (
+    Code,
+    holds_code,
+    holds_components,
+    holds_loose_code,
+    is_true,
+    literals,
+    transforms_in,
+)
 from .written_out import written_out
 
 # How a component may be made: called, or handed on with its arguments.
@@ -80,7 +89,14 @@ class Evaluation:
 
     def part(self, key: str) -> Any:
         """Return a part with its components as data; {} if there is none, or it is disabled."""
-        found = self._value((key,), False) if self._config.has(key) else {}
+        return self.at((key,) if self._config.has(key) else None)
+
+    def at(self, place: Place | None) -> Any:
+        """Return what stands at a place as data; a `Code` in place of what would have to run.
+
+        Components are data, too; {} if there is nothing, or it is disabled.
+        """
+        found = {} if place is None else self._value(place, False)
         return {} if isinstance(found, _Disabled) else found
 
     def arguments(self) -> dict[str, Any]:
@@ -94,20 +110,30 @@ class Evaluation:
         return found.get("_target_") if isinstance(found, Component) else None
 
     def transforms(self) -> list[Any]:
-        """Return the transforms of the preprocessing as data."""
-        return transforms_in(self.part("preprocessing"))
+        """Return the transforms of the preprocessing as data.
+
+        Raises:
+            SegadvError: if they are composed in a way that is not reproduced.
+        """
+        return self.transforms_at(place_before(self._config))
+
+    def transforms_at(self, place: Place | None) -> list[Any]:
+        """Return the transforms at a place as data; raises as `transforms` does."""
+        try:
+            return transforms_in(self.at(place))
+        except SegadvError as error:
+            if str(error).startswith(str(self._config.source)):
+                raise
+            where = "::".join(place or ())
+            raise SegadvError(f"{self._config.source}: {where}: {error}") from None
 
     def made(self, component: Component) -> Any:
         """Return a component, built; or a `Code` in its place while nothing may run."""
         return self._value(component.place, True)
 
     def inferer(self) -> Mapping[str, Any]:
-        found = self.part("inferer")
+        found = self.at(place_of_inferer(self._config))
         return found if isinstance(found, Mapping) else {"_target_": found}
-
-    def at(self, place: Place) -> Any:
-        """Return what is at a place as data; a `Code` in place of what would have to run."""
-        return self._value(place, False)
 
     def parsed(self, raw: str, place: Place) -> tuple[ast.Expression, dict[str, tuple[Place, str]]]:
         """Parse an expression; return it with names in place of its references, and those.
@@ -287,12 +313,13 @@ class Evaluation:
             if name not in references:
                 raise NotPlain
             value = self._value(references[name][0], False, references[name][1])
-            if isinstance(value, Component) or holds_code(value):
+            # Code in components that are only passed on is listed, or evaluated, with them.
+            if isinstance(value, Component) or holds_loose_code(value):
                 raise NotPlain
             return value
 
         value = Plain(names, self._tensors, self._taken).value(tree.body)
-        if holds_code(value) or (built and holds_components(value)):
+        if holds_loose_code(value) or (built and holds_components(value)):
             raise NotPlain
         return value
 
@@ -366,7 +393,8 @@ class Evaluation:
         target = inner("_target_")
         if built:
             inner("_requires_")
-        if is_true(inner("_disabled_")):
+        disabled = inner("_disabled_")
+        if is_true(disabled):
             return _Disabled()
         if not built:
             data = Component({"_target_": target})
@@ -376,6 +404,8 @@ class Evaluation:
                 data.update((key, self._aside(one, (*place, str(key)))) for key, one in given)
             else:
                 data.update(self._entries(given, place, False))
+            if isinstance(disabled, Code):
+                data["_disabled_"] = disabled
             return data
         mode = inner("_mode_", MODES[0])
         if mode not in MODES:
@@ -460,12 +490,12 @@ class Evaluation:
 
 
 def _expressions_in(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Yield the expressions that are an entry of the file, or of a list there, with places."""
+    """Yield the expressions anywhere in a file, with their places."""
     if isinstance(value, str) and value.startswith("$"):
         yield place, value
-    elif isinstance(value, list) and len(place) == 1:
+    elif isinstance(value, list):
         for number, one in enumerate(value):
             yield from _expressions_in(one, (*place, str(number)))
-    elif isinstance(value, Mapping) and not place:
+    elif isinstance(value, Mapping):
         for key, one in value.items():
-            yield from _expressions_in(one, (str(key),))
+            yield from _expressions_in(one, (*place, str(key)))

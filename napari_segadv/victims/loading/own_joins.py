@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...errors import SegadvError
-from ..preprocessing.chain import CONCATENATES, KNOWN, plain_name
+from ..preprocessing.chain import CONCATENATES, KNOWN, is_monais, plain_name
 from .bundle_parts import Parts
 from .evaluation import Evaluation
 from .expressions import Component
@@ -24,6 +24,8 @@ from .network import cause
 
 # The entry of a step's data under which the script itself stands.
 OWN = "_own_"
+# The entry under which its place in the configuration stands.
+PLACE = "_place_"
 # Images of random numbers on which a script is tried: those of a CT and those of a network.
 RANGES = ((-2000.0, 3000.0), (0.0, 1.0))
 
@@ -57,7 +59,7 @@ def joins(step: Any, key: str) -> tuple[str, ...]:
     if not isinstance(step, Component):
         return ()
     target = str(step.get("_target_"))
-    if "." not in target or target.startswith("monai.") or plain_name(target, KNOWN) in KNOWN:
+    if is_monais(target) or plain_name(target, KNOWN) in KNOWN:
         return ()
     given = [value for name, value in step.items() if name != "_target_"]
     lists = [value for value in given if isinstance(value, (list, tuple)) and len(value) > 1]
@@ -89,11 +91,11 @@ def with_joins(
     for step in parts.transforms:
         names = joins(step, key)
         if names:
-            made = evaluation.made(step)
+            made, place = evaluation.made(step), step.place
             step = {"_target_": f"{CONCATENATES}d", "keys": list(names), "name": key, "dim": 0}
             if present is not None:
                 own = OwnJoin(made, present)
-                step |= {"keys": tried(own, names, key), OWN: own}
+                step |= {"keys": tried(own, names, key), OWN: own, PLACE: place}
         found.append(step)
     return replace(parts, transforms=found)
 

@@ -66,6 +66,8 @@ CLICKED = frozenset(
     }
 )
 CUT_OUT, MASKED = "AddClickSignals", "AddLabelAsGuidance"
+# Scripts of published bundles that are known by their full path, and do what MONAI's would.
+SCRIPTS = frozenset({"scripts.transforms.OrientationGuidanceMultipleLabelDeepEditd"})
 GUIDING = CLICKED | {CUT_OUT, MASKED, "SqueezeDim"}
 # Acts on the numbers of the classes that the network is asked for: see `prompts`.
 ASKING = "VistaPreTransform"
@@ -384,8 +386,18 @@ def check_step(name: str) -> None:
         )
 
 
+def is_monais(target: str) -> bool:
+    """Return whether a target names something of MONAI's, not a class of somebody's own."""
+    return "." not in target or target.startswith("monai.")
+
+
 def plain_name(target: str, known: Collection[str]) -> str:
-    """Return the array transform's name for any of MONAI's spellings of the dictionary form."""
+    """Return the array transform's name for any of MONAI's spellings of the dictionary form.
+
+    A class of somebody's own keeps its full path: it may do anything, whatever its name.
+    """
+    if not is_monais(target) and target not in SCRIPTS:
+        return target
     name = target.rsplit(".", 1)[-1]
     for ending in ("", "d", "D", "Dict"):
         if name.endswith(ending) and name.removesuffix(ending) in known:

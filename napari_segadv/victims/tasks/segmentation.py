@@ -106,9 +106,9 @@ class BoundSegmentation(BoundVictim):
         if own is None or self.by_slice:
             return None
         image, affine = self._framed()
-        mask = own(self.victim.network, image, affine)
+        mask = own(self.victim.network, image, affine, self._files())
         if mask is None:
-            return None
+            raise SegadvError("it does not end in a mask on the image's grid")
         if not self.victim.array_order:
             mask = mask.permute(*range(mask.ndim - 1, -1, -1))
         theirs = mask.cpu().numpy()

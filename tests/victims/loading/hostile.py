@@ -413,7 +413,8 @@ IN_CONFIGURATIONS = {
             {"name": CODE, "network_data_format": {"outputs": {"p": {"channel_def": {"0": CODE}}}}},
         ),
     ),
-    "names by expression": Hostile(LOADS, network({}, label_def=CODE, postprocessing=CODE)),
+    "names by expression": Hostile(LOADS, network({}, label_def=CODE)),
+    "all steps after the network": Hostile(REFUSED, network({}, postprocessing=CODE)),
     # Weights that are fetched only to be replaced are not fetched; the file's own don't fit here.
     "fetched weights": Hostile(
         REFUSED,

@@ -52,7 +52,8 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     listing = Evaluation(config)
     # The network first: the question lists what runs in this order.
     network = None if script else listing.network()
-    parts = with_joins(Parts.of(listing, config), listing, image_key(config))
+    parts = Parts.of(listing, config)
+    parts = with_joins(parts, listing, image_key(config, parts.transforms))
     # What is wrong is said before anybody is asked, as far as nothing has to run for that.
     if not script:
         check_class(listing.target(), config.source)
@@ -73,7 +74,7 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
             f"{config.source}: {config.network_id} is a {type(network).__name__}, not a network; "
             "name a class there"
         )
-    fields = describe(config, parts)
+    fields = describe(config, parts, agreed)
     fields["notes"] = (*fields["notes"], *found_weights.notes)
     if not script:
         fit_weights(network.eval(), tensors, path / weights)
@@ -98,9 +99,11 @@ def _tensors(contents: Contents, weights: Weights) -> dict[str, Tensor]:
 
 def _joined(parts: Parts, agreed: Evaluation, config: BundleConfig, scripts: Scripts) -> Parts:
     try:
-        return with_joins(parts, agreed, image_key(config), scripts.present)
+        key = image_key(config, parts.transforms)
+        return with_joins(parts, agreed, key, scripts.present)
     except SegadvError as error:
-        raise SegadvError(f"{config.source}: {error}") from None
+        text = str(error).removeprefix(f"{config.source}: ")
+        raise SegadvError(f"{config.source}: {text}") from None
 
 
 def _detector(
@@ -136,7 +139,7 @@ def _prompted(
 def _check(config: BundleConfig, parts: Parts, listing: Evaluation) -> None:
     """Refuse what can't be a victim, as far as that is known while nothing has run."""
     unknown = (parts.arguments, parts.transforms, parts.inferer, listing.target())
-    if not holds_code(unknown):
+    if parts.decided and not holds_code(unknown):
         describe(config, parts)
         return
     plain = [one for one in parts.transforms if not holds_code(one)]

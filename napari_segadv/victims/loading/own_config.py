@@ -1,0 +1,259 @@
+"""The parts of a bundle that MONAI's own parser may build, for a comparison with what was read.
+
+MONAI's parser runs every expression and import of a configuration. So it is given no more than the
+transforms and the inferer, as the file has them, with values in place of expressions: those that
+were computed without running Python, or that somebody has agreed to. Each class has to be one of
+MONAI's that takes data alone.
+"""
+
+import pydoc
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...errors import SegadvError
+from ..decision import TIDYING
+from ..preprocessing.chain import (
+    CONCATENATES,
+    COPIES,
+    SPATIAL,
+    WITHOUT_EFFECT,
+    is_monais,
+    plain_name,
+)
+from ..preprocessing.intensity import INTENSITY
+from .bundle_config import MACRO, REFERENCE, BundleConfig, Place, place_of
+from .bundle_parts import of_pred
+from .bundle_places import place_after, place_before, place_of_inferer
+from .evaluation import Evaluation
+from .expressions import Component
+from .names import import_in
+from .values import COMPOSE, Code
+
+LOADS = "LoadImage"
+BEFORE = frozenset(INTENSITY) | SPATIAL | WITHOUT_EFFECT | {COPIES, CONCATENATES}
+AFTER = TIDYING | WITHOUT_EFFECT | {"Activations", "AsDiscrete", "Invert"}
+INFERERS = ("SimpleInferer", "SlidingWindowInferer", "SlidingWindowInfererAdapt", "SliceInferer")
+# Write the mask to a file, and leave it as it is.
+WRITERS = frozenset({"SaveImage", "SaveClassification"})
+KNOWN = BEFORE | AFTER | {COMPOSE, *INFERERS}
+# Arguments of a loader: its reader may name any code, and others are given to that reader.
+READERS = ("NibabelReader", "ITKReader", "PILReader", "NumpyReader", "NrrdReader", "PydicomReader")
+OF_LOADERS = frozenset(
+    {
+        "keys",
+        "reader",
+        "dtype",
+        "image_only",
+        "ensure_channel_first",
+        "simple_keys",
+        "allow_missing_keys",
+        "meta_keys",
+        "meta_key_postfix",
+        "overwriting",
+        "as_closest_canonical",
+        "squeeze_non_spatial_dims",
+        "reverse_indexing",
+        "affine_lps_to_ras",
+    }
+)
+# What stands in the place of a component that is not built.
+LEFT_OUT = {"_target_": "Identity", "_disabled_": True}
+SIGNS = re.compile(r"^\$|[@%]")
+
+
+@dataclass(frozen=True)
+class OwnConfig:
+    """What MONAI's parser is given.
+
+    Attributes:
+        content: the configuration.
+        before, after, inferer: the names of the transforms and of the inferer in it; None: none.
+        until: the step after the network at which the comparison ends, since it is not known.
+    """
+
+    content: Mapping[str, Any] = field(default_factory=dict)
+    before: str | None = None
+    after: str | None = None
+    inferer: str | None = None
+    until: str = ""
+
+
+def own_config(
+    config: BundleConfig,
+    evaluation: Evaluation,
+    made: Mapping[Place, Any],
+    painted: bool,
+) -> OwnConfig:
+    """Return the parts of a bundle that MONAI's parser may build.
+
+    Args:
+        config: the bundle's.
+        evaluation: with an agreement to what was listed.
+        made: components that are built already, by their places.
+        painted: whether a step that paints structures to a label map is left out: it is read.
+
+    Raises:
+        SegadvError: if one of them is, or holds, what MONAI's parser must not be given.
+    """
+    places = place_before(config), place_after(config), place_of_inferer(config)
+    dropped, until = _dropped(config, places[1], painted)
+    copy = _Copy(config, evaluation, {**made, **dict.fromkeys(dropped, LEFT_OUT)})
+    before, after, inferer = (None if place is None else copy.named(place) for place in places)
+    return OwnConfig(copy.content(), before, after, inferer, until)
+
+
+def _dropped(
+    config: BundleConfig, after: Place | None, painted: bool
+) -> tuple[Sequence[Place], str]:
+    """Return the steps after the network that are left out, and the first that is not known."""
+    dropped, until = [], ""
+    for step in Evaluation(config).transforms_at(after):
+        target = str(step["_target_"])
+        name = plain_name(target, AFTER | WRITERS | {"Lambda"})
+        if not (until or name in AFTER or name in WRITERS or (painted and name == "Lambda")):
+            until = target
+        if until or name not in AFTER or not of_pred(step):
+            dropped.append(step.place)
+    return dropped, until
+
+
+class _Copy:
+    """Copies parts of a configuration, and whatever they refer to.
+
+    Args:
+        config: the configuration.
+        evaluation: gives the values of expressions.
+        instead: what is put in the place of components.
+    """
+
+    def __init__(
+        self, config: BundleConfig, evaluation: Evaluation, instead: Mapping[Place, Any]
+    ) -> None:
+        self._config, self._evaluation, self._instead = config, evaluation, instead
+        self._found: dict[Place, Any] = {}
+
+    def named(self, place: Place) -> str:
+        """Copy what stands at a place; return its name for MONAI's parser."""
+        # What lies in a list comes with all of the list.
+        lists = (
+            place[:n] for n in range(1, len(place)) if isinstance(self._config.at(place[:n]), list)
+        )
+        whole = next(lists, place)
+        if not all(re.fullmatch(r"\w+", key) for key in place):
+            raise self._refused(place, "has a name that can't be referred to")
+        if whole not in self._found:
+            self._found[whole] = None
+            self._found[whole] = self._of(self._config.at(whole), whole)
+        return "::".join(place)
+
+    def content(self) -> dict[str, Any]:
+        """Return what was copied, each part at its place."""
+        content: dict[str, Any] = {}
+        for place in sorted(self._found, key=len):
+            inside: Any = content
+            for key in place[:-1]:
+                inside = inside.setdefault(key, {})
+                if not isinstance(inside, dict) or "_target_" in inside:
+                    break
+            else:
+                inside[place[-1]] = self._found[place]
+        return content
+
+    def _refused(self, place: Place, why: str) -> SegadvError:
+        return SegadvError(f"{'::'.join(place)} {why}")
+
+    def _of(self, raw: Any, place: Place) -> Any:
+        if place in self._instead:
+            return self._instead[place]
+        if isinstance(raw, Mapping):
+            if "_target_" in raw:
+                return self._component(raw, place)
+            return {self._text(k, place): self._of(v, (*place, str(k))) for k, v in raw.items()}
+        if isinstance(raw, list):
+            return [self._of(one, (*place, str(n))) for n, one in enumerate(raw)]
+        return self._written(raw, place) if isinstance(raw, str) else raw
+
+    def _written(self, raw: str, place: Place) -> Any:
+        """Return what a text stands for."""
+        # `$@x` is `@x`.
+        found = REFERENCE.fullmatch(re.sub(r"^\$\s*", "", raw).strip())
+        if found is not None:
+            target = place_of(found, place)
+            return self._config.at(target) if target == ("bundle_root",) else self._at(target)
+        macro = MACRO.fullmatch(raw)
+        if macro is not None:
+            target = place_of(macro, place)
+            return self._of(self._config.at(target, raw), target)
+        if not raw.startswith("$"):
+            return self._text(raw, place)
+        if import_in(raw) is not None:
+            raise self._refused(place, "is an import")
+        try:
+            value = self._evaluation.at(place)
+        except SegadvError:
+            # Components in it may hold code that nobody was asked about: they are copied below.
+            value = Evaluation(self._config).at(place)
+        return self._value(value, place)
+
+    def _at(self, place: Place) -> Any:
+        return LEFT_OUT if self._instead.get(place) is LEFT_OUT else f"@{self.named(place)}"
+
+    def _text(self, text: Any, place: Place) -> Any:
+        """Return a text or a key as it is: MONAI's parser must find nothing to run in it."""
+        if isinstance(text, str) and SIGNS.search(text):
+            raise self._refused(place, f"holds a sign that MONAI's parser may act on ({text[:40]})")
+        return text
+
+    def _value(self, value: Any, place: Place) -> Any:
+        """Return the value of an expression, with references to the components in it."""
+        if isinstance(value, Component):
+            return self._at(value.place)
+        if isinstance(value, Code):
+            raise self._refused(place, "is code that nobody was asked about")
+        if isinstance(value, Mapping):
+            return {self._text(k, place): self._value(v, place) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._value(one, place) for one in value]
+        return self._text(value, place)
+
+    def _component(self, raw: Mapping[Any, Any], place: Place) -> Any:
+        if str(raw.get("_disabled_", "")).casefold().strip() == "true":
+            return LEFT_OUT
+        target = raw["_target_"]
+        name = plain_name(target, KNOWN) if isinstance(target, str) else ""
+        if name not in KNOWN or not _is_meant(target):
+            raise self._refused(place, f"is {str(target)[:80]}, which can't be run as it is")
+        odd = [key for key in ("_requires_", "_mode_") if key in raw]
+        if odd:
+            raise self._refused(place, f"has {odd[0]}")
+        kept = {key: value for key, value in raw.items() if key not in ("_target_", "_desc_")}
+        copied = {
+            self._text(key, place): self._of(value, (*place, str(key)))
+            for key, value in kept.items()
+        }
+        if name == LOADS:
+            self._check_loader(copied, place)
+        return {"_target_": target, **copied}
+
+    def _check_loader(self, arguments: Mapping[str, Any], place: Place) -> None:
+        odd = next((key for key in arguments if key not in OF_LOADERS), None)
+        if odd is not None:
+            raise self._refused(place, f"has {odd}, which may name code")
+        if arguments.get("reader") not in (None, *READERS):
+            raise self._refused(place, f"has the reader {arguments['reader']}")
+
+
+def _is_meant(target: str) -> bool:
+    """Return whether a target is the class of MONAI's that its name alone would be."""
+    import monai.inferers
+    import monai.transforms
+
+    name = target.rsplit(".", 1)[-1]
+    found = getattr(monai.transforms, name, None) or getattr(monai.inferers, name, None)
+    if not is_monais(target) or found is None:
+        return False
+    if name == target:
+        return True
+    return re.fullmatch(r"monai(\.\w+)+", target) is not None and pydoc.locate(target) is found
