@@ -24,6 +24,7 @@ SLICES = (
 LINE, UNCALIBRATED = 0, 20
 # The fields of ImageJ that are read.
 FIELDS = re.compile(r"^(images|channels|frames|cf|c0|c1|vunit)=(.{1,40})$", re.M)
+TRUNCATED = '"truncated": true'
 SHAPE = re.compile(r'^(?:\{"shape": \[|shape=\()([\d, ]{1,200})[\])]')
 
 
@@ -60,7 +61,7 @@ def claim_of(page: Any) -> Claim:
     shape = SHAPE.match(text)
     if shape is not None:
         sizes = [int(word) for word in shape[1].split(",") if word.strip()]
-        return _tifffile(sizes, page, '"truncated": true' in text)
+        return _tifffile(sizes, page, text)
     table = page.tags.get(STK)
     return Claim("MetaMorph", int(table.count)) if table is not None else Claim()
 
@@ -98,16 +99,19 @@ def _ome(text: str) -> Claim:
     return Claim("OME", planes, _listed(counts))
 
 
-def _tifffile(sizes: list[int], page: Any, truncated: bool) -> Claim:
+def _tifffile(sizes: list[int], page: Any, text: str) -> Claim:
     numbers = prod(int(n) for n in (page.imagelength, page.imagewidth, page.samplesperpixel))
     numbers *= int(page.imagedepth)
     images = prod(sizes) // numbers if numbers and prod(sizes) % numbers == 0 else 0
     long = [n for n in sizes if n > 1]
     # Unasked, tifffile takes an axis of 3 for colours. Before the rows it is rather one of slices.
-    dimensions = len(long) - (long[-1:] in ([3], [4]))
+    # Descriptions of before 2014 are no JSON: those files are read as their headers say.
+    dimensions = len(long) - (long[-1:] in ([3], [4])) if text.startswith("{") else 0
     counts = {"volumes": long[0] if dimensions > 3 else 1}
     apart = int(page.planarconfig) == 2 and int(page.photometric) == RGB
-    return Claim("tifffile", images, _listed(counts), truncated, notes=(SLICES,) if apart else ())
+    return Claim(
+        "tifffile", images, _listed(counts), TRUNCATED in text, notes=(SLICES,) if apart else ()
+    )
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -90,11 +90,9 @@ def _meant(path: Path, page: Any, array: Array, bits: int, mask: bool) -> Pixels
     if kind == PALETTE and not mask:
         array = _colours(path, page, array if array.ndim == 2 else array[..., 0])
         samples = 1
-    # Without its palette, a mask still has its class numbers.
     if kind == PALETTE and mask and page.colormap is not None:
-        notes += check_palette(
-            array if array.ndim == 2 else array[..., 0], _table(path, page), path
-        )
+        indices = array if array.ndim == 2 else array[..., 0]
+        notes += check_palette(indices, _table(path, page), path)
     if kind in (CMYK, YCBCR):
         array, note = _converted(path, array[..., :colours], kind)
         return Pixels(array, Grid.pixels(array.shape[:2]), notes=(*notes, *note))
