@@ -27,6 +27,7 @@ FOLDERS = {
 }
 # Not data.
 OTHERS = (".py", ".pyc", ".rst", ".txt", ".gitignore", ".m", ".md", ".pyi")
+MOSAIC = "holds several slices side by side (a mosaic)"
 ALONE = "a pair of .hdr and .img, but the other is missing"
 # What is refused although its name is that of an image, and why; everything else has to be read.
 REFUSED = {
@@ -38,7 +39,9 @@ REFUSED = {
     "functional.nii": "20 volumes, in time or channels",
     "row_major.dconn.nii": "has 6 dimensions",
     "resampled_anat_moved.nii": "153 of 1071 values are NaN or infinite",
-    "csa_slice_norm.dcm": "has no pixel data, only a header",
+    "0.dcm": MOSAIC,
+    "1.dcm": MOSAIC,
+    "csa_slice_norm.dcm": MOSAIC,
     "decimal_rescale.dcm": "every pixel is -4096, so there is nothing to attack",
 }
 

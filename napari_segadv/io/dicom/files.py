@@ -35,9 +35,9 @@ MOST_READS = 3_000_000
 # Of a compressed data set, the bytes that are searched for the header.
 MOST_HEADER = 1 << 24
 MOST_FILES = 100_000
-# Files that are opened to find out whether a folder holds DICOM: of those whose names are like it,
-# and of all; and levels of folders below it.
-MOST_LIKELY, MOST_TRIED, MOST_LEVELS = 20_000, 1000, 12
+# To find out whether a folder holds DICOM, of so many files those are opened whose names are like
+# it, and then the first ones of all. Levels of folders below it.
+MOST_LISTED, MOST_TRIED, MOST_LEVELS = 20_000, 1000, 12
 
 # The VRs that a first element can have, and its groups: file meta information, or identification.
 FIRST_VRS = (b"UL", b"CS", b"UI", b"DA", b"TM", b"LO", b"SH", b"OB", b"PN", b"DT", b"SQ", b"ST")
@@ -142,9 +142,9 @@ def holds_dicom(folder: Path) -> bool:
     A disc often has a viewer, the many files of which come first by name: files without an ending
     are tried before those that have one.
     """
-    likely = (path for path in islice(files_below(folder), MOST_FILES) if may_be_dicom(path.name))
-    if any(is_dicom_file(path) for path in islice(likely, MOST_LIKELY)):
-        return True
+    for path in islice(files_below(folder), MOST_LISTED):
+        if may_be_dicom(path.name) and is_dicom_file(path):
+            return True
     return any(is_dicom_file(path) for path in islice(files_below(folder), MOST_TRIED))
 
 
