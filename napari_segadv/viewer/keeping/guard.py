@@ -57,11 +57,18 @@ class Guard(QObject):
             return False
         window: Any = watched
         # `viewer.close()` takes the canvas away first.
-        if self._closing or not window._qt_viewer.isVisible() or self._leave():
-            self.close()
-            return False
-        event.ignore()
-        return True
+        by_user = not self._closing and window._qt_viewer.isVisible()
+        if by_user and not self._leave():
+            event.ignore()
+            return True
+        if event.spontaneous():
+            # napari may ask, too. While it does not close, what runs goes on and is watched.
+            window.closeEvent(event)
+            if event.isAccepted():
+                self.close()
+            return True
+        self.close()
+        return False
 
     def close(self) -> None:
         """Watch no more, stop what runs, and delete the copy."""

@@ -8,7 +8,10 @@ from clicks import click, close_dock, drained, idle
 from closing import attacked, closes, press
 from helpers import PATIENCE
 from modal import answered
-from qtpy.QtWidgets import QFileDialog
+from napari._qt import qt_main_window
+from napari.settings import get_settings
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QApplication, QDialog, QFileDialog
 from reopened import docked
 
 from napari_segadv.errors import SegadvError
@@ -190,3 +193,42 @@ def test_that_no_copy_can_be_kept_is_told_once(window, ready, qtbot):
     assert line.startswith("no copy of your unsaved work can be kept: ")
     assert line.endswith("; save the session yourself")
     assert str(recovery.place()) in line
+
+
+class FromOutside(QCloseEvent):
+    """What comes when a window manager closes a window."""
+
+    def spontaneous(self):
+        return True
+
+
+def test_who_stays_when_napari_asks_too_loses_nothing_and_is_asked_again(
+    window, ready, qtbot, held, monkeypatch
+):
+    monkeypatch.setattr(guarding, "LAST_WORDS", 50)
+    answer, asked = [QDialog.Rejected], []
+
+    class Asking:
+        def __init__(self, *given, **more):
+            asked.append("Close?")
+
+        def exec_(self):
+            return answer[0]
+
+    monkeypatch.setattr(qt_main_window, "ConfirmCloseDialog", Asking)
+    monkeypatch.setattr(get_settings().application, "confirm_close_window", True)
+    shown, controller, watching = window.window._qt_window, ready.controller, guard(window)
+    ready.target.value = UNTARGETED
+    ready.attack_section.form.editors["steps"].value = 3
+    click(qtbot, ready.run_button)
+    qtbot.waitUntil(lambda: controller.jobs.latest is not None)
+    for stays in (True, False):
+        with answered(qtbot, Question, press(qtbot, "Close without saving")):
+            QApplication.sendEvent(shown, FromOutside())
+        assert asked
+        assert (watching.parent() is shown) is stays
+        assert (controller.jobs.busy == "attacking") or not stays
+        answer[0] = QDialog.Accepted
+    held.set()
+    qtbot.waitUntil(lambda: not controller.jobs.busy)
+    assert len(list(controller.runs)) == 0
