@@ -1,7 +1,6 @@
 """A window with work that is unfinished, or that can't be written, loses none of it silently."""
 
 import threading
-import time
 
 import pytest
 from clicks import click, close_dock, drained, idle
@@ -162,15 +161,19 @@ def test_a_copy_that_is_being_written_does_not_survive_the_window(
     window, ready, qtbot, monkeypatch
 ):
     attacked(ready, qtbot)
-    watching, write, begun = guard(window), Kept.write, threading.Event()
+    watching, write = guard(window), Kept.write
+    begun, stopped, stop = threading.Event(), threading.Event(), watching.recovery.stop
+
+    def stopping():
+        stop()
+        stopped.set()
 
     def slow(kept, folder, poll):
         begun.set()
-        deadline = time.monotonic() + PATIENCE
-        while not watching.recovery._dropped and time.monotonic() < deadline:
-            time.sleep(0.001)
+        assert stopped.wait(PATIENCE)
         return write(kept, folder, lambda: None)
 
+    monkeypatch.setattr(watching.recovery, "stop", stopping)
     monkeypatch.setattr(Kept, "write", slow)
     watching.recovery.write()
     qtbot.waitUntil(begun.is_set)
