@@ -1,22 +1,27 @@
 """What the Compare panel does, without Qt: one way to compare at a time, overlays, the window."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from napari.components import ViewerModel
+from napari.layers import Layer
 from psygnal import Signal
 
 from ...common.wording import with_units
 from ...errors import SegadvError
 from ..controller.controller import Controller
-from ..layers.names import ADVERSARIAL, NOISE
+from ..layers.names import ADVERSARIAL, NOISE, PREVIEW
 from .blink import Blink
 from .contours import AS_SHOWN, CONTOURS
 from .difference import Difference, fitting_gain, full_colour
 from .loan import Loan
-from .pair import Mode, Pair, pair_of, show_clean
+from .pair import Mode, Pair, clean_alone, pair_of, show_clean
 from .predictions import APART, CHANGES, TOGETHER, LinePool, Predictions
 from .side_by_side import SideBySide
+from .strangers import comes_by_itself, goes_with_an_image, is_target
 from .swipe import Swipe
+from .watch import LOOKS, Watch
 from .window import Window
 
 MODES = (Blink.name, SideBySide.name, Swipe.name, Difference.name)
@@ -26,13 +31,18 @@ KINDS = {Blink.name: APART, SideBySide.name: APART, Swipe.name: APART, Differenc
 class Comparison:
     """Compares the images of the shown run, one mode at a time; leaving a mode restores everything.
 
+    Captions say what is seen where. So after every change of the layers by somebody else, a mode
+    arranges itself again, or is left.
+
     Signals:
         changed: the mode, the look of the overlays, or the run.
         left: a mode had to be left; carries the reason, one line for the user.
+        said: a layer stays hidden while a mode goes on; one line for the user.
     """
 
     changed = Signal()
     left = Signal(str)
+    said = Signal(str)
 
     def __init__(self, viewer: ViewerModel, controller: Controller) -> None:
         self.viewer, self.controller = viewer, controller
@@ -44,8 +54,9 @@ class Comparison:
         self.predictions = self._predictions(TOGETHER)
         self._held: Loan | None = None
         self._was_tiled = False
-        # Last: by then napari and its layer list have finished removing the layer.
-        viewer.layers.events.removed.connect(self._removed, position="last")
+        # How many changes of our own are going on.
+        self._changing = 0
+        self._watch = Watch(viewer, self._seen_changed)
         viewer.dims.events.ndisplay.connect(self._turned, position="last")
         controller.runs.chosen.connect(self._chosen)
         self.window.changed.connect(self._windowed)
@@ -53,7 +64,7 @@ class Comparison:
 
     def close(self) -> None:
         """Restore everything and stop listening."""
-        self.viewer.layers.events.removed.disconnect(self._removed)
+        self._watch.close()
         self.viewer.dims.events.ndisplay.disconnect(self._turned)
         self.controller.runs.chosen.disconnect(self._chosen, missing_ok=True)
         self.window.changed.disconnect(self._windowed, missing_ok=True)
@@ -87,15 +98,27 @@ class Comparison:
         finally:
             self._arrange(name, pair)
 
+    @contextmanager
+    def _our_change(self) -> Iterator[None]:
+        """Change layers without hearing of it."""
+        self._changing += 1
+        try:
+            yield
+        finally:
+            self._changing -= 1
+
     def _arrange(self, name: str, pair: Pair | None) -> None:
         """Show predictions and images anew: in a mode, or without a pair in none."""
-        self._leave()
-        self.predictions = self._predictions(TOGETHER if pair is None else KINDS[name])
-        if pair is not None:
-            self.mode = self._new_mode(name, pair, self.predictions)
+        with self._our_change():
+            self._leave()
+            self.predictions = self._predictions(TOGETHER if pair is None else KINDS[name])
+            if pair is not None:
+                self.mode = self._new_mode(name, pair, self.predictions)
         own = self.mode.layer if isinstance(self.mode, Swipe) else None
         self.window.link(*([] if own is None else [own]))
         self.changed.emit()
+        if self.mode is not None:
+            self._check(self.mode)
 
     def _predictions(self, kind: str) -> Predictions:
         return Predictions(self.viewer, self.controller, self._lines, self.look, kind)
@@ -118,11 +141,16 @@ class Comparison:
     def flip(self) -> None:
         """Blink once."""
         if isinstance(self.mode, Blink) and self._held is None:
-            self.mode.flip()
+            with self._our_change():
+                self.mode.flip()
 
     def hold_clean(self, hold: bool) -> None:
         """Show the clean image and its prediction while a key is held down; side by side shows
         them anyway."""
+        with self._our_change():
+            self._hold_clean(hold)
+
+    def _hold_clean(self, hold: bool) -> None:
         held, self._held = self._held, None
         if held is not None:
             held.give_back()
@@ -178,14 +206,87 @@ class Comparison:
             mode.leave()
         self.predictions.leave()
 
-    def _removed(self, event: Any) -> None:
-        mode, layer = self.mode, event.value
-        if mode is not None and layer in (mode.pair.clean, mode.pair.adversarial, *mode.layers):
-            self._was_tiled = isinstance(mode, SideBySide)
-            self.compare("")
-            self.left.emit(f"{mode.name}: {layer.name} was removed")
-        elif mode is None:
+    def _end(self, mode: Mode, reason: str) -> None:
+        """Leave a mode, and say why."""
+        self._arrange("", None)
+        self.left.emit(f"{mode.name}: {reason}")
+
+    def _seen_changed(self, event: Any) -> None:
+        """Keep captions true after somebody else has changed what is seen."""
+        if self._changing:
+            return
+        mode, removed = self.mode, event.type == "removed"
+        reason = "" if mode is None else mode.gone()
+        if mode is not None and reason:
+            self._was_tiled = removed and isinstance(mode, SideBySide)
+            self._end(mode, reason)
+        elif self._held is not None:
+            self._hold_again(event)
+        elif mode is not None:
+            self._settle(mode, event)
+        elif removed:
             self.window.link()
+
+    def _hold_again(self, event: Any) -> None:
+        """Show the clean image alone again, if it is not."""
+        mode = self.mode
+        pair = mode.pair if mode is not None else self._pair_or_none()
+        if pair is not None and clean_alone(pair, self.predictions):
+            return
+        self.hold_clean(False)
+        if mode is not None:
+            self._settle(mode, event)
+        if self._pair_or_none() is not None:
+            self.hold_clean(True)
+
+    def _pair_or_none(self) -> Pair | None:
+        try:
+            return self.pair
+        except SegadvError:
+            return None
+
+    def _settle(self, mode: Mode, event: Any) -> None:
+        """Let a mode go on if its captions can be kept true, else leave it."""
+        asked: list[Layer] = []
+        for layer in [] if event.type in LOOKS[1:] else mode.strangers():
+            added = layer is getattr(event, "value", None)
+            if comes_by_itself(self.controller, layer):
+                self._put_aside(mode, layer)
+            elif goes_with_an_image(self.controller, mode.pair.run, layer) and not (
+                added and is_target(self.controller, layer)
+            ):
+                asked.append(layer)
+            else:
+                self._end(mode, f"{layer.name} was {'added' if added else 'shown'}")
+                return
+        if asked:
+            self._begin_again(mode, asked)
+        else:
+            self._check(mode)
+
+    def _put_aside(self, mode: Mode, layer: Layer) -> None:
+        with self._our_change():
+            mode.loan.set(layer, "visible", False)
+        if layer is self.controller.shown(PREVIEW):
+            self.said.emit(f"{mode.name}: the preview stays hidden while you compare")
+
+    def _begin_again(self, mode: Mode, asked: list[Layer]) -> None:
+        """Show predictions or a target that the user wants to see, each with its own image."""
+        self._arrange(mode.name, mode.pair)
+        now = self.mode
+        if isinstance(mode, Blink) and isinstance(now, Blink) and mode.clean_shown:
+            self.flip()
+        for layer in asked if now is not None else ():
+            if not layer.visible:
+                self.said.emit(f"{mode.name}: {layer.name} stays hidden while you compare")
+
+    def _check(self, mode: Mode) -> None:
+        """Arrange a mode's layers again if a caption is not true any more."""
+        with self._our_change():
+            if not mode.true():
+                mode.settle()
+        if not mode.true():
+            self._end(mode, "its layers can't be shown under its captions any more")
 
     def _turned(self, event: Any) -> None:
         if isinstance(self.mode, Swipe) and self.viewer.dims.ndisplay != 2:
@@ -194,6 +295,9 @@ class Comparison:
         elif self.look == CONTOURS or isinstance(self.mode, Difference):
             # In 3-D there are no contours.
             self.show(self.look)
+        elif self.mode is not None and self._held is None:
+            with self._our_change():
+                self.mode.settle()
 
     def _chosen(self, run: Any) -> None:
         # What is shown now belongs to the run before.

@@ -2,11 +2,14 @@
 
 import math
 
+from napari.layers import Layer
+
 from ..controller.controller import Controller
 from ..layers.example import SIGNED
 from ..layers.names import KEY, NOISE
 from .pair import Mode, Pair, caption, fade
 from .predictions import Predictions
+from .under_captions import in_view, shows
 
 DIFFERENCE = "difference"
 MOST_GAIN = 10_000.0
@@ -26,9 +29,8 @@ class Difference(Mode):
         super().__init__(pair, predictions)
         noise = controller.shown(pair.run.role(NOISE))
         data = pair.example.noise_shown if noise is None else noise.data
-        pair.alone(self.loan)
-        for image in (pair.clean, pair.adversarial):
-            fade(self.loan, image, 0.0)
+        self.alone()
+        self._fade()
         keywords = {
             "metadata": {KEY: pair.example.clean.grid},
             "contrast_limits": (-1.0, 1.0),
@@ -39,6 +41,22 @@ class Difference(Mode):
         self.layer = self.own_layer(controller, DIFFERENCE, (data, keywords, "image"))
         caption(self.loan, pair.viewer, "adversarial minus clean")
         self.set_gain(gain)
+
+    @property
+    def watched(self) -> tuple[Layer, ...]:
+        return (self.layer,)
+
+    def true(self) -> bool:
+        return shows(in_view(self.pair.viewer), self.layer)
+
+    def settle(self) -> None:
+        self._fade()
+        if not self.true():
+            self.put_over(self.layer, self.pair.front)
+
+    def _fade(self) -> None:
+        for image in (self.pair.clean, self.pair.adversarial):
+            fade(self.loan, image, 0.0)
 
     def set_gain(self, gain: float) -> None:
         most = full_colour(self.pair, gain)

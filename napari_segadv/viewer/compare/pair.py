@@ -13,6 +13,8 @@ from ..controller.runs import Run
 from ..layers.names import ADVERSARIAL
 from .loan import Loan
 from .predictions import Predictions
+from .strangers import is_mark
+from .under_captions import in_view, shows
 
 if TYPE_CHECKING:
     from ...results.example import Example
@@ -29,12 +31,14 @@ class Pair:
 
     Attributes:
         viewer: that shows them.
+        controller: that knows which layers are results.
         run: that they belong to.
         example: its result; of several channels, that of the one that is shown.
         clean, adversarial: its images.
     """
 
     viewer: ViewerModel
+    controller: Controller
     run: Run
     example: "Example"
     clean: Image
@@ -46,14 +50,9 @@ class Pair:
         layers = self.viewer.layers
         return max(self.clean, self.adversarial, key=layers.index)
 
-    def alone(self, loan: Loan) -> None:
-        """Show both, at full opacity, and no other image."""
-        for layer in self.viewer.layers:
-            if layer in (self.clean, self.adversarial):
-                loan.set(layer, "visible", True)
-                loan.set(layer, "opacity", 1.0)
-            elif isinstance(layer, Image):
-                loan.set(layer, "visible", False)
+    def is_mark(self, layer: Layer) -> bool:
+        """Return whether a layer is the user's own, and says nothing of either image."""
+        return is_mark(self.controller, self.run, layer)
 
 
 def pair_of(viewer: ViewerModel, controller: Controller) -> Pair:
@@ -68,7 +67,7 @@ def pair_of(viewer: ViewerModel, controller: Controller) -> Pair:
     clean, adversarial = controller.clean_of(run), controller.shown(run.role(ADVERSARIAL))
     if clean is None or clean not in viewer.layers or not isinstance(adversarial, Image):
         raise SegadvError(f"{run.name}: a layer was removed or renamed; show the run again")
-    return Pair(viewer, run, run.seen, clean, adversarial)
+    return Pair(viewer, controller, run, run.seen, clean, adversarial)
 
 
 def fade(loan: Loan, layer: Layer, opacity: float) -> None:
@@ -94,8 +93,13 @@ def caption(loan: Loan, viewer: ViewerModel, text: str) -> None:
 class Mode:
     """A way to compare, from its creation until `leave`.
 
+    Whatever anybody does to the layers meanwhile: `gone` says why the mode has to be left,
+    `strangers` are layers that no caption covers, and `settle` makes it `true` again that each
+    caption says what is seen under it.
+
     Attributes:
         name: on the panel's button.
+        tiled: whether it shows the layers in napari's grid.
         pair: the images.
         predictions: what belongs to each of them.
         layer: the image that it has added, if any.
@@ -103,12 +107,72 @@ class Mode:
     """
 
     name = ""
+    tiled = False
 
     def __init__(self, pair: Pair, predictions: Predictions) -> None:
         self.pair, self.predictions = pair, predictions
         self.layer: Any = None
         self.layers: list[Layer] = []
         self.loan = Loan()
+
+    def alone(self) -> None:
+        """Show both images at full opacity, and nothing that no caption covers."""
+        for image in (self.pair.clean, self.pair.adversarial):
+            self.loan.set(image, "visible", True)
+            self.loan.set(image, "opacity", 1.0)
+        for layer in self.strangers():
+            self.loan.set(layer, "visible", False)
+        if not self.tiled:
+            self.loan.set(self.pair.viewer.canvas.grid, "enabled", False)
+
+    @property
+    def needed(self) -> tuple[Layer, ...]:
+        """The layers without which it can't go on."""
+        return (self.pair.clean, self.pair.adversarial, *self.layers)
+
+    @property
+    def watched(self) -> tuple[Layer, ...]:
+        """The images that have to be visible."""
+        return (self.pair.clean, self.pair.adversarial)
+
+    def gone(self) -> str:
+        """Say why the mode has to be left, in a few words; "": it goes on."""
+        viewer = self.pair.viewer
+        for layer in self.needed:
+            if layer not in viewer.layers:
+                return f"{layer.name} was removed"
+        for layer in self.watched:
+            if not layer.visible:
+                return f"{layer.name} was hidden"
+        if viewer.canvas.grid.enabled is not self.tiled:
+            return f"napari's grid was switched {'off' if self.tiled else 'on'}"
+        return ""
+
+    def belongs(self, layer: Layer) -> bool:
+        """Return whether a layer is one of those that the mode shows."""
+        sides = (*self.predictions.clean, *self.predictions.adversarial)
+        ours = (self.pair.clean, self.pair.adversarial, *self.layers, *sides)
+        return any(layer is each for each in ours)
+
+    def tolerates(self, layer: Layer) -> bool:
+        """Return whether a layer that does not belong to the mode may be seen with it."""
+        return self.pair.is_mark(layer)
+
+    def strangers(self) -> list[Layer]:
+        """Return the visible layers that no caption covers."""
+        return [
+            layer
+            for layer in self.pair.viewer.layers
+            if layer.visible and not self.belongs(layer) and not self.tolerates(layer)
+        ]
+
+    def true(self) -> bool:
+        """Return whether each caption says what is seen under it: asked of napari."""
+        raise NotImplementedError
+
+    def settle(self) -> None:
+        """Arrange the layers again, after somebody has changed something."""
+        raise NotImplementedError
 
     def leave(self) -> None:
         """Restore everything; layers may be gone by now."""
@@ -140,10 +204,14 @@ class Mode:
         chosen = set(layers.selection)
         layer = controller.show_beside(self.pair.clean, name, layer_tuple)
         self.layers.append(layer)
-        below = self.pair.front if above is None else above
-        layers.move(layers.index(layer), layers.index(below) + 1)
+        self.put_over(layer, self.pair.front if above is None else above)
         layers.selection = {x for x in chosen if x in layers}
         return layer
+
+    def put_over(self, layer: Layer, below: Layer) -> None:
+        """Move a layer right above another one."""
+        layers = self.pair.viewer.layers
+        layers.move(layers.index(layer), layers.index(below) + 1)
 
     def name_sides(self) -> None:
         """Write over the left and the right side of the canvas which image is seen there."""
@@ -154,13 +222,35 @@ class Mode:
 
 
 def show_clean(loan: Loan, pair: Pair, predictions: Predictions) -> None:
-    """Show the clean image with its prediction in place of the adversarial one."""
+    """Show the clean image with its prediction in place of everything else but the user's marks."""
     caption(loan, pair.viewer, "clean")
+    loan.set(pair.viewer.canvas.grid, "enabled", False)
     loan.set(pair.clean, "visible", True)
     fade(loan, pair.clean, 1.0)
     fade(loan, pair.adversarial, 0.0)
     for layer in predictions.clean:
         loan.set(layer, "visible", True)
         fade(loan, layer, predictions.opacity(layer))
-    for layer in predictions.adversarial:
+    for layer in (*predictions.adversarial, *_others(pair, predictions)):
         fade(loan, layer, 0.0)
+
+
+def clean_alone(pair: Pair, predictions: Predictions) -> bool:
+    """Return whether `show_clean` still holds: asked of napari."""
+    grid, layers = pair.viewer.canvas.grid, in_view(pair.viewer)
+    false = (*predictions.adversarial, *_others(pair, predictions))
+    return (
+        not grid.enabled
+        and shows(layers, pair.clean)
+        and not any(layer is each for layer in layers for each in false)
+    )
+
+
+def _others(pair: Pair, predictions: Predictions) -> list[Layer]:
+    """Return the visible layers that are neither the clean image's nor marks of the user's."""
+    ours = (pair.clean, *predictions.clean)
+    return [
+        layer
+        for layer in pair.viewer.layers
+        if layer.visible and not any(layer is x for x in ours) and not pair.is_mark(layer)
+    ]

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 
 from ...common.screen import one_line
 from ...data.window_presets import WindowPreset, numbered
-from ..notices import warn
+from ..notices import tell, warn
 from ..widgets.keys import Key
 from ..widgets.layout import group, set_tips, stack
 from ..widgets.panel import Panel
@@ -161,6 +161,7 @@ class ComparePanel(Panel):
             {
                 comparison.changed: self._refresh,
                 comparison.left: self._left,
+                comparison.said: self._said,
                 comparison.window.changed: self._windowed,
                 self.controller.runs.changed: self._refresh,
                 self.controller.runs.chosen: self._shown_again,
@@ -177,6 +178,12 @@ class ComparePanel(Panel):
     def _left(self, message: str) -> None:
         self.say(message)
         warn(message)
+
+    def _said(self, message: str) -> None:
+        """Say it here and, since another tab may lie on top, in napari's own line; once."""
+        if message != self.status.text():
+            self.say(message)
+            tell(message)
 
     def _shown_again(self, run: Any) -> None:
         """Clear the message: it was about the run shown before."""

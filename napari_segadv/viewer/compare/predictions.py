@@ -204,7 +204,7 @@ class Predictions:
         if not isinstance(target, Mask) or run.image is None:
             return []
         for layer in maps:
-            if _shows(layer, target):
+            if stands_for(layer, target):
                 return members(layer)
             self._loan.set(layer, "visible", False)
         made = mask_tuple(target, TARGET)
@@ -258,11 +258,11 @@ def _targets(viewer: ViewerModel, controller: Controller, run: Run) -> list[Labe
         for layer in viewer.layers
         if isinstance(layer, Labels)
         and all(layer is not other for other in others)
-        and (any(layer is one for one in ours) or (layer.visible and _shows(layer, target)))
+        and (any(layer is one for one in ours) or (layer.visible and stands_for(layer, target)))
     ]
 
 
-def _shows(layer: Labels, target: Mask) -> bool:
-    """Return whether a layer stands for a target's class numbers."""
-    same = not layer.multiscale and layer.data.shape == target.array.shape and is_whole(layer)
-    return bool(same and np.array_equal(numbers_in(layer), target.array))
+def stands_for(layer: Labels, mask: Mask) -> bool:
+    """Return whether a layer stands for a label map's class numbers."""
+    same = not layer.multiscale and layer.data.shape == mask.array.shape and is_whole(layer)
+    return bool(same and np.array_equal(numbers_in(layer), mask.array))

@@ -15,8 +15,9 @@ from ..layers.places import matrix_of
 from ..layers.tasks.classification import band
 from .halves import LINE_COLOUR, Cut, Halves
 from .loan import Loan
-from .pair import Mode, Pair
+from .pair import Mode, Pair, fade
 from .predictions import Predictions
+from .under_captions import COVERING, in_view, shows
 
 SWIPE = "swipe"
 # What the parts of label maps on both sides of the line are called in the list of layers.
@@ -46,7 +47,9 @@ class Swipe(Mode):
             "metadata": {KEY: example.clean.grid},
             "interpolation2d": pair.clean.interpolation2d,
         }
-        pair.alone(self.loan)
+        # Layers that own ones stand for.
+        self._replaced: list[Layer] = []
+        self.alone()
         self._wide = self._line()
         self.layer = self.own_layer(controller, SWIPE, (halves, keywords, "image"))
         # Layers that napari cuts, each with whether it is seen left of the line, and its planes
@@ -62,6 +65,28 @@ class Swipe(Mode):
             # Last: by then the view has been turned head up.
             event.connect(self._clip, position="last")
         self._clip()
+
+    @property
+    def watched(self) -> tuple[Layer, ...]:
+        return (self.layer,)
+
+    def belongs(self, layer: Layer) -> bool:
+        return super().belongs(layer) and not any(layer is each for each in self._replaced)
+
+    def true(self) -> bool:
+        return shows(in_view(self.pair.viewer), self.layer)
+
+    def settle(self) -> None:
+        """Put the joined image on top of both again, under what is predicted."""
+        layers = self.pair.viewer.layers
+        fade(self.loan, self.layer, 1.0)
+        if str(self.layer.blending) not in COVERING:
+            self.layer.blending = "translucent_no_depth"
+        if layers.index(self.layer) < layers.index(self.pair.front):
+            self.put_over(self.layer, self.pair.front)
+        for above in (*self.layers[1:], *(layer for layer, *_ in self._clipped)):
+            if above in layers and layers.index(above) < layers.index(self.layer):
+                self.put_over(above, self.layer)
 
     def leave(self) -> None:
         self.pair.viewer.scene.camera.events.zoom.disconnect(self._zoomed)
@@ -101,12 +126,14 @@ class Swipe(Mode):
             look = {name: getattr(layer, name) for name in names}
             part = self.own_layer(controller, PARTS[not left], (halves, look, "labels"), layer)
             part.contour, part.editable = layer.contour, False
+            self._replaced.append(layer)
             self.loan.set(layer, "visible", False)
         elif isinstance(grade, Grade) and not left:
             # Where the clean image's class stands, so that the line cuts both.
             text = str(layer.text.values[0]) if len(layer.text.values) else ""
             made = band(text, grade, self.pair.run.example.clean.grid, above=True)
             own = self.own_layer(controller, BAND, made, layer)
+            self._replaced.append(layer)
             self.loan.set(layer, "visible", False)
             self._clipped.append((own, left, []))
         else:

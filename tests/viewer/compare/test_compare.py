@@ -143,8 +143,13 @@ def test_side_by_side_with_too_few_layers_to_fill_a_tile(flat):
     assert grid.actual_shape(viewer.layers) == (1, 2)
     assert not target.visible
     own = controller.shown(OF_TARGET.lines)
-    place = grid.position(viewer.layers.index(own), viewer.layers)
-    assert place == grid.position(viewer.layers.index(viewer.layers["image"]), viewer.layers)
+    # Layers without content fill up the clean image's tile, in which the target has no business.
+    places = [[titles(viewer)[i] for i in grid.contents_at((0, k), viewer.layers)] for k in (0, 1)]
+    assert places == [["image"], [ADVERSARIAL, AFTER, OF_TARGET.lines]]
+    assert own.visible
+    assert len(viewer.layers) == 6
+    comparison.compare("")
+    assert sorted(titles(viewer)) == [ADVERSARIAL, "image", AFTER, TARGET]
 
 
 def test_another_run_while_side_by_side(flat):

@@ -97,7 +97,7 @@ def test_captions_are_seen_over_their_tiles(window, compared, qtbot):
     window.canvas.background_color_override = "black"
     click(qtbot, compare.modes["side by side"])
     for layer in window.layers:
-        layer.visible = False
+        layer.opacity = 0
     drained(qtbot)
     bright = window.screenshot(canvas_only=True, flash=False)[..., :3].min(axis=-1) > 128
     height, width = bright.shape
