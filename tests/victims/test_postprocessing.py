@@ -13,7 +13,7 @@ from zoo import NAMES, UNET, composed, metadata
 from zoo_itself import parser_of, save_zoo, theirs
 
 import napari_segadv as sa
-from napari_segadv.errors import SegadvError
+from napari_segadv.errors import NeedsTrust, SegadvError
 from napari_segadv.victims import load_victim
 from napari_segadv.victims.decision import Tidying
 from napari_segadv.victims.postprocessing import of_prediction, read_decision
@@ -241,11 +241,6 @@ REFUSED = {
     ),
     "another axis": ([{**SOFTMAX, "dim": 1}, ARGMAX], 3, "dim = 1"),
     "tidied before a class is chosen": ([SOFTMAX, LARGEST, ARGMAX], 3, "no classes"),
-    "an argument that is code": (
-        [ARGMAX, {**LARGEST, "applied_labels": "$[i for i in range(1, 3)]"}],
-        3,
-        "applied_labels",
-    ),
     "an argument that is not known": ([{**ARGMAX, "new": 1}], 3, "new = 1"),
     "rounded logits": ([{**cut(None), "rounding": "torchrounding"}], 1, "rounding"),
     "cast to bytes": (
@@ -259,7 +254,6 @@ REFUSED = {
         3,
         "before a class was chosen",
     ),
-    "a threshold that is code": ([SIGMOID, cut("$sum([0.5 for _ in [1]])")], 1, "threshold"),
 }
 
 
@@ -274,6 +268,27 @@ def test_what_is_not_followed_is_refused_in_a_line(case, tmp_path):
         load_victim(root)
     assert str(caught.value).startswith(f"{config}: ")
     assert "\n" not in str(caught.value)
+
+
+CODE = {
+    "labels": ([ARGMAX, {**LARGEST, "applied_labels": "$[i for i in range(1, 3)]"}], 3, [1, 2]),
+    "a threshold": ([SIGMOID, cut("$sum([0.8 for _ in [1]])")], 1, 0.8),
+}
+
+
+@pytest.mark.parametrize("what", CODE)
+def test_an_argument_that_is_code_is_asked_about_and_then_counts(what, tmp_path):
+    after, channels, value = CODE[what]
+    root = bundle(tmp_path, [], after, channels)
+    with pytest.raises(NeedsTrust) as asked:
+        load_victim(root)
+    assert any("postprocessing" in line and "$" in line for line in asked.value.runs)
+    decision = load_victim(root, asked.value.sha256).decision
+    if what == "labels":
+        (tidying,) = (*decision.before, *decision.after)
+        assert tidying.arguments["applied_labels"] == value
+    else:
+        assert decision.threshold == value
 
 
 def test_classes_that_are_cut_each_are_told(tmp_path):
