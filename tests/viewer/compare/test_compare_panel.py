@@ -105,7 +105,7 @@ def test_number_keys_whatever_layer_is_chosen(window, compare, qtbot, deep):
     image, adversarial = show(window, deep)
     buttons = compare.window_section.buttons
     assert len(buttons) == 7
-    labels = role(window, AFTER)
+    labels = window.add_labels(np.zeros(image.data.shape, np.uint8), name="mine")
     for active in (None, image, adversarial, labels):
         window.layers.selection.active = active
         for key, limits in (

@@ -6,9 +6,6 @@ from clicks import click
 from compare_window import press, show
 from helpers import disc_image
 from qtpy.QtCore import Qt
-from roles import role
-
-from napari_segadv.viewer.layers.names import AFTER
 
 
 @pytest.fixture
@@ -78,7 +75,7 @@ def test_a_colour_image_has_no_numbers(window, section, qtbot):
 
 def test_of_an_x_ray_the_numbers_stay_the_labels_own(window, section, qtbot, flat):
     image, adversarial = show(window, flat)
-    labels = role(window, AFTER)
+    labels = window.add_labels(np.zeros((48, 64), np.uint8), name="mine")
     image.contrast_limits = (40, 90)
     window.layers.selection.active = labels
     # napari's own keys: erase, paint, fill, pick, pan and zoom.
@@ -95,13 +92,13 @@ def test_of_an_x_ray_the_numbers_stay_the_labels_own(window, section, qtbot, fla
 
 def test_of_a_ct_they_are_the_windows_and_come_back_after_it(window, section, qtbot, deep, flat):
     volume, _ = show(window, deep)
-    labels = role(window, AFTER)
+    labels = window.add_labels(np.zeros(volume.data.shape, np.uint8), name="mine")
     window.layers.selection.active = labels
     press(qtbot, window, Qt.Key_2)
     assert labels.mode == "pan_zoom"
     assert tuple(volume.contrast_limits) == (-160, 240)
     show(window, flat)
-    labels = role(window, AFTER)
+    labels = window.add_labels(np.zeros((48, 64), np.uint8), name="mine")
     window.layers.selection.active = labels
     press(qtbot, window, Qt.Key_2)
     assert labels.mode == "paint"
