@@ -71,7 +71,7 @@ class Tidying:
         try:
             step = getattr(monai.transforms, self.name)(**arguments)
             tidied = [torch.as_tensor(step(one.clone())) for one in maps]
-        except (TypeError, ValueError, RuntimeError, IndexError) as error:
+        except Exception as error:  # noqa: BLE001 - MONAI's classes raise anything
             reason = " ".join(str(error).split())[:160]
             raise SegadvError(
                 f"postprocessing step {self.name} fails ({reason}); correct its arguments"

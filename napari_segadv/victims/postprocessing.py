@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from ..errors import SegadvError
 from .decision import CHOOSES, KNOWN, TIDYING, WITHOUT_EFFECT, Carried, Decision, Tidying
-from .preprocessing.chain import plain_name
+from .preprocessing.chain import COPIES, plain_name
 from .preprocessing.without_effect import WIDE, dtype_name
 
 # The key of the prediction, unless the steps call it otherwise.
@@ -60,6 +60,10 @@ Kind = Literal["values", "probabilities", "labels", "maps"]
 BETWEEN = (
     "its own program interpolates between class numbers on the way back, which makes classes that "
     "are not there; here the nearest pixel's class is taken"
+)
+COPIED = (
+    "its own program copies its mask (CopyItems), which is not followed here: if it goes on with "
+    "the copy, it writes another mask"
 )
 SAVED = (
     "its own program resamples its mask to the image's grid when it saves it; here it is mapped "
@@ -112,6 +116,13 @@ def _for_one(step: Mapping[str, Any], keys: Sequence[str], place: int) -> Mappin
     return made
 
 
+def _copies(step: Mapping[str, Any]) -> bool:
+    """Return whether a step copies the prediction to another key, or something else to its own."""
+    names = step.get("names", [])
+    named = [names] if isinstance(names, str) else [str(name) for name in names or []]
+    return _name(step) == COPIES and PRED in (*_keys(step), *named)
+
+
 def _name(step: Mapping[str, Any]) -> str:
     return plain_name(str(step.get("_target_", "")), KNOWN)
 
@@ -138,6 +149,8 @@ def read_decision(
         SegadvError: if a known step does what can't be followed.
     """
     reading = _Reading(count)
+    if any(_copies(config) for config in transforms):
+        reading.notes.append(COPIED)
     for config in of_prediction(transforms):
         if not config.get("_disabled_"):
             reading.take(config)

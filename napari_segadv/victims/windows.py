@@ -48,6 +48,8 @@ class SlidingWindows:
                 f"roi_size {self.roi_size}: use sizes from 1 to {LARGEST_PATCH}, or "
                 f"{WHOLE_AXIS} for the whole axis"
             )
+        if self.sw_batch_size < 1:
+            raise SegadvError(f"sw_batch_size {self.sw_batch_size}: use 1 or more")
         if not all(0 <= share < 1 for share in self.overlap):
             raise SegadvError(f"overlap {self.overlap}: use shares of at least 0 and below 1")
         if self.mode not in MODES:

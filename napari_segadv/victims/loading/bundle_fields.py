@@ -39,6 +39,8 @@ CUT_EACH = (
 OVERLAPPING = "overlapping"
 BACKGROUND = "background"
 WITHOUT_BACKGROUND = "its channel background is no structure here: it counts nowhere"
+# Arguments of an evaluator by which a program does something else with the network.
+OWN_STEPS = ("prepare_batch", "iteration_update")
 # Formats of an output that name a task by another word than ours.
 FORMATS = {"classes": "classification"}
 
@@ -135,6 +137,9 @@ def _own(
     images = sources(parts.transforms, key)
     joined = images if len(images) > 1 else ()
     own = OwnPipeline(OwnConfig(), key, structures, joined, left_out, images[0])
+    steps = [name for name in OWN_STEPS if config.entry(("evaluator",), name) is not None]
+    if steps:
+        return replace(own, refused=f"its evaluator has {steps[0]}, which is not reproduced")
     made = {one[PLACE]: one[OWN] for one in parts.transforms if OWN in one}
     try:
         return replace(own, config=own_config(config, evaluation, made, painted))

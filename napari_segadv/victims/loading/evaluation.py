@@ -27,7 +27,7 @@ from .bundle_config import (
     place_of,
 )
 from .bundle_places import place_before, place_of_inferer
-from .expressions import Component, NotPlain, Plain
+from .expressions import Component, NotPlain, Plain, count
 from .names import import_in, imported, imports_in, located
 from .network import build, cause, network_class, read_tensors, without_fetching
 from .values import (
@@ -120,7 +120,13 @@ class Evaluation:
     def transforms_at(self, place: Place | None) -> list[Any]:
         """Return the transforms at a place as data; raises as `transforms` does."""
         try:
-            return transforms_in(self.at(place))
+            found = transforms_in(self.at(place))
+            if any(isinstance(x, Mapping) and not isinstance(x, Component) for x in found):
+                raise SegadvError(
+                    "a step is a dictionary that an expression makes, which MONAI does not build; "
+                    "write it out"
+                )
+            return found
         except SegadvError as error:
             if str(error).startswith(str(self._config.source)):
                 raise
@@ -266,22 +272,24 @@ class Evaluation:
         return self._of(copied, place_of(found, place), built)
 
     def _expression(self, raw: str, place: Place, built: bool) -> Any:
-        size = self._nodes
+        size, held = self._nodes, 0
         line = f"{'::'.join(place)}: {raw}"
         try:
             if import_in(raw) is not None:
                 return self._run(line, raw, lambda: imported(raw))
             tree, references = self._read(raw, place)
             try:
-                return self._plain(tree, references, built)
+                value = self._plain(tree, references, built)
+                held = count(value)
+                return value
             except NotPlain:
                 pass
             return self._run(
                 line, raw, lambda: self._evaluated(tree, references, place), tree, references
             )
         finally:
-            # What an expression refers to is no part of its value.
-            self._nodes = size + 1
+            # What an expression refers to is no part of its value, but what it makes is.
+            self._nodes = size + 1 + held
 
     def _read(self, raw: str, place: Place) -> tuple[ast.Expression, dict[str, tuple[Place, str]]]:
         """Parse an expression; return it with names in place of its references, and those."""
@@ -298,6 +306,11 @@ class Evaluation:
             return f" {name} "
 
         text = REFERENCE.sub(named, raw[1:]).strip()
+        if "#" in text:
+            raise SegadvError(
+                f"{self._config.source}: {'::'.join(place)} holds a # beside its references, for "
+                "which MONAI reads ::; write it otherwise"
+            )
         try:
             return ast.parse(text, mode="eval"), references
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:

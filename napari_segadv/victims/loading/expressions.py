@@ -87,6 +87,15 @@ def _range(*bounds: int) -> list[int]:
     return list(numbers)
 
 
+def _sum(values: Any, start: Any = 0) -> Any:
+    """Add numbers alone: of lists, each sum would copy the one before."""
+    if not isinstance(values, (list, tuple)) or not all(
+        isinstance(one, NUMBERS) for one in (*values, start)
+    ):
+        raise NotPlain
+    return sum(values, start)
+
+
 def _tensor(values: Any) -> Any:
     import torch
 
@@ -109,7 +118,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs,
     "min": min,
     "max": max,
-    "sum": sum,
+    "sum": _sum,
     "round": lambda number: round(number),
     "list": list,
     "tuple": tuple,
@@ -172,10 +181,12 @@ class Plain:
                 made = [self._of(one) for one in node.elts]
                 return self._limited(made if isinstance(node, ast.List) else tuple(made))
             case ast.Dict():
-                return {
-                    self._simple(self._of_key(key)): self._of(value)
-                    for key, value in zip(node.keys, node.values, strict=True)
-                }
+                return self._limited(
+                    {
+                        self._simple(self._of_key(key)): self._of(value)
+                        for key, value in zip(node.keys, node.values, strict=True)
+                    }
+                )
             case ast.UnaryOp():
                 operand = self._of(node.operand)
                 known = PLAIN if isinstance(node.op, ast.Not) else NUMBERS
@@ -258,6 +269,11 @@ class Plain:
         left = self._simple(self._of(node.left))
         for kind, following in zip(node.ops, node.comparators, strict=True):
             right = self._one_of(self._of(following), PLAIN)
+            if isinstance(kind, (ast.Is, ast.IsNot)) and not any(
+                one is None or isinstance(one, bool) for one in (left, right)
+            ):
+                # Whether two equal constants are one object is Python's own affair.
+                raise NotPlain
             if not COMPARED.get(type(kind), _code)(left, right):
                 return False
             left = right
@@ -286,7 +302,7 @@ class Plain:
     def _limited(self, value: Any) -> Any:
         if isinstance(value, str) and len(value) > MOST_ELEMENTS:
             raise NotPlain
-        _count(value, 0)
+        count(value)
         if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
             raise NotPlain
         if isinstance(value, (bytes, complex)) or value is Ellipsis:
@@ -294,13 +310,17 @@ class Plain:
         return value
 
 
-def _count(value: Any, counted: int) -> int:
-    """Count the elements of a list, also those of lists in it; stop when there are too many."""
+def count(value: Any, counted: int = 0) -> int:
+    """Count the elements of a list or a dictionary, also those of what is in it.
+
+    Raises:
+        NotPlain: if there are too many.
+    """
     if counted > MOST_ELEMENTS:
         raise NotPlain
-    if isinstance(value, (list, tuple)):
-        for one in value:
-            counted = _count(one, counted + 1)
+    if isinstance(value, (list, tuple, dict)):
+        for one in value.values() if isinstance(value, dict) else value:
+            counted = count(one, counted + 1)
     return counted
 
 

@@ -39,7 +39,7 @@ INFERERS = ("SimpleInferer", "SlidingWindowInferer", "SlidingWindowInfererAdapt"
 WRITERS = frozenset({"SaveImage", "SaveClassification"})
 KNOWN = BEFORE | AFTER | {COMPOSE, *INFERERS}
 # Arguments of a loader: its reader may name any code, and others are given to that reader.
-READERS = ("NibabelReader", "ITKReader", "PILReader", "NumpyReader", "NrrdReader", "PydicomReader")
+READERS = ("NibabelReader", "ITKReader", "PILReader", "NrrdReader", "PydicomReader")
 OF_LOADERS = frozenset(
     {
         "keys",
@@ -61,6 +61,12 @@ OF_LOADERS = frozenset(
 # What stands in the place of a component that is not built.
 LEFT_OUT = {"_target_": "Identity", "_disabled_": True}
 SIGNS = re.compile(r"^\$|[@%]")
+# What the copy itself refers to, and keys that mean something to MONAI's parser.
+REFERRED, SPECIAL = re.compile(r"@\w+(::\w+)*"), re.compile(r"_\w+_")
+# Arguments that make a class run what a file says: patterns, or names of code.
+ODD_ARGUMENTS = frozenset({"use_re", "log_stats", "logger_handler", "writer", "func", "select_fn"})
+# Most values that are copied: references and macros may stand for any number.
+MOST_COPIED = 20_000
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,56 @@ def own_config(
     dropped, until = _dropped(config, places[1], painted)
     copy = _Copy(config, evaluation, {**made, **dict.fromkeys(dropped, LEFT_OUT)})
     before, after, inferer = (None if place is None else copy.named(place) for place in places)
-    return OwnConfig(copy.content(), before, after, inferer, until)
+    content = copy.content()
+    check_content(content, [*made.values()])
+    return OwnConfig(content, before, after, inferer, until)
+
+
+def check_content(value: Any, made: Sequence[Any], place: Place = ()) -> None:
+    """Check, whatever the way by which it came, that MONAI's parser finds nothing to run in it.
+
+    Args:
+        value: the configuration that the parser is given, or a part of it.
+        made: objects in it that somebody has agreed to.
+        place: where the part stands.
+
+    Raises:
+        SegadvError: if it holds a class that is not known, an expression or import, a macro, or an
+            object of any but the plain kinds.
+    """
+    import numpy as np
+    import torch
+
+    where = "::".join(place) or "the configuration"
+    if any(value is one for one in made):
+        return
+    if type(value) is dict:
+        for key, one in value.items():
+            if type(key) is not str or SIGNS.search(key):
+                raise SegadvError(f"{where} has the key {str(key)[:40]!r}")
+            if SPECIAL.fullmatch(key) and key not in ("_target_", "_disabled_"):
+                raise SegadvError(f"{where} has {key[:40]}")
+            check_content(one, made, (*place, key))
+        target = value.get("_target_")
+        if "_target_" in value and not (type(target) is str and is_known(target)):
+            raise SegadvError(f"{where} is {str(target)[:80]}, which can't be run as it is")
+    elif type(value) in (list, tuple):
+        for number, one in enumerate(value):
+            check_content(one, made, (*place, str(number)))
+    elif type(value) is str:
+        if SIGNS.search(value) and not REFERRED.fullmatch(value):
+            raise SegadvError(f"{where} holds a sign that MONAI's parser may act on ({value[:40]})")
+    elif not (
+        value is None
+        or type(value) in (bool, int, float, torch.Tensor, torch.dtype, torch.device)
+        or (isinstance(value, type) and issubclass(value, np.generic))
+    ):
+        raise SegadvError(f"{where} is a {type(value).__name__}, which can't be given as it is")
+
+
+def is_known(target: str) -> bool:
+    """Return whether a target is one of the classes of MONAI's that take data alone."""
+    return plain_name(target, KNOWN) in KNOWN and _is_meant(target)
 
 
 def _dropped(
@@ -113,6 +168,9 @@ def _dropped(
         target = str(step["_target_"])
         name = plain_name(target, AFTER | WRITERS | {"Lambda"})
         if not (until or name in AFTER or name in WRITERS or (painted and name == "Lambda")):
+            until = target
+        if not until and name == COPIES:
+            # The mask goes on under another key, or what had one becomes the mask.
             until = target
         if until or name not in AFTER or not of_pred(step):
             dropped.append(step.place)
@@ -133,6 +191,9 @@ class _Copy:
     ) -> None:
         self._config, self._evaluation, self._instead = config, evaluation, instead
         self._found: dict[Place, Any] = {}
+        self._copied = 0
+        # The macros that are being copied.
+        self._open: set[Place] = set()
 
     def named(self, place: Place) -> str:
         """Copy what stands at a place; return its name for MONAI's parser."""
@@ -164,7 +225,13 @@ class _Copy:
     def _refused(self, place: Place, why: str) -> SegadvError:
         return SegadvError(f"{'::'.join(place)} {why}")
 
+    def _count(self, place: Place) -> None:
+        self._copied += 1
+        if self._copied > MOST_COPIED:
+            raise self._refused(place, f"stands for more than {MOST_COPIED} values")
+
     def _of(self, raw: Any, place: Place) -> Any:
+        self._count(place)
         if place in self._instead:
             return self._instead[place]
         if isinstance(raw, Mapping):
@@ -185,7 +252,12 @@ class _Copy:
         macro = MACRO.fullmatch(raw)
         if macro is not None:
             target = place_of(macro, place)
-            return self._of(self._config.at(target, raw), target)
+            if target in self._open:
+                raise self._refused(place, "leads to itself")
+            self._open.add(target)
+            copied = self._of(self._config.at(target, raw), target)
+            self._open.discard(target)
+            return copied
         if not raw.startswith("$"):
             return self._text(raw, place)
         if import_in(raw) is not None:
@@ -208,11 +280,16 @@ class _Copy:
 
     def _value(self, value: Any, place: Place) -> Any:
         """Return the value of an expression, with references to the components in it."""
+        self._count(place)
         if isinstance(value, Component):
             return self._at(value.place)
         if isinstance(value, Code):
             raise self._refused(place, "is code that nobody was asked about")
         if isinstance(value, Mapping):
+            odd = next((k for k in value if SPECIAL.fullmatch(str(k))), None)
+            if odd is not None:
+                # MONAI's parser would build what for the bundle's own program is a dictionary.
+                raise self._refused(place, f"makes a dictionary with {odd}")
             return {self._text(k, place): self._value(v, place) for k, v in value.items()}
         if isinstance(value, (list, tuple)):
             return [self._value(one, place) for one in value]
@@ -222,10 +299,10 @@ class _Copy:
         if str(raw.get("_disabled_", "")).casefold().strip() == "true":
             return LEFT_OUT
         target = raw["_target_"]
-        name = plain_name(target, KNOWN) if isinstance(target, str) else ""
-        if name not in KNOWN or not _is_meant(target):
+        if not (isinstance(target, str) and is_known(target)):
             raise self._refused(place, f"is {str(target)[:80]}, which can't be run as it is")
-        odd = [key for key in ("_requires_", "_mode_") if key in raw]
+        name = plain_name(target, KNOWN)
+        odd = [key for key in ("_requires_", "_mode_", *sorted(ODD_ARGUMENTS)) if key in raw]
         if odd:
             raise self._refused(place, f"has {odd[0]}")
         kept = {key: value for key, value in raw.items() if key not in ("_target_", "_desc_")}

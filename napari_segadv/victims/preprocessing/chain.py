@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...common.screen import one_line
 from ...common.wording import in_percent
 from ...errors import SegadvError
 from .axes import PAD_MODES, Affine, AxesMap, Back, between
@@ -336,8 +337,8 @@ def _monai(step: Transform, image: Tensor, space: Space) -> tuple[Any, Any]:
             warnings.simplefilter("ignore", FutureWarning)
             transform = getattr(monai.transforms, step.name)(**step.arguments)
             return transform, transform(_placed(image, space))
-    except (TypeError, ValueError, RuntimeError, IndexError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # noqa: BLE001 - MONAI's classes raise anything
+        reason = " ".join(str(error).split())[:160]
         raise SegadvError(
             f"preprocessing step {step.name} does not fit this image ({reason}); use an image of "
             "the kind the model was made for"
@@ -381,7 +382,7 @@ def check_step(name: str) -> None:
     if name not in KNOWN:
         known = ", ".join(sorted([*INTENSITY, *SPATIAL, CONCATENATES]))
         raise SegadvError(
-            f"preprocessing step {name} is not known, so it has no gradient here; use "
+            f"preprocessing step {one_line(name, 80)} is not known, so it has no gradient here; use "
             f"only these: {known}"
         )
 
