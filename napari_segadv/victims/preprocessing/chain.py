@@ -382,8 +382,8 @@ def check_step(name: str) -> None:
     if name not in KNOWN:
         known = ", ".join(sorted([*INTENSITY, *SPATIAL, CONCATENATES]))
         raise SegadvError(
-            f"preprocessing step {one_line(name, 80)} is not known, so it has no gradient here; use "
-            f"only these: {known}"
+            f"preprocessing step {one_line(name, 80)} is not known, so it has no gradient here; "
+            f"use only these: {known}"
         )
 
 

@@ -242,6 +242,10 @@ def test_layers_removed_renamed_and_changed(window, panel, qtbot, ct, crafting):
     press(qtbot, panel, 5)
     np.testing.assert_array_equal(seen(run.image).squeeze(), ct.array[5])
     run.image.data = np.zeros((4, 5, 6))
+    # It is another image now: its results were taken away.
+    assert panel.controller.runs.current is None
+    panel.controller.show_run(run)
+    qtbot.waitUntil(lambda: not panel.controller.jobs.busy)
     press(qtbot, panel, 6)
     assert panel.number == 6
     window.layers.clear()
