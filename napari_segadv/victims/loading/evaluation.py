@@ -121,7 +121,8 @@ class Evaluation:
         """Return the transforms at a place as data; raises as `transforms` does."""
         try:
             found = transforms_in(self.at(place))
-            if any(isinstance(x, Mapping) and not isinstance(x, Component) for x in found):
+            plain = [x for x in found if isinstance(x, Mapping) and not isinstance(x, Component)]
+            if any("_target_" in one for one in plain):
                 raise SegadvError(
                     "a step is a dictionary that an expression makes, which MONAI does not build; "
                     "write it out"

@@ -42,6 +42,7 @@ class Watch:
         self._seen: Any = None
         controller.victims.predicted.connect(self._touch)
         controller.runs.chosen.connect(self._touch)
+        controller.image_chosen.connect(self._image_chosen)
 
     def close(self) -> None:
         """Stop following."""
@@ -49,6 +50,7 @@ class Watch:
         self._latest.drop()
         for signal in (self._controller.victims.predicted, self._controller.runs.chosen):
             signal.disconnect(self._touch, missing_ok=True)
+        self._controller.image_chosen.disconnect(self._image_chosen, missing_ok=True)
 
     def follow(self, layer: Labels | None) -> None:
         """Follow a layer instead of the one before."""
@@ -90,6 +92,12 @@ class Watch:
             return target_change(wanted, found, grid, poll)
 
         self._latest.ask(work, self.measured.emit)
+
+    def _image_chosen(self, image: Any) -> None:
+        """Show no longer what was measured, or is being measured, on the image before."""
+        self._latest.drop()
+        self.measured.emit(None)
+        self._touch()
 
     def _touch(self, *_: Any) -> None:
         self.touched.emit()

@@ -375,7 +375,7 @@ IN_CONFIGURATIONS = {
         network({"dropout": "$len(@x)"}, x=[], imports=["$from planted import evil as len"]),
         ("$from planted import evil as len", "$len(@x)"),
     ),
-    "after a comment": Hostile(ASKED, network({"dropout": "$(0 #\n or {code})"}), ("{code}",)),
+    "after a comment": Hostile(REFUSED, network({"dropout": "$(0 #\n or {code})"})),
     "turned around": Hostile(
         ASKED, network({"dropout": "$0 or '\u202e' and {code}"}), ("{code}", "\u202e")
     ),
