@@ -124,10 +124,11 @@ def test_hidden_through_new_predictions_and_other_colours(window, ready, qtbot):
     predicted(qtbot, ready)
     press_eye(qtbot, legend, "dim")
     clean = controller.shown(CLEAN)
-    # The same layer, with other data.
+    # The image is another one now, and its prediction a new layer.
     window.layers["xray"].data = np.roll(disc_image(), 3, axis=1)
+    assert controller.shown(CLEAN) is None
     predicted(qtbot, ready)
-    assert controller.shown(CLEAN) is clean
+    clean = controller.shown(CLEAN)
     np.testing.assert_array_equal(opacities(clean) > 0, clean.data == 2)
     # Another layer.
     window.layers.remove(clean)
