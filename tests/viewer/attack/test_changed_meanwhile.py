@@ -126,8 +126,10 @@ def finishes(window, panel, qtbot, held, change):
     assert "largest change 20 HU" in panel.status.text()
     *_, run = panel.controller.runs
     example, record = run.example, run.example.record
-    # It is shown on its image, so not while another one is chosen, or none is left.
-    assert panel.controller.example is (None if change in (a_series, nothing) else example)
+    # It is shown on its image, so not while another one is chosen, or none is left, nor on
+    # another image in its place.
+    elsewhere = (a_series, nothing, other_numbers, fewer_pixels, more_slices)
+    assert panel.controller.example is (None if change in elsewhere else example)
     np.testing.assert_array_equal(example.clean.array, array)
     np.testing.assert_array_equal(example.target.array, wanted)
     assert example.noise[where != 0].any()
