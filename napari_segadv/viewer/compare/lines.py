@@ -98,6 +98,10 @@ class Lines:
         layer, zoom = self.layer, float(self._viewer.scene.camera.zoom)
         if layer not in self._viewer.layers or zoom <= 0:
             return
+        if not len(self._lines) and layer.ndim == 2 and self._viewer.dims.ndisplay == 3:
+            # Of a 2-D layer without vectors, napari 0.9 gives its canvas four numbers a corner in
+            # 3-D, which ends it. The lines of a single image are right there as they are.
+            return
         width = self._of.width / zoom / float(layer.scale[-1])
         starts, steps = self._lines[:, 0], self._lines[:, 1] - self._lines[:, 0]
         lengths = np.linalg.norm(steps, axis=-1, keepdims=True)

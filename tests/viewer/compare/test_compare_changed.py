@@ -6,6 +6,7 @@ from clicks import click, drained, drawn
 from compare_window import canvas, press, show
 from compared import again, same, state
 from controls import notices
+from napari.layers import Vectors
 from qtpy.QtCore import Qt
 from roles import role, shown_as
 
@@ -127,3 +128,20 @@ def moved(window, compare, qtbot, mode):
     for one in (before, after):
         one[0].sort(key=lambda layer: layer[0])
     same(before, after)
+
+
+def test_contours_of_a_film_survive_another_view(window, compare, qtbot, flat):
+    """Of a 2-D layer without vectors, napari can't draw a frame in 3-D."""
+    show(window, flat)
+    compare.toggle_contours()
+    drained(qtbot)
+    lines = [layer for layer in window.layers if isinstance(layer, Vectors)]
+    assert lines
+    for line in lines:
+        line.metadata["test"] = len(line.data)
+    window.dims.ndisplay = 3
+    assert all(len(line.data) for line in lines if line.metadata["test"])
+    drawn(qtbot, window.window._qt_viewer.canvas)
+    window.dims.ndisplay = 2
+    drained(qtbot)
+    drawn(qtbot, window.window._qt_viewer.canvas)
