@@ -18,7 +18,7 @@ DISABLED = "_disabled_"
 # Steps after the network whose arguments decide the mask, and arguments of theirs that do not.
 DECIDING = TIDYING | {"Activations", "AsDiscrete", "Invert"}
 FUNCTIONS = ("other", "post_func")
-INDIFFERENT = NO_MATTER | {"_target_", "device", "to_tensor", "meta_keys", "orig_meta_keys"}
+INDIFFERENT = NO_MATTER | {"_target_"}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import SegadvError
-from ..decision import TIDYING
 from ..preprocessing.chain import (
     CONCATENATES,
     COPIES,
@@ -24,7 +23,8 @@ from ..preprocessing.chain import (
 )
 from ..preprocessing.intensity import INTENSITY
 from .bundle_config import MACRO, REFERENCE, BundleConfig, Place, place_of
-from .bundle_parts import of_pred
+from .bundle_inferer import WINDOWS
+from .bundle_parts import DECIDING, of_pred
 from .bundle_places import place_after, place_before, place_of_inferer
 from .evaluation import Evaluation
 from .expressions import Component
@@ -33,31 +33,25 @@ from .values import COMPOSE, Code
 
 LOADS = "LoadImage"
 BEFORE = frozenset(INTENSITY) | SPATIAL | WITHOUT_EFFECT | {COPIES, CONCATENATES}
-AFTER = TIDYING | WITHOUT_EFFECT | {"Activations", "AsDiscrete", "Invert"}
-INFERERS = ("SimpleInferer", "SlidingWindowInferer", "SlidingWindowInfererAdapt", "SliceInferer")
+AFTER = DECIDING | WITHOUT_EFFECT
+INFERERS = ("SimpleInferer", *WINDOWS)
 # Write the mask to a file, and leave it as it is.
 WRITERS = frozenset({"SaveImage", "SaveClassification"})
 KNOWN = BEFORE | AFTER | {COMPOSE, *INFERERS}
-# Arguments of a loader: its reader may name any code, and others are given to that reader.
-READERS = ("NibabelReader", "ITKReader", "PILReader", "NrrdReader", "PydicomReader")
-OF_LOADERS = frozenset(
+# Arguments of a loader that make no difference to an image that comes from no file.
+NEUTRAL = frozenset(
     {
-        "keys",
-        "reader",
-        "dtype",
-        "image_only",
-        "ensure_channel_first",
-        "simple_keys",
+        *("keys", "reader", "dtype", "image_only", "ensure_channel_first", "simple_keys"),
         "allow_missing_keys",
-        "meta_keys",
-        "meta_key_postfix",
-        "overwriting",
-        "as_closest_canonical",
-        "squeeze_non_spatial_dims",
-        "reverse_indexing",
-        "affine_lps_to_ras",
     }
 )
+# The others that it may have: its reader may name any code, and the rest is given to that reader.
+OF_LOADERS = NEUTRAL | {
+    *("meta_keys", "meta_key_postfix", "overwriting", "as_closest_canonical"),
+    *("squeeze_non_spatial_dims", "reverse_indexing", "affine_lps_to_ras"),
+}
+# NumpyReader is none of them: earlier releases of MONAI let it unpickle.
+READERS = ("NibabelReader", "ITKReader", "PILReader", "NrrdReader", "PydicomReader")
 # What stands in the place of a component that is not built.
 LEFT_OUT = {"_target_": "Identity", "_disabled_": True}
 SIGNS = re.compile(r"^\$|[@%]")

@@ -11,26 +11,14 @@ from torch import Tensor, nn
 
 from ...errors import Cancelled, SegadvError
 from ..members import OnSlices
+from ..postprocessing import PRED
 from ..preprocessing.axes import Affine
 from ..structures import combined
 from .network import cause
 from .offline import offline
-from .own_config import OwnConfig
+from .own_config import NEUTRAL, OwnConfig
 
-IMAGE, PRED = "image", "pred"
-# Arguments of a loader that make no difference to an image that comes from no file.
-NEUTRAL = frozenset(
-    {
-        "keys",
-        "reader",
-        "dtype",
-        "image_only",
-        "ensure_channel_first",
-        "simple_keys",
-        "allow_missing_keys",
-        "_target_",
-    }
-)
+IMAGE = "image"
 
 
 class _Unreadable(Exception):
@@ -160,7 +148,7 @@ class OwnPipeline:
     def _of_array(self, before: Any, image: Tensor, affine: Tensor) -> dict[str, Any]:
         """Return an image (C, *S) for a bundle's loaders, which give it as if it were a file's."""
         loaders = _loaders(before)
-        odd = sorted(_arguments_of_loaders(self.config.content) - NEUTRAL)
+        odd = sorted(_arguments_of_loaders(self.config.content) - NEUTRAL - {"_target_"})
         if odd:
             raise SegadvError(
                 f"its loader has {', '.join(odd)}, which acts on files alone, and the image comes "

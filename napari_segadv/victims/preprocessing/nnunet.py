@@ -20,6 +20,7 @@ from ...errors import SegadvError
 from .axes import Affine, Back
 from .chain import BoundTransform, Space
 from .resampling import NOTHING, Resampler, Stage
+from .windowless import Windowless
 
 # nnU-Net's least deviation to divide by, and how thick it takes a single image for.
 LEAST = 1e-8
@@ -38,8 +39,8 @@ SCHEMES: dict[str, Scheme] = {
 }
 
 
-class Planned:
-    """What the steps have in common: a name, their fields as arguments, no window."""
+class Planned(Windowless):
+    """What the steps have in common: a name, and their fields as arguments."""
 
     @property
     def name(self) -> str:
@@ -48,14 +49,6 @@ class Planned:
     @property
     def arguments(self) -> Mapping[str, Any]:
         return {name: _plain(value) for name, value in vars(self).items()}
-
-    @property
-    def window(self) -> tuple[float, float] | None:
-        return None
-
-    @property
-    def rescales(self) -> bool:
-        return False
 
 
 def _same(z: Tensor, way: Back) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...errors import SegadvError
 from .bound_chain import BoundTransform, Space
+from .windowless import Windowless
 
 # Types of numbers that hold what a float32 image holds.
 WIDE = ("float32", "float64")
@@ -80,7 +81,7 @@ PLACED = frozenset({"Orientation", "Spacing"})
 
 
 @dataclass(frozen=True)
-class Stored:
+class Stored(Windowless):
     """An image that becomes whole numbers, or others with fewer digits: refused if one changes.
 
     Attributes:
@@ -98,14 +99,6 @@ class Stored:
     @property
     def arguments(self) -> Mapping[str, Any]:
         return {"dtype": self.dtype}
-
-    @property
-    def window(self) -> tuple[float, float] | None:
-        return None
-
-    @property
-    def rescales(self) -> bool:
-        return False
 
     def exactly(self) -> "Stored":
         """Return the same: it changes no value."""

@@ -1,5 +1,6 @@
 """The pair that is compared, and what all ways to compare it have in common."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ def caption(loan: Loan, viewer: ViewerModel, text: str) -> None:
             loan.set(overlays[name], "visible", False)
 
 
-class Mode:
+class Mode(ABC):
     """A way to compare, from its creation until `leave`.
 
     Whatever anybody does to the layers meanwhile: `gone` says why the mode has to be left,
@@ -166,13 +167,13 @@ class Mode:
             if layer.visible and not self.belongs(layer) and not self.tolerates(layer)
         ]
 
+    @abstractmethod
     def true(self) -> bool:
         """Return whether each caption says what is seen under it: asked of napari."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settle(self) -> None:
         """Arrange the layers again, after somebody has changed something."""
-        raise NotImplementedError
 
     def leave(self) -> None:
         """Restore everything; layers may be gone by now."""
@@ -193,7 +194,7 @@ class Mode:
         for layer in self.layers:
             fade(loan, layer, 0.0)
 
-    def release(self) -> None:
+    def release(self) -> None:  # noqa: B027 - most need nothing
         """Go on after `hold_clean`, once its loan has ended."""
 
     def own_layer(

@@ -160,11 +160,7 @@ def shows(layer: Image, scan: Scan) -> bool:
 
     Its data may have been flipped, replaced or moved since, for example in napari's console.
     """
-    if layer.multiscale:
-        return False
-    data, array = np.asarray(layer.data), scan.array
-    alike = (data.shape, data.dtype, data.strides) == (array.shape, array.dtype, array.strides)
-    if not alike or data.ctypes.data != array.ctypes.data:
+    if layer.multiscale or not _is_one(np.asarray(layer.data), scan.array):
         return False
     return lies_on(matrix_in_mm(layer), scan.grid)
 
@@ -175,12 +171,13 @@ def same_pixels(layer: Image, scan: Scan) -> bool:
         return False
     data = np.asarray(layer.data)
     data = data[..., :3] if layer.rgb else data
-    if data.shape != scan.array.shape:
-        return False
-    alike = (data.dtype, data.strides) == (scan.array.dtype, scan.array.strides)
-    if alike and data.ctypes.data == scan.array.ctypes.data:
-        return True
-    return bool(np.array_equal(data, scan.array))
+    return _is_one(data, scan.array) or bool(np.array_equal(data, scan.array))
+
+
+def _is_one(data: Array, other: Array) -> bool:
+    """Return whether two arrays are the same memory, seen in the same way."""
+    alike = (data.shape, data.dtype, data.strides) == (other.shape, other.dtype, other.strides)
+    return alike and data.ctypes.data == other.ctypes.data
 
 
 def copied(layer: Layer) -> Layer:
