@@ -77,6 +77,17 @@ def test_a_second_image_shows_its_result(window, two, qtbot):
     assert role(window, ADVERSARIAL).data.shape == SHAPES["one"]
 
 
+def test_the_figures_of_another_image_name_it(window, two, qtbot):
+    choose(two, "one")
+    attacked(two, qtbot)
+    figures = two.status.text()
+    assert "after 1 step" in figures
+    choose(two, "two")
+    assert two.status.text() == f"one: {figures}"
+    choose(two, "one")
+    assert two.status.text() == figures
+
+
 def test_targets_of_the_other_image_are_not_offered(window, two, qtbot):
     two.target_section.shape.value = "copy"
     click(qtbot, two.target_section.button)

@@ -197,6 +197,10 @@ class AttackPanel(Panel):
         if self.controller.victims.attacks:
             # The panel was opened before the image: the model that was loaded may not fit it.
             self.victim_section.suggest(self._fitting())
+        run = self._told()
+        if run is not None and self.status.text() == self._said:
+            # The figures are of another image now, or of this one again.
+            self._say_result(run.example, run)
 
     def _image_changed(self) -> None:
         self.clicks_section.refresh()

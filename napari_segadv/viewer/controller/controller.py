@@ -156,8 +156,8 @@ class Controller:
             self.runs.current = None
         if self._shown.remove_example(group, CLEAN):
             self.warned.emit(
-                f"{image.name}: its pixels have changed, so its results were taken away; show a "
-                "run in Runs to see it beside the image as it was"
+                f"{image.name}: its pixels have changed, so its results were taken away; its "
+                "target stays, and Runs shows each run beside the image as it was"
             )
 
     @classmethod
