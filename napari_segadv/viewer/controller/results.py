@@ -8,7 +8,7 @@ from napari.layers import Labels, Layer, Shapes
 
 from .shown_layers import ShownLayers
 
-PAINTED = "to paint on a prediction, press Make target, or duplicate its layer"
+PAINTED = "to paint, press Make target or duplicate the layer"
 # In napari's status bar while such a layer is chosen.
 HELP = "a result can't be changed: duplicate the layer, or rename it to keep it as your own"
 
