@@ -51,6 +51,15 @@ Present = Annotated[
         "auto, header, percentiles, none, or a window LOW:HIGH in the image's units.",
     ),
 ]
+Channels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--channel",
+        metavar="NAME[=SHARE]",
+        help="Of several channels, one that may change, by its name or number from 1, and its "
+        "share of the budget, from 0 to 1. May be repeated; all by default.",
+    ),
+]
 Memory = Annotated[
     float | None,
     typer.Option(

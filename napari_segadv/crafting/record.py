@@ -9,6 +9,7 @@ from ..attacks import Attack, Outcome
 from ..attacks.base import DEFAULT_GOAL
 from ..common.device import describe_processor
 from ..common.parameters import values
+from ..data.channels import Channel
 from ..measures.labels import FIGURES_VERSION
 from ..results.example import Example
 from ..results.provenance import (
@@ -51,9 +52,9 @@ def describe_machine(device: str) -> dict[str, Any]:
     }
 
 
-def _channels(setup: Setup) -> dict[str, Any]:
+def describe_channels(channels: Sequence[Channel]) -> dict[str, Any]:
     """Describe the channels of an image of several: their windows and shares of the budget."""
-    return {"channels": [one.data for one in setup.channels]} if setup.channels else {}
+    return {"channels": [one.data for one in channels]} if channels else {}
 
 
 def record_of(
@@ -90,7 +91,7 @@ def record_of(
         **asked,
         "victim": {**describe_victim(setup.victim, classes), **setup.judge.about},
         "budget": describe_budget(request.scan, example.window, attack.norm, epsilon),
-        **_channels(setup),
+        **describe_channels(setup.channels),
         "precision": "float32" if prepared.reduced is None else "bfloat16",
         "passes": passes,
         "steps": outcome.steps,

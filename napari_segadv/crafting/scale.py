@@ -127,6 +127,17 @@ def limited(problem: Problem, scale: Scale) -> Problem:
     return replace(problem, region=(whole if problem.region is None else problem.region) & free)
 
 
+def in_units_of_channels(change: Tensor, problem: Problem) -> Tensor:
+    """Return a change of a problem's image in the channels' own units.
+
+    Args:
+        change: (1, C, *S), on the problem's scale.
+        problem: a problem; of an image of one channel, the change stays as it is.
+    """
+    model = problem.model
+    return change * model.units if isinstance(model, InPercent) else change
+
+
 def in_own_units(outcome: Outcome, problem: Problem) -> Outcome:
     """Return what an attack found with its images and its shading in the channels' own units."""
     model = problem.model

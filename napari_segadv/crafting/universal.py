@@ -9,26 +9,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import io
 from ..attacks import Progress
 from ..attacks.universal import Universal
 from ..common.atomic_files import written_whole
 from ..common.device import pick_device
+from ..data.channels import Channel, Chosen, in_percent, shares_of
 from ..data.scan import Mask, Scan
 from ..errors import SegadvError
-from ..io.cases import check_alike, refuse_channels
+from ..io.cases import check_alike
+from ..io.output import save_values
 from ..io.quantise import quantise
 from ..measures.labels import FIGURES_VERSION, away, moved_and_kept
+from ..results.files import NOISE, RESULT
 from ..results.provenance import describe_budget, describe_image, describe_victim
 from ..victims.preprocessing.guidance import is_shown
 from ..victims.scan_tensors import as_array
 from ..victims.victim import Victim
 from .binding import Setup, bind
 from .problem import problem_of
-from .record import describe_machine, describe_settings
+from .record import describe_channels, describe_machine, describe_settings
 from .request import Request
-
-FILES = ("noise.nii.gz", "result.json")
+from .scale import Scale, in_units_of_channels, on_scale, quantise_channels
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class UniversalResult:
     """A universal perturbation, with the record of how it was made.
 
     Attributes:
-        noise: float32, of the scans' shape, in their units.
+        noise: float32, of the scans' shape, in their units; of several channels, each in its own.
         scan: one of the scans, for geometry and units.
         record: what `result.json` holds.
         notes: what the user should know.
@@ -59,15 +60,17 @@ class UniversalResult:
     def save(self, folder: Path) -> None:
         """Write noise.nii.gz and result.json into a new folder, all or nothing.
 
+        Of several channels, the noise of each is a file: noise_0000.nii.gz, ...
+
         Raises:
             SegadvError: if the folder exists or can't be written.
         """
         if folder.exists():
             raise SegadvError(f"{folder}: exists already; name another folder")
         with written_whole(folder) as new:
-            io.save_array(self.noise, new / FILES[0], self.scan)
+            save_values(self.noise, new / NOISE, self.scan)
             text = json.dumps(self.record, indent=1, allow_nan=False)
-            (new / FILES[1]).write_text(text + "\n", encoding="utf-8")
+            (new / RESULT).write_text(text + "\n", encoding="utf-8")
 
 
 def universal_steps(
@@ -78,6 +81,7 @@ def universal_steps(
     truths: Sequence[Mask],
     target: Mask | None = None,
     held_out: int = 0,
+    channels: Chosen | None = None,
     present: str = "auto",
     device: str = "auto",
     seed: int = 0,
@@ -85,16 +89,17 @@ def universal_steps(
     """Make one perturbation for many scans; yield Progress after each step.
 
     Args:
-        scans: the scans, all of one size.
+        scans: the scans, all of one size; of several channels, all have the same ones.
         victim: a segmentation network.
-        attack: the parameters.
+        attack: the parameters; the budget is in the scans' units, of several channels in percent of
+            the windows that the victim has for those of the first scan.
         truths: the correct labels of each scan; an untargeted attack moves away from them.
         target: what the victim should predict on every scan; None: untargeted.
         held_out: how many scans, from the end, are only measured.
-        present, device, seed: as for `craft_steps`.
+        channels, present, device, seed: as for `craft_steps`.
 
     Raises:
-        SegadvError: if the parts do not fit each other, or the images have several channels.
+        SegadvError: if the parts do not fit each other.
     """
     if victim.task.name != "segmentation":
         raise SegadvError(f"{victim.name}: does {victim.task.name}; use a model that segments")
@@ -104,21 +109,31 @@ def universal_steps(
             f"{victim.name}: is shown clicks on one image, which mean nothing on others; use the "
             "model itself"
         )
-    refuse_channels(scans, "one perturbation is made for single channels alone")
     check_alike(scans)
     if held_out >= len(scans):
         raise SegadvError(f"{len(scans)} images: too few to hold out {held_out}; give more")
     device = pick_device(device)
     setups = [
-        bind(victim, Request(scan, target, truth), device=device, present=present)
+        bind(
+            victim,
+            Request(scan, target, truth, shares=shares_of(channels, scan, victim.channel_names)),
+            device=device,
+            present=present,
+        )
         for scan, truth in zip(scans, truths, strict=True)
     ]
     problems = [problem_of(one) for one in setups[: len(setups) - held_out]]
+    # One change for all images has one scale: that of the first.
+    shared = setups[0].channels
+    if shared:
+        scale = Scale.of(shared)
+        pairs = zip(problems, scans, strict=False)
+        problems = [on_scale(problem, scan, scale) for problem, scan in pairs]
     budget = attack.budget(problems[0])
     tensor = yield from attack.run(problems, seed)
-    noise = as_array(tensor, scans[0])
+    noise = as_array(in_units_of_channels(tensor, problems[0]), scans[0])
     measured = [
-        {**_measure(one, noise, attack.norm, budget), "held_out": place >= len(problems)}
+        {**_measure(one, noise, attack.norm, budget, shared), "held_out": place >= len(problems)}
         for place, one in enumerate(setups)
     ]
     window = setups[0].judge.window
@@ -128,6 +143,7 @@ def universal_steps(
         **describe_settings(attack, seed, target is not None),
         "victim": describe_victim(victim, victim.classes),
         "budget": describe_budget(scans[0], window, attack.norm, budget),
+        **describe_channels(shared),
         "steps": attack.epochs * len(problems),
         **describe_machine(device),
         "cases": measured,
@@ -137,13 +153,20 @@ def universal_steps(
 
 
 def _measure(
-    setup: Setup, noise: npt.NDArray[np.float32], norm: str, budget: float
+    setup: Setup,
+    noise: npt.NDArray[np.float32],
+    norm: str,
+    budget: float,
+    channels: tuple[Channel, ...],
 ) -> dict[str, Any]:
     """Measure a scan with the perturbation, rounded as its file will be, within the budget."""
     scan, clean = setup.request.scan, setup.clean
     target, truth = setup.request.target, setup.request.truth
-    perturbed = replace(
-        scan, array=quantise(scan, scan.array + noise.astype(np.float64), norm, budget)
+    wanted = scan.array + noise.astype(np.float64)
+    perturbed = (
+        quantise_channels(scan, wanted, norm, budget, channels)
+        if channels
+        else replace(scan, array=quantise(scan, wanted, norm, budget))
     )
     after, _ = setup.predict(perturbed)
     if target is not None:
@@ -153,7 +176,6 @@ def _measure(
         right = clean if truth is None else truth
         moved, kept = away(after.array, right.array), None
         before = away(clean.array, right.array)
-    change = perturbed.array.astype(np.float64) - scan.array
     presented = setup.judge.presented
     return {
         "image": describe_image(scan),
@@ -161,6 +183,20 @@ def _measure(
         "moved": moved,
         "moved_clean": before,
         "kept": kept,
-        "linf": float(np.abs(change).max()),
-        "l2": float(np.linalg.norm(change)),
+        **_sizes(perturbed.array.astype(np.float64) - scan.array, channels),
     }
+
+
+def _sizes(change: npt.NDArray[np.float64], channels: tuple[Channel, ...]) -> dict[str, Any]:
+    """Return the largest value and the length of a change; of several channels, of each too."""
+
+    def sizes(values: npt.NDArray[np.float64]) -> dict[str, Any]:
+        return {"linf": float(np.abs(values).max()), "l2": float(np.linalg.norm(values))}
+
+    found = sizes(in_percent(change, channels))
+    if channels:
+        found["channels"] = [
+            {"name": one.name, "units": one.units, **sizes(change[..., number])}
+            for number, one in enumerate(channels)
+        ]
+    return found

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..data.scan import Mask, Scan
+from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
-from .images import output_format, read, save
+from .images import output_format, read, save, save_array
 
 CHOICES: tuple[str, ...] = ("auto", "dicom", "nifti")
 NIFTI = ".nii.gz"
@@ -114,6 +114,24 @@ class Output:
 def of_channel(place: Path, number: int) -> Path:
     """Return the place, without a suffix, of one channel, as nnU-Net numbers them from 0000."""
     return place.with_name(f"{place.name}_{number:04d}")
+
+
+def save_values(values: Array, place: Path, scan: Scan) -> None:
+    """Write an array on an image's grid as float32, for example noise.
+
+    Args:
+        values: of the image's shape, or of its grid's with components last.
+        place: without a suffix. Of values in each of several channels, there is a file for each:
+            PLACE_0000.nii.gz, ...
+        scan: the image.
+    """
+    if not (scan.parts and values.shape == scan.array.shape):
+        # A displacement lies where the channels do.
+        save_array(values, place.with_name(place.name + NIFTI), scan.singles[0])
+        return
+    for number, part in enumerate(scan.parts):
+        path = of_channel(place, number)
+        save_array(values[..., number], path.with_name(path.name + NIFTI), part)
 
 
 def is_dicom(scan: Scan) -> bool:

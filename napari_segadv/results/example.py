@@ -17,13 +17,12 @@ from ..common.wording import counted, percent, with_units
 from ..data.channels import Channel, in_percent
 from ..data.scan import Mask, Scan, one_component
 from ..errors import SegadvError
-from ..io.output import Output, of_channel, output_for
+from ..io.output import Output, output_for, save_values
 from ..victims.prediction import Prediction
 from ..victims.task import Task
 from .figure import figure
 from .files import (
     ADVERSARIAL,
-    ARRAY,
     FIGURE,
     NOISE,
     PREDICTIONS,
@@ -222,7 +221,7 @@ class Example:
                 "report it with the image's format"
             )
         for name, values in {NOISE: self.noise, **self.fields}.items():
-            self._write_array(values, folder / name)
+            save_values(values, folder / name, self.clean)
         for name in PREDICTIONS:
             self.task.save(getattr(self, name), folder / f"{name}{self.task.ending}")
         if not output.parts:
@@ -238,17 +237,6 @@ class Example:
         }
         text = json.dumps(found, indent=1, allow_nan=False)
         (folder / RESULT).write_text(text + "\n", encoding="utf-8")
-
-    def _write_array(self, values: npt.NDArray[np.float32], place: Path) -> None:
-        """Write an array on the image's grid; one of values in each channel, as a file for each."""
-        if self.clean.parts and values.shape == self.clean.array.shape:
-            for number, part in enumerate(self.clean.parts):
-                path = of_channel(place, number)
-                io.save_array(values[..., number], path.with_name(path.name + ARRAY), part)
-            return
-        # A displacement lies where the channels do.
-        scan = self.clean.singles[0]
-        io.save_array(values, place.with_name(place.name + ARRAY), scan)
 
     def _write_segmentations(self, output: Output, written: Path, folder: Path) -> None:
         """Write masks as DICOM segmentations too, where the image is a DICOM series."""

@@ -10,9 +10,11 @@ from several import half, saved, victim_of
 import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.attacks.universal import Universal
+from napari_segadv.common.generators import finished
 from napari_segadv.crafting.universal import universal_steps
-from napari_segadv.data.scan import Mask
+from napari_segadv.data.scan import SHARES, Mask
 from napari_segadv.errors import SegadvError
+from napari_segadv.io.images import read_array
 from napari_segadv.victims.victim import Victim
 
 
@@ -142,11 +144,61 @@ def test_two_phases_of_a_ct_from_dicom_series(tmp_path):
     assert "2, brain" in page
 
 
-def test_one_noise_for_many_images_is_for_images_of_one_channel(scan):
+@pytest.fixture
+def cases(tmp_path):
+    """Three images of three channels in folders 0, 1 and 2, and the mask that all share."""
+    scans = []
+    for number in range(3):
+        (folder := tmp_path / str(number)).mkdir()
+        scans.append(saved(folder))
+    truth = victim_of().predict(scans[0])
+    io.save_mask(truth, tmp_path / "mask.nii.gz")
+    return scans, [truth] * 3
+
+
+def test_one_noise_for_many_images_counts_in_percent_of_windows(cases, tmp_path):
+    scans, truths = cases
+    attack, only = Universal(epsilon=100.0, epochs=15), {"flair": 1.0, "CT": 0.5}
     victim = victim_of()
-    truths = [victim.predict(scan)]
-    with pytest.raises(SegadvError, match="has several channels, and one perturbation is made"):
-        next(universal_steps([scan], victim, Universal(), truths=truths))
+    made = finished(
+        universal_steps(scans, victim, attack, truths=truths, held_out=1, channels=only)
+    )
+    assert made.record["budget"]["units"] == SHARES
+    assert [one["share"] for one in made.record["channels"]] == [1.0, 0.0, 0.5]
+    widths = [one["window"][1] - one["window"][0] for one in made.record["channels"]]
+    percent = 100 * made.noise / np.array(widths)
+    assert np.abs(percent[..., 0]).max() == pytest.approx(100, rel=1e-4)
+    assert not percent[..., 1].any()
+    assert 40 < np.abs(percent[..., 2]).max() <= 50 * (1 + 1e-5)
+    for case in made.record["cases"]:
+        assert case["moved"] > case["moved_clean"] + 0.2
+        assert case["linf"] <= 100
+        assert [one["name"] for one in case["channels"]] == ["FLAIR", "T1", "CT"]
+        assert 0 < case["channels"][0]["linf"] <= widths[0]
+        assert case["channels"][1]["linf"] == 0
+        assert 0 < case["channels"][2]["linf"] <= 0.5 * widths[2]
+
+
+def test_its_file_of_noise_is_one_for_each_channel(run, cases, victim, tmp_path):
+    line = "{0}/case_0000.nii.gz,{0}/case_0001.nii.gz,{0}/case_0002.nii.gz,mask.nii.gz"
+    lines = ["image,image_2,image_3,mask", *(line.format(number) for number in range(3))]
+    (tmp_path / "cases.csv").write_text("\n".join(lines))
+    settings = ("--set", "epochs=4", "--set", "norm=l2", "--channel", "T1", "--out", "out")
+    status, out, err = run("universal", "cases.csv", "--victim", "three", *settings)
+    assert status == 0, err
+    assert "3 its own images" in out
+    record = json.loads((tmp_path / "out" / "result.json").read_text())
+    noise = [
+        read_array(tmp_path / "out" / f"noise_{number:04d}.nii.gz", (24, 26)) / width
+        for number, width in enumerate(
+            one["window"][1] - one["window"][0] for one in record["channels"]
+        )
+    ]
+    assert not noise[0].any()
+    assert not noise[2].any()
+    length = 100 * np.linalg.norm(noise[1])
+    assert 0 < length <= record["budget"]["epsilon"] * (1 + 1e-5)
+    assert all(case["l2"] <= record["budget"]["epsilon"] for case in record["cases"])
 
 
 def test_a_generator_is_for_images_of_one_channel(scan, tmp_path):

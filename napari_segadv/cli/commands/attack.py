@@ -7,6 +7,7 @@ import typer
 
 from ...errors import SegadvError
 from ..arguments import (
+    Channels,
     Device,
     Images,
     Memory,
@@ -72,15 +73,6 @@ Slices = Annotated[
         metavar="N|FIRST:LAST",
         help="Slices of a volume, from 0, LAST included: only they get noise, and only they count. "
         "All by default.",
-    ),
-]
-Channels = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--channel",
-        metavar="NAME[=SHARE]",
-        help="Of several channels, one that may change, by its name or number from 1, and its "
-        "share of the budget, from 0 to 1. May be repeated; all by default.",
     ),
 ]
 Surrogates = Annotated[

@@ -7,7 +7,18 @@ import typer
 
 from ...common.atomic_files import check_place
 from ...errors import SegadvError
-from ..arguments import Device, Present, Seed, Trust, VictimName, example, settings_of, victim_of
+from ..arguments import (
+    Channels,
+    Device,
+    Present,
+    Seed,
+    Trust,
+    VictimName,
+    channels_of,
+    example,
+    settings_of,
+    victim_of,
+)
 from ..terminal import follow, say, tell
 
 # With fewer cases than this, none is held out.
@@ -21,7 +32,12 @@ def add(app: typer.Typer) -> None:
 
 
 def universal(
-    cases: Annotated[Path, typer.Argument(help="CSV with the columns image,mask.")],
+    cases: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV with the columns image,mask; of several channels image,image_2,mask."
+        ),
+    ],
     victim: VictimName,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for noise and measures.")],
     target: Annotated[
@@ -34,6 +50,7 @@ def universal(
             "--set", metavar="NAME=VALUE", help="epsilon, norm, epochs or loss. May be repeated."
         ),
     ] = None,
+    channel: Channels = None,
     present: Present = "auto",
     device: Device = "auto",
     seed: Seed = 0,
@@ -58,6 +75,7 @@ def universal(
         truths=[case.mask for case in found],
         target=None if target is None else io.read_mask(target, found[0].scan.grid),
         held_out=len(found) // 5 if len(found) >= CASES_TO_HOLD_OUT else 0,
+        channels=channels_of(channel or []),
         present=present,
         device=device,
         seed=seed,
