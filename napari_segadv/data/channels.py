@@ -92,6 +92,22 @@ def shares_of(chosen: Chosen | None, scan: Scan, names: Sequence[str] = ()) -> t
     return tuple(shares)
 
 
+def in_view(shares: Sequence[float], wanted: int = 0) -> int:
+    """Return the channel to show, from 0: the wanted one if it may change, else the first that may.
+
+    Args:
+        shares: of the budget, of each channel; empty: of an image of one channel.
+        wanted: the channel that was shown so far.
+
+    Examples:
+        >>> in_view((0.0, 1.0, 0.5)), in_view((0.0, 1.0, 0.5), wanted=2)
+        (1, 2)
+    """
+    if not any(shares) or shares[wanted] > 0:
+        return wanted
+    return next(number for number, share in enumerate(shares) if share > 0)
+
+
 def _number(key: str | int, scan: Scan, names: Sequence[str]) -> int:
     """Return the number, from 0, of the channel that a user means."""
     numbers = [str(number) for number in range(1, scan.channels + 1)]

@@ -11,7 +11,7 @@ from napari_segadv.results.session.folder import open_session
 from napari_segadv.viewer.controller.controller import Controller
 from napari_segadv.viewer.hooks import get_reader
 from napari_segadv.viewer.layers.convert import mask_tuple, scan_of
-from napari_segadv.viewer.layers.names import ADVERSARIAL, NOISE, of_channel
+from napari_segadv.viewer.layers.names import ADVERSARIAL, NOISE, PREVIEW, of_channel
 from napari_segadv.viewer.layers.task_view import UNTARGETED
 from napari_segadv.viewer.reading_test.canvas import stimulus
 from napari_segadv.viewer.views.readout import words
@@ -192,6 +192,49 @@ def test_the_attack_panel_counts_in_percent(window, panel, folder, qtbot):
     window.add_image(np.random.default_rng(0).normal(size=(30, 31)), name="grey")
     assert shares.names == ()
     assert not shares.isVisibleTo(panel)
+
+
+def test_the_channel_that_may_change_is_shown_while_it_runs_and_after(window, panel, folder, qtbot):
+    """Also if the first one may not: else a radiologist would see the clean image twice."""
+    first = opened(window, str(folder))[0]
+    loaded(qtbot, panel, victim_of(3))
+    panel.target.value = UNTARGETED
+    shares, editors = panel.attack_section.channels, panel.attack_section.form.editors
+    for box, share in zip(shares.boxes, (0, 0, 100), strict=True):
+        box.value = share
+    editors["steps"].value, editors["goal"].value = 100_000, None
+    parts, controller = scan_of(first).parts, panel.controller
+    place = window.dims.current_step[0]
+
+    def changes():
+        layer = controller.shown(PREVIEW)
+        assert layer is not None
+        assert layer.data.dtype == parts[2].array.dtype
+        assert (layer.data[place] != parts[2].array[place]).any()
+
+    click(qtbot, panel.run_button)
+    qtbot.waitUntil(lambda: controller.shown(PREVIEW) is not None, timeout=60_000)
+    assert tuple(controller.shown(PREVIEW).contrast_limits) == parts[2].shown.limits
+    qtbot.waitUntil(changes, timeout=60_000)
+    click(qtbot, panel.cancel_button)
+    idle(qtbot, controller)
+    assert controller.shown(PREVIEW) is None
+    editors["steps"].value = 2
+    click(qtbot, panel.run_button)
+    idle(qtbot, controller)
+    run = controller.runs.current
+    assert run.channel == 2
+    roles = [run.role(ADVERSARIAL, number) for number in range(3)]
+    assert [controller.shown(role).visible for role in roles] == [False, False, True]
+    assert [layer.visible for layer in cleans(panel, first)] == [False, False, True]
+    # It stays the one that is looked at, as long as it may change.
+    controller.show_channel(1)
+    for box in shares.boxes:
+        box.value = 100
+    click(qtbot, panel.run_button)
+    idle(qtbot, controller)
+    assert controller.runs.current is not run
+    assert controller.runs.current.channel == 1
 
 
 @pytest.fixture

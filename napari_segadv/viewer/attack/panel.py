@@ -322,8 +322,10 @@ class AttackPanel(Panel):
             target = self._choice.chosen()
             place = partial(slice_in_view, layer, self.viewer.dims)
             preview = None
+            channels = section.channels.chosen()
             if section.preview.value:
-                preview = Preview(self.controller, layer, place)
+                seen = self.controller.channel_seen(layer, channels)
+                preview = Preview(self.controller, layer, place, seen)
             self.controller.attack(
                 layer,
                 section.method.value,
@@ -335,7 +337,7 @@ class AttackPanel(Panel):
                 section.slices.chosen(place()),
                 preview,
                 None if preview is None else preview.begin,
-                section.channels.chosen(),
+                channels,
             )
 
         self.attempt(run)

@@ -32,6 +32,7 @@ class Preview:
         controller: the one that runs the attack.
         image: the layer that is attacked.
         place: returns the slice in view; None if none is, and for a single image.
+        channel: which one of several channels is shown, from 0.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class Preview:
         controller: Controller,
         image: Image,
         place: Callable[[], int | None],
+        channel: int = 0,
     ) -> None:
         self._controller, self._image, self._place = controller, image, place
         self._victim = controller.victims.victim
-        self._scan = scan_of(image)
+        self._scan, self._channel = scan_of(image), channel
         self._canvas: dict[str, Array] = {}
         self._hidden = False
         self._slots: tuple[Callable[[Any], None], Callable[[str], None]]
@@ -65,9 +67,8 @@ class Preview:
         image, seen = images[0], logits[0]
         if number is not None:
             image, seen = image[:, number], seen[:, number] if pixels else seen
-        # Of several channels, the first, as the layer of the image.
-        shown = image.movedim(0, -1) if self._scan.colour else image[0]
-        values = shown.cpu().numpy().astype(self._scan.singles[0].array.dtype)
+        shown = image.movedim(0, -1) if self._scan.colour else image[self._channel]
+        values = shown.cpu().numpy().astype(self._scan.singles[self._channel].array.dtype)
         classes = seen.argmax(0).to("cpu").numpy().astype(np.uint8) if pixels else None
         self._latest = number, values, classes
 
@@ -78,7 +79,7 @@ class Preview:
 
         def work(poll: Poll) -> dict[str, Array]:
             # Copied here: copying a volume would block the main thread.
-            canvas: dict[str, Array] = {PREVIEW: scan.singles[0].array.copy()}
+            canvas: dict[str, Array] = {PREVIEW: scan.singles[self._channel].array.copy()}
             if paints:
                 # Until the first step, and in slices that are not in view, the clean prediction.
                 before = np.zeros(scan.grid.shape, np.uint8) if seen is None else seen
@@ -184,7 +185,8 @@ class Preview:
     def _made(self, name: str) -> LayerTuple:
         canvas = self._canvas[name]
         if name == PREVIEW:
-            return canvas, {"rgb": self._image.rgb, **looking_like(self._image)}, "image"
+            like = self._controller.channel_of(self._image, self._channel) or self._image
+            return canvas, {"rgb": self._image.rgb, **looking_like(like)}, "image"
         classes = self._victim.classes
         # Without class names, the number of classes is unknown before the first prediction.
         numbers = None if classes else np.arange(256)

@@ -12,9 +12,10 @@ from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
 from ...common import memory
+from ...data.channels import in_view, shares_of
 from ...errors import SegadvError
 from ..layers.camera import keep_looking
-from ..layers.convert import mask_of
+from ..layers.convert import mask_of, scan_of
 from ..layers.example import example_tuples
 from ..layers.gl_context import keep_current
 from ..layers.names import CLEAN, TARGET, LayerTuple, is_target
@@ -255,7 +256,7 @@ class Controller:
         group = self._shown.groups.at(layer)
         before = None if group is None else group.run
         if before is not None and before.channels == run.channels:
-            run.channel = before.channel
+            run.channel = in_view([one.share for one in example.channels], before.channel)
 
         def ready() -> None:
             if isinstance(target, Layer):
@@ -330,6 +331,24 @@ class Controller:
         run.channel = number
         self._shown.see_channel(run)
         self.runs.current = run
+
+    def channel_seen(self, image: Image, channels: Any) -> int:
+        """Return which channel of an image the preview of an attack on it shows, from 0.
+
+        Args:
+            image: the image.
+            channels: those that may change, as for `craft_steps`.
+        """
+        scan, group = scan_of(image), self._shown.groups.at(image)
+        if not scan.parts:
+            return 0
+        shares = shares_of(channels, scan, self.victims.channel_names(scan))
+        run = None if group is None else group.run
+        return in_view(shares, run.channel if run is not None and run.channels else 0)
+
+    def channel_of(self, image: Image, channel: int) -> Image | None:
+        """Return the layer of one of an image's channels, from 0, unless it was removed."""
+        return self._shown.channel_of(image, channel)
 
     def clean_of(self, run: Run, channel: int | None = None) -> Image | None:
         """Return the layer of a run's clean image: of several channels, of the one that is shown.

@@ -9,6 +9,7 @@ from napari.layers import Image
 from psygnal import Signal
 
 from ...common.screen import one_line
+from ...data.channels import in_view
 from ...results.verdicts import Verdict
 from ..layers.names import of_channel
 
@@ -25,7 +26,7 @@ class Run:
         example: the result; its record holds the parameters.
         verdicts: by number of the slice (0 for a 2-D image).
         saved: whether a folder holds the result with all its verdicts.
-        channel: the one of several channels that is shown, from 0.
+        channel: the one of several channels that is shown, from 0: at first one that may change.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Runs:
     def add(self, example: "Example", image: Image | None, name: str = "") -> Run:
         """Add a run at the end, under a name that no other run has. It is not shown yet."""
         run = Run(self._unused(name or f"{example.record['method']} 1"), example)
+        run.channel = in_view([channel.share for channel in example.channels])
         if image is not None:
             run.image = image
         self._runs.append(run)

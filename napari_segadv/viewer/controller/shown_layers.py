@@ -229,9 +229,12 @@ class ShownLayers:
 
     def clean_of(self, run: Run, channel: int) -> Image | None:
         """Return the layer of one channel of a run's clean image, unless it was removed."""
-        image = run.image
-        group = None if image is None else self.groups.at(image)
-        if channel == 0 or image is None or group is None:
+        return None if run.image is None else self.channel_of(run.image, channel)
+
+    def channel_of(self, image: Image, channel: int) -> Image | None:
+        """Return the layer of one of an image's channels, from 0, unless it was removed."""
+        group = self.groups.at(image)
+        if channel == 0 or group is None:
             return image if image in self.layers else None
         joint = known_scan(image)
         for layer in group.own if joint is not None else ():
