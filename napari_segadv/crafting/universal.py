@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..attacks import Progress
+from ..attacks import Problem, Progress
 from ..attacks.universal import Universal
 from ..common.atomic_files import written_whole
 from ..common.device import pick_device
@@ -101,17 +101,7 @@ def universal_steps(
     Raises:
         SegadvError: if the parts do not fit each other.
     """
-    if victim.task.name != "segmentation":
-        raise SegadvError(f"{victim.name}: does {victim.task.name}; use a model that segments")
-    victim.require_gradient()
-    if is_shown(victim.steps):
-        raise SegadvError(
-            f"{victim.name}: is shown clicks on one image, which mean nothing on others; use the "
-            "model itself"
-        )
-    check_alike(scans)
-    if held_out >= len(scans):
-        raise SegadvError(f"{len(scans)} images: too few to hold out {held_out}; give more")
+    _check(scans, victim, held_out)
     device = pick_device(device)
     setups = [
         bind(
@@ -122,13 +112,9 @@ def universal_steps(
         )
         for scan, truth in zip(scans, truths, strict=True)
     ]
-    problems = [problem_of(one) for one in setups[: len(setups) - held_out]]
     # One change for all images has one scale: that of the first.
     shared = setups[0].channels
-    if shared:
-        scale = Scale.of(shared)
-        pairs = zip(problems, scans, strict=False)
-        problems = [on_scale(problem, scan, scale) for problem, scan in pairs]
+    problems = [_problem(one, shared) for one in setups[: len(setups) - held_out]]
     budget = attack.budget(problems[0])
     tensor = yield from attack.run(problems, seed)
     noise = as_array(in_units_of_channels(tensor, problems[0]), scans[0])
@@ -150,6 +136,27 @@ def universal_steps(
     }
     notes = [note for setup in setups for note in setup.judge.seen]
     return UniversalResult(noise, scans[0], record, tuple(dict.fromkeys(notes)))
+
+
+def _check(scans: Sequence[Scan], victim: Victim, held_out: int) -> None:
+    """Refuse a victim that can't be attacked so, and scans that do not fit each other."""
+    if victim.task.name != "segmentation":
+        raise SegadvError(f"{victim.name}: does {victim.task.name}; use a model that segments")
+    victim.require_gradient()
+    if is_shown(victim.steps):
+        raise SegadvError(
+            f"{victim.name}: is shown clicks on one image, which mean nothing on others; use the "
+            "model itself"
+        )
+    check_alike(scans)
+    if held_out >= len(scans):
+        raise SegadvError(f"{len(scans)} images: too few to hold out {held_out}; give more")
+
+
+def _problem(setup: Setup, channels: tuple[Channel, ...]) -> Problem:
+    """Return the problem of one scan; of several channels, on the scale of `channels`."""
+    problem = problem_of(setup)
+    return on_scale(problem, setup.request.scan, Scale.of(channels)) if channels else problem
 
 
 def _measure(

@@ -1,7 +1,6 @@
 """The titles of all panels."""
 
+from napari_segadv.viewer.widgets.tabs import all_tabs
+
 # The workbench, which shows them all, is not among them.
-PANELS = (
-    *("Adversarial attack", "Target designer", "Compare", "Slices", "Runs", "Reading test"),
-    "Keys and help",
-)
+PANELS = tuple(title for _, title, _ in all_tabs())

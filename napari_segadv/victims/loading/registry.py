@@ -40,6 +40,7 @@ class VictimFormat:
         told: called as told(path) for a network file with a description beside it; returns what the
             file itself tells of that description, as its keys. Nothing of the file runs. None: the
             format has no such descriptions.
+        suffixes: the endings of its files, which a dialog offers; none for a folder.
     """
 
     name: str
@@ -47,6 +48,7 @@ class VictimFormat:
     load: Callable[[Path, str | None], Victim]
     prefix: str = ""
     told: Callable[[Path], dict[str, Any]] | None = None
+    suffixes: tuple[str, ...] = ()
 
 
 def _format_in(module: ModuleType) -> list[tuple[str, VictimFormat]]:
@@ -61,6 +63,11 @@ FORMATS: Registry[VictimFormat] = Registry(
 def victim_formats() -> tuple[VictimFormat, ...]:
     """Return every declared format."""
     return tuple(FORMATS.all().values())
+
+
+def suffixes() -> tuple[str, ...]:
+    """Return the endings of the files that victims are loaded from, in the formats' order."""
+    return tuple(dict.fromkeys(end for form in victim_formats() for end in form.suffixes))
 
 
 def _load_as(form: VictimFormat, path: Path, trusted_hash: str | None) -> Victim:

@@ -27,6 +27,7 @@ from ..widgets.panel import Panel
 from ..widgets.plain import Plain
 from ..widgets.progress import CANCELLED, ProgressStrip
 from ..widgets.settings import keep, settings
+from ..widgets.tabs import Tab
 from . import steps
 from .clicks_section import ClicksSection
 from .guide import Guide
@@ -422,3 +423,6 @@ class AttackPanel(Panel):
         run = next((run for run in self.controller.runs if run.example is example), None)
         image = None if run is None else run.image
         return "" if image is None or image is self.controller.image else f"{image.name}: "
+
+
+TAB = Tab("Attack", 1, AttackPanel)

@@ -23,6 +23,7 @@ from ..widgets.layout import group, set_tips, stack
 from ..widgets.panel import Panel
 from ..widgets.plain import Plain, Rich, tip
 from ..widgets.settings import settings
+from ..widgets.tabs import Tab
 from .blink import Blink
 from .comparison import MODES, Comparison
 from .contours import AS_SHOWN, CONTOURS, LOOKS, legend
@@ -306,3 +307,6 @@ class ComparePanel(Panel):
     def preset(self, number: int) -> None:
         """Apply the window preset of this number, counted from 1."""
         self.window_section.preset(number)
+
+
+TAB = Tab("Compare", 3, ComparePanel)

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QTextBrowser, QVBoxLayout, QWidget
 from ..widgets.docking import Tabs
 from ..widgets.keys import all_keys
 from ..widgets.layout import PANEL_WIDTH, set_tips
+from ..widgets.tabs import Tab
 
 TITLE = "Keys and help"
 NAPARI = "napari"
@@ -126,3 +127,6 @@ def as_markdown(keys: Listed) -> str:
             f"| {key.replace('|', chr(92) + '|')} | {action} |" for key, action in does.items()
         ]
     return "\n".join(rows) + "\n"
+
+
+TAB = Tab("Help", 7, HelpPanel)

@@ -22,11 +22,12 @@ from ..widgets.layout import group, set_tips, stack
 from ..widgets.panel import Panel
 from ..widgets.plain import Plain, entry
 from ..widgets.settings import settings
+from ..widgets.tabs import Tab
 from .canvas import Stimulus, stimulus
 from .window import KEYS, ReadingWindow
 
 TITLE = "Reading test"
-__all__ = ["KEYS", "TITLE", "ReadingPanel"]
+__all__ = ["KEYS", "TAB", "TITLE", "ReadingPanel"]
 
 
 class ReadingPanel(Panel):
@@ -190,3 +191,6 @@ def name_of(run: Run) -> str:
     """
     count = len(run.channels)
     return f"{run.name} (channel {run.channel + 1} of {count})" if count else run.name
+
+
+TAB = Tab("Reading test", 6, ReadingPanel)

@@ -17,6 +17,7 @@ from ..widgets.keys import Key
 from ..widgets.layout import group, in_rows, set_tips, stack
 from ..widgets.panel import Panel
 from ..widgets.plain import Plain
+from ..widgets.tabs import Tab
 from .list import RunsList
 from .report_section import ReportSection
 from .session_section import SessionSection
@@ -236,3 +237,6 @@ class RunsPanel(Panel):
         self._last = message
         self.say(message)
         warn(message)
+
+
+TAB = Tab("Runs", 5, RunsPanel)

@@ -19,6 +19,7 @@ from ..widgets.keys import Key
 from ..widgets.layout import group, set_tips, stack
 from ..widgets.panel import Panel
 from ..widgets.plain import Plain
+from ..widgets.tabs import Tab
 from .plot import SlicePlot
 from .verdict_section import VerdictSection
 from .visibility_section import VisibilitySection
@@ -253,3 +254,6 @@ class SlicesPanel(Panel):
 
     def _show_theme(self, event: Any = None) -> None:
         self.plot.show_theme(get_theme(self.viewer.theme))
+
+
+TAB = Tab("Slices", 4, SlicesPanel)

@@ -24,6 +24,7 @@ from ..widgets.layout import group, refresh, set_tips, stack
 from ..widgets.panel import Panel
 from ..widgets.part_picker import PartPicker
 from ..widgets.plain import Rich
+from ..widgets.tabs import Tab
 from .designer import EMPTY, NO_TARGET, PREDICTION, Designer
 from .difference_text import difference_text
 from .dragging import DragToShift
@@ -255,3 +256,6 @@ class TargetPanel(Panel):
         if not (self.drag.moving or self.designer.busy):
             self.part.renew()
         self.distance.setText(difference_text(found, self.designer.classes, self.designer.target))
+
+
+TAB = Tab("Target", 2, TargetPanel)

@@ -20,15 +20,20 @@ WORD = 80
 CSV, TABLES = ".csv", "Tables (*.csv)"
 HTML, PAGES = ".html", "Web pages (*.html)"
 JSON, CLICKS = ".json", "Models with clicks (*.json)"
-PATTERNS = (
-    "Networks and programs (*.safetensors *.pt *.pth *.ckpt *.ts *.torchscript *.pt2 *.onnx "
-    "*.json *.yaml *.yml)"
-)
+ALL = "All files (*)"
 
 
 def pick_file(parent: QWidget) -> str:
     """Ask for a file of a network or a program; return "" if the user cancels."""
-    return str(QFileDialog.getOpenFileName(parent, "Open a model", "", PATTERNS)[0])
+    return str(QFileDialog.getOpenFileName(parent, "Open a model", "", model_patterns())[0])
+
+
+def model_patterns() -> str:
+    """Return the endings of a victim's files, of all formats, as a dialog takes them."""
+    from ...victims.loading.registry import suffixes  # late: it imports torch
+
+    known = " ".join(f"*{end}" for end in suffixes())
+    return f"Networks and programs ({known});;{ALL}"
 
 
 def pick_image(parent: QWidget) -> str:

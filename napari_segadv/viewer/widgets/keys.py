@@ -1,13 +1,13 @@
 """Keys of the panels: declared beside each panel, bound to the viewer, listed by the help."""
 
-import importlib.util
 import inspect
-import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from napari.components import ViewerModel
+
+from .tabs import panel_modules
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,5 @@ def bind(viewer: ViewerModel, panel: Any, keys: Sequence[Key]) -> Callable[[], N
 
 def all_keys() -> dict[str, tuple[Key, ...]]:
     """Return the keys of every panel, by the panel's title."""
-    viewer = importlib.import_module(str(__package__).rpartition(".")[0])
-    found = {}
-    for folder in pkgutil.iter_modules(viewer.__path__):
-        name = f"{viewer.__name__}.{folder.name}.panel"
-        if folder.ispkg and importlib.util.find_spec(name) is not None:
-            panel = importlib.import_module(name)
-            keys = getattr(panel, "KEYS", ())
-            if keys:
-                found[str(panel.TITLE)] = tuple(keys)
-    return found
+    panels = [panel for panel in panel_modules() if getattr(panel, "KEYS", ())]
+    return {str(panel.TITLE): tuple(panel.KEYS) for panel in panels}

@@ -5,31 +5,17 @@ from html import escape
 import napari
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
-from ..attack import panel as attack
 from ..attack.run_text import outcome_text
-from ..compare import panel as compare
-from ..help import panel as keys
-from ..reading_test import panel as reading
-from ..runs import panel as runs
-from ..slices import panel as slices
-from ..target import panel as target
 from ..widgets.docking import HOST, Tabs, dock_of
 from ..widgets.layout import PANEL_WIDTH, SPACING
 from ..widgets.panel import Panel
 from ..widgets.progress import ProgressStrip
+from ..widgets.tabs import all_tabs
 from .room import Room
 
 TITLE = "Workbench"
 # In the order of work: the title of each tab, of its panel as a dock, and the panel.
-TABS: tuple[tuple[str, str, type[QWidget]], ...] = (
-    ("Attack", attack.TITLE, attack.AttackPanel),
-    ("Target", target.TITLE, target.TargetPanel),
-    ("Compare", compare.TITLE, compare.ComparePanel),
-    ("Slices", slices.TITLE, slices.SlicesPanel),
-    ("Runs", runs.TITLE, runs.RunsPanel),
-    ("Reading test", reading.TITLE, reading.ReadingPanel),
-    ("Help", keys.TITLE, keys.HelpPanel),
-)
+TABS = all_tabs()
 
 
 class Workbench(Panel):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
-from napari_segadv.viewer.widgets.dialogs import pick_new_folder, pick_table
+from napari_segadv.victims.loading.registry import FORMATS, VictimFormat, victim_formats
+from napari_segadv.viewer.widgets.dialogs import model_patterns, pick_new_folder, pick_table
 from napari_segadv.viewer.widgets.settings import settings
 
 
@@ -46,3 +47,30 @@ def test_a_file_that_nobody_was_asked_about_is_not_overwritten(qapp, answers, tm
     # This one the dialog has asked about.
     said[0] = str(tmp_path / "mine.csv")
     assert pick_table(None, "Save", "runs") == tmp_path / "mine.csv"
+
+
+def test_the_files_of_every_format_can_be_chosen(monkeypatch):
+    """Also those of a format that comes later, which nobody has to list here."""
+    offered = model_patterns()
+    known = [
+        "safetensors",
+        "pt",
+        "pth",
+        "ckpt",
+        "ts",
+        "torchscript",
+        "pt2",
+        "onnx",
+        "json",
+        "yaml",
+        "yml",
+    ]
+    assert all(f"*.{end}" in offered for end in known)
+    files = [form for form in victim_formats() if "folder" not in form.name]
+    assert [form.name for form in files if not form.suffixes] == ["MONAI bundle"]
+    later = VictimFormat(
+        "later", lambda path: False, lambda path, trusted: None, suffixes=(".tfl",)
+    )
+    monkeypatch.setitem(FORMATS.all(), "later", later)
+    assert "*.tfl" in model_patterns()
+    assert model_patterns().endswith(";;All files (*)")

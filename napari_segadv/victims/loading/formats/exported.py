@@ -14,9 +14,11 @@ from ..description import beside, read_description, victim_fields
 from ..network import one_line
 from ..registry import VictimFormat
 
+SUFFIX = ".pt2"
+
 
 def claims(path: Path) -> bool:
-    return path.is_file() and path.suffix == ".pt2"
+    return path.is_file() and path.suffix == SUFFIX
 
 
 def load(path: Path, trusted_hash: str | None) -> Victim:
@@ -40,4 +42,4 @@ def told(path: Path) -> dict[str, Any]:
     return {}
 
 
-FORMAT = VictimFormat("torch.export program", claims, load, told=told)
+FORMAT = VictimFormat("torch.export program", claims, load, told=told, suffixes=(SUFFIX,))

@@ -120,4 +120,4 @@ def write(path: Path, model: Path, shown: Mapping[str, Any]) -> None:
     write_text(path, text + "\n")
 
 
-FORMAT = VictimFormat("model with clicks (JSON)", claims, load)
+FORMAT = VictimFormat("model with clicks (JSON)", claims, load, suffixes=(".json",))

@@ -12,9 +12,11 @@ from ..offline import offline
 from ..onnx_network import OPEN, compare, converted, declared_input, read_onnx
 from ..registry import VictimFormat
 
+SUFFIX = ".onnx"
+
 
 def claims(path: Path) -> bool:
-    return path.is_file() and path.suffix == ".onnx"
+    return path.is_file() and path.suffix == SUFFIX
 
 
 def load(path: Path, trusted_hash: str | None) -> Victim:
@@ -45,4 +47,4 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     )
 
 
-FORMAT = VictimFormat("ONNX with a JSON", claims, load)
+FORMAT = VictimFormat("ONNX with a JSON", claims, load, suffixes=(SUFFIX,))

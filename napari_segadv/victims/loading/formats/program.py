@@ -418,4 +418,6 @@ def _hash(
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
-FORMAT = VictimFormat("program (YAML with a command)", claims, load, prefix="command:")
+FORMAT = VictimFormat(
+    "program (YAML with a command)", claims, load, prefix="command:", suffixes=SUFFIXES
+)

@@ -21,6 +21,8 @@ from .weights import SUFFIXES, holds_code
 
 # What a question says of such an archive.
 SCRIPT = "a TorchScript program"
+# Endings that no other format has.
+OWN = (".ts", ".torchscript")
 # Bytes of a file of its text, and files, that are looked through for the names of layers.
 LONGEST_CODE, MOST_CODE = 1 << 20, 200
 
@@ -28,7 +30,7 @@ LONGEST_CODE, MOST_CODE = 1 << 20, 200
 def claims(path: Path) -> bool:
     if not path.is_file():
         return False
-    return path.suffix in (".ts", ".torchscript") or (path.suffix in SUFFIXES and holds_code(path))
+    return path.suffix in OWN or (path.suffix in SUFFIXES and holds_code(path))
 
 
 def load(path: Path, trusted_hash: str | None) -> Victim:
@@ -91,4 +93,4 @@ def _channels(end: bytes, text: bytes) -> set[int]:
     return set(map(int, found))
 
 
-FORMAT = VictimFormat("TorchScript", claims, load, told=told)
+FORMAT = VictimFormat("TorchScript", claims, load, told=told, suffixes=(*OWN, *SUFFIXES))

@@ -167,4 +167,4 @@ def _resized(victim: Victim, resized: ResizePicture) -> Victim:
     return replace(smooth.predicting_by(exact), notes=(note,))
 
 
-FORMAT = VictimFormat("weights of torchvision with a JSON", claims, load)
+FORMAT = VictimFormat("weights of torchvision with a JSON", claims, load, suffixes=SUFFIXES)

@@ -66,4 +66,10 @@ def told(path: Path) -> dict[str, Any]:
     return {"network": "", "arguments": {}, **found}
 
 
-FORMAT = VictimFormat("weights with a JSON (safetensors, state dict)", claims, load, told=told)
+FORMAT = VictimFormat(
+    "weights with a JSON (safetensors, state dict)",
+    claims,
+    load,
+    told=told,
+    suffixes=(*SUFFIXES, ".json"),
+)
