@@ -1,1 +1,1 @@
-"""Code that knows nothing of images or attacks: parameters, discovery, files, wording, devices."""
+"""Small parts that all rooms share: parameters, discovery, files, wording, devices, budgets."""

@@ -1,4 +1,4 @@
-"""A run of the viewer in a folder.
+"""A run in a folder, as the command line and the viewer save it.
 
 A run's folder is an example's, together with the target, a reader's verdicts on slices, and the
 exact values that files of predictions round: so the run comes back as it was.

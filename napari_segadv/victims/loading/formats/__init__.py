@@ -1,1 +1,1 @@
-"""One kind of victim file a module; each declares FORMAT, and `victims.registry` finds them."""
+"""One kind of victim file a module; each declares FORMAT, and `victims.loading.registry` finds them."""
