@@ -1,1 +1,1 @@
-"""One kind of victim file a module; each declares FORMAT, and `victims.loading.registry` finds them."""
+"""One kind of victim file per module: FORMAT, which `victims.loading.registry` finds."""
