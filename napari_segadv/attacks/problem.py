@@ -89,6 +89,8 @@ class Problem:
         low, high: bounds on intensities, or a tensor (1, C, ...) of those of each channel. A pixel
             that already lies outside may stay.
         window: width of the intensity window that the victim sees, in the image's units.
+        widths: of several channels whose windows differ in these units, the width of each, a tensor
+            (1, C, ...); None: `window` is that of all.
         region: (N, 1, *S) or (N, C, *S) bool, where the perturbation may be; None: everywhere.
         care: weights (N, *S) of the pixels that count; None: all count equally.
         trained: the loaded generator; the parameter that `Attack.loads` names is its folder.
@@ -118,9 +120,15 @@ class Problem:
     black: float | Tensor = 0.0
     of_copies: Model | None = None
     spacing: tuple[float, ...] = ()
+    widths: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.clean)
+
+    @property
+    def span(self) -> float | Tensor:
+        """The width of the window in which each channel is seen, as it broadcasts over images."""
+        return self.window if self.widths is None else self.widths
 
     @property
     def width(self) -> float:
@@ -155,7 +163,7 @@ class Problem:
     @cached_property
     def visible(self) -> Tensor:
         """Roots (N, C, *S) of the weights of a pixel's squared change in the norm "visible"."""
-        return visible_weights(self.clean, self.window).sqrt_()
+        return visible_weights(self.clean, self.span).sqrt_()
 
     @cached_property
     def moving(self) -> Tensor:

@@ -14,7 +14,7 @@ MASKING = 0.35
 LEAST = 1e-3
 
 
-def visible_weights(clean: Tensor, window: float) -> Tensor:
+def visible_weights(clean: Tensor, window: float | Tensor) -> Tensor:
     """Return what the square of a change of each pixel counts: 1 on flat ground, less on texture.
 
     w = G * (1 + s^2 / s_0^2)^-0.35, with s the standard deviation of the clean image around a pixel
@@ -36,11 +36,14 @@ def visible_weights(clean: Tensor, window: float) -> Tensor:
     Args:
         clean: images (N, C, *S). Of a volume, each slice along the first axis is a picture of its
             own, since readers see slices; of several channels, each is one.
-        window: width of the intensity window in which they are read, in their units.
+        window: width of the intensity window in which they are read, in their units, or a tensor
+            (1, C, ...) of that of each channel.
 
     Returns:
         Weights (N, C, *S), from LEAST to 1.
     """
+    if isinstance(window, Tensor):
+        clean, window = clean / window, 1.0
     slices = clean.reshape(-1, 1, *clean.shape[-2:])
     # Squares of intensities far from 0 would lose the digits of a small variance.
     slices = slices - slices.mean((2, 3), keepdim=True)
@@ -54,16 +57,17 @@ def local(slices: Tensor) -> Tensor:
     return blurred(slices, ACROSS, SIGMA, "replicate")
 
 
-def ssim(a: Tensor, b: Tensor, window: float) -> Tensor:
+def ssim(a: Tensor, b: Tensor, window: float | Tensor) -> Tensor:
     """Return the SSIM (N,) of images (N, C, *S) (Wang 2004), a mean over channels and slices.
 
     That of the measures, `measures.similarity`, has no gradient and leaves out the border.
 
     Args:
-        a, b: the images.
-        window: width of the intensity window in which they are read, in their units.
+        a, b: the images, above what is black.
+        window: width of the intensity window in which they are read, in their units, or a tensor
+            (1, C, ...) of that of each channel.
     """
-    x, y = (images.reshape(-1, 1, *images.shape[-2:]) / window for images in (a, b))
+    x, y = ((images / window).reshape(-1, 1, *images.shape[-2:]) for images in (a, b))
     mean_x, mean_y = local(x), local(y)
     variance_x = local(x * x) - mean_x * mean_x
     variance_y = local(y * y) - mean_y * mean_y

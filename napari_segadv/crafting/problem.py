@@ -70,8 +70,10 @@ def prepare(
             f"{setup.request.scan.name}: {setup.victim.name} finds no structure in it, so there is "
             "nothing to move away from; give a truth or a target"
         )
-    if problem.targeted and not problem.asks:
+    if problem.targeted and not asks(setup):
         _refuse_nothing(setup)
+    if problem.targeted and not problem.asks:
+        _refuse_surrogate(setup)
     checked, scan = Checked(problem.model, setup.attacked.name), setup.request.scan
     model: Model = checked if watch is None else Watched(checked, watch)
     steps = steps_of_files(scan, problem.clean)
@@ -143,6 +145,22 @@ def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
             region = region & marked(inside).unsqueeze(1)
         return replace(problem, region=region)
     return problem
+
+
+def asks(setup: Setup) -> bool:
+    """Return whether a target asks for something: where it counts, the victim predicts another."""
+    target, counted = setup.request.target, setup.request.counted
+    if target is None:
+        return False
+    differs = target.array != setup.clean.array
+    return bool((differs if counted is None else differs & (counted.array != 0)).any())
+
+
+def _refuse_surrogate(setup: Setup) -> None:
+    raise SegadvError(
+        f"{setup.attacked.name}: predicts the target already where it counts, so an image made on "
+        "it does not change; use another surrogate, or another target"
+    )
 
 
 def _refuse_nothing(setup: Setup) -> None:

@@ -26,16 +26,19 @@ class Scale:
     Attributes:
         units: (C,) of each channel, in its own units: of a percent of its share of the window.
         free: (C,) whether it may change.
+        percents: (C,) of each channel, in its own units: a percent of its whole window.
     """
 
     units: tuple[float, ...]
     free: tuple[bool, ...]
+    percents: tuple[float, ...]
 
     @classmethod
     def of(cls, channels: Sequence[Channel]) -> "Scale":
         """Return the scale of channels with windows and shares of the budget."""
+        percents = tuple(one.percent for one in channels)
         units = tuple(one.percent * (one.share or 1.0) for one in channels)
-        return cls(units, tuple(one.share > 0 for one in channels))
+        return cls(units, tuple(one.share > 0 for one in channels), percents)
 
     def limits(self, epsilon: float) -> tuple[float, ...]:
         """Return the largest change of each channel, in its own units, that a budget allows."""
@@ -54,7 +57,18 @@ class Scale:
         if not any(whole):
             return self
         units = tuple(w / epsilon if w else u for w, u in zip(whole, self.units, strict=True))
-        return Scale(units, tuple(w > 0 for w in whole))
+        return Scale(units, tuple(w > 0 for w in whole), self.percents)
+
+    def widths(self, like: Tensor) -> Tensor | None:
+        """Return the width (1, C, ...) of each channel's window on this scale; None: all are 100.
+
+        That of a channel with half of the budget is 200: a change of one budget is half of what it
+        is in the others, on the same background.
+        """
+        if self.units == self.percents:
+            return None
+        pairs = zip(self.percents, self.units, strict=True)
+        return along_channels([100 * percent / unit for percent, unit in pairs], like)
 
 
 class InPercent:
@@ -111,6 +125,7 @@ def on_scale(problem: Problem, scan: Scan, scale: Scale) -> Problem:
         low=low,
         high=high,
         window=100.0,
+        widths=scale.widths(problem.clean),
         black=problem.black / model.units,
         of_copies=of_copies,
     )

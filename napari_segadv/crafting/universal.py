@@ -54,8 +54,14 @@ class UniversalResult:
         cases = self.record["cases"]
         unseen = [case for case in cases if case["held_out"]] or cases
         where = "held-out images" if any(case["held_out"] for case in cases) else "its own images"
-        mean = float(np.mean([case["moved"] for case in unseen]))
-        return f"changed {100 * mean:.1f} % of the pixels of {len(unseen)} {where}"
+        shares = [case["moved"] for case in unseen if case["moved"] is not None]
+        if not shares:
+            return f"nothing had to change in the {len(unseen)} {where}"
+        # Of an image in which nothing has to change, no share is as good as another.
+        other = len(unseen) - len(shares)
+        more = f"; in {other} more, nothing had to change" if other else ""
+        mean = 100 * float(np.mean(shares))
+        return f"changed {mean:.1f} % of the pixels of {len(shares)} {where}{more}"
 
     def save(self, folder: Path) -> None:
         """Write noise.nii.gz and result.json into a new folder, all or nothing.
@@ -176,13 +182,18 @@ def _measure(
         else replace(scan, array=quantise(scan, wanted, norm, budget))
     )
     after, _ = setup.predict(perturbed)
+    moved: float | None
+    before: float | None
+    kept: float | None
     if target is not None:
         moved, kept = moved_and_kept(after.array, target.array, clean.array)
-        before = 0.0
+        before, asks = 0.0, bool((target.array != clean.array).any())
     else:
         right = clean if truth is None else truth
         moved, kept = away(after.array, right.array), None
-        before = away(clean.array, right.array)
+        before, asks = away(clean.array, right.array), bool((right.array != 0).any())
+    if not asks:
+        moved = before = None
     presented = setup.judge.presented
     return {
         "image": describe_image(scan),

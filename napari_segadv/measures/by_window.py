@@ -10,7 +10,7 @@ from ..common.generators import finished
 from ..common.wording import share
 from ..data.scan import Array, Scan
 from ..data.window_presets import WindowPreset, presets_for
-from .images import SSIM_WINDOW, slice_ssim
+from .images import SSIM_WINDOW, displayed, slice_ssim
 from .similarity import mean_squared_error
 
 # Yields the share done so far.
@@ -118,13 +118,12 @@ def _slice_sums(
     a: Array, b: Array, preset: WindowPreset, colour: bool
 ) -> tuple[float, float, float]:
     """Return SSIM - 1, mean squared error and mean |difference| of a slice in a window."""
-    low, high = preset.limits
-    a, b = np.clip(a, low, high), np.clip(b, low, high)
+    a, b = displayed(a, preset.limits), displayed(b, preset.limits)
     if np.array_equal(a, b):
         return 0.0, 0.0, 0.0
     similar = 0.0
     if min(a.shape[:2]) >= SSIM_WINDOW:
-        similar = slice_ssim(a, b, high - low, colour) - 1.0
+        similar = slice_ssim(a, b, preset.width, colour) - 1.0
     return similar, mean_squared_error(a, b), float(np.abs(a - b).mean(dtype=np.float64))
 
 

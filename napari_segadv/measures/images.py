@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..data.scan import Array, Scan
 from . import similarity
@@ -42,7 +43,7 @@ def visibility(
     pixels; PSNR is None if nothing differs.
     """
     low, high = window
-    a, b = (np.clip(s.array.astype(np.float32), low, high) for s in (clean, adversarial))
+    a, b = (displayed(scan.array, window) for scan in (clean, adversarial))
     differs = bool((a != b).any())
     psnr = similarity.psnr(a, b, high - low) if differs else None
     if min(clean.grid.shape[-2:]) < SSIM_WINDOW:
@@ -54,10 +55,23 @@ def visibility(
     return float(np.mean(similar)), psnr
 
 
+def displayed(array: Array, window: tuple[float, float]) -> npt.NDArray[np.float32]:
+    """Return intensities as a display shows them in a window (low, high): 0 is black.
+
+    SSIM compares means as shares of each other, so it asks how bright a pixel is: a change of 5 HU
+    at 0 HU, which is grey in most windows, is no change from nothing.
+    """
+    low, high = window
+    return np.clip(array.astype(np.float32), low, high) - np.float32(low)
+
+
 def slice_ssim(a: Array, b: Array, span: float, colour: bool) -> float:
     """Return the SSIM (Wang 2004) of two slices of at least SSIM_WINDOW pixels on each side.
 
-    `span` is the range of intensities.
+    Args:
+        a, b: as `displayed` in a window.
+        span: the window's width.
+        colour: whether the last axis holds colours.
     """
     if not colour:
         return similarity.ssim(a, b, span)

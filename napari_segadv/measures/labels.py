@@ -9,8 +9,9 @@ import numpy.typing as npt
 from ..data.scan import Array, Mask
 
 # Of the figures' definitions, as results say it. 2: `kept` counts background too; results without
-# a version are of 1, where it was a share of the structures' pixels alone.
-FIGURES_VERSION = 2
+# a version are of 1, where it was a share of the structures' pixels alone. 3: SSIM is that of the
+# image as a display shows it, 0 being black; before, it was that of HU and grey levels themselves.
+FIGURES_VERSION = 3
 # Figures that every result has; None if one does not apply.
 TARGET_FIGURES = ("target_iou", "target_iou_per_class", "target_pixel_accuracy", "moved", "kept")
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.scan import Scan
-from .images import SSIM_WINDOW, slice_ssim
+from .images import SSIM_WINDOW, displayed, slice_ssim
 
 
 def visibility_by_slice(
@@ -30,7 +30,7 @@ def visibility_by_slice(
         poll()
         if np.array_equal(*pair):
             continue
-        a, b = (np.clip(array.astype(np.float32), low, high) for array in pair)
+        a, b = (displayed(array, limits) for array in pair)
         if np.array_equal(a, b):
             continue
         if min(a.shape[:2]) >= SSIM_WINDOW:

@@ -29,6 +29,10 @@ EARLIER = (
     "made by an earlier version: in the share left intact, background that turned into a structure "
     "did not count"
 )
+EARLIER_SSIM = (
+    "made by an earlier version: SSIM was computed from the intensities themselves, not from the "
+    "image as it is displayed; as it is measured now, it differs"
+)
 # What `result.json` holds besides the record.
 ELSEWHERE = (
     "files",
@@ -108,6 +112,7 @@ def load_example(
         return task.load(file, scan.grid, classes, parts)
 
     has_target = (folder / f"{TARGET}{task.ending}").exists()
+    window = _window(result, scan)
     example = Example(
         task=task,
         clean=scan,
@@ -119,8 +124,8 @@ def load_example(
         measures=measures.values,
         measures_before_saving=result.entry("measures_before_saving").values,
         record=record,
-        window=_window(result, scan),
-        notes=_notes(result),
+        window=window,
+        notes=_notes(result, window),
         fields=_fields(folder, scan),
         output=_output(result),
         channels=channels,
@@ -129,12 +134,17 @@ def load_example(
     return example
 
 
-def _notes(result: Entry) -> tuple[str, ...]:
+def _notes(result: Entry, window: tuple[float, float]) -> tuple[str, ...]:
     """Return a result's notes; an earlier version's gets one on what it measured otherwise."""
     notes = result.texts("notes")
-    if "figures_version" in result.values or result.entry("measures").values.get("kept") is None:
-        return notes
-    return tuple(dict.fromkeys((*notes, EARLIER)))
+    figures, version = result.entry("measures").values, result.values.get("figures_version", 1)
+    known = version if isinstance(version, int) else 1
+    more = []
+    if known < 2 and figures.get("kept") is not None:
+        more.append(EARLIER)
+    if known < 3 and figures.get("ssim") is not None and window[0] != 0:
+        more.append(EARLIER_SSIM)
+    return tuple(dict.fromkeys((*notes, *more)))
 
 
 def load_verdicts(folder: str | Path, example: Example) -> dict[int, Verdict]:

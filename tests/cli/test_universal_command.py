@@ -44,6 +44,25 @@ def test_a_target_for_all(cases, band_victim):
     assert min(case["moved"] for case in made.record["cases"]) > 0.5
 
 
+def test_an_image_in_which_nothing_has_to_change_is_no_success(cases, band_victim):
+    """It would count as 100 % changed, whatever the noise does."""
+    (scan, *_), truths = cases
+    dark = Scan.from_array(np.random.default_rng(0).integers(40, 60, (48, 64)).astype(np.uint8))
+    nothing = Mask(np.zeros((48, 64), np.uint8), dark.grid, ())
+    assert not band_victim.predict(dark).array.any()
+    attack = Universal(epsilon=1.0, epochs=1)
+    given = {"truths": [truths[0], nothing], "held_out": 1}
+    made = finished(universal_steps([scan, dark], band_victim, attack, **given))
+    assert made.record["cases"][1]["moved"] is None
+    assert made.summary == "nothing had to change in the 1 held-out images"
+    given = {"truths": [truths[0], nothing], "target": nothing}
+    made = finished(universal_steps([scan, dark], band_victim, attack, **given))
+    first, second = made.record["cases"]
+    assert (second["moved"], second["kept"]) == (None, 1.0)
+    share = f"changed {100 * first['moved']:.1f} % of the pixels of 1 its own images"
+    assert made.summary == f"{share}; in 1 more, nothing had to change"
+
+
 def test_the_command_writes_noise_and_measures(cases, weights_file, tmp_path):
     lines = ["image,mask"]
     for n, (scan, mask) in enumerate(zip(*cases, strict=True)):

@@ -16,6 +16,7 @@ from napari_segadv.crafting.problem import prepare
 from napari_segadv.crafting.repeat import repeat
 from napari_segadv.crafting.request import Request
 from napari_segadv.data.scan import Mask, Scan
+from napari_segadv.errors import SegadvError
 from napari_segadv.results.saving import save_run
 
 ALL = {"diversity": 0.5, "translation": 2, "scales": 3}
@@ -126,3 +127,14 @@ def test_it_is_made_again_bit_for_bit_and_an_older_record_means_none(tmp_path, b
         del record["parameters"][name]
     (folder / "result.json").write_text(json.dumps(record))
     assert repeat(folder, victim=band_victim).lines == SAME
+
+
+def test_what_the_victim_predicts_already_is_no_success_of_a_surrogate(band_victim):
+    scan, other = Scan.from_array(disc_image()), another(band_victim, 1.5)
+    clean = band_victim.predict(scan)
+    assert (other.predict(scan).array != clean.array).any()
+    attack = sa.attacks.PGD(epsilon=5.0, steps=2)
+    with pytest.raises(SegadvError, match=f"{band_victim.name} predicts the target already"):
+        sa.craft(scan, band_victim, attack, target=clean, surrogate=other)
+    with pytest.raises(SegadvError, match=f"{other.name}: predicts the target already where"):
+        sa.craft(scan, band_victim, attack, target=other.predict(scan), surrogate=other)

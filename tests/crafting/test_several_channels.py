@@ -35,10 +35,10 @@ def percents(example) -> np.ndarray:
     return 100 * noise / np.array(widths)
 
 
-def roots(example, shares) -> np.ndarray:
-    """The roots of the weights of "visible", for channels in percent of their shares."""
+def roots(example) -> np.ndarray:
+    """The roots of the weights of "visible": of each channel as it is seen in its own window."""
     widths = np.array([high - low for low, high in (one.window for one in example.channels)])
-    image = 100 * example.clean.array.astype(np.float64) / (widths * shares)
+    image = 100 * example.clean.array.astype(np.float64) / widths
     weights = visible_weights(torch.from_numpy(image).float().movedim(-1, 0)[None], 100.0)
     return weights[0].movedim(0, -1).sqrt().numpy()
 
@@ -85,7 +85,7 @@ def test_every_attack_keeps_to_budget_region_and_channels(victim, scan, name, no
     assert (change[..., 0] != 0).any() or example.record["details"]["winner"] == ["image"]
     weighed = change / np.array([1.0, 1.0, 0.5])
     if norm == "visible":
-        weighed = weighed * roots(example, np.array([1.0, 1.0, 0.5]))
+        weighed = weighed * roots(example)
     size = np.abs(weighed).max() if norm == "linf" else np.linalg.norm(weighed)
     # The weights are float32.
     assert size <= epsilon * (1 + (1e-6 if norm == "visible" else 1e-9))

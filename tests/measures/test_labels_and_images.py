@@ -6,8 +6,11 @@ import torch
 from monai.metrics import SSIMMetric
 
 from napari_segadv.data.scan import Scan
+from napari_segadv.data.window_presets import WindowPreset
+from napari_segadv.measures.by_window import seen_in_windows
 from napari_segadv.measures.images import distances, visibility
 from napari_segadv.measures.labels import Overlap, away, moved_and_kept
+from napari_segadv.measures.slice_visibility import visibility_by_slice
 
 
 @pytest.fixture
@@ -82,6 +85,28 @@ def test_ssim_is_the_usual_one():
     theirs = SSIMMetric(spatial_dims=2, data_range=255.0)(x, y).item()
     # MONAI leaves the border out of the mean, skimage only 5 pixels of it.
     assert ssim == pytest.approx(theirs, abs=2e-3)
+
+
+@pytest.mark.parametrize("shift", [-1024, -160, -40, 0, 500])
+def test_ssim_is_that_of_the_image_as_it_is_displayed(shift):
+    """Whatever numbers its grey values have: HU cross 0 where the display is grey, not black."""
+    rng = np.random.default_rng(0)
+    a = np.full((40, 40), 160, np.int16)
+    a[10:30, 10:30] += 60
+    a = a + rng.integers(-3, 4, a.shape).astype(np.int16)
+    b = a + rng.integers(-5, 6, a.shape).astype(np.int16)
+    x, y = (torch.from_numpy(v.astype(np.float32))[None, None] for v in (a, b))
+    theirs = SSIMMetric(spatial_dims=2, data_range=400.0)(x, y).item()
+    clean, other = (Scan.from_array(v + np.int16(shift), units="HU") for v in (a, b))
+    window = (float(shift), 400.0 + shift)
+    ssim, _ = visibility(clean, other, window)
+    assert ssim == pytest.approx(theirs, abs=2e-3)
+    preset = WindowPreset("", 200.0 + shift, 400.0)
+    (seen,) = seen_in_windows(clean, other, [preset])
+    assert seen.ssim == pytest.approx(ssim, abs=1e-6)
+    stacks = (Scan.from_array(one.array[None], units="HU") for one in (clean, other))
+    (less,) = visibility_by_slice(*stacks, window)
+    assert 1 - less == pytest.approx(ssim, abs=1e-6)
 
 
 def test_what_lies_outside_the_window_is_invisible():

@@ -7,7 +7,7 @@ import pytest
 
 from napari_segadv.data.window_presets import PRESETS
 from napari_segadv.errors import SegadvError
-from napari_segadv.measures.images import slice_ssim
+from napari_segadv.measures.images import displayed, slice_ssim
 from napari_segadv.measures.slice_visibility import visibility_by_slice
 
 MEDIASTINUM, LUNG = PRESETS[1].limits, PRESETS[0].limits
@@ -31,7 +31,7 @@ def test_only_changed_slices_are_seen_the_larger_change_more(pair):
     assert set(np.flatnonzero(values)) == {3, 8}
     assert values[8] > values[3] > 0
     low, high = MEDIASTINUM
-    a, b = (np.clip(scan.array[8].astype(np.float32), low, high) for scan in pair)
+    a, b = (displayed(scan.array[8], MEDIASTINUM) for scan in pair)
     assert values[8] == pytest.approx(1 - slice_ssim(a, b, high - low, False))
 
 

@@ -7,7 +7,7 @@ import pytest
 from saved_before.facts import facts_of
 
 import napari_segadv as sa
-from napari_segadv.results.loading import EARLIER, load_verdicts
+from napari_segadv.results.loading import EARLIER, EARLIER_SSIM, load_verdicts
 from napari_segadv.results.session.folder import open_session
 from napari_segadv.results.verdicts import Verdict
 
@@ -36,6 +36,8 @@ def known(saved) -> dict:
         result = json.loads((saved / folder / "result.json").read_text())
         if result["measures"]["kept"] is not None:
             fact["notes"].append(EARLIER)
+        if result["measures"]["ssim"] is not None and result["window"][0] != 0:
+            fact["notes"].append(EARLIER_SSIM)
     return facts
 
 

@@ -87,7 +87,8 @@ class VAFA(Attack):
             return problem.clean + ball.project(frequencies.lost(table))
 
         def dissimilar(table: Tensor) -> Tensor:
-            return self.similarity * (1 - ssim(problem.clean, apply(table), problem.window))
+            clean, made = problem.clean - problem.black, apply(table) - problem.black
+            return self.similarity * (1 - ssim(clean, made, problem.span))
 
         plan = Plan(
             steps=self.steps,
@@ -114,7 +115,7 @@ class Frequencies:
 
     def __init__(self, problem: Problem, sides: Sequence[int]) -> None:
         self.sides, self.shape = sides, problem.clean.shape
-        self.unit = problem.window / 255
+        self.unit = problem.span / 255
         clean = problem.clean
         self.matrices = [dct_matrix(side).to(clean) for side in sides]
         self.clean = turned(self._cut((clean - problem.black) / self.unit), self.matrices)

@@ -14,7 +14,7 @@ from ...data.presentation import Presentation
 from ...data.scan import Array, Grid, Mask, Scan
 from ...data.window_presets import PRESETS, WindowPreset
 from ...measures.by_window import Seen, worst
-from ...measures.images import SSIM_WINDOW, slice_ssim
+from ...measures.images import SSIM_WINDOW, displayed, slice_ssim
 from ..by_slice import most_changed
 from ..example import Example
 
@@ -214,7 +214,7 @@ def _most_visible(example: Example, window: WindowPreset | None, poll: Callable[
     least, best = math.inf, 0
     for number in range(grid.shape[0]):
         a, b = (
-            np.clip(scan.array[number].astype(np.float32), low, high)
+            displayed(scan.array[number], window.limits)
             for scan in (example.clean, example.adversarial)
         )
         if np.array_equal(a, b):
