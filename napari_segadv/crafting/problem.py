@@ -121,6 +121,9 @@ def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
     low, high = request.scan.bounds
     least, most = setup.judge.window
     lows = [low for low, _ in setup.judge.windows]
+    # Of a film that is stored as a negative, the victim sees the upper end as black.
+    presented = setup.judge.presented
+    negative = presented is not None and presented.presentation.falls
     chosen = request.truth if request.target is None else request.target
     mask = None if isinstance(request.region, str) else request.within(request.region)
     problem = setup.victim.task.problem(
@@ -136,7 +139,9 @@ def problem_of(setup: Setup, trained: FieldGenerator | None = None) -> Problem:
         care=None if request.counted is None else marked(request.counted),
         trained=trained,
         decide=setup.decide,
-        black=along_channels(lows, model.image) if request.scan.parts else least,
+        black=along_channels(lows, model.image)
+        if request.scan.parts
+        else (most if negative else least),
         spacing=request.scan.grid.spacing,
     )
     if isinstance(request.region, str):

@@ -242,6 +242,11 @@ class Scan:
         return tuple(str(number) for number in range(1, len(names) + 1))
 
     @property
+    def negative(self) -> bool:
+        """Whether its file says that low intensities are shown white, as on an inverted film."""
+        return self.presentation is not None and self.presentation.falls
+
+    @property
     def name(self) -> str:
         """The scan's name in messages and in the layer list."""
         return self.path.name if self.path is not None else str(self.meta.get("title", "image"))

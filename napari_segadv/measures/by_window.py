@@ -73,9 +73,9 @@ def seen_steps(
         a, b = before[number], after[number]
         if not np.array_equal(a, b):
             changed += 1
-            a, b = a.astype(np.float32), b.astype(np.float32)
             for row, preset in enumerate(shown):
-                sums[row] += _slice_sums(a, b, preset, clean.colour)
+                x, y = (displayed(one, preset.limits, clean.negative) for one in (a, b))
+                sums[row] += _slice_sums(x, y, preset, clean.colour)
                 yield (number + (row + 1) / len(shown)) / count
     small = min(clean.grid.shape[-2:]) < SSIM_WINDOW
     means = sums / max(changed, 1)
@@ -117,8 +117,7 @@ def similarity_text(ssim: float | None, seen: Sequence[Seen] = ()) -> str:
 def _slice_sums(
     a: Array, b: Array, preset: WindowPreset, colour: bool
 ) -> tuple[float, float, float]:
-    """Return SSIM - 1, mean squared error and mean |difference| of a slice in a window."""
-    a, b = displayed(a, preset.limits), displayed(b, preset.limits)
+    """Return SSIM - 1, mean squared error and mean |difference| of a slice as displayed."""
     if np.array_equal(a, b):
         return 0.0, 0.0, 0.0
     similar = 0.0

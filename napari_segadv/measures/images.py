@@ -43,7 +43,7 @@ def visibility(
     pixels; PSNR is None if nothing differs.
     """
     low, high = window
-    a, b = (displayed(scan.array, window) for scan in (clean, adversarial))
+    a, b = (displayed(scan.array, window, clean.negative) for scan in (clean, adversarial))
     differs = bool((a != b).any())
     psnr = similarity.psnr(a, b, high - low) if differs else None
     if min(clean.grid.shape[-2:]) < SSIM_WINDOW:
@@ -55,14 +55,19 @@ def visibility(
     return float(np.mean(similar)), psnr
 
 
-def displayed(array: Array, window: tuple[float, float]) -> npt.NDArray[np.float32]:
+def displayed(
+    array: Array, window: tuple[float, float], negative: bool = False
+) -> npt.NDArray[np.float32]:
     """Return intensities as a display shows them in a window (low, high): 0 is black.
+
+    Of a film that is stored as a negative, black is the window's upper limit.
 
     SSIM compares means as shares of each other, so it asks how bright a pixel is: a change of 5 HU
     at 0 HU, which is grey in most windows, is no change from nothing.
     """
     low, high = window
-    return np.clip(array.astype(np.float32), low, high) - np.float32(low)
+    clipped = np.clip(array.astype(np.float32), low, high)
+    return np.float32(high) - clipped if negative else clipped - np.float32(low)
 
 
 def slice_ssim(a: Array, b: Array, span: float, colour: bool) -> float:

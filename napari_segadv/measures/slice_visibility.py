@@ -30,7 +30,7 @@ def visibility_by_slice(
         poll()
         if np.array_equal(*pair):
             continue
-        a, b = (displayed(array, limits) for array in pair)
+        a, b = (displayed(array, limits, clean.negative) for array in pair)
         if np.array_equal(a, b):
             continue
         if min(a.shape[:2]) >= SSIM_WINDOW:

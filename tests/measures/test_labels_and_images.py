@@ -1,10 +1,13 @@
 """Measures against independent implementations and by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from monai.metrics import SSIMMetric
 
+from napari_segadv.data.presentation import Presentation
 from napari_segadv.data.scan import Scan
 from napari_segadv.data.window_presets import WindowPreset
 from napari_segadv.measures.by_window import seen_in_windows
@@ -107,6 +110,20 @@ def test_ssim_is_that_of_the_image_as_it_is_displayed(shift):
     stacks = (Scan.from_array(one.array[None], units="HU") for one in (clean, other))
     (less,) = visibility_by_slice(*stacks, window)
     assert 1 - less == pytest.approx(ssim, abs=1e-6)
+
+
+def test_a_negative_has_the_ssim_of_the_film_that_it_shows():
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 120, (40, 40)).astype(np.uint8)
+    a[10:30, 10:30] += 100
+    b = np.clip(a + rng.normal(0, 9, a.shape), 0, 255).astype(np.uint8)
+    film = [Scan.from_array(v) for v in (a, b)]
+    shown = Presentation.between(0.0, 255.0, "window of the header").inverted
+    negative = [replace(Scan.from_array(255 - v), presentation=shown) for v in (a, b)]
+    window = (20.0, 235.0)
+    assert visibility(*negative, window) == visibility(*film, window)
+    presets = [WindowPreset("", 127.5, 215.0)]
+    assert seen_in_windows(*negative, presets) == seen_in_windows(*film, presets)
 
 
 def test_what_lies_outside_the_window_is_invisible():

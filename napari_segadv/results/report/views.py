@@ -214,7 +214,7 @@ def _most_visible(example: Example, window: WindowPreset | None, poll: Callable[
     least, best = math.inf, 0
     for number in range(grid.shape[0]):
         a, b = (
-            displayed(scan.array[number], window.limits)
+            displayed(scan.array[number], window.limits, example.clean.negative)
             for scan in (example.clean, example.adversarial)
         )
         if np.array_equal(a, b):
