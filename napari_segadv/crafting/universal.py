@@ -13,6 +13,8 @@ from ..attacks import Problem, Progress
 from ..attacks.universal import Universal
 from ..common.atomic_files import written_whole
 from ..common.device import pick_device
+from ..common.hashing import sha256_of_all
+from ..common.wording import counted
 from ..data.channels import Channel, Chosen, in_percent, shares_of
 from ..data.scan import Mask, Scan
 from ..errors import SegadvError
@@ -21,7 +23,7 @@ from ..io.output import save_values
 from ..io.quantise import quantise
 from ..measures.labels import FIGURES_VERSION, away, moved_and_kept
 from ..results.files import NOISE, RESULT
-from ..results.provenance import describe_budget, describe_image, describe_victim
+from ..results.provenance import describe_budget, describe_given, describe_image, describe_victim
 from ..victims.preprocessing.guidance import is_shown
 from ..victims.scan_tensors import as_array
 from ..victims.victim import Victim
@@ -53,15 +55,15 @@ class UniversalResult:
         """The result in one line of text."""
         cases = self.record["cases"]
         unseen = [case for case in cases if case["held_out"]] or cases
-        where = "held-out images" if any(case["held_out"] for case in cases) else "its own images"
+        where = "held out" if any(case["held_out"] for case in cases) else "that it was made from"
         shares = [case["moved"] for case in unseen if case["moved"] is not None]
         if not shares:
-            return f"nothing had to change in the {len(unseen)} {where}"
+            return f"no pixel had to change in {counted(len(unseen), 'image')} {where}"
         # Of an image in which nothing has to change, no share is as good as another.
         other = len(unseen) - len(shares)
-        more = f"; in {other} more, nothing had to change" if other else ""
-        mean = 100 * float(np.mean(shares))
-        return f"changed {mean:.1f} % of the pixels of {len(shares)} {where}{more}"
+        more = f"; in {other} more, no pixel had to" if other else ""
+        mean, images = 100 * float(np.mean(shares)), counted(len(shares), "image")
+        return f"changed {mean:.1f} % of the pixels that had to change, in {images} {where}{more}"
 
     def save(self, folder: Path) -> None:
         """Write noise.nii.gz and result.json into a new folder, all or nothing.
@@ -75,7 +77,9 @@ class UniversalResult:
             raise SegadvError(f"{folder}: exists already; name another folder")
         with written_whole(folder) as new:
             save_values(self.noise, new / NOISE, self.scan)
-            text = json.dumps(self.record, indent=1, allow_nan=False)
+            files = {path.name: sha256_of_all([path]) for path in sorted(new.iterdir())}
+            record = {**self.record, "notes": list(self.notes), "noise": files}
+            text = json.dumps(record, indent=1, allow_nan=False)
             (new / RESULT).write_text(text + "\n", encoding="utf-8")
 
 
@@ -129,18 +133,27 @@ def universal_steps(
         for place, one in enumerate(setups)
     ]
     window = setups[0].judge.window
+    # What the user gave: binding fits labels to the victim's cells.
+    given = {"target": describe_given(target), "truths": [describe_given(one) for one in truths]}
     record = {
         "figures_version": FIGURES_VERSION,
         "method": "universal",
         **describe_settings(attack, seed, target is not None),
+        "inputs": given,
+        "present": present,
         "victim": describe_victim(victim, victim.classes),
+        "window": list(window),
         "budget": describe_budget(scans[0], window, attack.norm, budget),
         **describe_channels(shared),
         "steps": attack.epochs * len(problems),
         **describe_machine(device),
         "cases": measured,
     }
-    notes = [note for setup in setups for note in setup.judge.seen]
+    notes = [
+        note
+        for setup in setups
+        for note in (*setup.request.scan.notes, *setup.judge.seen, *setup.request.notes)
+    ]
     return UniversalResult(noise, scans[0], record, tuple(dict.fromkeys(notes)))
 
 

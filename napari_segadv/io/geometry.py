@@ -18,6 +18,8 @@ MOST_MOVED = 0.01
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # Where the affine of a volume's NIfTI file is kept in the scan's `meta`.
 VOLUME_AFFINE = "nifti_volume_affine"
+# The affine of its qform, where that is another place than the sform's.
+QFORM = "nifti_qform"
 # Millimetres in the units of length that files name.
 MILLIMETRES = {
     "nm": 1e-6,

@@ -15,7 +15,7 @@ from nibabel.spm2analyze import Spm2AnalyzeImage
 
 from ..data.presentation import Presentation
 from ..errors import SegadvError
-from .geometry import VOLUME_AFFINE, Matrix, affine_text
+from .geometry import QFORM, VOLUME_AFFINE, Matrix, affine_text
 from .integrity import opened
 from .streams import Stream, packing_of
 
@@ -116,11 +116,15 @@ def _nifti(raw: Nifti1Header, path: Path) -> Header:
         offset = int(raw.get_data_offset())
     except (HeaderDataError, ValueError, OverflowError) as error:
         raise _invalid(path, error) from None
+    other = None
     if by_sform and int(raw["qform_code"]) != 0:
-        notes += _disagreement(raw, affine, size)
+        found, other = _disagreement(raw, affine, size)
+        notes += found
     words, factor = UNITS.get(int(raw["xyzt_units"]) & 7, ("", 1.0))
     if words:
         affine[:3] *= factor
+        if other is not None:
+            other[:3] *= factor
         notes.append(f"Its lengths are in {words}; here they are in mm.")
     low, high = float(raw["cal_min"]), float(raw["cal_max"])
     shown = None
@@ -130,6 +134,8 @@ def _nifti(raw: Nifti1Header, path: Path) -> Header:
         ("nifti_version", 2 if isinstance(raw, Nifti2Header) else 1),
         ("nifti_codes", f"{int(raw['qform_code'])} {int(raw['sform_code'])}"),
     ]
+    if other is not None:
+        meta.append((QFORM, affine_text(other)))
     if code in COLOURS:
         meta.append(("nifti_rgb", True))
     # Bit by bit: what a grid says is rounded, as its axes are made exactly perpendicular.
@@ -210,16 +216,22 @@ def _invalid(path: Path, error: Exception) -> SegadvError:
     return SegadvError(f"{path}: its header is invalid ({reason}); correct it or convert it again")
 
 
-def _disagreement(raw: Nifti1Header, affine: Matrix, size: tuple[int, ...]) -> list[str]:
-    """Say by how much sform and qform place the image's corners differently."""
+def _disagreement(
+    raw: Nifti1Header, affine: Matrix, size: tuple[int, ...]
+) -> tuple[list[str], Matrix | None]:
+    """Say by how much sform and qform place the image's corners differently.
+
+    Returns:
+        Notes, and the qform's affine if it is another place.
+    """
     try:
-        other = np.asarray(raw.get_qform(), np.float64)
+        other = np.array(raw.get_qform(), np.float64)
     except (HeaderDataError, ValueError):
-        return ["Its qform is invalid; the sform gives its place."]
+        return ["Its qform is invalid; the sform gives its place."], None
     ends = np.array(np.meshgrid(*[(0, n - 1) for n in (*size, 1, 1)[:3]])).reshape(3, -1)
     moved = (affine - other)[:3] @ np.vstack([ends, np.ones(ends.shape[1])])
     far = float(np.sqrt((moved**2).sum(axis=0)).max())
     spacing = np.sqrt((affine[:3, :3] ** 2).sum(axis=0)).min()
     if far <= 0.05 * spacing:
-        return []
-    return [f"Its sform and qform place it up to {far:.3g} mm apart; the sform is used."]
+        return [], None
+    return [f"Its sform and qform place it up to {far:.3g} mm apart; the sform is used."], other

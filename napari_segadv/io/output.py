@@ -93,7 +93,13 @@ class Output:
         return [place], series.notes
 
     def write_segmentation(
-        self, mask: Mask, files: Sequence[str | Path], place: Path, algorithm: str = ""
+        self,
+        mask: Mask,
+        files: Sequence[str | Path],
+        place: Path,
+        algorithm: str = "",
+        description: str = "Segmentation - not for diagnosis",
+        which: int = 0,
     ) -> None:
         """Write a label map as a DICOM segmentation.
 
@@ -102,13 +108,16 @@ class Output:
             files: of the series that it belongs to.
             place: path of the segmentation without a suffix.
             algorithm: the network that made it; "" if a person did.
+            description: of the series that it is.
+            which: of several segmentations of one image, from 0: each series has its own number.
 
         Raises:
             SegadvError: if it can't be written.
         """
-        from .dicom_out import write_seg
+        from .dicom_out.segmentation import SERIES, write_seg
 
-        write_seg(mask, files, place.with_name(place.name + SEGMENTATION), algorithm=algorithm)
+        path, number = place.with_name(place.name + SEGMENTATION), SERIES + which
+        write_seg(mask, files, path, description=description, number=number, algorithm=algorithm)
 
 
 def of_channel(place: Path, number: int) -> Path:

@@ -247,14 +247,18 @@ class Example:
         source = derived if output.deidentify else self.clean.meta["files"]
         before, after = PREDICTIONS
         network = Path(str(self.record["victim"].get("path") or "")).name
-        for name, files, algorithm in (
-            (before, source, network),
-            (after, derived, network),
-            (TARGET, source, ""),
+        for number, (name, files, algorithm, words) in enumerate(
+            (
+                (before, source, network, "Prediction, clean image"),
+                (after, derived, network, "Prediction, ADVERSARIAL image"),
+                (TARGET, source, "", "Target of an attack"),
+            )
         ):
             mask = getattr(self, name)
             if isinstance(mask, Mask):
-                output.write_segmentation(mask, files, folder / name, algorithm)
+                # An archive lists series by their descriptions: the files' names are gone there.
+                words += " - not for diagnosis"
+                output.write_segmentation(mask, files, folder / name, algorithm, words, number)
 
 
 def stored_as(paths: Sequence[Path]) -> dict[str, Any]:

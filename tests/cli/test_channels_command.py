@@ -186,7 +186,7 @@ def test_its_file_of_noise_is_one_for_each_channel(run, cases, victim, tmp_path)
     settings = ("--set", "epochs=4", "--set", "norm=l2", "--channel", "T1", "--out", "out")
     status, out, err = run("universal", "cases.csv", "--victim", "three", *settings)
     assert status == 0, err
-    assert "3 its own images" in out
+    assert "3 images that it was made from" in out
     record = json.loads((tmp_path / "out" / "result.json").read_text())
     noise = [
         read_array(tmp_path / "out" / f"noise_{number:04d}.nii.gz", (24, 26)) / width

@@ -1,6 +1,7 @@
 """segadv universal: one perturbation from a CSV, measured on images that it was not made from."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from napari_segadv import io
 from napari_segadv.attacks.universal import Universal
 from napari_segadv.cli import app
 from napari_segadv.common.generators import finished
+from napari_segadv.common.hashing import sha256_of_all
 from napari_segadv.crafting.universal import universal_steps
 from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
@@ -32,7 +34,7 @@ def test_images_that_were_held_out_are_moved_too(cases, band_victim):
     assert all(case["moved"] > case["moved_clean"] + 0.2 for case in found)
     assert all(case["linf"] <= 40.0 for case in found)
     assert np.abs(made.noise).max() <= 40.0
-    assert "2 held-out images" in made.summary
+    assert "2 images held out" in made.summary
 
 
 def test_a_target_for_all(cases, band_victim):
@@ -54,13 +56,13 @@ def test_an_image_in_which_nothing_has_to_change_is_no_success(cases, band_victi
     given = {"truths": [truths[0], nothing], "held_out": 1}
     made = finished(universal_steps([scan, dark], band_victim, attack, **given))
     assert made.record["cases"][1]["moved"] is None
-    assert made.summary == "nothing had to change in the 1 held-out images"
+    assert made.summary == "no pixel had to change in 1 image held out"
     given = {"truths": [truths[0], nothing], "target": nothing}
     made = finished(universal_steps([scan, dark], band_victim, attack, **given))
     first, second = made.record["cases"]
     assert (second["moved"], second["kept"]) == (None, 1.0)
-    share = f"changed {100 * first['moved']:.1f} % of the pixels of 1 its own images"
-    assert made.summary == f"{share}; in 1 more, nothing had to change"
+    share = f"changed {100 * first['moved']:.1f} % of the pixels that had to change"
+    assert made.summary == f"{share}, in 1 image that it was made from; in 1 more, no pixel had to"
 
 
 def test_the_command_writes_noise_and_measures(cases, weights_file, tmp_path):
@@ -79,6 +81,12 @@ def test_the_command_writes_noise_and_measures(cases, weights_file, tmp_path):
     record = json.loads((out / "result.json").read_text())
     assert record["budget"]["epsilon"] == 9
     assert [case["held_out"] for case in record["cases"]] == [False] * 5 + [True]
+    assert record["inputs"]["target"] is None
+    assert [Path(one["path"]).name for one in record["inputs"]["truths"]] == [
+        f"{n}_mask.png" for n in range(6)
+    ]
+    assert record["noise"] == {"noise.nii.gz": sha256_of_all([out / "noise.nii.gz"])}
+    assert (record["present"], record["window"]) == ("auto", [0.0, 255.0])
     noise = sitk.GetArrayFromImage(sitk.ReadImage(str(out / "noise.nii.gz")))
     assert 0 < np.abs(noise).max() <= 9
     again = CliRunner().invoke(app, given)

@@ -306,6 +306,31 @@ def test_other_numbers_are_named(tmp_path, code, says):
         io.read(make(tmp_path / "v.nii", numbers(), datatype=code))
 
 
+@pytest.mark.parametrize("units", [2, 3], ids=["mm", "micrometres"])
+def test_a_qform_of_another_place_stays_as_it_was(tmp_path, units):
+    """As after a registration: programs that go by the qform show the written image there too."""
+    scanner = OBLIQUE.copy()
+    scanner[:3, 3] += (40.0, -31.0, 12.0)
+    image = nib.Nifti1Image(numbers(), OBLIQUE)
+    image.set_qform(scanner, 1)
+    image.set_sform(OBLIQUE, 2)
+    image.header["xyzt_units"] = units
+    nib.save(image, tmp_path / "v.nii.gz")
+    scan = io.read(tmp_path / "v.nii.gz")
+    assert any("mm apart; the sform is used" in note for note in scan.notes)
+    io.save(replace(scan, array=scan.array + np.int16(1)), tmp_path / "w.nii.gz")
+    header, factor = nib.load(tmp_path / "w.nii.gz").header, 1.0 if units == 2 else 1e-3
+    assert (int(header["qform_code"]), int(header["sform_code"])) == (1, 2)
+    scanner[:3] *= factor
+    np.testing.assert_allclose(header.get_qform(), scanner, rtol=1e-4, atol=1e-5)
+    assert io.read(tmp_path / "w.nii.gz").grid.same_as(scan.grid)
+    # What lies elsewhere by now has one place.
+    grid = replace(scan.grid, origin=tuple(o + 1 for o in scan.grid.origin))
+    io.save(replace(scan, grid=grid), tmp_path / "u.nii.gz")
+    moved = nib.load(tmp_path / "u.nii.gz").header
+    np.testing.assert_allclose(moved.get_qform(), moved.get_sform(), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("edited", ["", "1", "x y", "99 99", "0 0"])
 def test_a_place_that_the_codes_can_not_give_is_written_all_the_same(tmp_path, edited):
     scan = io.read(make(tmp_path / "v.nii", numbers(), OBLIQUE))

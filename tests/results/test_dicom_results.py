@@ -64,6 +64,12 @@ def test_predictions_and_target_lie_beside_it_as_segmentations(tmp_path, series)
         files = series_of.get(name, series).iterdir()
         sources = {pydicom.dcmread(file).SOPInstanceUID for file in files}
         assert {uid for _, _, uid in seg.get_source_image_uids()} <= sources
+    found = [pydicom.dcmread(file) for file in sorted(folder.glob("*.dcm"))]
+    # In an archive their files have no names: which is which stands in their series.
+    assert [str(one.SeriesDescription).partition(" - ")[0] for one in found] == [
+        "Prediction, ADVERSARIAL image", "Prediction, clean image", "Target of an attack",
+    ]  # fmt: skip
+    assert len({one.SeriesNumber for one in found}) == 3
 
 
 def test_it_is_loaded_as_it_was(tmp_path, series):

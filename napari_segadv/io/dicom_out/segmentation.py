@@ -22,6 +22,8 @@ from ..segments.choice import cleaned
 from ..segments.dicom_files import items
 from .sources import placed, read_headers, writing
 
+# Number of the series of a segmentation, far from those of scanners.
+SERIES = 9100
 # Each class number up to the largest is described.
 MOST_CLASSES = 1000
 # Type 2: present, but perhaps empty. highdicom copies them from the source.
@@ -38,6 +40,7 @@ def write_seg(
     names: Sequence[str] = (),
     *,
     description: str = "Segmentation - not for diagnosis",
+    number: int = SERIES,
     algorithm: str = "",
     label_map: bool = False,
 ) -> None:
@@ -51,6 +54,7 @@ def write_seg(
         path: the file; an existing one is replaced.
         names: of the classes, background first; without them those of the mask.
         description: of the series that the segmentation is.
+        number: of that series.
         algorithm: name of the network that made it; "" if a person did.
         label_map: whether to write the newer kind with one number a pixel, which fewer viewers
             read, instead of one bit a pixel and class.
@@ -77,7 +81,7 @@ def write_seg(
             _pixels(mask, sources, path),
             [_segment(n, names or mask.classes, algorithm) for n in range(1, most + 1)],
             "LABELMAP" if label_map else "BINARY",
-            description,
+            (description, number),
             # Without a single labelled frame, all frames are written.
             bool(mask.array.any()),
         )
@@ -176,9 +180,10 @@ def _segmentation(
     pixels: Any,
     segments: Sequence[Any],
     kind: str,
-    description: str,
+    series: tuple[str, int],
     omit_empty: bool,
 ) -> Dataset:
+    """Make a segmentation, whose series has a description and a number."""
     import highdicom as hd
 
     made: Dataset = hd.seg.Segmentation(
@@ -187,7 +192,7 @@ def _segmentation(
         segmentation_type=kind,
         segment_descriptions=segments,
         series_instance_uid=generate_uid(None),
-        series_number=9100,
+        series_number=series[1],
         sop_instance_uid=generate_uid(None),
         instance_number=1,
         manufacturer="napari-segadv",
@@ -195,8 +200,8 @@ def _segmentation(
         software_versions=version("napari-segadv"),
         device_serial_number="none",
         content_label="SEGMENTATION",
-        content_description=cleaned(description),
-        series_description=cleaned(description),
+        content_description=cleaned(series[0]),
+        series_description=cleaned(series[0]),
         omit_empty_frames=omit_empty,
     )
     return made

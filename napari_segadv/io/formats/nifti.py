@@ -13,7 +13,7 @@ from nibabel.volumeutils import apply_read_scaling
 
 from ...data.scan import Array, Grid, Scan, Storage
 from ...errors import SegadvError
-from ..geometry import Matrix, affine_in, as_stored, grid_from_ras, ras_of
+from ..geometry import QFORM, Matrix, affine_in, as_stored, grid_from_ras, ras_of
 from ..integrity import beside, opened
 from ..nifti import CALIBRATED, COLOURS, RGB_VECTOR, RGBA_VECTOR, VECTOR, Header, header_of
 from ..pixels import Pixels, component, is_colour, without_alpha
@@ -190,7 +190,7 @@ def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
         header.set_data_shape(size)
     header.set_data_dtype(np.dtype([(c, "u1") for c in "RGB"]) if rgb else kind)
     affine = _affine(grid, scan)
-    _place(header, affine, str(scan.meta.get("nifti_codes", "1 1")))
+    _place(header, affine, str(scan.meta.get("nifti_codes", "1 1")), _other(scan, affine))
     header.set_xyzt_units("mm", "sec")
     header["scl_slope"], header["scl_inter"] = scan.storage.slope, scan.storage.intercept
     if scan.presentation is not None and scan.presentation.source == CALIBRATED:
@@ -206,11 +206,30 @@ def write(stored: Array, grid: Grid, path: Path, scan: Scan) -> None:
             target.close()
 
 
-def _place(header: Any, affine: Matrix, codes: str) -> None:
-    """Set both forms with the codes that were read, as long as the header then gives the place."""
+def _other(scan: Scan, affine: Matrix) -> Matrix | None:
+    """Return the qform's own affine, if the file had one and the image is where its sform says."""
+    known = scan.meta.get(QFORM)
+    there = as_stored(scan)
+    if not isinstance(known, str) or there is None or not np.array_equal(there, affine):
+        return None
+    try:
+        return affine_in(known)
+    except ValueError:
+        return None
+
+
+def _place(header: Any, affine: Matrix, codes: str, other: Matrix | None) -> None:
+    """Set both forms with the codes that were read, as long as the header then gives the place.
+
+    Args:
+        header: the header.
+        affine: where the image is.
+        codes: of qform and sform, as read.
+        other: the qform's affine, if it is another one, as after a registration.
+    """
     try:
         q_code, s_code = (int(code) for code in codes.split())
-        header.set_qform(affine, q_code)
+        header.set_qform(affine if other is None else other, q_code)
         header.set_sform(affine, s_code)
     except (HeaderDataError, ValueError, KeyError):  # edited by somebody
         header.set_qform(affine, 1)
