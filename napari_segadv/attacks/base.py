@@ -179,8 +179,8 @@ class GradientAttack(Additive, Attack):
     polish: Annotated[
         bool,
         Param(
-            "At the goal, go on and make the change less visible until the steps are used; false: "
-            "stop there"
+            "At the goal, go on and make the change less visible until the steps are used; false, "
+            "or without a goal: no such thing"
         ),
     ] = False
     random_start: Annotated[
@@ -219,10 +219,15 @@ class GradientAttack(Additive, Attack):
 
     def _polish(self, ball: Ball) -> Polish | None:
         """Return what is done beyond the goal; None: the attack stops there or has none."""
-        if not self.polish or self.goal is None:
+        if not self.polishes or self.goal is None:
             return None
         first = None if self.balanced else self.objective()
         return Polish(ball, self.steps, self.goal, first, lambda: self.make_rule(ball))
+
+    @property
+    def polishes(self) -> bool:
+        """Whether anything is done beyond the goal: without a goal, there is no beyond."""
+        return self.polish and self.goal is not None
 
     @property
     def balanced(self) -> bool:
@@ -236,7 +241,7 @@ class GradientAttack(Additive, Attack):
     def make_rule(self, ball: Ball) -> Rule:
         """Return a new step rule for one start in a ball."""
         size = None if self.step_size is None else torch.full_like(ball.radius, self.step_size)
-        if size is None and self.polish and ball.round and self.step == "adam":
+        if size is None and self.polishes and ball.round and self.step == "adam":
             # A run that goes on needs a direction without the noise of long steps.
             size = ball.radius / POLISH_STEP
         return RULES[self.step](ball, self.steps, size)

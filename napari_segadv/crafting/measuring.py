@@ -9,7 +9,6 @@ import numpy as np
 from ..attacks import Outcome
 from ..data.scan import Array, Scan
 from ..io.output import Output, read_back
-from ..io.quantise import quantise
 from ..measures.channels import channel_distances
 from ..measures.images import distances
 from ..results.example import Example
@@ -17,7 +16,6 @@ from ..victims.prediction import Prediction
 from ..victims.scan_tensors import as_array, field_array
 from .binding import Setup
 from .problem import Prepared
-from .scale import quantise_channels
 
 
 def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) -> Example:
@@ -27,7 +25,7 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
     scan, target = request.scan, request.target
     # Add the change to the scan's own numbers: float32 can't hold every value of a float64 image.
     change = as_array(outcome.adversarial, scan) - as_array(judge.image, scan).astype(np.float64)
-    exact, stored = _with_change(scan, change, setup, prepared)
+    exact, stored = _with_change(scan, change, prepared)
     back, output = read_back(stored, scan, output)
     adversarial = back.derived_from(scan)
     after, departures = setup.predict(adversarial)
@@ -80,14 +78,10 @@ def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) 
     )
 
 
-def _with_change(scan: Scan, change: Array, setup: Setup, prepared: Prepared) -> tuple[Scan, Scan]:
+def _with_change(scan: Scan, change: Array, prepared: Prepared) -> tuple[Scan, Scan]:
     """Return a scan with a change, exactly, and as its files can hold it inside the budget."""
-    norm, epsilon = prepared.attack.norm, prepared.epsilon
     array = scan.array + change
-    scale = as_array(prepared.problem.visible, scan) if norm == "visible" else None
-    if scan.parts:
-        changed = [replace(part, array=array[..., n]) for n, part in enumerate(scan.parts)]
-        stored = quantise_channels(scan, array, norm, epsilon, setup.channels, scale)
-        return Scan.of_parts(changed), stored
-    exact = replace(scan, array=array)
-    return exact, replace(scan, array=quantise(scan, array, norm, epsilon, scale))
+    if not scan.parts:
+        return replace(scan, array=array), prepared.stored(array)
+    changed = [replace(part, array=array[..., n]) for n, part in enumerate(scan.parts)]
+    return Scan.of_parts(changed), prepared.stored(array)

@@ -1,5 +1,6 @@
 """Second act: turn the request into tensors, and the budget into one that the file can hold."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,9 +15,11 @@ from ..io.quantise import effective_epsilon
 from ..victims.graphs import Graphs, budget
 from ..victims.precision import Reduced, reduced_for
 from ..victims.prediction import Prediction
+from ..victims.scan_tensors import as_array
 from ..victims.wrappers import Checked, Rounded, Watch, Watched
 from .binding import Setup
 from .scale import Scale, along_channels, on_scale, refuse_generator, steps_of_files
+from .stored import InBall, Stored
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Prepared:
         attack: the attack, its budget rounded down to whole steps of the file.
         epsilon: the budget before rounding, in the scan's units: of several channels, in percent
             of their shares of their windows.
+        stored: rounds images to what the scan's file holds inside that budget.
         notes: what the user should know about masks, budget and file.
         checked: the model, which knows whether its gradients were finite.
         reduced: says when the network computes in bfloat16; None: never.
@@ -36,6 +40,7 @@ class Prepared:
     problem: Problem
     attack: Attack
     epsilon: float
+    stored: Stored
     notes: tuple[str, ...]
     checked: Checked
     reduced: Reduced | None
@@ -76,20 +81,26 @@ def prepare(
         _refuse_surrogate(setup)
     checked, scan = Checked(problem.model, setup.attacked.name), setup.request.scan
     model: Model = checked if watch is None else Watched(checked, watch)
-    steps = steps_of_files(scan, problem.clean)
+    steps, rounded = steps_of_files(scan, problem.clean), None
     if steps is not None:
-        model = Rounded(model, problem.clean, steps)
+        model = rounded = Rounded(model, problem.clean, steps)
     graphs = Graphs(budget(memory, setup.judge.device))
     for network in setup.networks:
         network.graphs = graphs
     most = getattr(attack, "steps", 0)
     quick = reduced_for(precision, setup.networks, lambda: setup.attacked.passes, most)
     problem = replace(problem, model=model, quick=quick, of_copies=checked)
+    clean = problem.clean
     if scan.parts:
         problem, epsilon, notes = _in_percent(setup, attack, problem)
     else:
         attack, epsilon, notes = _whole_steps(setup, attack, problem)
-    return Prepared(problem, attack, epsilon, (*setup.request.notes, *notes), checked, quick)
+    weights = as_array(problem.visible, scan) if attack.norm == "visible" else None
+    stored = Stored(scan, attack.norm, epsilon, setup.channels, weights)
+    if rounded is not None and attack.norm != "linf" and math.isfinite(epsilon):
+        rounded.inside = InBall(stored, clean)
+    notes = (*setup.request.notes, *notes)
+    return Prepared(problem, attack, epsilon, stored, notes, checked, quick)
 
 
 def _generator(folder: str) -> FieldGenerator:

@@ -1,5 +1,7 @@
 """How label maps agree: IoU, Dice, and the shares of pixels that moved and that were kept."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +94,21 @@ def _share(hit: Array, among: Array) -> float:
     return int((hit & among).sum()) / total if total else 1.0
 
 
+def named_apart(mask: Mask, labels: Sequence[int]) -> dict[int, str]:
+    """Return the names of classes; those that several have are followed by their numbers.
+
+    Examples:
+        >>> from napari_segadv.data.scan import Grid
+        >>> grid = Grid.pixels((1, 3))
+        >>> mask = Mask(np.array([[0, 1, 2]]), grid, ("background", "kidney", "kidney"))
+        >>> named_apart(mask, [1, 2])
+        {1: 'kidney (1)', 2: 'kidney (2)'}
+    """
+    names = {label: mask.class_name(label) for label in labels}
+    often = Counter(names.values())
+    return {n: f"{name} ({n})" if often[name] > 1 else name for n, name in names.items()}
+
+
 def overlaps(
     before: Mask, after: Mask, *, target: Mask | None, truth: Mask | None, care: Mask | None
 ) -> dict[str, Any]:
@@ -108,7 +125,7 @@ def overlaps(
     figures: dict[str, Any] = dict.fromkeys(TARGET_FIGURES)
     if target is not None:
         overlap = Overlap.of(found, target.array, cared)
-        names = {label: before.class_name(label) for label in overlap.structures}
+        names = named_apart(before, overlap.structures)
         moved, kept = moved_and_kept(found, target.array, clean, cared)
         figures |= {
             "target_iou": overlap.mean_iou(),

@@ -81,7 +81,16 @@ def extent(mask: Mask, pixels: Bool) -> float:
 
 
 def redraw(mask: Mask, old: Bool, new: Bool, label: int, to: int | None = 0) -> Mask:
-    """Draw a structure's new pixels over all others; old ones that it leaves become `to`."""
+    """Draw a structure's new pixels over all others; old ones that it leaves become `to`.
+
+    Raises:
+        SegadvError: if nothing of the structure would be left.
+    """
+    if not new.any():
+        raise SegadvError(
+            f"{mask.class_name(label)}: nothing would be left of it; choose a smaller change, or "
+            "the shape erase"
+        )
     return mask.with_array(relabel(remove(mask, old, label, to), new, label))
 
 

@@ -22,16 +22,23 @@ class _Round(torch.autograd.Function):
     """Rounds the noise to whole steps of the file; the gradient passes straight through."""
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, clean: Tensor, quantum: float | Tensor) -> Tensor:
+    def forward(
+        ctx: Any,
+        images: Tensor,
+        clean: Tensor,
+        quantum: float | Tensor,
+        inside: "Callable[[Tensor, Tensor], Tensor] | None",
+    ) -> Tensor:
         if isinstance(quantum, Tensor):
             whole = (images - clean).div_(torch.where(quantum > 0, quantum, 1.0)).round_()
-            return torch.where(quantum > 0, whole.mul_(quantum).add_(clean), images)
-        steps = (images - clean).div_(quantum).round_()
-        return steps.mul_(quantum).add_(clean)
+            rounded = torch.where(quantum > 0, whole.mul_(quantum).add_(clean), images)
+        else:
+            rounded = (images - clean).div_(quantum).round_().mul_(quantum).add_(clean)
+        return rounded if inside is None else inside(images, rounded)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        return grads[0], None, None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        return grads[0], None, None, None
 
 
 class Rounded:
@@ -51,9 +58,11 @@ class Rounded:
                 a tensor (1, C, ...) with that of each, 0 for one that is not rounded.
         """
         self.model, self.clean, self.quantum = model, clean, quantum
+        # Corrects rounded images that are out of the budget, from the images and these.
+        self.inside: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __call__(self, images: Tensor, /) -> Tensor:
-        return self.model(applied(_Round, images, self.clean, self.quantum))
+        return self.model(applied(_Round, images, self.clean, self.quantum, self.inside))
 
 
 class _Finite(torch.autograd.Function):

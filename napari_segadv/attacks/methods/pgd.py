@@ -47,7 +47,12 @@ class PGD(GradientAttack):
     loss: Objective = "margin"
     kappa: Annotated[
         float,
-        Param("Margin of the margin loss, in logits", low=0.0, high=1e6, advanced=True),
+        Param(
+            "Margin of the margin loss, in logits; with polish it is always 0.5",
+            low=0.0,
+            high=1e6,
+            advanced=True,
+        ),
     ] = 1.0
 
     def objective(self) -> Loss:
