@@ -6,7 +6,9 @@ XVFB := $(if $(filter Linux,$(shell uname)),xvfb-run -a -s "-screen 0 1600x1000x
 
 # Tests in up to 4 processes, each with its own screen (pytest-xvfb); a file's tests stay together.
 # A process that ends is not replaced: with loadfile, xdist would give the new one the same test.
-AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile --max-worker-restart 0
+# Files begin in the order of tests/conftest.py, the longest first; xdist's would end with them.
+AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+	--max-worker-restart 0
 
 .PHONY: demo test check lint types docs screenshots peers nnunet adapters clean
 

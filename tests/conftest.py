@@ -16,6 +16,18 @@ THREADS = 1
 torch.set_num_threads(THREADS)
 
 
+# Files that take longest. They begin first, so that none of them is left to one process at the end.
+LONGEST = (
+    *("test_monkey.py", "test_captions_true.py", "test_predictions_compared.py"),
+    *("test_channels_shown.py", "test_demo.py", "test_program_command.py", "test_cells.py"),
+    *("test_reproduce.py", "test_nnunet.py", "test_room.py", "test_windows.py"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 def pytest_collection_finish():
     """What the imports and the list of tests hold is never garbage, so it need not be searched.
 
