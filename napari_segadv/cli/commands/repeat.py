@@ -39,6 +39,9 @@ def repeat(
     care: Annotated[
         str | None, typer.Option(help="The mask of the pixels that count, if it has moved.")
     ] = None,
+    generator: Annotated[
+        str | None, typer.Option(help="The folder of the generator, if it has moved.")
+    ] = None,
     present: Annotated[
         str | None,
         typer.Option(
@@ -59,7 +62,7 @@ def repeat(
 
     inputs = {"target": target, "truth": truth, "region": region, "care": care}
     if out is not None:
-        read = (result, *(image or ()), victim, *(surrogate or ()), *inputs.values())
+        read = (result, *(image or ()), victim, *(surrogate or ()), *inputs.values(), generator)
         check_folder(out, overwrite, [None if one is None else str(one) for one in read])
     run = repeat_steps(
         result,
@@ -67,6 +70,7 @@ def repeat(
         victim=victim,
         surrogates=surrogate or (),
         inputs=inputs,
+        generator=generator,
         present=present,
         device=device,
         load=lambda source: victim_of(source, trust),
