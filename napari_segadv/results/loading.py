@@ -94,18 +94,7 @@ def load_example(
     scan = clean if isinstance(clean, Scan) else _clean(result, clean, folder)
     task, classes = task_of(victim.text("task")), victim.texts("classes")
     channels = _channels(result, scan)
-    place = adversarial_in(folder, scan, stored_names(result))
-    changed = changed_since(result, place)
-    if changed is not None:
-        raise changed
-    found = io.read(place)
-    alike = (found.colour, len(found.parts)) == (scan.colour, len(scan.parts))
-    if found.array.shape != scan.array.shape or not alike:
-        raise SegadvError(
-            f"{folder}: its adversarial image has shape {found.array.shape} but {scan.name} has "
-            f"{scan.array.shape}; open it with the image that was attacked"
-        )
-    adversarial = found.derived_from(scan)
+    adversarial = _read_adversarial(result, folder, scan)
     noise = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
     measures = result.entry("measures")
     if not np.isclose(
@@ -146,6 +135,26 @@ def load_example(
     )
     check_summary(example, path)
     return example
+
+
+def _read_adversarial(result: Entry, folder: Path, scan: Scan) -> Scan:
+    """Read the saved adversarial image.
+
+    Raises:
+        SegadvError: if it is not there, has changed, or does not fit the image that was attacked.
+    """
+    place = adversarial_in(folder, scan, stored_names(result))
+    changed = changed_since(result, place)
+    if changed is not None:
+        raise changed
+    found = io.read(place)
+    alike = (found.colour, len(found.parts)) == (scan.colour, len(scan.parts))
+    if found.array.shape != scan.array.shape or not alike:
+        raise SegadvError(
+            f"{folder}: its adversarial image has shape {found.array.shape} but {scan.name} has "
+            f"{scan.array.shape}; open it with the image that was attacked"
+        )
+    return found.derived_from(scan)
 
 
 def _notes(result: Entry, window: tuple[float, float]) -> tuple[str, ...]:

@@ -276,7 +276,7 @@ def test_a_saved_series_that_was_touched(tmp_path):
     folder = sa.craft(scan, victim, PGD).save(tmp_path / "out")
     file = sorted((folder / "adversarial").iterdir())[0]
     header = pydicom.dcmread(file)
-    header.SeriesDescription = "another"
+    header.InstitutionName = "another"
     header.save_as(file)
     head, why = repeat(folder, victim=victim).lines
     assert head == SAME[0]

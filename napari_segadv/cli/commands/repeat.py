@@ -12,6 +12,14 @@ from ..terminal import follow, say, tell
 PLACE = 7
 # Exit status if the image is another one.
 DIFFERENT = 3
+Present = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOW",
+        help="How the image was presented to the model, if an earlier version did not record it; "
+        "see segadv attack --help.",
+    ),
+]
 
 
 def add(app: typer.Typer) -> None:
@@ -42,14 +50,7 @@ def repeat(
     generator: Annotated[
         str | None, typer.Option(help="The folder of the generator, if it has moved.")
     ] = None,
-    present: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOW",
-            help="How the image was presented to the model, if an earlier version did not record "
-            "it; see segadv attack --help.",
-        ),
-    ] = None,
+    present: Present = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu or cuda; by default the one of the result.")
     ] = None,
