@@ -18,12 +18,13 @@ from ..common.hashing import recorded_before, sha256_of_files
 from ..common.json_data import Entry
 from ..common.parameters import parameters
 from ..common.wording import counted, percent, with_units
-from ..data.scan import Array, Scan
+from ..data.scan import Scan
 from ..errors import SegadvError
 from ..io.output import CHOICES, output_for
 from ..results.example import Example, stored_as
 from ..results.files import ADVERSARIAL
-from ..results.loading import adversarial_in, listed_channels
+from ..results.finding import stored_hash, stored_names
+from ..results.loading import adversarial_in, changed_since, listed_channels
 from ..results.provenance import describe_image, hash_of
 from ..results.sources import Saved
 from ..victims import load_victim
@@ -33,6 +34,7 @@ from .craft import craft_steps
 from .record import describe_machine
 
 ROLES = ("target", "truth", "region", "care")
+GENERATOR = "generator"
 # More threads than any processor has.
 MOST_THREADS = 1024
 # What the image's description may differ in, and how it is called.
@@ -45,8 +47,10 @@ class Repeated:
 
     Attributes:
         example: the new one.
-        same: whether its image is the saved one, bit for bit.
-        pixels: how many values differ; None if the saved image was not there to be compared.
+        same: whether its image is the saved one, bit for bit; by its recorded hash if the saved
+            file is gone or has changed.
+        pixels: how many values differ; None if the saved image was not there to be compared, or
+            has changed.
         largest: their largest difference, in the image's units; None as for `pixels`.
         differences: what is not as it was then, a few words each.
     """
@@ -65,7 +69,7 @@ class Repeated:
             head = "the same image, bit for bit"
             return (head, f"although {found}") if found else (head,)
         if self.pixels is None or self.largest is None:
-            head = "another image; by how much can't be said, since the saved one is not here"
+            head = "another image; by how much can't be said, since the recorded one is not here"
         else:
             units = self.example.clean.units if not self.example.clean.parts else "of its units"
             head = (
@@ -106,6 +110,7 @@ def repeat_steps(
     victim: Victim | str | Path | None = None,
     surrogates: Sequence[Victim | str | Path] = (),
     inputs: Mapping[str, Any] | None = None,
+    generator: str | Path | None = None,
     present: str | None = None,
     device: str | None = None,
     load: Callable[[str], Victim] = load_victim,
@@ -118,6 +123,7 @@ def repeat_steps(
         image, victim, surrogates: what has moved since, or was not in a file; by default, what the
             record names. Of an image of several channels, the files of all.
         inputs: the same for "target", "truth", "region" and "care".
+        generator: the same for the folder of the generator that the attack draws from.
         present: how the image is presented to the victim; None: as recorded.
         device: where to compute; None: where it was computed.
         load: loads a network; it asks for consent as `load_victim` does.
@@ -128,7 +134,7 @@ def repeat_steps(
     """
     saved = Saved.at(result)
     entry = saved.entry
-    attack = _attack(saved)
+    attack = _attack(saved, generator)
     place = saved.image() if image is None else image
     scan = place if isinstance(place, Scan) else io.read(place)
     shares = _shares(entry, scan)
@@ -146,6 +152,7 @@ def repeat_steps(
         *_differences_of_image(saved, scan),
         *_differences_of_networks(saved, loaded, others),
         *filter(None, (saved.difference(role, one) for role, one in given.items())),
+        *_differences_of_presenting(entry, present),
     ]
     options: dict[str, Any] = {
         **given,
@@ -165,8 +172,12 @@ def repeat_steps(
     return _compared(saved, example, differences)
 
 
-def _attack(saved: Saved) -> Attack:
+def _attack(saved: Saved, generator: str | Path | None) -> Attack:
     """Return the attack with its recorded parameters.
+
+    Args:
+        saved: the result.
+        generator: the folder of the generator that the attack draws from; None: as recorded.
 
     Raises:
         SegadvError: if this version does not have it, or has no such parameters.
@@ -185,8 +196,14 @@ def _attack(saved: Saved) -> Attack:
     listed: dict[str, Any] = {
         n: tuple(v) if isinstance(v, list) else v for n, v in recorded.items()
     }
-    if kind.loads and listed[kind.loads]:
-        listed[kind.loads] = saved.found(str(listed[kind.loads]), kind.loads)
+    if generator is not None and not kind.loads:
+        raise SegadvError(
+            f"{saved.path}: its method {kind.name} draws from no generator; remove --{GENERATOR}"
+        )
+    if generator is not None:
+        listed[kind.loads] = str(generator)
+    elif kind.loads and listed[kind.loads]:
+        listed[kind.loads] = saved.found(str(listed[kind.loads]), GENERATOR)
     return kind(**listed)
 
 
@@ -226,21 +243,32 @@ def _shares(entry: Entry, scan: Scan) -> dict[str | int, float] | None:
 
 
 def _present(entry: Entry, given: str | None) -> str:
-    """Return how the image is presented; results of earlier versions say it only if it was not.
+    """Return how the image is presented.
 
     Raises:
         SegadvError: if the record does not say it.
     """
-    if given is not None:
-        return given
-    if "present" in entry.values:
-        return entry.text("present")
-    if "presentation" in entry.values or "surrogates" in entry.values:
+    found = _presented(entry) if given is None else given
+    if found is None:
         raise SegadvError(
             f"{entry.where}: is of an earlier version, which did not record how the image was to "
             "be presented to the model; say it with --present"
         )
-    return "none"
+    return found
+
+
+def _presented(entry: Entry) -> str | None:
+    """Return how the image was presented; None if a result of an earlier version can't say it."""
+    if "present" in entry.values:
+        return entry.text("present")
+    # Earlier versions said only that it was presented in some way, and of surrogates not even that.
+    return None if "presentation" in entry.values or "surrogates" in entry.values else "none"
+
+
+def _differences_of_presenting(entry: Entry, given: str | None) -> Iterator[str]:
+    recorded = _presented(entry)
+    if given is not None and recorded is not None and given != recorded:
+        yield f"presented as {given} instead of {recorded}"
 
 
 def _output(saved: Saved, scan: Scan) -> dict[str, Any]:
@@ -341,46 +369,63 @@ def _differences_of_machine(entry: Entry, device: str) -> Iterator[str]:
 def _compared(saved: Saved, example: Example, differences: Sequence[str]) -> Repeated:
     """Compare the new image with the saved one or, if only the record is there, with its hash."""
     found = [*differences, *_differences_of_figures(saved.entry, example)]
-    stored = _stored(saved, example.clean)
-    if stored is None:
-        same = _same_file(saved, example)
-        return Repeated(example, same, 0 if same else None, 0.0 if same else None, tuple(found))
-    made = example.adversarial.array
+    place = _stored(saved, example.clean)
+    changed = None if place is None else changed_since(saved.entry, place)
+    if changed is not None:
+        found.append(f"the saved {ADVERSARIAL} image is no longer the recorded one (sha256)")
+    by_hash = _same_file(saved, example) if place is None or changed is not None else None
+    if by_hash is not None:
+        count, gap = (0, 0.0) if by_hash else (None, None)
+        return Repeated(example, by_hash, count, gap, tuple(found))
+    if place is None:
+        raise SegadvError(
+            f"{saved.folder}: the adversarial image is not here to compare with; put "
+            f"{_name_of_stored(saved)} back"
+        )
+    stored, made = io.read(place).array, example.adversarial.array
     if stored.shape != made.shape:
         raise SegadvError(
             f"{saved.folder}: its adversarial image has shape {stored.shape}, but the one that was "
             f"made again has {made.shape}; repeat it with the image that was attacked"
         )
     off = stored != made
-    gap = np.abs(stored.astype(np.float64) - made.astype(np.float64))
-    return Repeated(example, not off.any(), int(off.sum()), float(gap.max()), tuple(found))
+    if changed is not None and off.any():
+        # Nothing says whether the image is that which was saved.
+        raise changed
+    largest = float(np.abs(stored.astype(np.float64) - made.astype(np.float64)).max())
+    return Repeated(example, not off.any(), int(off.sum()), largest, tuple(found))
 
 
-def _stored(saved: Saved, clean: Scan) -> Array | None:
-    """Return the saved adversarial image; None if it does not lie beside the record."""
+def _stored(saved: Saved, clean: Scan) -> Path | list[Path] | None:
+    """Return where the saved adversarial image is; None if it does not lie beside the record."""
     try:
-        place = adversarial_in(saved.folder, clean)
+        return adversarial_in(saved.folder, clean, stored_names(saved.entry))
     except SegadvError:
         return None
-    return io.read(place).array
 
 
-def _same_file(saved: Saved, example: Example) -> bool:
-    """Return whether the new image's file has the recorded hash.
+def _name_of_stored(saved: Saved) -> str:
+    names = stored_names(saved.entry)
+    output = saved.entry.values.get("output")
+    folder = isinstance(output, dict) and not output.get("ending")
+    return f"{'the folder ' if folder else ''}{' and '.join(names) or ADVERSARIAL}"
 
-    Raises:
-        SegadvError: if a file of its kind differs each time that it is written.
+
+def _same_file(saved: Saved, example: Example) -> bool | None:
+    """Return whether the new image's file has the recorded hash; None if that can't be said.
+
+    A DICOM series differs each time that it is written, and so does a file in another format.
     """
-    output = example.output
-    if output is None or output.dicom:
-        raise SegadvError(
-            f"{saved.folder}: the adversarial image is not here to compare with; put the folder "
-            f"{ADVERSARIAL} back"
-        )
+    output, recorded = example.output, stored_hash(saved.entry)
+    if output is None or output.dicom or recorded is None:
+        return None
     with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
         paths, _ = output.write(example.adversarial, example.clean, Path(folder) / ADVERSARIAL)
         made = stored_as(paths)["sha256"]
-    return bool(made == saved.entry.entry("adversarial").text("sha256"))
+    names = stored_names(saved.entry)
+    if names and names != tuple(path.name for path in paths):
+        return None
+    return bool(made == recorded)
 
 
 def _differences_of_figures(entry: Entry, example: Example) -> Iterator[str]:

@@ -264,9 +264,13 @@ class Example:
 def stored_as(paths: Sequence[Path]) -> dict[str, Any]:
     """Describe the files of an adversarial image: one, or of several channels one for each."""
     hashes = [
-        sha256_of_all(sorted(path.iterdir()) if path.is_dir() else io.files_of(path))
-        for path in paths
+        sha256_of_all(_series(path) if path.is_dir() else io.files_of(path)) for path in paths
     ]
     if len(paths) == 1:
         return {"file": paths[0].name, "sha256": hashes[0]}
     return {"files": [path.name for path in paths], "sha256": sha256_of_files(hashes)}
+
+
+def _series(folder: Path) -> list[Path]:
+    """Return the files of a written series, without those that file browsers hide there."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))

@@ -16,12 +16,12 @@ from ..data.scan import Array, Scan
 from ..errors import SegadvError
 from ..io.images import read_array
 from ..io.output import Output, of_channel
-from ..io.place import split
 from ..io.registry import formats, suffix
 from ..victims.tasks import task_of
-from .example import Example
-from .files import ADVERSARIAL, ARRAY, EXACT, PREDICTIONS, RESULT, TARGET, VERDICTS
-from .provenance import image_hash
+from .example import Example, stored_as
+from .files import ADVERSARIAL, ARRAY, EXACT, NOISE, PREDICTIONS, RESULT, TARGET, VERDICTS
+from .finding import image_now, stored_hash, stored_names
+from .provenance import hash_of, image_hash
 from .verdicts import Verdict, verdicts_from_json
 
 COPY = "restore it from a copy of the folder"
@@ -32,6 +32,14 @@ EARLIER = (
 EARLIER_SSIM = (
     "made by an earlier version: SSIM was computed from the intensities themselves, not from the "
     "image as it is displayed; as it is measured now, it differs"
+)
+OTHER_FILE = (
+    "the image was given, and its file is another one than result.json records (sha256); the "
+    "pixels are the same"
+)
+UNKNOWN_FILE = (
+    "the image was given, and its file is another one than result.json records (sha256); whether "
+    "the pixels are the same can't be said without the file of the noise"
 )
 # What `result.json` holds besides the record.
 ELSEWHERE = (
@@ -61,7 +69,8 @@ def load_example(
         The Example; its `target` is None if the folder has none, like those of the command line.
 
     Raises:
-        SegadvError: if the folder or the image is damaged, or they don't belong together.
+        SegadvError: if the folder or the image is damaged, they don't belong together, or a file
+            is no longer the one whose hash is recorded.
 
     Examples:
         >>> import napari_segadv as sa
@@ -82,17 +91,10 @@ def load_example(
     result = Entry(read_json(path), str(path), COPY)
     record = checked_record(result)
     image, victim = result.entry("image"), result.entry("victim")
-    scan = clean if isinstance(clean, Scan) else _clean(image, clean, folder)
+    scan = clean if isinstance(clean, Scan) else _clean(result, clean, folder)
     task, classes = task_of(victim.text("task")), victim.texts("classes")
     channels = _channels(result, scan)
-    found = io.read(adversarial_in(folder, scan))
-    alike = (found.colour, len(found.parts)) == (scan.colour, len(scan.parts))
-    if found.array.shape != scan.array.shape or not alike:
-        raise SegadvError(
-            f"{folder}: its adversarial image has shape {found.array.shape} but {scan.name} has "
-            f"{scan.array.shape}; open it with the image that was attacked"
-        )
-    adversarial = found.derived_from(scan)
+    adversarial = _read_adversarial(result, folder, scan)
     noise = adversarial.array.astype(np.float64) - scan.array.astype(np.float64)
     measures = result.entry("measures")
     if not np.isclose(
@@ -102,6 +104,7 @@ def load_example(
             f"{folder}: its adversarial image does not differ from {scan.name} as {RESULT} says; "
             "open it with the image that was attacked"
         )
+    told = () if clean is None else _of_given(image, clean, scan, folder, noise)
     exact = read_exact(folder / EXACT)
 
     def prediction(name: str) -> Any:
@@ -125,13 +128,33 @@ def load_example(
         measures_before_saving=result.entry("measures_before_saving").values,
         record=record,
         window=window,
-        notes=_notes(result, window),
+        notes=tuple(dict.fromkeys((*_notes(result, window), *told))),
         fields=_fields(folder, scan),
         output=_output(result),
         channels=channels,
     )
     check_summary(example, path)
     return example
+
+
+def _read_adversarial(result: Entry, folder: Path, scan: Scan) -> Scan:
+    """Read the saved adversarial image.
+
+    Raises:
+        SegadvError: if it is not there, has changed, or does not fit the image that was attacked.
+    """
+    place = adversarial_in(folder, scan, stored_names(result))
+    changed = changed_since(result, place)
+    if changed is not None:
+        raise changed
+    found = io.read(place)
+    alike = (found.colour, len(found.parts)) == (scan.colour, len(scan.parts))
+    if found.array.shape != scan.array.shape or not alike:
+        raise SegadvError(
+            f"{folder}: its adversarial image has shape {found.array.shape} but {scan.name} has "
+            f"{scan.array.shape}; open it with the image that was attacked"
+        )
+    return found.derived_from(scan)
 
 
 def _notes(result: Entry, window: tuple[float, float]) -> tuple[str, ...]:
@@ -171,48 +194,116 @@ def load_verdicts(folder: str | Path, example: Example) -> dict[int, Verdict]:
     return verdicts
 
 
-def _clean(image: Entry, given: str | Path | Sequence[str | Path] | None, folder: Path) -> Scan:
-    """Read the image that was attacked from its file, or from those of its channels."""
-    place = given
-    if place is None and "channels" in image.values:
-        place = [_found(one, folder) for one in image.entries("channels")]
-    if place is None:
-        place = _found(image, folder)
-    scan = io.read(place)
-    if given is None and image_hash(scan) != image.text("sha256"):
-        shown = scan.name if scan.parts else place
+def _clean(result: Entry, given: str | Path | Sequence[str | Path] | None, folder: Path) -> Scan:
+    """Read the image that was attacked: as given, or as recorded if that has not changed."""
+    if given is not None:
+        return io.read(given)
+    gone = f"put it back, or open {folder.name} with the image that was attacked"
+    place = image_now(result, folder, gone, "open it with that image")
+    scan = place if isinstance(place, Scan) else io.read(place)
+    if image_hash(scan) != result.entry("image").text("sha256"):
+        shown = place if isinstance(place, str) else scan.name
         raise SegadvError(
             f"{shown}: has changed since {folder.name} was made from it; put the old file back"
         )
     return scan
 
 
-def _found(image: Entry, folder: Path) -> str:
-    """Return the place of an image, or of one of its channels."""
-    if image.values.get("path") is None:
-        raise SegadvError(f"{folder}: its image was not read from a file; open it with that image")
-    place = image.text("path")
-    path, _ = split(place)
-    if not path.exists():
-        raise SegadvError(f"{path}: is gone, but {folder.name} was made from it; put it back")
-    return place
+def _of_given(
+    image: Entry,
+    given: Scan | str | Path | Sequence[str | Path],
+    scan: Scan,
+    folder: Path,
+    noise: Array,
+) -> tuple[str, ...]:
+    """Compare a given image with the recorded one: it may be a copy in another file.
+
+    Args:
+        image: the recorded description.
+        given: as the caller gave it.
+        scan: that image.
+        folder: of the result.
+        noise: by which the adversarial image differs from it.
+
+    Returns:
+        A note if it was read from another file than the recorded one.
+
+    Raises:
+        SegadvError: if its pixels are others: the saved noise does not lead to them.
+    """
+    hashes = {hash_of(scan.array)} if isinstance(given, Scan) else _hashes(scan)
+    if image.text("sha256") in hashes:
+        return ()
+    saved = _saved_noise(folder, scan)
+    if saved is not None and not np.array_equal(saved, noise.astype(np.float32)):
+        raise SegadvError(
+            f"{scan.name}: is not the image that {folder.name} was made from (its adversarial "
+            f"image less its {NOISE} is another); open it with the image that was attacked"
+        )
+    if isinstance(given, Scan) or image.values.get("path") is None:
+        return ()
+    return (OTHER_FILE if saved is not None else UNKNOWN_FILE,)
 
 
-def adversarial_in(folder: Path, clean: Scan) -> Path | list[Path]:
-    """Find the adversarial image: a DICOM series, in the clean image's format, or in any other.
+def _hashes(scan: Scan) -> set[str]:
+    """Return the hashes of an image's file and of its pixels, which are recorded without one."""
+    return {image_hash(scan), hash_of(scan.array)}
+
+
+def _saved_noise(folder: Path, scan: Scan) -> Array | None:
+    """Return a result's noise in the image's own units; None if its file is not there."""
+    if not scan.parts:
+        file = folder / f"{NOISE}{ARRAY}"
+        return read_array(file, scan.array.shape) if file.exists() else None
+    places = [of_channel(folder / NOISE, n) for n in range(len(scan.parts))]
+    files = [place.with_name(place.name + ARRAY) for place in places]
+    if not all(file.exists() for file in files):
+        return None
+    return np.stack([read_array(file, scan.grid.shape) for file in files], axis=-1)
+
+
+def changed_since(result: Entry, place: Path | list[Path]) -> SegadvError | None:
+    """Return what is wrong if the adversarial image's files are not those that were saved.
+
+    Args:
+        result: the contents of `result.json`.
+        place: of the adversarial image, or of each channel.
+    """
+    recorded = stored_hash(result)
+    paths = [place] if isinstance(place, Path) else place
+    try:
+        if recorded is None or stored_as(paths)["sha256"] == recorded:
+            return None
+    except OSError as error:
+        reason = error.strerror or error
+        return SegadvError(f"{paths[0]}: can't be read ({reason}); restore it from a copy")
+    shown = paths[0] if len(paths) == 1 else f"{paths[0]} to {paths[-1].name}"
+    return SegadvError(
+        f"{shown}: has changed since the result was saved (sha256); restore it from a copy"
+    )
+
+
+def adversarial_in(folder: Path, clean: Scan, names: Sequence[str] = ()) -> Path | list[Path]:
+    """Find the adversarial image: as recorded, in the clean image's format, or in any other.
 
     Of several channels, there is one for each.
+
+    Args:
+        folder: of the result.
+        clean: the image that was attacked.
+        names: of the recorded files.
 
     Raises:
         SegadvError: if there is none.
     """
     if not clean.parts:
-        return _adversarial(folder, ADVERSARIAL, clean)
-    names = [of_channel(Path(ADVERSARIAL), n).name for n in range(clean.channels)]
-    return [_adversarial(folder, *pair) for pair in zip(names, clean.parts, strict=True)]
+        return _adversarial(folder, ADVERSARIAL, clean, names)
+    stems = [of_channel(Path(ADVERSARIAL), n).name for n in range(clean.channels)]
+    pairs = zip(stems, clean.parts, strict=True)
+    return [_adversarial(folder, stem, part, names) for stem, part in pairs]
 
 
-def _adversarial(folder: Path, name: str, clean: Scan) -> Path:
+def _adversarial(folder: Path, name: str, clean: Scan, names: Sequence[str]) -> Path:
     """Find an adversarial image of one channel by its name without a suffix."""
     known = {end for form in formats() if form.write is not None for end in form.suffixes}
     if (folder / name).is_dir():
@@ -225,7 +316,7 @@ def _adversarial(folder: Path, name: str, clean: Scan) -> Path:
         best = ""
     if not found:
         raise SegadvError(f"{folder}: holds no adversarial image; {COPY}")
-    return min(found, key=lambda path: (path.name != best, path.name))
+    return min(found, key=lambda path: (path.name not in names, path.name != best, path.name))
 
 
 def told_of(folder: Path) -> tuple[str, ...]:

@@ -15,11 +15,12 @@ from ..data.scan import Mask, Scan
 from ..errors import SegadvError
 from ..io.boxes import boxes_of
 from ..io.place import SEPARATOR, split
-from ..samples import DEMO, phantom
+from ..samples import DEMO
 from ..victims.pipeline import Pipeline
 from ..victims.prediction import Prediction
 from ..victims.tasks import task_of
 from .files import EXACT, RESULT, TARGET
+from .finding import file_now, image_now
 from .loading import COPY, read_exact
 from .provenance import hash_of
 
@@ -71,17 +72,8 @@ class Saved:
         Raises:
             SegadvError: if the record names no file, or the file is gone.
         """
-        image = self.entry.entry("image")
-        parts = image.entries("channels") if "channels" in image.values else [image]
-        if all(one.values.get("path") is not None for one in parts):
-            found = [self.found(one.text("path"), "image") for one in parts]
-            return found if "channels" in image.values else found[0]
-        if "phantom" in image.values:
-            return phantom(image.text("phantom"), image.whole("seed"))[0]
-        raise SegadvError(
-            f"{self.path}: its image was not read from a file, so it can't be found again; give it "
-            "with --image"
-        )
+        unknown = "give it with --image"
+        return image_now(self.entry, self.folder, _moved("image"), unknown)
 
     def victim(self) -> str:
         """Return what the victim was loaded from, as `load_victim` takes it.
@@ -184,13 +176,23 @@ class Saved:
         return wanted.named(classes) if isinstance(wanted, (Mask, Boxes, Grade)) else None
 
     def difference(self, role: str, given: Any) -> str:
-        """Say how an input differs from the recorded one; "" if it has the same hash, or none.
+        """Say how an input differs from the recorded one; "" if it is the same, as far as known.
+
+        It is compared by its name, or by its hash if it has one.
 
         Args:
             role: "target", "truth", "region" or "care".
-            given: as `craft` takes it.
+            given: as `craft` takes it; None: nothing.
         """
         known = self.entry.entry("inputs").values.get(role)
+        named = isinstance(given, str) and not split(given)[0].exists()
+        if given is None or known is None or isinstance(known, str):
+            now, then = _in_words(given), known if isinstance(known, str) else _in_words(known)
+            same = given == known or now == then
+            return "" if same else f"the {role} is {now} instead of {then}"
+        if named:
+            # A target such as "none", of which only the mask that it led to is recorded.
+            return "" if role == TARGET else f"the {role} is {given} instead of a mask"
         if not isinstance(known, dict) or not isinstance(given, (Mask, str, Path)):
             return ""
         recorded, painted = known.get("sha256"), known.get("path") is None
@@ -200,8 +202,11 @@ class Saved:
         if isinstance(given, Mask):
             hashes = pixel_hashes(given)
         else:
-            path, _ = split(given)
+            path, which = split(given)
             hashes = pixel_hashes(io.read_mask(given)) if painted else _file_hashes(path)
+            if recorded in hashes and not painted and which != known.get("segments", ""):
+                chosen = known.get("segments") or "all"
+                return f"the {role} is {which or 'all'} of its file instead of {chosen}"
         return "" if recorded in hashes else f"the {role} is another one"
 
     def found(self, place: str, role: str) -> str:
@@ -214,14 +219,12 @@ class Saved:
         Raises:
             SegadvError: if it is in none of these places.
         """
-        path, which = split(place)
-        above = self.folder.absolute()
-        # Before the working directory, which may be another one than then.
-        near = [] if path.is_absolute() else [folder / path for folder in above.parents]
-        for candidate in (*near, path, above / path.name, above.parent / path.name):
-            if path.name and candidate.exists():
-                return f"{candidate}{SEPARATOR}{which}" if which else str(candidate)
-        raise SegadvError(f"{path}: is gone; put it back, or give the {role} with --{role}")
+        return file_now(self.folder, place, _moved(role))
+
+
+def _moved(role: str) -> str:
+    """Say what to do about a file that is gone; each role is an option of `segadv repeat`."""
+    return f"put it back, or give the {role} with --{role}"
 
 
 def pixel_hashes(mask: Mask) -> set[str]:
@@ -229,6 +232,14 @@ def pixel_hashes(mask: Mask) -> set[str]:
     most = mask.array.max(initial=0)
     fitting = [kind for kind in ("uint8", "uint16") if most <= np.iinfo(kind).max]
     return {hash_of(mask.array.astype(kind)) for kind in fitting}
+
+
+def _in_words(given: Any) -> str:
+    """Return what was recorded or given as an input, in a word or two."""
+    if given is None:
+        return "none"
+    named = isinstance(given, str) and not split(given)[0].exists()
+    return str(given) if named else "a mask"
 
 
 def _file_hashes(path: Path) -> set[str]:

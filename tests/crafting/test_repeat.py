@@ -5,6 +5,7 @@ import shutil
 
 import dicom_sources as made
 import numpy as np
+import pydicom
 import pytest
 import torch
 from detectors import square_victim, squares
@@ -178,6 +179,18 @@ def test_a_generator(tmp_path, run, image, weights_file):
     assert status == 0, err
     # The generator was named relative to a folder above the result's.
     assert repeat(tmp_path / "out").lines == SAME
+    (tmp_path / "gen").rename(tmp_path / "moved")
+    status, _, err = run("repeat", "out")
+    assert status == 2
+    assert "gen: is gone; put it back, or give the generator with --generator" in err
+    status, out, err = run("repeat", "out", "--generator", "moved")
+    assert (status, out.strip(), err) == (0, f"out: {SAME[0]}", "")
+
+
+def test_a_generator_for_an_attack_without_one(tmp_path, image, band_victim):
+    folder = sa.craft(io.read(image), band_victim, PGD).save(tmp_path / "out")
+    with pytest.raises(SegadvError, match="pgd draws from no generator; remove --generator"):
+        repeat(folder, victim=band_victim, generator=tmp_path)
 
 
 def test_where_the_target_is_kept(tmp_path, image, weights_file):
@@ -230,6 +243,73 @@ def test_after_the_image_was_changed(tmp_path, image, band_victim):
     image.unlink()
     with pytest.raises(SegadvError, match=r"x.png: is gone.*--image"):
         repeat(folder, victim=band_victim)
+
+
+def one_pixel_back(folder, scan):
+    """Takes the change back in one pixel of a saved adversarial image."""
+    array = io.read(folder / "adversarial.png").array.copy()
+    first = tuple(np.argwhere(array != scan.array)[0])
+    array[first] = scan.array[first]
+    io.save(Scan.from_array(array), folder / "adversarial.png")
+
+
+def test_a_saved_image_that_was_touched_is_told_from_another_image(tmp_path, image, band_victim):
+    scan = io.read(image)
+    folder = sa.craft(scan, band_victim, PGD).save(tmp_path / "out")
+    one_pixel_back(folder, scan)
+    again = repeat(folder, victim=band_victim)
+    assert (again.same, again.pixels, again.largest) == (True, 0, 0.0)
+    told = "the saved adversarial image is no longer the recorded one (sha256)"
+    assert again.lines == (*SAME, f"although {told}")
+    changed_json(folder, lambda record: record.update(seed=record["seed"] + 1))
+    again = repeat(folder, victim=band_victim)
+    assert (again.same, again.pixels) == (False, None)
+    assert told in again.lines[1]
+    # Without the hash, as of an earlier version, only the pixels can be compared.
+    changed_json(folder, lambda record: record.pop("adversarial"))
+    assert repeat(folder, victim=band_victim).pixels > 0
+
+
+def test_a_saved_series_that_was_touched(tmp_path):
+    made.ct(tmp_path / "ct", made.stored_volume())
+    scan, victim = io.read(tmp_path / "ct"), volume_victim(2)
+    folder = sa.craft(scan, victim, PGD).save(tmp_path / "out")
+    file = sorted((folder / "adversarial").iterdir())[0]
+    header = pydicom.dcmread(file)
+    header.InstitutionName = "another"
+    header.save_as(file)
+    head, why = repeat(folder, victim=victim).lines
+    assert head == SAME[0]
+    assert "no longer the recorded one" in why
+    pixels = header.pixel_array.copy()
+    pixels[0, 0] += 1
+    header.PixelData = pixels.tobytes()
+    header.save_as(file)
+    with pytest.raises(SegadvError, match="adversarial: has changed since the result was saved"):
+        repeat(folder, victim=victim)
+
+
+def test_what_is_given_instead_of_what_is_recorded_is_named(tmp_path, image, band_victim):
+    scan = io.read(image)
+    mask = mask_on(scan, (wanted(scan, band_victim) > 0).astype(np.uint8))
+    io.save_mask(mask, tmp_path / "mask.png")
+    where = str(tmp_path / "mask.png")
+    plain = sa.craft(scan, band_victim, PGD).save(tmp_path / "plain")
+    boxed = sa.craft(scan, band_victim, PGD, region="bounding-box").save(tmp_path / "boxed")
+    drawn = sa.craft(scan, band_victim, PGD, region=where).save(tmp_path / "drawn")
+    for folder, inputs, words in (
+        (plain, {"region": "bounding-box"}, "the region is bounding-box instead of none"),
+        (plain, {"care": mask}, "the care is a mask instead of none"),
+        (plain, {"truth": where}, "the truth is a mask instead of none"),
+        (boxed, {"region": "receptive-field"}, "is receptive-field instead of bounding-box"),
+        (boxed, {"region": where}, "the region is a mask instead of bounding-box"),
+        (drawn, {"region": "bounding-box"}, "the region is bounding-box instead of a mask"),
+    ):
+        assert words in repeat(folder, victim=band_victim, inputs=inputs).lines[-1], words
+    for folder, inputs in ((boxed, {"region": "bounding-box"}), (drawn, {"region": where})):
+        assert repeat(folder, victim=band_victim, inputs=inputs).lines == SAME
+    again = repeat(plain, victim=band_victim, present="20:200")
+    assert "presented as 20:200 instead of " in again.lines[-1]
 
 
 def test_an_image_that_has_moved_is_found_beside_the_result_or_given(tmp_path, image, band_victim):

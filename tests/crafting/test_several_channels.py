@@ -174,6 +174,12 @@ def test_a_result_comes_back_and_is_repeated_bit_for_bit(victim, scan, tmp_path)
     again = sa.repeat(folder, victim=victim, inputs={"target": half(victim, scan)})
     assert again.same
     assert again.lines == ("the same image, bit for bit",)
+    # All channels can be given to the report, as its remedy says.
+    page = sa.report(folder, tmp_path / "r.html", image=[part.path for part in scan.parts])
+    assert page.is_file()
+    swapped = [scan.parts[n].path for n in (1, 0, 2)]
+    with pytest.raises(SegadvError, match="open it with the image that was attacked"):
+        sa.report(folder, page, image=swapped, overwrite=True)
     with pytest.raises(SegadvError, match="is of 3 channels, but case_0000.nii.gz has 1 channel"):
         sa.load_example(folder, scan.parts[0])
     with pytest.raises(SegadvError, match="is of 3 channels, but .* has 1 channel; give the image"):

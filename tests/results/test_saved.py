@@ -4,8 +4,10 @@ import json
 from dataclasses import replace
 
 import dicoms
+import numpy as np
 import pytest
 from helpers import disc_image
+from pages import Page
 from sessions import (
     PGD,
     moved_disc,
@@ -16,7 +18,7 @@ import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.results.loading import load_verdicts
+from napari_segadv.results.loading import OTHER_FILE, UNKNOWN_FILE, load_verdicts
 from napari_segadv.results.saving import save_run
 from napari_segadv.results.verdicts import Verdict
 
@@ -42,6 +44,77 @@ def test_a_folder_of_the_command_line_is_loaded(tmp_path, band_victim):
     same_example(replace(example, target=None), sa.load_example(folder, example.clean))
     with pytest.raises(SegadvError, match="holds no result.json"):
         sa.load_example(tmp_path)
+
+
+@pytest.fixture
+def attacked(tmp_path, band_victim):
+    """The folder of a result, beside its image x.png."""
+    io.save(Scan.from_array(disc_image()), tmp_path / "x.png")
+    return sa.craft(io.read(tmp_path / "x.png"), band_victim, PGD).save(tmp_path / "out")
+
+
+def changed(path, away):
+    """Write an image with one pixel more or less bright; the noise keeps its largest value."""
+    array = io.read(path).array.copy()
+    array[tuple(np.argwhere(np.abs(io.read(away).array.astype(int) - array) == 1)[0])] += 1
+    io.save(Scan.from_array(array), path)
+
+
+def test_a_report_of_an_image_that_has_changed_is_refused(attacked, tmp_path):
+    changed(tmp_path / "x.png", attacked / "adversarial.png")
+    for refused in (
+        lambda: sa.load_example(attacked),
+        lambda: sa.report(attacked, tmp_path / "r.html"),
+    ):
+        with pytest.raises(SegadvError, match=r"x\.png: has changed since out was made from it"):
+            refused()
+    with pytest.raises(SegadvError, match="is not the image that out was made from"):
+        sa.report(attacked, tmp_path / "r.html", image=tmp_path / "x.png")
+    with pytest.raises(SegadvError, match="is not the image that out was made from"):
+        sa.load_example(attacked, io.read(tmp_path / "x.png"))
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_an_adversarial_image_that_has_changed_is_refused(attacked, tmp_path):
+    changed(attacked / "adversarial.png", tmp_path / "x.png")
+    words = r"adversarial\.png: has changed since the result was saved \(sha256\); restore it"
+    with pytest.raises(SegadvError, match=words):
+        sa.load_example(attacked)
+    with pytest.raises(SegadvError, match=words):
+        sa.report(attacked, tmp_path / "r.html")
+    with pytest.raises(SegadvError, match=words):
+        sa.load_example(attacked, io.read(tmp_path / "x.png"))
+
+
+def test_a_copy_of_the_image_in_another_file_is_taken_and_told(attacked, tmp_path):
+    scan = io.read(tmp_path / "x.png")
+    io.save(scan, tmp_path / "copy.tif")
+    loaded = sa.load_example(attacked, tmp_path / "copy.tif")
+    assert loaded.notes == (OTHER_FILE,)
+    page = sa.report(attacked, tmp_path / "r.html", image=tmp_path / "copy.tif")
+    assert OTHER_FILE in Page(page).text
+    assert sa.load_example(attacked, tmp_path / "x.png").notes == ()
+    (attacked / "noise.nii.gz").unlink()
+    assert sa.load_example(attacked, tmp_path / "copy.tif").notes == (UNKNOWN_FILE,)
+
+
+def test_a_result_without_the_hash_of_its_adversarial_image_opens(attacked, tmp_path):
+    path = attacked / "result.json"
+    record = json.loads(path.read_text())
+    del record["adversarial"]
+    path.write_text(json.dumps(record))
+    assert sa.load_example(attacked).notes == ()
+    sa.report(attacked, tmp_path / "r.html")
+
+
+def test_the_image_is_found_as_repeat_finds_it(run, tmp_path, weights_file, monkeypatch):
+    io.save(Scan.from_array(disc_image()), tmp_path / "x.png")
+    attack = ("attack", "x.png", "--victim", weights_file.name, "--untargeted", "--out", "a/out")
+    assert run(*attack, "--set", "steps=2", "--set", "epsilon=9")[0] == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert sa.load_example(tmp_path / "a" / "out").clean.path == tmp_path / "x.png"
 
 
 def test_one_of_several_images_of_a_folder_is_found_again(tmp_path, band_victim):

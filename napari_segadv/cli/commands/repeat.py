@@ -12,6 +12,14 @@ from ..terminal import follow, say, tell
 PLACE = 7
 # Exit status if the image is another one.
 DIFFERENT = 3
+Present = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOW",
+        help="How the image was presented to the model, if an earlier version did not record it; "
+        "see segadv attack --help.",
+    ),
+]
 
 
 def add(app: typer.Typer) -> None:
@@ -39,14 +47,10 @@ def repeat(
     care: Annotated[
         str | None, typer.Option(help="The mask of the pixels that count, if it has moved.")
     ] = None,
-    present: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOW",
-            help="How the image was presented to the model, if an earlier version did not record "
-            "it; see segadv attack --help.",
-        ),
+    generator: Annotated[
+        str | None, typer.Option(help="The folder of the generator, if it has moved.")
     ] = None,
+    present: Present = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu or cuda; by default the one of the result.")
     ] = None,
@@ -59,7 +63,7 @@ def repeat(
 
     inputs = {"target": target, "truth": truth, "region": region, "care": care}
     if out is not None:
-        read = (result, *(image or ()), victim, *(surrogate or ()), *inputs.values())
+        read = (result, *(image or ()), victim, *(surrogate or ()), *inputs.values(), generator)
         check_folder(out, overwrite, [None if one is None else str(one) for one in read])
     run = repeat_steps(
         result,
@@ -67,6 +71,7 @@ def repeat(
         victim=victim,
         surrogates=surrogate or (),
         inputs=inputs,
+        generator=generator,
         present=present,
         device=device,
         load=lambda source: victim_of(source, trust),

@@ -32,7 +32,8 @@ def report(
         ),
     ] = None,
     image: Annotated[
-        Path | None, typer.Option(help="The image that was attacked, if it has moved.")
+        list[str] | None,
+        typer.Option(help="The image, if it has moved. Repeated: the files of its channels."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a report that is there.")
@@ -42,7 +43,8 @@ def report(
     from ...results.report import report_steps
 
     path = beside(result) if out is None else out
-    written = follow(report_steps(result, path, image=image, overwrite=overwrite), "measuring")
+    run = report_steps(result, path, image=image or None, overwrite=overwrite)
+    written = follow(run, "measuring")
     say(str(written))
 
 

@@ -59,7 +59,7 @@ def report(
     path: str | Path,
     *,
     verdicts: Mapping[int, Verdict] | None = None,
-    image: Scan | str | Path | None = None,
+    image: Scan | str | Path | Sequence[str | Path] | None = None,
     overwrite: bool = False,
     poll: Callable[[], None] = lambda: None,
 ) -> Path:
@@ -72,7 +72,8 @@ def report(
         run: an example, or the folder of a saved one.
         path: of the file, which ends in .html.
         verdicts: of a reader, by number of the slice; None: those in the folder, if there are any.
-        image: the image of a saved run, if it has moved or had no file.
+        image: the image of a saved run, if it has moved or had no file; of an image of several
+            channels, the files of all.
         overwrite: replace a file that is there.
         poll: called often; it may raise, and then nothing is written.
 
@@ -102,7 +103,7 @@ def report_steps(
     path: str | Path,
     *,
     verdicts: Mapping[int, Verdict] | None = None,
-    image: Scan | str | Path | None = None,
+    image: Scan | str | Path | Sequence[str | Path] | None = None,
     overwrite: bool = False,
     poll: Callable[[], None] = lambda: None,
 ) -> Generator[Writing, None, Path]:
@@ -166,16 +167,19 @@ def check_page(path: Path, overwrite: bool) -> None:
 
 
 def _opened(
-    folder: str | Path, image: Scan | str | Path | None
+    folder: str | Path, image: Scan | str | Path | Sequence[str | Path] | None
 ) -> tuple[Example, dict[int, Verdict], Mapping[str, Any]]:
     """Open a saved run: the example with its target, its verdicts, and its adversarial file."""
     saved = Saved.at(folder)
     if saved.path.name != RESULT:
         raise SegadvError(f"{saved.path}: is not called {RESULT}; choose the folder of a result")
-    example = load_example(saved.folder, saved.image() if image is None else image)
+    if image is None:
+        # Refuses an image that is gone with the remedy of this command; it is read below.
+        saved.image()
+    example = load_example(saved.folder, image)
     if example.target is None and saved.goal == "targeted":
         example = replace(example, target=saved.target(example.clean))
-    stored = saved.entry.entry("adversarial").values
+    stored = saved.entry.values.get("adversarial", {})
     return example, load_verdicts(saved.folder, example), stored
 
 
