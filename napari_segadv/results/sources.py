@@ -9,6 +9,7 @@ import numpy as np
 from .. import io
 from ..common.hashing import sha256_of, sha256_of_all
 from ..common.json_data import Entry, read_json
+from ..common.whole_paths import whole
 from ..data.boxes import Boxes
 from ..data.grade import Grade
 from ..data.scan import Mask, Scan
@@ -215,7 +216,7 @@ class Saved:
             SegadvError: if it is in none of these places.
         """
         path, which = split(place)
-        above = self.folder.absolute()
+        above = whole(self.folder)
         # Before the working directory, which may be another one than then.
         near = [] if path.is_absolute() else [folder / path for folder in above.parents]
         for candidate in (*near, path, above / path.name, above.parent / path.name):

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 
 import dicom_sources as made
 import numpy as np
@@ -216,6 +217,13 @@ def test_a_class(tmp_path):
     assert "a phantom: drawn by a program, no patient" in page.text
     assert "Probability of the target" in page.text
     assert "--target 2" in page.text
+    # A class is reached or it is not: no share says how near it came.
+    stopped = replace(
+        example,
+        record={**example.record, "succeeded": False},
+        measures={**example.measures, "moved": 0.0},
+    )
+    assert "Stopped; the goal was not reached." in page_of(stopped, tmp_path, overwrite=True).text
 
 
 def test_boxes(tmp_path):
