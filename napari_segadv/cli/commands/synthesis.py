@@ -71,6 +71,7 @@ def train(
     spent = result["about"]["spent"]
     say(
         f"{out}: after {counted(result['epoch'], 'epoch')} of "
-        f"{counted(result['about']['pieces'], 'image')} and {spent['seconds']:.0f} s: cross-entropy {entropy:.2f} (xi {result['xi']:g}), change "
-        f"{change:.3g} standard deviations, loss {loss:.3g}"
+        f"{counted(result['about']['pieces'], 'image')} and {spent['seconds']:.0f} s: "
+        f"cross-entropy {entropy:.2f} (xi {result['xi']:g}), change {change:.3g} standard "
+        f"deviations, loss {loss:.3g}"
     )
