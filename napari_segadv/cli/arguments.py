@@ -224,8 +224,10 @@ def _existing(inputs: Iterable[Path | str | None]) -> list[Path]:
     from ..io.structures import EACH
     from ..victims.loading.registry import file_of
 
-    found = []
-    for given in filter(None, inputs):
+    found: list[Path] = []
+    for given in inputs:
+        if not given:
+            continue
         path = split(file_of(given)[0])[0]
         if EACH in path.name:
             found += path.parent.glob("*".join(map(glob.escape, path.name.split(EACH))))
