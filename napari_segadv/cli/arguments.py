@@ -1,5 +1,6 @@
 """Arguments that several commands share, and how they are read and checked."""
 
+import glob
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..common.atomic_files import check_place
+from ..common.wording import counted
 from ..errors import NeedsTrust, SegadvError
 
 if TYPE_CHECKING:
@@ -136,23 +138,43 @@ def channels_of(texts: list[str]) -> dict[str | int, float] | None:
     return found or None
 
 
-def check_output(out: Path, *inputs: Path | str) -> None:
-    """Check the output file before anything is computed.
+def check_output(out: Path, *inputs: Path | str, structures: Sequence[str] = ()) -> list[Path]:
+    """Check the output file before anything is computed or, of several structures, written.
 
     Args:
-        out: the file.
+        out: the file, or a name with `{structure}`.
         inputs: files and folders that the command reads.
+        structures: their names, if a file is written for each of them.
+
+    Returns:
+        The files that are written.
 
     Raises:
-        SegadvError: if it is a folder, or belongs to an input.
+        SegadvError: if one is a folder, or belongs to an input.
     """
+    from ..io.structures import EACH, files_each
+
+    files = files_each(out, structures) if structures and EACH in out.name else [out]
+    sources = _existing(inputs)
+    for file in files:
+        _check_file(file, sources)
+    return files
+
+
+def named(out: Path, files: Sequence[Path]) -> str:
+    """Return an output as it was named; of several files, with how many they are."""
+    return str(out) if list(files) == [out] else f"{out} ({counted(len(files), 'file')})"
+
+
+def _check_file(out: Path, sources: Iterable[Path]) -> None:
+    """Raise SegadvError if a file can't be written, or belongs to an input."""
     if out.is_dir():
         raise SegadvError(f"{out}: is a folder; name a file")
     check_place(out)
     if not out.exists():
         return
     written = Path(os.path.realpath(out))
-    for source in _existing(inputs):
+    for source in sources:
         read = Path(os.path.realpath(source))
         # Some images have a file of pixels, and weights a description beside them.
         beside = read.is_file() and written in _companions(read)
@@ -194,12 +216,24 @@ def check_folder(out: Path, overwrite: bool, inputs: Sequence[Path | str | None]
 
 
 def _existing(inputs: Iterable[Path | str | None]) -> list[Path]:
-    """Return the inputs that are files or folders: a target may name a class, a victim a demo."""
+    """Return the inputs that are files or folders: a target may name a class, a victim a demo.
+
+    A name with `{structure}` stands for all files that it fits.
+    """
     from ..io.place import split
+    from ..io.structures import EACH
     from ..victims.loading.registry import file_of
 
-    named = [split(file_of(given)[0])[0] for given in inputs if given]
-    return [path for path in named if path.exists()]
+    found: list[Path] = []
+    for given in inputs:
+        if not given:
+            continue
+        path = split(file_of(given)[0])[0]
+        if EACH in path.name:
+            found += path.parent.glob("*".join(map(glob.escape, path.name.split(EACH))))
+        if path.exists():
+            found.append(path)
+    return found
 
 
 def made_folder(out: Path) -> Path:

@@ -92,6 +92,7 @@ def record_of(
         "victim": {**describe_victim(setup.victim, classes), **setup.judge.about},
         "budget": describe_budget(request.scan, example.window, attack.norm, epsilon),
         **describe_channels(setup.channels),
+        # The last steps are in float32: an attack of one or two has no others.
         "precision": "bfloat16" if passes.get("forward_bfloat16") else "float32",
         "passes": passes,
         "steps": outcome.steps,

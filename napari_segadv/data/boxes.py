@@ -15,6 +15,8 @@ from .scan import Grid
 Corners = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
+# What names a target without boxes on the command line.
+NOTHING = "none"
 # Two boxes match if their intersection over union is at least this.
 SAME = 0.5
 
@@ -83,6 +85,23 @@ class Boxes:
         if self.anchors is not None:
             return self.anchors.labels
         return np.concatenate([self.labels, np.asarray(self.without, np.int64)])
+
+    @property
+    def named_as(self) -> str:
+        """What names a target without boxes: "none", or "none:dark" if it removes a class.
+
+        "" for all others. A class whose name says something else there has its number.
+        """
+        if self.count or self.anchors is not None:
+            return ""
+        folded = [name.casefold() for name in self.classes]
+
+        def written(label: int) -> str:
+            name = self.class_name(label)
+            odd = "," in name or name != name.strip() or name.isdecimal()
+            return str(label) if odd or folded.count(name.casefold()) != 1 else name
+
+        return NOTHING + (":" + ",".join(map(written, self.without)) if self.without else "")
 
     def named(self, classes: tuple[str, ...]) -> "Boxes":
         """Return the same boxes with names for their classes."""

@@ -50,8 +50,7 @@ def save_structures(mask: Overlapping, path: str | Path) -> None:
     path = Path(path)
     check_structures(path)
     if EACH in path.name:
-        for place, file in enumerate(files_each(path, mask.structures)):
-            save_mask(mask.structure(1 << place), file)
+        _save_each(mask, path)
         return
     maps = mask.maps if mask.grid.ndim == 3 else mask.maps[:, None]
     image = nibabel.Nifti1Image(maps.astype(np.uint8).T, ras_of(mask.grid))
@@ -60,6 +59,24 @@ def save_structures(mask: Overlapping, path: str | Path) -> None:
         with beside(path) as half:
             nibabel.save(image, half / path.name)
             (half / path.name).replace(path)
+    except OSError as error:
+        raise SegadvError(
+            f"{path}: can't be written ({error.strerror or error}); name another file"
+        ) from None
+
+
+def _save_each(mask: Overlapping, path: Path) -> None:
+    """Write a file for each structure: all of them beside their places, which are then moved."""
+    try:
+        with beside(path) as half:
+            try:
+                for place, file in enumerate(files_each(half / path.name, mask.structures)):
+                    save_mask(mask.structure(1 << place), file)
+            except SegadvError as error:
+                said = str(error).replace(str(half), str(path.parent))
+                raise SegadvError(said) from None
+            for file in sorted(half.iterdir()):
+                file.replace(path.parent / file.name)
     except OSError as error:
         raise SegadvError(
             f"{path}: can't be written ({error.strerror or error}); name another file"

@@ -32,33 +32,49 @@ def refuse_existing(folder: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise SegadvError(f"{folder}: exists already; name another folder or add --overwrite")
-    if not is_result(folder):
+    other = not_of_a_result(folder)
+    if other is None:
         raise SegadvError(
             f"{folder}: is not a segadv result, so it is not overwritten; name another folder"
+        )
+    if other:
+        raise SegadvError(
+            f"{folder}: holds {other}, which is not of the result there, so it is not overwritten; "
+            "move that file elsewhere or name another folder"
         )
 
 
 def is_result(folder: Path) -> bool:
-    """Return whether a folder is empty, or holds a result and nothing else.
+    """Return whether a folder is empty, or holds a result and nothing else."""
+    return not_of_a_result(folder) == ""
+
+
+def not_of_a_result(folder: Path) -> str | None:
+    """Return a file in a result's folder that is not the result's.
 
     `result.json` lists the files of a result. Those of earlier versions did not: then the names
     decide.
+
+    Returns:
+        Its path in the folder; "" if there is none, also of an empty folder; None if the folder
+        holds no result.
     """
     if folder.is_symlink() or not folder.is_dir():
-        return False
+        return None
     if next(folder.iterdir(), None) is None:
-        return True
+        return ""
     try:
         record = read_json(folder / RESULT)
-        found = set(files_in(folder))
+        found = files_in(folder)
     except (SegadvError, OSError):
-        return False
+        return None
     if not isinstance(record, dict) or not all(name in record for name in ALWAYS):
-        return False
+        return None
     listed = record.get("files")
     if isinstance(listed, list):
-        return found <= {RESULT, *map(str, listed)}
-    return all(name in OURS or _with_suffix(name) for name in found)
+        ours = {RESULT, *map(str, listed)}
+        return next((name for name in found if name not in ours), "")
+    return next((name for name in found if name not in OURS and not _with_suffix(name)), "")
 
 
 def files_in(folder: Path) -> list[str]:

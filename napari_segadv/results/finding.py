@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..common.json_data import Entry
+from ..common.whole_paths import whole
 from ..data.scan import Scan
 from ..errors import SegadvError
 from ..io.place import SEPARATOR, split
@@ -22,7 +23,7 @@ def file_now(folder: Path, place: str, remedy: str) -> str:
         SegadvError: if it is in none of these places.
     """
     path, which = split(place)
-    above = folder.absolute()
+    above = whole(folder)
     # Before the working directory, which may be another one than then.
     near = [] if path.is_absolute() else [parent / path for parent in above.parents]
     for candidate in (*near, path, above / path.name, above.parent / path.name):

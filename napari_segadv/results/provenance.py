@@ -13,6 +13,8 @@ from .. import io
 from ..attacks import Outcome
 from ..common.budgets import share_of_window
 from ..common.hashing import sha256_of_all, sha256_of_array, sha256_of_files
+from ..data.boxes import Boxes
+from ..data.grade import Grade
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
 from ..io.place import split
@@ -67,6 +69,8 @@ def image_hash(scan: Scan) -> str:
 def describe_given(given: Any) -> Any:
     """Describe what was given as target, truth, region or care: a name by itself, else a hash.
 
+    A class that comes from no file has its number, boxes to erase what names them.
+
     The hash of a file comes with its path, and with what was chosen from it; a painted or computed
     mask has that of its array, and the target shapes that made it.
     """
@@ -78,6 +82,10 @@ def describe_given(given: Any) -> Any:
         found = {"path": str(path), "sha256": sha256_of_all(files)}
         which = given.which if isinstance(given, Mask) else ""
         return {**found, "segments": which} if which else found
+    if isinstance(given, Boxes) and (name := given.named_as):
+        return name
+    if isinstance(given, Grade):
+        return str(given.label)
     if not isinstance(given, Mask):
         return {"path": None, "sha256": None}
     made = {"made": [dict(step) for step in given.made]} if given.made else {}

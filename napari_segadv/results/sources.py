@@ -165,6 +165,10 @@ class Saved:
         """Return the target itself, to be looked at; None if there was none or it is gone."""
         try:
             given = self.given(TARGET, scan)
+            if isinstance(self.entry.entry("inputs").values.get(TARGET), str):
+                # A name says what to erase; what was kept, what is left then.
+                kept = self.kept_target(scan)
+                given = given if kept is None else kept
             victim = self.entry.entry("victim")
             task, classes = task_of(victim.text("task")), victim.texts("classes")
             if given is None or self.difference(TARGET, given):

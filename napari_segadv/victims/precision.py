@@ -33,7 +33,7 @@ VARIABLE = "SEGADV_PRECISION"
 # bfloat16 is used if a pass takes at most 1 / GAIN of its time in float32, and if of the entries of
 # the gradient above the mean at least AGREE keep their sign.
 GAIN, AGREE = 1.25, 0.98
-# An attack of fewer steps ends before a trial has paid.
+# An attack of fewer steps ends before a trial has paid: "auto" does not try.
 FEWEST = 10
 # Timed passes of a trial in each precision; the quickest counts.
 ROUNDS = 3
@@ -139,14 +139,21 @@ def reduced_for(
     if asked not in get_args(Precision):
         known = ", ".join(get_args(Precision))
         raise SegadvError(f"precision {asked}: unknown; use one of {known}")
-    if asked == "float32" or (steps is not None and steps < FEWEST) or not models:
+    if asked == "float32" or not models:
         return None
-    if asked == "auto" and not all(trial(model).pays for model in models):
+    if asked == "auto" and not _pays(models, steps):
         return None
     switch = Reduced(passes)
     for model in models:
         model.reduced = switch
     return switch
+
+
+def _pays(models: Sequence[Tried], steps: int | None) -> bool:
+    """Return whether bfloat16 pays for all the networks of an attack."""
+    if steps is not None and steps < FEWEST:
+        return False
+    return all(trial(model).pays for model in models)
 
 
 def trial(model: Tried) -> Trial:

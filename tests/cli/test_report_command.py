@@ -39,6 +39,26 @@ def test_a_report_beside_the_folder_or_where_it_is_wanted(run, result, tmp_path)
         (tmp_path / f"{option[1]}.html").unlink()
 
 
+def test_the_name_of_a_report_is_that_of_the_folder_from_wherever_it_is_run(
+    run, result, tmp_path, monkeypatch
+):
+    inside = result / "inside"
+    inside.mkdir()
+    page = tmp_path / "result-report.html"
+    for here, place in ((result, "."), (inside, ".."), (inside, "../result.json")):
+        monkeypatch.chdir(here)
+        status, out, err = run("report", place)
+        assert (status, out.strip(), err) == (0, str(page), ""), place
+        page.unlink()
+    inside.rmdir()
+    assert is_result(result)
+
+
+def test_the_folders_above_a_report_are_made(run, result, tmp_path):
+    assert run("report", "result", "-o", "new/below/r.html")[::2] == (0, "")
+    assert Page(tmp_path / "new" / "below" / "r.html").text
+
+
 def test_a_report_that_is_there_is_replaced_only_if_asked_for(run, result, tmp_path):
     (tmp_path / "mine.html").write_text("mine")
     status, out, err = run("report", "result", "-o", "mine.html")

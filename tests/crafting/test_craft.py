@@ -286,6 +286,9 @@ def test_saving_is_all_or_nothing(tmp_path, scan2d, band_victim, monkeypatch):
         example.save(folder)
     example.save(folder, overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(SegadvError, match=r"out: holds notes\.txt, which is not of the result"):
+        example.save(folder, overwrite=True)
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.doc").write_text("years of work")

@@ -1,5 +1,7 @@
 """Overlapping structures in files: all in one, one each, in segmentations, and label maps."""
 
+import re
+
 import nibabel
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from napari_segadv.data.overlapping import (
 )
 from napari_segadv.data.scan import Grid, Mask
 from napari_segadv.errors import SegadvError
+from napari_segadv.io.masks import save_mask
 from napari_segadv.io.structures import maps_in, read_structures, save_any, save_structures
 
 NAMES = ("core", "whole tumour", "enhancing")
@@ -49,6 +52,26 @@ def test_one_file_each_is_named_after_its_structure(tmp_path):
     assert names == ["seen_core.nii.gz", "seen_enhancing.nii.gz", "seen_whole_tumour.nii.gz"]
     whole = io.read_mask(tmp_path / "seen_whole_tumour.nii.gz")
     np.testing.assert_array_equal(whole.array, mask.maps[1])
+
+
+def test_a_set_of_files_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    """The disk is full at the second file: the first is not left, nor an earlier one replaced."""
+    earlier = tmp_path / "seen_core.nii.gz"
+    earlier.write_bytes(b"mine")
+    written = []
+
+    def save(mask, path):
+        written.append(path)
+        if len(written) == 2:
+            raise SegadvError(f"{path}: can't be written (disk full); name another file")
+        save_mask(mask, path)
+
+    monkeypatch.setattr("napari_segadv.io.structures.save_mask", save)
+    place = tmp_path / "seen_whole_tumour.nii.gz"
+    with pytest.raises(SegadvError, match=f"^{re.escape(str(place))}: can't be written"):
+        save_structures(structures(), tmp_path / "seen_{structure}.nii.gz")
+    assert list(tmp_path.iterdir()) == [earlier]
+    assert earlier.read_bytes() == b"mine"
 
 
 def test_one_file_is_what_monai_writes_and_reads(tmp_path):

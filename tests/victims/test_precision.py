@@ -165,6 +165,7 @@ def test_a_trial_leaves_the_victim_as_it_was(film, clock):
         ("auto", None, 40, Trial(1.0, 1.0), False),
         ("auto", None, FEWEST - 1, PAYS, False),
         ("auto", None, None, PAYS, True),
+        ("bfloat16", None, FEWEST - 1, PAYS, True),
         ("auto", "float32", 40, PAYS, False),
         ("auto", "bfloat16", 40, Trial(0.5, 0.5), True),
         ("bfloat16", "float32", 40, PAYS, True),
@@ -266,6 +267,15 @@ def test_it_is_repeated_bit_for_bit_in_its_precision(film, tmp_path, monkeypatch
     again = sa.repeat(folder, image=film, victim=victim, inputs={"target": wanted})
     assert again.same
     assert again.example.record["precision"] == "bfloat16"
+
+
+@pytest.mark.parametrize(("steps", "named"), [(2, "float32"), (4, "bfloat16")])
+def test_few_steps_are_in_the_precision_that_was_asked_for(film, steps, named):
+    """The last two are in float32, so a run of two steps has none in bfloat16, and says so."""
+    attack = PGD(epsilon=6.0, steps=steps, goal=None)
+    record = sa.craft(film, victim_of(unet()), attack, precision="bfloat16").record
+    assert record["precision"] == named
+    assert (record["passes"].get("backward_bfloat16", 0) > 0) == (named == "bfloat16")
 
 
 def test_a_surrogate_is_in_bfloat16_and_the_victim_in_float32(film):

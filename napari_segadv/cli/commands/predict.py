@@ -16,6 +16,7 @@ from ..arguments import (
     example,
     images_of,
     made_folder,
+    named,
     victim_of,
 )
 from ..terminal import say, tell
@@ -45,6 +46,7 @@ def predict(
     """Write what a victim predicts on an image."""
     from ... import io
     from ...common.device import pick_device
+    from ...data.overlapping import Overlapping
 
     given = images_of(images, image)
     check_output(out, *given, victim)
@@ -54,6 +56,8 @@ def predict(
     scan = io.read(given)
     bound = loaded.on(scan, pick_device(device), present)
     prediction = bound.predict()
+    structures = prediction.structures if isinstance(prediction, Overlapping) else ()
+    files = check_output(out, *given, victim, structures=structures)
     task.save(prediction, made_folder(out))
     tell((*scan.notes, *bound.seen, *bound.agreement_notes(prediction)))
-    say(f"{out}: {task.listing(prediction)}")
+    say(f"{named(out, files)}: {task.listing(prediction)}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..arguments import check_output, example, made_folder
+from ..arguments import check_output, example, made_folder, named
 from ..terminal import say, tell
 
 # Position among the commands in the help.
@@ -41,12 +41,15 @@ def regions(
 ) -> None:
     """Turn a label map into structures that may overlap, or such structures into a label map."""
     from ...data.overlapping import Overlapping, from_labels, read_regions, to_labels
-    from ...io.structures import read_structures, save_any
+    from ...io.structures import EACH, files_each, read_structures, save_any
 
-    check_output(out, mask)
     known = read_regions(regions)
+    inputs = files_each(mask, tuple(known)) if EACH in mask.name else [mask]
+    check_output(out, *inputs)
     found = read_structures(mask, tuple(known))
     made = to_labels(found, known) if isinstance(found, Overlapping) else from_labels(found, known)
+    structures = made.structures if isinstance(made, Overlapping) else ()
+    files = check_output(out, *inputs, structures=structures)
     save_any(made, made_folder(out))
     tell(made.notes)
-    say(str(out))
+    say(named(out, files))

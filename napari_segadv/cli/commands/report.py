@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ...common.whole_paths import whole
 from ..arguments import example
 from ..terminal import follow, say
 
@@ -51,5 +52,5 @@ def report(
 def beside(result: Path) -> Path:
     """Return the path of a report that is not named: beside the result's folder."""
     # Not inside: a folder with other files than a result's is never overwritten.
-    folder = result.absolute() if result.is_dir() else result.absolute().parent
-    return folder.with_name(f"{folder.name}{ENDING}")
+    folder = whole(result) if result.is_dir() else whole(result).parent
+    return folder.parent / f"{folder.name}{ENDING}"

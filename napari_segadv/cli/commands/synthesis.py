@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...common.wording import counted
 from ..arguments import Device, Seed, Trust, VictimName, example, settings_of, victim_of
 from ..terminal import STOPPED, follow, say
 
@@ -69,7 +70,8 @@ def train(
     loss, entropy, change = result["history"][-1]
     spent = result["about"]["spent"]
     say(
-        f"{out}: after {result['epoch']} epochs of {result['about']['pieces']} images and "
-        f"{spent['seconds']:.0f} s: cross-entropy {entropy:.2f} (xi {result['xi']:g}), change "
-        f"{change:.3g} standard deviations, loss {loss:.3g}"
+        f"{out}: after {counted(result['epoch'], 'epoch')} of "
+        f"{counted(result['about']['pieces'], 'image')} and {spent['seconds']:.0f} s: "
+        f"cross-entropy {entropy:.2f} (xi {result['xi']:g}), change {change:.3g} standard "
+        f"deviations, loss {loss:.3g}"
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ...errors import SegadvError
-from ..arguments import check_output, example, made_folder
+from ..arguments import check_output, example, made_folder, named
 from ..terminal import say
 
 # Position among the commands in the help.
@@ -88,6 +88,7 @@ def target(
 ) -> None:
     """Make a target from a label map."""
     from ...common.parameters import parameters
+    from ...data.overlapping import Overlapping
     from ...io.registry import check_label_map
     from ...io.structures import EACH, read_structures, save_any
     from ...targets import get
@@ -110,5 +111,7 @@ def target(
     if missing:
         raise SegadvError(f"target {shape}: needs --{missing[0]}")
     changed = function(read_structures(mask), **given)
+    structures = changed.structures if isinstance(changed, Overlapping) else ()
+    files = check_output(out, mask, structures=structures)
     save_any(changed, made_folder(out))
-    say(str(out))
+    say(named(out, files))

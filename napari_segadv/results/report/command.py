@@ -8,7 +8,7 @@ from typing import Any
 from ...data.scan import Scan
 from ...io.place import SEPARATOR, split
 from ..example import Example
-from .privacy import from_dicom, shown_name
+from .privacy import from_dicom, is_place, last_part, path_parameters, shown_name
 
 TARGET = "TARGET"
 # Letters of what a model was shown that are written out.
@@ -37,8 +37,10 @@ def attack_command(example: Example) -> str:
             shown = given if isinstance(given, str) else role.upper()
             words += [f"--{role}", str(shown)]
     words += ["--method", str(record["method"])]
+    paths = path_parameters(record)
     for name, value in record["parameters"].items():
-        words += ["--set", f"{name}={_value(value)}"]
+        given = name.upper() if name in paths else _value(value)
+        words += ["--set", f"{name}={given}"]
     if any(one.share != 1 for one in example.channels):
         for number, one in enumerate(example.channels, start=1):
             words += ["--channel", f"{number}={one.share:g}"]
@@ -53,6 +55,8 @@ def attack_command(example: Example) -> str:
     if record.get("deidentify"):
         words += ["--deidentify"]
     words += ["--device", str(record.get("device", "auto")).partition(":")[0]]
+    # As `repeat` has it: runs that do not name it are of versions without a choice.
+    words += ["--precision", str(record.get("precision", "float32"))]
     words += ["--seed", str(record["seed"]), "--out", "DIR"]
     return shlex.join(words)
 
@@ -68,8 +72,10 @@ def _targeted(record: Mapping[str, Any]) -> bool:
 
 
 def _target(record: Mapping[str, Any]) -> str:
-    """Return the number of the target's class, which needs no file, or else a word."""
-    written = record.get("target")
+    """Return the target by its number or name, which needs no file, or else a word."""
+    given, written = record.get("inputs", {}).get("target"), record.get("target")
+    if isinstance(given, str):
+        return given
     return str(written.get("label", TARGET)) if isinstance(written, Mapping) else TARGET
 
 
@@ -107,6 +113,7 @@ def files_to_give(example: Example) -> str:
         *(word for word, one in networks if one.get("trust") != "built-in"),
         *([TARGET] if _targeted(record) and _target(record) == TARGET else []),
         *(word for word, given in roles if given is not None and not isinstance(given, str)),
+        *map(str.upper, path_parameters(record)),
     ]
     found = list(dict.fromkeys(words))
     if not found:
@@ -114,7 +121,14 @@ def files_to_give(example: Example) -> str:
     listed = " and ".join([", ".join(found[:-1]), found[-1]]) if len(found) > 1 else found[0]
     verb = "stand for the files" if len(found) > 1 else "stands for the file"
     kept = "; the target lies in the folder of the saved run" if TARGET in found else ""
-    return f"{listed} {verb} with the hashes below{kept}. {_shown(record)}DIR is a new folder."
+    known = "" if found == [TARGET] and not _hashed(record) else " with the hashes below"
+    return f"{listed} {verb}{known}{kept}. {_shown(record)}DIR is a new folder."
+
+
+def _hashed(record: Mapping[str, Any]) -> bool:
+    """Return whether the hash of the target is known: boxes that were painted have none."""
+    given = record.get("inputs", {}).get("target")
+    return isinstance(given, Mapping) and bool(given.get("sha256"))
 
 
 def _shown(record: Mapping[str, Any]) -> str:
@@ -122,7 +136,8 @@ def _shown(record: Mapping[str, Any]) -> str:
     shown = record["victim"].get("shown")
     if not isinstance(shown, Mapping):
         return ""
-    text = json.dumps({"model": "…", **shown}, ensure_ascii=False)
+    told = {k: last_part(v) if is_place(v) else v for k, v in shown.items()}
+    text = json.dumps({"model": "…", **told}, ensure_ascii=False)
     if len(text) > LONGEST:
         text = '{"model": "…"} with what stands under victim, shown in its record'
     return f"In place of MODEL, give a JSON file: {text}. "

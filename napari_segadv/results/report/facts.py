@@ -12,7 +12,7 @@ from ...data.scan import Grid, Scan
 from ..example import Example
 from ..provenance import hash_of
 from ..tables import ensemble
-from .privacy import file_name, from_dicom, shown_name
+from .privacy import file_name, from_dicom, last_part, path_parameters, shown_name
 
 Facts = list[tuple[str, str]]
 
@@ -111,7 +111,7 @@ def model_facts(example: Example) -> Facts:
     victim: Mapping[str, Any] = example.record["victim"]
     built_in = victim.get("trust") == "built-in"
     path = str(victim.get("path") or "")
-    name = path if built_in else str(victim.get("name") or Path(path).name or "model")
+    name = path if built_in else str(victim.get("name") or last_part(path) or "model")
     task = str(victim.get("task"))
     found = [
         ("name", name),
@@ -195,6 +195,8 @@ def _words(name: str, a: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, str) and Path(value).is_absolute():
+        return Path(value).name
     return " x ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -224,18 +226,18 @@ def attack_facts(example: Example) -> Facts:
         found.append(("slices that may change", f"{first} to {last}, counted from 0"))
     others = record.get("surrogates", ())
     if others:
-        names = ", ".join(str(one.get("name") or Path(str(one["path"])).name) for one in others)
+        names = ", ".join(str(one.get("name") or last_part(str(one["path"]))) for one in others)
         found.append(("made on stand-ins (surrogates)", names))
     settings = {k: v for k, v in record["parameters"].items() if k not in ("epsilon", "norm")}
-    found.append(("parameters", ", ".join(f"{k} {_setting(v, scan)}" for k, v in settings.items())))
+    settings |= {k: shown_name(settings[k], scan, "a file") for k in path_parameters(record)}
+    found.append(("parameters", ", ".join(f"{k} {_setting(v)}" for k, v in settings.items())))
+    if record.get("precision") == "bfloat16":
+        found.append(("precision of the steps before the last ones", "bfloat16"))
     found.append(("steps taken", str(record["steps"])))
     return [*found, *ensemble(record)]
 
 
-def _setting(value: Any, scan: Scan) -> str:
-    """Return a parameter; of a path, which a generator's is, the name alone."""
-    if isinstance(value, str) and ("/" in value or "\\" in value):
-        return shown_name(value.replace("\\", "/"), scan, "a file")
+def _setting(value: Any) -> str:
     return "none" if value is None else _plain(value)
 
 
@@ -295,6 +297,8 @@ def hashes(example: Example, stored: Mapping[str, Any] | None) -> Facts:
     found = [("image", record["image"].get("sha256")), ("model", record["victim"].get("sha256"))]
     for number, one in enumerate(record.get("surrogates", ()), start=1):
         found.append((f"surrogate {number}", one.get("sha256")))
+    if isinstance(record.get("generator"), Mapping):
+        found.append(("generator", record["generator"].get("sha256")))
     for role in ("target", "truth", "region", "care"):
         given = record.get("inputs", {}).get(role)
         if isinstance(given, Mapping):

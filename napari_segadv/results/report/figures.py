@@ -48,13 +48,14 @@ def figures_of(example: Example, table: Sequence[Seen]) -> tuple[Figure, ...]:
 
 def headline(example: Example) -> str:
     """Say whether the goal was reached, in one sentence."""
+    said = example.ending.capitalize()
+    if not example.succeeded:
+        return f"{said}; the goal was not reached."
     goal = example.record["parameters"].get("goal")
     wanted = DEFAULT_GOAL if goal is None else goal
     shares = [example.measures.get(name) for name in ("moved", "kept")]
     least = min((one for one in shares if one is not None), default=0.0)
-    if example.succeeded:
-        return f"Goal reached: {percent(least)}, and {percent(wanted)} was asked for."
-    return f"Stopped at {percent(least)} of the {percent(wanted)} that were asked for."
+    return f"{said}: {percent(least)}, and {percent(wanted)} was asked for."
 
 
 def tiles(example: Example, table: Sequence[Seen]) -> tuple[Figure, ...]:

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...attacks import get
 from ...data.scan import Scan
+from ...errors import SegadvError
 from ...io.output import is_dicom
 from ...io.place import split
 from ..example import Example
@@ -41,7 +44,27 @@ def shown_name(path: Any, scan: Scan, word: str) -> str:
         scan: the image.
         word: shown if the name could be that of the patient.
     """
-    return word if path is None or from_dicom(scan) else Path(str(path)).name
+    return word if path is None or from_dicom(scan) else last_part(str(path))
+
+
+def last_part(path: str) -> str:
+    """Return the last part of a path of this system or another."""
+    return Path(path.replace("\\", "/")).name
+
+
+def is_place(value: Any) -> bool:
+    """Return whether a parameter is a path with folders, of this system or another."""
+    return isinstance(value, str) and ("/" in value or "\\" in value)
+
+
+def path_parameters(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of an attack's parameters that are paths: a generator, for example."""
+    loads = ""
+    # Without the package that brought the method, its paths are known by their folders alone.
+    with suppress(SegadvError):
+        loads = get(str(record["method"])).loads
+    found = record["parameters"].items()
+    return tuple(name for name, value in found if is_place(value) or (name == loads and value))
 
 
 def without_places(text: str, scan: Scan, record: Mapping[str, Any]) -> str:
@@ -53,10 +76,14 @@ def without_places(text: str, scan: Scan, record: Mapping[str, Any]) -> str:
         record: what `result.json` holds.
     """
     private = from_dicom(scan)
-    for path, word in sorted(_places(scan, record), key=lambda pair: -len(pair[0])):
-        shown = word if private else Path(path).name
-        text = text.replace(path, shown)
-        name = Path(path).name
+    places = sorted(_places(scan, record), key=lambda pair: -len(pair[0]))
+    for path, word in places:
+        text = text.replace(path, word if private else last_part(path))
+    for path in sorted(_networks(record), key=len, reverse=True):
+        text = text.replace(path, last_part(path))
+    # Names after all the paths, of which they are parts.
+    for path, word in places:
+        name = last_part(path)
         if private and len(name) >= SHORTEST:
             text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", word, text)
     return text
@@ -85,6 +112,13 @@ def without_names(example: Example) -> Example:
             "channels": [{**one, "name": number} for one, number in listed],
         },
     )
+
+
+def _networks(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the paths of the networks and of the generator, whose names are no patient's."""
+    for one in (record.get("victim"), *record.get("surrogates", ()), record.get("generator")):
+        if isinstance(one, Mapping) and is_place(one.get("path")):
+            yield str(one["path"])
 
 
 def _places(scan: Scan, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -70,7 +70,7 @@ def report(
 
     Args:
         run: an example, or the folder of a saved one.
-        path: of the file, which ends in .html.
+        path: of the file, which ends in .html; the folders above it are made.
         verdicts: of a reader, by number of the slice; None: those in the folder, if there are any.
         image: the image of a saved run, if it has moved or had no file; of an image of several
             channels, the files of all.
@@ -132,6 +132,7 @@ def report_steps(
         yield Writing(MEASURED + (DRAWN - MEASURED) * (number + 1) // len(planes))
     facts = page_facts(example, windows, table, verdicts or {}, stored)
     text = _environment().get_template(PAGE).render(views=views, **facts)
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)
     return path
 

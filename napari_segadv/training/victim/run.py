@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import cast, get_args
 
+from ...common.wording import counted
 from ...errors import SegadvError
 from ...io.cases import Case, ClassMap, names_of, read_cases
 from ...victims.loading.registry import load_file
@@ -102,8 +103,13 @@ def finish(
 ) -> tuple[dict[str, float], str]:
     """Measure the bundle as the victim that it will be, and write it with the result."""
     about = (
-        f"Trained on {trained.cases} cases for {trained.recipe.epochs} epochs; Dice measured on "
-        f"{len(measured_on)} " + ("cases held out." if unseen else "of the training cases.")
+        f"Trained on {counted(trained.cases, 'case')} for "
+        f"{counted(trained.recipe.epochs, 'epoch')}; Dice measured on "
+    )
+    about += (
+        f"{counted(len(measured_on), 'case')} held out."
+        if unseen
+        else f"{len(measured_on)} of the training cases."
     )
     with tempfile.TemporaryDirectory(prefix="segadv-") as folder:
         draft = write_bundle(trained, Path(folder) / name, name, {}, about)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...attacks.problem import Problem
 from ...common.tensors import per_item
 from ...common.wording import share
-from ...data.boxes import Boxes, f1, matches
+from ...data.boxes import NOTHING, Boxes, f1, matches
 from ...data.scan import Array, Grid, Mask, Scan
 from ...errors import SegadvError
 from ...io.boxes import boxes_of, exact_boxes, loaded_boxes, read_boxes, write_boxes
@@ -24,7 +24,6 @@ from ..task import Task, number_in
 
 # A class is predicted if its logit is above the background's 0.
 LEAST_SCORE = 0.5
-NOTHING = "none"
 
 
 class OfAnchors(Problem):

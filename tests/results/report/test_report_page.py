@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 
 import dicom_sources as made
 import numpy as np
@@ -216,6 +217,13 @@ def test_a_class(tmp_path):
     assert "a phantom: drawn by a program, no patient" in page.text
     assert "Probability of the target" in page.text
     assert "--target 2" in page.text
+    # A class is reached or it is not: no share says how near it came.
+    stopped = replace(
+        example,
+        record={**example.record, "succeeded": False},
+        measures={**example.measures, "moved": 0.0},
+    )
+    assert "Stopped; the goal was not reached." in page_of(stopped, tmp_path, overwrite=True).text
 
 
 def test_boxes(tmp_path):
@@ -225,6 +233,60 @@ def test_boxes(tmp_path):
     page.check_safe()
     assert page.source.count('class="box"') >= 2
     assert "Target F1" in page.text
+    # What names the target needs no file.
+    assert "--target none:dark" in page.text
+    assert "TARGET" not in page.text
+    folder = example.save(tmp_path / "out")
+    saved = page_of(folder, tmp_path, image=scan, overwrite=True)
+    assert "--target none:dark" in saved.text
+    assert saved.source.count('class="box"') == page.source.count('class="box"')
+
+
+@pytest.mark.parametrize("windows", [False, True])
+@pytest.mark.parametrize("dicom", [False, True])
+def test_no_recorded_folder_is_in_the_page(tmp_path, image, dicom, windows):
+    """Whatever the record holds a path of: every role, network, parameter and argument."""
+    scan, victim = io.read(image), band_victim_of(("bg", "dim", "bright"))
+    example = crafted(scan, victim)
+    if dicom:
+        scan = replace(scan, meta={**scan.meta, "modality": "CT"})
+    secret = "C:\\Zwingli\\" if windows else "/home/Zwingli/"
+    digests = iter(f"{n:064x}" for n in range(1, 99))
+
+    def described(name, **more):
+        return {"path": f"{secret}{name}", "sha256": next(digests), "trust": "data", **more}
+
+    record = {
+        **example.record,
+        "method": "synthesis",
+        "parameters": {"generator": f"{secret}drawn", "seed_of": f"{secret}other"},
+        "generator": described("drawn"),
+        "image": {**example.record["image"], "path": f"{secret}x.png"},
+        "inputs": {r: described(f"{r}.png") for r in ("target", "truth", "region", "care")},
+        "victim": {**example.record["victim"], **described("net.pt"), "name": "",
+                   "shown": {"mask": f"{secret}shown.png"}},
+        "surrogates": [described("stand-in.pt")],
+    }  # fmt: skip
+    record["victim"]["preprocessing"] = [
+        {"step": "Odd", "arguments": {"file": "/home/Zwingli/table.csv"}}
+    ]
+    paths = [one["path"] for one in (record["victim"], record["generator"], record["image"])]
+    paths += [one["path"] for one in (*record["inputs"].values(), *record["surrogates"])]
+    notes = tuple(f"{path}: is odd" for path in paths)
+    page = page_of(replace(example, clean=scan, record=record, notes=notes), tmp_path)
+    assert re.findall(".*Zwingli.*", page.written) == []
+    assert "generator=GENERATOR" in page.text
+    assert "seed_of=SEED_OF" in page.text
+    assert "GENERATOR and SEED_OF stand for the files" in page.text
+    assert f"generator {record['generator']['sha256']}" in page.text
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_command_asks_for_the_precision_of_the_run(tmp_path, image, band_victim, precision):
+    example = crafted(io.read(image), band_victim, precision=precision)
+    text = page_of(example, tmp_path).text
+    assert f"--precision {precision}" in text
+    assert ("steps before the last ones bfloat16" in text) == (precision == "bfloat16")
 
 
 HOSTILE = (

@@ -77,7 +77,7 @@ def test_a_2d_bundle_learns_and_monai_predicts_the_same(pictures, tmp_path):
     (dice, about), epochs = finish(train_bundle(pictures, out, recipe(), None))
     assert epochs[-1].loss < epochs[0].loss / 2
     assert min(dice.values()) > 0.9
-    assert "1 cases held out" in about
+    assert "1 case held out" in about
     meta = json.loads((out / "configs" / "metadata.json").read_text())
     assert meta["eval_metrics"] == {f"dice {k}": round(v, 4) for k, v in dice.items()}
     victim = load_victim(out)
