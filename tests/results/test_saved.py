@@ -141,7 +141,7 @@ def test_a_run_is_overwritten_with_its_verdicts_and_nothing_else_is(tmp_path, sc
     assert not (folder / "verdicts.json").exists()
     save_run(example, folder, verdicts, overwrite=True)
     (folder / "thesis.docx").write_text("years of work")
-    with pytest.raises(SegadvError, match="not a segadv result"):
+    with pytest.raises(SegadvError, match=r"holds thesis\.docx, which is not of the result"):
         save_run(example, folder, overwrite=True)
 
 
