@@ -208,15 +208,20 @@ def _acts(value: Any, place: Place, config: BundleConfig, seen: set[Place]) -> s
     if place in seen:
         return ""
     seen.add(place)
+    inner: list[tuple[Any, Any]]
     if isinstance(value, Mapping):
         if "_target_" in value:
             known = _is_one_of(value["_target_"], HANDLERS | LOADERS | DATASETS)
             return "" if known else str(value["_target_"])
-        inner = ((one, (*place, str(key))) for key, one in value.items())
-        return next((code for one, at in inner if (code := _acts(one, at, config, seen))), "")
-    if isinstance(value, list):
-        inner = ((one, (*place, str(n))) for n, one in enumerate(value))
-        return next((code for one, at in inner if (code := _acts(one, at, config, seen))), "")
+        inner = list(value.items())
+    elif isinstance(value, list):
+        inner = list(enumerate(value))
+    else:
+        inner = []
+    for key, one in inner:
+        code = _acts(one, (*place, str(key)), config, seen)
+        if code:
+            return code
     if not isinstance(value, str):
         return ""
     macro = MACRO.fullmatch(value)
