@@ -28,6 +28,19 @@ HEAD = {
     "initialize": ["$setattr(torch.backends.cudnn, 'benchmark', True)"],
     "run": ["$@evaluator.run()"],
 }
+# What an evaluator names, by the part of the configuration.
+NAMED = {"inferer": "inferer", "postprocessing": "postprocessing", "handlers": "val_handlers"}
+
+
+def whole(config: dict) -> dict:
+    """A configuration with the head; its evaluator names the parts that there are."""
+    content = HEAD | config
+    if isinstance(content["evaluator"], dict):
+        named = {key: f"@{part}" for part, key in NAMED.items() if part in content}
+        content["evaluator"] = {**named, **content["evaluator"]}
+    return content
+
+
 LOAD = {"_target_": "LoadImaged", "keys": "@image_key"}
 FIRST = {"_target_": "EnsureChannelFirstd", "keys": "@image_key"}
 TYPED = {"_target_": "EnsureTyped", "keys": "@image_key", "device": "@device"}

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from helpers import disc_image
 from PIL import Image
-from zoo import HEAD
+from zoo import whole
 
 
 def save_zoo(folder: Path, config: dict, meta: dict, arch: dict | None = None) -> Path:
@@ -21,7 +21,7 @@ def save_zoo(folder: Path, config: dict, meta: dict, arch: dict | None = None) -
     root = folder / "Zoo"
     for name in ("configs", "models", "docs"):
         (root / name).mkdir(parents=True)
-    (root / "configs" / "inference.json").write_text(json.dumps(HEAD | config))
+    (root / "configs" / "inference.json").write_text(json.dumps(whole(config)))
     (root / "configs" / "metadata.json").write_text(json.dumps(meta))
     if arch is not None:
         torch.save(arch, root / "models" / "search_code_18590.pt")

@@ -23,6 +23,7 @@ from .evaluation import Evaluation
 from .own_config import OwnConfig, own_config
 from .own_joins import OWN, PLACE
 from .own_pipeline import IMAGE, OwnPipeline
+from .own_program import painted_most, unfollowed
 from .painted import painted_labels
 from .values import holds_code
 
@@ -39,8 +40,6 @@ CUT_EACH = (
 OVERLAPPING = "overlapping"
 BACKGROUND = "background"
 WITHOUT_BACKGROUND = "its channel background is no structure here: it counts nowhere"
-# Arguments of an evaluator by which a program does something else with the network.
-OWN_STEPS = ("prepare_batch", "iteration_update")
 # Formats of an output that name a task by another word than ours.
 FORMATS = {"classes": "classification"}
 
@@ -110,7 +109,7 @@ def describe(
         "regions": regions,
         "independent": independent,
         "head": head,
-        "own": _own(config, parts, evaluation, count if overlap else 0, spare, regions is not None)
+        "own": _own(config, parts, evaluation, (count, spare) if overlap else (0, 0), regions)
         if evaluation is not None and guided is None and _ends_on_image(parts)
         else None,
     }
@@ -128,21 +127,29 @@ def _own(
     config: BundleConfig,
     parts: Parts,
     evaluation: Evaluation,
-    structures: int,
-    left_out: int,
-    painted: bool,
+    maps: tuple[int, int],
+    regions: Mapping[str, tuple[int, ...]] | None,
 ) -> OwnPipeline:
-    """Return the bundle's own pipeline, as MONAI builds it; see `OwnPipeline` and `own_config`."""
+    """Return the bundle's own pipeline, as MONAI builds it; see `OwnPipeline` and `own_config`.
+
+    Args:
+        config: the bundle's.
+        parts: its values.
+        evaluation: with an agreement.
+        maps: how many overlapping structures have a map each, and how many of these count nowhere.
+        regions: the labels to which its program paints them.
+    """
     key = image_key(config, parts.transforms)
     images = sources(parts.transforms, key)
     joined = images if len(images) > 1 else ()
-    own = OwnPipeline(OwnConfig(), key, structures, joined, left_out, images[0])
-    steps = [name for name in OWN_STEPS if config.entry(("evaluator",), name) is not None]
-    if steps:
-        return replace(own, refused=f"its evaluator has {steps[0]}, which is not reproduced")
+    own = OwnPipeline(OwnConfig(), key, maps[0], joined, maps[1], images[0])
+    count = int(parts.arguments.get("out_channels", parts.arguments.get("num_classes")) or 1)
+    reason = unfollowed(config, painted_most(regions, count))
+    if reason:
+        return replace(own, refused=reason)
     made = {one[PLACE]: one[OWN] for one in parts.transforms if OWN in one}
     try:
-        return replace(own, config=own_config(config, evaluation, made, painted))
+        return replace(own, config=own_config(config, evaluation, made, regions is not None))
     except SegadvError as error:
         return replace(own, refused=str(error).removeprefix(f"{config.source}: "))
 
@@ -218,9 +225,14 @@ def _rows_first(config: BundleConfig, parts: Parts) -> bool:
     )
 
 
-def _is(step: Mapping[str, Any], name: str) -> bool:
+def _keys(step: Mapping[str, Any]) -> list[str]:
+    keys = step.get("keys", ())
+    return [keys] if isinstance(keys, str) else [str(key) for key in keys or ()]
+
+
+def _is(step: Any, name: str) -> bool:
     """Return whether a step is MONAI's of a name."""
-    return plain_name(str(step.get("_target_")), {name}) == name
+    return isinstance(step, Mapping) and plain_name(str(step.get("_target_")), {name}) == name
 
 
 def _activates(parts: Parts) -> bool:
@@ -249,8 +261,10 @@ def image_key(config: BundleConfig, transforms: Sequence[Any]) -> str:
     likely = [IMAGE, str(next(iter(inputs), IMAGE))]
     if config.entry(("evaluator",), "prepare_batch") is not None:
         likely.reverse()
+    loaded = any(_is(one, "LoadImage") and IMAGE in _keys(one) for one in transforms)
     try:
-        return input_key([one for one in transforms if isinstance(one, Mapping)], likely)
+        found = input_key([one for one in transforms if isinstance(one, Mapping)], likely)
+        return IMAGE if loaded and likely[0] == IMAGE else found
     except SegadvError as error:
         if holds_code(transforms):
             return likely[0]

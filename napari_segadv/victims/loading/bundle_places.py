@@ -4,7 +4,7 @@ Most bundles name them `preprocessing`, `postprocessing` and `inferer`, but what
 their program runs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...errors import SegadvError
@@ -48,12 +48,36 @@ def place_after(config: BundleConfig) -> Place | None:
 def place_of_inferer(config: BundleConfig) -> Place | None:
     """Return where the inferer stands; None if there is none, so that the image is seen whole.
 
+    An evaluator that names none has MONAI's SimpleInferer, whatever else the configuration holds.
+
     Raises:
         SegadvError: if the one that is referred to is missing.
     """
-    named: Place | None = (INFERER,) if config.has(INFERER) else None
-    place = config.entry(EVALUATOR, INFERER) or named
+    if config.has(EVALUATOR[0]):
+        place = config.entry(EVALUATOR, INFERER)
+    else:
+        place = (INFERER,) if config.has(INFERER) else None
     return None if place is None else config.followed(place)
+
+
+def handlers_of(config: BundleConfig, names: Sequence[str] = ("val_handlers",)) -> Iterator[Place]:
+    """Yield where the evaluator's handlers stand: each of a list, or of a dictionary.
+
+    Raises:
+        SegadvError: if what is referred to is missing.
+    """
+    for name in names:
+        place = config.entry(EVALUATOR, name)
+        if place is None:
+            continue
+        place = config.followed(place)
+        raw = config.at(place)
+        if isinstance(raw, list):
+            yield from (config.followed((*place, str(n))) for n in range(len(raw)))
+        elif isinstance(raw, Mapping) and "_target_" not in raw:
+            yield from (config.followed((*place, str(key))) for key in raw)
+        else:
+            yield place
 
 
 def _named(config: BundleConfig, part: str) -> Place | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import SegadvError
 from .bundle_config import NETWORK_KEYS, REFERENCE, BundleConfig, Place, place_of
+from .bundle_places import EVALUATOR, handlers_of
 from .evaluation import Evaluation
 from .expressions import NotPlain
 from .values import Code, is_true
@@ -46,11 +47,13 @@ class Weights:
         file: its path in the bundle.
         key: what is taken of its content; None: that is not said.
         notes: on how it was chosen.
+        unsure: why the bundle's program may have other weights; "": it has these.
     """
 
     file: str
     key: str | None = None
     notes: tuple[str, ...] = ()
+    unsure: str = ""
 
 
 def find_weights(config: BundleConfig) -> Weights:
@@ -63,17 +66,18 @@ def find_weights(config: BundleConfig) -> Weights:
     """
     folder, root = config.contents.folder.folders.get("models"), config.contents.root
     held = sorted(f"models/{n}" for n in (folder.files if folder else ()) if n.endswith(ENDINGS))
-    found, odd = _loadings(config)
+    found, odd, unsure = _loadings(config)
     loads = _last(found, config)
     if loads is not None and loads.file is not None:
-        return Weights(loads.file, loads.key)
+        return Weights(loads.file, loads.key, (), unsure)
     if not held:
         raise SegadvError(
             f"{root / 'models'}: no model.pt or model.safetensors; download the bundle's weights"
         )
     gone = f"its configuration loads {loads.named}, which is not there" if loads else ""
     if len(held) == 1:
-        return Weights(held[0], loads.key if loads else None, _loaded(gone, held[0]))
+        key = loads.key if loads else None
+        return Weights(held[0], key, _loaded(gone, held[0]), unsure or gone)
     usual = [f"models/{name}" for name in USUAL if f"models/{name}" in held]
     if gone or odd or not usual:
         reason = gone or (odd and f"{odd} loads weights in a way that is not understood")
@@ -105,25 +109,42 @@ def _last(found: list[Loading], config: BundleConfig) -> Loading | None:
     return found[-1] if found else None
 
 
-def _loadings(config: BundleConfig) -> tuple[list[Loading], str]:
-    """Return what a configuration loads into its network, and a loader that is not understood.
+def _loadings(config: BundleConfig) -> tuple[list[Loading], str, str]:
+    """Return what a configuration loads into its network, and why that may be something else.
 
-    Handlers run when the network does, after all calls that set it up.
+    Handlers run when the network does, after all calls that set it up; those that its evaluator
+    does not name never do, and count only where nothing else loads.
+
+    Returns:
+        What is loaded; a loader that is not understood, or ""; why the program may have other
+        weights, or "".
     """
     evaluation = Evaluation(config)
+    # Where there is no evaluator, nothing says which handlers run.
+    named = set(handlers_of(config)) if config.has(EVALUATOR[0]) else None
     by_handlers: list[Loading] = []
     by_calls: list[Loading] = []
+    by_others: list[Loading] = []
     odd = ""
     for place, raw in _walked(config.content, evaluation):
         if isinstance(raw, str):
             loads, found = _of_call(raw, place, evaluation, config), by_calls
         else:
-            loads, found = _of_handler(raw, place, evaluation, config), by_handlers
+            loads = _of_handler(raw, place, evaluation, config)
+            found = by_handlers if named is None or place in named else by_others
         if isinstance(loads, Loading):
             found.append(loads)
         elif loads:
             odd = loads
-    return by_handlers or by_calls, odd
+    _last([*by_handlers, *by_others], config)
+    unsure = f"{odd} loads weights in a way that is not understood" if odd else ""
+    if by_handlers and {one.file for one in by_calls} - {one.file for one in by_handlers[-1:]}:
+        unsure = unsure or "its calls and its evaluator's handlers load different weights"
+    if by_others and not (by_handlers or by_calls):
+        unsure = unsure or (
+            f"its evaluator does not name the handler that loads {by_others[-1].named}"
+        )
+    return by_handlers or by_calls or by_others, odd, unsure
 
 
 def _walked(value: Any, evaluation: Evaluation, place: Place = ()) -> Iterator[tuple[Place, Any]]:

@@ -91,7 +91,9 @@ class OwnPipeline:
         if len(mask) != (self.structures or 1) or mask.shape[1:] != image.shape[1:]:
             return None
         if not self.structures:
-            return mask[0].float().round().long()
+            whole = mask[0].float().round()
+            # Else it ends in probabilities, or in what an interpolation makes of classes.
+            return whole.long() if bool((whole == mask[0]).all()) else None
         if not ((mask == 0) | (mask == 1)).all():
             return None  # it ends in probabilities
         return combined(mask[None, self.left_out :])[0]

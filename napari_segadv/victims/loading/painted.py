@@ -8,7 +8,14 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..preprocessing.chain import plain_name
+from ..preprocessing.chain import COPIES, WITHOUT_EFFECT, plain_name
+
+LAMBDA = "Lambda"
+# Arguments that it may have, and the steps that may follow.
+PAINTS = frozenset(
+    {"_target_", "_desc_", "keys", "func", "allow_missing_keys", "track_meta", "overwrite"}
+)
+BEHIND = (WITHOUT_EFFECT - {COPIES}) | {"SaveImage"}
 
 
 def painted_labels(
@@ -17,23 +24,27 @@ def painted_labels(
     """Return the labels that each structure unites, by its name; None if nothing paints them.
 
     What is painted first lies inside of what is painted after it: of nested structures the
-    smallest comes first in the expression, and has its label alone.
+    smallest comes first in the expression, and has its label alone. Behind it only writers may
+    stand, and steps that leave the labels as they are.
 
     Args:
-        steps: MONAI's `_target_` dictionaries of a postprocessing.
+        steps: MONAI's `_target_` dictionaries of a postprocessing, those that act on the mask.
         structures: names, in the order of the network's channels.
     """
-    for step in steps:
-        if plain_name(str(step.get("_target_", "")), {"Lambda"}) == "Lambda":
-            order = _order(str(step.get("func", "")))
-            if sorted(channel for channel, _ in order) != list(range(len(structures))):
-                return None
-            labels = [label for _, label in order]
-            if 0 in labels or len(set(labels)) != len(labels):
-                return None
-            inside = {channel: labels[: n + 1] for n, (channel, _) in enumerate(order)}
-            return {name: tuple(sorted(inside[k])) for k, name in enumerate(structures)}
-    return None
+    names = [plain_name(str(step.get("_target_", "")), BEHIND | {LAMBDA}) for step in steps]
+    if names.count(LAMBDA) != 1 or not BEHIND.issuperset(names[names.index(LAMBDA) + 1 :]):
+        return None
+    step = steps[names.index(LAMBDA)]
+    if not PAINTS.issuperset(step) or step.get("overwrite", True) is not True:
+        return None
+    order = _order(str(step.get("func", "")))
+    if sorted(channel for channel, _ in order) != list(range(len(structures))):
+        return None
+    labels = [label for _, label in order]
+    if 0 in labels or len(set(labels)) != len(labels):
+        return None
+    inside = {channel: labels[: n + 1] for n, (channel, _) in enumerate(order)}
+    return {name: tuple(sorted(inside[k])) for k, name in enumerate(structures)}
 
 
 def _order(text: str) -> list[tuple[int, int]]:

@@ -20,7 +20,7 @@ from test_read_as_monai import (
     rewritten,
     save_small_ct,
 )
-from zoo import FIRST, HEAD, LOAD, composed
+from zoo import FIRST, HEAD, LOAD, composed, whole
 from zoo_itself import save_zoo
 
 import napari_segadv as sa
@@ -30,6 +30,7 @@ from napari_segadv.victims.loading.bundle_config import read_config
 from napari_segadv.victims.loading.contents import Contents
 from napari_segadv.victims.loading.evaluation import Evaluation
 from napari_segadv.victims.loading.own_config import own_config
+from napari_segadv.victims.loading.painted import painted_labels
 from napari_segadv.victims.preprocessing.chain import Transform
 
 PAD = {"_target_": "DivisiblePadd", "keys": "image", "k": 16}
@@ -150,7 +151,7 @@ UNKNOWN = {
 def test_what_monais_parser_must_not_be_given(name, tmp_path):
     parts, says = UNKNOWN[name]
     root, _ = saved(tmp_path)
-    rewritten(root, HEAD | config(**{"pre": BEFORE, "post": AFTER} | parts))
+    rewritten(root, whole(config(**{"pre": BEFORE, "post": AFTER} | parts)))
     read = read_config(Contents.of(root))
     with pytest.raises(SegadvError, match=says):
         own_config(read, Evaluation(read, ()), {}, painted=False)
@@ -184,7 +185,7 @@ def test_nothing_of_the_file_runs_for_it(where, tmp_path):
     trace = tmp_path / "it-ran"
     code = HIDDEN.format(trace=str(trace))
     post = json.loads(json.dumps(AFTER))
-    content = HEAD | config(BEFORE, post, first=[SOFTMAX], other=code)
+    content = whole(config(BEFORE, post, first=[SOFTMAX], other=code))
     largest = post["transforms"][-1]
     if where == "imports":
         (root / "planted.py").write_text(f"open({str(trace)!r}, 'w').close()\n")
@@ -258,3 +259,94 @@ def test_a_channel_for_each_class_is_a_label_map(tmp_path):
     post = composed(SOFTMAX, BACK, {**LARGEST, "to_onehot": 3})
     root, path = saved(tmp_path, post=post)
     assert notes_of(load_victim(root), sa.read(path)) == (f"{WHOLE} pipeline",)
+
+
+POINTED = {**HEAD["evaluator"], "inferer": "@inferer", "postprocessing": "@postprocessing"}
+WINDOWS = {"_target_": "SlidingWindowInferer", "roi_size": [16, 16, 16], "overlap": 0}
+TIDIES = {"_target_": "PostProcessing", "transform": composed(LARGEST)}
+SAVES = {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir"}
+OTHER = "torch.load(@bundle_root + '/models/model.pt')"
+# What a program does beside its parts, and why nothing is compared then.
+BESIDE = {
+    "mode": ({"evaluator": {**POINTED, "mode": "train"}}, "has mode train"),
+    "class": (
+        {"evaluator": {**POINTED, "_target_": "scripts.own.Mine"}},
+        "its evaluator is scripts.own.Mine",
+    ),
+    "handler": (
+        {"evaluator": {**POINTED, "val_handlers": [TIDIES]}},
+        "has the handler PostProcessing",
+    ),
+    "run": ({"run": ["$@other.run()"]}, r"its program runs $@other.run()"),
+    "initialize": ({"initialize": ["$@network.apply(print)"]}, "its initialize has code"),
+    "no postprocessing": ({"evaluator": HEAD["evaluator"] | {"postprocessing": None}}, "names no"),
+    "weights": (
+        {"initialize": [f"$torch.nn.Module.load_state_dict(@network, {OTHER})"]},
+        "its initialize has code",
+    ),
+    "handlers of nobody": (
+        {"evaluator": POINTED | {"val_handlers": None}},
+        "does not name the handler that loads",
+    ),
+    "scale": ({"post": composed(*AFTER["transforms"], {**SAVES, "scale": 255})}, "has scale"),
+    "dtype": (
+        {"post": composed(*AFTER["transforms"], {**SAVES, "output_dtype": "bool"})},
+        "has output_dtype bool",
+    ),
+    "a step behind": (
+        {"post": composed(*AFTER["transforms"], SAVES, LARGEST)},
+        "only after SaveImaged has written it",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_program_that_does_more_is_not_compared(name, tmp_path):
+    more, says = BESIDE[name]
+    root, path = saved(tmp_path, **more)
+    (note,) = notes_of(load_victim(root), sa.read(path))
+    assert note.startswith("not compared with the model's own pipeline: ")
+    assert says in note
+
+
+def test_published_calls_and_handlers_are_compared(tmp_path):
+    stats = {"_target_": "StatsHandler", "iteration_log": False}
+    stats |= {"output_transform": "$lambda x: None"}
+    dice = {"_target_": "MeanDice", "output_transform": "$monai.handlers.from_engine(['pred'])"}
+    calls = ["$import torch", "$monai.utils.set_determinism(seed=123)"]
+    calls += ["$setattr(torch.backends.cudnn, 'benchmark', True)"]
+    post = composed(*AFTER["transforms"], {**SAVES, "output_ext": ".nii.gz", "resample": False})
+    evaluator = {**POINTED, "val_handlers": ["@handlers::0", stats], "amp": True}
+    evaluator |= {"key_val_metric": {"dice": dice}}
+    root, path = saved(tmp_path, post=post, evaluator=evaluator, initialize=calls)
+    assert notes_of(load_victim(root), sa.read(path)) == (f"{WHOLE} pipeline",)
+
+
+def test_an_evaluator_without_an_inferer_sees_the_whole_image(tmp_path):
+    evaluator = {**POINTED, "inferer": None}
+    root, _ = saved(tmp_path, evaluator=evaluator, inferer=WINDOWS)
+    assert load_victim(root).windows is None
+
+
+def test_probabilities_are_not_rounded_to_a_mask(tmp_path):
+    root, path = saved(tmp_path, post=composed(SIGMOID, BACK), classes=1)
+    (note,) = notes_of(load_victim(root), sa.read(path))
+    assert "does not end in a mask" in note
+
+
+def test_without_prepare_batch_the_input_is_the_loaded_image(tmp_path):
+    both = ["image", "img"]
+    before = composed({**LOAD, "keys": both}, {**FIRST, "keys": both}, {**WINDOW, "keys": "img"})
+    meta = about()
+    inputs = meta["network_data_format"]["inputs"]
+    meta["network_data_format"]["inputs"] = {"img": inputs["image"]}
+    root = save_zoo(tmp_path, config(before, AFTER), meta)
+    assert load_victim(root).steps == ()
+
+
+@pytest.mark.parametrize("behind", ["Lambdad", "RemoveSmallObjectsd", "SaveImaged"])
+def test_only_writers_may_stand_behind_the_painting(behind):
+    where = "$lambda x: torch.where(x[[0]] > 0, 1, torch.where(x[[1]] > 0, 2, 0))"
+    steps = [{"_target_": "Lambdad", "keys": "pred", "func": where}]
+    steps.append({"_target_": behind, "keys": "pred", "func": "$lambda x: x * 0"})
+    assert (painted_labels(steps, ("a", "b")) is not None) == (behind == "SaveImaged")

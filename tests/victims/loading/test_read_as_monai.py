@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from zoo import FIRST, HEAD, LOAD, NAMES, NODULES, UNET, composed, metadata, window
+from zoo import FIRST, HEAD, LOAD, NAMES, NODULES, UNET, composed, metadata, whole, window
 from zoo_itself import parser_of, save_zoo
 
 import napari_segadv as sa
@@ -107,7 +107,7 @@ OWN = {
 def test_a_class_of_its_own_is_not_monais_whatever_its_name(name, tmp_path):
     content, says = OWN[name]
     root = save_zoo(tmp_path, config(), about())
-    rewritten(root, HEAD | content)
+    rewritten(root, whole(content))
     with pytest.raises(SegadvError, match=says):
         load_victim(root)
 
@@ -281,7 +281,7 @@ LOST = {
 def test_what_is_missing_or_can_not_be_read_is_refused(name, tmp_path):
     content, says = LOST[name]
     root = save_zoo(tmp_path, config(), about())
-    rewritten(root, HEAD | content)
+    rewritten(root, whole(content))
     with pytest.raises(SegadvError, match=says) as caught:
         load_victim(root)
     assert "\n" not in str(caught.value)
@@ -355,12 +355,12 @@ def test_calls_that_set_up_a_detector_are_found_where_they_stand(where, tmp_path
         content |= {"setup": {"calls": calls}}
         content["evaluator"]["_requires_"] = "@setup::calls"
     (tmp_path / "configs").mkdir()
-    rewritten(tmp_path, HEAD | content)
+    rewritten(tmp_path, whole(content))
     read = read_config(Contents.of(tmp_path))
     found = detector_of(read, Evaluation(read), 3)
     assert (found.windows.roi_size, found.nms, found.least) == ((32, 32, 16), 0.22, 0.02)
     content["again"] = [calls[1].replace("0.22", "0.5")]
-    rewritten(tmp_path, HEAD | content)
+    rewritten(tmp_path, whole(content))
     read = read_config(Contents.of(tmp_path))
     with pytest.raises(SegadvError, match="set_box_selector_parameters is called in two ways"):
         detector_of(read, Evaluation(read), 3)

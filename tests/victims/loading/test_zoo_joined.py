@@ -6,7 +6,20 @@ import sys
 import numpy as np
 import pytest
 import torch
-from zoo import CECT, FIRST, JOINS, NAMES, PHASES, PLAIN, RENAL, UNET, composed, metadata, window
+from zoo import (
+    CECT,
+    FIRST,
+    JOINS,
+    NAMES,
+    PHASES,
+    PLAIN,
+    RENAL,
+    UNET,
+    composed,
+    metadata,
+    whole,
+    window,
+)
 from zoo_itself import save_ct, save_zoo, theirs
 
 import napari_segadv as sa
@@ -42,8 +55,7 @@ def save_cect(folder, script=JOINS, config=CECT):
     root = save_zoo(folder, {"network_def": config["network_def"]}, ABOUT)
     (root / "scripts").mkdir()
     (root / "scripts" / "my_transforms.py").write_text(script)
-    content = json.loads((root / "configs" / "inference.json").read_text()) | config
-    (root / "configs" / "inference.json").write_text(json.dumps(content))
+    (root / "configs" / "inference.json").write_text(json.dumps(whole(config)))
     with pytest.raises(NeedsTrust) as asked:
         load_victim(root)
     return root, asked.value

@@ -12,7 +12,6 @@ from zoo import (
     DENSITY,
     DINTS,
     GRADES,
-    HEAD,
     NAMES,
     NODULES,
     NUCLEI,
@@ -29,6 +28,7 @@ from zoo import (
     composed,
     metadata,
     named,
+    whole,
 )
 from zoo_itself import save_zoo
 
@@ -138,7 +138,7 @@ def test_what_its_row_says_comes_of_it(name, tmp_path):
     # What is asked about or refused needs no weights of its own.
     root = save_zoo(tmp_path, config if outcome == LOADS else PLAIN, meta, arch)
     if outcome != LOADS:
-        text = json.dumps(config if config is PROGRAM else HEAD | config)
+        text = json.dumps(config if config is PROGRAM else whole(config))
         (root / "configs" / "inference.json").write_text(text)
     assert comes_of(root) == outcome
 

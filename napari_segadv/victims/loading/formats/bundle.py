@@ -76,6 +76,9 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
         )
     fields = describe(config, parts, agreed)
     fields["notes"] = (*fields["notes"], *found_weights.notes)
+    own = fields["own"]
+    if own is not None and found_weights.unsure and not own.refused:
+        fields["own"] = replace(own, refused=found_weights.unsure)
     if not script:
         fit_weights(network.eval(), tensors, path / weights)
         scripts.beside(network)
