@@ -165,16 +165,17 @@ class Saved:
         """Return the target itself, to be looked at; None if there was none or it is gone."""
         try:
             given = self.given(TARGET, scan)
-            if isinstance(self.entry.entry("inputs").values.get(TARGET), str):
-                # A name says what to erase; what was kept, what is left then.
-                kept = self.kept_target(scan)
-                given = given if kept is None else kept
+            named = isinstance(self.entry.entry("inputs").values.get(TARGET), str)
+            # A name says what to erase; what was kept, what is left then.
+            kept = self.kept_target(scan) if named else None
             victim = self.entry.entry("victim")
             task, classes = task_of(victim.text("task")), victim.texts("classes")
-            if given is None or self.difference(TARGET, given):
+            if kept is None and (given is None or self.difference(TARGET, given)):
                 return None
             stand_in = Pipeline(lambda x: x, "the model", scan.grid.ndim, classes=classes)
-            wanted: Prediction = task.wanted(given, TARGET, scan, stand_in)
+            wanted: Prediction = task.wanted(
+                given if kept is None else kept, TARGET, scan, stand_in
+            )
         except SegadvError:
             return None
         return wanted.named(classes) if isinstance(wanted, (Mask, Boxes, Grade)) else None

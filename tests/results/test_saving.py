@@ -66,7 +66,7 @@ def test_what_is_not_a_result_is_never_replaced(tmp_path, example, foreign, list
         (folder / foreign).mkdir()
     else:
         (folder / foreign).write_text("years of work")
-    with pytest.raises(SegadvError, match="not a segadv result"):
+    with pytest.raises(SegadvError, match="not overwritten"):
         example.save(folder, overwrite=True)
     assert (folder / foreign).exists()
 

@@ -213,9 +213,9 @@ def test_the_channel_that_may_change_is_shown_while_it_runs_and_after(window, pa
         assert (layer.data[place] != parts[2].array[place]).any()
 
     click(qtbot, panel.run_button)
-    qtbot.waitUntil(lambda: controller.shown(PREVIEW) is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: controller.shown(PREVIEW) is not None)
     assert tuple(controller.shown(PREVIEW).contrast_limits) == parts[2].shown.limits
-    qtbot.waitUntil(changes, timeout=60_000)
+    qtbot.waitUntil(changes)
     click(qtbot, panel.cancel_button)
     idle(qtbot, controller)
     assert controller.shown(PREVIEW) is None

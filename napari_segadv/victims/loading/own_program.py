@@ -228,16 +228,15 @@ def _acts(value: Any, place: Place, config: BundleConfig, seen: set[Place]) -> s
     if macro is not None:
         at = place_of(macro, place)
         return _acts(config.at(at, value), at, config, seen)
-    if REFERENCE.fullmatch(value):
-        value = f"${value}"
-    if not value.startswith("$") or import_in(value) is not None:
+    text = f"${value}" if REFERENCE.fullmatch(value) else str(value)
+    if not text.startswith("$") or import_in(text) is not None:
         return ""
     try:
-        tree, references = Evaluation(config).parsed(value, place)
+        tree, references = Evaluation(config).parsed(text, place)
     except SegadvError:
-        return value
+        return text
     if not all(_is_harmless(node, references) for node in ast.walk(tree)):
-        return value
+        return text
     for at, named in references.values():
         if at in (EVALUATOR, config.network_place, ("bundle_root",)):
             continue

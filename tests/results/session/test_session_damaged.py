@@ -14,6 +14,7 @@ from napari_segadv import io
 from napari_segadv.data.boxes import Boxes
 from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
+from napari_segadv.results.example import stored_as
 from napari_segadv.results.session.folder import open_session, save_session
 from napari_segadv.results.session.session import (
     Session,
@@ -192,10 +193,15 @@ def test_numbers_that_are_none_and_endless_files(saved):
 
 
 def test_pixels_of_another_size_or_image_are_refused(saved, scan2d, tmp_path):
-    io.save(Scan.from_array(disc_image((40, 64))), saved / "runs" / "00" / "adversarial.png")
-    assert "has shape (40, 64)" in refused(saved)
-    io.save(Scan.from_array(disc_image(seed=9)), saved / "runs" / "00" / "adversarial.png")
-    assert "does not differ" in refused(saved)
+    run = saved / "runs" / "00"
+    small, other = disc_image((40, 64)), disc_image(seed=9)
+    for image, says in ((small, "has shape (40, 64)"), (other, "does not differ")):
+        io.save(Scan.from_array(image), run / "adversarial.png")
+        assert "adversarial.png: has changed since the result was saved" in refused(saved)
+        result = json.loads((run / "result.json").read_text())
+        result["adversarial"] = stored_as([run / "adversarial.png"])
+        (run / "result.json").write_text(json.dumps(result))
+        assert says in refused(saved)
     io.save_mask(Mask(np.ones((4, 4), np.uint8), Grid.pixels((4, 4))), saved / "labels/00.nii.gz")
     assert "labels" in refused(saved)
 

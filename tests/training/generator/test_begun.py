@@ -143,7 +143,7 @@ def test_the_command_says_that_there_is_nothing_to_go_on_from(
     assert "--resume" not in err
     stop(None)
     status, out, err = run(*call)
-    assert (status, "after 1 epochs" in out) == (0, True), err
+    assert (status, "after 1 epoch" in out) == (0, True), err
 
 
 def test_the_command_that_is_stopped_before_it_writes_says_the_same(

@@ -260,7 +260,7 @@ def test_from_the_command_line(tmp_path, scans, weights_file, run):
     small = ["--set", "width=4", "--set", "latent=2"]
     status, out, err = run(*call, "--epochs", 1, "--parts", "intensity", *small)
     printed = out + err
-    assert (status, "after 1 epochs of 2 images" in printed) == (0, True)
+    assert (status, "after 1 epoch of 2 images" in printed) == (0, True)
     status, out, err = run(*call, "--epochs", 2, "--resume")
     printed = out + err
     assert (status, "after 2 epochs" in printed) == (0, True)
