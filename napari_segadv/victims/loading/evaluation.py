@@ -43,6 +43,8 @@ from .written_out import written_out
 
 # How a component may be made: called, or handed on with its arguments.
 MODES = ("default", "callable")
+# Most steps of a preprocessing or postprocessing: an expression may repeat them without end.
+MOST_STEPS = 200
 # Names that every expression may use, as with MONAI.
 KNOWN = {"monai": "monai", "torch": "torch", "np": "numpy", "numpy": "numpy"}
 # Modules that plain expressions name; a file may import something else under their names.
@@ -121,6 +123,11 @@ class Evaluation:
         """Return the transforms at a place as data; raises as `transforms` does."""
         try:
             found = transforms_in(self.at(place))
+            if len(found) > MOST_STEPS:
+                raise SegadvError(
+                    f"holds {len(found)} steps, of which at most {MOST_STEPS} are taken; leave "
+                    "some out"
+                )
             plain = [x for x in found if isinstance(x, Mapping) and not isinstance(x, Component)]
             if any("_target_" in one for one in plain):
                 raise SegadvError(

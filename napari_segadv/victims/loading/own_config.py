@@ -131,9 +131,8 @@ def check_content(value: Any, made: Sequence[Any], place: Place = ()) -> None:
             if SPECIAL.fullmatch(key) and key not in ("_target_", "_disabled_"):
                 raise SegadvError(f"{where} has {key[:40]}")
             check_content(one, made, (*place, key))
-        target = value.get("_target_")
-        if "_target_" in value and not (type(target) is str and is_known(target)):
-            raise SegadvError(f"{where} is {str(target)[:80]}, which can't be run as it is")
+        if "_target_" in value:
+            _check_component(value, where)
     elif type(value) in (list, tuple):
         for number, one in enumerate(value):
             check_content(one, made, (*place, str(number)))
@@ -146,6 +145,35 @@ def check_content(value: Any, made: Sequence[Any], place: Place = ()) -> None:
         or (isinstance(value, type) and issubclass(value, np.generic))
     ):
         raise SegadvError(f"{where} is a {type(value).__name__}, which can't be given as it is")
+
+
+def _check_component(value: Mapping[str, Any], where: str) -> None:
+    """Check the class of a component and, as leaves may have come one by one, its arguments.
+
+    Raises:
+        SegadvError: if it is not known, or has what may name code.
+    """
+    target = value["_target_"]
+    if not (type(target) is str and is_known(target)):
+        raise SegadvError(f"{where} is {str(target)[:80]}, which can't be run as it is")
+    odd = next((key for key in sorted(ODD_ARGUMENTS) if key in value), None)
+    if odd is not None:
+        raise SegadvError(f"{where} has {odd}")
+    if plain_name(target, KNOWN) == LOADS:
+        given = {key: one for key, one in value.items() if key not in ("_target_", "_disabled_")}
+        problem = _of_loader(given)
+        if problem:
+            raise SegadvError(f"{where} {problem}")
+
+
+def _of_loader(arguments: Mapping[str, Any]) -> str:
+    """Return what of a loader's arguments may name code; "" if nothing may."""
+    odd = next((key for key in arguments if key not in OF_LOADERS), None)
+    if odd is not None:
+        return f"has {odd}, which may name code"
+    reader = arguments.get("reader")
+    known = reader is None or (type(reader) is str and reader in READERS)
+    return "" if known else f"has the reader {str(reader)[:80]}"
 
 
 def is_known(target: str) -> bool:
@@ -305,15 +333,10 @@ class _Copy:
             for key, value in kept.items()
         }
         if name == LOADS:
-            self._check_loader(copied, place)
+            problem = _of_loader(copied)
+            if problem:
+                raise self._refused(place, problem)
         return {"_target_": target, **copied}
-
-    def _check_loader(self, arguments: Mapping[str, Any], place: Place) -> None:
-        odd = next((key for key in arguments if key not in OF_LOADERS), None)
-        if odd is not None:
-            raise self._refused(place, f"has {odd}, which may name code")
-        if arguments.get("reader") not in (None, *READERS):
-            raise self._refused(place, f"has the reader {arguments['reader']}")
 
 
 def _is_meant(target: str) -> bool:

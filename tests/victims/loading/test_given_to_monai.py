@@ -1,5 +1,6 @@
 """What MONAI's parser is given for a comparison holds nothing that runs, and takes no long time."""
 
+import json
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -113,6 +114,10 @@ BAD = {
     "an object": [print],
     "a class of Python": int,
     "bytes": b"x",
+    "a reader": {"_target_": "LoadImaged", "keys": "image", "reader": "os.system"},
+    "a list of readers": {"_target_": "LoadImaged", "keys": "image", "reader": ["os.system"]},
+    "an argument of a reader": {"_target_": "LoadImaged", "keys": "image", "func": "os.system"},
+    "a pattern": {"_target_": "DeleteItemsd", "keys": "a", "use_re": True},
 }
 
 
@@ -209,3 +214,41 @@ def test_windows_of_no_size_are_refused(tmp_path):
     inferer = {"_target_": "SlidingWindowInferer", "roi_size": [16, 16, 16], "sw_batch_size": -5}
     with pytest.raises(SegadvError, match="sw_batch_size -5: use 1 or more"):
         load_victim(saved(tmp_path, inferer=inferer))
+
+
+def test_leaves_make_no_loader_with_a_reader_of_its_own(tmp_path):
+    leaves = select(["@a::reader", "@a::keys", "@a::_target_"])
+    loader = {"_target_": "LoadImaged", "keys": "image", "reader": "os.system"}
+    victim = load_victim(saved(tmp_path, leaves, a=loader))
+    assert "has the reader os.system" in victim.own.refused
+    assert victim.own.config.content == {}
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_steps_that_an_expression_repeats(where, tmp_path):
+    flip = {"_target_": "Flipd", "keys": "image", "spatial_axis": 0}
+    parts = {"some": [LOAD, FIRST, WINDOW, PAD], "more": [flip]}
+    if where == "after":
+        parts = {"some": AFTER["transforms"], "more": [LARGEST]}
+    repeated = {"_target_": "Compose", "transforms": "$@some + @more * 5000"}
+    before = composed(LOAD, FIRST, WINDOW, PAD) if where == "after" else repeated
+    after = repeated if where == "after" else AFTER
+    root = save_zoo(tmp_path, config(before, after, 3, **parts), about(3))
+    with pytest.raises(SegadvError, match=r"holds 500\d steps, of which at most 200") as caught:
+        load_victim(root)
+    assert "\n" not in str(caught.value)
+
+
+def test_channels_without_end(tmp_path):
+    root = saved(tmp_path)
+    path = root / "configs" / "metadata.json"
+    content = json.loads(path.read_text())
+    content["network_data_format"]["inputs"]["image"]["num_channels"] = 20_000_000
+    path.write_text(json.dumps(content))
+    network = json.loads((root / "configs" / "inference.json").read_text())
+    key = "network_def"
+    network[key] = {"_target_": "SegResNet", "spatial_dims": 3, "out_channels": 3}
+    (root / "configs" / "inference.json").write_text(json.dumps(network))
+    with pytest.raises(SegadvError, match="would see 20000000 channels") as caught:
+        load_victim(root)
+    assert "\n" not in str(caught.value)
