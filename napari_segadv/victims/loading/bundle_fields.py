@@ -143,8 +143,11 @@ def _own(
     if steps:
         return replace(own, refused=f"its evaluator has {steps[0]}, which is not reproduced")
     made = {one[PLACE]: one[OWN] for one in parts.transforms if OWN in one}
+    outputs = parts.arguments.get("out_channels", parts.arguments.get("num_classes"))
+    classes = outputs if isinstance(outputs, int) else 0
     try:
-        return replace(own, config=own_config(config, evaluation, made, painted))
+        found = own_config(config, evaluation, made, painted, (key, *images), classes)
+        return replace(own, config=found)
     except SegadvError as error:
         return replace(own, refused=str(error).removeprefix(f"{config.source}: "))
 

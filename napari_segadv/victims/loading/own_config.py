@@ -8,7 +8,7 @@ MONAI's that takes data alone.
 
 import pydoc
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,9 +29,9 @@ from .bundle_places import place_after, place_before, place_of_inferer
 from .evaluation import Evaluation
 from .expressions import Component
 from .names import import_in
+from .own_keys import LOADS, MISSING, without_others
 from .values import COMPOSE, Code
 
-LOADS = "LoadImage"
 BEFORE = frozenset(INTENSITY) | SPATIAL | WITHOUT_EFFECT | {COPIES, CONCATENATES}
 AFTER = DECIDING | WITHOUT_EFFECT
 INFERERS = ("SimpleInferer", *WINDOWS)
@@ -59,6 +59,9 @@ SIGNS = re.compile(r"^\$|[@%]")
 REFERRED, SPECIAL = re.compile(r"@\w+(::\w+)*"), re.compile(r"_\w+_")
 # Arguments that make a class run what a file says: patterns, or names of code.
 ODD_ARGUMENTS = frozenset({"use_re", "log_stats", "logger_handler", "writer", "func", "select_fn"})
+# Arguments of steps that name classes, and most of them if it is not known how many there are.
+ONE_HOT, MOST_CLASSES = "to_onehot", 256
+OF_CLASSES = frozenset({ONE_HOT, "applied_labels", "argmax", "threshold", "rounding"})
 # Most values that are copied: references and macros may stand for any number.
 MOST_COPIED = 20_000
 
@@ -85,6 +88,8 @@ def own_config(
     evaluation: Evaluation,
     made: Mapping[Place, Any],
     painted: bool,
+    keys: Sequence[str] = (),
+    classes: int = 0,
 ) -> OwnConfig:
     """Return the parts of a bundle that MONAI's parser may build.
 
@@ -93,17 +98,58 @@ def own_config(
         evaluation: with an agreement to what was listed.
         made: components that are built already, by their places.
         painted: whether a step that paints structures to a label map is left out: it is read.
+        keys: under which its data have the network's input and the images that are loaded; steps
+            on other keys alone are left out. (): not known, all are kept.
+        classes: how many the network has; 0: not known.
 
     Raises:
         SegadvError: if one of them is, or holds, what MONAI's parser must not be given.
     """
     places = place_before(config), place_after(config), place_of_inferer(config)
     dropped, until = _dropped(config, places[1], painted)
-    copy = _Copy(config, evaluation, {**made, **dict.fromkeys(dropped, LEFT_OUT)})
+    _check_classes(config, evaluation, places, max(classes, 2) if classes else MOST_CLASSES)
+    instead = {**made, **dict.fromkeys(dropped, LEFT_OUT)}
+    if keys:
+        after_it = [] if places[1] is None else Evaluation(config).transforms_at(places[1])
+        named = {text for step in after_it for text in _texts_in([*step.values()])}
+        steps = Evaluation(config).transforms_at(places[0])
+        instead |= without_others(steps, {*keys, *named}, BEFORE, LEFT_OUT)
+    copy = _Copy(config, evaluation, instead)
     before, after, inferer = (None if place is None else copy.named(place) for place in places)
     content = copy.content()
     check_content(content, [*made.values()])
     return OwnConfig(content, before, after, inferer, until)
+
+
+def _check_classes(
+    config: BundleConfig, evaluation: Evaluation, places: Sequence[Place | None], most: int
+) -> None:
+    """Refuse steps that make a map of each class, of more classes than there are.
+
+    Raises:
+        SegadvError: if there is one.
+    """
+    for place in places[:2]:
+        for step in Evaluation(config).transforms_at(place):
+            if not isinstance(step, Component):
+                continue
+            for name in OF_CLASSES & step.keys():
+                given = evaluation.at((*step.place, name))
+                each = given if isinstance(given, (list, tuple)) else [given]
+                numbers = [one for one in each if isinstance(one, (int, float))]
+                if len(each) > most or (name == ONE_HOT and any(n > most for n in numbers)):
+                    raise SegadvError(
+                        f"{'::'.join(step.place)} has {name} for more than {most} classes"
+                    )
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield a text, or those in a list; not those of components that a step is given."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _texts_in(one)
 
 
 def check_content(value: Any, made: Sequence[Any], place: Place = ()) -> None:
@@ -332,6 +378,8 @@ class _Copy:
             self._text(key, place): self._of(value, (*place, str(key)))
             for key, value in kept.items()
         }
+        if (*place, MISSING) in self._instead:
+            copied[MISSING] = True
         if name == LOADS:
             problem = _of_loader(copied)
             if problem:

@@ -252,3 +252,49 @@ def test_channels_without_end(tmp_path):
     with pytest.raises(SegadvError, match="would see 20000000 channels") as caught:
         load_victim(root)
     assert "\n" not in str(caught.value)
+
+
+MANY = {
+    "a number": {"to_onehot": 40_000},
+    "an expression": {"to_onehot": "$4 * 10_000"},
+    "a reference": {"to_onehot": "@many"},
+    "labels": {"applied_labels": "$list(range(1, 19000))"},
+}
+
+
+@pytest.mark.parametrize("what", MANY)
+def test_more_classes_than_the_network_has(what, tmp_path):
+    steps = [*AFTER["transforms"]]
+    if what == "labels":
+        steps.append({"_target_": "KeepLargestConnectedComponentd", "keys": "pred", **MANY[what]})
+    else:
+        steps[-1] = {**LARGEST, **MANY[what]}
+    after = composed(*steps)
+    victim = load_victim(saved(tmp_path, after=after, many=40_000))
+    assert "for more than 3 classes" in victim.own.refused
+
+
+BOTH = ["image", "label"]
+
+
+def test_what_is_done_to_other_keys_is_left_out(tmp_path):
+    """A label of 700 voxels a side would take a gigabyte and more."""
+    load, first = {**LOAD, "keys": BOTH}, {**FIRST, "keys": BOTH}
+    large = {"_target_": "Resized", "keys": "label", "spatial_size": [700, 700, 700]}
+    copied = {"_target_": "CopyItemsd", "keys": "image", "names": "other"}
+    larger = {**large, "keys": ["other"]}
+    flips = {"_target_": "Flipd", "keys": BOTH, "spatial_axis": [0]}
+    gone = {"_target_": "DeleteItemsd", "keys": ["label", "image_meta"]}
+    before = composed(load, first, WINDOW, copied, larger, large, flips, PAD, gone)
+    victim = load_victim(save_zoo(tmp_path, config(before, AFTER, 3), about(3)))
+    assert victim.own.refused == ""
+    given = victim.own.config.content["preprocessing"]["transforms"]
+    assert [one.get("_disabled_", False) for one in given] == [False] * 3 + [True] * 3 + [
+        False
+    ] * 2 + [True]
+    assert given[0]["keys"] == ["image"]
+    assert (given[1]["allow_missing_keys"], given[6]["allow_missing_keys"]) == (True, True)
+    notes = notes_of(victim, tmp_path)
+    plain = load_victim(saved(tmp_path / "plain", {**flips, "keys": "image"}))
+    assert not any("not compared" in note for note in notes)
+    assert len(notes) == len(notes_of(plain, tmp_path))
