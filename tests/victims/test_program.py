@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -481,3 +482,14 @@ def test_a_surrogate_is_attacked_and_the_program_judges(tmp_path, scan2d, band_v
     found = np.digitize(example.adversarial.array, THRESHOLDS)
     np.testing.assert_array_equal(example.prediction_adversarial.array, found)
     assert example.measures["moved"] > 0.5
+
+
+@pytest.mark.parametrize("number", ["1" + ":0" * 200_000, "1" + ":0" * 200_000 + ".5", "1" * 5000])
+def test_a_number_of_no_end(tmp_path, number):
+    path = tmp_path / "tool.yaml"
+    path.write_text(f"command: [x, '{{input}}', '{{output}}']\ntimeout: {number}\n")
+    began = time.process_time()
+    with pytest.raises(SegadvError, match=r"line 2 holds a number of \d+ letters") as caught:
+        load_victim(path)
+    assert "\n" not in str(caught.value)
+    assert time.process_time() - began < 20

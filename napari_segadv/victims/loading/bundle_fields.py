@@ -27,6 +27,8 @@ from .own_program import painted_most, unfollowed
 from .painted import painted_labels
 from .values import holds_code
 
+# Most channels that a network is taken to see.
+MOST_CHANNELS = 10_000
 # Networks whose in_channels are not those of the image.
 ADAPTED = ("TorchVisionFCModel", "NetAdapter")
 SEVERAL_AT_ONCE = (
@@ -148,8 +150,15 @@ def _own(
     if reason:
         return replace(own, refused=reason)
     made = {one[PLACE]: one[OWN] for one in parts.transforms if OWN in one}
+    outputs = parts.arguments.get("out_channels", parts.arguments.get("num_classes"))
+    classes = outputs if isinstance(outputs, int) else 0
     try:
+<<<<<<< HEAD
         return replace(own, config=own_config(config, evaluation, made, regions is not None))
+=======
+        found = own_config(config, evaluation, made, painted, (key, *images), classes)
+        return replace(own, config=found)
+>>>>>>> fixD
     except SegadvError as error:
         return replace(own, refused=str(error).removeprefix(f"{config.source}: "))
 
@@ -203,8 +212,13 @@ def _of_image(config: BundleConfig, seen: int, steps: Sequence[Step]) -> int:
     """Return how many channels the image has, of which steps make those that the network sees.
 
     Raises:
-        SegadvError: if they don't fit.
+        SegadvError: if they don't fit, or are more than any image has.
     """
+    if not 0 < seen <= MOST_CHANNELS:
+        raise SegadvError(
+            f"{config.source}: its network would see {seen} channels; 1 to {MOST_CHANNELS} are "
+            "supported, so correct in_channels, or num_channels in the metadata"
+        )
     try:
         return image_channels(seen, steps)
     except SegadvError as error:
@@ -243,8 +257,10 @@ def _activates(parts: Parts) -> bool:
 def _channel_names(image: Mapping[str, Any], channels: int) -> tuple[str, ...]:
     """Return the names of an image's several channels, if the metadata number and name them all."""
     named = image.get("channel_def")
+    if channels == 1 or not isinstance(named, Mapping) or len(named) != channels:
+        return ()
     numbers = [str(number) for number in range(channels)]
-    if channels == 1 or not isinstance(named, Mapping) or sorted(map(str, named)) != numbers:
+    if set(map(str, named)) != set(numbers):
         return ()
     return tuple(str({str(key): name for key, name in named.items()}[n]) for n in numbers)
 

@@ -1,6 +1,7 @@
 """What a victim's files held when they were hashed: nothing else of them is ever loaded."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -46,6 +47,20 @@ class Contents:
                 return False
             folder = folder.folders[name]
         return True
+
+    def size(self) -> int:
+        """Return how many bytes the files have that were there."""
+        total, found, seen = 0, [(self.root, self.folder)], set()
+        while found:
+            path, folder = found.pop()
+            if id(folder) in seen:
+                continue
+            seen.add(id(folder))
+            found += [(path / name, inner) for name, inner in folder.folders.items()]
+            for name in folder.files:
+                with suppress(OSError):
+                    total += (path / name).stat().st_size
+        return total
 
     def read(self, relative: str) -> bytes:
         """Return what a file held when it was hashed.

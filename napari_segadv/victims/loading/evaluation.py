@@ -7,7 +7,6 @@ is not asked: it evaluates every import of a file and builds whatever a referenc
 import ast
 import functools
 import importlib
-import io
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from .bundle_config import (
     place_of,
 )
 from .bundle_places import place_before, place_of_inferer
-from .expressions import Component, NotPlain, Plain, count
+from .expressions import Budget, Component, NotPlain, Plain, count
 from .names import import_in, imported, imports_in, located
 from .network import build, cause, network_class, read_tensors, without_fetching
 from .values import (
@@ -43,6 +42,8 @@ from .written_out import written_out
 
 # How a component may be made: called, or handed on with its arguments.
 MODES = ("default", "callable")
+# Most steps of a preprocessing or postprocessing: an expression may repeat them without end.
+MOST_STEPS = 200
 # Names that every expression may use, as with MONAI.
 KNOWN = {"monai": "monai", "torch": "torch", "np": "numpy", "numpy": "numpy"}
 # Modules that plain expressions name; a file may import something else under their names.
@@ -62,12 +63,18 @@ class Evaluation:
     Args:
         config: the configuration.
         agreed: what may run, as an earlier pass listed it; None: list it, and run nothing.
+        budget: of what expressions compute; None: a new one.
 
     Attributes:
         runs: what would run, or has run, in the order of the configuration.
     """
 
-    def __init__(self, config: BundleConfig, agreed: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        config: BundleConfig,
+        agreed: Sequence[str] | None = None,
+        budget: Budget | None = None,
+    ) -> None:
         self.runs: dict[str, None] = {}
         self._config = config
         self._agreed = None if agreed is None else frozenset(agreed)
@@ -78,8 +85,11 @@ class Evaluation:
         self._known: dict[tuple[Place, bool], tuple[Any, int]] = {}
         self._open: set[tuple[Place, bool]] = set()
         self._nodes = 0
+        self._budget = budget or Budget(config.source)
         # What expressions have given: one is evaluated once, though it is asked for twice.
         self._given: dict[str, Any] = {}
+        # What files of weights that expressions read have held, by their paths.
+        self._tensors_of: dict[str, Any] = {}
         # Reads what never runs, and lists nothing here.
         self._beside: Evaluation | None = None
 
@@ -121,6 +131,11 @@ class Evaluation:
         """Return the transforms at a place as data; raises as `transforms` does."""
         try:
             found = transforms_in(self.at(place))
+            if len(found) > MOST_STEPS:
+                raise SegadvError(
+                    f"holds {len(found)} steps, of which at most {MOST_STEPS} are taken; leave "
+                    "some out"
+                )
             plain = [x for x in found if isinstance(x, Mapping) and not isinstance(x, Component)]
             if any("_target_" in one for one in plain):
                 raise SegadvError(
@@ -217,10 +232,12 @@ class Evaluation:
             raise SegadvError(f"{self._config.source}: {'::'.join(place)} refers to itself")
         self._open.add(key)
         before = self._nodes
-        raw = self._config.at(place, named) if raw is LOOK_UP else raw
-        value = self._of(raw, place, built)
+        try:
+            raw = self._config.at(place, named) if raw is LOOK_UP else raw
+            value = self._of(raw, place, built)
+        finally:
+            self._open.discard(key)
         self._known[key] = value, self._nodes - before
-        self._open.discard(key)
         return value
 
     def _count(self, size: int) -> None:
@@ -270,7 +287,11 @@ class Evaluation:
         copied = self._config.at(place_of(found, place), raw)
         if isinstance(copied, str) and copied.startswith("%"):
             raise SegadvError(f"{self._config.source}: {raw} leads to another macro; write it out")
-        return self._of(copied, place_of(found, place), built)
+        target = place_of(found, place)
+        if built and isinstance(copied, Mapping) and "_target_" in copied:
+            # A component of its own, with weights of its own.
+            return self._of(copied, target, built)
+        return self._value(target, built, raw, copied)
 
     def _expression(self, raw: str, place: Place, built: bool) -> Any:
         size, held = self._nodes, 0
@@ -332,7 +353,8 @@ class Evaluation:
                 raise NotPlain
             return value
 
-        value = Plain(names, self._tensors, self._taken).value(tree.body)
+        plain = Plain(names, self._tensors, self._taken, self._budget.spend)
+        value = plain.value(tree.body)
         if holds_loose_code(value) or (built and holds_components(value)):
             raise NotPlain
         return value
@@ -343,7 +365,10 @@ class Evaluation:
         if relative is None:
             raise NotPlain
         try:
-            return read_tensors(io.BytesIO(self._config.contents.read(relative)))
+            if relative not in self._tensors_of:
+                held = self._config.contents.read(relative)
+                self._tensors_of[relative] = read_tensors(held, self._config.root / relative)
+            return self._tensors_of[relative]
         except SegadvError:
             raise
         except Exception:  # noqa: BLE001 - a file that is more than data makes torch raise anything
@@ -436,7 +461,7 @@ class Evaluation:
                 self._note(f"{'::'.join(place)}: {text}")
             return Code(f"{'::'.join(place)}: {target}")
         if harmless and mode == MODES[0]:
-            return build(target, arguments, self._config.source)
+            return build(target, arguments, self._config.source, self._config.contents.size())
         with self._explained():
             if harmless:
                 found: Any = network_class(target, self._config.source)
@@ -455,11 +480,11 @@ class Evaluation:
         if not isinstance(raw, (str, list, Mapping)):
             return raw
         if self._beside is None:
-            self._beside = Evaluation(self._config)
+            self._beside = Evaluation(self._config, budget=self._budget)
         try:
             value = self._beside._value(place, False, raw=raw)
         except SegadvError:
-            self._beside = None
+            self._beside._nodes = 0
             return raw
         return raw if holds_code(value) or holds_components(value) else value
 

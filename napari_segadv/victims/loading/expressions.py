@@ -10,10 +10,15 @@ import math
 import operator
 import posixpath
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+
+from ...errors import SegadvError
 
 # Most parts of an expression, and most elements of what it makes.
 MOST_PARTS, MOST_ELEMENTS = 500, 100_000
+# Most elements that all expressions of a file compute on the way; letters of a text count for less.
+MOST_COMPUTED, LETTERS = 1_000_000, 16
 LARGEST_NUMBER, LARGEST_EXPONENT = 10**18, 64
 
 NUMBERS = (bool, int, float)
@@ -24,6 +29,37 @@ NUMPY_TYPES = "float16 float32 float64 uint8 uint16 int8 int16 int32 int64 bool_
 
 class NotPlain(Exception):
     """The expression is none that can be computed here."""
+
+
+class Budget:
+    """How much the expressions of a file may still compute.
+
+    Args:
+        source: the file, for messages.
+    """
+
+    def __init__(self, source: Path) -> None:
+        self._source, self._left = source, MOST_COMPUTED
+
+    def spend(self, value: Any) -> None:
+        """Count what an expression has met or made.
+
+        Raises:
+            SegadvError: if it is too much, with all that was counted before.
+        """
+        found = [value]
+        while found:
+            one = found.pop()
+            self._left -= 1 + (len(one) // LETTERS if isinstance(one, str) else 0)
+            if isinstance(one, (list, tuple)):
+                found += one
+            elif isinstance(one, dict):
+                found += one.values()
+            if self._left < 0:
+                raise SegadvError(
+                    f"{self._source}: its expressions compute more than {MOST_COMPUTED} values; "
+                    "write them out"
+                )
 
 
 class Component(dict[str, Any]):
@@ -142,6 +178,7 @@ class Plain:
         names: what single names in them stand for.
         load: called as load(path); returns the tensors of a file, or raises NotPlain.
         taken: names that do not mean what they usually do, since the file imports something else.
+        spend: called with each value on the way; raises if there are too many.
     """
 
     def __init__(
@@ -149,8 +186,9 @@ class Plain:
         names: Callable[[str], Any],
         load: Callable[[str], Any],
         taken: frozenset[str] = frozenset(),
+        spend: Callable[[Any], None] = lambda value: None,
     ) -> None:
-        self._names, self._load, self._taken = names, load, taken
+        self._names, self._load, self._taken, self._spend = names, load, taken, spend
         self._parts = 0
 
     def value(self, tree: ast.expr) -> Any:
@@ -170,6 +208,11 @@ class Plain:
         self._parts += 1
         if self._parts > MOST_PARTS:
             raise NotPlain
+        value = self._worked_out(node)
+        self._spend(value)
+        return value
+
+    def _worked_out(self, node: ast.AST) -> Any:
         match node:
             case ast.Constant():
                 return self._limited(node.value)

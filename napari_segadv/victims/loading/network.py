@@ -4,16 +4,18 @@ import importlib
 import inspect
 import io
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ...errors import SegadvError
 from .offline import ReachesOut
+from .sizes import check_numbers, within
 
 # Keys under which training frameworks keep the weights, and prefixes they put before names.
 NESTED = ("state_dict", "model_state_dict", "model", "network", "net")
@@ -25,18 +27,28 @@ DROPPED = {"SwinUNETR": ("img_size",)}
 SCALING_WITH_WEIGHTS = ("inception_v3", "googlenet")
 
 
-def build(target: str, arguments: Mapping[str, Any], path: Path) -> nn.Module:
+def build(
+    target: str, arguments: Mapping[str, Any], path: Path, held: int | None = None
+) -> nn.Module:
     """Build a network from its class, given by MONAI's short name or a full one.
 
+    Args:
+        target: the class.
+        arguments: its arguments.
+        path: of the file that has them, for messages.
+        held: bytes of the files that hold its weights; None: it may have any size.
+
     Raises:
-        SegadvError: if there is no such class, or it refuses the arguments.
+        SegadvError: if there is no such class, it refuses the arguments, or would be far larger
+            than its weights.
     """
+    check_numbers(arguments, path)
     cls = network_class(target, path)
     gone = [name for name in DROPPED.get(cls.__name__, ()) if name in arguments]
     gone = [name for name in gone if name not in inspect.signature(cls).parameters]
     arguments = {name: value for name, value in arguments.items() if name not in gone}
     arguments = without_fetching(cls, arguments)
-    with built(target, path):
+    with built(target, path), nullcontext() if held is None else within(held, path):
         return cls(**arguments).eval()
 
 
@@ -176,6 +188,7 @@ def read_weights(
         content = path.read_bytes()
     if path.suffix == ".safetensors":
         return _read_safetensors(path, content)
+    check_archive(content, path)
     try:
         held = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - a damaged file makes torch raise almost anything
@@ -214,11 +227,39 @@ def _weights_in(held: Any, key: str | None, path: Path) -> Any:
     return held
 
 
-def read_tensors(file: IO[bytes]) -> Any:
+def check_archive(content: bytes, path: Path) -> None:
+    """Refuse an archive that stands for more than its own size: torch stores without compressing.
+
+    Args:
+        content: the bytes of a file of weights; what is no archive is left to torch.
+        path: of the file, for messages.
+
+    Raises:
+        SegadvError: if it has compressed entries, or some that share their bytes, or is damaged.
+    """
+    if not content.startswith(b"PK"):
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+    except Exception as error:  # noqa: BLE001 - a damaged archive makes zipfile raise anything
+        raise SegadvError(
+            f"{path}: damaged or incomplete ({one_line(error)}); copy the file again"
+        ) from None
+    packed = any(one.compress_type != zipfile.ZIP_STORED for one in entries)
+    if packed or sum(one.file_size for one in entries) > len(content):
+        raise SegadvError(
+            f"{path}: is a compressed archive, which torch.save does not make; save the weights "
+            "again with it"
+        )
+
+
+def read_tensors(content: bytes, path: Path) -> Any:
     """Read a file that torch has saved: tensors and arrays in lists and dictionaries, as data."""
     import numpy as np
     from numpy._core import multiarray
 
+    check_archive(content, path)
     parts: list[Any] = [np.ndarray, np.dtype]
     parts += [
         type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "u1", "i1", "i2", "i4", "i8", "?")
@@ -227,7 +268,7 @@ def read_tensors(file: IO[bytes]) -> Any:
         parts.append((multiarray._reconstruct, f"{module}._reconstruct"))
         parts.append((multiarray.scalar, f"{module}.scalar"))
     with torch.serialization.safe_globals(parts):
-        return torch.load(file, map_location="cpu", weights_only=True)
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
 def _read_safetensors(path: Path, content: bytes) -> dict[str, Tensor]:

@@ -14,13 +14,20 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import SegadvError
-from .network import one_line
+from .network import check_archive, one_line
 
 PACKAGE = "dynamic_network_architectures"
 NETWORKS = ("PlainConvUNet", "ResidualEncoderUNet")
 # numpy's types of the single numbers in a trainer's log.
 NUMBERS = ("Float64", "Float32", "Float16", "Int64", "Int32", "UInt64", "Bool")
 BLOCKS = ("BasicBlockD", "BottleneckD")
+# Arguments of layers in plans.
+OF_LAYERS = frozenset(
+    {
+        *("eps", "affine", "bias", "p", "inplace", "negative_slope", "momentum"),
+        *("track_running_stats", "num_groups", "alpha", "approximate", "init", "num_parameters"),
+    }
+)
 # Layers that plans name by their class, without the number of dimensions.
 LAYERS = frozenset(
     {
@@ -47,6 +54,7 @@ def build_planned(architecture: Mapping[str, Any], inputs: int, outputs: int) ->
             f"{', '.join(NETWORKS)}"
         )
     arguments = dict(architecture.get("arch_kwargs", {}))
+    _check_layers(arguments)
     for key in architecture.get("_kw_requires_import", ()):
         if arguments.get(key) is not None:
             arguments[key] = _class_of(str(arguments[key]))
@@ -56,6 +64,25 @@ def build_planned(architecture: Mapping[str, Any], inputs: int, outputs: int) ->
     except (TypeError, ValueError, AssertionError, IndexError, RuntimeError) as error:
         raise SegadvError(f"network {short} refuses its arguments ({one_line(error)})") from None
     return network.eval()
+
+
+def _check_layers(arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments of layers that no plan of nnU-Net has, such as where they take memory.
+
+    Raises:
+        SegadvError: if there is one.
+    """
+    for key, given in arguments.items():
+        if not key.endswith("_kwargs") or given is None:
+            continue
+        odd = (
+            given if not isinstance(given, Mapping) else next(iter(given.keys() - OF_LAYERS), None)
+        )
+        if odd is not None:
+            raise SegadvError(
+                f"its plan's {key} has {str(odd)[:80]}, which is no argument of layers that "
+                "nnU-Net's plans use; remove it"
+            )
 
 
 def _package(module: str) -> ModuleType:
@@ -139,11 +166,13 @@ def read_checkpoint(path: Path, held: bytes | None = None) -> dict[str, Any]:
     # Where numpy 1 and numpy 2 have it.
     allowed += [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     try:
-        with torch.serialization.safe_globals(allowed):
-            source = path if held is None else io.BytesIO(held)
-            content = torch.load(source, map_location="cpu", weights_only=True)
+        held = path.read_bytes() if held is None else held
     except OSError as error:
         raise SegadvError(f"{path}: can't be read ({error.strerror or error})") from None
+    check_archive(held, path)
+    try:
+        with torch.serialization.safe_globals(allowed):
+            content = torch.load(io.BytesIO(held), map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - a damaged file makes torch raise almost anything
         if "weights only" in str(error).lower() or "weights_only" in str(error):
             raise SegadvError(
@@ -167,16 +196,25 @@ def _culprit(error: Exception) -> str:
     return found[1] if found else one_line(error)
 
 
+def weights_in(held: Any, path: Path) -> Mapping[str, Tensor]:
+    """Return the weights of a checkpoint.
+
+    Raises:
+        SegadvError: if what it holds in their place is something else.
+    """
+    if not isinstance(held, Mapping) or not all(isinstance(v, Tensor) for v in held.values()):
+        raise SegadvError(f"{path}: its network_weights are not weights")
+    return held
+
+
 def fill(network: nn.Module, weights: Any, path: Path) -> nn.Module:
     """Load a checkpoint's weights into a network, which may be on the device "meta".
 
     Raises:
         SegadvError: if they don't fit, or hold NaN or infinity.
     """
-    if not isinstance(weights, Mapping) or not all(isinstance(v, Tensor) for v in weights.values()):
-        raise SegadvError(f"{path}: its network_weights are not weights")
-    held = {str(key).removeprefix("module."): value for key, value in weights.items()}
-    held = {k: v.float() if v.is_floating_point() else v for k, v in held.items()}
+    found = weights_in(weights, path).items()
+    held = {str(key).removeprefix("module."): value for key, value in found}
     expected = network.state_dict()
     odd = sorted(held.keys() ^ expected.keys())
     odd += [key for key in expected if key in held and held[key].shape != expected[key].shape]
@@ -185,6 +223,7 @@ def fill(network: nn.Module, weights: Any, path: Path) -> nn.Module:
             f"{path}: its weights don't fit the network of plans.json ({len(odd)} differ, such as "
             f"{odd[0]}); is the plan that of another model?"
         )
+    held = {k: v.float() if v.is_floating_point() else v for k, v in held.items()}
     network.load_state_dict(held, assign=True)
     network.requires_grad_(False)
     for key, value in network.state_dict().items():

@@ -8,7 +8,7 @@ MONAI's that takes data alone.
 
 import pydoc
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,9 +29,9 @@ from .bundle_places import place_after, place_before, place_of_inferer
 from .evaluation import Evaluation
 from .expressions import Component
 from .names import import_in
+from .own_keys import LOADS, MISSING, without_others
 from .values import COMPOSE, Code
 
-LOADS = "LoadImage"
 BEFORE = frozenset(INTENSITY) | SPATIAL | WITHOUT_EFFECT | {COPIES, CONCATENATES}
 AFTER = DECIDING | WITHOUT_EFFECT
 INFERERS = ("SimpleInferer", *WINDOWS)
@@ -59,6 +59,9 @@ SIGNS = re.compile(r"^\$|[@%]")
 REFERRED, SPECIAL = re.compile(r"@\w+(::\w+)*"), re.compile(r"_\w+_")
 # Arguments that make a class run what a file says: patterns, or names of code.
 ODD_ARGUMENTS = frozenset({"use_re", "log_stats", "logger_handler", "writer", "func", "select_fn"})
+# Arguments of steps that name classes, and most of them if it is not known how many there are.
+ONE_HOT, MOST_CLASSES = "to_onehot", 256
+OF_CLASSES = frozenset({ONE_HOT, "applied_labels", "argmax", "threshold", "rounding"})
 # Most values that are copied: references and macros may stand for any number.
 MOST_COPIED = 20_000
 
@@ -85,6 +88,8 @@ def own_config(
     evaluation: Evaluation,
     made: Mapping[Place, Any],
     painted: bool,
+    keys: Sequence[str] = (),
+    classes: int = 0,
 ) -> OwnConfig:
     """Return the parts of a bundle that MONAI's parser may build.
 
@@ -93,17 +98,58 @@ def own_config(
         evaluation: with an agreement to what was listed.
         made: components that are built already, by their places.
         painted: whether a step that paints structures to a label map is left out: it is read.
+        keys: under which its data have the network's input and the images that are loaded; steps
+            on other keys alone are left out. (): not known, all are kept.
+        classes: how many the network has; 0: not known.
 
     Raises:
         SegadvError: if one of them is, or holds, what MONAI's parser must not be given.
     """
     places = place_before(config), place_after(config), place_of_inferer(config)
     dropped, until = _dropped(config, places[1], painted)
-    copy = _Copy(config, evaluation, {**made, **dict.fromkeys(dropped, LEFT_OUT)})
+    _check_classes(config, evaluation, places, max(classes, 2) if classes else MOST_CLASSES)
+    instead = {**made, **dict.fromkeys(dropped, LEFT_OUT)}
+    if keys:
+        after_it = [] if places[1] is None else Evaluation(config).transforms_at(places[1])
+        named = {text for step in after_it for text in _texts_in([*step.values()])}
+        steps = Evaluation(config).transforms_at(places[0])
+        instead |= without_others(steps, {*keys, *named}, BEFORE, LEFT_OUT)
+    copy = _Copy(config, evaluation, instead)
     before, after, inferer = (None if place is None else copy.named(place) for place in places)
     content = copy.content()
     check_content(content, [*made.values()])
     return OwnConfig(content, before, after, inferer, until)
+
+
+def _check_classes(
+    config: BundleConfig, evaluation: Evaluation, places: Sequence[Place | None], most: int
+) -> None:
+    """Refuse steps that make a map of each class, of more classes than there are.
+
+    Raises:
+        SegadvError: if there is one.
+    """
+    for place in places[:2]:
+        for step in Evaluation(config).transforms_at(place):
+            if not isinstance(step, Component):
+                continue
+            for name in OF_CLASSES & step.keys():
+                given = evaluation.at((*step.place, name))
+                each = given if isinstance(given, (list, tuple)) else [given]
+                numbers = [one for one in each if isinstance(one, (int, float))]
+                if len(each) > most or (name == ONE_HOT and any(n > most for n in numbers)):
+                    raise SegadvError(
+                        f"{'::'.join(step.place)} has {name} for more than {most} classes"
+                    )
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield a text, or those in a list; not those of components that a step is given."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _texts_in(one)
 
 
 def check_content(value: Any, made: Sequence[Any], place: Place = ()) -> None:
@@ -131,9 +177,8 @@ def check_content(value: Any, made: Sequence[Any], place: Place = ()) -> None:
             if SPECIAL.fullmatch(key) and key not in ("_target_", "_disabled_"):
                 raise SegadvError(f"{where} has {key[:40]}")
             check_content(one, made, (*place, key))
-        target = value.get("_target_")
-        if "_target_" in value and not (type(target) is str and is_known(target)):
-            raise SegadvError(f"{where} is {str(target)[:80]}, which can't be run as it is")
+        if "_target_" in value:
+            _check_component(value, where)
     elif type(value) in (list, tuple):
         for number, one in enumerate(value):
             check_content(one, made, (*place, str(number)))
@@ -146,6 +191,35 @@ def check_content(value: Any, made: Sequence[Any], place: Place = ()) -> None:
         or (isinstance(value, type) and issubclass(value, np.generic))
     ):
         raise SegadvError(f"{where} is a {type(value).__name__}, which can't be given as it is")
+
+
+def _check_component(value: Mapping[str, Any], where: str) -> None:
+    """Check the class of a component and, as leaves may have come one by one, its arguments.
+
+    Raises:
+        SegadvError: if it is not known, or has what may name code.
+    """
+    target = value["_target_"]
+    if not (type(target) is str and is_known(target)):
+        raise SegadvError(f"{where} is {str(target)[:80]}, which can't be run as it is")
+    odd = next((key for key in sorted(ODD_ARGUMENTS) if key in value), None)
+    if odd is not None:
+        raise SegadvError(f"{where} has {odd}")
+    if plain_name(target, KNOWN) == LOADS:
+        given = {key: one for key, one in value.items() if key not in ("_target_", "_disabled_")}
+        problem = _of_loader(given)
+        if problem:
+            raise SegadvError(f"{where} {problem}")
+
+
+def _of_loader(arguments: Mapping[str, Any]) -> str:
+    """Return what of a loader's arguments may name code; "" if nothing may."""
+    odd = next((key for key in arguments if key not in OF_LOADERS), None)
+    if odd is not None:
+        return f"has {odd}, which may name code"
+    reader = arguments.get("reader")
+    known = reader is None or (type(reader) is str and reader in READERS)
+    return "" if known else f"has the reader {str(reader)[:80]}"
 
 
 def is_known(target: str) -> bool:
@@ -304,16 +378,13 @@ class _Copy:
             self._text(key, place): self._of(value, (*place, str(key)))
             for key, value in kept.items()
         }
+        if (*place, MISSING) in self._instead:
+            copied[MISSING] = True
         if name == LOADS:
-            self._check_loader(copied, place)
+            problem = _of_loader(copied)
+            if problem:
+                raise self._refused(place, problem)
         return {"_target_": target, **copied}
-
-    def _check_loader(self, arguments: Mapping[str, Any], place: Place) -> None:
-        odd = next((key for key in arguments if key not in OF_LOADERS), None)
-        if odd is not None:
-            raise self._refused(place, f"has {odd}, which may name code")
-        if arguments.get("reader") not in (None, *READERS):
-            raise self._refused(place, f"has the reader {arguments['reader']}")
 
 
 def _is_meant(target: str) -> bool:

@@ -1,6 +1,7 @@
 """A configuration is worked out as MONAI's own parser does it, without MONAI's parser."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,46 @@ def test_what_leads_nowhere_is_one_line(written, tmp_path):
     with pytest.raises(SegadvError, match=LOST[written]) as caught:
         Evaluation(config).part("x")
     assert str(config.source) in str(caught.value)
+
+
+LONG = "+".join(["len(range(100000))"] * 100)
+COMPUTED = {
+    "one expression": {"x": f"${LONG}"},
+    "parts": {"x": [f"${'+'.join(['len(range(90000))'] * 3)}"] * 9},
+    "texts": {"x": "$str(['a' * 99999] * 99999)"},
+    "a reference": {"x": ["$len(sorted(@y))"] * 30, "y": "$list(range(40000))"},
+    "a step that is not read": {
+        "x": [
+            {"_target_": "SelectItemsd", "keys": "$'a'", "other": f"$len(range({90000 + n}))"}
+            for n in range(20)
+        ]
+        + ["$len(range(90000))"]
+    },
+}
+
+
+@pytest.mark.parametrize("what", COMPUTED)
+def test_expressions_that_compute_without_end(what, tmp_path):
+    config = config_of(tmp_path, COMPUTED[what])
+    began = time.process_time()
+    with pytest.raises(SegadvError, match="compute more than 1000000 values") as caught:
+        Evaluation(config).part("x")
+    assert "\n" not in str(caught.value)
+    assert time.process_time() - began < 20
+
+
+def test_what_macros_copy_is_computed_once(tmp_path):
+    some = "+".join(["len(range(100000))"] * 2)
+    config = config_of(tmp_path, {"x": ["%y"] * 300, "y": f"${some}"})
+    assert Evaluation(config).part("x") == [200000] * 300
+
+
+def test_a_component_that_a_macro_copies_is_one_of_its_own(tmp_path):
+    made = {"_target_": "types.SimpleNamespace", "a": 1}
+    both = "$[@x::0, @x::1]"
+    config = config_of(tmp_path, {"x": ["%y", "@y"], "y": made, "z": both})
+    listing = Evaluation(config)
+    listing.part("z")
+    one, other = Evaluation(config, tuple(listing.runs)).part("z")
+    assert one == other
+    assert one is not other

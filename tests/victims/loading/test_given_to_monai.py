@@ -1,5 +1,6 @@
 """What MONAI's parser is given for a comparison holds nothing that runs, and takes no long time."""
 
+import json
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -113,6 +114,10 @@ BAD = {
     "an object": [print],
     "a class of Python": int,
     "bytes": b"x",
+    "a reader": {"_target_": "LoadImaged", "keys": "image", "reader": "os.system"},
+    "a list of readers": {"_target_": "LoadImaged", "keys": "image", "reader": ["os.system"]},
+    "an argument of a reader": {"_target_": "LoadImaged", "keys": "image", "func": "os.system"},
+    "a pattern": {"_target_": "DeleteItemsd", "keys": "a", "use_re": True},
 }
 
 
@@ -209,3 +214,87 @@ def test_windows_of_no_size_are_refused(tmp_path):
     inferer = {"_target_": "SlidingWindowInferer", "roi_size": [16, 16, 16], "sw_batch_size": -5}
     with pytest.raises(SegadvError, match="sw_batch_size -5: use 1 or more"):
         load_victim(saved(tmp_path, inferer=inferer))
+
+
+def test_leaves_make_no_loader_with_a_reader_of_its_own(tmp_path):
+    leaves = select(["@a::reader", "@a::keys", "@a::_target_"])
+    loader = {"_target_": "LoadImaged", "keys": "image", "reader": "os.system"}
+    victim = load_victim(saved(tmp_path, leaves, a=loader))
+    assert "has the reader os.system" in victim.own.refused
+    assert victim.own.config.content == {}
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_steps_that_an_expression_repeats(where, tmp_path):
+    flip = {"_target_": "Flipd", "keys": "image", "spatial_axis": 0}
+    parts = {"some": [LOAD, FIRST, WINDOW, PAD], "more": [flip]}
+    if where == "after":
+        parts = {"some": AFTER["transforms"], "more": [LARGEST]}
+    repeated = {"_target_": "Compose", "transforms": "$@some + @more * 5000"}
+    before = composed(LOAD, FIRST, WINDOW, PAD) if where == "after" else repeated
+    after = repeated if where == "after" else AFTER
+    root = save_zoo(tmp_path, config(before, after, 3, **parts), about(3))
+    with pytest.raises(SegadvError, match=r"holds 500\d steps, of which at most 200") as caught:
+        load_victim(root)
+    assert "\n" not in str(caught.value)
+
+
+def test_channels_without_end(tmp_path):
+    root = saved(tmp_path)
+    path = root / "configs" / "metadata.json"
+    content = json.loads(path.read_text())
+    content["network_data_format"]["inputs"]["image"]["num_channels"] = 20_000_000
+    path.write_text(json.dumps(content))
+    network = json.loads((root / "configs" / "inference.json").read_text())
+    key = "network_def"
+    network[key] = {"_target_": "SegResNet", "spatial_dims": 3, "out_channels": 3}
+    (root / "configs" / "inference.json").write_text(json.dumps(network))
+    with pytest.raises(SegadvError, match="would see 20000000 channels") as caught:
+        load_victim(root)
+    assert "\n" not in str(caught.value)
+
+
+MANY = {
+    "a number": {"to_onehot": 40_000},
+    "an expression": {"to_onehot": "$4 * 10_000"},
+    "a reference": {"to_onehot": "@many"},
+    "labels": {"applied_labels": "$list(range(1, 19000))"},
+}
+
+
+@pytest.mark.parametrize("what", MANY)
+def test_more_classes_than_the_network_has(what, tmp_path):
+    steps = [*AFTER["transforms"]]
+    if what == "labels":
+        steps.append({"_target_": "KeepLargestConnectedComponentd", "keys": "pred", **MANY[what]})
+    else:
+        steps[-1] = {**LARGEST, **MANY[what]}
+    after = composed(*steps)
+    victim = load_victim(saved(tmp_path, after=after, many=40_000))
+    assert "for more than 3 classes" in victim.own.refused
+
+
+BOTH = ["image", "label"]
+
+
+def test_what_is_done_to_other_keys_is_left_out(tmp_path):
+    """A label of 700 voxels a side would take a gigabyte and more."""
+    load, first = {**LOAD, "keys": BOTH}, {**FIRST, "keys": BOTH}
+    large = {"_target_": "Resized", "keys": "label", "spatial_size": [700, 700, 700]}
+    copied = {"_target_": "CopyItemsd", "keys": "image", "names": "other"}
+    larger = {**large, "keys": ["other"]}
+    flips = {"_target_": "Flipd", "keys": BOTH, "spatial_axis": [0]}
+    gone = {"_target_": "DeleteItemsd", "keys": ["label", "image_meta"]}
+    before = composed(load, first, WINDOW, copied, larger, large, flips, PAD, gone)
+    victim = load_victim(save_zoo(tmp_path, config(before, AFTER, 3), about(3)))
+    assert victim.own.refused == ""
+    given = victim.own.config.content["preprocessing"]["transforms"]
+    assert [one.get("_disabled_", False) for one in given] == [False] * 3 + [True] * 3 + [
+        False
+    ] * 2 + [True]
+    assert given[0]["keys"] == ["image"]
+    assert (given[1]["allow_missing_keys"], given[6]["allow_missing_keys"]) == (True, True)
+    notes = notes_of(victim, tmp_path)
+    plain = load_victim(saved(tmp_path / "plain", {**flips, "keys": "image"}))
+    assert not any("not compared" in note for note in notes)
+    assert len(notes) == len(notes_of(plain, tmp_path))

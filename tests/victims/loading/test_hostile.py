@@ -1,7 +1,11 @@
 """Hostile files: none runs unasked, and what runs after a yes was in the list, word for word."""
 
+import copy
+import io
 import json
 import sys
+import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -255,3 +259,80 @@ def test_nothing_is_fetched_while_data_is_loaded(tmp_path, monkeypatch):
     )
     with pytest.raises(SegadvError, match="would fetch data from the network"):
         load_victim(root)
+
+
+def packed(path: Path, method: int) -> None:
+    """Write an archive anew, compressed by a method."""
+    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as old:
+        held = {one.filename: old.read(one) for one in old.infolist()}
+    with zipfile.ZipFile(path, "w", method) as new:
+        for name, content in held.items():
+            new.writestr(name, content)
+
+
+def test_weights_in_a_compressed_archive_are_refused(tmp_path):
+    root = bundle_of(tmp_path / "one", "x", {"_target_": "UNet", **ARGUMENTS})
+    weights = root / "models" / "model.pt"
+    packed(weights, zipfile.ZIP_STORED)
+    load_victim(root)
+    packed(weights, zipfile.ZIP_DEFLATED)
+    with pytest.raises(SegadvError, match="is a compressed archive") as caught:
+        load_victim(root)
+    assert str(weights) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_in_an_archive_whose_entries_share_their_bytes_are_refused(tmp_path):
+    root = bundle_of(tmp_path / "one", "x", {"_target_": "UNet", **ARGUMENTS})
+    weights = root / "models" / "model.pt"
+    with zipfile.ZipFile(weights, "a", zipfile.ZIP_STORED) as archive:
+        largest = max(archive.infolist(), key=lambda one: one.file_size)
+        for number in range(200):
+            again = copy.copy(largest)
+            again.filename = f"again{number}"
+            archive.filelist.append(again)
+        archive._didModify = True
+    with pytest.raises(SegadvError, match="is a compressed archive"):
+        load_victim(root)
+
+
+LARGE = {
+    "wide": {"channels": [4, 4000, 4000]},
+    "deep": {"num_res_units": 200_000},
+    "wider than any": {"channels": [4, 40_000_000]},
+    "a window that is compared with itself": {
+        "_target_": "SwinUNETR",
+        "in_channels": 1,
+        "out_channels": 2,
+        "feature_size": 12,
+        "spatial_dims": 2,
+        "window_size": 512,
+    },
+    "an image of many patches": {
+        "_target_": "ViT",
+        "in_channels": 1,
+        "img_size": [500_000, 500_000],
+        "patch_size": [4, 4],
+        "spatial_dims": 2,
+    },
+}
+
+
+@pytest.mark.parametrize("way", ["bundle", "description"])
+@pytest.mark.parametrize("what", LARGE)
+def test_a_network_far_larger_than_its_weights_is_not_built(what, way, tmp_path):
+    definition = {"_target_": "UNet", **ARGUMENTS} if "_target_" not in LARGE[what] else {}
+    definition |= LARGE[what]
+    if way == "bundle":
+        path = bundle_of(tmp_path / "one", "x", definition)
+    else:
+        path = tmp_path / "net.pt"
+        torch.save(small_network().state_dict(), path)
+        describe(
+            path, network=definition.pop("_target_"), arguments={"spatial_dims": 2} | definition
+        )
+    began = time.process_time()
+    with pytest.raises(SegadvError, match="far larger|too large for any|more than 10000") as caught:
+        load_victim(path)
+    assert "\n" not in str(caught.value)
+    assert time.process_time() - began < 30

@@ -74,6 +74,22 @@ REFUSED = {
         lambda root: change_layers(root, arch_kwargs={"features_per_stage": [4, 6]}),
         "its weights don't fit the network of plans.json",
     ),
+    "a place for its memory": (
+        lambda root: change_layers(root, arch_kwargs={"norm_op_kwargs": {"device": "cpu"}}),
+        "norm_op_kwargs has device, which is no argument of layers",
+    ),
+    "far larger sizes": (
+        lambda root: change_layers(root, arch_kwargs={"features_per_stage": [4, 60_000]}),
+        "its network would have \\d+ weights, but the file holds",
+    ),
+    "a number of no network": (
+        lambda root: change_layers(root, arch_kwargs={"features_per_stage": [4, 200_000_000]}),
+        "holds the number 200000000, too large",
+    ),
+    "layers without end": (
+        lambda root: change_layers(root, arch_kwargs={"n_conv_per_stage": [1, 100_000]}),
+        "would have more than 10000 layers",
+    ),
     "senseless arguments": (
         lambda root: change_layers(root, arch_kwargs={"n_stages": 5}),
         "network PlainConvUNet refuses its arguments",

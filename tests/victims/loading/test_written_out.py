@@ -190,8 +190,7 @@ def test_what_torch_reads_keeps_what_is_attached(tmp_path):
     """Otherwise the cases above would be none that a file can hold."""
     file = io.BytesIO()
     torch.save([with_attribute(), part_of_a_memory()], file)
-    file.seek(0)
-    parameter, part = read_tensors(file)
+    parameter, part = read_tensors(file.getvalue(), tmp_path)
     assert parameter.source == "code"
     assert part.untyped_storage().nbytes() == 1000
 

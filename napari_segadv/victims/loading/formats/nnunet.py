@@ -21,9 +21,10 @@ from ...regions import Regions
 from ...victim import Victim
 from ...windows import NnunetWindows
 from ..contents import read_hashed
-from ..nnunet_network import build_planned, fill, old_architecture, read_checkpoint
+from ..nnunet_network import build_planned, fill, old_architecture, read_checkpoint, weights_in
 from ..nnunet_plans import FILES, PICTURES, REORIENTED, Plan, check_trainer
 from ..registry import VictimFormat
+from ..sizes import check_numbers, check_size
 
 FINAL = "checkpoint_final.pth"
 # Share of a patch by which nnU-Net moves its window at most.
@@ -143,8 +144,14 @@ class Trained:
         architecture = plan.configuration.get("architecture")
         if not isinstance(architecture, Mapping):
             architecture = old_architecture(plan.configuration)
+        check_numbers(architecture, plan.root / FILES[0])
+
+        def build() -> nn.Module:
+            return build_planned(architecture, len(plan.channels), plan.labels.outputs)
+
+        check_size(build, weights_in(self.weights, self.path), self.path)
         with torch.device("meta"):
-            network = build_planned(architecture, len(plan.channels), plan.labels.outputs)
+            network = build()
         return fill(network, self.weights, self.path)
 
 

@@ -53,7 +53,7 @@ def load(path: Path, trusted_hash: str | None) -> Victim:
     sha256 = sha256_of_files([weights, described]) if runs else weights
     consent.require(path, sha256, runs, trusted_hash)
     with contextlib.nullcontext() if runs else offline():
-        network = build(target, arguments, source)
+        network = build(target, arguments, source, len(content))
     load_weights(network, path, content)
     return Victim(network, **fields, path=path, sha256=sha256, trust="code" if runs else "data")
 
