@@ -145,20 +145,15 @@ def _own(
     images = sources(parts.transforms, key)
     joined = images if len(images) > 1 else ()
     own = OwnPipeline(OwnConfig(), key, maps[0], joined, maps[1], images[0])
-    count = int(parts.arguments.get("out_channels", parts.arguments.get("num_classes")) or 1)
-    reason = unfollowed(config, painted_most(regions, count))
+    outputs = parts.arguments.get("out_channels", parts.arguments.get("num_classes"))
+    classes = outputs if isinstance(outputs, int) else 0
+    reason = unfollowed(config, painted_most(regions, classes or 1))
     if reason:
         return replace(own, refused=reason)
     made = {one[PLACE]: one[OWN] for one in parts.transforms if OWN in one}
-    outputs = parts.arguments.get("out_channels", parts.arguments.get("num_classes"))
-    classes = outputs if isinstance(outputs, int) else 0
     try:
-<<<<<<< HEAD
-        return replace(own, config=own_config(config, evaluation, made, regions is not None))
-=======
-        found = own_config(config, evaluation, made, painted, (key, *images), classes)
+        found = own_config(config, evaluation, made, regions is not None, (key, *images), classes)
         return replace(own, config=found)
->>>>>>> fixD
     except SegadvError as error:
         return replace(own, refused=str(error).removeprefix(f"{config.source}: "))
 
