@@ -74,6 +74,27 @@ def write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
 
 
 @contextmanager
+def files_whole(path: Path) -> Iterator[Path]:
+    """Yield a folder to write files into, which are moved beside `path` once all are written.
+
+    Args:
+        path: the file, or one of several, that shall be there; for the message, too.
+
+    Raises:
+        SegadvError: if they can't be written.
+    """
+    try:
+        with beside(path) as half:
+            yield half
+            for file in sorted(half.iterdir()):
+                file.replace(path.parent / file.name)
+    except OSError as error:
+        raise SegadvError(
+            f"{path}: can't be written ({error.strerror or error}); name another file"
+        ) from None
+
+
+@contextmanager
 def written_whole(folder: Path, overwrite: bool = False) -> Iterator[Path]:
     """Yield a new folder to write into, which becomes `folder` once all is written.
 

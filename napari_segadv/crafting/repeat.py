@@ -23,10 +23,11 @@ from ..errors import SegadvError
 from ..io.output import CHOICES, output_for
 from ..results.example import Example, stored_as
 from ..results.files import ADVERSARIAL
-from ..results.finding import stored_hash, stored_names
-from ..results.loading import adversarial_in, changed_since, listed_channels
+from ..results.finding import adversarial_in, stored_hash, stored_names
+from ..results.loading import listed_channels
 from ..results.provenance import describe_image, hash_of
 from ..results.sources import Saved
+from ..results.unchanged import changed_since
 from ..victims import load_victim
 from ..victims.shown import shown_to
 from ..victims.victim import Victim

@@ -78,9 +78,7 @@ class InBall:
         return bool(length <= self.stored.epsilon)
 
     def _saved(self, image: Tensor) -> Tensor:
+        """Return the image (1, C, *S) that the victim will see once it is saved."""
         scan = self.stored.scan
         change = as_array(image, scan).astype("float64") - as_array(self.clean, scan)
-        saved = self.stored(scan.array + change).array.astype("float64") - scan.array
-        moved = torch.from_numpy(saved)
-        moved = moved.movedim(-1, 0) if scan.multichannel else moved.unsqueeze(0)
-        return (self.clean.double() + moved.unsqueeze(0).to(self.clean.device)).to(image.dtype)
+        return as_tensor(self.stored(scan.array + change), self.clean.device)

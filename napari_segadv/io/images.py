@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..common.atomic_files import beside
+from ..common.atomic_files import files_whole
 from ..data.scan import HU_BELOW, Array, Scan, Storage
 from ..errors import SegadvError
 from .channels import channel_files, said
@@ -184,15 +184,8 @@ def write(stored: Array, place: str | Path, scan: Scan) -> None:
         raise SegadvError(f"{path}: {form.name} holds one slice, not a volume; use .nii.gz")
     # Write into a folder beside the file, then move everything into place: nothing is ever
     # half-written, and some formats make two files that name each other.
-    try:
-        with beside(path) as half:
-            _write_checked(form, stored, half / path.name, path, scan)
-            for file in sorted(half.iterdir()):
-                file.replace(path.parent / file.name)
-    except OSError as error:
-        raise SegadvError(
-            f"{path}: can't be written ({error.strerror or error}); name another file"
-        ) from None
+    with files_whole(path) as half:
+        _write_checked(form, stored, half / path.name, path, scan)
 
 
 def files_of(path: Path) -> list[Path]:

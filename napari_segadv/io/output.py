@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..data.scan import Array, Mask, Scan
 from ..errors import SegadvError
-from .images import output_format, read, save, save_array
+from .images import output_format, read, read_array, save, save_array
 
 CHOICES: tuple[str, ...] = ("auto", "dicom", "nifti")
 NIFTI = ".nii.gz"
@@ -141,6 +143,22 @@ def save_values(values: Array, place: Path, scan: Scan) -> None:
     for number, part in enumerate(scan.parts):
         path = of_channel(place, number)
         save_array(values[..., number], path.with_name(path.name + NIFTI), part)
+
+
+def read_values(place: Path, scan: Scan) -> Array | None:
+    """Read an array of an image's shape that `save_values` wrote; None if its files are not there.
+
+    Raises:
+        SegadvError: if a file can't be read, or holds something else.
+    """
+    parts = range(len(scan.parts))
+    places = [of_channel(place, number) for number in parts] if scan.parts else [place]
+    files = [one.with_name(one.name + NIFTI) for one in places]
+    if not all(file.exists() for file in files):
+        return None
+    if not scan.parts:
+        return read_array(files[0], scan.array.shape)
+    return np.stack([read_array(file, scan.grid.shape) for file in files], axis=-1)
 
 
 def is_dicom(scan: Scan) -> bool:

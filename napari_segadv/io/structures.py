@@ -13,7 +13,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from ..common.atomic_files import beside
+from ..common.atomic_files import files_whole
 from ..data.overlapping import MOST_STRUCTURES, Overlapping
 from ..data.scan import Array, Grid, Mask
 from ..errors import SegadvError
@@ -55,32 +55,18 @@ def save_structures(mask: Overlapping, path: str | Path) -> None:
     maps = mask.maps if mask.grid.ndim == 3 else mask.maps[:, None]
     image = nibabel.Nifti1Image(maps.astype(np.uint8).T, ras_of(mask.grid))
     image.header.set_xyzt_units("mm")
-    try:
-        with beside(path) as half:
-            nibabel.save(image, half / path.name)
-            (half / path.name).replace(path)
-    except OSError as error:
-        raise SegadvError(
-            f"{path}: can't be written ({error.strerror or error}); name another file"
-        ) from None
+    with files_whole(path) as half:
+        nibabel.save(image, half / path.name)
 
 
 def _save_each(mask: Overlapping, path: Path) -> None:
     """Write a file for each structure: all of them beside their places, which are then moved."""
-    try:
-        with beside(path) as half:
-            try:
-                for place, file in enumerate(files_each(half / path.name, mask.structures)):
-                    save_mask(mask.structure(1 << place), file)
-            except SegadvError as error:
-                said = str(error).replace(str(half), str(path.parent))
-                raise SegadvError(said) from None
-            for file in sorted(half.iterdir()):
-                file.replace(path.parent / file.name)
-    except OSError as error:
-        raise SegadvError(
-            f"{path}: can't be written ({error.strerror or error}); name another file"
-        ) from None
+    with files_whole(path) as half:
+        try:
+            for place, file in enumerate(files_each(half / path.name, mask.structures)):
+                save_mask(mask.structure(1 << place), file)
+        except SegadvError as error:
+            raise SegadvError(str(error).replace(str(half), str(path.parent))) from None
 
 
 def save_any(mask: Mask, path: str | Path) -> None:

@@ -1,14 +1,20 @@
-"""Where the files of a saved result are now: the image that was attacked, and its copies."""
+"""Where the files of a saved result are now: the image attacked, and the adversarial one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from .. import io
 from ..common.json_data import Entry
 from ..common.whole_paths import whole
 from ..data.scan import Scan
 from ..errors import SegadvError
+from ..io.output import of_channel
 from ..io.place import SEPARATOR, split
+from ..io.registry import formats, suffix
 from ..samples import phantom
 from .files import ADVERSARIAL
+
+COPY = "restore it from a copy of the folder"
 
 
 def file_now(folder: Path, place: str, remedy: str) -> str:
@@ -77,3 +83,39 @@ def stored_hash(result: Entry) -> str | None:
     """
     stored = result.entry(ADVERSARIAL) if ADVERSARIAL in result.values else None
     return stored.text("sha256") if stored is not None and "sha256" in stored.values else None
+
+
+def adversarial_in(folder: Path, clean: Scan, names: Sequence[str] = ()) -> Path | list[Path]:
+    """Find the adversarial image: as recorded, in the clean image's format, or in any other.
+
+    Of several channels, there is one for each.
+
+    Args:
+        folder: of the result.
+        clean: the image that was attacked.
+        names: of the recorded files.
+
+    Raises:
+        SegadvError: if there is none.
+    """
+    if not clean.parts:
+        return _adversarial(folder, ADVERSARIAL, clean, names)
+    stems = [of_channel(Path(ADVERSARIAL), n).name for n in range(clean.channels)]
+    pairs = zip(stems, clean.parts, strict=True)
+    return [_adversarial(folder, stem, part, names) for stem, part in pairs]
+
+
+def _adversarial(folder: Path, name: str, clean: Scan, names: Sequence[str]) -> Path:
+    """Find an adversarial image of one channel by its name without a suffix."""
+    known = {end for form in formats() if form.write is not None for end in form.suffixes}
+    if (folder / name).is_dir():
+        return folder / name
+    found = [p for p in folder.glob(f"{name}.*") if p.is_file() and suffix(p) in known]
+    try:
+        best = f"{name}{io.output_format(clean)[0]}"
+    except SegadvError:
+        # The clean image's file is gone, and with it its format.
+        best = ""
+    if not found:
+        raise SegadvError(f"{folder}: holds no adversarial image; {COPY}")
+    return min(found, key=lambda path: (path.name not in names, path.name != best, path.name))

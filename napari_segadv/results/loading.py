@@ -15,16 +15,16 @@ from ..data.channels import Channel, in_percent
 from ..data.scan import Array, Scan
 from ..errors import SegadvError
 from ..io.images import read_array
-from ..io.output import Output, of_channel
-from ..io.registry import formats, suffix
+from ..io.output import Output, read_values
+from ..io.registry import formats
 from ..victims.tasks import task_of
-from .example import Example, stored_as
-from .files import ADVERSARIAL, ARRAY, EXACT, NOISE, PREDICTIONS, RESULT, TARGET, VERDICTS
-from .finding import image_now, stored_hash, stored_names
-from .provenance import hash_of, image_hash
+from .example import Example
+from .files import ADVERSARIAL, ARRAY, EXACT, PREDICTIONS, RESULT, TARGET, VERDICTS
+from .finding import COPY, adversarial_in, image_now, stored_names
+from .provenance import image_hash
+from .unchanged import changed_since, told_of_given
 from .verdicts import Verdict, verdicts_from_json
 
-COPY = "restore it from a copy of the folder"
 EARLIER = (
     "made by an earlier version: in the share left intact, background that turned into a structure "
     "did not count"
@@ -32,14 +32,6 @@ EARLIER = (
 EARLIER_SSIM = (
     "made by an earlier version: SSIM was computed from the intensities themselves, not from the "
     "image as it is displayed; as it is measured now, it differs"
-)
-OTHER_FILE = (
-    "the image was given, and its file is another one than result.json records (sha256); the "
-    "pixels are the same"
-)
-UNKNOWN_FILE = (
-    "the image was given, and its file is another one than result.json records (sha256); whether "
-    "the pixels are the same can't be said without the file of the noise"
 )
 # What `result.json` holds besides the record.
 ELSEWHERE = (
@@ -104,7 +96,7 @@ def load_example(
             f"{folder}: its adversarial image does not differ from {scan.name} as {RESULT} says; "
             "open it with the image that was attacked"
         )
-    told = () if clean is None else _of_given(image, clean, scan, folder, noise)
+    told = () if clean is None else told_of_given(image, clean, scan, folder, noise)
     exact = read_exact(folder / EXACT)
 
     def prediction(name: str) -> Any:
@@ -209,116 +201,6 @@ def _clean(result: Entry, given: str | Path | Sequence[str | Path] | None, folde
     return scan
 
 
-def _of_given(
-    image: Entry,
-    given: Scan | str | Path | Sequence[str | Path],
-    scan: Scan,
-    folder: Path,
-    noise: Array,
-) -> tuple[str, ...]:
-    """Compare a given image with the recorded one: it may be a copy in another file.
-
-    Args:
-        image: the recorded description.
-        given: as the caller gave it.
-        scan: that image.
-        folder: of the result.
-        noise: by which the adversarial image differs from it.
-
-    Returns:
-        A note if it was read from another file than the recorded one.
-
-    Raises:
-        SegadvError: if its pixels are others: the saved noise does not lead to them.
-    """
-    hashes = {hash_of(scan.array)} if isinstance(given, Scan) else _hashes(scan)
-    if image.text("sha256") in hashes:
-        return ()
-    saved = _saved_noise(folder, scan)
-    if saved is not None and not np.array_equal(saved, noise.astype(np.float32)):
-        raise SegadvError(
-            f"{scan.name}: is not the image that {folder.name} was made from (its adversarial "
-            f"image less its {NOISE} is another); open it with the image that was attacked"
-        )
-    if isinstance(given, Scan) or image.values.get("path") is None:
-        return ()
-    return (OTHER_FILE if saved is not None else UNKNOWN_FILE,)
-
-
-def _hashes(scan: Scan) -> set[str]:
-    """Return the hashes of an image's file and of its pixels, which are recorded without one."""
-    return {image_hash(scan), hash_of(scan.array)}
-
-
-def _saved_noise(folder: Path, scan: Scan) -> Array | None:
-    """Return a result's noise in the image's own units; None if its file is not there."""
-    if not scan.parts:
-        file = folder / f"{NOISE}{ARRAY}"
-        return read_array(file, scan.array.shape) if file.exists() else None
-    places = [of_channel(folder / NOISE, n) for n in range(len(scan.parts))]
-    files = [place.with_name(place.name + ARRAY) for place in places]
-    if not all(file.exists() for file in files):
-        return None
-    return np.stack([read_array(file, scan.grid.shape) for file in files], axis=-1)
-
-
-def changed_since(result: Entry, place: Path | list[Path]) -> SegadvError | None:
-    """Return what is wrong if the adversarial image's files are not those that were saved.
-
-    Args:
-        result: the contents of `result.json`.
-        place: of the adversarial image, or of each channel.
-    """
-    recorded = stored_hash(result)
-    paths = [place] if isinstance(place, Path) else place
-    try:
-        if recorded is None or stored_as(paths)["sha256"] == recorded:
-            return None
-    except OSError as error:
-        reason = error.strerror or error
-        return SegadvError(f"{paths[0]}: can't be read ({reason}); restore it from a copy")
-    shown = paths[0] if len(paths) == 1 else f"{paths[0]} to {paths[-1].name}"
-    return SegadvError(
-        f"{shown}: has changed since the result was saved (sha256); restore it from a copy"
-    )
-
-
-def adversarial_in(folder: Path, clean: Scan, names: Sequence[str] = ()) -> Path | list[Path]:
-    """Find the adversarial image: as recorded, in the clean image's format, or in any other.
-
-    Of several channels, there is one for each.
-
-    Args:
-        folder: of the result.
-        clean: the image that was attacked.
-        names: of the recorded files.
-
-    Raises:
-        SegadvError: if there is none.
-    """
-    if not clean.parts:
-        return _adversarial(folder, ADVERSARIAL, clean, names)
-    stems = [of_channel(Path(ADVERSARIAL), n).name for n in range(clean.channels)]
-    pairs = zip(stems, clean.parts, strict=True)
-    return [_adversarial(folder, stem, part, names) for stem, part in pairs]
-
-
-def _adversarial(folder: Path, name: str, clean: Scan, names: Sequence[str]) -> Path:
-    """Find an adversarial image of one channel by its name without a suffix."""
-    known = {end for form in formats() if form.write is not None for end in form.suffixes}
-    if (folder / name).is_dir():
-        return folder / name
-    found = [p for p in folder.glob(f"{name}.*") if p.is_file() and suffix(p) in known]
-    try:
-        best = f"{name}{io.output_format(clean)[0]}"
-    except SegadvError:
-        # The clean image's file is gone, and with it its format.
-        best = ""
-    if not found:
-        raise SegadvError(f"{folder}: holds no adversarial image; {COPY}")
-    return min(found, key=lambda path: (path.name not in names, path.name != best, path.name))
-
-
 def told_of(folder: Path) -> tuple[str, ...]:
     """Return what the writing of a result's images told the user.
 
@@ -367,18 +249,12 @@ def read_exact(path: Path) -> dict[str, Array]:
 
 
 def _fields(folder: Path, scan: Scan) -> dict[str, Array]:
-    shapes = {
-        "displacement": (*scan.grid.shape, scan.grid.ndim),
-        "intensity": scan.array.shape,
-    }
-    files = {name: folder / f"{name}{ARRAY}" for name in shapes}
-    found = {n: read_array(file, shapes[n]) for n, file in files.items() if file.exists()}
-    places = [of_channel(folder / "intensity", n) for n in range(len(scan.parts))]
-    shading = [place.with_name(place.name + ARRAY) for place in places]
-    if shading and shading[0].exists():
-        arrays = [read_array(file, scan.grid.shape) for file in shading]
-        found["intensity"] = np.stack(arrays, axis=-1)
-    return found
+    found: dict[str, Array] = {}
+    displacement, intensity = folder / f"displacement{ARRAY}", folder / "intensity"
+    if displacement.exists():
+        found["displacement"] = read_array(displacement, (*scan.grid.shape, scan.grid.ndim))
+    shading = read_values(intensity, scan)
+    return found if shading is None else {**found, "intensity": shading}
 
 
 def listed_channels(record: Entry, scan: Scan, remedy: str) -> list[Entry]:

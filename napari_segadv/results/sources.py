@@ -20,8 +20,8 @@ from ..victims.pipeline import Pipeline
 from ..victims.prediction import Prediction
 from ..victims.tasks import task_of
 from .files import EXACT, RESULT, TARGET
-from .finding import file_now, image_now
-from .loading import COPY, read_exact
+from .finding import COPY, file_now, image_now
+from .loading import read_exact
 from .provenance import hash_of
 
 REMEDY = f"it was changed or is of an earlier version; {COPY}"

@@ -18,8 +18,9 @@ import napari_segadv as sa
 from napari_segadv import io
 from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
-from napari_segadv.results.loading import OTHER_FILE, UNKNOWN_FILE, load_verdicts
+from napari_segadv.results.loading import load_verdicts
 from napari_segadv.results.saving import save_run
+from napari_segadv.results.unchanged import OTHER_FILE, UNKNOWN_FILE
 from napari_segadv.results.verdicts import Verdict
 
 

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import io
+import struct
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -227,6 +228,13 @@ def _weights_in(held: Any, key: str | None, path: Path) -> Any:
     return held
 
 
+# Raised by zipfile over damaged lists of entries.
+ODD_ARCHIVES = (
+    *(zipfile.BadZipFile, struct.error, OSError, ValueError, EOFError, LookupError),
+    *(NotImplementedError, OverflowError, MemoryError),
+)
+
+
 def check_archive(content: bytes, path: Path) -> None:
     """Refuse an archive that stands for more than its own size: torch stores without compressing.
 
@@ -242,7 +250,7 @@ def check_archive(content: bytes, path: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
-    except Exception as error:  # noqa: BLE001 - a damaged archive makes zipfile raise anything
+    except ODD_ARCHIVES as error:
         raise SegadvError(
             f"{path}: damaged or incomplete ({one_line(error)}); copy the file again"
         ) from None
