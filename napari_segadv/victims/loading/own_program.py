@@ -31,7 +31,7 @@ OF_EVALUATORS = frozenset(
         *("non_blocking", "metric_cmp_fn", *METRICS),
     }
 )
-# The class of an object that is built in the configuration, and that of its parts.
+# Classes of MONAI that hand images on as they are, and their arguments.
 LOADERS = frozenset({"DataLoader", "ThreadDataLoader"})
 OF_LOADERS = frozenset(
     {
@@ -70,13 +70,14 @@ CALLS = frozenset(
         *("dist.is_available", "torch.distributed.is_available"),
     }
 )
-# The object whose attributes they may set.
+# The object whose attributes these expressions may set.
 SETTABLE = "torch.backends.cudnn"
 # Methods of the network: its mode is the evaluator's; calls that load are read in `checkpoints`.
 METHODS = frozenset({"eval", "load_state_dict"})
 AROUND = ("initialize", "finalize")
 RUN = "run"
-RUNS = ("$@evaluator.run()", "$@evaluator.run( )")
+# The call that is followed, without spaces.
+RUNS = "$@evaluator.run()"
 # Arguments of a writer that change no value of the mask, on an image's own grid.
 OF_WRITERS = frozenset(
     {
@@ -114,7 +115,7 @@ def _of_evaluator(config: BundleConfig) -> str:
     place = config.followed(EVALUATOR)
     raw = config.at(place)
     target = raw.get("_target_") if isinstance(raw, Mapping) else raw
-    # What has unknown arguments is told by them, as it was before.
+    # One of another class is refused for its class, not for what it imports first.
     known = OF_EVALUATORS if target in EVALUATORS else OF_EVALUATORS | {"_requires_"}
     odd = next((str(k) for k in raw if k not in known), "") if isinstance(raw, Mapping) else ""
     if odd:
@@ -186,7 +187,7 @@ def _of_calls(config: BundleConfig) -> str:
         return ""
     runs, count = config.content[RUN], 0
     for number, one in enumerate(runs if isinstance(runs, list) else [runs]):
-        if isinstance(one, str) and "".join(one.split()) == RUNS[0]:
+        if isinstance(one, str) and "".join(one.split()) == RUNS:
             count += 1
             continue
         place = (RUN, str(number)) if isinstance(runs, list) else (RUN,)
