@@ -87,12 +87,14 @@ def test_every_picture_is_made_by_a_script(monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS))
     import formats_pictures
     import questions
+    import real_pictures
     import screenshots
 
     made = {picture[0] for picture in screenshots.pictures()} | set(formats_pictures.x_rays())
-    made |= {f"question-{name}" for name in questions.QUESTIONS}
+    made |= {f"question-{name}" for name in questions.QUESTIONS} | set(real_pictures.NAMES)
     assert {path.stem for path in (DOCS / "images").glob("*.png")} <= made
-    for name in ("formats_pictures", "questions", "screenshots", "scenes", "session"):
+    scripts = ("formats_pictures", "questions", "real_pictures", "screenshots")
+    for name in (*scripts, "scenes", "session"):
         sys.modules.pop(name, None)
 
 
