@@ -67,6 +67,9 @@ def own_settings(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     # Matplotlib's list of the machine's fonts takes seconds to make: once for all tests.
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path_factory.getbasetemp() / "matplotlib"))
+    # Threads of a process that a test starts wait for one another busily: on a machine with other
+    # work, two take six times the processor time of one.
+    monkeypatch.setenv("OMP_NUM_THREADS", str(THREADS))
     # What pays is timed, and differs from run to run on small networks.
     monkeypatch.setenv("SEGADV_PRECISION", "float32")
 
