@@ -7,7 +7,6 @@ python docs/real_pictures.py --data ../shared/data --brain build/brain
 
 import argparse
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,11 +65,11 @@ def brain(folder: Path) -> None:
     Image.open(buffer).convert("RGB").save(IMAGES / f"{BRAIN}.png", optimize=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--brain", type=Path, required=True)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     film(options.data)
     brain(options.brain)
 

@@ -228,11 +228,10 @@ def _weights_in(held: Any, key: str | None, path: Path) -> Any:
     return held
 
 
-# Raised by zipfile over damaged lists of entries.
-ODD_ARCHIVES = (
-    *(zipfile.BadZipFile, struct.error, OSError, ValueError, EOFError, LookupError),
-    *(NotImplementedError, OverflowError, MemoryError),
-)
+# What zipfile raises over a list of entries that is damaged, and over one that asks for a newer
+# zip, for a date that is none, or for more memory than there is.
+DAMAGED = (zipfile.BadZipFile, struct.error, OSError, ValueError, EOFError, LookupError)
+UNFIT = (NotImplementedError, OverflowError, MemoryError)
 
 
 def check_archive(content: bytes, path: Path) -> None:
@@ -250,7 +249,7 @@ def check_archive(content: bytes, path: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
-    except ODD_ARCHIVES as error:
+    except (*DAMAGED, *UNFIT) as error:
         raise SegadvError(
             f"{path}: damaged or incomplete ({one_line(error)}); copy the file again"
         ) from None
