@@ -133,9 +133,7 @@ def _blend(
     return recall.filled(out, due.changed)
 
 
-def _ran(
-    x: Tensor, network: Network, pieces: Pieces, number: int, held: Held | None
-) -> Tensor:
+def _ran(x: Tensor, network: Network, pieces: Pieces, number: int, held: Held | None) -> Tensor:
     """Run a chunk; keep its graph in `held` if that is worth it and fits."""
     part = pieces.take(x, pieces.chunks[number])
     if held is not None and held.graphs.worth(number, len(pieces.chunks)):
