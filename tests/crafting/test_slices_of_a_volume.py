@@ -82,7 +82,8 @@ def test_what_the_noise_does_not_reach_runs_once(dims, memory):
     wanted = clean.array.copy()
     wanted[:4][wanted[:4] == 2] = 1
     target = clean.with_array(wanted)
-    attack = sa.attacks.PGD(epsilon=60.0, steps=10, goal=None)
+    # A margin as narrow as these bands have would have to be widened everywhere.
+    attack = sa.attacks.PGD(epsilon=60.0, steps=10, goal=None, kappa=0.0)
     plain = sa.craft(long, victim, attack, target=target, memory=0.0)
     found = sa.craft(long, victim, attack, target=target, memory=memory)
     np.testing.assert_array_equal(found.adversarial.array, plain.adversarial.array)
