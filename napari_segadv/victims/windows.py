@@ -119,11 +119,7 @@ def _blend(
             out = y.new_zeros(x.shape[0], y.shape[1], *x.shape[2:])
             if recall is not None:
                 recall.expect(x, out)
-        weights = pieces.weights(chunk)
-        if weights is not None:
-            y = y * weights
-        for index, part in zip(chunk, y.split([length(i) for i in chunk]), strict=True):
-            out[index[0], :, *index[2:]] += part
+        _add(out, y, pieces, chunk)
     assert out is not None
     if recall is None:
         return out
@@ -131,6 +127,22 @@ def _blend(
         recall.keep(x, out)
         return out
     return recall.filled(out, due.changed)
+
+
+def _add(out: Tensor, y: Tensor, pieces: Pieces, chunk: Sequence[Index]) -> None:
+    """Add a chunk's output to the blend (N, K, *S), in place."""
+    lengths = [length(index) for index in chunk]
+    weights = pieces.weights(chunk)
+    shares: Sequence[Tensor | None] = (
+        [None] * len(chunk) if weights is None else weights.split(lengths)
+    )
+    for index, part, share in zip(chunk, y.split(lengths), shares, strict=True):
+        place = out[index[0], :, *index[2:]]
+        if share is None:
+            place += part
+        else:
+            # In one go: the product alone would take as much memory as the output.
+            place.addcmul_(part, share)
 
 
 def _ran(x: Tensor, network: Network, pieces: Pieces, number: int, held: Held | None) -> Tensor:
@@ -175,7 +187,8 @@ class _TwoPass(torch.autograd.Function):
         network, pieces, passes, held = ctx.parts
         grad = grads[0]
         out = torch.zeros_like(x)
-        matters = torch.stack([_matters(grad, chunk) for chunk in pieces.chunks]).tolist()
+        given = grad.any(1, keepdim=True)
+        matters = torch.stack([_matters(given, chunk) for chunk in pieces.chunks]).tolist()
         numbers = [number for number, needed in enumerate(matters) if needed]
         for number in numbers:
             chunk = pieces.chunks[number]
@@ -218,8 +231,9 @@ def _pull(
     return back
 
 
-def _matters(grad: Tensor, chunk: Sequence[Index]) -> Tensor:
-    return torch.stack([grad[index[0], :, *index[2:]].any() for index in chunk]).any()
+def _matters(given: Tensor, chunk: Sequence[Index]) -> Tensor:
+    """Return whether any output of a chunk has a gradient, which is given (N, 1, *S), bool."""
+    return torch.stack([given[index[0], :, *index[2:]].any() for index in chunk]).any()
 
 
 def two_pass(
