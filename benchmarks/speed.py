@@ -19,10 +19,12 @@ import torch
 import napari_segadv as sa
 from napari_segadv import attacks, io
 from napari_segadv.attacks.problem import Problem
+from napari_segadv.common.memory import keep_freed
 from napari_segadv.samples import DEMO_SEED, phantom
 from napari_segadv.victims.bound import BoundVictim
 from napari_segadv.victims.graphs import Graphs, budget
 from napari_segadv.victims.precision import Reduced, trial
+from napari_segadv.victims.recall import Recall
 
 WARM_UP = 1
 
@@ -62,15 +64,22 @@ class Counter:
 
 
 def steps(
-    model: BoundVictim, problem: Problem, epsilon: float | None, count: int, half: bool, memory: int
+    model: BoundVictim,
+    problem: Problem,
+    epsilon: float | None,
+    count: int,
+    half: bool,
+    memory: int,
+    recall: bool,
 ) -> list[float]:
     """Return the processor times of steps, after a warm-up."""
     model.reduced, model.graphs = Reduced(), Graphs(memory)
+    model.recall = Recall(model.graphs) if recall else None
     model.reduced.on = half
     run = attacks.PGD(steps=count + WARM_UP, goal=None, epsilon=epsilon).run(problem)
     times = [spent(lambda: next(run)) for _ in range(count + WARM_UP)]
     run.close()
-    model.reduced = model.graphs = None
+    model.reduced = model.graphs = model.recall = None
     return times[WARM_UP:]
 
 
@@ -86,6 +95,8 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true", help="the attack as a whole, too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    # As on the command line and in napari.
+    keep_freed()
     scan = io.read(options.image) if options.image else phantom("chest-xray", DEMO_SEED)[0]
     victim = sa.load_victim(options.victim)
     model = victim.on(scan)
@@ -101,17 +112,21 @@ def main() -> None:
     print(f"{victim.name}, {tuple(scan.array.shape)}, {options.threads} thread(s)")
     print(f"bfloat16: {found.gain:.2f} times as fast, {found.agreement:.2%} of the signs agree")
     before = bare(model)
+    free = budget(None, model.device)
     rows = [
-        ("float32, windows run twice", False, 0),
-        ("float32, graphs kept", False, budget(None, model.device)),
-        ("bfloat16, windows run twice", True, 0),
-        ("bfloat16, graphs kept", True, budget(None, model.device)),
+        (f"{precision}, {what}", precision == "bfloat16", memory, recall)
+        for precision in ("float32", "bfloat16")
+        for what, memory, recall in (
+            ("windows run twice", 0, False),
+            ("graphs kept", free, False),
+            ("and what the noise does not reach run once", free, True),
+        )
     ]
     if victim.windows is None and not model.by_slice:
-        rows = [("float32", False, 0), ("bfloat16", True, 0)]
+        rows = [("float32", False, 0, False), ("bfloat16", True, 0, False)]
     measured = [
-        statistics.median(steps(model, problem, options.epsilon, options.steps, half, memory))
-        for _, half, memory in rows
+        statistics.median(steps(model, problem, options.epsilon, options.steps, *how))
+        for _, *how in rows
     ]
     once = (before + bare(model)) / 2
     print(f"a bare pass takes {once:.2f} s of processor time")

@@ -65,8 +65,8 @@ Channels = Annotated[
 Memory = Annotated[
     float | None,
     typer.Option(
-        help="GiB that may save windows of a volume a second pass. By default half of what is "
-        "free; the result does not depend on it."
+        help="GiB that may save passes through windows or slices of a volume. By default half of "
+        "what is free; the result does not depend on it."
     ),
 ]
 PrecisionName = Annotated[

@@ -127,7 +127,7 @@ def _predicted(
         SegadvError: if the target or the truth has a class that the victim does not know.
     """
     bound = victim.on(request.scan, device, present)
-    bound.recall = Recall() if request.limited else None
+    bound.recall = Recall(finely=True) if request.limited else None
     bound.passes.on_piece = poll
     known = KNOWN.get(victim, bound)
     prediction: Prediction = bound.predict() if known is None else known.prediction

@@ -117,8 +117,9 @@ def craft_steps(
         precision: of the network in the steps before the last ones: "float32", "bfloat16", or
             "auto", bfloat16 where a trial says that it pays (see `victims.precision`). The last
             steps and all judgements are in float32.
-        memory: GiB that may go into what saves windows of a volume a second forward pass; None:
-            half of what is free. The result does not depend on it.
+        memory: GiB that may go into what saves passes through windows or slices of a volume: a
+            second forward pass, and any where the noise does not reach; None: half of what is
+            free. The result does not depend on it.
         seed: seed of all random numbers.
         poll: called after each piece of a pass (a patch, a group of slices); if it raises, the run
             stops within the step.

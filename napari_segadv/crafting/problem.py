@@ -15,6 +15,7 @@ from ..io.quantise import effective_epsilon
 from ..victims.graphs import Graphs, budget
 from ..victims.precision import Reduced, reduced_for
 from ..victims.prediction import Prediction
+from ..victims.recall import Recall
 from ..victims.scan_tensors import as_array
 from ..victims.wrappers import Checked, Rounded, Watch, Watched
 from .binding import Setup
@@ -87,6 +88,8 @@ def prepare(
     graphs = Graphs(budget(memory, setup.judge.device))
     for network in setup.networks:
         network.graphs = graphs
+        network.recall = network.recall or Recall()
+        network.recall.memory = graphs
     most = getattr(attack, "steps", 0)
     quick = reduced_for(precision, setup.networks, lambda: setup.attacked.passes, most)
     problem = replace(problem, model=model, quick=quick, of_copies=checked)

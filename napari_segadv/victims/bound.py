@@ -55,7 +55,7 @@ class BoundVictim(ABC):
         image: the scan as a tensor (1, C, *S), float32, on the device.
         by_slice: True for a 2-D network on a volume.
         chain: the preprocessing on the scan's grid.
-        recall: skips pieces that have not changed since the first pass; None: all pieces run.
+        recall: skips pieces that have not changed since the first pass; None: all of them run.
         graphs: keeps graphs of pieces until the backward pass; None: each runs a second time.
         reduced: says whether the network computes in bfloat16 at the moment; None: in float32.
         passes: work done so far; `passes.on_piece` is called after each piece.
@@ -137,6 +137,16 @@ class BoundVictim(ABC):
         if self.victim.deployed is None:
             return self
         return type(self)(self.victim.deployed, self.scan, self.device, self.presented)
+
+    @property
+    def rough(self) -> bool:
+        """Whether the network computes in bfloat16 at the moment."""
+        return self.reduced is not None and self.reduced.on
+
+    @property
+    def recalled(self) -> Recall | None:
+        """What is remembered of passes in the precision in which the network computes."""
+        return None if self.recall is None else self.recall.of(self.rough)
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -287,7 +297,7 @@ class BoundVictim(ABC):
             ) from error
 
     def _run(self, x: Tensor) -> Any:
-        if self.reduced is None or not self.reduced.on:
+        if not self.rough:
             return self.victim.run(x)
         with torch.autocast(x.device.type, torch.bfloat16):
             return in_float32(self.victim.run(x))

@@ -42,7 +42,7 @@ class Graphs:
 
     Attributes:
         budget: bytes that the graphs may take, together with the one that a piece takes that runs
-            a second time.
+            a second time, and with what is remembered of pieces that do not change.
         used: bytes that they take at the moment.
         most: the most that they have taken.
     """
@@ -91,6 +91,21 @@ class Graphs:
         self.used += need
         self.most = max(self.most, self.used)
         return out, True
+
+    def take(self, size: int) -> bool:
+        """Take memory for something else that saves passes; return whether there was room.
+
+        It stays taken: graphs come and go around it.
+        """
+        if self.used + size + (self._need or 0) > self.budget:
+            return False
+        self.used += size
+        self.most = max(self.most, self.used)
+        return True
+
+    def give_back(self, size: int) -> None:
+        """Give memory back that was taken."""
+        self.used -= size
 
     def free(self, size: list[int]) -> None:
         """Take back the memory of graphs that are gone."""

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 Index = tuple[slice, ...]
@@ -23,6 +26,44 @@ class Pieces:
     weight: Tensor | None = None
     share: Tensor | None = None
 
+    @cached_property
+    def indices(self) -> tuple[Index, ...]:
+        """The pieces of all chunks."""
+        return tuple(index for chunk in self.chunks for index in chunk)
+
+    @cached_property
+    def chunk_of(self) -> NDArray[np.int64]:
+        """The number of each piece's chunk."""
+        return np.repeat(np.arange(len(self.chunks)), [len(chunk) for chunk in self.chunks])
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        """First and last + 1 of each piece along each axis (pieces, axes, 2)."""
+        whole = np.iinfo(np.int64).max
+        return np.array(
+            [
+                [(one.start or 0, whole if one.stop is None else one.stop) for one in index]
+                for index in self.indices
+            ],
+            dtype=np.int64,
+        )
+
+    def touching(self, flags: NDArray[np.bool_]) -> list[int]:
+        """Return the numbers of the chunks with a piece that is flagged, or overlaps one that is.
+
+        Args:
+            flags: for each of `indices`.
+        """
+        first, last = self._ends[..., 0], self._ends[..., 1]
+        touched = np.zeros(len(flags), bool)
+        for piece in np.flatnonzero(flags):
+            touched |= ((first < last[piece]) & (first[piece] < last)).all(1)
+        return sorted(set(self.chunk_of[touched].tolist()))
+
+    def pixels(self, number: int, x: Tensor) -> int:
+        """Return how many pixels the pieces of a chunk have, in a batch (N, C, *S)."""
+        return sum(x[index[0], :1, *index[2:]].numel() for index in self.chunks[number])
+
     def take(self, x: Tensor, chunk: Sequence[Index]) -> Tensor:
         """Cut a chunk out of a tensor (N, any channels, *S)."""
         parts = [x[index[0], :, *index[2:]] for index in chunk]
@@ -38,19 +79,3 @@ class Pieces:
 def length(index: Index) -> int:
     """Return how many items of the batch an index covers."""
     return int(index[0].stop - index[0].start)
-
-
-def touching(changed: Sequence[Index], pieces: Pieces) -> list[int]:
-    """Return the numbers of the chunks to run again: those that changed or overlap such ones."""
-    return [
-        number
-        for number, chunk in enumerate(pieces.chunks)
-        if any(_overlap(index, other) for index in chunk for other in changed)
-    ]
-
-
-def _overlap(one: Index, other: Index) -> bool:
-    return all(
-        a.start is None or b.start is None or (a.start < b.stop and b.start < a.stop)
-        for a, b in zip(one, other, strict=True)
-    )

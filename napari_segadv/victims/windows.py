@@ -19,7 +19,7 @@ from ..common.tensors import applied
 from ..errors import SegadvError
 from .graphs import Graphs, Held
 from .half_sums import half_sums
-from .pieces import Index, Pieces, length, touching
+from .pieces import Index, Pieces, length
 from .recall import Recall
 from .window_places import importance, regular, spread
 
@@ -98,35 +98,60 @@ def _blend(
     recall: Recall | None,
     held: Held | None = None,
 ) -> Tensor:
-    """Run all pieces that may differ from what is recalled; keep graphs of some in `held`."""
-    changed = None if recall is None else recall.changed(x, pieces)
-    if recall is not None and changed == []:
+    """Blend what all pieces say; run those of which that is not remembered.
+
+    Graphs of some are kept in `held`.
+    """
+    due = None if recall is None else recall.due(x, pieces)
+    if recall is not None and due is not None and not due.numbers:
         return recall.filled(x, [])
     out: Tensor | None = None
-    every = range(len(pieces.chunks))
-    for number in every if changed is None else touching(changed, pieces):
-        chunk = pieces.chunks[number]
-        if held is not None and held.graphs.worth(number, len(pieces.chunks)):
-            y = _kept(pieces.take(x, chunk), network, number, held)
-        else:
-            # A network may return its input or a view of it, so it gets a copy.
-            y = network(pieces.take(x, chunk).clone())
+    for number in range(len(pieces.chunks)) if due is None else due.numbers:
+        chunk, still = pieces.chunks[number], due is not None and number in due.still
+        y = recall.said(number) if recall is not None and still else None
+        if y is None:
+            y = _ran(x, network, pieces, number, held)
+            if recall is not None and still:
+                recall.note(number, y)
+            passes.forward += 1 / len(pieces.chunks)
+            passes.on_piece()
         if out is None:
             out = y.new_zeros(x.shape[0], y.shape[1], *x.shape[2:])
-        weights = pieces.weights(chunk)
-        if weights is not None:
-            y = y * weights
-        for index, part in zip(chunk, y.split([length(i) for i in chunk]), strict=True):
-            out[index[0], :, *index[2:]] += part
-        passes.forward += 1 / len(pieces.chunks)
-        passes.on_piece()
+            if recall is not None:
+                recall.expect(x, out)
+        _add(out, y, pieces, chunk)
     assert out is not None
     if recall is None:
         return out
-    if changed is None:
+    if due is None:
         recall.keep(x, out)
         return out
-    return recall.filled(out, changed)
+    return recall.filled(out, due.changed)
+
+
+def _add(out: Tensor, y: Tensor, pieces: Pieces, chunk: Sequence[Index]) -> None:
+    """Add a chunk's output to the blend (N, K, *S), in place."""
+    lengths = [length(index) for index in chunk]
+    weights = pieces.weights(chunk)
+    shares: Sequence[Tensor | None] = (
+        [None] * len(chunk) if weights is None else weights.split(lengths)
+    )
+    for index, part, share in zip(chunk, y.split(lengths), shares, strict=True):
+        place = out[index[0], :, *index[2:]]
+        if share is None:
+            place += part
+        else:
+            # In one go: the product alone would take as much memory as the output.
+            place.addcmul_(part, share)
+
+
+def _ran(x: Tensor, network: Network, pieces: Pieces, number: int, held: Held | None) -> Tensor:
+    """Run a chunk; keep its graph in `held` if that is worth it and fits."""
+    part = pieces.take(x, pieces.chunks[number])
+    if held is not None and held.graphs.worth(number, len(pieces.chunks)):
+        return _kept(part, network, number, held)
+    # A network may return its input or a view of it, so it gets a copy.
+    return network(part.clone())
 
 
 def _kept(part: Tensor, network: Network, number: int, held: Held) -> Tensor:
@@ -162,7 +187,8 @@ class _TwoPass(torch.autograd.Function):
         network, pieces, passes, held = ctx.parts
         grad = grads[0]
         out = torch.zeros_like(x)
-        matters = torch.stack([_matters(grad, chunk) for chunk in pieces.chunks]).tolist()
+        given = grad.any(1, keepdim=True)
+        matters = torch.stack([_matters(given, chunk) for chunk in pieces.chunks]).tolist()
         numbers = [number for number, needed in enumerate(matters) if needed]
         for number in numbers:
             chunk = pieces.chunks[number]
@@ -205,8 +231,9 @@ def _pull(
     return back
 
 
-def _matters(grad: Tensor, chunk: Sequence[Index]) -> Tensor:
-    return torch.stack([grad[index[0], :, *index[2:]].any() for index in chunk]).any()
+def _matters(given: Tensor, chunk: Sequence[Index]) -> Tensor:
+    """Return whether any output of a chunk has a gradient, which is given (N, 1, *S), bool."""
+    return torch.stack([given[index[0], :, *index[2:]].any() for index in chunk]).any()
 
 
 def two_pass(
@@ -257,7 +284,7 @@ def sliding(
         network: (B, C, *roi) to (B, K, *roi).
         spec: the sliding window.
         passes: counts the work.
-        recall: skips patches that have not changed; None: all patches run.
+        recall: skips patches that have not changed; None: all of them run.
         graphs: keeps graphs of patches until the backward pass; None: each runs a second time.
     """
     from monai.utils import fall_back_tuple
@@ -336,8 +363,8 @@ def slices(
     graphs: Graphs | None = None,
 ) -> Tensor:
     """Run a batch (B, C, *S) `batch` items at a time, as `sliding` runs its patches."""
-    # With a recall, items run one at a time, so that unchanged ones can be skipped.
-    batch = batch if recall is None else 1
+    if recall is not None and recall.finely:
+        batch = 1
     if len(x) <= batch:
         return one_pass(x, network, passes)
     whole = (slice(None),) * (x.ndim - 1)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from napari_segadv.victims.graphs import GIB, Graphs
 from napari_segadv.victims.recall import Recall
 from napari_segadv.victims.windows import Passes, SlidingWindows, slices, sliding
 
@@ -54,7 +55,7 @@ def test_one_slice_of_many():
     clean = torch.rand(10, 1, 8, 8)
     other = clean.clone()
     other[4] += 1
-    recall, passes = Recall(), Passes()
+    recall, passes = Recall(finely=True), Passes()
     first = slices(clean, flat, 4, passes, recall)
     assert passes.forward == pytest.approx(1)
     found = slices(other, flat, 4, passes, recall)
@@ -74,3 +75,84 @@ def test_another_size_is_run_whole():
     image = torch.rand(6, 1, 8, 8)
     torch.testing.assert_close(slices(image, flat, 4, passes, recall), flat(image))
     assert passes.forward == pytest.approx(2)
+
+
+SPEC = SlidingWindows((8, 8, 8), 1, (0.25,))
+
+
+@pytest.fixture
+def clean():
+    return torch.rand(1, 1, 40, 16, 16, generator=torch.Generator().manual_seed(1))
+
+
+def noisy(clean, amount=0.1):
+    """A change of two slices, which the first window and its neighbours along z do not hold."""
+    other = clean.clone()
+    other[:, :, 20:22] += amount
+    return other
+
+
+def passes_of(images, network, recall):
+    """Run images in turn, each of which must come out as from a whole pass; count the passes."""
+    passes, counts = Passes(), []
+    for image in images:
+        before = passes.forward
+        found = sliding(image, network, SPEC, passes, recall)
+        assert torch.equal(found, sliding(image, network, SPEC, Passes()))
+        counts.append(round((passes.forward - before) * 7 * 3 * 3))
+    return counts
+
+
+def test_windows_beside_a_change_run_once(network, clean):
+    """Seven windows along z, of which one or two hold the change and two more overlap those."""
+    images = [clean, noisy(clean), noisy(clean, 0.2), noisy(clean, 0.3)]
+    whole, some, again, last = passes_of(images, network, Recall(Graphs(GIB)))
+    assert whole == 63
+    assert again == last < some < whole
+    assert some == passes_of(images, network, Recall())[1]
+
+
+@pytest.mark.parametrize("windows", [0, 1, 5])
+def test_what_is_remembered_fits_into_the_memory(network, clean, windows):
+    logits = 3 * clean.nbytes
+    window = 3 * 8 * 8 * 8 * 4
+    graphs = Graphs(clean.nbytes + logits + windows * window)
+    recall = Recall(graphs)
+    counts = passes_of([clean, noisy(clean), noisy(clean, 0.2)], network, recall)
+    assert graphs.used == graphs.budget
+    assert counts[1] - counts[2] == windows
+
+
+def test_without_room_nothing_is_remembered(network, clean):
+    graphs = Graphs(clean.nbytes)
+    assert passes_of([clean, noisy(clean)], network, Recall(graphs)) == [63, 63]
+    assert graphs.used == 0
+
+
+def test_an_image_that_differs_everywhere_gives_the_memory_back(network, clean):
+    graphs = Graphs(GIB)
+    recall = Recall(graphs)
+    assert passes_of([clean, noisy(clean)], network, recall)[1] < 63
+    assert graphs.used > 0
+    assert passes_of([clean + 1, clean], network, recall) == [63, 63]
+    assert graphs.used == 0
+
+
+def test_passes_of_another_precision_are_remembered_apart(network, clean):
+    recall = Recall(Graphs(GIB))
+
+    def rough(x):
+        return network(x).bfloat16().float()
+
+    exact = sliding(clean, network, SPEC, Passes(), recall)
+    # What was said exactly serves a rough pass, where nothing near has changed.
+    other = noisy(clean)
+    expected = sliding(other, rough, SPEC, Passes())
+    found = sliding(other, rough, SPEC, Passes(), recall.of(True))
+    assert torch.equal(found[:, :, 18:26], expected[:, :, 18:26])
+    assert torch.equal(found[:, :, :8], exact[:, :, :8])
+    # What was said roughly never serves an exact one.
+    assert recall.of(False) is recall
+    assert torch.equal(
+        sliding(other, network, SPEC, Passes(), recall), sliding(other, network, SPEC, Passes())
+    )

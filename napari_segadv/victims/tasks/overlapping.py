@@ -113,7 +113,7 @@ class BoundOverlapping(BoundSegmentation):
         return combined(self._scores(output) >= 0)
 
     def logits(self, images: Tensor) -> Tensor:
-        return joint(self._through(images, self._back, self.recall))
+        return joint(self._through(images, self._back, self.recalled))
 
     def _back(self, z: Tensor) -> Tensor:
         """Map logits (N, K, *S) back to the image's grid; 0 and above is in the structure.

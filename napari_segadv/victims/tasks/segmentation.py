@@ -53,7 +53,7 @@ class BoundSegmentation(BoundVictim):
         return super().default_name(label) if label else "background"
 
     def logits(self, images: Tensor) -> Tensor:
-        return self._through(images, lambda z: self.decision.back(self.chain, z), self.recall)
+        return self._through(images, lambda z: self.decision.back(self.chain, z), self.recalled)
 
     def sample(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         image = self.image[:, :, self.image.shape[2] // 2] if self.by_slice else self.image
