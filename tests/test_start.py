@@ -1,5 +1,6 @@
 """What a command must not import: each of these takes longer than the command's own work."""
 
+import os
 import subprocess
 import sys
 
@@ -28,6 +29,12 @@ except SystemExit:
 print("imported:", *sys.modules)
 """
 
+WINDOW = """
+import sys
+from napari_segadv.viewer.workbench import panel
+print(*sys.modules)
+"""
+
 SAYS = """
 import logging
 from napari_segadv import cli
@@ -48,6 +55,19 @@ def imported(*arguments):
 @pytest.mark.parametrize("arguments", [["--help"], ["attack", "--help"], ["--version"]])
 def test_help_imports_nothing_heavy(arguments):
     assert not imported(*arguments) & set(HEAVY)
+
+
+def test_panels_open_without_what_a_thread_of_their_own_imports():
+    done = subprocess.run(
+        [sys.executable, "-c", WINDOW],
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = set(done.stdout.split())
+    assert "napari_segadv.viewer.attack.panel" in found
+    assert not found & {"torch", "monai"}
 
 
 def test_an_attack_on_a_film_imports_what_it_needs(tmp_path):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..common import discovery, late_imports, memory
+from ..common import discovery, late_imports, memory, threads
 from . import commands
 from .terminal import guarded
 
@@ -44,7 +44,9 @@ for module in sorted(discovery.modules(commands), key=lambda one: getattr(one, "
 
 
 def prepare_process() -> None:
-    """Import late what can wait, look for garbage seldom, keep freed memory, and quiet matplotlib.
+    """Import late what can wait, look for garbage seldom, and quiet matplotlib.
+
+    Freed memory is kept, and waiting threads sleep soon.
 
     The process runs one command, so nobody else's MONAI is concerned.
 
@@ -54,6 +56,7 @@ def prepare_process() -> None:
     Libraries make a million objects that stay. Looking among them for garbage, as often as Python
     does by default, takes a sixth of the time of importing them.
     """
+    threads.sleep_soon()
     late_imports.install()
     gc.set_threshold(100_000, 50, 100)
     memory.keep_freed()

@@ -8,7 +8,6 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...common.parameters import parameters
-from ...victims.tasks import task_of
 from ..widgets.choices import ComboBox
 from ..widgets.forms import ParameterForm
 from ..widgets.layout import in_rows, set_tips, show_row
@@ -132,7 +131,7 @@ class AttackSection(QWidget):
         fit = {
             name: attack.title
             for name, attack in attacks.items()
-            if task_of(task).suits(attack.tasks) and (gradient or attack.blind)
+            if _suits(task, attack) and (gradient or attack.blind)
         }
         self.method.choices = [(title, name) for name, title in fit.items()]
         # None are known yet if a session's model comes before them.
@@ -196,3 +195,10 @@ class AttackSection(QWidget):
         from ...attacks.presets import presets_of  # late: it imports torch
 
         return presets_of(self.attacks[self.method.value]) if self.attacks else ()
+
+
+def _suits(task: str, attack: Any) -> bool:
+    # Not with the panel: it imports torch, which takes seconds on the thread of the window.
+    from ...victims.tasks import task_of
+
+    return task_of(task).suits(attack.tasks)

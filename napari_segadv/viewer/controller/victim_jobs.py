@@ -12,7 +12,7 @@ from typing import Any
 from napari.layers import Image, Labels
 from psygnal import Signal
 
-from ...common import memory
+from ...common import memory, threads
 from ...data.scan import Scan
 from ...errors import NeedsDescription, NeedsTrust, SegadvError
 from ..layers.convert import mask_of, mask_tuple, scan_of
@@ -129,6 +129,7 @@ class VictimJobs:
         """Import torch and MONAI off the main thread, which takes seconds; ends in `prepared`."""
 
         def work(poll: Poll) -> Any:
+            threads.sleep_soon()
             # Imported in advance: torch itself would import the first in the middle of a step.
             from torch.fx.experimental import symbolic_shapes  # noqa: F401
 
