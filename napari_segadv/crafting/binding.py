@@ -62,6 +62,14 @@ class Setup:
         decides = self.attacked is self.judge and self.judge.decides
         return self.judge.decide if decides else None
 
+    def forget(self) -> None:
+        """Forget what the attack's passes left, so that the judge goes by passes of its own.
+
+        If the image can change in a part alone, the clean image is still known.
+        """
+        known = self.judge.recall
+        self.judge.recall = known.within(None) if known and self.request.limited else None
+
     def predict(self, scan: Scan) -> tuple[Prediction, tuple[str, ...]]:
         """Predict an adversarial scan on the same grid; it counts among the judge's passes.
 

@@ -21,6 +21,7 @@ from .problem import Prepared
 def measure(setup: Setup, prepared: Prepared, outcome: Outcome, output: Output) -> Example:
     """Round, save, read back, predict and measure; return the Example without its record."""
     prepared.checked.check()
+    setup.forget()
     request, judge, clean = setup.request, setup.judge, setup.clean
     scan, target = request.scan, request.target
     # Add the change to the scan's own numbers: float32 can't hold every value of a float64 image.

@@ -88,8 +88,7 @@ def prepare(
     graphs = Graphs(budget(memory, setup.judge.device))
     for network in setup.networks:
         network.graphs = graphs
-        network.recall = network.recall or Recall()
-        network.recall.memory = graphs
+        network.recall = (network.recall or Recall()).within(graphs)
     most = getattr(attack, "steps", 0)
     quick = reduced_for(precision, setup.networks, lambda: setup.attacked.passes, most)
     problem = replace(problem, model=model, quick=quick, of_copies=checked)

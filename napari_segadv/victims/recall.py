@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ class Due:
     """The chunks whose outputs an image needs.
 
     Attributes:
-        changed: the pieces that differ from what is remembered.
+        changed: the pieces that differ from what is remembered, and those that run with them.
         numbers: of the chunks that hold or overlap one of them, in their order.
         still: of those chunks, the ones without a piece that differs.
     """
@@ -35,7 +36,8 @@ class Recall:
     Attributes:
         memory: what is remembered has to fit into it; None: image and logits are remembered
             whatever they take, and no outputs of single pieces.
-        finely: whether slices are to run one at a time, so that a few of many cost little.
+        finely: whether the image is known to change in a part alone. Then slices run one at a
+            time, so that a few of many cost little.
     """
 
     def __init__(self, memory: Graphs | None = None, *, finely: bool = False) -> None:
@@ -45,32 +47,53 @@ class Recall:
         # By the numbers of chunks: what they said, and for which of them there is room.
         self._said: dict[int, Tensor] = {}
         self._room: set[int] = set()
-        self._fits, self._taken = True, 0
+        # Whether image and logits may be remembered; None: nobody has asked yet.
+        self._fits: bool | None = None
+        # Whether they are remembered whatever they take.
+        self._free = False
+        self._taken = 0
         self._rough: Recall | None = None
 
+    def within(self, memory: Graphs | None) -> "Recall":
+        """Return one of which all that is remembered from now on has to fit into a memory.
+
+        It knows the image that is remembered whatever it takes. One that is remembered because
+        there was room is left out: what a network says must not depend on the memory, and other
+        passes may be of another precision.
+        """
+        made = Recall(memory, finely=self.finely)
+        if self._free:
+            made._x, made._y, made._free = self._x, self._y, True
+        return made
+
     def of(self, rough: bool) -> "Recall":
-        """Return what is remembered of passes of the same precision: rough ones, or exact ones."""
+        """Return what rough passes, or exact ones, go by: outputs of the same precision.
+
+        Where nothing near has changed, rough passes take what was said of an image that is
+        remembered whatever it takes, which is exact.
+        """
         if not rough:
             return self
         if self._rough is None:
-            self._rough = Recall(self.memory, finely=self.finely)
-            self._rough._x, self._rough._y = self._x, self._y
+            self._rough = self.within(self.memory)
         return self._rough
 
     def expect(self, x: Tensor, y: Tensor) -> None:
         """Make room for an image (N, C, *S) and its logits (N, K, *S), if none is remembered."""
-        if self._x is None and self._fits:
+        if self._x is None and self._fits is None:
             self._fits = self._take(x.nbytes + y.nbytes)
 
     def keep(self, x: Tensor, y: Tensor) -> None:
         """Remember an image and its logits, unless one is remembered or they do not fit."""
         if self._x is None and self._fits:
             self._x, self._y = x.detach().clone(), y.detach().clone()
+            self._free = self.memory is None
 
     def due(self, x: Tensor, pieces: Pieces) -> Due | None:
         """Return what has to run for an image (N, C, *S); None if nothing of it is remembered: all.
 
-        Of an image that differs everywhere nothing ever will be, so all is forgotten.
+        If an image differs everywhere, so will all that follow, unless it is known to change in a
+        part alone, as a copy of less contrast may stand between. So all is forgotten.
         """
         if self._x is None or self._y is None or self._x.shape != x.shape:
             return None
@@ -79,10 +102,13 @@ class Recall:
         # One transfer from the device instead of one for each piece.
         flags = torch.stack([differs[i[0], :, *i[2:]].any() for i in indices]).cpu().numpy()
         if flags.all():
-            self._drop()
+            if not self.finely:
+                self._drop()
             return None
-        chunks = pieces.touching(flags)
+        # Pieces that run together count together: a network may mix them.
         moved = set(pieces.chunk_of[flags].tolist())
+        flags = np.isin(pieces.chunk_of, list(moved))
+        chunks = pieces.touching(flags)
         still = frozenset(number for number in chunks if number not in moved)
         if self.memory is not None:
             self._make_room(still - self._room, pieces)
@@ -123,7 +149,9 @@ class Recall:
     def note(self, number: int, y: Tensor) -> None:
         """Remember what a chunk says, if there is room for it."""
         if number in self._room:
-            self._said[number] = y.detach()
+            # What is left of a larger tensor would hold all of it.
+            alone = y.untyped_storage().nbytes() == y.nbytes
+            self._said[number] = y.detach() if alone else y.detach().clone()
 
     def filled(self, y: Tensor, changed: list[Index]) -> Tensor:
         """Return the remembered logits, overwritten by those in y (N, K, *S) at some pieces."""

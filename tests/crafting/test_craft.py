@@ -144,7 +144,8 @@ def test_volumes(tmp_path, ct, dims):
     # Without memory a gradient takes two passes: each step needs up to one more forward pass.
     assert example.record["steps"] + 1 < passes["forward"] <= 2 * example.record["steps"] + 1
     kept = sa.craft(scan, victim, attack, target=target)
-    assert kept.record["passes"]["forward"] == pytest.approx(kept.record["steps"] + 1)
+    # Windows that the noise does not reach, as those of air, run once.
+    assert kept.record["passes"]["forward"] <= kept.record["steps"] + 1
     assert kept.record["passes"]["backward"] == passes["backward"]
     np.testing.assert_array_equal(kept.adversarial.array, example.adversarial.array)
 

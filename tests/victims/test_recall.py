@@ -138,21 +138,83 @@ def test_an_image_that_differs_everywhere_gives_the_memory_back(network, clean):
     assert graphs.used == 0
 
 
-def test_passes_of_another_precision_are_remembered_apart(network, clean):
-    recall = Recall(Graphs(GIB))
+def rough(network):
+    return lambda x: network(x).bfloat16().float()
 
-    def rough(x):
-        return network(x).bfloat16().float()
 
-    exact = sliding(clean, network, SPEC, Passes(), recall)
-    # What was said exactly serves a rough pass, where nothing near has changed.
-    other = noisy(clean)
-    expected = sliding(other, rough, SPEC, Passes())
-    found = sliding(other, rough, SPEC, Passes(), recall.of(True))
-    assert torch.equal(found[:, :, 18:26], expected[:, :, 18:26])
-    assert torch.equal(found[:, :, :8], exact[:, :, :8])
-    # What was said roughly never serves an exact one.
+@pytest.mark.parametrize("exact_first", [True, False])
+@pytest.mark.parametrize("gigabytes", [0, 1])
+def test_passes_of_another_precision_are_remembered_apart(network, clean, exact_first, gigabytes):
+    """Whatever the memory, since the result must not depend on it."""
+    recall, other = Recall(Graphs(gigabytes * GIB)), noisy(clean)
+    ways = [(False, network), (True, rough(network))]
+    for image in (clean, other):
+        for is_rough, way in ways if exact_first else ways[::-1]:
+            found = sliding(image, way, SPEC, Passes(), recall.of(is_rough))
+            assert torch.equal(found, sliding(image, way, SPEC, Passes()))
     assert recall.of(False) is recall
-    assert torch.equal(
-        sliding(other, network, SPEC, Passes(), recall), sliding(other, network, SPEC, Passes())
+
+
+def test_an_image_that_is_known_for_certain_serves_rough_passes(network, clean):
+    known = Recall(finely=True)
+    exact = sliding(clean, network, SPEC, Passes(), known)
+    other = noisy(clean)
+    expected = sliding(other, rough(network), SPEC, Passes())
+    for gigabytes in (0, 1):
+        recall = known.within(Graphs(gigabytes * GIB))
+        found = sliding(other, rough(network), SPEC, Passes(), recall.of(True))
+        assert torch.equal(found[:, :, 18:26], expected[:, :, 18:26])
+        assert torch.equal(found[:, :, :8], exact[:, :, :8])
+
+
+def test_a_copy_in_between_makes_nothing_forgotten(network, clean):
+    """As copies of less contrast, for transfer; the image itself changes in a part alone."""
+    known = Recall(finely=True)
+    whole, some, copied, again = passes_of(
+        [clean, noisy(clean), clean / 2, noisy(clean)], network, known
     )
+    assert some == again < whole == copied
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_network_may_mix_windows_that_run_together(network, clean, batch):
+    spec = SlidingWindows((8, 8, 8), batch, (0.25,))
+
+    def mixing(x):
+        y = network(x)
+        return y - y.mean()
+
+    recall = Recall(Graphs(GIB))
+    for image in (clean, noisy(clean), noisy(clean, 0.2)):
+        found = sliding(image, mixing, spec, Passes(), recall)
+        assert torch.equal(found, sliding(image, mixing, spec, Passes()))
+
+
+def test_a_pass_that_was_stopped_takes_no_memory_twice(network, clean):
+    graphs = Graphs(GIB)
+    recall, passes = Recall(graphs), Passes()
+
+    def stop():
+        raise KeyboardInterrupt
+
+    passes.on_piece = stop
+    with pytest.raises(KeyboardInterrupt):
+        sliding(clean, network, SPEC, passes, recall)
+    before = graphs.used
+    assert passes_of([clean], network, recall) == [63]
+    assert graphs.used in (before, clean.nbytes + 3 * clean.nbytes)
+
+
+def test_no_more_is_held_than_was_counted(network, clean):
+    """An output may be a part of a larger tensor."""
+
+    def part(x):
+        return network(x).repeat(1, 50, 1, 1, 1)[:, :3]
+
+    graphs = Graphs(GIB)
+    recall = Recall(graphs)
+    for image in (clean, noisy(clean)):
+        sliding(image, part, SPEC, Passes(), recall)
+    held = [y.untyped_storage().nbytes() for y in recall._said.values()]
+    assert held
+    assert graphs.used == 4 * clean.nbytes + sum(held)

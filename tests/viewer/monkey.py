@@ -132,7 +132,12 @@ class Monkey:
         self.click(self.attack.cancel_button)
 
     def do_paint(self):
-        layer = self.pick(x for x in self.viewer.layers if isinstance(x, Labels) and x.visible)
+        """On a layer that is seen: where the slider is past its slices, a mouse can't paint.
+
+        There napari 0.9 itself fails if the layer is shown as contours and the axes are turned.
+        """
+        seen = [x for x in self.viewer.layers if isinstance(x, Labels) and x.visible]
+        layer = self.pick(x for x in seen if not x._slice.empty)
         if layer is not None and not self.controller.made(layer):
             layer.paint([self.random.randrange(n) for n in layer.data.shape], 1)
 
