@@ -68,10 +68,8 @@ def test_a_slice_of_a_volume_is_attacked_as_if_it_stood_alone(ct, target):
     np.testing.assert_array_equal(found.adversarial.array[4:5], one.adversarial.array)
 
 
-@pytest.mark.parametrize("dims", [2, 3])
-@pytest.mark.parametrize("memory", [None, 0.001])
-def test_what_the_noise_does_not_reach_runs_once(dims, memory):
-    """Without a limit to the noise, too: it stays where something has to change."""
+def changed_at_one_end(dims):
+    """A long volume, a victim, and a target that asks for something at one end alone."""
     rng = np.random.default_rng(0)
     array = rng.normal(0, 30, (40, 20, 24)).astype(np.int16)
     array[2:38, 6:14, 8:20] += 150
@@ -81,7 +79,14 @@ def test_what_the_noise_does_not_reach_runs_once(dims, memory):
     clean = victim.predict(long)
     wanted = clean.array.copy()
     wanted[:4][wanted[:4] == 2] = 1
-    target = clean.with_array(wanted)
+    return long, victim, clean.with_array(wanted)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("memory", [None, 0.001])
+def test_what_the_noise_does_not_reach_runs_once(dims, memory):
+    """Without a limit to the noise, too: it stays where something has to change."""
+    long, victim, target = changed_at_one_end(dims)
     # A margin as narrow as these bands have would have to be widened everywhere.
     attack = sa.attacks.PGD(epsilon=60.0, steps=10, goal=None, kappa=0.0)
     plain = sa.craft(long, victim, attack, target=target, memory=0.0)
@@ -95,6 +100,28 @@ def test_what_the_noise_does_not_reach_runs_once(dims, memory):
     if memory is None:
         # The first pass whole; then a tenth of the slices, or two thirds of the windows.
         assert after["forward"] < 1 + 10 * {2: 0.15, 3: 0.7}[dims]
+
+
+GRADIENT = [
+    name
+    for name, attack in sa.attacks.available().items()
+    if not attack.blind and "segmentation" in attack.tasks
+]
+
+
+@pytest.mark.parametrize("name", GRADIENT)
+@pytest.mark.parametrize("more", [{}, {"slices": (1, 4)}], ids=["whole", "four slices"])
+def test_the_result_does_not_depend_on_the_memory(name, more):
+    """Nor in bfloat16, whose passes must not take what exact ones have left, or the other way."""
+    long, victim, target = changed_at_one_end(3)
+    kind = sa.attacks.get(name)
+    attack = kind(epsilon=60.0, **({"steps": 12} if hasattr(kind, "steps") else {}))
+    plain, found = (
+        sa.craft(long, victim, attack, target=target, precision="bfloat16", memory=memory, **more)
+        for memory in (0.0, None)
+    )
+    np.testing.assert_array_equal(found.adversarial.array, plain.adversarial.array)
+    assert found.measures == plain.measures
 
 
 def test_the_figures_are_those_of_the_slices(ct, target):
