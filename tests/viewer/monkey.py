@@ -132,17 +132,18 @@ class Monkey:
         self.click(self.attack.cancel_button)
 
     def do_paint(self):
-        """On a layer that is seen: where the slider is past its slices, a mouse can't paint.
+        """On a layer that a mouse can paint on: one that is seen, and not past its own slices.
 
-        There napari 0.9 itself fails if the layer is shown as contours and the axes are turned.
+        Past them napari 0.9 itself fails if the layer is shown as contours and the axes are turned.
         """
         seen = [x for x in self.viewer.layers if isinstance(x, Labels) and x.visible]
-        layer = self.pick(x for x in seen if not x._slice.empty)
+        layer = self.pick(x for x in seen if x.editable and not x._slice.empty)
         if layer is not None and not self.controller.made(layer):
             layer.paint([self.random.randrange(n) for n in layer.data.shape], 1)
 
     def do_undo(self):
-        layer = self.pick(x for x in self.viewer.layers if isinstance(x, Labels))
+        layers = [x for x in self.viewer.layers if isinstance(x, Labels)]
+        layer = self.pick(x for x in layers if x.editable)
         if layer is not None and not self.controller.made(layer):
             self.pick((layer.undo, layer.redo))()
 
