@@ -8,7 +8,7 @@ from . import papers
 from .bench import Bench
 from .report import Report, Running
 
-__all__ = ["Bench", "Paper", "Report", "Running", "get", "names"]
+__all__ = ["Bench", "Paper", "Report", "Running", "cases_of", "get", "names"]
 
 
 class Paper(Protocol):
@@ -19,7 +19,8 @@ class Paper(Protocol):
         TITLE, SOURCE: for the report.
         VICTIM: the built-in victim that it is run on by default.
         TASKS: the tasks of victims that it can be run on.
-        CASES: how many phantoms it takes by default.
+        CASES: how many phantoms it takes by default. A module may also declare CASES_BY_TASK, the
+            numbers for victims of some tasks.
         SURROGATE: whether it needs a network to stand in for the victim.
     """
 
@@ -33,6 +34,11 @@ class Paper(Protocol):
 
     def run(self, bench: Bench) -> Running:
         """Run the reproduction: yield its progress and return the report."""
+
+
+def cases_of(paper: Paper, task: str) -> int:
+    """Return how many phantoms a reproduction takes for a victim of a task."""
+    return int(getattr(paper, "CASES_BY_TASK", {}).get(task, paper.CASES))
 
 
 def names() -> list[str]:

@@ -29,8 +29,9 @@ from ..io.quantise import quantise
 from ..results.example import Example
 from ..samples import phantom
 from ..victims import Victim
+from ..victims.scan_tensors import as_array
 from .cells import Cell, Cells, hash_of
-from .keys import of_case, of_code, of_setting, of_victim
+from .keys import of_case, of_code, of_maker, of_setting, of_victim
 from .real_scan import RealScan
 from .report import Done
 
@@ -143,6 +144,15 @@ class Bench:
         array = quantise(source, made.adversarial.array, "linf", epsilon)
         return self.predict(replace(source, array=array), source)
 
+    def as_file(self, source: Scan, image: Tensor) -> Scan:
+        """Return a changed image (1, C, *S) of real numbers as the source's file would hold it.
+
+        No pixel is changed by more than the largest change of the image.
+        """
+        array = as_array(image, source)
+        most = float(np.abs(array - source.array.astype(np.float64)).max())
+        return replace(source, array=quantise(source, array, "linf", most))
+
     def _present(self, scan: Scan) -> str:
         """Return how a scan is presented, so that a `RealScan` is presented as its source."""
         if not isinstance(scan, RealScan):
@@ -219,6 +229,7 @@ class Bench:
             ],
             lambda n: make(settings[n // count], self.cases[n % count]),
             lambda n: name(settings[n // count]),
+            make,
         )
         return [found[first : first + count] for first in range(0, len(found), count)]
 
@@ -227,6 +238,7 @@ class Bench:
         keys: Sequence[Mapping[str, Any]],
         make: Callable[[int], Generator[Any, None, Any]],
         name: Callable[[int], str],
+        maker: Callable[..., Any] | None = None,
     ) -> Generator[Done, None, list[Any]]:
         """Compute what is not there yet; leave to other processes what they are computing.
 
@@ -234,11 +246,12 @@ class Bench:
             keys: of the cells, besides what `key` adds to each.
             make: computes the values of the cell with this number.
             name: what the progress calls it.
+            maker: the function whose file computes the cells; None: `make`.
 
         Returns:
             The values of all cells in order, as they are read from a file.
         """
-        common = self.key()
+        common = {**self.key(), "maker": of_maker(maker or make)}
         whole = [{**common, **key} for key in keys]
         done: dict[int, Cell] = {}
         while len(done) < len(whole):

@@ -11,9 +11,10 @@ from ..io.cases import Case, read_cases, refuse_channels
 from ..samples import DEMO
 from ..victims import Victim, load_victim
 from ..victims.tasks import DEFAULT
-from . import Bench, Report, get
+from . import Bench, Report, cases_of, get
 from .bench import FIRST_SEED, PATIENCE, phantoms
 from .cells import CELLS, Cells
+from .keys import of_words
 from .output import check, complete, forget, identity, save, written
 from .report import Done
 from .surrogate import train_surrogates
@@ -69,7 +70,8 @@ def reproduce(
             f"{name}: is for {' and '.join(paper.TASKS)}, but {attacked.name} does "
             f"{attacked.task.name}; use another victim"
         )
-    found = gather(attacked, cases, QUICK_CASES if quick else count or paper.CASES)
+    usual = cases_of(paper, attacked.task.name)
+    found = gather(attacked, cases, QUICK_CASES if quick else count or usual)
     if count is not None and len(found) < count and not quick:
         raise SegadvError(
             f"--count {count}: there are {len(found)} cases; add some or lower --count"
@@ -95,10 +97,11 @@ def reproduce(
     if untrained:
         bench.surrogates = yield from train_surrogates(attacked, quick, cells)
     report = yield from paper.run(bench)
-    while not complete(out, own):
+    words = of_words(paper)
+    while not complete(out, own, words):
         with cells.claim_file(TABLE) as mine:
             # Another process may have written it in between.
-            if mine and not complete(out, own):
+            if mine and not complete(out, own, words):
                 save(out, paper, bench, report, own)
         if not mine:
             yield Done(0, 1, "waiting for another process, which writes the table")

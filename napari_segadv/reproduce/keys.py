@@ -1,6 +1,8 @@
 """What determines a figure of a table: code, victim, case and setting, as plain data."""
 
 import hashlib
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -17,26 +19,45 @@ from ..io.cases import Case
 from ..results.provenance import describe_versions, describe_victim, plain
 from ..victims import Victim
 
-PACKAGE = Path(__file__).parents[1]
-# The rooms whose code decides what a figure is, and the files here that only write it down.
+HERE, PACKAGE = Path(__file__).parent, Path(__file__).parents[1]
+# The rooms whose code decides what a figure is.
 ROOMS = (
-    *("attacks", "common", "crafting", "data", "io", "measures", "reproduce", "samples"),
+    *("attacks", "common", "crafting", "data", "io", "measures", "samples"),
     *("targets", "training", "victims"),
 )
-WRITERS = {"command.py", "output.py"}
+# The files here that only write a figure down: a table's words can change without its cells.
+WRITERS = {"command.py", "output.py", "report.py", "bortsova_table.py"}
 
 
 @cache
 def of_code() -> dict[str, Any]:
-    """Describe the code that computes figures: the hash of its files, and the libraries."""
+    """Describe the code that computes all figures: the hash of its files, and the libraries.
+
+    A file that makes a table's cells comes on top, see `of_maker`.
+    """
+    rooms = [path for room in ROOMS for path in sorted((PACKAGE / room).rglob("*.py"))]
+    here = [path for path in sorted(HERE.glob("*.py")) if path.name not in WRITERS]
+    return {"sha256": _of_files([*rooms, *here]), "versions": describe_versions()}
+
+
+def of_maker(make: Callable[..., Any]) -> str:
+    """Return the hash of the file in which a function is, which makes cells."""
+    return _of_files([Path(inspect.getfile(make))])
+
+
+def of_words(paper: Any) -> str:
+    """Return the hash of the files that write a table down: its own, and what all of them share."""
+    shared = [HERE / name for name in sorted(WRITERS)]
+    return _of_files([*shared, Path(paper.__file__)])
+
+
+def _of_files(paths: Sequence[Path]) -> str:
     digest = hashlib.sha256()
-    for room in ROOMS:
-        for path in sorted((PACKAGE / room).rglob("*.py")):
-            if room == "reproduce" and path.name in WRITERS:
-                continue
-            name = path.relative_to(PACKAGE).as_posix().encode()
-            digest.update(name + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return {"sha256": digest.hexdigest(), "versions": describe_versions()}
+    for path in paths:
+        inside = path.is_relative_to(PACKAGE)
+        name = (path.relative_to(PACKAGE).as_posix() if inside else path.name).encode()
+        digest.update(name + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def of_victim(victim: Victim) -> dict[str, Any]:

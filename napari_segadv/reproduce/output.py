@@ -11,7 +11,7 @@ from ..errors import SegadvError
 from ..results.provenance import describe_versions, describe_victim
 from .bench import Bench
 from .cells import CELLS, hash_of
-from .keys import of_case
+from .keys import of_case, of_words
 from .report import Panel, Report
 
 if TYPE_CHECKING:
@@ -49,21 +49,32 @@ def identity(bench: Bench) -> str:
     return hash_of({**bench.key(), "cases": [of_case(case) for case in bench.cases]})
 
 
-def written(folder: Path) -> str:
-    """Return the identity of the table in a folder, as its seal tells; "" if there is none."""
+def written(folder: Path, what: str = "identity") -> str:
+    """Return the identity of the table in a folder, as its seal tells; "" if there is none.
+
+    Args:
+        folder: of the table.
+        what: "identity", or "words": the hash of the files that wrote it down.
+    """
     try:
         found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return ""
     except (OSError, ValueError):
         return "unreadable"
-    return str(found.get("identity", "unknown")) if isinstance(found, dict) else "unreadable"
+    return str(found.get(what, "unknown")) if isinstance(found, dict) else "unreadable"
 
 
-def complete(folder: Path, own: str) -> bool:
-    """Return whether a folder holds the table of this identity with all that belongs to it."""
+def complete(folder: Path, own: str, words: str) -> bool:
+    """Return whether a folder holds the table of this identity with all that belongs to it.
+
+    Args:
+        folder: of the table.
+        own: what determines its figures, see `identity`.
+        words: the hash of the files that write it down.
+    """
     there = all((folder / name).is_file() for name in FILES if name != PICTURE)
-    return there and written(folder) == own
+    return there and (written(folder), written(folder, "words")) == (own, words)
 
 
 def forget(folder: Path) -> None:
@@ -106,6 +117,7 @@ def about(paper: "Paper", bench: Bench, report: Report, own: str) -> dict[str, A
         "reproduction": paper.NAME,
         "source": paper.SOURCE,
         "identity": own,
+        "words": of_words(paper),
         "victim": describe_victim(bench.victim, bench.victim.classes),
         "surrogates": [describe_victim(one, one.classes) for one in bench.surrogates],
         "cases": [case.scan.name for case in bench.cases],

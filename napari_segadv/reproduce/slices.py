@@ -15,7 +15,7 @@ from .trained import trained
 
 PHANTOM = "abdomen-ct"
 # First seed, number of phantoms, and slices of each, to train the network on.
-VICTIM = (0, 16, 10)
+VICTIM = (0, 40, 10)
 # A slice with this many classes shows most of the organs.
 CLASSES_SHOWN = 5
 # Width of the windows in HU: soft tissue, as the network sees it.
@@ -40,7 +40,7 @@ def slices_of(cases: Sequence[Case], each: int) -> list[Case]:
 def recipe_for(quick: bool) -> Recipe:
     """Return how the network is trained."""
     return Recipe(
-        dims=2, width=4 if quick else 16, levels=4, epochs=1 if quick else 16, window=WINDOW
+        dims=2, width=4 if quick else 16, levels=4, epochs=1 if quick else 24, window=WINDOW
     )
 
 

@@ -18,11 +18,12 @@ from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.io.cases import Case
 from napari_segadv.reproduce import bench as benches
-from napari_segadv.reproduce import bortsova
+from napari_segadv.reproduce import bortsova, keys
 from napari_segadv.reproduce.bench import Bench
 from napari_segadv.reproduce.cells import Cell, Cells
 from napari_segadv.reproduce.command import reproduce
-from napari_segadv.reproduce.keys import of_case, of_setting, of_victim
+from napari_segadv.reproduce.keys import of_case, of_maker, of_setting, of_victim
+from napari_segadv.reproduce.making import asma, smia
 from napari_segadv.reproduce.report import Done
 from napari_segadv.reproduce.trained import trained
 from napari_segadv.training.victim.recipe import Recipe
@@ -305,6 +306,30 @@ def test_everything_that_determines_a_figure_is_in_the_key(band_victim):
     cases = [case, Case(scan, mask_on(scan, moved)), Case(brighter, case.mask)]
     assert all(of_case(a) != of_case(b) for a, b in itertools.combinations(cases, 2))
     assert json.loads(json.dumps(of_case(case))) == of_case(case)
+
+
+def test_other_words_write_a_table_again_from_its_cells(settings, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    finish(reproduce("untargeted", out, quick=True, **settings))
+    before = {path: path.stat().st_mtime_ns for path in (out / "cells").iterdir()}
+    seal = json.loads((out / "result.json").read_text())
+    for module in ("command", "output"):
+        monkeypatch.setattr(f"napari_segadv.reproduce.{module}.of_words", lambda paper: "other")
+    finish(reproduce("untargeted", out, quick=True, **settings))
+    assert {path: path.stat().st_mtime_ns for path in (out / "cells").iterdir()} == before
+    again = json.loads((out / "result.json").read_text())
+    assert again == {**seal, "words": "other"}
+
+
+def test_the_file_that_makes_a_cell_is_in_its_key_and_what_writes_it_down_is_not():
+    makers = [smia.cell, asma.cell, bortsova.cell]
+    assert len({of_maker(make) for make in makers}) == 3
+    assert of_maker(smia.cell) == of_maker(smia.judged)
+    engine = {path.name for path in keys.HERE.glob("*.py")} - keys.WRITERS
+    assert "bortsova.py" in engine
+    # What makes the cells of one table alone would make all others new.
+    assert not engine & {"smia.py", "asma.py", "untargeted.py"}
+    assert all((keys.HERE / name).exists() for name in keys.WRITERS)
 
 
 def test_a_victim_that_can_not_be_identified_is_never_resumed(band_victim):

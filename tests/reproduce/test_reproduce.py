@@ -191,12 +191,15 @@ def test_the_heart_table_sets_the_heart_alone_beside_the_papers_heart(table, ban
     report, states = finish(run)
     assert len(states) == 2 * 6 * 2
     small = [row for row in report.rows if row[:2] == ("small heart", "heart with its target")]
-    levels = ["0 (clean)", "the target itself", 0.01, 0.02, 0.04, 0.08, 0.16]
-    assert [row[2] for row in small] == levels
-    assert small[4][3] == pytest.approx(0.04 / 2 * 255)
-    assert [row[4] for row in small] == ["", "", 88.0, 96.9, 97.8, 98.4, 98.6]
-    assert small[1][5] == 100.0
+    assert [row[2] for row in small] == ["0 (clean)", 0.01, 0.02, 0.04, 0.08, 0.16]
+    assert small[3][3] == pytest.approx(0.04 / 2 * 255)
+    assert [row[4] for row in small] == ["", 88.0, 96.9, 97.8, 98.4, 98.6]
     assert small[-1][5] > small[0][5]
+    # What can't be reached, since the target differs from the truth.
+    goals = {row[:2]: row[5] for row in report.rows if row[2] == "the target itself"}
+    capped = ("heart with the truth", "other structures with the truth")
+    assert set(goals) == {(f"{size} heart", what) for size in ("small", "large") for what in capped}
+    assert goals["small heart", "heart with the truth"] < 60
 
 
 def test_a_table_of_other_settings_is_replaced_only_if_asked(table, band_victim, tmp_path):

@@ -14,19 +14,19 @@ from ...io.cases import Case
 from ..bench import BORTSOVA_WIDTH, Bench
 from ..bortsova import (
     BOUNDING_BOX,
+    FELT,
     HEART,
     HEART_TRUTH,
     OTHERS,
     OTHERS_TRUTH,
     SIZES,
-    WORDS,
     Setting,
     attacked,
-    average,
     cell,
     target_of,
     with_clean,
 )
+from ..bortsova_table import WORDS, average
 from ..report import Curve, Panel, Report, Running
 
 NAME = "heart-variants"
@@ -126,6 +126,9 @@ def findings(found: Mapping[tuple[str, Setting], Sequence[Mapping[str, float]]])
         f"{overall(name, OTHERS) - overall(standard, OTHERS):+.1f}, averaged over sizes and "
         "budgets."
         for name in others
+    ] + [
+        f"The receptive field is the fewest pixels with {FELT:.0%} of the gradient's square: every "
+        "pixel has some influence on a network that normalises over the whole image."
     ]
 
 
