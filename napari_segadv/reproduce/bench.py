@@ -270,6 +270,12 @@ class Bench:
         self.seconds += sum(cell.seconds for cell in cells)
         return [cell.values for cell in cells]
 
+    def add(self, other: "Bench") -> None:
+        """Count the work of another bench, of other victims or cases of the same table."""
+        self.forwards += other.forwards
+        self.backwards += other.backwards
+        self.seconds += other.seconds
+
     @contextmanager
     def folder(self, key: Mapping[str, Any]) -> Iterator[Path]:
         """Give a folder to what takes long and can be resumed; it stays, if cells do."""

@@ -58,6 +58,8 @@ class PaperPGD(PGD):
     step: StepRule = "sign"
     # Structures in the loss; None: all.
     only: ClassVar[tuple[int, ...] | None] = None
+    # Whether the best image is the result.
+    best: ClassVar[bool] = False
 
     def objective(self) -> Loss:
         return partial(soft_iou_of, only=self.only)
@@ -70,7 +72,7 @@ class PaperPGD(PGD):
             loss=self.objective(),
             rule=lambda: self.make_rule(ball),
             goal=None,
-            keeps_best=False,
+            keeps_best=self.best,
             transfer=self.transfer(problem, seed),
         )
         return optimise(problem, plan)

@@ -12,16 +12,19 @@ from helpers import bands, disc_image, disc_labels, finish, mask_on
 from napari_segadv import io
 from napari_segadv.data.scan import Grid, Mask, Scan
 from napari_segadv.errors import SegadvError
+from napari_segadv.io.cases import Case
 from napari_segadv.reproduce import command, get, names
 from napari_segadv.reproduce.bench import Bench, rises
 from napari_segadv.reproduce.cells import Cells
 from napari_segadv.reproduce.command import reproduce
+from napari_segadv.reproduce.making.small_budgets import CHANGES
+from napari_segadv.reproduce.papers import small_budgets
 from napari_segadv.reproduce.surrogate import train_surrogates
 from napari_segadv.victims import load_victim
 
 PIXELS = [
     *("untargeted", "heart", "heart-variants", "resize", "asma", "smia", "synthesis"),
-    *("black-box", "sizes"),
+    *("black-box", "sizes", "small-budgets"),
 ]
 
 
@@ -148,6 +151,34 @@ def test_the_surrogates_of_a_built_in_victim_differ_and_stay(tmp_path, monkeypat
     assert [one.sha256 for one in again] == [one.sha256 for one in found]
     (kept,) = cells.folder.glob("surrogate-2-*/surrogate-2")
     assert load_victim(kept).sha256 == found[1].sha256
+
+
+def test_small_budgets_have_other_networks_of_a_built_in_victim_alone(tmp_path, band_victim):
+    bench = Bench(load_victim("demo:chest-xray"), [], quick=True, cells=Cells(tmp_path))
+    found, states = finish(small_budgets.others(bench))
+    assert list(found) == list(small_budgets.OTHER_VICTIMS)
+    assert all(victim.classes == bench.victim.classes for victim in found.values())
+    assert any("network-3" in str(state) for state in states)
+    none, _ = finish(small_budgets.others(replace(bench, victim=band_victim)))
+    assert none == {}
+
+
+def test_each_change_of_a_small_budget_is_another_attack(band_victim):
+    scan = Scan.from_array(disc_image())
+    case = Case(scan, mask_on(scan, disc_labels()))
+    bench = Bench(band_victim, [case], device="cpu", quick=True)
+    run = Bench.attack
+    seen = []
+
+    def attack(self, scan, attack, **options):
+        seen.append((type(attack), attack.steps, attack.step, attack.loss))
+        return run(self, scan, attack, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Bench, "attack", attack)
+        for name in CHANGES:
+            finish(small_budgets.cell(bench)(small_budgets.Setting(0.02, name), case))
+    assert len(set(seen)) == len(CHANGES)
 
 
 @pytest.mark.parametrize("stop", [1, 3])

@@ -148,9 +148,7 @@ def pictures(bench: Bench) -> Generator[Any, None, list[list[Panel]]]:
         return {"labels": packed(labels.astype(np.uint8)), "noise": packed(levels)}
 
     made = yield from first.each([("picture", setting) for setting in settings], make, str)
-    bench.forwards += first.forwards
-    bench.backwards += first.backwards
-    bench.seconds += first.seconds
+    bench.add(first)
     low, high = case.scan.shown.limits
     panels = []
     for name, (one,) in zip(VARIANTS, made, strict=True):
