@@ -34,8 +34,9 @@ VictimName = Annotated[
     str,
     typer.Option(
         "--victim",
-        help="demo:NAME, the folder of a MONAI bundle or an nnU-Net model, a network file, or "
-        "command:FILE.yaml for a program.",
+        help="demo:NAME; the folder of a MONAI bundle, an nnU-Net model, or a network of "
+        "transformers or segmentation-models-pytorch; a network file; a JSON file that names a "
+        "model and what it is shown, such as clicks; or command:FILE.yaml for a program.",
     ),
 ]
 Trust = Annotated[

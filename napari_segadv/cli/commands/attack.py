@@ -55,7 +55,7 @@ Settings = Annotated[
         "--set",
         metavar="NAME=VALUE",
         help="A parameter of the method. May be repeated. pgd, segpgd and cospgd make the change "
-        "as hard to see as they can if none but steps is set.",
+        "as hard to see as they can if nothing but steps, texture and grain is set.",
     ),
 ]
 Region = Annotated[
