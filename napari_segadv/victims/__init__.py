@@ -19,8 +19,9 @@ def load_victim(source: str | Path, trust: str | None = None) -> Victim:
     """Load a victim.
 
     Args:
-        source: `demo:NAME`, the folder of a MONAI bundle or an nnU-Net model, a network file, or
-            `command:FILE.yaml` for a program.
+        source: `demo:NAME`; the folder of a MONAI bundle, an nnU-Net model, or a network of
+            transformers or segmentation-models-pytorch; a network file; a JSON file that names a
+            model and what it is shown, such as clicks; or `command:FILE.yaml` for a program.
         trust: sha256 of the files whose code you agree to run, as `NeedsTrust.sha256` gives it.
             A hash, not a tier: the tier of a victim is `Victim.trust`.
 
