@@ -31,7 +31,7 @@ from ..samples import phantom
 from ..victims import Victim
 from ..victims.scan_tensors import as_array
 from .cells import Cell, Cells, hash_of
-from .keys import of_case, of_code, of_maker, of_setting, of_victim
+from .keys import of_case, of_code, of_maker, of_making, of_setting, of_victim
 from .real_scan import RealScan
 from .report import Done
 
@@ -290,6 +290,7 @@ class Bench:
         return {
             "paper": self.paper,
             "code": of_code(),
+            "making": of_making(self.paper),
             "victim": of_victim(self.victim),
             "surrogates": [of_victim(one) for one in self.surrogates],
             "window": self.window,

@@ -87,7 +87,7 @@ def reproduce(
         forget(out)
     bench = Bench(attacked, found, surrogates, quick, pick_device(device), seed, cells, paper.NAME)
     # Surrogates that are trained here follow from what the table is identified by anyway.
-    own = identity(bench)
+    own, words = identity(bench), of_words(paper)
     earlier = written(out)
     if earlier not in ("", own) and not overwrite:
         raise SegadvError(
@@ -97,7 +97,6 @@ def reproduce(
     if untrained:
         bench.surrogates = yield from train_surrogates(attacked, quick, cells)
     report = yield from paper.run(bench)
-    words = of_words(paper)
     while not complete(out, own, words):
         with cells.claim_file(TABLE) as mine:
             # Another process may have written it in between.

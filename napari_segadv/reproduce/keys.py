@@ -26,38 +26,48 @@ ROOMS = (
     *("targets", "training", "victims"),
 )
 # The files here that only write a figure down: a table's words can change without its cells.
-WRITERS = {"command.py", "output.py", "report.py", "bortsova_table.py"}
+WRITERS = {"__init__.py", "command.py", "output.py", "report.py", "bortsova_table.py"}
 
 
 @cache
 def of_code() -> dict[str, Any]:
     """Describe the code that computes all figures: the hash of its files, and the libraries.
 
-    A file that makes a table's cells comes on top, see `of_maker`.
+    A file that makes a table's cells comes on top, see `of_making` and `of_maker`.
     """
+    # All that may be asked for, now: a file may be edited while a table is computed.
+    for path in HERE.rglob("*.py"):
+        _of_file(path)
     rooms = [path for room in ROOMS for path in sorted((PACKAGE / room).rglob("*.py"))]
     here = [path for path in sorted(HERE.glob("*.py")) if path.name not in WRITERS]
     return {"sha256": _of_files([*rooms, *here]), "versions": describe_versions()}
 
 
+def of_making(paper: str) -> str:
+    """Return the hash of the file in `making` for a table; "" if its cells are made elsewhere."""
+    path = HERE / "making" / f"{paper.replace('-', '_')}.py"
+    return _of_file(path) if path.exists() else ""
+
+
 def of_maker(make: Callable[..., Any]) -> str:
     """Return the hash of the file in which a function is, which makes cells."""
-    return _of_files([Path(inspect.getfile(make))])
+    return _of_file(Path(inspect.getfile(make)))
 
 
 def of_words(paper: Any) -> str:
     """Return the hash of the files that write a table down: its own, and what all of them share."""
-    shared = [HERE / name for name in sorted(WRITERS)]
-    return _of_files([*shared, Path(paper.__file__)])
+    return _of_files([*(HERE / name for name in sorted(WRITERS)), Path(paper.__file__)])
 
 
 def _of_files(paths: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        inside = path.is_relative_to(PACKAGE)
-        name = (path.relative_to(PACKAGE).as_posix() if inside else path.name).encode()
-        digest.update(name + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    return hashlib.sha256("".join(map(_of_file, paths)).encode()).hexdigest()
+
+
+@cache
+def _of_file(path: Path) -> str:
+    inside = path.is_relative_to(PACKAGE)
+    name = (path.relative_to(PACKAGE).as_posix() if inside else path.name).encode()
+    return hashlib.sha256(name + b"\0" + path.read_bytes()).hexdigest()
 
 
 def of_victim(victim: Victim) -> dict[str, Any]:

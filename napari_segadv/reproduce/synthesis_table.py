@@ -142,7 +142,7 @@ def measured(
         for found, prediction in (
             (before, example.prediction_clean),
             (after, example.prediction_adversarial),
-            (kept, victim.predict(as_file(example), device)),
+            (kept, predicted_as_file(example, victim, device)),
         ):
             for name, value in dice(prediction.array, case.mask, prediction.classes).items():
                 found.setdefault(name, []).append(value)
@@ -166,11 +166,15 @@ def averaged(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return {name: float(np.mean(own)) for name, own in values.items()}
 
 
-def as_file(example: Example) -> Scan:
-    """Return an adversarial image of real numbers as the file of its source would hold it."""
+def predicted_as_file(example: Example, victim: Victim, device: str) -> Any:
+    """Return what a victim predicts of an image of real numbers as its source's file would hold it.
+
+    No pixel is changed by more than the largest change of the image.
+    """
     source = example.clean.source if isinstance(example.clean, RealScan) else example.clean
     most = float(np.abs(example.noise).max())
-    return replace(source, array=quantise(source, example.adversarial.array, "linf", most))
+    kept = replace(source, array=quantise(source, example.adversarial.array, "linf", most))
+    return victim.on(kept, device, victim.on(source, device).presented).predict()
 
 
 def dice(labels: Array, truth: Mask, names: Sequence[str]) -> dict[str, float]:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +19,7 @@ from napari_segadv.data.scan import Scan
 from napari_segadv.errors import SegadvError
 from napari_segadv.io.cases import Case
 from napari_segadv.reproduce import bench as benches
-from napari_segadv.reproduce import bortsova, keys
+from napari_segadv.reproduce import bortsova, get, keys, names
 from napari_segadv.reproduce.bench import Bench
 from napari_segadv.reproduce.cells import Cell, Cells
 from napari_segadv.reproduce.command import reproduce
@@ -329,6 +330,12 @@ def test_the_file_that_makes_a_cell_is_in_its_key_and_what_writes_it_down_is_not
     assert "bortsova.py" in engine
     # What makes the cells of one table alone would make all others new.
     assert not engine & {"smia.py", "asma.py", "untargeted.py"}
+    # A table whose cells are made otherwise is another one, before any cell is looked for.
+    assert all(map(keys.of_making, ("smia", "heart-variants")))
+    assert keys.of_making("heart") == ""
+    for name in names():
+        source = Path(get(name).__file__).read_text()
+        assert "def make" not in source, f"{name}: its words would be in the keys of its cells"
     assert all((keys.HERE / name).exists() for name in keys.WRITERS)
 
 

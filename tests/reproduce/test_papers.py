@@ -356,18 +356,38 @@ def test_what_is_beside_the_papers_accuracy_and_jaccard(case):
     assert smia_cells.share_found(labels, np.zeros_like(truth)) == 1.0
 
 
+MORE, LESS, SAME = [1.0 + n for n in range(20)], [-1.0 - n for n in range(20)], [1.0, -1.0] * 10
+
+
 @pytest.mark.parametrize(
-    ("drops", "p", "lower", "expected"),
+    ("drops", "falls", "expected"),
     [
-        ([1.0] * 20, 0.01, True, "confirmed"),
-        ([1.0] * 20, 0.01, False, "refuted"),
-        ([-1.0] * 20, 0.01, True, "refuted"),
-        ([1.0] * 20, 0.3, True, "open, since p is not below 0.05"),
-        ([1.0] * 5, 0.01, True, "open, since there are fewer than 6 cases"),
+        (MORE, MORE, "confirmed"),
+        (MORE, LESS, "refuted"),
+        (LESS, MORE, "refuted"),
+        (MORE, SAME, "open, since a p is not below 0.05"),
+        (SAME, MORE, "open, since a p is not below 0.05"),
+        (SAME, LESS, "refuted"),
+        (MORE[:5], MORE[:5], "open, since there are fewer than 6 cases"),
     ],
 )
-def test_a_claim_is_confirmed_by_cases_that_are_enough(drops, p, lower, expected):
-    assert smia.verdict(drops, p, lower) == expected
+def test_a_claim_is_confirmed_or_refuted_by_cases_that_are_enough(drops, falls, expected):
+    assert smia.verdict(drops, falls) == expected
+
+
+def test_each_row_of_smia_is_another_run(band_victim, case, monkeypatch):
+    bench = Bench(band_victim, [case], device="cpu")
+    kind = replace(smia.KINDS["segmentation"], epsilons=(0.05,), mains=(0.05,))
+    monkeypatch.setitem(smia.KINDS, "segmentation", kind)
+    report, _ = finish(smia.run(bench))
+    rows = [row[:4] for row in report.rows]
+    assert len(set(rows)) == len(rows)
+    steps = {row[3] for row in rows if row[:2] == ("SMIA, alpha 1", smia.WHOLE)}
+    assert steps == {1, 5, 10, 15, 20, 25}
+    linf = report.columns.index("final Linf, share of the window")
+    whole = [row[linf] for row in report.rows if row[1] == smia.WHOLE and row[0] != "DAG"]
+    # A run of fewer steps has longer ones.
+    assert whole == pytest.approx([0.05] * len(whole), rel=1e-3)
 
 
 def test_the_file_of_an_image_changes_no_pixel_more_than_the_image_does(bench, case):
@@ -379,7 +399,11 @@ def test_the_file_of_an_image_changes_no_pixel_more_than_the_image_does(bench, c
     assert np.abs(change).max() == 2
 
 
-def test_the_papers_figures_stand_in_rows_of_its_own_budget_alone(bench):
+def test_the_papers_figures_stand_in_rows_of_its_own_budget_alone(bench, monkeypatch):
+    report, _ = finish(smia.run(bench))
+    # After fewer steps than the paper's, no figure of the paper is beside them.
+    assert [row[0] for row in report.rows if row[4] != ""] == ["clean"]
+    monkeypatch.setattr(smia, "STEPS", 5)
     report, _ = finish(smia.run(bench))
     filled = {row[:4]: row[4:6] for row in report.rows if row[4] != ""}
     assert filled == {
@@ -391,7 +415,8 @@ def test_the_papers_figures_stand_in_rows_of_its_own_budget_alone(bench):
     }
 
 
-def test_detectors_are_measured_by_iou_and_mean_average_precision():
+def test_detectors_are_measured_by_iou_and_mean_average_precision(monkeypatch):
+    monkeypatch.setattr(smia, "STEPS", 5)
     scan = squares(bright=[(1, 1)], dark=[(2, 4)])
     truth = Boxes.of(
         [[8, 8, 16, 16], [16, 32, 24, 40]], [1, 2], scan.grid, ("background", "bright", "dark")

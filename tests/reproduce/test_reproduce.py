@@ -159,8 +159,9 @@ def test_small_budgets_have_other_networks_of_a_built_in_victim_alone(tmp_path, 
     assert list(found) == list(small_budgets.OTHER_VICTIMS)
     assert all(victim.classes == bench.victim.classes for victim in found.values())
     assert any("network-3" in str(state) for state in states)
-    none, _ = finish(small_budgets.others(replace(bench, victim=band_victim)))
-    assert none == {}
+    for other in (band_victim, load_victim("demo:fundus")):
+        none, _ = finish(small_budgets.others(replace(bench, victim=other)))
+        assert none == {}
 
 
 def test_each_change_of_a_small_budget_is_another_attack(band_victim):
@@ -183,7 +184,7 @@ def test_each_change_of_a_small_budget_is_another_attack(band_victim):
 
 @pytest.mark.parametrize("stop", [1, 3])
 def test_sizes_that_were_stopped_go_on(stop, table, band_victim, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_segadv.reproduce.papers.sizes.STEPS", 3)
+    monkeypatch.setattr("napari_segadv.reproduce.making.sizes.STEPS", 3)
     settings = {"victim": band_victim, "cases": table, "device": "cpu"}
     whole, _ = finish(reproduce("sizes", tmp_path / "whole", **settings))
     run = reproduce("sizes", tmp_path / "out", **settings)

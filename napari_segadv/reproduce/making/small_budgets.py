@@ -48,12 +48,12 @@ class Change:
 NOTHING = "nothing: the paper's setting"
 CHANGES: dict[str, Change] = {
     NOTHING: Change(),
-    "the best image instead of the last": Change(BestImage),
+    "the best image, by moved and kept, instead of the last": Change(BestImage),
     f"{LONGER} times the steps": Change(longer=LONGER),
     "cross-entropy": Change(OwnLoss, (("loss", "cross-entropy"),)),
     "the margin loss": Change(OwnLoss, (("loss", "margin"),)),
     "Adam instead of signs": Change(settings=(("step", "adam"),)),
-    "all of ours: margin, Adam, the best image": Change(PGD, (("goal", None),)),
+    "our default, with as many steps: margin, Adam, the best image": Change(PGD, (("goal", None),)),
 }
 
 

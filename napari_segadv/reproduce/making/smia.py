@@ -42,7 +42,8 @@ class Setting:
         alpha: weight of SMIA's stabilising loss.
         epsilon: of a step (GROWING), or of the whole (WHOLE).
         budget: GROWING, as the paper's code does: each step adds a whole epsilon, and nothing is
-            projected. WHOLE: steps of epsilon / steps inside a ball of epsilon.
+            projected. WHOLE: steps of epsilon / steps inside a ball of epsilon, PGD's PGD_STEP
+            times as long.
         steps: of the attack.
     """
 
@@ -85,8 +86,10 @@ class StartedPGD(PGD):
             keeps_best=False,
         )
 
+        smaller = replace(ball, radius=ball.radius * self.within)
+
         def start(restart: int) -> Tensor:
-            return ball.random(generator) * self.within
+            return smaller.random(generator)
 
         return optimise(problem, replace(plan, start=start))
 
@@ -132,7 +135,9 @@ def cell(bench: Bench) -> Callable[[Setting, Case], Generator[Any, None, dict[st
         problem = bench.problem(scan, truth=case.mask)
         path = bench.path(attack, problem, lambda step: step.noise, views)
         last = len(path) - 1
-        wanted = {n for n in KEPT if n < last and setting.steps == MOST_STEPS} | {last}
+        # With a whole budget, a step's length depends on the number of steps.
+        all_in_one = setting.budget == GROWING and setting.steps == MOST_STEPS
+        wanted = {n for n in KEPT if n < last and all_in_one} | {last}
         changes = [after - before for before, after in pairwise(path)]
         cosines = [cosine(a, b) for a, b in pairwise(changes)]
         at: dict[str, Any] = {}

@@ -51,7 +51,7 @@ def run(bench: Bench) -> Running:
         rows,
         [curve("preset paper", paper[0]), curve("default", ours[0])],
         ("passes", f"IoU of {structure} with the target x 100 (first case)"),
-        findings(reached, paper),
+        findings(bench, reached, paper),
     )
 
 
@@ -81,7 +81,9 @@ def curve(name: str, path: Sequence[Point]) -> Curve:
     return Curve(name, [p.step for p in path], [100 * p.iou for p in path])
 
 
-def findings(reached: Sequence[Point | None], paper: Sequence[Sequence[Point]]) -> list[str]:
+def findings(
+    bench: Bench, reached: Sequence[Point | None], paper: Sequence[Sequence[Point]]
+) -> list[str]:
     """Say in how many cases the default is as good in a tenth of the passes."""
     pairs = list(zip(reached, paper, strict=True))
     tenth = sum(r is not None and r.step <= p[-1].step / 10 for r, p in pairs)
@@ -91,10 +93,12 @@ def findings(reached: Sequence[Point | None], paper: Sequence[Sequence[Point]]) 
         f"The default reaches the preset's final IoU in a tenth of its passes in {tenth} of "
         f"{len(paper)} cases, with no larger L2 in {shorter}."
     ]
-    sentences.append(
-        "L2 grows with the number of pixels and channels: the paper's images have 572 x 572 in "
-        "three channels, ours 512 x 512, in three for an eye and in one for a chest."
-    )
     if ratios:
         sentences.append(f"Where it does, its L2 is {mean(ratios):.3g} of the preset's.")
+    scan = bench.cases[0].scan
+    size = " x ".join(map(str, scan.grid.shape))
+    sentences.append(
+        "L2 grows with the number of pixels and channels: the paper's images have 572 x 572 in "
+        f"three channels, the first here {size} in {scan.channels}."
+    )
     return sentences

@@ -1,7 +1,5 @@
 """Bortsova 2021, figure 2: the heart attack with less in its loss, or less room for the noise."""
 
-import base64
-import zlib
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,8 +7,6 @@ from typing import Any
 import numpy as np
 
 from ...attacks.regions import RECEPTIVE_FIELD
-from ...data.scan import Array
-from ...io.cases import Case
 from ..bench import BORTSOVA_WIDTH, Bench
 from ..bortsova import (
     BOUNDING_BOX,
@@ -21,12 +17,11 @@ from ..bortsova import (
     OTHERS_TRUTH,
     SIZES,
     Setting,
-    attacked,
     cell,
-    target_of,
     with_clean,
 )
 from ..bortsova_table import WORDS, average
+from ..making.heart_variants import LEVELS, picture, unpacked
 from ..report import Curve, Panel, Report, Running
 
 NAME = "heart-variants"
@@ -48,7 +43,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
 MEASURED = (HEART, HEART_TRUTH, OTHERS_TRUTH, OTHERS)
 # What the picture shows, of the first case.
 SHOWN = ("small", 0.04)
-LEVELS = 127
 
 
 def run(bench: Bench) -> Running:
@@ -140,14 +134,9 @@ def pictures(bench: Bench) -> Generator[Any, None, list[list[Panel]]]:
     settings = [replace(Setting(size, epsilon), **more) for more in VARIANTS.values()]
     first = replace(bench, cases=[case], forwards=0.0, backwards=0.0, seconds=0.0)
 
-    def make(setting: tuple[str, Setting], case: Case) -> Generator[Any, None, dict[str, str]]:
-        wanted = target_of(case, setting[1].aim)
-        labels, _, example = yield from attacked(first, setting[1], case, wanted)
-        units = bench.units(epsilon, BORTSOVA_WIDTH)
-        levels = np.rint(LEVELS * example.noise / units).astype(np.int8)
-        return {"labels": packed(labels.astype(np.uint8)), "noise": packed(levels)}
-
-    made = yield from first.each([("picture", setting) for setting in settings], make, str)
+    made = yield from first.each(
+        [("picture", setting) for setting in settings], picture(first), str
+    )
     bench.add(first)
     low, high = case.scan.shown.limits
     panels = []
@@ -162,14 +151,3 @@ def pictures(bench: Bench) -> Generator[Any, None, list[list[Panel]]]:
             ]
         )
     return panels
-
-
-def packed(array: Array) -> str:
-    """Return an array of bytes as text."""
-    return base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 9)).decode()
-
-
-def unpacked(text: str, dtype: type[np.generic], case: Case) -> Array:
-    """Return the array (y, x) that `packed` made of."""
-    data = zlib.decompress(base64.b64decode(text))
-    return np.frombuffer(data, dtype).reshape(case.mask.array.shape)

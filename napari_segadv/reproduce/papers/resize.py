@@ -1,16 +1,10 @@
 """Bortsova 2021, table 4: a structure grows or shrinks about its centre."""
 
-from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any
 
-from ... import targets
 from ...common.wording import class_name
-from ...io.cases import Case
-from ...measures.labels import Overlap
-from ..bench import BORTSOVA_WIDTH, Bench, mean
-from ..bortsova import STEPS, PaperPGD
-from ..real_scan import RealScan
+from ..bench import Bench, mean
+from ..making.resize import Setting, cell
 from ..report import Curve, Report, Running
 
 NAME = "resize"
@@ -23,7 +17,6 @@ CASES = 10
 SURROGATE = False
 
 FACTORS = (0.4, 0.6, 0.8, 1.2, 1.4, 1.6, 1.8)
-EPSILON = 0.04
 # IoU x 100 for each factor.
 PAPER = {
     "heart": (97.5, 98.3, 98.8, 99.4, 99.1, 97.1, 95.1),
@@ -32,14 +25,6 @@ PAPER = {
     "left lung": (91.9, 93.0, 95.7, 95.4, 89.9, 83.5, 78.3),
     "right lung": (95.5, 97.1, 97.9, 96.3, 91.7, 87.1, 83.4),
 }
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A structure, and the factor that it is scaled by."""
-
-    label: int
-    factor: float
 
 
 def structures(bench: Bench) -> dict[str, int]:
@@ -58,23 +43,9 @@ def run(bench: Bench) -> Running:
     factors = bench.some(FACTORS)
     settings = [Setting(label, factor) for label in chosen.values() for factor in factors]
     names = {label: name for name, label in chosen.items()}
-    epsilon = bench.units(EPSILON, BORTSOVA_WIDTH)
-
-    def make(setting: Setting, case: Case) -> Generator[Any, None, dict[str, float]]:
-        target = targets.resize(case.mask, label=setting.label, size=setting.factor)
-        attack = PaperPGD(epsilon=epsilon, steps=bench.steps(STEPS))
-        example = yield from bench.attack(RealScan.of(case.scan), attack, target=target)
-        rounded = bench.rounded_prediction(example, epsilon)
-        return {
-            name: Overlap.of(labels.array, target.array).iou(setting.label)
-            for name, labels in (
-                ("clean", example.prediction_clean),
-                ("ours", example.prediction_adversarial),
-                ("rounded", rounded),
-            )
-        }
-
-    made = yield from bench.each(settings, make, lambda s: f"{names[s.label]}, factor {s.factor:g}")
+    made = yield from bench.each(
+        settings, cell(bench), lambda s: f"{names[s.label]}, factor {s.factor:g}"
+    )
     rows: list[tuple[Any, ...]] = []
     for setting, cells in zip(settings, made, strict=True):
         name = names[setting.label]

@@ -1,15 +1,10 @@
 """Halmosi 2024: what the worst of several attacks leaves of each class, and of small structures."""
 
-from collections.abc import Generator, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
 
-from ...attacks.methods.worst import Worst
-from ...data.scan import Mask
-from ...io.cases import Case
-from ...measures.by_structure import Fallen, Group, by_class, by_size, fallen
+from ...measures.by_structure import Fallen, Group, by_class, by_size
 from ..bench import Bench
-from ..real_scan import RealScan
+from ..making.sizes import OURS, ROUNDED, Cell, cell
 from ..report import Curve, Report, Running
 
 NAME = "sizes"
@@ -22,13 +17,6 @@ SURROGATE = False
 
 # Budgets in percent of the window that the victim sees.
 PERCENTS = (0.2, 0.4, 0.8)
-STEPS = 60
-
-
-# A cell: each structure of a case, and how well it is found in the real-number image and in the
-# same image rounded to what its file holds.
-OURS, ROUNDED = "ours", "rounded"
-Cell = dict[str, list[dict[str, Any]]]
 
 
 def run(bench: Bench) -> Running:
@@ -37,9 +25,7 @@ def run(bench: Bench) -> Running:
     A structure is a class in one image. Thirds hold equally many structures of all cases.
     """
     percents = bench.some(PERCENTS)
-    made = yield from bench.each(
-        percents, lambda percent, case: cell(bench, percent, case), "{:g} % of the window".format
-    )
+    made = yield from bench.each(percents, cell(bench), "{:g} % of the window".format)
     groups = [groups_of(cells, OURS) for cells in made]
     rounded = [groups_of(cells, ROUNDED) for cells in made]
     rows = [
@@ -78,25 +64,6 @@ def run(bench: Bench) -> Running:
         ("epsilon, % of the window", "Dice with the truth x 100"),
         [finding(percent, cells) for percent, cells in zip(percents, made, strict=True)],
     )
-
-
-def cell(bench: Bench, percent: float, case: Case) -> Generator[Any, None, Cell]:
-    """Craft the worst example of a case, and measure its structures."""
-    victim, epsilon = bench.victim, bench.window * percent / 100
-    attack = Worst(epsilon=epsilon, steps=bench.steps(STEPS))
-    example = yield from bench.attack(RealScan.of(case.scan), attack, truth=case.mask)
-    truth = victim.task.wanted(case.mask, "truth", case.scan, victim)
-    before = example.prediction_clean
-    found = {}
-    for name, after in (
-        (OURS, example.prediction_adversarial),
-        (ROUNDED, bench.rounded_prediction(example, epsilon)),
-    ):
-        # `worst` is for victims that predict label maps alone.
-        assert isinstance(before, Mask)
-        assert isinstance(after, Mask)
-        found[name] = [asdict(one) for one in fallen(truth, before, after)]
-    return found
 
 
 def structures_of(cells: Sequence[Cell], name: str) -> list[Fallen]:

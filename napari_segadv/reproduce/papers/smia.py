@@ -9,7 +9,16 @@ from scipy import stats
 
 from ...data.boxes import Boxes, mean_precision
 from ..bench import Bench, mean
-from ..making.smia import CLEAN, GROWING, STEPS, WHOLE, Setting, cell, settings_of
+from ..making.smia import (
+    CLEAN,
+    GROWING,
+    PGD_STEP,
+    STEPS,
+    WHOLE,
+    Setting,
+    cell,
+    settings_of,
+)
 from ..report import Curve, Report, Running
 
 NAME = "smia"
@@ -67,8 +76,12 @@ SAME = (
     "step, so nothing stands beside it."
 )
 DAG_STEP = (
-    "Of DAG's step, the paper does not give the length. Here it is epsilon where its gradient is "
-    "largest, and less elsewhere."
+    "Of DAG's step, the paper does not give the length. Here it is as long as the others' where "
+    "its gradient is largest, and less elsewhere."
+)
+PGD_NOTE = (
+    f"PGD starts at a random point within one epsilon. With {GROWING} it reaches one epsilon more "
+    f"than the others; with {WHOLE} its steps are {PGD_STEP:g} times as long as theirs."
 )
 KINDS = {
     "segmentation": Kind(
@@ -169,6 +182,7 @@ def run(bench: Bench) -> Running:
             f"The paper's figures are of {kind.where}, after {STEPS} steps of a whole epsilon "
             "each; only rows of that budget, epsilon and number of steps have them.",
             *kind.notes,
+            PGD_NOTE,
             COSINE,
             *(
                 claim(bench, found, kind, budget, epsilon)
@@ -206,7 +220,7 @@ def row(bench: Bench, kind: Kind, setting: Setting, step: int, cells: Cells) -> 
         return ("clean", "", 0.0, 0, *kind.clean, *ours[0], *ours[1], 0.0, 0.0, "", "")
     paper: tuple[Any, ...] = ("",) * len(kind.names)
     told: Any = ""
-    if setting.budget == GROWING and step == bench.steps(STEPS):
+    if setting.budget == GROWING and step == STEPS:
         paper = kind.paper.get((setting.attack, setting.alpha, setting.epsilon), paper)
         if setting.attack == "SMIA" and setting.epsilon == kind.mains[-1]:
             told = kind.cosines.get(setting.alpha, "")
@@ -251,32 +265,51 @@ def claim(
     if not with_ or not without:
         return f"{where}: was left out."
     name = kind.names[0]
-    drops = [100 * (b[name] - a[name]) for a, b in zip(with_, without, strict=True)]
-    lower = mean(one["deviation"] for one in with_) < mean(one["deviation"] for one in without)
+    drops, falls = (
+        [scale * (b[what] - a[what]) for a, b in zip(with_, without, strict=True)]
+        for what, scale in ((name, 100.0), ("deviation", 1.0))
+    )
     text = (
         f"{where}: with the stabilising loss {WORDS[name]} is lower in "
         f"{sum(drop > 0 for drop in drops)} of {len(drops)} cases, by {mean(drops):.2f} on average"
+        f"{told(drops)}"
     )
-    p = float(stats.wilcoxon(drops).pvalue) if len(drops) >= ENOUGH and any(drops) else 1.0
-    text += f" (Wilcoxon p {p:.2g})" if p < 1 else ""
     for n, other in list(enumerate(kind.names))[1:]:
         pair = [figures(bench, kind, at)[n] for at in (without, with_)]
         text += f", {WORDS[other]} {pair[1]:.2f} instead of {pair[0]:.2f}"
-    text += f"; the noise's deviation is {'lower' if lower else 'not lower'}"
+    text += f"; the noise's deviation is lower in {sum(fall > 0 for fall in falls)}{told(falls)}"
     if budget != GROWING or epsilon != kind.mains[-1]:
-        return f"{text}. The paper has no such budget."
-    return f"{text}: the paper's claim is {verdict(drops, p, lower)}."
+        return f"{text}. The paper has no figures at this budget and epsilon."
+    return f"{text}: by {WORDS[name]}, the paper's claim is {verdict(drops, falls)}."
 
 
-def verdict(drops: Sequence[float], p: float, lower: bool) -> str:
-    """Say what becomes of the claim that figures fall further, with noise of a lower deviation."""
+def chance(values: Sequence[float]) -> float:
+    """Return Wilcoxon's p of differences; 1 for too few, or none that is not 0."""
+    enough = len(values) >= ENOUGH and any(values)
+    return float(stats.wilcoxon(values).pvalue) if enough else 1.0
+
+
+def told(values: Sequence[float]) -> str:
+    """Return p in brackets, if there is one."""
+    p = chance(values)
+    return f" (Wilcoxon p {p:.2g})" if p < 1 else ""
+
+
+def verdict(drops: Sequence[float], falls: Sequence[float]) -> str:
+    """Say what becomes of the claim that figures drop further, with noise of a lower deviation.
+
+    Args:
+        drops: how much further the figure drops with the stabilising loss, by case.
+        falls: how much lower the noise's deviation is with it.
+    """
     if len(drops) < ENOUGH:
         return f"open, since there are fewer than {ENOUGH} cases"
-    if not lower:
+    both = [(chance(values) < CERTAIN, mean(values) > 0) for values in (drops, falls)]
+    if any(certain and not more for certain, more in both):
         return "refuted"
-    if p >= CERTAIN:
-        return f"open, since p is not below {CERTAIN:g}"
-    return "confirmed" if mean(drops) > 0 else "refuted"
+    if all(certain for certain, _ in both):
+        return "confirmed"
+    return f"open, since a p is not below {CERTAIN:g}"
 
 
 def after(

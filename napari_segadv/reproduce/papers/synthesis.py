@@ -1,7 +1,6 @@
 """Chen 2019, table 1: Dice under generators of several xi, and of one field alone."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,11 @@ from ...io.cases import Case
 from ...samples import DEMO
 from ..bench import Bench, phantoms, rises
 from ..keys import of_case, of_setting
+from ..making.synthesis import cell
 from ..real_scan import RealScan
 from ..report import Curve, Done, Report, Running
 from ..slices import PHANTOM, slice_victim, slices_of
-from ..synthesis_table import SETTINGS, Row, table
+from ..synthesis_table import SETTINGS, Row
 
 NAME = "synthesis"
 TITLE = "Learned synthesis of displacement and intensity fields"
@@ -51,6 +51,7 @@ def run(bench: Bench) -> Running:
     if bench.victim.name == VICTIM:
         yield from on_slices(bench)
     images, cases = divided(bench)
+    rounded = bench.rounded
     recipe = Recipe(epochs=bench.steps(EPOCHS), seed=bench.seed)
     if bench.quick:
         recipe = Recipe(epochs=1, width=4, pieces=1, seed=bench.seed)
@@ -61,19 +62,9 @@ def run(bench: Bench) -> Running:
         "cases": [of_case(case) for case in cases],
     }
     keys = [{**common, "setting": of_setting(setting)} for setting in settings]
-
-    def make(number: int) -> Generator[Done, None, dict[str, Any]]:
-        with bench.folder({**bench.key(), **keys[number]}) as folder:
-            (row,) = yield from table(
-                images, cases, bench.victim, folder, recipe=recipe, settings=[settings[number]],
-                device=bench.device,
-            )  # fmt: skip
-        bench.forwards += row.forward + len(cases)
-        bench.backwards += row.backward
-        return asdict(row)
-
+    make = cell(bench, images, cases, recipe, settings, keys)
     rows = yield from bench.share(keys, make, lambda n: f"{settings[n][0]}, xi {settings[n][1]:g}")
-    return report([Row(**row) for row in rows])
+    return report([Row(**row) for row in rows], rounded)
 
 
 def on_slices(bench: Bench) -> Generator[Done, None, None]:
@@ -105,7 +96,7 @@ def real(case: Case) -> Case:
     return Case(RealScan.of(case.scan), case.mask)
 
 
-def report(rows: Sequence[Row]) -> Report:
+def report(rows: Sequence[Row], rounded: str) -> Report:
     """Return the table, the figure and the findings: each organ beside the same of the paper."""
     organs = list(rows[0].clean)
     own = paper_organs(organs)
@@ -125,7 +116,7 @@ def report(rows: Sequence[Row]) -> Report:
     for organ in organs:
         headings += [f"paper, {organ}"] if organ in ORGANS else []
         headings.append(f"ours, {organ}")
-    headings.append("ours, mean of the paper's organs, rounded to whole numbers")
+    headings.append(f"ours, mean of the paper's organs, rounded to {rounded}")
     both = [row for row in rows if row.parts == "both"]
     xi = [row.xi for row in both]
     curves = []
@@ -133,7 +124,7 @@ def report(rows: Sequence[Row]) -> Report:
         if organ in ORGANS:
             known = [x for x in xi if ("both", x) in PAPER]
             theirs = [PAPER["both", x][0][ORGANS.index(organ)] for x in known]
-            curves.append(Curve(f"paper, {organ}", known, theirs, True))
+            curves += [Curve(f"paper, {organ}", known, theirs, True)] if known else []
         curves.append(Curve(organ, xi, [100 * row.dice[organ] for row in both]))
     return Report(
         (
