@@ -8,7 +8,7 @@ SPINS = "GOMP_SPINCOUNT"
 SOON = 1000
 
 
-def sleep_soon() -> bool:
+def sleep_soon() -> None:
     """Let threads of torch that wait for others sleep soon, instead of keeping a core busy.
 
     GNU's OpenMP, which torch uses on Linux, lets them look 300,000 times first. On a machine with
@@ -16,11 +16,6 @@ def sleep_soon() -> bool:
     time goes into waiting.
 
     It has no effect after torch was imported, nor where the user has said how threads wait.
-
-    Returns:
-        Whether it was set.
     """
-    if SPINS in os.environ or "OMP_WAIT_POLICY" in os.environ:
-        return False
-    os.environ[SPINS] = str(SOON)
-    return True
+    if SPINS not in os.environ and "OMP_WAIT_POLICY" not in os.environ:
+        os.environ[SPINS] = str(SOON)

@@ -32,7 +32,7 @@ from ..victims import Victim
 from ..victims.scan_tensors import as_array
 from .cells import Cell, Cells, hash_of
 from .keys import of_case, of_code, of_maker, of_making, of_setting, of_victim
-from .real_scan import RealScan
+from .real_scan import RealScan, as_file, source_of
 from .report import Done
 
 T = TypeVar("T")
@@ -140,18 +140,13 @@ class Bench:
 
         It is rounded inside the Linf budget, and not attacked again.
         """
-        source = made.clean.source if isinstance(made.clean, RealScan) else made.clean
+        source = source_of(made.clean)
         array = quantise(source, made.adversarial.array, "linf", epsilon)
         return self.predict(replace(source, array=array), source)
 
     def as_file(self, source: Scan, image: Tensor) -> Scan:
-        """Return a changed image (1, C, *S) of real numbers as the source's file would hold it.
-
-        No pixel is changed by more than the largest change of the image.
-        """
-        array = as_array(image, source)
-        most = float(np.abs(array - source.array.astype(np.float64)).max())
-        return replace(source, array=quantise(source, array, "linf", most))
+        """Return a changed image (1, C, *S) of real numbers as the source's file would hold it."""
+        return as_file(source, as_array(image, source))
 
     def _present(self, scan: Scan) -> str:
         """Return how a scan is presented, so that a `RealScan` is presented as its source."""

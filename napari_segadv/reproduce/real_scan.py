@@ -1,12 +1,13 @@
 """An image of whole numbers as the real numbers that the papers compute with."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
 
 from ..data.presentation import Presentation
-from ..data.scan import Scan, Storage
+from ..data.scan import Array, Scan, Storage
+from ..io.quantise import quantise
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,3 +42,17 @@ class RealScan(Scan):
     @cached_property
     def shown(self) -> Presentation:
         return self.source.shown
+
+
+def source_of(scan: Scan) -> Scan:
+    """Return an image as its file holds it, also of its real numbers."""
+    return scan.source if isinstance(scan, RealScan) else scan
+
+
+def as_file(source: Scan, array: Array) -> Scan:
+    """Return a changed image of real numbers as the source's file would hold it.
+
+    No pixel is changed by more than the largest change of the image.
+    """
+    most = float(np.abs(array - source.array.astype(np.float64)).max())
+    return replace(source, array=quantise(source, array, "linf", most))

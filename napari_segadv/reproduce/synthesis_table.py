@@ -14,13 +14,12 @@ from ..common.generators import relayed
 from ..crafting import craft
 from ..data.scan import Array, Mask, Scan
 from ..io.cases import Case
-from ..io.quantise import quantise
 from ..measures.labels import Overlap
 from ..results.example import Example
 from ..training.generator import load_generator
 from ..training.generator.train import train
 from ..victims import Victim
-from .real_scan import RealScan
+from .real_scan import as_file, source_of
 from .report import Done
 
 # Chen 2019, table 1: which fields, and xi; and a smaller xi, to see where it begins.
@@ -167,13 +166,9 @@ def averaged(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
 
 
 def predicted_as_file(example: Example, victim: Victim, device: str) -> Any:
-    """Return what a victim predicts of an image of real numbers as its source's file would hold it.
-
-    No pixel is changed by more than the largest change of the image.
-    """
-    source = example.clean.source if isinstance(example.clean, RealScan) else example.clean
-    most = float(np.abs(example.noise).max())
-    kept = replace(source, array=quantise(source, example.adversarial.array, "linf", most))
+    """Return what a victim predicts of an adversarial image as its source's file would hold it."""
+    source = source_of(example.clean)
+    kept = as_file(source, example.adversarial.array)
     return victim.on(kept, device, victim.on(source, device).presented).predict()
 
 

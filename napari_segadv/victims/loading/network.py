@@ -228,10 +228,12 @@ def _weights_in(held: Any, key: str | None, path: Path) -> Any:
     return held
 
 
-# What zipfile raises over a list of entries that is damaged, and over one that asks for a newer
-# zip, for a date that is none, or for more memory than there is.
-DAMAGED = (zipfile.BadZipFile, struct.error, OSError, ValueError, EOFError, LookupError)
-UNFIT = (NotImplementedError, OverflowError, MemoryError)
+# What zipfile raises over a list of entries that is damaged. NotImplementedError is of one that
+# asks for a newer zip, OverflowError of one with a place that no file can have.
+UNREADABLE = (
+    *(zipfile.BadZipFile, struct.error, OSError, ValueError, EOFError, LookupError),
+    *(NotImplementedError, OverflowError),
+)
 
 
 def check_archive(content: bytes, path: Path) -> None:
@@ -249,7 +251,7 @@ def check_archive(content: bytes, path: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
-    except (*DAMAGED, *UNFIT) as error:
+    except UNREADABLE as error:
         raise SegadvError(
             f"{path}: damaged or incomplete ({one_line(error)}); copy the file again"
         ) from None
